@@ -1,0 +1,41 @@
+# PERscope: `make run` opens the dashboard, `make test` checks everything.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8501
+
+.PHONY: run test test-gpu bench lint recording clean
+
+run: $(VENV)/dashboard-installed
+	$(BIN)/python -m app --port $(PORT)
+
+test: lint
+	$(BIN)/python -m pytest -m "not gpu"
+
+test-gpu: $(VENV)/tests-installed
+	$(BIN)/python -m pytest -m gpu
+
+bench: $(VENV)/tests-installed
+	$(BIN)/python -m tests.benchmarks
+
+lint: $(VENV)/tests-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Trains the small network whose activations ship with the dashboard.
+recording: $(VENV)/dashboard-installed
+	$(BIN)/python -m analysis record assets/recordings/digits_elu.safetensors
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/dashboard-installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("PERscope needs Python 3.11 or newer, found " + sys.version.split()[0] + ": call make with PYTHON=python3.12, say")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	@touch $@
+
+$(VENV)/tests-installed: $(VENV)/dashboard-installed pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable ".[test]"
+	@touch $@

@@ -1,0 +1,1 @@
+"""Studies of activation batches: samples, statistics, distances, recordings. No Streamlit, no plotly."""

@@ -1,0 +1,16 @@
+"""The exceptions of PERscope: one tree, so that a caller can catch everything with one name.
+
+Every message states three things: the rule, what was received, and what to do.
+"""
+
+
+class PerError(Exception):
+    """Root of every exception that PERscope raises on purpose."""
+
+
+class InvalidInputError(PerError, ValueError):
+    """An argument breaks a rule that its function states: shape, range, finiteness or type."""
+
+
+class BudgetError(PerError):
+    """The work asked for would need more memory or time than the budget allows."""
