@@ -31,7 +31,7 @@ class ActivationBatch:
 
     Attributes
     ----------
-    fingerprint : 32 hexadecimal digits, a hash of shape and content: equal for equal values, whatever the name.
+    fingerprint : 32 hexadecimal digits, a hash of shape and content: equal for equal values.
     n_nan, n_inf : how many of the n·d values are NaN, and how many are infinite.
 
     Raises

@@ -1,0 +1,20 @@
+"""`python -m app` starts the dashboard."""
+
+import argparse
+
+from app.server import build_server
+
+
+def main() -> None:
+    """Read the command line and serve until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m app", description="PERscope, the activation dashboard.")
+    parser.add_argument("--port", type=int, default=8501, help="port to listen on (default %(default)s)")
+    parser.add_argument(
+        "--address", default="127.0.0.1", help="address to listen on (default %(default)s: this machine only)"
+    )
+    arguments = parser.parse_args()
+    build_server().run(config={"server.port": arguments.port, "server.address": arguments.address})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""The one way a chart reaches the page: a component that updates plotly figures in place.
+
+`st.plotly_chart` builds a new chart on every change of the data: it flickers and loses the zoom. This
+component calls `Plotly.react` on the same node. Every chart has a text alternative, follows the theme, and can be taken
+away as PNG, SVG and as the CSV of exactly what is drawn.
+"""
+
+from pathlib import Path
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from app.palette import CLEAR, GRID, TEXT
+
+SCRIPT_ROUTE = "/perscope/plotly.min.js"
+MAX_STATIC_BYTES = 300_000
+
+_FRONTEND = Path(__file__).parent / "frontend"
+_COMPONENT = st.components.v2.component(
+    "perscope_chart",
+    css=(_FRONTEND / "chart.css").read_text(encoding="utf-8"),
+    js=(_FRONTEND / "chart.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def show_chart(figure: go.Figure, *, key: str, alt: str, height: int, about: str = "") -> None:
+    """Draw a plotly figure and update it in place on later runs.
+
+    Parameters
+    ----------
+    figure : at most 300 kB as JSON: bins and curves, never raw samples.
+    key : the chart's identity, and the stem of the files one downloads.
+    alt : the takeaway in words, for people who do not see the picture.
+    height : pixels.
+    about : two sentences under the chart: what it is, what to notice. Markdown.
+    """
+    if not alt.strip():
+        raise ValueError(f"Chart {key!r} needs a text alternative: say what the picture shows.")
+    payload = style(figure, height).to_json()
+    if len(payload) > MAX_STATIC_BYTES:
+        raise ValueError(
+            f"Chart {key!r} would send {len(payload):,} bytes to the browser; the limit is "
+            f"{MAX_STATIC_BYTES:,}. Bin or thin its data on the server."
+        )
+    _COMPONENT(key=key, data={"figure": payload, "alt": alt, "height": height, "name": key})
+    if about:
+        st.caption(about)
+
+
+def style(figure: go.Figure, height: int) -> go.Figure:
+    """Give a figure the house look; a figure's own settings of margins and legend win."""
+    house = go.Layout(
+        height=height,
+        autosize=True,
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        font={"color": TEXT, "size": 13},
+        margin={"l": 56, "r": 16, "t": 32, "b": 48},
+        hoverlabel={"font": {"size": 13}},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        uirevision="keep",
+    )
+    styled = go.Figure(figure)
+    styled.layout = house.update(figure.layout.to_plotly_json())
+    styled.update_layout(template=None)
+    axis = {"gridcolor": GRID, "zerolinecolor": GRID, "linecolor": GRID, "automargin": True}
+    styled.for_each_xaxis(lambda a: a.update({**axis, **a.to_plotly_json()}))
+    styled.for_each_yaxis(lambda a: a.update({**axis, **a.to_plotly_json()}))
+    return styled

@@ -1,0 +1,1 @@
+"""Plotly figures: each function takes computed records and returns a figure, nothing else."""

@@ -1,0 +1,141 @@
+// Draws a plotly figure sent as JSON and updates it in place.
+// Colours of the form var(--st-name[index], opacity) are resolved against the theme that is on.
+
+const charts = new WeakMap()
+
+function loadPlotly() {
+  if (window.Plotly) return Promise.resolve(window.Plotly)
+  if (!window.perscopePlotly) {
+    window.perscopePlotly = new Promise((resolve, reject) => {
+      const script = document.createElement("script")
+      script.src = new URL("perscope/plotly.min.js", document.baseURI)
+      script.onload = () => resolve(window.Plotly)
+      script.onerror = () => reject(new Error("The chart library could not be loaded. Reload the page."))
+      document.head.appendChild(script)
+    })
+  }
+  return window.perscopePlotly
+}
+
+const REFERENCE = /^var\(--(st-[a-z-]+)(?:\[(\d+)\])?(?:, ([\d.]+))?\)$/
+
+function resolveColour(text, style) {
+  const match = REFERENCE.exec(text)
+  if (!match) return text
+  const [, name, index, opacity] = match
+  const value = style.getPropertyValue("--" + name).trim()
+  const colour = index === undefined ? value : (value.split(",")[Number(index)] ?? "")
+  return withOpacity(colour.trim(), opacity === undefined ? 1 : Number(opacity))
+}
+
+function withOpacity(colour, opacity) {
+  const hex = /^#([0-9a-f]{6})$/i.exec(colour)
+  if (!hex || opacity >= 1) return colour
+  const [r, g, b] = [0, 2, 4].map((i) => parseInt(hex[1].slice(i, i + 2), 16))
+  return `rgba(${r},${g},${b},${opacity})`
+}
+
+function resolveColours(value, style) {
+  if (typeof value === "string") return value.startsWith("var(--st-") ? resolveColour(value, style) : value
+  if (Array.isArray(value)) return value.map((v) => resolveColours(v, style))
+  if (value && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, resolveColours(v, style)]))
+  }
+  return value
+}
+
+function build(parentElement) {
+  const root = document.createElement("div")
+  root.className = "perscope-chart"
+  const plot = document.createElement("div")
+  plot.className = "perscope-plot"
+  plot.setAttribute("role", "img")
+  plot.setAttribute("aria-busy", "true")
+  const take = document.createElement("div")
+  take.className = "perscope-take"
+  root.append(plot, take)
+  parentElement.append(root)
+  const chart = { root, plot, take, drawn: null }
+  chart.observer = new ResizeObserver(() => {
+    if (chart.drawn && plot.clientWidth > 0) window.Plotly.Plots.resize(plot)
+  })
+  chart.observer.observe(root)
+  charts.set(parentElement, chart)
+  return chart
+}
+
+function addButtons(chart, name) {
+  const picture = (format) => () =>
+    window.Plotly.downloadImage(chart.plot, { format, filename: name, scale: format === "png" ? 2 : 1 })
+  const actions = { PNG: picture("png"), SVG: picture("svg"), CSV: () => saveText(csvOf(chart.plot), name + ".csv") }
+  chart.take.replaceChildren(
+    ...Object.entries(actions).map(([label, action]) => {
+      const button = document.createElement("button")
+      button.type = "button"
+      button.textContent = label
+      button.title = `Download ${label === "CSV" ? "the drawn data as CSV" : "this picture as " + label}`
+      button.onclick = action
+      return button
+    }),
+  )
+}
+
+function saveText(text, filename) {
+  const link = document.createElement("a")
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }))
+  link.download = filename
+  link.click()
+  URL.revokeObjectURL(link.href)
+}
+
+// One row per drawn value: trace, panel, x, y and z or error where there is one.
+function csvOf(plot) {
+  const rows = [["trace", "panel", "x", "y", "z", "error"]]
+  for (const trace of plot._fullData) {
+    const name = trace.name ?? ""
+    const panel = trace.meta ?? ""
+    const x = trace.x ?? trace.theta ?? []
+    const y = trace.y ?? trace.r ?? []
+    if (trace.z) {
+      trace.z.forEach((row, i) => row.forEach((z, j) => rows.push([name, panel, x[j], y[i], z, ""])))
+    } else {
+      const error = trace.error_y?.array ?? trace.error_x?.array ?? []
+      for (let i = 0; i < Math.max(x.length, y.length); i++) {
+        rows.push([name, panel, x[i] ?? "", y[i] ?? "", "", error[i] ?? ""])
+      }
+    }
+  }
+  return rows.map((row) => row.map(csvCell).join(",")).join("\n") + "\n"
+}
+
+function csvCell(value) {
+  const text = String(value)
+  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+}
+
+const CONFIG = { displaylogo: false, responsive: false, displayModeBar: "hover", modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d"] }
+
+export default function (component) {
+  const { data, parentElement } = component
+  const chart = charts.get(parentElement) ?? build(parentElement)
+  chart.plot.style.minHeight = `${data.height}px`
+  chart.plot.setAttribute("aria-label", data.alt)
+  chart.plot.dataset.chart = data.name
+  loadPlotly().then(
+    (Plotly) => {
+      const figure = resolveColours(JSON.parse(data.figure), getComputedStyle(parentElement.host ?? parentElement))
+      return Plotly.react(chart.plot, figure.data, figure.layout, CONFIG).then(() => {
+        if (!chart.drawn) addButtons(chart, data.name)
+        chart.drawn = data.figure
+        chart.plot.setAttribute("aria-busy", "false")
+      })
+    },
+    (error) => { chart.plot.textContent = error.message },
+  )
+  return () => {
+    chart.observer.disconnect()
+    if (window.Plotly) window.Plotly.purge(chart.plot)
+    chart.root.remove()
+    charts.delete(parentElement)
+  }
+}

@@ -1,0 +1,53 @@
+"""Find a Chromium or Chrome to drive: the system's, else Playwright's own, else Debian's package."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+_MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
+
+
+class NoBrowserError(Exception):
+    """No browser was found and none could be installed."""
+
+
+def find_chromium() -> Path:
+    """Path of a browser's executable, installed now if there is none yet."""
+    found = _on_the_system() or _from_playwright() or _from_debian()
+    if found is None:
+        raise NoBrowserError(
+            "The browser tests need Chromium or Chrome: install Debian's package `chromium`, or Google "
+            "Chrome, or run `.venv/bin/python -m playwright install chromium`."
+        )
+    return found
+
+
+def _on_the_system() -> Path | None:
+    for name in _NAMES:
+        if path := shutil.which(name):
+            return Path(path)
+    return _MAC if _MAC.exists() else None
+
+
+def _from_playwright() -> Path | None:
+    """Playwright's own download; in a closed network it fails, and the next source is tried."""
+    install = [sys.executable, "-m", "playwright", "install", "chromium"]
+    if subprocess.run(install, capture_output=True, timeout=600, check=False).returncode != 0:
+        return None
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = Path(playwright.chromium.executable_path)
+    return path if path.exists() else None
+
+
+def _from_debian() -> Path | None:
+    if not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return None
+    for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]):
+        if subprocess.run(command, capture_output=True, timeout=900, check=False).returncode != 0:
+            return None
+    return _on_the_system()
