@@ -1,0 +1,150 @@
+"""Moments of a batch: what the statistics that normalisers look at say about each unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from per_core.errors import InvalidInputError
+
+Float64Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """The first four moments of each unit.
+
+    Attributes
+    ----------
+    mean : array (..., d), in the unit of the activations.
+    variance : array (..., d), mean((x − mean)²) ≥ 0: biased (ddof = 0), as batch normalisation computes it.
+    skewness : array (..., d), mean((x − mean)³) / variance^(3/2); 0 for a symmetric unit.
+    excess_kurtosis : array (..., d), mean((x − mean)⁴) / variance² − 3 ≥ −2; 0 for a Gaussian unit.
+
+    A unit that never changes has variance exactly 0 and NaN for skewness and excess kurtosis.
+    """
+
+    mean: Float64Array
+    variance: Float64Array
+    skewness: Float64Array
+    excess_kurtosis: Float64Array
+
+
+def moments(values: ArrayLike) -> Moments:
+    """Return mean, variance, skewness and excess kurtosis of each unit.
+
+    Computed in float64 about the mean, so float32 values around 1e4 of variance 1 come out right.
+
+    Parameters
+    ----------
+    values : array (..., n, d), n samples of d units; leading dimensions are separate batches.
+
+    Raises
+    ------
+    InvalidInputError
+        If the values are not finite numbers of shape (..., n, d) with n, d ≥ 1.
+    """
+    finite = finite_values(values)
+    mean, centred = _centred(finite)
+    squared = centred * centred
+    variance = squared.mean(axis=-2)
+    n = finite.shape[-2]
+    with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN of a constant unit
+        skewness = np.einsum("...nd,...nd->...d", squared, centred) / n / variance**1.5
+        excess_kurtosis = np.einsum("...nd,...nd->...d", squared, squared) / n / variance**2 - 3
+    return Moments(mean, variance, skewness, excess_kurtosis)
+
+
+def correlation(values: ArrayLike) -> Float64Array:
+    """Return the Pearson correlation of every pair of units, an array (..., d, d) of values in [−1, 1].
+
+    Row and column of a unit that never changes are NaN.
+
+    Parameters
+    ----------
+    values : array (..., n, d), n samples of d units; leading dimensions are separate batches.
+
+    Raises
+    ------
+    InvalidInputError
+        If the values are not finite numbers of shape (..., n, d) with n, d ≥ 1.
+    """
+    _, centred = _centred(finite_values(values))
+    with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN of a constant unit
+        unit_length = centred / np.linalg.norm(centred, axis=-2, keepdims=True)
+    cosines: Float64Array = unit_length.swapaxes(-1, -2) @ unit_length
+    return cosines.clip(-1, 1)
+
+
+def batch_variance_spread(values: ArrayLike, *, subset: int = 5, seed: int) -> Float64Array:
+    """Return the variance of small batches' variances, per unit: what variance constancy loss (VCL) lowers.
+
+    The rows are shuffled and cut into ⌊n/m⌋ disjoint subsets of m = `subset` rows. Each subset has an
+    unbiased variance; the result is the unbiased variance of those. For independent rows its expectation is
+
+        Var(s²) = σ⁴ (2/(m − 1) + κ/m),    σ² the unit's variance, κ its excess kurtosis,
+
+    so at fixed variance it is smaller the lower the kurtosis is.
+
+    Parameters
+    ----------
+    values : array (..., n, d), n ≥ 2·subset samples of d units; leading dimensions are separate batches.
+    subset : rows in a subset, at least 2. VCL takes 5.
+    seed : decides which rows come together.
+
+    Returns
+    -------
+    array (..., d), ≥ 0, in the unit of the activations to the fourth power.
+
+    Raises
+    ------
+    InvalidInputError
+        If the values are not finite numbers of shape (..., n, d), or n or `subset` is too small.
+
+    Source: Littwin and Wolf (2018), "Regularizing by the variance of the activations' sample-variances".
+    """
+    finite = finite_values(values)
+    n, d = finite.shape[-2:]
+    if subset < 2 or n < 2 * subset:
+        raise InvalidInputError(
+            "The variance of batch variances needs at least two subsets of at least two rows; "
+            f"received {n} rows and subset={subset}. Give more rows or another subset size."
+        )
+    subsets = n // subset
+    rows = np.random.default_rng(seed).permutation(n)[: subsets * subset]
+    grouped = finite[..., rows, :].reshape(*finite.shape[:-2], subsets, subset, d)
+    spread: Float64Array = grouped.var(axis=-2, ddof=1).var(axis=-2, ddof=1)
+    return spread
+
+
+def finite_values(values: ArrayLike) -> Float64Array:
+    """Return the values as float64, an array (..., n, d), after checking that all of them are finite.
+
+    Raises
+    ------
+    InvalidInputError
+        If the values are not real numbers of shape (..., n, d) with n, d ≥ 1, or some are NaN or infinite.
+    """
+    received = np.asarray(values)
+    if received.dtype.kind not in "fiub" or received.ndim < 2 or 0 in received.shape:
+        raise InvalidInputError(
+            "Statistics need real numbers of shape (n, d) with at least one sample and one unit; "
+            f"received dtype {received.dtype}, shape {received.shape}. Reshape to one row a sample."
+        )
+    if not np.isfinite(received).all():
+        raise InvalidInputError(
+            f"Statistics need finite values; received {np.isnan(received).sum()} NaN and "
+            f"{np.isinf(received).sum()} infinite among {received.size} values. "
+            "Leave out the rows or units that hold them."
+        )
+    return received.astype(np.float64)
+
+
+def _centred(values: Float64Array) -> tuple[Float64Array, Float64Array]:
+    # Measured from the first row, a constant unit's deviations are exactly 0; from a rounded mean they are not.
+    first = values[..., :1, :]
+    deviations = values - first
+    offset = deviations.mean(axis=-2, keepdims=True)
+    return (first + offset).squeeze(-2), deviations - offset
