@@ -58,13 +58,13 @@ def histogram(
 
     Parameters
     ----------
-    values : array (n,), n ≥ 1, real numbers. NaN and infinities are counted apart; magnitudes beyond float32's
-        range count as infinite, as they are in an activation batch.
+    values : array (n,), n ≥ 1, real numbers. NaN and infinities are counted apart; magnitudes beyond the
+        range of float32 count as infinite, as they are in an activation batch.
     bins : how many, or "auto": between 1 and 512, by the rule of Freedman and Diaconis, width 2 IQR n^(−1/3),
         or by that of Scott, 3.49 std n^(−1/3), where the IQR is 0. There are fewer where a bin would be
         narrower than twice the rounding step of the values' type: such bins would only show the rounding.
-    range : (low, high), or None for all finite values, or "robust": the smallest and the largest 1 % (at least
-        one value) are set aside, the span of the others is extended by 3/4 of itself on both sides and cut
+    range : (low, high), or None for all finite values, or "robust": the smallest and the largest 1 % (one
+        value at least) are set aside, the span of the others is extended by 3/4 of itself on both sides and cut
         where the values end. For a Gaussian that is ±5.8 standard deviations, so only real outliers fall
         outside. Where the others are all equal it is the range of all finite values.
 

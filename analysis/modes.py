@@ -23,13 +23,14 @@ KERNEL_ROUGHNESS = 1 / (2 * sqrt(pi))
 def count_modes(values: ArrayLike) -> NDArray[np.int64]:
     """Count the modes of each unit's density that stand out of the sampling noise.
 
-    The density is a Gaussian kernel estimate f with Silverman's bandwidth h = 0.9 min(std, IQR/1.349) n^(−1/5),
-    on a grid of 4 cells per h. A peak of height f_p above its higher valley f_v is a mode if
+    The density is a Gaussian kernel estimate f with Silverman's bandwidth
+    h = 0.9 min(std, IQR/1.349) n^(−1/5), on a grid of 4 cells per h. A peak of height f_p above its higher valley f_v is a mode if
 
         f_p − f_v > 1.25 sqrt((f_p + f_v) R / (n h)),    R = ∫K² = 1/(2 sqrt(π)),
 
-    the right side being 1.25 standard errors of the difference of two distant points of f, and if it rises by
-    at least 3 % of the highest peak, so that a few stray values in a tail are no mode. The highest peak is one.
+    the right side being 1.25 standard errors of the difference of two distant points of f, and if it rises
+    by at least 3 % of the highest peak, so that a few stray values in a tail are no mode. The highest peak
+    always is one.
 
     Measured share of right answers, 5000 draws (2000 at n = 20000):
 
@@ -54,9 +55,9 @@ def count_modes(values: ArrayLike) -> NDArray[np.int64]:
 
     Notes
     -----
-    The grid spans the values without the smallest and the largest 0.5 %, plus 4 bandwidths on both sides; what
-    lies outside is ignored for the shape, so one outlier neither coarsens the grid nor counts as a mode. The
-    bandwidth is at least 1/512 of that span, which bounds the grid.
+    The grid spans the values without the smallest and the largest 0.5 %, plus 4 bandwidths on both sides;
+    what lies outside is ignored for the shape, so one outlier neither coarsens the grid nor counts as a mode.
+    The bandwidth is at least 1/512 of that span, which bounds the grid.
 
     Raises
     ------

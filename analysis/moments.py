@@ -143,7 +143,7 @@ def finite_values(values: ArrayLike) -> Float64Array:
 
 
 def _centred(values: Float64Array) -> tuple[Float64Array, Float64Array]:
-    # Measured from the first row, a constant unit's deviations are exactly 0; from a rounded mean they are not.
+    # Measured from its first value, a constant unit deviates by exactly 0; from its rounded mean it does not.
     first = values[..., :1, :]
     deviations = values - first
     offset = deviations.mean(axis=-2, keepdims=True)
