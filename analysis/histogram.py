@@ -64,8 +64,8 @@ def histogram(
         or by that of Scott, 3.49 std n^(−1/3), where the IQR is 0. There are fewer where a bin would be
         narrower than twice the rounding step of the values' type: such bins would only show the rounding.
     range : (low, high), or None for all finite values, or "robust": the smallest and the largest 1 % (one
-        value at least) are set aside, the span of the others is extended by 3/4 of itself on both sides and cut
-        where the values end. For a Gaussian that is ±5.8 standard deviations, so only real outliers fall
+        value at least) are set aside, the span of the others is extended by 3/4 of itself on both sides and
+        cut where the values end. For a Gaussian that is ±5.8 standard deviations, so only real outliers fall
         outside. Where the others are all equal it is the range of all finite values.
 
     Returns

@@ -24,7 +24,8 @@ def count_modes(values: ArrayLike) -> NDArray[np.int64]:
     """Count the modes of each unit's density that stand out of the sampling noise.
 
     The density is a Gaussian kernel estimate f with Silverman's bandwidth
-    h = 0.9 min(std, IQR/1.349) n^(−1/5), on a grid of 4 cells per h. A peak of height f_p above its higher valley f_v is a mode if
+    h = 0.9 min(std, IQR/1.349) n^(−1/5), on a grid of 4 cells per h. A peak of
+    height f_p above its higher valley f_v is a mode if
 
         f_p − f_v > 1.25 sqrt((f_p + f_v) R / (n h)),    R = ∫K² = 1/(2 sqrt(π)),
 
