@@ -1,0 +1,62 @@
+"""The command line of the studies: `python -m analysis COMMAND`."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from analysis import digits
+from analysis.recording import RecordingNotes, write_recording
+from per_core.errors import PerError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status: 0, or 1 after a message on stderr."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except PerError as error:
+        print(f"python -m analysis: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m analysis", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    record = commands.add_parser("record", help="train the digits network and record its activations")
+    record.set_defaults(run=_record)
+    record.add_argument("out", type=Path, metavar="OUT.safetensors")
+    record.add_argument("--epochs", type=int, nargs="+", default=digits.EPOCHS, metavar="EPOCH")
+    record.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def _record(options: argparse.Namespace) -> None:
+    arrays = {}
+    accuracy = {}
+    for snapshot in digits.train(options.epochs, seed=options.seed):
+        print(f"epoch {snapshot.epoch:3d}: test accuracy {snapshot.accuracy:.1%}", file=sys.stderr)
+        accuracy[snapshot.epoch] = snapshot.accuracy
+        for layer, values in snapshot.activations.items():
+            arrays[layer, snapshot.epoch] = values
+    notes = RecordingNotes(
+        title="Digits ELU network",
+        description="A deep network without normalisation while it learns to read handwritten digits.",
+        network=digits.NETWORK,
+        data=digits.DATA,
+        seed=options.seed,
+        accuracy=accuracy,
+        versions={"python": platform.python_version()}
+        | {package: version(package) for package in ("torch", "numpy", "scikit-learn")},
+    )
+    write_recording(options.out, arrays, notes)
+    print(f"wrote {options.out} ({options.out.stat().st_size / 1e3:.0f} kB)", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
