@@ -81,18 +81,20 @@ def train(epochs: Sequence[int] = EPOCHS, *, seed: int = 0) -> Iterator[Snapshot
     Parameters
     ----------
     epochs : which to yield, each ≥ 0, in any order; training ends at the largest.
-    seed : ≥ 0.
+    seed : 0 ≤ seed < 2^63.
 
     Raises
     ------
     InvalidInputError
-        If no epoch is given or one is negative.
+        If no epoch is given, one is negative, or the seed is out of range.
     """
     if not epochs or min(epochs) < 0:
         raise InvalidInputError(
             f"A recording needs at least one epoch, each 0 or larger; received {list(epochs)}. "
             "Name at least 0, which is before training."
         )
+    if not 0 <= seed < 2**63:
+        raise InvalidInputError(f"The seed must be at least 0 and below 2^63; received {seed}.")
     return _snapshots(set(epochs), torch.Generator().manual_seed(seed))
 
 
@@ -160,5 +162,5 @@ def _look(network: nn.Sequential, digits: Digits, epoch: int) -> Snapshot:
         values = layer(values)
         if name in LAYERS:
             activations[name] = values.float().numpy()
-    accuracy = (values.argmax(dim=1) == digits.probe_labels).float().mean().item()
+    accuracy = (values.argmax(dim=1) == digits.probe_labels).double().mean().item()
     return Snapshot(epoch, accuracy, activations)
