@@ -13,7 +13,6 @@ from per_core.errors import InvalidInputError
 
 MAX_BINS = 512
 TRIMMED_SHARE = 0.01
-EXTENSION = 0.75
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 FLOAT32_STEP = float(np.finfo(np.float32).smallest_subnormal)
 
@@ -64,9 +63,9 @@ def histogram(
         or by that of Scott, 3.49 std n^(−1/3), where the IQR is 0. There are fewer where a bin would be
         narrower than twice the rounding step of the values' type: such bins would only show the rounding.
     range : (low, high), or None for all finite values, or "robust": the smallest and the largest 1 % (one
-        value at least) are set aside, the span of the others is extended by 3/4 of itself on both sides and
-        cut where the values end. For a Gaussian that is ±5.8 standard deviations, so only real outliers fall
-        outside. Where the others are all equal it is the range of all finite values.
+        value at least) are set aside, the span of the others is extended by itself on both sides, and the
+        range is that of the values inside. For a Gaussian the limit lies at ±7 standard deviations, so only
+        real outliers fall outside. Where the others are all equal it is the range of all finite values.
 
     Returns
     -------
@@ -87,9 +86,7 @@ def histogram(
             f"received dtype {received.dtype}, shape {received.shape}. Pass one unit or flatten the values."
         )
     if bins != "auto" and bins < 1:
-        raise InvalidInputError(
-            f"A histogram needs at least one bin; received bins={bins}. Use 'auto' or 1 to 512."
-        )
+        raise InvalidInputError(f"A histogram needs at least one bin; received bins={bins}. Use 'auto' or 1 to 512.")
     wide = received.astype(np.float64)
     finite = np.sort(wide[np.abs(wide) <= FLOAT32_MAX])
     low, high = _limits(finite, range)
@@ -112,10 +109,8 @@ def histogram(
     )
 
 
-def _limits(
-    finite: NDArray[np.float64], wanted: tuple[float, float] | Literal["robust"] | None
-) -> tuple[float, float]:
-    if isinstance(wanted, tuple):
+def _limits(finite: NDArray[np.float64], wanted: tuple[float, float] | Literal["robust"] | None) -> tuple[float, float]:
+    if wanted is not None and wanted != "robust":
         low, high = map(float, wanted)
         if not (max(abs(low), abs(high)) <= FLOAT32_MAX and high - low >= FLOAT32_STEP):
             raise InvalidInputError(
@@ -129,8 +124,8 @@ def _limits(
         trimmed = min(ceil(TRIMMED_SHARE * finite.size), (finite.size - 1) // 2)
         first, last = float(finite[trimmed]), float(finite[-1 - trimmed])
         if first < last:
-            reach = EXTENSION * (last - first)
-            low, high = max(low, first - reach), min(high, last + reach)
+            usual = finite[(finite >= first - (last - first)) & (finite <= last + (last - first))]
+            low, high = float(usual[0]), float(usual[-1])
     if high - low < FLOAT32_STEP:
         half_width = abs(low) / 2 if abs(low) >= FLOAT32_STEP else 0.5
         return low - half_width, high + half_width

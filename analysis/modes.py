@@ -10,6 +10,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 from analysis.moments import Float64Array, finite_values
+from per_core.errors import InvalidInputError
 
 STANDARD_ERRORS = 1.25
 LOWEST_RISE = 0.03
@@ -67,7 +68,12 @@ def count_modes(values: ArrayLike) -> NDArray[np.int64]:
 
     Source: Silverman (1986), "Density estimation for statistics and data analysis", sections 3.3 and 3.4.
     """
-    ordered = np.sort(finite_values(values).T)  # (d, n)
+    finite = finite_values(values)
+    if finite.ndim != 2:
+        raise InvalidInputError(
+            f"Modes are counted in one batch (n, d); received shape {finite.shape}. Pass the batches one by one."
+        )
+    ordered = np.sort(finite.T)  # (d, n)
     n = ordered.shape[-1]
     ignored = int(IGNORED_SHARE * n)
     low, high = ordered[:, ignored], ordered[:, n - 1 - ignored]
@@ -88,9 +94,7 @@ def _silverman(ordered: Float64Array) -> Float64Array:
     return bandwidths
 
 
-def _densities(
-    ordered: Float64Array, low: Float64Array, bandwidths: Float64Array, reach: int
-) -> Float64Array:
+def _densities(ordered: Float64Array, low: Float64Array, bandwidths: Float64Array, reach: int) -> Float64Array:
     # In units of its own bandwidth every unit shares one grid, so one filter smooths them all.
     d, n = ordered.shape
     cells = CELLS_PER_BANDWIDTH * (reach + 2 * MARGIN_BANDWIDTHS) + 1

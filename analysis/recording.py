@@ -130,7 +130,8 @@ def write_recording(path: str | Path, arrays: Mapping[tuple[str, int], ArrayLike
     Raises
     ------
     InvalidInputError
-        If an array is missing or has another shape, or a value is beyond the range of float16 (65504).
+        If an array is missing or has another shape, a value is beyond the range of float16 (65504), or the
+        file cannot be written.
     """
     layers = tuple(dict.fromkeys(layer for layer, _ in arrays))
     epochs = sorted({epoch for _, epoch in arrays})
@@ -157,8 +158,11 @@ def write_recording(path: str | Path, arrays: Mapping[tuple[str, int], ArrayLike
     header = {"version": VERSION, "layers": layers, "epochs": epochs, "notes": asdict(notes)}
     tensors = {_key(*key): batch.values.astype(np.float16) for key, batch in batches.items()}
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata={HEADER_KEY: json.dumps(header)})
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, path, metadata={HEADER_KEY: json.dumps(header)})
+    except (OSError, SafetensorError) as error:
+        raise InvalidInputError(f"{path} cannot be written: {error}. Name a file in a folder of yours.") from error
 
 
 def _key(layer: str, epoch: int) -> str:
