@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from analysis.batch import ActivationBatch
 from per_core.errors import InvalidInputError
@@ -160,8 +160,9 @@ def write_recording(path: str | Path, arrays: Mapping[tuple[str, int], ArrayLike
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, path, metadata={HEADER_KEY: json.dumps(header)})
-    except (OSError, SafetensorError) as error:
+        # Not safetensors' own save_file: its files are for the owner's eyes only, whatever the umask.
+        path.write_bytes(save(tensors, metadata={HEADER_KEY: json.dumps(header)}))
+    except OSError as error:
         raise InvalidInputError(f"{path} cannot be written: {error}. Name a file in a folder of yours.") from error
 
 
