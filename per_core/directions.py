@@ -1,0 +1,35 @@
+"""Directions: points of the unit sphere on which activations are projected."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def random_directions(
+    slices: int,
+    d: int,
+    *,
+    generator: torch.Generator | None = None,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Directions drawn uniformly from the unit sphere of R^d: v/‖v‖ with v ~ N(0, I) (Muller 1959).
+
+    Args:
+        slices: number of directions k, at least 1.
+        d: number of units, at least 1.
+        generator: source of randomness; torch's global one if not given. Its device is where the numbers are drawn.
+        device: where the result is put; the generator's device if not given.
+        dtype: float32 or float64.
+
+    Returns:
+        (k, d), unit rows.
+    """
+    source = device if generator is None else generator.device
+    normal = torch.randn(slices, d, generator=generator, device=source, dtype=dtype)  # (k, d)
+    if d == 1:  # a draw of exactly 0 has no direction
+        unit = torch.copysign(torch.ones_like(normal), normal)
+    else:
+        unit = normal / torch.linalg.vector_norm(normal, dim=1, keepdim=True)
+    return unit.to(device if device is not None else unit.device)

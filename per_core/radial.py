@@ -1,0 +1,144 @@
+"""PER averaged over every direction: a function of the norm of a row alone.
+
+For a row h of R^d with norm r and θ uniform on the unit sphere, p = <θ, h> has a distribution that depends on r
+only, and the expectation of PER over θ has a closed form (x = r²/2, w = r²/d, 1F1 is Kummer's function):
+
+    ψ(r)     = E_θ E|p − Z| = √(2/π) 1F1(−1/2; d/2; −x) = √(2/π) (A + w B)
+    ψ'(r)/r  = √(2/π)/d B
+    A = 1F1(1/2; d/2; −x),   B = 1F1(1/2; d/2 + 1; −x)
+
+A and B are positive, so that their sum does not cancel; the usual routines for 1F1(−1/2; ...) overflow at typical
+norms. Divided by the power of 1 + w that each function follows, ψ, its slope and its curvature are smooth in
+u = w/(1 + w) on [0, 1]: one Chebyshev series for each, fitted once for every d, serves every norm.
+
+References: Joo, Kang and Kim, "Regularizing activations in neural networks via distribution matching with the
+Wasserstein metric", ICLR 2020, for E|p − Z|; Abramowitz and Stegun (1964), 13.2.1, for the integral of Kummer's
+function; Trefethen, "Approximation theory and approximation practice" (2013), for Chebyshev series.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+DEGREE = 100  # enough for d = 1, the slowest series: 5e-14 in the slope; larger d keep far fewer terms
+SERIES_TOLERANCE = 1e-14  # relative to the first coefficient
+QUADRATURE_NODES = 400
+SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
+
+Series = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RadialSeries:
+    """Chebyshev coefficients in 2u − 1 of ψ/√(1+w), (ψ'/r)·√(1+w) and d(ψ'/r)/d(r²)·(1+w)^(3/2)."""
+
+    loss: Series
+    slope: Series
+    curvature: Series
+
+
+def radial_loss(norms: Tensor, d: int) -> Tensor:
+    """The exact PER of rows with the given norms, ψ(r) = √(2/π) 1F1(−1/2; d/2; −r²/2).
+
+    Args:
+        norms: float64, any shape, values in [0, ∞).
+        d: number of units of the rows, at least 1.
+
+    Returns:
+        ψ of every norm, the shape of `norms`; relative error at most 1e-12 for d up to 10⁵.
+
+    Example:
+        >>> radial_loss(torch.zeros(1, dtype=torch.float64), 8)  # collapse: E|Z| = √(2/π)
+        tensor([0.7979], dtype=torch.float64)
+    """
+    root, double_t = _variables(norms, d)
+    return _clenshaw(radial_series(d).loss, double_t) * root
+
+
+def radial_slope(norms: Tensor, d: int) -> Tensor:
+    """ψ'(r)/r, the factor that turns a row into its PER gradient; finite and positive at r = 0.
+
+    Shapes and ranges as in `radial_loss`.
+    """
+    root, double_t = _variables(norms, d)
+    return _clenshaw(radial_series(d).slope, double_t) / root
+
+
+def radial_curvature(norms: Tensor, d: int) -> Tensor:
+    """d(ψ'(r)/r)/d(r²), negative, which the derivative of the gradient needs.
+
+    Shapes and ranges as in `radial_loss`.
+    """
+    root, double_t = _variables(norms, d)
+    return _clenshaw(radial_series(d).curvature, double_t) / root**3
+
+
+def _variables(norms: Tensor, d: int) -> tuple[Tensor, Tensor]:
+    """√(1 + w) and 2t, where t = 2u − 1 = 1 − 2/(1 + w) is the variable of the series."""
+    root = torch.hypot(norms / math.sqrt(d), norms.new_ones(()))  # never squares a large norm
+    return root, 2 - 4 / root.square()
+
+
+def _clenshaw(series: Series, double_t: Tensor) -> Tensor:
+    """The Chebyshev series at t (Clenshaw 1955), given 2t."""
+    newer: Tensor | float = 0.0
+    older: Tensor | float = 0.0
+    for coefficient in reversed(series[1:]):
+        newer, older = double_t * newer + (coefficient - older), newer
+    return double_t * (newer / 2) + (series[0] - older)
+
+
+@torch.compiler.assume_constant_result
+@cache
+def radial_series(d: int) -> RadialSeries:
+    """Fit the three series of dimension d at the Chebyshev nodes of the first kind."""
+    order = np.arange(DEGREE + 1)
+    angles = np.pi * (order + 0.5) / (DEGREE + 1)
+    u = (1 + np.cos(angles)) / 2
+    w = u / (1 - u)
+    x = w * d / 2
+    b = _kummer(x, d, sine_power=0)
+    a = _kummer(x, d - 2, sine_power=0) if d > 1 else np.exp(-x)
+    c = _kummer(x, d, sine_power=2)
+    to_series = np.cos(np.outer(order, angles)) * np.where(order == 0, 1, 2)[:, None] / (DEGREE + 1)
+
+    def fit(values: NDArray[np.float64]) -> Series:
+        coefficients = SQRT_2_OVER_PI * (to_series @ values)
+        kept = np.flatnonzero(np.abs(coefficients) > SERIES_TOLERANCE * np.abs(coefficients[0]))[-1] + 1
+        return tuple(coefficients[:kept].tolist())
+
+    return RadialSeries(
+        loss=fit((a + w * b) * np.sqrt(1 - u)),
+        slope=fit(b / np.sqrt(1 - u) / d),
+        curvature=fit(-c / (1 - u) ** 1.5 / (2 * d * (d + 2))),
+    )
+
+
+def _kummer(x: NDArray[np.float64], cosine_power: int, *, sine_power: int) -> NDArray[np.float64]:
+    """1F1(a; b; −x) with a = (sine_power + 1)/2 and b = a + (cosine_power + 1)/2.
+
+    Its integral over the angle, ∫₀^{π/2} exp(−x sin²α) sin^i(α) cos^j(α) dα divided by the same at x = 0: the Gamma
+    functions in front cancel.
+    """
+
+    nodes, weights = _quadrature()
+
+    def integral(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        end = np.minimum(np.pi / 2, 12 / np.sqrt(2 * x + cosine_power + 1))  # the rest is below e^-70
+        sine_squared = np.sin(end[:, None] * (nodes + 1) / 2) ** 2
+        log_integrand = cosine_power / 2 * np.log1p(-sine_squared) - x[:, None] * sine_squared
+        return end / 2 * ((np.exp(log_integrand) * sine_squared ** (sine_power / 2)) @ weights)
+
+    return integral(x) / integral(np.zeros(1))
+
+
+@cache
+def _quadrature() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return np.polynomial.legendre.leggauss(QUADRATURE_NODES)

@@ -1,0 +1,285 @@
+"""PER: the projected error function regularisation of activations, as a loss, a gradient and a layer.
+
+For a batch h of shape (n, d), directions θ uniform on the unit sphere and p = <θ, h>:
+
+    loss      L = mean_i E_θ E|p_i − Z|,   E|p − Z| = p erf(p/√2) + √(2/π) exp(−p²/2),   Z ~ N(0, 1)
+    gradient  n ∂L/∂h_i = E_θ[erf(p_i/√2) θ]
+
+Without `slices` the expectation over θ is taken exactly (see `per_core.radial`); with `slices` it is a mean over
+that many random directions, Algorithm 1 of the paper.
+
+Reference: Joo, Kang and Kim, "Regularizing activations in neural networks via distribution matching with the
+Wasserstein metric", ICLR 2020, arXiv 2002.05366, equations 5 and 6 and Algorithm 1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from per_core.arguments import (
+    Array,
+    as_matrix,
+    require_finite,
+    require_slices,
+    require_weight,
+    working_dtype,
+)
+from per_core.directions import random_directions
+from per_core.errors import InvalidInputError
+from per_core.radial import SQRT_2_OVER_PI, radial_curvature, radial_loss, radial_slope
+
+Reduction = Literal["mean", "sum"]
+Layout = Literal["sample", "position"]
+
+SQRT_HALF = math.sqrt(0.5)
+NORM_BLOCK = 8192  # units that float32 may sum by itself; beyond, blocks are summed in float64
+
+
+def per_loss(activations: Array, *, slices: int | None = None, generator: torch.Generator | None = None) -> Tensor:
+    """The PER loss, mean_i E_θ E|<θ, h_i> − Z|: at least √(2/π), 2/√π for a wide batch of N(0, I).
+
+    Twice differentiable with respect to the activations; its gradient is `per_gradient(activations) / n`.
+
+    Args:
+        activations: (n, d), n and d at least 1, finite; any floating dtype. The check waits for a GPU.
+        slices: number of random directions of the Monte-Carlo form; the exact expectation if None.
+        generator: source of the random directions; torch's global one if None.
+
+    Returns:
+        Scalar in the dtype of `activations`; shorter dtypes than float32 are computed in float32.
+
+    Raises:
+        InvalidInputError: wrong rank, an empty batch, NaN or infinite values, slices below 1.
+
+    Example:
+        >>> per_loss(torch.zeros(4, 8))  # the minimum, √(2/π), is collapse to 0
+        tensor(0.7979)
+    """
+    h = as_matrix(activations, "activations", "(n, d)")
+    if slices is None:
+        return _RadialLoss.apply(h, _finite_norms(h)).mean().to(h.dtype)  # type: ignore[no-untyped-call, no-any-return]
+    require_finite(h, "activations")
+    with torch.autocast(h.device.type, enabled=False):
+        rows = h.to(working_dtype(h))
+        theta = random_directions(
+            require_slices(slices), h.shape[1], generator=generator, device=h.device, dtype=rows.dtype
+        )
+        return projection_loss(rows @ theta.T).mean().to(h.dtype)
+
+
+def per_gradient(activations: Array, *, slices: int | None = None, generator: torch.Generator | None = None) -> Tensor:
+    """The gradient of PER with respect to every row, E_θ[erf(<θ, h_i>/√2) θ], without the factor 1/n.
+
+    Arguments and errors as in `per_loss`. Differentiable once when exact.
+
+    Returns:
+        (n, d) in the dtype of `activations`; the norm of a row lies in [0, 1).
+    """
+    h = as_matrix(activations, "activations", "(n, d)")
+    if slices is None:
+        return _RadialGradient.apply(h, _finite_norms(h))  # type: ignore[no-untyped-call, no-any-return]
+    require_finite(h, "activations")
+    return _sampled_gradient(h, require_slices(slices), generator).to(h.dtype)
+
+
+def projection_loss(projections: Tensor) -> Tensor:
+    """E|p − Z| = p erf(p/√2) + √(2/π) exp(−p²/2), element by element: PER of a single direction.
+
+    Any shape, any real value; at least √(2/π), and |p| far from 0. Its derivative is erf(p/√2).
+    """
+    return projections * torch.erf(projections * SQRT_HALF) + SQRT_2_OVER_PI * torch.exp(-projections.square() / 2)
+
+
+class PER(nn.Module):
+    """A layer that leaves activations as they are and adds PER to their gradient.
+
+    Put it after a non-linearity. The forward pass is the identity. In training mode the backward pass adds
+    weight · per_gradient, and no loss is built: its value is never needed. In evaluation mode nothing is added.
+
+    Args:
+        weight: λ, finite and at least 0; published settings lie between 1e-7 and 3e-4.
+        slices: number of random directions, drawn anew from torch's global generator in every backward pass
+            (Algorithm 1; 256 in the paper); the exact expectation, free of noise and faster, if None.
+        reduction: "mean" divides by the number of rows (equation 6); "sum" does not (Algorithm 1 as printed). With a
+            task loss averaged over the batch the two differ by that number in λ.
+        layout: "sample" makes everything of one sample one row; "position" makes every location a row: (n, d) has n
+            rows, (n, t, d) has n·t, (n, c, h, w) has n·h·w with d = c.
+
+    Data-parallel training averages gradients over ranks. With equal batches "mean" then equals one process on the
+    joined batch; "sum" comes out divided by the number of ranks: multiply λ by it.
+
+    The term is added to the gradient that arrives. Whatever multiplies the task loss does not reach it: with
+    torch.amp.GradScaler set `layer.weight = λ * scaler.get_scale()` before each backward pass, with k accumulated
+    micro-batches divide λ by k. bfloat16 needs no scaler.
+
+    Exact, the backward pass keeps the activation and uses O(rows) memory beside the gradient it returns (on a CPU,
+    activations shorter than float32 are widened first). It never waits for a GPU, so it does not look for NaN; a row
+    whose squares overflow its working dtype, values beyond 10¹⁸ in float32, is not pulled.
+
+    Raises:
+        InvalidInputError: weight, slices, reduction or layout out of range; in forward, activations that are not a
+            floating tensor of a rank that the layout knows, or that are empty.
+
+    Example:
+        >>> net = nn.Sequential(nn.Linear(8, 64), nn.ELU(), PER(1e-4), nn.Linear(64, 10))
+    """
+
+    def __init__(
+        self,
+        weight: float,
+        *,
+        slices: int | None = None,
+        reduction: Reduction = "mean",
+        layout: Layout = "sample",
+    ) -> None:
+        """See the class."""
+        super().__init__()
+        if reduction not in ("mean", "sum"):
+            raise InvalidInputError(
+                f'reduction must be "mean" (equation 6) or "sum" (Algorithm 1 as printed); received {reduction!r}.'
+                " Choose one of the two."
+            )
+        if layout not in ("sample", "position"):
+            raise InvalidInputError(
+                f'layout must be "sample" or "position"; received {layout!r}.'
+                ' For convolutions "position" makes every location a row of channels.'
+            )
+        self.weight = require_weight(weight)
+        self.slices = None if slices is None else require_slices(slices)
+        self.reduction = reduction
+        self.layout = layout
+
+    def forward(self, activations: Tensor) -> Tensor:
+        """Return `activations` unchanged."""
+        ranks = (2, 3, 4) if self.layout == "position" else range(2, 65)
+        if not activations.is_floating_point() or activations.ndim not in ranks or 0 in activations.shape:
+            raise InvalidInputError(
+                "activations must be a floating tensor, not empty, of shape"
+                f" {'(n, d), (n, t, d) or (n, c, h, w)' if self.layout == 'position' else '(n, ...)'} for layout"
+                f" {self.layout!r}; received {activations.dtype} of shape {tuple(activations.shape)}."
+                " Reshape it before this layer."
+            )
+        if not self.training:
+            return activations
+        return _AddGradient.apply(activations, self.weight, self.slices, self.reduction, self.layout)  # type: ignore[no-untyped-call, no-any-return]
+
+    def extra_repr(self) -> str:
+        """The arguments, as in the call."""
+        return f"{self.weight:g}, slices={self.slices}, reduction={self.reduction!r}, layout={self.layout!r}"
+
+
+class _AddGradient(torch.autograd.Function):
+    """Identity whose backward pass adds weight · per_gradient."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        activations: Tensor,
+        weight: float,
+        slices: int | None,
+        reduction: Reduction,
+        layout: Layout,
+    ) -> Tensor:
+        ctx.save_for_backward(activations)
+        ctx.options = weight, slices, reduction, layout
+        return activations.view_as(activations)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
+        (activations,) = ctx.saved_tensors
+        weight, slices, reduction, layout = ctx.options
+        channels_second = layout == "position" and activations.ndim == 4
+        h = activations.flatten(1) if layout == "sample" else activations
+        if channels_second:
+            h = h.movedim(1, -1)
+        grad_h = grad.movedim(1, -1) if channels_second else grad.reshape(h.shape)  # (..., d) both
+        scale = weight / (h[..., 0].numel() if reduction == "mean" else 1)
+        if slices is None:
+            slope = radial_slope(row_norms(h), h.shape[-1]) * scale
+            total = torch.addcmul(grad_h, h, slope.to(working_dtype(h)).unsqueeze(-1))
+        else:
+            total = grad_h + scale * _sampled_gradient(h.flatten(0, -2), slices, None).view(h.shape)
+        total = total.to(grad.dtype)
+        total = total.movedim(-1, 1) if channels_second else total.view(activations.shape)
+        return total, None, None, None, None
+
+
+class _RadialLoss(torch.autograd.Function):
+    """ψ of every row, given its norm."""
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, norms: Tensor) -> Tensor:
+        ctx.save_for_backward(h, norms)
+        return radial_loss(norms, h.shape[1])  # (n,)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        h, norms = ctx.saved_tensors
+        gradient = _RadialGradient.apply(h, norms)  # type: ignore[no-untyped-call]
+        return (grad.unsqueeze(1) * gradient).to(h.dtype), None
+
+
+class _RadialGradient(torch.autograd.Function):
+    """(ψ'(r)/r) h for every row h, given its norm r."""
+
+    @staticmethod
+    def forward(ctx: Any, h: Tensor, norms: Tensor) -> Tensor:
+        ctx.save_for_backward(h, norms)
+        slope = radial_slope(norms, h.shape[1]).to(working_dtype(h))
+        return (h * slope.unsqueeze(1)).to(h.dtype)  # (n, d)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        h, norms = ctx.saved_tensors
+        slope = radial_slope(norms, h.shape[1]).unsqueeze(1)
+        curvature = radial_curvature(norms, h.shape[1]).unsqueeze(1)
+        along = (h.double() * grad).sum(dim=1, keepdim=True)
+        return (slope * grad + 2 * curvature * along * h).to(h.dtype), None
+
+
+def _sampled_gradient(h: Tensor, slices: int, generator: torch.Generator | None) -> Tensor:
+    """Algorithm 1: the mean of erf(p/√2) θ over random directions, in the working dtype."""
+    with torch.autocast(h.device.type, enabled=False):
+        rows = h.to(working_dtype(h))
+        theta = random_directions(slices, rows.shape[1], generator=generator, device=rows.device, dtype=rows.dtype)
+        return torch.erf((rows @ theta.T) * SQRT_HALF) @ theta / slices
+
+
+def row_norms(h: Tensor) -> Tensor:
+    """Norms over the last dimension, in float64, without a float64 copy of the batch.
+
+    Blocks of a row are summed in the working dtype and their norms in float64. A row whose squares overflow has an
+    infinite norm.
+
+    Args:
+        h: (..., d), any floating dtype.
+
+    Returns:
+        (...), float64; relative error below 1e-6 for float32.
+    """
+    whole = h.shape[-1] // NORM_BLOCK * NORM_BLOCK
+    dtype = working_dtype(h)
+    rest = torch.linalg.vector_norm(h[..., whole:], dim=-1, keepdim=True, dtype=dtype)
+    if whole == 0:
+        return rest.squeeze(-1).double()
+    blocks = h[..., :whole].unflatten(-1, (-1, NORM_BLOCK))
+    parts = torch.linalg.vector_norm(blocks, dim=-1, dtype=dtype)  # (..., blocks)
+    return torch.linalg.vector_norm(torch.cat([parts, rest], dim=-1), dim=-1, dtype=torch.float64)
+
+
+def _finite_norms(h: Tensor) -> Tensor:
+    """The norms of checked activations: one pass over the batch finds the norms and what is not finite."""
+    h = h.detach()
+    norms = row_norms(h)
+    if bool(norms.isfinite().all()):
+        return norms
+    require_finite(h, "activations")
+    largest = h.abs().amax(dim=1, keepdim=True)  # finite values whose squares overflow
+    return largest.squeeze(1).double() * row_norms(h / largest.clamp(min=1))
