@@ -1,110 +1,109 @@
-"""Checks of arguments: every rule that a public function states is tested here, and its breach explained."""
+"""The rules that every argument of per_core obeys, each stated once, with its error."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from per_core.errors import InvalidInputError
 
-_UNIT_TOLERANCE = 1e-3
+Array: TypeAlias = Tensor | NDArray[np.floating]
+
+UNIT_TOLERANCE = 1e-5  # what float32 leaves of a unit norm, with room for a sum over 10⁵ units
 
 
-def as_matrix(values: Any, name: str, axes: str) -> Tensor:
-    """A finite floating-point matrix with at least one row and one column; numpy arrays are accepted.
+def as_matrix(values: Array, name: str, shape: str) -> Tensor:
+    """`values` as a floating tensor of rank 2 with at least one row and one column.
 
-    Parameters
-    ----------
-    values : tensor or array. name : of the argument. axes : what the two axes are, for example "(n, d)".
-
-    Raises
-    ------
-    InvalidInputError
-        If the rank, the size, the dtype or a value breaks the rule.
+    A NumPy array shares its memory with the tensor unless it is read-only, strided or of foreign byte order.
     """
-    matrix = as_tensor(values, name)
-    if matrix.ndim != 2 or 0 in matrix.shape:
+    if isinstance(values, np.ndarray):
+        native = np.require(values, values.dtype.newbyteorder("="), ["C", "W"])
+        if native.dtype not in (np.float16, np.float32, np.float64):
+            raise InvalidInputError(_floating_rule(name, native.dtype))
+        values = torch.from_numpy(native)
+    if not isinstance(values, Tensor):
         raise InvalidInputError(
-            f"{name} must be a matrix {axes} with at least one row and one column; received shape "
-            f"{tuple(matrix.shape)}. Reshape to one row a sample."
+            f"{name} must be a torch tensor or a NumPy array of shape {shape}; received"
+            f" {type(values).__name__}. Convert it with torch.as_tensor or numpy.asarray."
         )
-    require_finite(matrix, name)
-    return matrix
-
-
-def as_tensor(values: Any, name: str) -> Tensor:
-    """A floating-point tensor; a numpy array shares its memory where it is writable and is copied where not."""
-    if isinstance(values, np.ndarray) and not values.flags.writeable:
-        values = values.copy()
-    try:
-        tensor = torch.as_tensor(values)
-    except (TypeError, ValueError, RuntimeError) as error:
+    if not values.is_floating_point():
+        raise InvalidInputError(_floating_rule(name, values.dtype))
+    if values.ndim != 2:
         raise InvalidInputError(
-            f"{name} must be a tensor or a numeric array; received {type(values).__name__} ({error}). "
-            "Convert it to a floating-point tensor first."
-        ) from error
-    if not tensor.is_floating_point():
-        raise InvalidInputError(
-            f"{name} must have a floating-point dtype; received {tensor.dtype}. Call .float() on it first."
+            f"{name} must have shape {shape}; received shape {tuple(values.shape)}."
+            " Reshape it to two dimensions: flatten(1) makes every sample one row."
         )
-    return tensor
-
-
-def require_finite(tensor: Tensor, name: str) -> None:
-    """Refuse NaN and infinities with their counts. Waits for the device."""
-    if not bool(torch.isfinite(tensor).all()):
+    if 0 in values.shape:
         raise InvalidInputError(
-            f"{name} must be finite; received {int(tensor.isnan().sum())} NaN and {int(tensor.isinf().sum())} "
-            f"infinite values among {tensor.numel()}. Leave out the rows that hold them, or find where they arise."
+            f"{name} must have shape {shape} with at least one row and one column; received shape"
+            f" {tuple(values.shape)}. Check the selection that made it."
+        )
+    return values
+
+
+def working_dtype(values: Tensor) -> torch.dtype:
+    """The dtype computed in: float64 for float64, float32 for every shorter one."""
+    return torch.float64 if values.dtype == torch.float64 else torch.float32
+
+
+def require_finite(values: Tensor, name: str) -> None:
+    """Refuse NaN and infinite values, and say how many there are."""
+    nans = int(values.isnan().sum())
+    infinities = int(values.isinf().sum())
+    if nans or infinities:
+        raise InvalidInputError(
+            f"{name} must be finite; received {nans} NaN and {infinities} infinite values among"
+            f" {values.numel()}. Drop or repair these rows first."
         )
 
 
 def require_slices(slices: int) -> int:
-    """A number of slices, at least 1."""
-    if isinstance(slices, bool) or not isinstance(slices, int | np.integer) or slices < 1:
+    """The number of random directions, an integer of at least 1."""
+    if isinstance(slices, bool) or not isinstance(slices, (int, np.integer)) or slices < 1:
         raise InvalidInputError(
-            f"slices must be a whole number of at least 1; received {slices!r}. "
-            "Choose 256, the published number, or more for less noise."
+            f"slices must be an integer of at least 1; received {slices!r}."
+            " Use 256, the published setting, when in doubt."
         )
     return int(slices)
 
 
-def as_directions(directions: Any, like: Tensor) -> Tensor:
-    """Unit rows (k, d) that fit activations `like` (n, d), on their device and in their dtype."""
-    rows = as_matrix(directions, "directions", "(k, d)")
-    d = like.shape[1]
-    if rows.shape[1] != d:
-        raise InvalidInputError(
-            f"directions must have one column a unit, {d}; received shape {tuple(rows.shape)}. "
-            "Pass one direction a row, of the activations' width."
-        )
-    lengths = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
-    worst = float((lengths - 1).abs().max())
-    if worst > _UNIT_TOLERANCE:
-        raise InvalidInputError(
-            f"directions must be unit vectors; received one whose length is off by {worst:.3g}. "
-            "Divide every row by its norm."
-        )
-    return rows.to(device=like.device, dtype=like.dtype)
-
-
 def require_weight(weight: float) -> float:
-    """A regularisation weight: finite and at least 0."""
-    if not (math.isfinite(weight) and weight >= 0):
+    """The factor of the regularisation term, finite and not negative."""
+    if not isinstance(weight, (int, float)) or not math.isfinite(weight) or weight < 0:
         raise InvalidInputError(
-            f"weight must be finite and at least 0; received {weight!r}. Published values are 1e-7 to 3e-4."
+            f"weight must be a finite number of at least 0; received {weight!r}."
+            " The published settings lie between 1e-7 and 3e-4."
         )
     return float(weight)
 
 
-def require_choice(value: str, name: str, allowed: tuple[str, ...]) -> str:
-    """One of a few words."""
-    if value not in allowed:
+def as_directions(directions: Array, activations: Tensor) -> Tensor:
+    """`directions` as unit rows on the device and in the working dtype of `activations`."""
+    matrix = as_matrix(directions, "directions", "(k, d)").detach()
+    d = activations.shape[1]
+    if matrix.shape[1] != d:
         raise InvalidInputError(
-            f"{name} must be one of {', '.join(map(repr, allowed))}; received {value!r}. Choose one of these."
+            f"directions must have one column per unit, shape (k, {d}); received shape {tuple(matrix.shape)}."
+            " Transpose it, or draw it with random_directions(k, d)."
         )
-    return value
+    require_finite(matrix, "directions")
+    norms = torch.linalg.vector_norm(matrix, dim=1, dtype=torch.float64)
+    if bool(((norms - 1).abs() > UNIT_TOLERANCE).any()):
+        raise InvalidInputError(
+            f"directions must be unit rows, norms within {UNIT_TOLERANCE:g} of 1; received norms from"
+            f" {norms.min().item():.6g} to {norms.max().item():.6g}. Divide every row by its norm."
+        )
+    return matrix.to(activations.device, working_dtype(activations))
+
+
+def _floating_rule(name: str, dtype: object) -> str:
+    return (
+        f"{name} must hold floating-point values (float16, bfloat16, float32 or float64); received {dtype}."
+        " Convert it to float32."
+    )

@@ -1,11 +1,9 @@
-"""Random directions: points uniform on the unit sphere."""
+"""Directions: points of the unit sphere on which activations are projected."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-
-from per_core.arguments import require_slices
 
 
 def random_directions(
@@ -16,26 +14,22 @@ def random_directions(
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
-    """Draw unit vectors θ = v/‖v‖ with v ~ N(0, I), uniform on the sphere of R^d (Muller 1959).
+    """Directions drawn uniformly from the unit sphere of R^d: v/‖v‖ with v ~ N(0, I) (Muller 1959).
 
     Args:
-        slices: number k of directions, at least 1.
-        d: number of units, at least 1. For d = 1 the directions are +1 and −1.
-        generator: source of randomness; torch's global one of the device if not given.
-        device: of the result; the generator's, or torch's default, if not given.
-        dtype: of the result.
+        slices: number of directions k, at least 1.
+        d: number of units, at least 1.
+        generator: source of randomness; torch's global one if not given. Its device is where the numbers are drawn.
+        device: where the result is put; the generator's device if not given.
+        dtype: float32 or float64.
 
     Returns:
-        Tensor (k, d) whose rows have length 1.
-
-    Raises:
-        InvalidInputError: if `slices` is below 1.
-
-    Example:
-        >>> random_directions(3, 5).norm(dim=1)
-        tensor([1.0000, 1.0000, 1.0000])
+        (k, d), unit rows.
     """
-    if device is None and generator is not None:
-        device = generator.device
-    drawn = torch.randn(require_slices(slices), d, generator=generator, device=device, dtype=torch.float32)
-    return torch.nn.functional.normalize(drawn.to(dtype), dim=1)
+    source = device if generator is None else generator.device
+    normal = torch.randn(slices, d, generator=generator, device=source, dtype=dtype)  # (k, d)
+    if d == 1:  # a draw of exactly 0 has no direction
+        unit = torch.copysign(torch.ones_like(normal), normal)
+    else:
+        unit = normal / torch.linalg.vector_norm(normal, dim=1, keepdim=True)
+    return unit.to(device if device is not None else unit.device)

@@ -1,15 +1,15 @@
-"""PER, projected error function regularisation: its loss, its gradient, and a layer that adds the gradient.
+"""PER: the projected error function regularisation of activations, as a loss, a gradient and a layer.
 
-For a batch h of n rows, p = <θ, h> with θ uniform on the unit sphere and Z ~ N(0, 1):
+For a batch h of shape (n, d), directions θ uniform on the unit sphere and p = <θ, h>:
 
-    L_per = mean_i E_θ[p_i erf(p_i/√2) + √(2/π) exp(−p_i²/2)] = mean_i E_θ E|p_i − Z|          (equation 5)
-    ∇_{h_i} L_per = (1/n) E_θ[erf(p_i/√2) θ]                                                   (equation 6)
+    loss      L = mean_i E_θ E|p_i − Z|,   E|p − Z| = p erf(p/√2) + √(2/π) exp(−p²/2),   Z ~ N(0, 1)
+    gradient  n ∂L/∂h_i = E_θ[erf(p_i/√2) θ]
 
-The expectation over θ depends on the norm of a row only and has a closed form (`per_core.radial`). It is smallest at
-collapse, h = 0, where it is √(2/π) = 0.798; at N(0, I) it is 2/√π = 1.128.
+Without `slices` the expectation over θ is taken exactly (see `per_core.radial`); with `slices` it is a mean over
+that many random directions, Algorithm 1 of the paper.
 
 Reference: Joo, Kang and Kim, "Regularizing activations in neural networks via distribution matching with the
-Wasserstein metric", ICLR 2020.
+Wasserstein metric", ICLR 2020, arXiv 2002.05366, equations 5 and 6 and Algorithm 1.
 """
 
 from __future__ import annotations
@@ -18,107 +18,115 @@ import math
 from typing import Any, Literal
 
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
-from per_core.arguments import as_matrix, require_choice, require_slices, require_weight
+from per_core.arguments import (
+    Array,
+    as_matrix,
+    require_finite,
+    require_slices,
+    require_weight,
+    working_dtype,
+)
 from per_core.directions import random_directions
 from per_core.errors import InvalidInputError
-from per_core.radial import radial_curvature, radial_loss, radial_slope
+from per_core.radial import SQRT_2_OVER_PI, radial_curvature, radial_loss, radial_slope
 
 Reduction = Literal["mean", "sum"]
 Layout = Literal["sample", "position"]
 
+SQRT_HALF = math.sqrt(0.5)
+NORM_BLOCK = 8192  # units that float32 may sum by itself; beyond, blocks are summed in float64
 
-def per_loss(
-    activations: Tensor | ArrayLike, *, slices: int | None = None, generator: torch.Generator | None = None
-) -> Tensor:
-    """PER of a batch (Joo et al. 2020, equation 5), exact unless `slices` are asked for.
+
+def per_loss(activations: Array, *, slices: int | None = None, generator: torch.Generator | None = None) -> Tensor:
+    """The PER loss, mean_i E_θ E|<θ, h_i> − Z|: at least √(2/π), 2/√π for a wide batch of N(0, I).
+
+    Twice differentiable with respect to the activations; its gradient is `per_gradient(activations) / n`.
 
     Args:
-        activations: h (n, d), one row a sample; any floating-point dtype and device.
-        slices: None for the exact expectation over directions; else the number of random directions, at least 1.
-        generator: source of randomness of the directions.
+        activations: (n, d), n and d at least 1, finite; any floating dtype. The check waits for a GPU.
+        slices: number of random directions of the Monte-Carlo form; the exact expectation if None.
+        generator: source of the random directions; torch's global one if None.
 
     Returns:
-        Scalar tensor, at least √(2/π) when exact; twice differentiable. Relative error 1e-7 in float64 or better.
+        Scalar in the dtype of `activations`; shorter dtypes than float32 are computed in float32.
 
     Raises:
-        InvalidInputError: if the activations are not a finite floating-point matrix, or `slices` is below 1.
+        InvalidInputError: wrong rank, an empty batch, NaN or infinite values, slices below 1.
 
     Example:
-        >>> per_loss(torch.zeros(10, 3))  # collapse, the smallest value there is
+        >>> per_loss(torch.zeros(4, 8))  # the minimum, √(2/π), is collapse to 0
         tensor(0.7979)
     """
-    batch = as_matrix(activations, "activations", "(n, d)")
+    h = as_matrix(activations, "activations", "(n, d)")
     if slices is None:
-        per_row: Tensor = _RowLoss.apply(batch)
-        return per_row.mean().to(batch.dtype)
-    wide = _wide(batch)
-    return projected_loss(wide @ _thetas(batch, slices, generator).T).mean().to(batch.dtype)
+        return _RadialLoss.apply(h, _finite_norms(h)).mean().to(h.dtype)  # type: ignore[no-untyped-call, no-any-return]
+    require_finite(h, "activations")
+    with torch.autocast(h.device.type, enabled=False):
+        rows = h.to(working_dtype(h))
+        theta = random_directions(
+            require_slices(slices), h.shape[1], generator=generator, device=h.device, dtype=rows.dtype
+        )
+        return projection_loss(rows @ theta.T).mean().to(h.dtype)
 
 
-def per_gradient(
-    activations: Tensor | ArrayLike, *, slices: int | None = None, generator: torch.Generator | None = None
-) -> Tensor:
-    """E_θ[erf(p_i/√2) θ] of every row: n times the gradient of `per_loss` (Joo et al. 2020, equation 6).
+def per_gradient(activations: Array, *, slices: int | None = None, generator: torch.Generator | None = None) -> Tensor:
+    """The gradient of PER with respect to every row, E_θ[erf(<θ, h_i>/√2) θ], without the factor 1/n.
 
-    Args:
-        activations: h (n, d), one row a sample; any floating-point dtype and device.
-        slices: None for the exact expectation, ψ'(r) h/r of a row of norm r; else the number of random directions
-            of Algorithm 1. Their noise is large: the cosine to the exact gradient is about 1/√(1 + d/slices).
-        generator: source of randomness of the directions.
+    Arguments and errors as in `per_loss`. Differentiable once when exact.
 
     Returns:
-        Tensor (n, d) of rows shorter than √(2/π); differentiable once when exact.
-
-    Raises:
-        InvalidInputError: if the activations are not a finite floating-point matrix, or `slices` is below 1.
-
-    Example:
-        >>> per_gradient(torch.tensor([[1.0]]))  # one unit: erf(1/√2)
-        tensor([[0.6827]])
+        (n, d) in the dtype of `activations`; the norm of a row lies in [0, 1).
     """
-    batch = as_matrix(activations, "activations", "(n, d)")
+    h = as_matrix(activations, "activations", "(n, d)")
     if slices is None:
-        gradient: Tensor = _RowGradient.apply(batch)
-        return gradient
-    return _projected_gradient(_wide(batch), _thetas(batch, slices, generator)).to(batch.dtype)
+        return _RadialGradient.apply(h, _finite_norms(h))  # type: ignore[no-untyped-call, no-any-return]
+    require_finite(h, "activations")
+    return _sampled_gradient(h, require_slices(slices), generator).to(h.dtype)
 
 
-def projected_loss(projections: Tensor) -> Tensor:
-    """E|p − Z| = p erf(p/√2) + √(2/π) exp(−p²/2) of every value, Z ~ N(0, 1): PER of one projection."""
-    return projections * torch.erf(projections / math.sqrt(2)) + math.sqrt(2 / math.pi) * torch.exp(
-        -projections.square() / 2
-    )
+def projection_loss(projections: Tensor) -> Tensor:
+    """E|p − Z| = p erf(p/√2) + √(2/π) exp(−p²/2), element by element: PER of a single direction.
+
+    Any shape, any real value; at least √(2/π), and |p| far from 0. Its derivative is erf(p/√2).
+    """
+    return projections * torch.erf(projections * SQRT_HALF) + SQRT_2_OVER_PI * torch.exp(-projections.square() / 2)
 
 
 class PER(nn.Module):
-    """A layer that leaves activations as they are and adds PER's gradient on the way back.
+    """A layer that leaves activations as they are and adds PER to their gradient.
 
-    Put it after a non-linearity. The forward pass is the identity; the backward pass adds weight · ∇L_per without ever
-    building the loss. In evaluation mode it adds nothing. Beyond the saved activation and the gradient it returns, the
-    exact form needs memory for one number a row. Activations are not checked here: NaN stays NaN, and nothing waits
-    for the device.
+    Put it after a non-linearity. The forward pass is the identity. In training mode the backward pass adds
+    weight · per_gradient, and no loss is built: its value is never needed. In evaluation mode nothing is added.
 
     Args:
-        weight: λ, finite and at least 0. Published: 1e-5 to 3e-4 with ELU, 1e-7 to 3e-6 with ReLU on CIFAR-100.
-        slices: None for the exact expectation, else the number of random directions a step (Algorithm 1 of Joo et al.
-            2020; published: 256), drawn from torch's global generator.
+        weight: λ, finite and at least 0; published settings lie between 1e-7 and 3e-4.
+        slices: number of random directions, drawn anew from torch's global generator in every backward pass
+            (Algorithm 1; 256 in the paper); the exact expectation, free of noise and faster, if None.
         reduction: "mean" divides by the number of rows (equation 6); "sum" does not (Algorithm 1 as printed). With a
-            batch-mean loss the two differ by the number of rows in the weight.
-        layout: what one row is. "sample": everything of a sample, flattened. "position": one place of a sample; of
-            (n, t, d) the last axis holds the units, of (n, c, h, w) the channels do. (n, d) is the same in both.
+            task loss averaged over the batch the two differ by that number in λ.
+        layout: "sample" makes everything of one sample one row; "position" makes every location a row: (n, d) has n
+            rows, (n, t, d) has n·t, (n, c, h, w) has n·h·w with d = c.
 
-    Data-parallel training averages gradients over ranks. With equal batches "mean" then gives what one process gives on
-    the joined batch, and "sum" gives that divided by the number of ranks.
+    Data-parallel training averages gradients over ranks. With equal batches "mean" then equals one process on the
+    joined batch; "sum" comes out divided by the number of ranks: multiply λ by it.
 
-    With a gradient scaler (float16) the added term is not scaled with the loss and would be divided away: use bfloat16,
-    or add weight · `per_loss` to the loss instead.
+    The term is added to the gradient that arrives. Whatever multiplies the task loss does not reach it: with
+    torch.amp.GradScaler set `layer.weight = λ * scaler.get_scale()` before each backward pass, with k accumulated
+    micro-batches divide λ by k. bfloat16 needs no scaler.
+
+    Exact, the backward pass keeps the activation and uses O(rows) memory beside the gradient it returns (on a CPU,
+    activations shorter than float32 are widened first). It never waits for a GPU, so it does not look for NaN; a row
+    whose squares overflow its working dtype, values beyond 10¹⁸ in float32, is not pulled.
+
+    Raises:
+        InvalidInputError: weight, slices, reduction or layout out of range; in forward, activations that are not a
+            floating tensor of a rank that the layout knows, or that are empty.
 
     Example:
-        >>> layer = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ELU(), PER(1e-4))
-        >>> layer(torch.randn(4, 8)).mean().backward()
+        >>> net = nn.Sequential(nn.Linear(8, 64), nn.ELU(), PER(1e-4), nn.Linear(64, 10))
     """
 
     def __init__(
@@ -129,124 +137,149 @@ class PER(nn.Module):
         reduction: Reduction = "mean",
         layout: Layout = "sample",
     ) -> None:
-        """Check and keep the settings."""
+        """See the class."""
         super().__init__()
+        if reduction not in ("mean", "sum"):
+            raise InvalidInputError(
+                f'reduction must be "mean" (equation 6) or "sum" (Algorithm 1 as printed); received {reduction!r}.'
+                " Choose one of the two."
+            )
+        if layout not in ("sample", "position"):
+            raise InvalidInputError(
+                f'layout must be "sample" or "position"; received {layout!r}.'
+                ' For convolutions "position" makes every location a row of channels.'
+            )
         self.weight = require_weight(weight)
         self.slices = None if slices is None else require_slices(slices)
-        self.reduction = require_choice(reduction, "reduction", ("mean", "sum"))
-        self.layout = require_choice(layout, "layout", ("sample", "position"))
+        self.reduction = reduction
+        self.layout = layout
 
     def forward(self, activations: Tensor) -> Tensor:
-        """Return the activations unchanged; any rank from 2 to 4."""
-        if not 2 <= activations.ndim <= 4:
+        """Return `activations` unchanged."""
+        ranks = (2, 3, 4) if self.layout == "position" else range(2, 65)
+        if not activations.is_floating_point() or activations.ndim not in ranks or 0 in activations.shape:
             raise InvalidInputError(
-                "PER takes activations (n, d), (n, t, d) or (n, c, h, w); received shape "
-                f"{tuple(activations.shape)}. Reshape them first."
+                "activations must be a floating tensor, not empty, of shape"
+                f" {'(n, d), (n, t, d) or (n, c, h, w)' if self.layout == 'position' else '(n, ...)'} for layout"
+                f" {self.layout!r}; received {activations.dtype} of shape {tuple(activations.shape)}."
+                " Reshape it before this layer."
             )
-        if not self.training or self.weight == 0:
+        if not self.training:
             return activations
-        unchanged: Tensor = _AddGradient.apply(
-            activations, self.weight, self.slices, self.reduction == "mean", self.layout == "position"
-        )
-        return unchanged
+        return _AddGradient.apply(activations, self.weight, self.slices, self.reduction, self.layout)  # type: ignore[no-untyped-call, no-any-return]
 
     def extra_repr(self) -> str:
-        """The settings, as `print(model)` shows them."""
-        return f"weight={self.weight:g}, slices={self.slices}, reduction={self.reduction!r}, layout={self.layout!r}"
+        """The arguments, as in the call."""
+        return f"{self.weight:g}, slices={self.slices}, reduction={self.reduction!r}, layout={self.layout!r}"
 
 
 class _AddGradient(torch.autograd.Function):
-    """Identity forward; backward adds weight · PER's gradient of the saved activation."""
+    """Identity whose backward pass adds weight · per_gradient."""
 
     @staticmethod
-    def forward(ctx: Any, activations: Tensor, weight: float, slices: int | None, mean: bool, position: bool) -> Tensor:
+    def forward(
+        ctx: Any,
+        activations: Tensor,
+        weight: float,
+        slices: int | None,
+        reduction: Reduction,
+        layout: Layout,
+    ) -> Tensor:
         ctx.save_for_backward(activations)
-        ctx.settings = weight, slices, mean, position
+        ctx.options = weight, slices, reduction, layout
         return activations.view_as(activations)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, None, None, None]:  # type: ignore[override]
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
         (activations,) = ctx.saved_tensors
-        weight, slices, mean, position = ctx.settings
-        units = _unit_axes(activations.ndim, position)
-        d = math.prod(activations.shape[axis] for axis in units)
-        rows = activations.numel() // max(d, 1)
-        strength = weight / max(rows, 1) if mean else weight
-        wide = _wide(activations)
+        weight, slices, reduction, layout = ctx.options
+        channels_second = layout == "position" and activations.ndim == 4
+        h = activations.flatten(1) if layout == "sample" else activations
+        if channels_second:
+            h = h.movedim(1, -1)
+        grad_h = grad.movedim(1, -1) if channels_second else grad.reshape(h.shape)  # (..., d) both
+        scale = weight / (h[..., 0].numel() if reduction == "mean" else 1)
         if slices is None:
-            slope = radial_slope(_norms(activations, units), d) * strength
-            added = torch.addcmul(grad_output.to(wide.dtype), wide, slope.to(wide.dtype))
+            slope = radial_slope(row_norms(h), h.shape[-1]) * scale
+            total = torch.addcmul(grad_h, h, slope.to(working_dtype(h)).unsqueeze(-1))
         else:
-            first = units[0]
-            matrix = wide.movedim(first, -1).reshape(rows, d) if position else wide.reshape(rows, d)
-            noisy = _projected_gradient(matrix, random_directions(slices, d, device=wide.device, dtype=wide.dtype))
-            shape = wide.movedim(first, -1).shape if position else wide.shape
-            noisy = noisy.reshape(shape).movedim(-1, first) if position else noisy.reshape(shape)
-            added = torch.add(grad_output.to(wide.dtype), noisy, alpha=strength)
-        return added.to(grad_output.dtype), None, None, None, None
+            total = grad_h + scale * _sampled_gradient(h.flatten(0, -2), slices, None).view(h.shape)
+        total = total.to(grad.dtype)
+        total = total.movedim(-1, 1) if channels_second else total.view(activations.shape)
+        return total, None, None, None, None
 
 
-class _RowLoss(torch.autograd.Function):
-    """ψ of the norm of every row, (n, d) -> (n,) float64."""
+class _RadialLoss(torch.autograd.Function):
+    """ψ of every row, given its norm."""
 
     @staticmethod
-    def forward(ctx: Any, batch: Tensor) -> Tensor:
-        ctx.save_for_backward(batch)
-        return radial_loss(_norms(batch, (1,)).squeeze(1), batch.shape[1])
+    def forward(ctx: Any, h: Tensor, norms: Tensor) -> Tensor:
+        ctx.save_for_backward(h, norms)
+        return radial_loss(norms, h.shape[1])  # (n,)
 
     @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:  # type: ignore[override]
-        (batch,) = ctx.saved_tensors
-        gradient: Tensor = _RowGradient.apply(batch)
-        return gradient * grad_output[:, None].to(gradient.dtype)
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        h, norms = ctx.saved_tensors
+        gradient = _RadialGradient.apply(h, norms)  # type: ignore[no-untyped-call]
+        return (grad.unsqueeze(1) * gradient).to(h.dtype), None
 
 
-class _RowGradient(torch.autograd.Function):
-    """ψ'(r) h/r of every row, and the product with its symmetric Jacobian s I + 2 s' h hᵀ, s = ψ'/r, s' = ds/dr²."""
-
-    @staticmethod
-    def forward(ctx: Any, batch: Tensor) -> Tensor:
-        ctx.save_for_backward(batch)
-        wide = _wide(batch)
-        return (wide * radial_slope(_norms(batch, (1,)), batch.shape[1]).to(wide.dtype)).to(batch.dtype)
+class _RadialGradient(torch.autograd.Function):
+    """(ψ'(r)/r) h for every row h, given its norm r."""
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad_output: Tensor) -> Tensor:  # type: ignore[override]
-        (batch,) = ctx.saved_tensors
-        d = batch.shape[1]
-        wide, incoming = _wide(batch), grad_output.to(_wide(batch).dtype)
-        norms = _norms(batch, (1,))
-        along = (wide * incoming).sum(dim=1, keepdim=True, dtype=torch.float64)
-        straight = radial_slope(norms, d).to(wide.dtype) * incoming
-        turned = (2 * radial_curvature(norms, d) * along).to(wide.dtype) * wide
-        return (straight + turned).to(batch.dtype)
+    def forward(ctx: Any, h: Tensor, norms: Tensor) -> Tensor:
+        ctx.save_for_backward(h, norms)
+        slope = radial_slope(norms, h.shape[1]).to(working_dtype(h))
+        return (h * slope.unsqueeze(1)).to(h.dtype)  # (n, d)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        h, norms = ctx.saved_tensors
+        slope = radial_slope(norms, h.shape[1]).unsqueeze(1)
+        curvature = radial_curvature(norms, h.shape[1]).unsqueeze(1)
+        along = (h.double() * grad).sum(dim=1, keepdim=True)
+        return (slope * grad + 2 * curvature * along * h).to(h.dtype), None
 
 
-def _unit_axes(ndim: int, position: bool) -> tuple[int, ...]:
-    """The axes that make up a row: one for a position, all but the first for a sample."""
-    if position:
-        return (1,) if ndim == 4 else (ndim - 1,)
-    return tuple(range(1, ndim))
+def _sampled_gradient(h: Tensor, slices: int, generator: torch.Generator | None) -> Tensor:
+    """Algorithm 1: the mean of erf(p/√2) θ over random directions, in the working dtype."""
+    with torch.autocast(h.device.type, enabled=False):
+        rows = h.to(working_dtype(h))
+        theta = random_directions(slices, rows.shape[1], generator=generator, device=rows.device, dtype=rows.dtype)
+        return torch.erf((rows @ theta.T) * SQRT_HALF) @ theta / slices
 
 
-def _norms(values: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """Norms over the axes, kept as size 1, accumulated in float64 without a float64 copy of the values."""
-    return torch.linalg.vector_norm(values, dim=axes, keepdim=True, dtype=torch.float64)
+def row_norms(h: Tensor) -> Tensor:
+    """Norms over the last dimension, in float64, without a float64 copy of the batch.
+
+    Blocks of a row are summed in the working dtype and their norms in float64. A row whose squares overflow has an
+    infinite norm.
+
+    Args:
+        h: (..., d), any floating dtype.
+
+    Returns:
+        (...), float64; relative error below 1e-6 for float32.
+    """
+    whole = h.shape[-1] // NORM_BLOCK * NORM_BLOCK
+    dtype = working_dtype(h)
+    rest = torch.linalg.vector_norm(h[..., whole:], dim=-1, keepdim=True, dtype=dtype)
+    if whole == 0:
+        return rest.squeeze(-1).double()
+    blocks = h[..., :whole].unflatten(-1, (-1, NORM_BLOCK))
+    parts = torch.linalg.vector_norm(blocks, dim=-1, dtype=dtype)  # (..., blocks)
+    return torch.linalg.vector_norm(torch.cat([parts, rest], dim=-1), dim=-1, dtype=torch.float64)
 
 
-def _wide(values: Tensor) -> Tensor:
-    """float32 and float64 as they are, half precision as float32."""
-    return values if values.dtype in (torch.float32, torch.float64) else values.float()
-
-
-def _thetas(batch: Tensor, slices: int, generator: torch.Generator | None) -> Tensor:
-    device = batch.device if generator is None else generator.device
-    drawn = random_directions(slices, batch.shape[1], generator=generator, device=device, dtype=_wide(batch).dtype)
-    return drawn.to(batch.device)
-
-
-def _projected_gradient(rows: Tensor, thetas: Tensor) -> Tensor:
-    """Mean over directions of erf(p/√2) θ: (n, d), (k, d) -> (n, d)."""
-    return torch.erf(rows @ thetas.T / math.sqrt(2)) @ thetas / len(thetas)
+def _finite_norms(h: Tensor) -> Tensor:
+    """The norms of checked activations: one pass over the batch finds the norms and what is not finite."""
+    h = h.detach()
+    norms = row_norms(h)
+    if bool(norms.isfinite().all()):
+        return norms
+    require_finite(h, "activations")
+    largest = h.abs().amax(dim=1, keepdim=True)  # finite values whose squares overflow
+    return largest.squeeze(1).double() * row_norms(h / largest.clamp(min=1))
