@@ -82,7 +82,10 @@ def per_gradient(activations: Array, *, slices: int | None = None, generator: to
     """
     h = as_matrix(activations, "activations", "(n, d)")
     if slices is None:
-        return _RadialGradient.apply(h, _finite_norms(h))  # type: ignore[no-untyped-call, no-any-return]
+        norms = _finite_norms(h)
+        if not h.requires_grad:
+            return _radial_gradient(h, norms)
+        return _RadialGradient.apply(h, norms)  # type: ignore[no-untyped-call, no-any-return]
     require_finite(h, "activations")
     return _sampled_gradient(h, require_slices(slices), generator).to(h.dtype)
 
@@ -201,8 +204,8 @@ class _AddGradient(torch.autograd.Function):
         grad_h = grad.movedim(1, -1) if channels_second else grad.reshape(h.shape)  # (..., d) both
         scale = weight / (h[..., 0].numel() if reduction == "mean" else 1)
         if slices is None:
-            slope = radial_slope(row_norms(h), h.shape[-1]) * scale
-            total = torch.addcmul(grad_h, h, slope.to(working_dtype(h)).unsqueeze(-1))
+            slope = radial_slope(row_norms(h), h.shape[-1], dtype=working_dtype(h))
+            total = torch.addcmul(grad_h, h, slope.unsqueeze(-1), value=scale)
         else:
             total = grad_h + scale * _sampled_gradient(h.flatten(0, -2), slices, None).view(h.shape)
         total = total.to(grad.dtype)
@@ -231,8 +234,7 @@ class _RadialGradient(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, h: Tensor, norms: Tensor) -> Tensor:
         ctx.save_for_backward(h, norms)
-        slope = radial_slope(norms, h.shape[1]).to(working_dtype(h))
-        return (h * slope.unsqueeze(1)).to(h.dtype)  # (n, d)
+        return _radial_gradient(h, norms)
 
     @staticmethod
     @once_differentiable
@@ -242,6 +244,11 @@ class _RadialGradient(torch.autograd.Function):
         curvature = radial_curvature(norms, h.shape[1]).unsqueeze(1)
         along = (h.double() * grad).sum(dim=1, keepdim=True)
         return (slope * grad + 2 * curvature * along * h).to(h.dtype), None
+
+
+def _radial_gradient(h: Tensor, norms: Tensor) -> Tensor:
+    slope = radial_slope(norms, h.shape[1], dtype=working_dtype(h))
+    return (h * slope.unsqueeze(1)).to(h.dtype)  # (n, d)
 
 
 def _sampled_gradient(h: Tensor, slices: int, generator: torch.Generator | None) -> Tensor:
@@ -264,21 +271,25 @@ def row_norms(h: Tensor) -> Tensor:
     Returns:
         (...), float64; relative error below 1e-6 for float32.
     """
-    whole = h.shape[-1] // NORM_BLOCK * NORM_BLOCK
     dtype = working_dtype(h)
-    rest = torch.linalg.vector_norm(h[..., whole:], dim=-1, keepdim=True, dtype=dtype)
-    if whole == 0:
-        return rest.squeeze(-1).double()
-    blocks = h[..., :whole].unflatten(-1, (-1, NORM_BLOCK))
-    parts = torch.linalg.vector_norm(blocks, dim=-1, dtype=dtype)  # (..., blocks)
-    return torch.linalg.vector_norm(torch.cat([parts, rest], dim=-1), dim=-1, dtype=torch.float64)
+    if h.shape[-1] <= NORM_BLOCK:
+        norms: Tensor = torch.linalg.vector_norm(h, dim=-1, dtype=dtype)
+        return norms.double()
+    whole = h.shape[-1] // NORM_BLOCK * NORM_BLOCK
+    blocks = h[..., :whole].view(*h.shape[:-1], -1, NORM_BLOCK)
+    parts = [
+        torch.linalg.vector_norm(blocks, dim=-1, dtype=dtype),  # (..., blocks)
+        torch.linalg.vector_norm(h[..., whole:], dim=-1, keepdim=True, dtype=dtype),
+    ]
+    joined: Tensor = torch.linalg.vector_norm(torch.cat(parts, dim=-1), dim=-1, dtype=torch.float64)
+    return joined
 
 
 def _finite_norms(h: Tensor) -> Tensor:
     """The norms of checked activations: one pass over the batch finds the norms and what is not finite."""
     h = h.detach()
     norms = row_norms(h)
-    if bool(norms.isfinite().all()):
+    if math.isfinite(norms.sum()):
         return norms
     require_finite(h, "activations")
     largest = h.abs().amax(dim=1, keepdim=True)  # finite values whose squares overflow

@@ -138,7 +138,7 @@ def sliced_w1(
     total = torch.zeros_like(h) if wanted else None
     distances = []
     with torch.autocast(h.device.type, enabled=False):
-        for block in theta.split(max(1, BLOCK_VALUES.get(h.device.type, 2**20) // n)):
+        for block in torch.split(theta, max(1, BLOCK_VALUES.get(h.device.type, 2**20) // n)):
             distance, gradient = _row_distances(block @ h.T, with_gradient=wanted)  # (b,), (b, n)
             distances.append(distance)
             if total is not None and gradient is not None:
