@@ -97,9 +97,14 @@ def _clenshaw(series: Series, double_t: Tensor) -> Tensor:
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
-@cache
 def radial_series(d: int, dtype: torch.dtype) -> RadialSeries:
-    """Fit the three series of dimension d at the Chebyshev nodes of the first kind, as long as `dtype` can tell."""
+    """The three series of dimension d, as long as `dtype` can tell; torch.compile takes them as constants."""
+    return _fit_series(d, dtype)
+
+
+@cache
+def _fit_series(d: int, dtype: torch.dtype) -> RadialSeries:
+    """Fitted at the Chebyshev nodes of the first kind."""
     order = np.arange(DEGREE + 1)
     angles = np.pi * (order + 0.5) / (DEGREE + 1)
     u = (1 + np.cos(angles)) / 2

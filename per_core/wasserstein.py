@@ -181,7 +181,7 @@ def _row_distances(rows: Tensor, *, with_gradient: bool) -> tuple[Tensor, Tensor
         ordered = _sort_rows(rows)
     row, cell = ((ordered > edges[:-1]) & (ordered < edges[1:])).nonzero(as_tuple=True)
     x = ordered[row, cell].double()
-    slope = 2 * torch.special.ndtr(x) - (2 * cell + 1) / n
+    slope = 2 * torch.special.ndtr(x) - (2 * cell.double() + 1) / n
     density = torch.exp(-x.square() / 2) * math.sqrt(2 / math.pi)  # 2φ(x)
     inside = x * slope + density - cells.densities[cell] - cells.densities[cell + 1]
     outside = (x - cells.means[cell]).abs() / n  # what the mean below counts for them
