@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
+from analysis.principal import principal_axes
 from per_core.errors import InvalidInputError
 
 Float64Array = NDArray[np.float64]
@@ -88,6 +90,31 @@ def joint_density(
     ]
     inside = int(counts.sum())
     return JointDensity(grid, joint, marginals[0], marginals[1], n, n - inside)
+
+
+def project_pair(
+    values: NDArray[np.float32], view: Literal["units", "principal"], first: int, second: int
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Two columns of a batch (n, d) to look at: two of its units, or its scores on two principal directions.
+
+    `first` and `second` count from 0; principal direction 0 has the largest variance. The scores are <h, v>, not
+    centred, so that a shift stays visible.
+
+    Raises
+    ------
+    InvalidInputError
+        If an index is not below d.
+    """
+    d = values.shape[1]
+    if not (0 <= first < d and 0 <= second < d):
+        raise InvalidInputError(
+            f"Both must lie in 0..{d - 1} for a batch of {d} units; received {first} and {second}. "
+            "Choose two that exist."
+        )
+    if view == "units":
+        return values[:, first], values[:, second]
+    axes = principal_axes(values)
+    return values @ axes[first], values @ axes[second]
 
 
 def robust_limits(values: ArrayLike, *, at_least: tuple[float, float] = (-4.0, 4.0)) -> tuple[float, float]:

@@ -165,6 +165,4 @@ def _standardised_mixture(rng: np.random.Generator, spec: SampleSpec) -> Float64
 
 def _require(holds: bool, name: str, rule: str, received: object) -> None:
     if not holds:
-        raise InvalidInputError(
-            f"{name} must be {rule}; received {received!r}. Choose a value in that range."
-        )
+        raise InvalidInputError(f"{name} must be {rule}; received {received!r}. Choose a value in that range.")

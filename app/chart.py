@@ -1,8 +1,8 @@
 """The one way a chart reaches the page: a component that updates plotly figures in place.
 
 `st.plotly_chart` builds a new chart on every change of the data: it flickers and loses the zoom. This
-component calls `Plotly.react` on the same node. Every chart has a text alternative, follows the theme, and can be taken
-away as PNG, SVG and as the CSV of exactly what is drawn.
+component calls `Plotly.react` on the same node. Every chart has a text alternative, follows the theme, and can
+be taken away as PNG, SVG and as the CSV of exactly what is drawn.
 """
 
 from pathlib import Path
@@ -12,7 +12,6 @@ import streamlit as st
 
 from app.palette import CLEAR, GRID, TEXT
 
-SCRIPT_ROUTE = "/perscope/plotly.min.js"
 MAX_STATIC_BYTES = 300_000
 
 _FRONTEND = Path(__file__).parent / "frontend"
@@ -24,7 +23,7 @@ _COMPONENT = st.components.v2.component(
 )
 
 
-def show_chart(figure: go.Figure, *, key: str, alt: str, height: int, about: str = "") -> None:
+def show_chart(figure: go.Figure, *, key: str, alt: str, height: int, aspect: float = 0.0, about: str = "") -> None:
     """Draw a plotly figure and update it in place on later runs.
 
     Parameters
@@ -33,6 +32,7 @@ def show_chart(figure: go.Figure, *, key: str, alt: str, height: int, about: str
     key : the chart's identity, and the stem of the files one downloads.
     alt : the takeaway in words, for people who do not see the picture.
     height : pixels.
+    aspect : where the height should grow with the width: height / width, between `height` and 1.6 times that.
     about : two sentences under the chart: what it is, what to notice. Markdown.
     """
     if not alt.strip():
@@ -43,7 +43,7 @@ def show_chart(figure: go.Figure, *, key: str, alt: str, height: int, about: str
             f"Chart {key!r} would send {len(payload):,} bytes to the browser; the limit is "
             f"{MAX_STATIC_BYTES:,}. Bin or thin its data on the server."
         )
-    _COMPONENT(key=key, data={"figure": payload, "alt": alt, "height": height, "name": key})
+    _COMPONENT(key=key, data={"figure": payload, "alt": alt, "height": height, "aspect": aspect, "name": key})
     if about:
         st.caption(about)
 

@@ -1,11 +1,27 @@
-"""The entry script: runs on every interaction, draws the frame and then the page."""
+"""The entry script: runs on every interaction, draws the frame and the sidebar, then the page."""
+
+from pathlib import Path
 
 import streamlit as st
 
-st.set_page_config(page_title="PERscope", layout="wide", initial_sidebar_state="expanded")
+from app.choice import choose_batch
+
+_ASSETS = Path(__file__).parents[1] / "assets"
+
+st.set_page_config(
+    page_title="PERscope",
+    page_icon=str(_ASSETS / "icon.svg"),
+    layout="wide",
+    initial_sidebar_state="expanded",
+)
+st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "icon.svg"), size="large")
 
 page = st.navigation(
-    [st.Page("views/distributions.py", title="Distributions", url_path="distributions", default=True)],
+    [
+        st.Page("views/distributions.py", title="Distributions", url_path="distributions", default=True),
+        st.Page("views/bound.py", title="Bound", url_path="bound"),
+    ],
     position="top",
 )
+st.session_state["choice"] = choose_batch()
 page.run()

@@ -1,5 +1,6 @@
 """The ASGI server: Streamlit's own, one more route for plotly's script, and a thread that warms imports."""
 
+import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
+from per_core.errors import PerError
+
+_LOG = logging.getLogger(__name__)
 SCRIPT_ROUTE = "/perscope/plotly.min.js"
 _MAIN = Path(__file__).with_name("main.py")
 _PLOTLY_SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -19,7 +23,22 @@ _PLOTLY_SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 def build_server() -> st.App:
     """Streamlit's server for `app/main.py`."""
-    return st.App(_MAIN, routes=[Route(SCRIPT_ROUTE, _send_plotly)], lifespan=_lifespan)
+    return st.App(
+        _MAIN,
+        routes=[Route(SCRIPT_ROUTE, _send_plotly)],
+        lifespan=_lifespan,
+        on_script_error=_show_error,
+    )
+
+
+def _show_error(error: BaseException) -> bool:
+    """Say what went wrong: our own errors in full, anything else goes to the log only."""
+    if isinstance(error, PerError):
+        st.error(str(error))
+    else:
+        _LOG.error("A page failed", exc_info=error)
+        st.error("This page failed. The server's log says why. Press Reset in the sidebar, or reload to start again.")
+    return True
 
 
 async def _send_plotly(_: Request) -> FileResponse:
@@ -35,6 +54,13 @@ async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 def _warm() -> None:
-    """Import what is slow to import while the first visitor's page loads (torch and POT: seconds)."""
-    import ot  # noqa: F401
-    import torch  # noqa: F401
+    """Import torch and POT and draw the opening page's null law while the first visitor is still connecting."""
+    from analysis.distinction import null_law
+    from analysis.null_band import draws_that_fit
+    from analysis.samples import SampleSpec
+    from app.cached import null_chunk
+    from app.progress import CHUNK, spans
+
+    law = null_law(SampleSpec())
+    for first, count in spans(draws_that_fit(law.n, law.dim), CHUNK):
+        null_chunk(law, first, count)

@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from analysis.density import JointDensity
-from app.palette import CLEAR, EXACT, GRID, REFERENCE, categorical, filled_contours
+from app.palette import CLEAR, EXACT, MUTED, REFERENCE, categorical, filled_contours
 
 _LEVELS = 10
 _GAP = 0.035
@@ -93,7 +93,7 @@ def _add_panel(
         )
 
     first = index == 0
-    box = {"showline": True, "mirror": True, "linecolor": GRID, "showgrid": False, "zeroline": False}
+    box = {"showline": True, "mirror": True, "linecolor": MUTED, "showgrid": False, "zeroline": False}
     bare = {"visible": False, "fixedrange": True}
     figure.layout[f"xaxis{joint}"] = {
         **box,

@@ -3,6 +3,10 @@
 
 const charts = new WeakMap()
 
+function heightFor({ plot, height, aspect }) {
+  return Math.min(Math.max(height, aspect * plot.clientWidth), 1.6 * height)
+}
+
 function loadPlotly() {
   if (window.Plotly) return Promise.resolve(window.Plotly)
   if (!window.perscopePlotly) {
@@ -57,7 +61,8 @@ function build(parentElement) {
   parentElement.append(root)
   const chart = { root, plot, take, drawn: null }
   chart.observer = new ResizeObserver(() => {
-    if (chart.drawn && plot.clientWidth > 0) window.Plotly.Plots.resize(plot)
+    if (!chart.drawn || plot.clientWidth === 0) return
+    window.Plotly.relayout(plot, { width: plot.clientWidth, height: heightFor(chart) })
   })
   chart.observer.observe(root)
   charts.set(parentElement, chart)
@@ -118,12 +123,18 @@ const CONFIG = { displaylogo: false, responsive: false, displayModeBar: "hover",
 export default function (component) {
   const { data, parentElement } = component
   const chart = charts.get(parentElement) ?? build(parentElement)
-  chart.plot.style.minHeight = `${data.height}px`
+  chart.height = data.height
+  chart.aspect = data.aspect
+  chart.plot.style.minHeight = `${heightFor(chart)}px`
   chart.plot.setAttribute("aria-label", data.alt)
   chart.plot.dataset.chart = data.name
   loadPlotly().then(
     (Plotly) => {
-      const figure = resolveColours(JSON.parse(data.figure), getComputedStyle(parentElement.host ?? parentElement))
+      const style = getComputedStyle(parentElement.host ?? parentElement)
+      const figure = resolveColours(JSON.parse(data.figure), style)
+      figure.layout.font.family = style.getPropertyValue("--st-font")
+      figure.layout.width = chart.plot.clientWidth
+      figure.layout.height = heightFor(chart)
       return Plotly.react(chart.plot, figure.data, figure.layout, CONFIG).then(() => {
         if (!chart.drawn) addButtons(chart, data.name)
         chart.drawn = data.figure

@@ -1,17 +1,77 @@
-"""The page that opens: the four distributions of Figure 1."""
+"""Distributions: the cases of Figure 1, or a recorded layer beside N(0, I), and what tells them apart."""
 
 import streamlit as st
 
-from analysis.density import joint_density
-from analysis.samples import CASE_TITLES, CASES, figure1
+from analysis.batch import ActivationBatch
+from analysis.density import robust_limits
+from analysis.samples import CASE_TITLES, CASES, SampleSpec
+from app import cached, words
 from app.chart import show_chart
+from app.choice import Choice
 from app.figures.joint import joint_panels
+from app.statistics_table import show_statistics
 
-st.title("Four distributions that simple statistics cannot tell apart")
-densities = {f"({case}) {CASE_TITLES[case]}": joint_density(*figure1(case, 4096).values.T) for case in CASES}
-show_chart(
-    joint_panels(densities),
-    key="dist_joint",
-    height=380,
-    alt="Joint density and marginals of the isotropic, correlated, skewed and bimodal case.",
-)
+UNITS, PRINCIPAL = "units", "principal directions"
+
+
+def choose_pair(d: int) -> tuple[str, int, int]:
+    """Which two columns to draw; without a choice to make, the first two units."""
+    if d == 2:
+        return "units", 0, 1
+    left, middle, right = st.columns([2, 1, 1])
+    view = left.segmented_control(
+        "View",
+        [UNITS, PRINCIPAL],
+        default=UNITS,
+        required=True,
+        key="dist_view",
+        bind="query-params",
+    )
+    name = "Unit" if view == UNITS else "Direction"
+    numbers = list(range(1, d + 1))
+    x = middle.selectbox(f"{name} on x", numbers, index=0, key="dist_x", bind="query-params")
+    y = right.selectbox(f"{name} on y", numbers, index=1, key="dist_y", bind="query-params")
+    return "units" if view == UNITS else "principal", x - 1, y - 1
+
+
+def axis_names(pair: tuple[str, int, int], d: int) -> tuple[str, str]:
+    """What stands at the axes."""
+    if d == 2:
+        return "x", "y"
+    name = "unit" if pair[0] == "units" else "principal direction"
+    return f"{name} {pair[1] + 1}", f"{name} {pair[2] + 1}"
+
+
+def show_densities(batches: dict[str, ActivationBatch], alt: str) -> None:
+    """The joint densities side by side on the same axes."""
+    d = next(iter(batches.values())).d
+    pair = choose_pair(d)
+    limits = [robust_limits(b.values[:, list(pair[1:])]) for b in batches.values()]
+    shared = (min(low for low, _ in limits), max(high for _, high in limits))
+    figure = joint_panels(
+        {title: cached.pair_density(batch, pair, shared) for title, batch in batches.items()},
+        units=axis_names(pair, d),
+    )
+    show_chart(figure, key="dist_joint", height=330, aspect=0.34, alt=alt, about=words.ABOUT_JOINT)
+
+
+choice: Choice = st.session_state["choice"]
+if choice.spec is not None:
+    st.title("Four distributions that simple statistics cannot tell apart")
+    st.markdown(words.LEAD_FIGURE1)
+    columns = {f"({case}) {CASE_TITLES[case]}": choice.with_case(case).batch() for case in CASES}
+    law, null = choice.spec, "case (a)"
+    alt = words.ALT_FIGURE1
+else:
+    st.title("A trained network's activations beside N(0, I)")
+    st.markdown(words.LEAD_RECORDING)
+    batch = choice.batch()
+    law, null = SampleSpec(n=batch.n, dim=batch.d), "N(0, I)"
+    columns = {
+        f"{choice.layer}, epoch {choice.epoch}": batch,
+        "N(0, I), same n and d": cached.drawn_batch(law),
+    }
+    alt = words.ALT_RECORDING.format(name=batch.name)
+
+show_densities(columns, alt)
+show_statistics(columns, law, null)

@@ -1,0 +1,186 @@
+"""Analysis behind Streamlit's caches: the only module that knows how long a result is kept.
+
+A batch is never hashed by Streamlit, which samples large arrays: its own fingerprint of the full content is the
+key. Slow libraries (torch, POT) are imported on first use, so that the first density is drawn without them.
+"""
+
+from collections.abc import Mapping
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from analysis import density, samples
+from analysis.batch import ActivationBatch
+from analysis.samples import SampleSpec
+
+if TYPE_CHECKING:
+    from analysis.bound import (
+        BoundReading,
+        Decomposition,
+        DirectionStudy,
+        Influence,
+        ScaleCurve,
+        SliceConvergence,
+    )
+    from analysis.cost import Timing
+    from analysis.distinction import Cell, Key
+    from analysis.pot_distance import GridDistance
+    from analysis.recording import Recording
+
+RECORDING = Path(__file__).parents[1] / "assets" / "recordings" / "digits_elu.safetensors"
+_BY_CONTENT = {ActivationBatch: attrgetter("fingerprint")}
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def drawn_batch(spec: SampleSpec) -> ActivationBatch:
+    """The batch of a sample spec."""
+    return samples.draw(spec)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def shipped_recording() -> "Recording":
+    """The recording in `assets/recordings`."""
+    from analysis.recording import open_recording
+
+    return open_recording(RECORDING)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def recorded_batch(layer: str, epoch: int) -> ActivationBatch:
+    """One layer of the shipped recording at one epoch."""
+    return shipped_recording().batch(layer, epoch)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
+def pair_density(
+    batch: ActivationBatch, axes: tuple[str, int, int], limits: tuple[float, float]
+) -> density.JointDensity:
+    """Joint density of two columns of the batch's view: axes is ("units" or "principal", first, second)."""
+    x, y = density.project_pair(batch.values, *axes)
+    return density.joint_density(x, y, limits=limits)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def null_chunk(law: SampleSpec, first: int, count: int) -> "dict[Key, NDArray[np.float64]]":
+    """Statistics of some fresh draws of a null law."""
+    from analysis.distinction import measure_null
+
+    return measure_null(law, first, count)
+
+
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
+def cells(
+    batch: ActivationBatch,
+    law: SampleSpec,  # noqa: ARG001  the key that stands for the null draws
+    _null: "Mapping[Key, NDArray[np.float64]]",
+) -> "dict[Key, Cell]":
+    """The table's column for one batch."""
+    from analysis.distinction import compare
+
+    return compare(batch, _null)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def sw1_chunk(n: int, d: int, slices: int, first: int, count: int) -> NDArray[np.float64]:
+    """SW1 of some fresh Gaussian batches."""
+    from analysis.null_band import gaussian_sw1_draws
+
+    return gaussian_sw1_draws(n, d, slices, first, count)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def maximised_chunk(n: int, d: int, first: int, count: int) -> NDArray[np.float64]:
+    """Maximised W1 of some fresh Gaussian batches."""
+    from analysis.null_band import gaussian_maximised_draws
+
+    return gaussian_maximised_draws(n, d, first, count)
+
+
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
+def bound_reading(batch: ActivationBatch, slices: int) -> "BoundReading":
+    """PER, SW1 and the gap."""
+    from analysis.bound import read_bound
+
+    return read_bound(batch.values, slices=slices)
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_BY_CONTENT)
+def direction_study(batch: ActivationBatch, slices: int) -> "DirectionStudy":
+    """W1 and PER along random and named directions."""
+    from analysis.bound import study_directions
+
+    return study_directions(batch.values, slices=slices)
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_BY_CONTENT)
+def around_the_circle(
+    batch: ActivationBatch,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Angles in degrees, and W1 and PER of a two-unit batch along each."""
+    from analysis.bound import read_directions
+    from analysis.directions import circle_directions
+
+    degrees, vectors = circle_directions(180)
+    return degrees, *read_directions(batch.values, vectors)
+
+
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
+def scale_curve(batch: ActivationBatch) -> "ScaleCurve":
+    """PER and SW1 of the scaled batch."""
+    from analysis import bound
+
+    return bound.scale_curve(batch.values)
+
+
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
+def slice_convergence(batch: ActivationBatch) -> "SliceConvergence":
+    """Estimates from ever more directions."""
+    from analysis import bound
+
+    return bound.slice_convergence(batch.values)
+
+
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
+def decomposition(batch: ActivationBatch) -> "Decomposition":
+    """PER's three parts."""
+    from analysis.bound import decompose
+
+    return decompose(batch.values)
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)
+def influence(batch: ActivationBatch, sample: int, distance: float) -> "Influence":
+    """What moving one sample does to the others' gradients."""
+    from analysis.bound import move_one
+
+    return move_one(batch.values, sample=sample, distance=distance)
+
+
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
+def pot_grid(batch: ActivationBatch, points: int, slices: int) -> "GridDistance":
+    """SW1 by POT against a quantile grid, on the shared directions."""
+    from analysis.directions import shared_directions
+    from analysis.pot_distance import pot_against_grid
+
+    return pot_against_grid(batch.values, shared_directions(batch.d, slices), points=points)
+
+
+@st.cache_data(max_entries=512, show_spinner=False, hash_funcs=_BY_CONTENT)
+def pot_sample(batch: ActivationBatch, seed: int, slices: int) -> float:
+    """SW1 by POT against a sample of N(0, I), on the shared directions."""
+    from analysis.directions import shared_directions
+    from analysis.pot_distance import pot_against_sample
+
+    return pot_against_sample(batch.values, shared_directions(batch.d, slices), seed=seed)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def timings(n: int, d: int) -> "list[Timing]":
+    """What a gradient costs here; measured once per server and size."""
+    from analysis.cost import time_gradients
+
+    return time_gradients(n, d)

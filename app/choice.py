@@ -1,0 +1,147 @@
+"""The batch a visitor looks at: chosen once in the sidebar, kept on every page and in the address.
+
+Widget keys start with `data_` and are public: they are the names in the URL. The values a client sends are checked
+again on the server, because a link or a modified client can hold anything.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+from analysis.batch import ActivationBatch
+from analysis.samples import CASE_TITLES, CASES, FILLS, Case, SampleSpec
+from app import cached, words
+from app.controls import whole_number
+from per_core.errors import PerError
+
+SIZES = [32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
+DIMENSIONS = [2, 3, 4, 8, 16, 32, 64, 128]
+MAX_VALUES = 1_048_576
+FIGURE1, RECORDING = "Figure 1", "Recording"
+_DEFAULT = SampleSpec(skewness=1.41, left_weight=0.44, left_mean=-0.93, left_sd=0.68, right_mean=0.73, right_sd=0.47)
+_SHAPE = {
+    "rho": ("(b) correlation ρ", -1.0, 1.0),
+    "skewness": ("(c) skewness of x", 0.05, 4.0),
+    "left_weight": ("(d) weight of the left mode", 0.01, 0.99),
+    "left_mean": ("(d) mean of the left mode", -4.0, 0.0),
+    "left_sd": ("(d) width of the left mode", 0.05, 3.0),
+    "right_mean": ("(d) mean of the right mode", 0.0, 4.0),
+    "right_sd": ("(d) width of the right mode", 0.05, 3.0),
+}
+_PLACE = {"shift": ("Shift of every unit", -4.0, 4.0), "scale": ("Scale of every unit", 0.0, 4.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen: a sample's spec, or a layer and an epoch of the shipped recording."""
+
+    spec: SampleSpec | None
+    layer: str = ""
+    epoch: int = 0
+
+    def batch(self) -> ActivationBatch:
+        """The chosen batch (cached)."""
+        if self.spec is None:
+            return cached.recorded_batch(self.layer, self.epoch)
+        return cached.drawn_batch(self.spec)
+
+    def with_case(self, case: Case) -> "Choice":
+        """The same sample settings with another case of Figure 1."""
+        return self if self.spec is None else replace(self, spec=replace(self.spec, case=case))
+
+
+def choose_batch() -> Choice:
+    """Draw the sidebar's controls and return what they say; stop the page with a message if it cannot be drawn."""
+    with st.sidebar:
+        source = st.segmented_control(
+            "Batch",
+            [FIGURE1, RECORDING],
+            default=FIGURE1,
+            required=True,
+            key="data_source",
+            bind="query-params",
+        )
+        choice = _choose_recorded() if source == RECORDING else _choose_sample()
+        st.button("Reset", on_click=_reset, help="Back to the settings the dashboard opens with.")
+    return choice
+
+
+def _choose_sample() -> Choice:
+    case = st.segmented_control(
+        "Case of Figure 1",
+        CASES,
+        default=_DEFAULT.case,
+        required=True,
+        key="data_case",
+        bind="query-params",
+        help="Distributions shows all four; the other pages look at this one.",
+    )
+    st.caption(f"({case}) {CASE_TITLES[case]}: {words.CASES[case]}")
+    n = st.select_slider("Samples n", SIZES, value=_DEFAULT.n, key="data_n", bind="query-params")
+    dim = st.select_slider("Units d", DIMENSIONS, value=_DEFAULT.dim, key="data_dim", bind="query-params")
+    fill = _DEFAULT.fill
+    if dim > 2:
+        fill = st.radio(
+            "Units beyond the first two",
+            FILLS,
+            captions=[words.FILLS[fill] for fill in FILLS],
+            key="data_fill",
+            bind="query-params",
+        )
+    seed = whole_number("Seed", 0, 999_999, _DEFAULT.seed, key="data_seed")
+    with st.expander("Shape of the cases"):
+        shape = _sliders(_SHAPE)
+        st.caption("Whatever the numbers, every unit is standardised to mean 0 and variance 1 in population.")
+    with st.expander("Shift and scale"):
+        place = _sliders(_PLACE)
+        st.caption("Applied to all four cases, so that batch normalisation has something to mend.")
+    if n * dim > MAX_VALUES:
+        fits = max(size for size in SIZES if size * dim <= MAX_VALUES)
+        st.error(
+            f"A batch may hold at most {MAX_VALUES:,} values; n = {n:,} with d = {dim} is {n * dim:,}. "
+            f"Choose n = {fits:,} or fewer, or fewer units."
+        )
+        st.stop()
+    try:
+        return Choice(SampleSpec(case=case, n=n, dim=dim, seed=seed, fill=fill, **shape, **place))
+    except PerError as error:
+        st.error(str(error))
+        st.stop()
+
+
+def _sliders(table: dict[str, tuple[str, float, float]]) -> dict[str, Any]:
+    """One slider for each field of the sample spec in the table."""
+    return {
+        name: st.slider(label, low, high, getattr(_DEFAULT, name), 0.01, key=f"data_{name}", bind="query-params")
+        for name, (label, low, high) in table.items()
+    }
+
+
+def _choose_recorded() -> Choice:
+    recording = cached.shipped_recording()
+    layer = st.radio("Layer", recording.layers, index=_middle(recording.layers), key="data_layer", bind="query-params")
+    epoch = st.select_slider(
+        "Epoch", recording.epochs, value=recording.epochs[-1], key="data_epoch", bind="query-params"
+    )
+    notes = recording.notes
+    st.caption(f"{notes.description} Test accuracy at epoch {epoch}: {notes.accuracy[epoch]:.1%}.")
+    return Choice(None, layer, epoch)
+
+
+def _middle(options: tuple[str, ...]) -> int:
+    return len(options) // 2
+
+
+def _reset() -> None:
+    """Put every control that is on the page back to its default, which also clears it from the address."""
+    recording = cached.shipped_recording()
+    defaults = {f"data_{name}": value for name, value in _DEFAULT.as_dict().items()}
+    defaults |= {
+        "data_source": FIGURE1,
+        "data_seed": float(_DEFAULT.seed),
+        "data_layer": recording.layers[_middle(recording.layers)],
+        "data_epoch": recording.epochs[-1],
+    }
+    for key in defaults.keys() & st.session_state.keys():
+        st.session_state[key] = defaults[key]

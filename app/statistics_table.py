@@ -1,0 +1,103 @@
+"""The table under Figure 1: which statistic tells which batch from the null law, cell by cell."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from analysis.batch import ActivationBatch
+from analysis.samples import SampleSpec
+from app import cached, words
+from app.progress import CHUNK, in_chunks
+
+if TYPE_CHECKING:
+    from streamlit.elements.arrow import DataframeState
+
+    from analysis.distinction import Cell, Key
+
+MARK = " ≠"
+_TABLE_HEIGHT = 390
+_DEFAULT_ROW = 2  # correlation
+
+
+def show_statistics(batches: Mapping[str, ActivationBatch], law: SampleSpec, null: str) -> None:
+    """Draw the table, filling in while the null draws come, and explain the chosen cell.
+
+    Parameters
+    ----------
+    batches : one column each, by title. law : the null law (its case is ignored). null : its name in words.
+    """
+    from analysis.distinction import null_law
+    from analysis.null_band import draws_that_fit
+
+    st.subheader("What each method looks at, and what it can tell apart")
+    for title, batch in batches.items():
+        if not batch.is_finite:
+            st.error(f"Statistics need finite values; {title} holds {batch.n_nan} NaN and {batch.n_inf} infinite ones.")
+            return
+    with st.skeleton(height=_TABLE_HEIGHT):
+        law = null_law(law)
+        draws = draws_that_fit(law.n, law.dim)
+        chunks = in_chunks(
+            draws,
+            CHUNK,
+            lambda first, count: cached.null_chunk(law, first, count),
+            f"Drawing {null} afresh to see what sampling alone gives",
+        )
+        null_draws = {key: np.concatenate([chunk[key] for chunk in chunks]) for key in chunks[0]}
+        columns = {title: cached.cells(batch, law, null_draws) for title, batch in batches.items()}
+        table = _table(columns, null)
+        styled = table.style.map(_mark_style, subset=list(columns))
+        event = st.dataframe(
+            styled,
+            key="dist_table",
+            on_select="rerun",
+            selection_mode="single-cell",
+            selection_default={"selection": {"cells": [(_DEFAULT_ROW, _most_telling(columns))]}},
+            height="content",
+            column_config={words.STATISTIC: st.column_config.TextColumn(pinned=True, width="medium")},
+            hide_index=True,
+            alt="Statistics of each batch beside what sampling alone gives",
+        )
+    _explain(event, columns, null, law)
+
+
+def _table(columns: "Mapping[str, Mapping[Key, Cell]]", null: str) -> pd.DataFrame:
+    """Rows are statistics, columns are batches; the last column is the null range."""
+    first = next(iter(columns.values()))
+    rows = [
+        {
+            words.STATISTIC: words.TITLE[key],
+            words.SEEN: words.SEEN_BY[key],
+            **{
+                title: words.number(c[key].value, key) + (MARK if c[key].differs else "")
+                for title, c in columns.items()
+            },
+            f"{null}, sampling alone": words.span(cell.null, key),
+        }
+        for key, cell in first.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _most_telling(columns: "Mapping[str, Mapping[Key, Cell]]") -> str:
+    """The batch to explain first: the first one whose correlation differs, else the first."""
+    return next((title for title, cells in columns.items() if cells["correlation"].differs), next(iter(columns)))
+
+
+def _mark_style(text: str) -> str:
+    return "background-color: rgba(217, 120, 30, 0.25); font-weight: 600" if text.endswith(MARK) else ""
+
+
+def _explain(event: "DataframeState", columns: "Mapping[str, Mapping[Key, Cell]]", null: str, law: SampleSpec) -> None:
+    """The chosen cell in sentences; a click outside the batches' columns explains the statistic."""
+    chosen = event.selection.cells
+    row, title = chosen[0] if chosen else (_DEFAULT_ROW, next(iter(columns)))
+    key = list(next(iter(columns.values())))[row]
+    if title in columns:
+        st.markdown(words.explain(columns[title][key], title, null, law.n, law.dim))
+    else:
+        st.markdown(f"**{words.TITLE[key]}.** {words.WHAT[key]}")
+    st.caption(words.ABOUT_TABLE.format(mark=MARK.strip(), null=null))

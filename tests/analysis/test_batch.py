@@ -1,0 +1,74 @@
+"""ActivationBatch: validates, casts, freezes, counts and fingerprints."""
+
+from dataclasses import FrozenInstanceError
+
+import hypothesis.extra.numpy as hnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.batch import ActivationBatch
+from per_core.errors import InvalidInputError, PerError
+
+MATRICES = hnp.arrays(
+    st.sampled_from([np.float16, np.float32, np.float64, np.int32, np.uint8]),
+    hnp.array_shapes(min_dims=2, max_dims=2, max_side=6),
+)
+
+
+@given(MATRICES)
+def test_any_real_matrix_becomes_a_read_only_contiguous_float32_copy(values: np.ndarray) -> None:
+    batch = ActivationBatch(values, "any")
+    assert batch.values.dtype == np.float32
+    assert batch.values.flags.c_contiguous
+    assert not batch.values.flags.writeable
+    assert not np.shares_memory(batch.values, values)
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(batch.values, values.astype(np.float32))
+    assert (batch.n, batch.d) == values.shape
+
+
+@given(MATRICES)
+def test_nothing_is_dropped_and_what_is_not_finite_is_counted(values: np.ndarray) -> None:
+    batch = ActivationBatch(values, "any")
+    assert batch.n_nan == np.isnan(batch.values).sum()
+    assert batch.n_inf == np.isinf(batch.values).sum()
+    assert batch.is_finite == bool(np.isfinite(batch.values).all())
+
+
+def test_the_fingerprint_sees_every_value_and_the_shape_but_not_the_name() -> None:
+    values = np.zeros((1000, 700), np.float32)
+    base = ActivationBatch(values, "one").fingerprint
+    assert ActivationBatch(values, "another", layer="3", epoch=1).fingerprint == base
+    values[777, 333] = 1e-30
+    assert ActivationBatch(values, "one").fingerprint != base
+    flat = np.arange(6.0)
+    assert ActivationBatch(flat.reshape(2, 3), "").fingerprint != ActivationBatch(flat.reshape(3, 2), "").fingerprint
+
+
+def test_the_callers_array_can_change_without_changing_the_batch() -> None:
+    values = np.ones((3, 2), np.float32)
+    batch = ActivationBatch(values, "mine")
+    values[:] = 7
+    assert (batch.values == 1).all()
+    with pytest.raises(ValueError, match="read-only"):
+        batch.values[0, 0] = 2
+    with pytest.raises(FrozenInstanceError):
+        batch.name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 2, 2), (0, 3), (3, 0)])
+def test_a_wrong_shape_is_refused_with_the_shape_that_came(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InvalidInputError, match=r"matrix \(n, d\).*received shape .*Reshape"):
+        ActivationBatch(np.zeros(shape), "wrong")
+
+
+@pytest.mark.parametrize("values", [np.array([["a", "b"]]), np.array([[1 + 2j]]), np.array([[None]])])
+def test_what_is_not_a_real_number_is_refused(values: np.ndarray) -> None:
+    with pytest.raises(PerError, match="must be real numbers; received dtype"):
+        ActivationBatch(values, "wrong")
+
+
+def test_a_value_beyond_float32_becomes_infinite_and_is_counted() -> None:
+    assert ActivationBatch([[1e300, -1e300, 0.0]], "huge").n_inf == 2

@@ -1,0 +1,85 @@
+"""Directions: unit vectors, the same for everybody, and a search that finds what is planted."""
+
+import numpy as np
+import pytest
+import torch
+
+from analysis.directions import (
+    AXES_SHOWN,
+    axis_directions,
+    circle_directions,
+    maximised_direction,
+    named_directions,
+    principal_directions,
+    shared_directions,
+)
+from analysis.samples import figure1
+from per_core import gaussian_w1
+
+
+def w1_along(values: np.ndarray, vector: np.ndarray) -> float:
+    return float(gaussian_w1(torch.from_numpy(values @ vector.astype(np.float32))[:, None]))
+
+
+def test_shared_directions_are_unit_and_the_same_every_time() -> None:
+    first = shared_directions(5, 7)
+    assert first.shape == (7, 5)
+    torch.testing.assert_close(first.norm(dim=1), torch.ones(7))
+    shared_directions.cache_clear()
+    assert torch.equal(first, shared_directions(5, 7))
+    assert not torch.equal(first, shared_directions(5, 7, seed=1))
+
+
+def test_the_circle_is_covered_evenly() -> None:
+    degrees, vectors = circle_directions(8)
+    np.testing.assert_allclose(np.diff(degrees), 45)
+    np.testing.assert_allclose(vectors[2], [0, 1], atol=1e-12)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1)
+
+
+def test_named_directions_are_unit_and_named_once() -> None:
+    named = named_directions(figure1("d", 300, dim=6).values)
+    assert len({direction.name for direction in named}) == len(named) == 6 + 4 + 1
+    np.testing.assert_allclose([np.linalg.norm(direction.vector) for direction in named], 1, rtol=1e-6)
+
+
+def test_of_many_units_the_worst_axes_are_kept() -> None:
+    values = figure1("a", 200, dim=AXES_SHOWN + 30).values.copy()
+    values[:, 80] *= 3
+    axes = axis_directions(values)
+    assert len(axes) == AXES_SHOWN
+    assert "unit 81" in {axis.name for axis in axes}
+
+
+def test_the_leading_principal_direction_of_a_correlated_pair_is_its_diagonal() -> None:
+    leading = principal_directions(figure1("b", 20_000).values)[0]
+    np.testing.assert_allclose(leading.vector, [np.sqrt(0.5)] * 2, atol=0.01)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_search_finds_a_planted_direction_that_no_axis_shows(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal((2000, 12))
+    planted = rng.standard_normal(12)
+    planted /= np.linalg.norm(planted)
+    signs = np.sign(rng.standard_normal(2000))
+    values += np.outer(signs - values @ planted, planted)  # ±1 along the planted direction
+    found = maximised_direction(values.astype(np.float32))
+    assert abs(found.vector @ planted) > 0.95
+    others = [w1_along(values.astype(np.float32), d.vector) for d in axis_directions(values.astype(np.float32))]
+    assert w1_along(values.astype(np.float32), found.vector) > 3 * max(others)
+
+
+def test_the_search_is_never_worse_than_where_it_starts() -> None:
+    for case in ("b", "c", "d"):
+        values = figure1(case, 800, dim=4).values
+        starts = [*axis_directions(values), *principal_directions(values)]
+        best = max(w1_along(values, start.vector) for start in starts)
+        assert w1_along(values, maximised_direction(values).vector) >= best - 1e-5
+
+
+def test_in_the_plane_the_search_reaches_the_maximum_over_all_angles() -> None:
+    values = figure1("b", 2000, rho=0.8).values
+    _, vectors = circle_directions(720)
+    exhaustive = max(w1_along(values, vector) for vector in vectors)
+    assert w1_along(values, maximised_direction(values).vector) == pytest.approx(exhaustive, rel=2e-3)

@@ -1,0 +1,95 @@
+"""The table's point: which statistic tells which case apart, with the promised false alarm rate."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.distinction import KEYS, Cell, compare, measure, measure_null, null_law
+from analysis.null_band import NullBand
+from analysis.samples import CASES, SampleSpec, draw
+
+SPEC = SampleSpec(n=4096)
+
+
+@pytest.fixture(scope="module")
+def null() -> dict[str, np.ndarray]:
+    return measure_null(null_law(SPEC), 1, 99)
+
+
+def differing(case: str, null: dict[str, np.ndarray], **changes: object) -> set[str]:
+    cells = compare(draw(replace(SPEC, case=case, **changes)), null)
+    assert list(cells) == list(KEYS)
+    return {key for key, cell in cells.items() if cell.differs}
+
+
+def test_what_each_statistic_can_tell_is_the_point_of_figure_1(null: dict[str, np.ndarray]) -> None:
+    """Mean and variance tell nothing; correlation tells (b) alone; the exact distance tells all three."""
+    found = {case: differing(case, null) for case in CASES}
+    assert all(not found[case] & {"mean", "variance"} for case in "ab")
+    assert [case for case in "bcd" if "correlation" in found[case]] == ["b"]
+    assert all({"sw1", "sw1_pot"} <= found[case] for case in "bcd")
+    assert {"skewness", "kurtosis", "batch_variances"} <= found["c"]
+    assert "modes" in found["d"]
+
+
+def test_with_few_samples_statistics_go_blind() -> None:
+    small = replace(SPEC, n=32)
+    null = measure_null(null_law(small), 1, 99)
+    cells = compare(draw(replace(small, case="d")), null)
+    assert not cells["modes"].differs
+    assert not cells["sw1"].differs
+
+
+def test_a_batch_of_the_null_law_is_marked_about_as_often_as_promised() -> None:
+    """Over fresh seeds each statistic of case (a) falls outside 19 draws about one time in ten."""
+    law = null_law(replace(SPEC, n=256))
+    draws = measure_null(law, 1, 19 + 200)
+    band = {key: values[:19] for key, values in draws.items()}
+    outside = np.mean(
+        [
+            [values[19 + i] < band[key].min() or values[19 + i] > band[key].max() for key, values in draws.items()]
+            for i in range(200)
+        ]
+    )
+    assert outside < 0.2
+
+
+def test_exact_and_pot_agree_within_the_grids_error(null: dict[str, np.ndarray]) -> None:
+    for case in CASES:
+        cells = compare(draw(replace(SPEC, case=case)), null)
+        assert abs(cells["sw1"].value - cells["sw1_pot"].value) <= cells["sw1_pot"].error + 1e-6
+        assert 0 < cells["sw1_pot"].error < 2e-3
+
+
+def test_the_unit_furthest_from_the_target_is_reported() -> None:
+    values = draw(replace(SPEC, dim=8)).values.copy()
+    values[:, 5] = values[:, 5] * 0.5 - 3
+    measured = measure(values)
+    assert measured["mean"] == pytest.approx(-3, abs=0.05)
+    assert measured["variance"] == pytest.approx(0.25, abs=0.02)
+
+
+def test_the_null_law_keeps_size_seed_shift_and_scale_only() -> None:
+    spec = SampleSpec(case="d", n=77, dim=3, seed=5, rho=0.1, shift=1.0, scale=2.0, fill="pairs")
+    assert null_law(spec) == SampleSpec(n=77, dim=3, seed=5, shift=1.0, scale=2.0)
+
+
+def test_chunks_of_draws_join() -> None:
+    law = null_law(replace(SPEC, n=64))
+    whole, part = measure_null(law, 1, 4), measure_null(law, 3, 2)
+    for key, values in whole.items():
+        np.testing.assert_array_equal(values[2:], part[key])
+
+
+def test_an_undefined_statistic_never_differs() -> None:
+    assert not Cell("skewness", math.nan, NullBand(0, 0, 0, 9)).differs
+    constant = np.ones((50, 2), np.float32)
+    assert math.isnan(measure(constant)["skewness"])
+
+
+def test_a_cell_near_the_edge_differs_only_beyond_its_own_error() -> None:
+    band = NullBand(0.0, 0.5, 1.0, 99)
+    assert Cell("sw1_pot", 1.05, band).differs
+    assert not Cell("sw1_pot", 1.05, band, error=0.1).differs

@@ -1,0 +1,180 @@
+"""Every page in a real browser: it draws, fits, follows the theme, updates in place and can be taken away."""
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+PICTURES = Path(__file__).parents[2] / "test-pictures"
+PAGES = {"distributions": "", "bound": "bound"}
+CHARTS = {
+    "distributions": ["dist_joint"],
+    "bound": [
+        "bound_directions", "bound_scale", "bound_parts", "bound_convergence", "bound_pot", "bound_influence",
+        "bound_cost",
+    ],
+}  # fmt: skip
+
+
+def chart(page: Page, key: str) -> Locator:
+    return page.locator(f'[data-chart="{key}"]')
+
+
+def wait_until_drawn(page: Page, name: str) -> None:
+    for key in CHARTS[name]:
+        expect(chart(page, key)).to_have_attribute("aria-busy", "false", timeout=60_000)
+    wait_until_idle(page)
+
+
+def wait_until_idle(page: Page) -> None:
+    expect(page.locator('[data-testid="stApp"]')).to_have_attribute(
+        "data-test-script-state", "notRunning", timeout=60_000
+    )
+    expect(page.locator('[data-testid="stSkeleton"]')).to_have_count(0, timeout=60_000)
+
+
+def open_page(page: Page, server: str, name: str, query: str = "") -> None:
+    page.goto(f"{server}/{PAGES[name]}?{query}")
+    wait_until_drawn(page, name)
+
+
+@pytest.mark.parametrize("query", ["", "data_source=Recording"], ids=["figure1", "recording"])
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_fits_and_follows_light_and_dark(browser: Browser, server: str, name: str, query: str) -> None:
+    for width in (1280, 1920):
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="light")
+        open_page(page, server, name, query)
+        assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert overflow <= 0
+        colours = {}
+        height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+        page.set_viewport_size({"width": width, "height": height + 20})
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_timeout(700)
+            colours[theme] = chart(page, CHARTS[name][0]).evaluate("plot => plot._fullLayout.font.color")
+            PICTURES.mkdir(exist_ok=True)
+            page.screenshot(path=PICTURES / f"{name}-{query[12:] or 'Figure1'}-{width}-{theme}.png")
+        assert colours["light"] != colours["dark"]
+        page.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_chart_says_in_words_what_it_shows(page: Page, server: str, name: str) -> None:
+    open_page(page, server, name)
+    for key in CHARTS[name]:
+        label = chart(page, key).get_attribute("aria-label")
+        assert label is not None
+        assert len(label) > 30
+
+
+def test_a_control_updates_the_chart_in_place(page: Page, server: str) -> None:
+    open_page(page, server, "distributions")
+    drawn = chart(page, "dist_joint")
+    drawn.evaluate("plot => { plot.sameNode = true; window.Plotly.relayout(plot, {'xaxis.range': [-2, 2]}) }")
+    before = drawn.evaluate("plot => JSON.stringify(Array.from(plot._fullData[0].z[40]))")
+    page.get_by_role("spinbutton", name="Seed").fill("5")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("data_seed=5"))
+    page.wait_for_function(
+        """before => {
+            const plot = document.querySelector('[data-chart="dist_joint"]')
+            return JSON.stringify(Array.from(plot._fullData[0].z[40])) !== before
+        }""",
+        arg=before,
+    )
+    assert drawn.evaluate("plot => plot.sameNode") is True
+    assert page.locator("[data-chart]").count() == 1
+    assert drawn.evaluate("plot => plot.layout.xaxis.range") == [-2, 2]  # the zoom is kept
+
+
+def test_the_batch_is_kept_between_pages_and_a_link_opens_the_same_view(
+    page: Page, browser: Browser, server: str
+) -> None:
+    open_page(page, server, "distributions", "data_n=512&data_seed=3")
+    page.get_by_test_id("stSidebar").get_by_role("radio", name="d", exact=True).click()
+    expect(page).to_have_url(re.compile("data_case=d"))
+    page.get_by_role("link", name="Bound").click()
+    wait_until_drawn(page, "bound")
+    lead = page.get_by_text("(d) bimodal, n = 512, d = 2")
+    expect(lead.first).to_be_visible()
+    link = page.url
+    assert {"data_case=d", "data_n=512", "data_seed=3"} <= set(link.split("?")[1].split("&"))
+    other = browser.new_page()
+    other.goto(link)
+    wait_until_drawn(other, "bound")
+    expect(other.get_by_text("(d) bimodal, n = 512, d = 2").first).to_be_visible()
+    values = [p.locator('[data-testid="stMetricValue"]').all_inner_texts() for p in (page, other)]
+    assert values[0] == values[1]
+    other.close()
+
+
+def test_reset_brings_back_the_opening_settings(page: Page, server: str) -> None:
+    open_page(page, server, "distributions", "data_n=512&data_seed=3&data_case=b")
+    page.get_by_role("button", name="Reset").click()
+    expect(page).not_to_have_url(re.compile("data_"))
+    wait_until_idle(page)
+    expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("0")
+
+
+def test_a_chart_can_be_taken_away_as_csv_png_and_svg(page: Page, server: str, tmp_path: Path) -> None:
+    open_page(page, server, "bound")
+    block = chart(page, "bound_scale").locator("xpath=..")
+    files = {}
+    for kind in ("CSV", "PNG", "SVG"):
+        with page.expect_download() as download:
+            block.get_by_role("button", name=kind).click()
+        files[kind] = tmp_path / download.value.suggested_filename
+        download.value.save_as(files[kind])
+    assert [path.name for path in files.values()] == ["bound_scale.csv", "bound_scale.png", "bound_scale.svg"]
+    rows = [line.split(",") for line in files["CSV"].read_text().splitlines()]
+    assert rows[0] == ["trace", "panel", "x", "y", "z", "error"]
+    per = [(float(x), float(y)) for name, _, x, y, *_ in rows[1:] if name == "PER"]
+    assert per[0] == (0.0, pytest.approx(0.797885, abs=1e-6))
+    assert len(per) == 41
+    assert files["PNG"].read_bytes().startswith(b"\x89PNG")
+    assert ET.parse(files["SVG"]).getroot().tag.endswith("svg")
+
+
+def test_the_download_buttons_work_from_the_keyboard(page: Page, server: str) -> None:
+    open_page(page, server, "distributions")
+    page.get_by_role("button", name="PNG").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    text = Path(download.value.path()).read_text()
+    assert text.count("\n") > 4 * 81 * 81
+
+
+def test_a_click_on_a_cell_explains_it(page: Page, server: str) -> None:
+    open_page(page, server, "distributions")
+    expect(page.get_by_text("Correlation of (b) correlated")).to_be_visible()
+    grid = page.get_by_test_id("stDataFrame").first
+    box = grid.bounding_box()
+    assert box is not None
+    grid.click(position={"x": box["width"] * 0.62, "y": box["height"] / 11 * 1.5})  # first row, a case's column
+    expect(page.get_by_text(re.compile(r"Mean of \([a-d]\) "))).to_be_visible()
+
+
+def test_nonsense_in_the_address_opens_the_defaults(page: Page, server: str) -> None:
+    nonsense = "data_n=-7&data_dim=banana&data_case=<script>&data_seed=1e99&data_rho=nan&bound_slices=3&data_source=x"
+    open_page(page, server, "bound", nonsense)
+    expect(page.get_by_text("(a) isotropic, n = 4096, d = 2").first).to_be_visible()
+    assert page.get_by_test_id("stAlertContentError").count() == 0
+
+
+def test_the_recording_is_looked_at_in_the_same_place(page: Page, server: str) -> None:
+    open_page(page, server, "distributions")
+    page.get_by_test_id("stSidebar").get_by_role("radio", name="Recording").click()
+    expect(page.get_by_text("A trained network's activations beside N(0, I)")).to_be_visible()
+    wait_until_drawn(page, "distributions")
+    titles = chart(page, "dist_joint").evaluate("plot => [...new Set(plot.data.map(trace => trace.meta))]")
+    assert len(titles) == 2
+    assert "N(0, I)" in titles[1]
+    page.get_by_role("link", name="Bound").click()
+    wait_until_drawn(page, "bound")
+    expect(page.get_by_text("Digits").first).to_be_visible()

@@ -1,0 +1,83 @@
+"""The layers: app -> analysis -> per_core, never upwards, and the top level as it is promised."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FORBIDDEN = {
+    "per_core": {"streamlit", "plotly", "ot", "analysis", "app", "pandas"},
+    "analysis": {"streamlit", "plotly", "app"},
+}
+
+
+def imported_packages(file: Path) -> set[str]:
+    """Top-level names of every import statement in a file, at whatever depth."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("package", FORBIDDEN)
+def test_no_import_points_upwards(package: str) -> None:
+    files = list((ROOT / package).rglob("*.py"))
+    assert files
+    offenders = {f.name: imported_packages(f) & FORBIDDEN[package] for f in files}
+    assert {name: found for name, found in offenders.items() if found} == {}
+
+
+@pytest.mark.parametrize("module", ["per_core", "analysis.digits", "analysis.distinction", "analysis.bound"])
+def test_importing_the_lower_layers_loads_neither_streamlit_nor_plotly(module: str) -> None:
+    script = (
+        f"import sys, {module}; "
+        "print(','.join(sorted({'streamlit', 'plotly', 'app'} & {name.split('.')[0] for name in sys.modules})))"
+    )
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == ""
+
+
+def test_no_file_of_the_app_shadows_a_standard_or_top_level_module() -> None:
+    taken = sys.stdlib_module_names | {
+        "per_core",
+        "analysis",
+        "app",
+        "tests",
+        "streamlit",
+        "plotly",
+        "torch",
+        "ot",
+    }
+    names = {path.stem for path in (ROOT / "app").iterdir()} - {"__init__", "__main__", "__pycache__"}
+    assert names & taken == set()
+
+
+def test_top_level_is_the_promised_one() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    top = {name.split("/")[0] for name in tracked}
+    assert top == {
+        "app", "per_core", "analysis", "assets", "tests", "requirements.txt", "Dockerfile", "README.md", "LICENSE",
+        "pyproject.toml", "Makefile", ".gitignore", ".dockerignore", ".ci",
+    }  # fmt: skip
+
+
+def test_every_pinned_requirement_is_imported_and_pinned_exactly() -> None:
+    lines = [
+        line.strip()
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
+    assert all("==" in line and not set("<>~*,") & set(line) for line in lines)
+    modules = {"pot": "ot", "scikit-learn": "sklearn"}
+    wanted = {modules.get(name, name) for name in (line.split("==")[0] for line in lines)}
+    imported = set()
+    for package in ("app", "analysis", "per_core"):
+        for file in (ROOT / package).rglob("*.py"):
+            imported |= imported_packages(file)
+    assert wanted - imported == set()
