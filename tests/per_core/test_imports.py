@@ -1,0 +1,22 @@
+"""per_core is what a training script imports: it brings nothing of the dashboard along."""
+
+import subprocess
+import sys
+
+import per_core
+
+
+def test_loads_nothing_of_the_dashboard():
+    script = (
+        "import sys; before = set(sys.modules); import per_core; "
+        "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert "torch" in loaded
+    assert not {"streamlit", "plotly", "ot", "analysis", "app", "pandas", "sklearn"} & set(loaded)
+
+
+def test_public_names():
+    assert set(per_core.__all__) >= {"PER", "SlicedDistance", "gaussian_w1", "per_gradient", "per_loss", "sliced_w1"}
+    for name in per_core.__all__:
+        assert getattr(per_core, name).__doc__
