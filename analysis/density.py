@@ -118,17 +118,18 @@ def project_pair(
 
 
 def robust_limits(values: ArrayLike, *, at_least: tuple[float, float] = (-4.0, 4.0)) -> tuple[float, float]:
-    """The range that shows the bulk of all values: the 0.5 and 99.5 % quantiles widened by a quarter.
+    """The range that shows the bulk of all values: the 1 and 99 % quantiles widened by a tenth, in whole numbers.
 
-    Never narrower than `at_least`, so that N(0, 1) beside it always fits. Non-finite values are left out.
+    Never narrower than `at_least`, so that N(0, 1) beside it always fits. Whole numbers keep the axes still while
+    a control moves. Non-finite values are left out.
     """
     flat = np.asarray(values, dtype=np.float64).ravel()
     flat = flat[np.isfinite(flat)]
     if flat.size == 0:
         return at_least
-    low, high = np.quantile(flat, [0.005, 0.995])
-    margin = (high - low) / 4
-    return float(min(low - margin, at_least[0])), float(max(high + margin, at_least[1]))
+    low, high = np.quantile(flat, [0.01, 0.99])
+    margin = (high - low) / 10
+    return float(min(np.floor(low - margin), at_least[0])), float(max(np.ceil(high + margin), at_least[1]))
 
 
 def _robust_scale(values: Float64Array) -> float:

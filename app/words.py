@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from analysis.batch import ActivationBatch
     from analysis.bound import BoundReading, Decomposition, DirectionStudy, Influence
+    from analysis.density import JointDensity
     from analysis.distinction import Cell, Key
     from analysis.null_band import NullBand
     from analysis.pot_distance import GridDistance
@@ -105,10 +106,6 @@ LEAD_FIGURE1 = (
 LEAD_RECORDING = (
     "One layer of a small ELU network, recorded while it learnt to read digits. The same view and the same statistics "
     "as for Figure 1, beside a Gaussian batch of the same size."
-)
-ABOUT_JOINT = (
-    "Kernel densities; each contour is a tenth of the panel's own maximum, the dotted curves are N(0, 1). "
-    "Notice what a mean and a variance cannot say: tilt, a hard edge, two hills."
 )
 ALT_FIGURE1 = (
     "Four joint densities with marginals on the same axes: a round isotropic one, a tilted correlated one, one skewed "
@@ -235,4 +232,14 @@ def about_cost(machine: str, d: int) -> str:
     return (
         f"Median time of one gradient at d = {d}, with the range of 3 repeats, measured on this server ({machine}). "
         "Notice that exact PER needs no slices; SW1 and Algorithm 1 use 256."
+    )
+
+
+def about_joint(densities: "Mapping[str, JointDensity]") -> str:
+    """What the panels are, and how many samples lie beyond their axes."""
+    outside = [f"{d.n_outside:,} of {d.n:,} in {title}" for title, d in densities.items() if d.n_outside]
+    beyond = f" Beyond the axes lie {', '.join(outside)}." if outside else ""
+    return (
+        "Kernel densities; each contour is a tenth of the panel's own maximum, the dotted curves are N(0, 1). "
+        f"Notice what a mean and a variance cannot say: tilt, a hard edge, two hills.{beyond}"
     )

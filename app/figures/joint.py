@@ -6,10 +6,11 @@ import numpy as np
 import plotly.graph_objects as go
 
 from analysis.density import JointDensity
-from app.palette import CLEAR, EXACT, MUTED, REFERENCE, categorical, filled_contours
+from app.palette import EXACT, MUTED, REFERENCE, categorical, filled_contours
 
 _LEVELS = 10
 _GAP = 0.035
+_SPLIT_Y = 0.8  # height of the joint density; the marginal is above
 
 
 def joint_panels(densities: Mapping[str, JointDensity], *, units: tuple[str, str] = ("x", "y")) -> go.Figure:
@@ -39,7 +40,7 @@ def _add_panel(
     units: tuple[str, str],
 ) -> None:
     """Three pairs of axes: the joint density, the marginal above, the marginal at the right."""
-    split_x, split_y = left + (right - left) * 0.82, 0.8
+    split_x = left + (right - left) * 0.82
     joint, above, beside = (str(3 * index + k) if 3 * index + k > 1 else "" for k in (1, 2, 3))
     limits = [float(density.grid[0]), float(density.grid[-1])]
     grid = density.grid.astype(np.float32)
@@ -92,61 +93,38 @@ def _add_panel(
             yaxis=f"y{axis}",
         )
 
-    first = index == 0
-    box = {"showline": True, "mirror": True, "linecolor": MUTED, "showgrid": False, "zeroline": False}
-    bare = {"visible": False, "fixedrange": True}
-    figure.layout[f"xaxis{joint}"] = {
-        **box,
-        "domain": [left, split_x],
-        "anchor": f"y{joint}",
-        "range": limits,
-        "title": {"text": units[0]},
-        "matches": None if first else "x",
-    }
-    figure.layout[f"yaxis{joint}"] = {
-        **box,
-        "domain": [0, split_y],
-        "anchor": f"x{joint}",
-        "range": limits,
-        "title": {"text": units[1] if first else None},
-        "matches": None if first else "y",
-        "showticklabels": first,
-        "ticklabelposition": "outside",
-    }
-    figure.layout[f"xaxis{above}"] = {
-        **bare,
-        "domain": [left, split_x],
-        "anchor": f"y{above}",
-        "matches": "x",
-        "range": limits,
-    }
-    figure.layout[f"yaxis{above}"] = {
-        **bare,
-        "domain": [split_y, 1],
-        "anchor": f"x{above}",
-        "range": [0, top],
-    }
-    figure.layout[f"xaxis{beside}"] = {
-        **bare,
-        "domain": [split_x, right],
-        "anchor": f"y{beside}",
-        "range": [0, top],
-    }
-    figure.layout[f"yaxis{beside}"] = {
-        **bare,
-        "domain": [0, split_y],
-        "anchor": f"x{beside}",
-        "matches": "y",
-        "range": limits,
-    }
+    _place_axes(figure, (joint, above, beside), left, split_x, right, limits, top, units, first=index == 0)
     figure.add_annotation(
-        text=title,
-        xref="paper",
-        yref="paper",
-        x=left,
-        y=1.0,
-        xanchor="left",
-        yanchor="bottom",
-        showarrow=False,
-        bgcolor=CLEAR,
+        text=title, xref="paper", yref="paper", x=left, y=1, xanchor="left", yanchor="bottom", showarrow=False
     )
+
+
+def _place_axes(
+    figure: go.Figure,
+    numbers: tuple[str, str, str],
+    left: float,
+    split: float,
+    right: float,
+    limits: list[float],
+    top: float,
+    units: tuple[str, str],
+    *,
+    first: bool,
+) -> None:
+    """All panels zoom together: every axis that shows a unit follows the first panel's."""
+    joint, above, beside = numbers
+    box = {"showline": True, "mirror": True, "linecolor": MUTED, "showgrid": False, "zeroline": False}
+    of_x = {"range": limits, "matches": None if first else "x"}
+    of_y = {"range": limits, "matches": None if first else "y", "domain": [0, _SPLIT_Y]}
+    density = {"range": [0, top], "fixedrange": True, "visible": False}
+    axes = {
+        f"xaxis{joint}": {**box, **of_x, "domain": [left, split], "anchor": f"y{joint}", "title": units[0]},
+        f"yaxis{joint}": {**box, **of_y, "anchor": f"x{joint}", "showticklabels": first},
+        f"xaxis{above}": {**of_x, "matches": "x", "domain": [left, split], "anchor": f"y{above}", "visible": False},
+        f"yaxis{above}": {**density, "domain": [_SPLIT_Y, 1], "anchor": f"x{above}"},
+        f"xaxis{beside}": {**density, "domain": [split, right], "anchor": f"y{beside}"},
+        f"yaxis{beside}": {**of_y, "matches": "y", "anchor": f"x{beside}", "visible": False},
+    }
+    if first:
+        axes[f"yaxis{joint}"]["title"] = units[1]
+    figure.update_layout(axes)

@@ -48,11 +48,15 @@ def show_densities(batches: dict[str, ActivationBatch], alt: str) -> None:
     pair = choose_pair(d)
     limits = [robust_limits(b.values[:, list(pair[1:])]) for b in batches.values()]
     shared = (min(low for low, _ in limits), max(high for _, high in limits))
-    figure = joint_panels(
-        {title: cached.pair_density(batch, pair, shared) for title, batch in batches.items()},
-        units=axis_names(pair, d),
+    densities = {title: cached.pair_density(batch, pair, shared) for title, batch in batches.items()}
+    show_chart(
+        joint_panels(densities, units=axis_names(pair, d)),
+        key="dist_joint",
+        height=330,
+        aspect=0.34,
+        alt=alt,
+        about=words.about_joint(densities),
     )
-    show_chart(figure, key="dist_joint", height=330, aspect=0.34, alt=alt, about=words.ABOUT_JOINT)
 
 
 choice: Choice = st.session_state["choice"]
