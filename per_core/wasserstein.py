@@ -19,10 +19,12 @@ Rabin, Peyré and Pfister, "Sliced and Radon Wasserstein barycenters of measures
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -38,7 +40,8 @@ from per_core.arguments import (
 from per_core.directions import random_directions
 from per_core.errors import InvalidInputError
 
-BLOCK_VALUES = {"cpu": 2**20, "cuda": 2**25}  # projections held at once: a block that stays near the cache
+BLOCK_VALUES = {"cpu": 2**22, "cuda": 2**25}  # projections held at once
+THREADED_SORT = 2**18  # values from which a sort is worth its threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ def sliced_w1(
     total = torch.zeros_like(h) if wanted else None
     distances = []
     with torch.autocast(h.device.type, enabled=False):
-        for block in torch.split(theta, max(1, BLOCK_VALUES.get(h.device.type, 2**20) // n)):
+        for block in torch.split(theta, max(1, BLOCK_VALUES.get(h.device.type, 2**22) // n)):
             distance, gradient = _row_distances(block @ h.T, with_gradient=wanted)  # (b,), (b, n)
             distances.append(distance)
             if total is not None and gradient is not None:
@@ -198,9 +201,15 @@ def _row_distances(rows: Tensor, *, with_gradient: bool) -> tuple[Tensor, Tensor
 
 
 def _sort_rows(rows: Tensor) -> Tensor:
+    """Sort every row, in place on a CPU, where NumPy is several times faster than torch and leaves Python's lock."""
     if rows.device.type != "cpu":
         return rows.sort(dim=1).values
-    rows.numpy().sort(axis=1)  # in place; several times faster than torch on a CPU
+    if rows.numel() < THREADED_SORT:
+        rows.numpy().sort(axis=1)
+        return rows
+    parts = np.array_split(rows.numpy(), torch.get_num_threads())
+    with ThreadPoolExecutor(len(parts)) as pool:
+        list(pool.map(lambda part: part.sort(axis=1), parts))
     return rows
 
 

@@ -98,7 +98,7 @@ def test_known_values():
     grid = torch.special.ndtri((torch.arange(100_000, dtype=torch.float64) + 0.5) / 100_000).unsqueeze(1)
     assert gaussian_w1(torch.zeros(9, 1)).item() == pytest.approx(COLLAPSE)
     assert 0 < gaussian_w1(grid).item() < 3e-5
-    assert gaussian_w1(grid + 0.7).item() == pytest.approx(0.7, abs=1e-8)
+    assert gaussian_w1(grid + 0.7).item() == pytest.approx(0.7, abs=1e-6)
     assert gaussian_w1(3 * grid).item() == pytest.approx(2 * COLLAPSE, abs=1e-4)
     assert gaussian_w1(torch.full((3, 1), 40.0, dtype=torch.float64)).item() == pytest.approx(40, rel=1e-15)
 

@@ -1,0 +1,82 @@
+"""Ratios measured side by side in one run, and peak memory: python -m tests.benchmarks [--quick]."""
+
+import argparse
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from tests.benchmarks import workloads as w
+from tests.benchmarks.memory import peak_of
+from tests.benchmarks.timing import Seconds, Spread, interleave, ratio
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Speed and memory of per_core.")
+    parser.add_argument("--quick", action="store_true", help="a smaller batch and fewer rounds")
+    quick = parser.parse_args().quick
+    print(hardware())
+    for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
+        distance(device, quick)
+        gradient(device, quick)
+        memory(device, quick)
+
+
+def hardware() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    parts = [model or platform.processor() or platform.machine(), f"{torch.get_num_threads()} threads"]
+    parts += [f"{package} {version(package)}" for package in ("torch", "numpy", "POT")]
+    parts += [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
+    return ", ".join(parts)
+
+
+def distance(device: str, quick: bool) -> None:
+    size = w.QUICK_DISTANCE if quick else w.DISTANCE
+    functions = w.distance_workloads(size, device)
+    slow = {name: functions.pop(name) for name in (w.POT_TORCH, w.POT_NUMPY) if name in functions}
+    fast = interleave(functions, rounds=5 if quick else 15, device=device)
+    beside_pot = interleave({w.OURS: functions[w.OURS], **slow}, rounds=3 if quick else 5, device=device)
+    print(f"\n(a) sliced W1, {device}, {size}, float32, the same directions for all")
+    times(fast | {name: beside_pot[name] for name in slow})
+    for name in slow:
+        compare(f"{name} / sliced_w1", ratio(beside_pot, name, w.OURS), at_least=40)
+    compare("sliced_w1 / its floor", ratio(fast, w.OURS, w.FLOOR), at_most=2)
+    compare("forward and backward / forward", ratio(fast, w.BACKWARD, w.OURS))
+
+
+def gradient(device: str, quick: bool) -> None:
+    functions = w.gradient_workloads(w.GRADIENT, device)
+    seconds = interleave(functions, rounds=7 if quick else 31, device=device)
+    print(f"\n(b) PER gradient, {device}, {w.GRADIENT}, float32")
+    times(seconds)
+    compare("Algorithm 1 / exact", ratio(seconds, w.ALGORITHM_1, w.EXACT), at_least=30)
+    compare("Algorithm 1, directions given / exact", ratio(seconds, w.GIVEN, w.EXACT), at_least=30)
+    compare("exact / copy of the batch", ratio(seconds, w.EXACT, w.COPY), at_most=4)
+
+
+def memory(device: str, quick: bool) -> None:
+    size = w.QUICK_DISTANCE if quick else w.DISTANCE
+    print(f"\n(c) peak memory beyond the inputs, {device}: sliced W1 at {size}, gradient at {w.GRADIENT}")
+    for name in (*w.distance_workloads(w.Size(1, 1, 1), device), *w.gradient_workloads(w.Size(1, 1, 1), device)):
+        print(f"    {name:<40} {peak_of(name, device, quick=quick):10.1f} MiB")
+
+
+def times(seconds: Seconds) -> None:
+    for name, values in seconds.items():
+        spread = Spread.of(values)
+        print(f"    {name:<40} {spread.median * 1e3:10.3f} ms   ({spread.low * 1e3:.3f} to {spread.high * 1e3:.3f})")
+
+
+def compare(name: str, measured: Spread, *, at_least: float | None = None, at_most: float | None = None) -> None:
+    line = f"  {name:<42} {measured.median:10.2f} x    ({measured.low:.2f} to {measured.high:.2f})"
+    if at_least is not None:
+        line += f"   aim >= {at_least:g}: {'met' if measured.median >= at_least else 'not met'}"
+    if at_most is not None:
+        line += f"   aim <= {at_most:g}: {'met' if measured.median <= at_most else 'not met'}"
+    print(line)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Times of several functions measured side by side, so that what disturbs one disturbs all."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A median, with the range of what was measured."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> "Spread":
+        return cls(statistics.median(values), min(values), max(values))
+
+
+Seconds = dict[str, list[float]]  # one value a round
+
+
+def interleave(functions: Mapping[str, Callable[[], object]], *, rounds: int, device: str) -> Seconds:
+    """Call the functions in turn, A B C A B C ...; a short one is repeated within its turn to last 20 ms."""
+    repeats = {name: max(1, round(0.02 / _once(function, 1, device))) for name, function in functions.items()}
+    seconds: Seconds = {name: [] for name in functions}
+    for _ in range(rounds):
+        for name, function in functions.items():
+            seconds[name].append(_once(function, repeats[name], device))
+    return seconds
+
+
+def ratio(seconds: Seconds, name: str, to: str) -> Spread:
+    """How many times as long `name` takes as `to`, compared round by round."""
+    return Spread.of([a / b for a, b in zip(seconds[name], seconds[to], strict=True)])
+
+
+def _once(function: Callable[[], object], repeats: int, device: str) -> float:
+    function()  # warm: caches, threads, memory
+    _synchronise(device)
+    start = time.perf_counter()
+    for _ in range(repeats):
+        function()
+    _synchronise(device)
+    return (time.perf_counter() - start) / repeats
+
+
+def _synchronise(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()

@@ -1,0 +1,86 @@
+"""What is measured: each workload is a function without arguments over inputs that are made beforehand."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from per_core import per_gradient, sliced_w1
+from per_core.directions import random_directions
+
+with warnings.catch_warnings():
+    # POT looks for every array library that is installed, and some of them warn when imported.
+    warnings.simplefilter("ignore")
+    import ot
+
+Workloads = dict[str, Callable[[], object]]
+
+OURS, BACKWARD, FLOOR = "sliced_w1", "sliced_w1, forward and backward", "matrix product and row sort"
+POT_TORCH, POT_NUMPY = "POT, torch", "POT, NumPy"
+EXACT = "per_gradient, exact"
+ALGORITHM_1, GIVEN, COPY = "Algorithm 1", "Algorithm 1, directions given", "copy of the batch"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """n samples of d units, on k slices."""
+
+    n: int
+    d: int
+    k: int
+
+    def __str__(self) -> str:
+        return f"n={self.n} d={self.d} s={self.k}"
+
+
+DISTANCE, QUICK_DISTANCE = Size(20_000, 256, 256), Size(2_000, 256, 256)
+GRADIENT = Size(128, 4096, 256)
+
+
+def distance_workloads(size: Size, device: str) -> Workloads:
+    """Exact sliced W1 against POT with a sampled reference, and against the least that any exact form must do."""
+    generator = torch.Generator(device).manual_seed(0)
+    batch = torch.randn(size.n, size.d, generator=generator, device=device)
+    reference = torch.randn(size.n, size.d, generator=generator, device=device)
+    theta = random_directions(size.k, size.d, generator=generator, device=device)
+    leaf = batch.clone().requires_grad_()
+
+    def floor() -> None:
+        projections = theta @ batch.T  # (k, n)
+        if device == "cpu":
+            projections.numpy().sort(axis=1)
+        else:
+            projections.sort(dim=1)
+
+    def pot(*arrays: object) -> object:
+        source, target, projections = arrays
+        return ot.sliced_wasserstein_distance(source, target, projections=projections, p=1)
+
+    workloads: Workloads = {
+        OURS: lambda: sliced_w1(batch, directions=theta),
+        FLOOR: floor,
+        BACKWARD: lambda: torch.autograd.grad(sliced_w1(leaf, directions=theta).value, leaf),
+        POT_TORCH: lambda: pot(batch, reference, theta.T),
+    }
+    if device == "cpu":
+        workloads[POT_NUMPY] = lambda: pot(batch.numpy(), reference.numpy(), theta.T.numpy())
+    return workloads
+
+
+def gradient_workloads(size: Size, device: str) -> Workloads:
+    """The exact PER gradient against Algorithm 1, and against reading and writing the batch once."""
+    generator = torch.Generator(device).manual_seed(0)
+    batch = torch.randn(size.n, size.d, generator=generator, device=device)
+    theta = random_directions(size.k, size.d, generator=generator, device=device)
+
+    def algorithm_1(directions: Tensor) -> Tensor:
+        return torch.erf(batch @ directions.T * 0.5**0.5) @ directions / size.k
+
+    return {
+        EXACT: lambda: per_gradient(batch),
+        ALGORITHM_1: lambda: algorithm_1(random_directions(size.k, size.d, device=device)),
+        GIVEN: lambda: algorithm_1(theta),
+        COPY: batch.clone,
+    }
