@@ -195,8 +195,8 @@ def decompose(values: Float32Matrix, *, slices: int = 64) -> Decomposition:
     Per slice: E|p − Z| = ED(ν_p, N(0, 1)) / 2 + mean_ij |p_i − p_j| / 2 + 1/√π (Székely and Rizzo 2013), with the
     energy distance ED = 2 ∫ (F_n − Φ)² (Cramér's form).
     """
-    projections = torch.from_numpy(values.copy()) @ shared_directions(values.shape[1], slices).T
-    ordered = np.sort(projections.double().numpy(), axis=0)  # (n, k)
+    projections = (torch.from_numpy(values.copy()) @ shared_directions(values.shape[1], slices).T).double()
+    ordered = np.sort(projections.numpy(), axis=0)  # (n, k)
     n = len(ordered)
     weights = (2 * np.arange(1, n + 1) - n - 1)[:, None]
     spread = 2 * (weights * ordered).sum(axis=0) / n**2
@@ -237,8 +237,9 @@ def gaussian_energy_distance(ordered: Float64Array) -> Float64Array:
 def move_one(values: Float32Matrix, *, sample: int, distance: float, slices: int = 64) -> Influence:
     """Move one sample along the first unit and compare all other samples' gradients before and after.
 
-    PER is a mean over samples, so nothing else changes. SW1 sorts, so the gradient of every sample that the moved
-    one passes on some slice changes: by 2/n of a slice, however far away the passing happened.
+    PER is a mean over samples, so nothing else changes. SW1 sorts: a sample that the moved one passes on some slice
+    changes its rank there and with it the cell of N(0, 1) that pulls it, so its gradient changes wherever the value
+    lies in one of the two cells or between them.
     """
     moved = values.copy()
     moved[sample, 0] += distance

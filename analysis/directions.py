@@ -18,7 +18,7 @@ from per_core.directions import random_directions
 Float64Array = NDArray[np.float64]
 
 PRINCIPAL = 4
-STARTS = 4
+STARTS = 16
 STEPS = 40
 AXES_SHOWN = 64
 

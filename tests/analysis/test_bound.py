@@ -132,7 +132,7 @@ def test_moving_one_sample_changes_others_gradients_of_sw1_but_never_of_per() ->
     assert effect.others == 499
     assert effect.per_changed == 0
     assert (effect.per == 0).all()
-    assert effect.sw1_changed > 250
+    assert effect.sw1_changed > 0.1 * effect.others
     still = move_one(values, sample=0, distance=0.0)
     assert (still.sw1_changed, still.per_changed) == (0, 0)
 
