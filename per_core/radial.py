@@ -9,7 +9,7 @@ only, and the expectation of PER over θ has a closed form (x = r²/2, w = r²/d
 
 A and B are positive, so that their sum does not cancel; the usual routines for 1F1(−1/2; ...) overflow at typical
 norms. Divided by the power of 1 + w that each function follows, ψ, its slope and its curvature are smooth in
-u = w/(1 + w) on [0, 1]: one Chebyshev series for each, fitted once for every d, serves every norm.
+v = 1/(1 + w) on [0, 1]: one Chebyshev series for each, fitted once for every d, serves every norm.
 
 References: Joo, Kang and Kim, "Regularizing activations in neural networks via distribution matching with the
 Wasserstein metric", ICLR 2020, for E|p − Z|; Abramowitz and Stegun (1964), 13.2.1, for the integral of Kummer's
@@ -37,7 +37,7 @@ Series = tuple[float, ...]
 
 @dataclass(frozen=True, slots=True)
 class RadialSeries:
-    """Chebyshev coefficients in 2u − 1 of ψ/√(1+w), (ψ'/r)·√(1+w) and d(ψ'/r)/d(r²)·(1+w)^(3/2)."""
+    """Chebyshev coefficients in t = 2v − 1 of ψ/√(1+w), (ψ'/r)·√(1+w) and d(ψ'/r)/d(r²)·(1+w)^(3/2)."""
 
     loss: Series
     slope: Series
@@ -59,8 +59,8 @@ def radial_loss(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float64) ->
         >>> radial_loss(torch.zeros(1, dtype=torch.float64), 8)  # collapse: E|Z| = √(2/π)
         tensor([0.7979], dtype=torch.float64)
     """
-    inverse, double_t = _variables(norms, d)
-    return (_clenshaw(radial_series(d, dtype).loss, double_t) / inverse).to(dtype)
+    root, double_t = _variables(norms, d)
+    return (_clenshaw(radial_series(d, dtype).loss, double_t) / root).to(dtype)
 
 
 def radial_slope(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -68,8 +68,8 @@ def radial_slope(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float64) -
 
     Arguments and shape as in `radial_loss`; relative error below 1e-12 in float64.
     """
-    inverse, double_t = _variables(norms, d)
-    return (_clenshaw(radial_series(d, dtype).slope, double_t) * inverse).to(dtype)
+    root, double_t = _variables(norms, d)
+    return (_clenshaw(radial_series(d, dtype).slope, double_t) * root).to(dtype)
 
 
 def radial_curvature(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -77,23 +77,23 @@ def radial_curvature(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float6
 
     Arguments and shape as in `radial_loss`; relative error below 1e-10 in float64.
     """
-    inverse, double_t = _variables(norms, d)
-    return (_clenshaw(radial_series(d, dtype).curvature, double_t) * inverse**3).to(dtype)
+    root, double_t = _variables(norms, d)
+    return (_clenshaw(radial_series(d, dtype).curvature, double_t) * root**3).to(dtype)
 
 
 def _variables(norms: Tensor, d: int) -> tuple[Tensor, Tensor]:
-    """1/√(1 + w) and 2t, where t = 2u − 1 = 1 − 2/(1 + w) is the variable of the series."""
-    inverse = torch.hypot(norms * d**-0.5, norms.new_ones(())).reciprocal()  # never squares a large norm
-    return inverse, 2 - 4 * inverse.square()
+    """√v = 1/√(1 + w) and 2t = 4v − 2."""
+    root = torch.hypot(norms * d**-0.5, norms.new_ones(())).reciprocal()  # never squares a large norm
+    return root, root.square() * 4.0 - 2.0
 
 
 def _clenshaw(series: Series, double_t: Tensor) -> Tensor:
-    """The Chebyshev series of at least three terms at t, given 2t (Clenshaw 1955)."""
-    older: Tensor | float = series[-1]
-    newer = double_t * older + series[-2]
-    for coefficient in series[-3:0:-1]:
-        newer, older = double_t * newer + (coefficient - older), newer
-    return double_t * newer * 0.5 + (series[0] - older)
+    """The Chebyshev series at t, given 2t (Clenshaw 1955)."""
+    newer: Tensor | float = series[-1]
+    older: Tensor | float = 0.0
+    for coefficient in series[-2:0:-1]:
+        newer, older = double_t * newer - (older - coefficient), newer
+    return double_t * newer * 0.5 - (older - series[0])
 
 
 @torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
@@ -107,8 +107,8 @@ def _fit_series(d: int, dtype: torch.dtype) -> RadialSeries:
     """Fitted at the Chebyshev nodes of the first kind."""
     order = np.arange(DEGREE + 1)
     angles = np.pi * (order + 0.5) / (DEGREE + 1)
-    u = (1 + np.cos(angles)) / 2
-    w = u / (1 - u)
+    v = (1 + np.cos(angles)) / 2
+    w = (1 - v) / v
     x = w * d / 2
     b = _kummer(x, d, sine_power=0)
     a = _kummer(x, d - 2, sine_power=0) if d > 1 else np.exp(-x)
@@ -118,13 +118,13 @@ def _fit_series(d: int, dtype: torch.dtype) -> RadialSeries:
     def fit(values: NDArray[np.float64]) -> Series:
         coefficients = SQRT_2_OVER_PI * (to_series @ values)
         matters = np.abs(coefficients) > SERIES_TOLERANCE[dtype] * np.abs(coefficients[0])
-        kept = max(3, np.flatnonzero(matters)[-1] + 1)
+        kept = max(2, np.flatnonzero(matters)[-1] + 1)
         return tuple(coefficients[:kept].tolist())
 
     return RadialSeries(
-        loss=fit((a + w * b) * np.sqrt(1 - u)),
-        slope=fit(b / np.sqrt(1 - u) / d),
-        curvature=fit(-c / (1 - u) ** 1.5 / (2 * d * (d + 2))),
+        loss=fit((a + w * b) * np.sqrt(v)),
+        slope=fit(b / np.sqrt(v) / d),
+        curvature=fit(-c / v**1.5 / (2 * d * (d + 2))),
     )
 
 

@@ -36,8 +36,8 @@ def distance(device: str, quick: bool) -> None:
     size = w.QUICK_DISTANCE if quick else w.DISTANCE
     functions = w.distance_workloads(size, device)
     slow = {name: functions.pop(name) for name in (w.POT_TORCH, w.POT_NUMPY) if name in functions}
-    fast = interleave(functions, rounds=5 if quick else 15, device=device)
-    beside_pot = interleave({w.OURS: functions[w.OURS], **slow}, rounds=3 if quick else 5, device=device)
+    fast = interleave(functions, rounds=5 if quick else 15, turn=0.5, device=device)
+    beside_pot = interleave({w.OURS: functions[w.OURS], **slow}, rounds=3 if quick else 5, turn=1.0, device=device)
     print(f"\n(a) sliced W1, {device}, {size}, float32, the same directions for all")
     times(fast | {name: beside_pot[name] for name in slow})
     for name in slow:
@@ -48,7 +48,7 @@ def distance(device: str, quick: bool) -> None:
 
 def gradient(device: str, quick: bool) -> None:
     functions = w.gradient_workloads(w.GRADIENT, device)
-    seconds = interleave(functions, rounds=7 if quick else 31, device=device)
+    seconds = interleave(functions, rounds=31 if quick else 201, turn=0.003, device=device)
     print(f"\n(b) PER gradient, {device}, {w.GRADIENT}, float32")
     times(seconds)
     compare("Algorithm 1 / exact", ratio(seconds, w.ALGORITHM_1, w.EXACT), at_least=30)

@@ -24,9 +24,9 @@ class Spread:
 Seconds = dict[str, list[float]]  # one value a round
 
 
-def interleave(functions: Mapping[str, Callable[[], object]], *, rounds: int, device: str) -> Seconds:
-    """Call the functions in turn, A B C A B C ...; a short one is repeated within its turn to last 20 ms."""
-    repeats = {name: max(1, round(0.02 / _once(function, 1, device))) for name, function in functions.items()}
+def interleave(functions: Mapping[str, Callable[[], object]], *, rounds: int, turn: float, device: str) -> Seconds:
+    """Call the functions in turn, A B C A B C ...; one that is faster is repeated until its turn has lasted `turn`."""
+    repeats = {name: max(1, round(turn / _once(function, 1, device))) for name, function in functions.items()}
     seconds: Seconds = {name: [] for name in functions}
     for _ in range(rounds):
         for name, function in functions.items():
