@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ from per_core.errors import InvalidInputError
 
 Array: TypeAlias = Tensor | NDArray[np.floating]
 
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 UNIT_TOLERANCE = 1e-5  # what float32 leaves of a unit norm, with room for a sum over 10⁵ units
 
 
@@ -32,7 +34,7 @@ def as_matrix(values: Array, name: str, shape: str) -> Tensor:
             f"{name} must be a torch tensor or a NumPy array of shape {shape}; received"
             f" {type(values).__name__}. Convert it with torch.as_tensor or numpy.asarray."
         )
-    if not values.is_floating_point():
+    if values.dtype not in FLOATS:
         raise InvalidInputError(_floating_rule(name, values.dtype))
     if values.ndim != 2:
         raise InvalidInputError(
@@ -63,19 +65,18 @@ def require_finite(values: Tensor, name: str) -> None:
         )
 
 
-def require_slices(slices: int) -> int:
-    """The number of random directions, an integer of at least 1."""
-    if isinstance(slices, bool) or not isinstance(slices, (int, np.integer)) or slices < 1:
+def require_count(count: int, name: str) -> int:
+    """A number of things, an integer of at least 1."""
+    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
         raise InvalidInputError(
-            f"slices must be an integer of at least 1; received {slices!r}."
-            " Use 256, the published setting, when in doubt."
+            f"{name} must be an integer of at least 1; received {count!r}. Pass a whole number, 256 for example."
         )
-    return int(slices)
+    return int(count)
 
 
 def require_weight(weight: float) -> float:
     """The factor of the regularisation term, finite and not negative."""
-    if not isinstance(weight, (int, float)) or not math.isfinite(weight) or weight < 0:
+    if not isinstance(weight, Real) or not math.isfinite(weight) or weight < 0:
         raise InvalidInputError(
             f"weight must be a finite number of at least 0; received {weight!r}."
             " The published settings lie between 1e-7 and 3e-4."

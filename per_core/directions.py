@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from per_core.arguments import require_count
+
 
 def random_directions(
     slices: int,
@@ -25,9 +27,13 @@ def random_directions(
 
     Returns:
         (k, d), unit rows.
+
+    Raises:
+        InvalidInputError: slices or d below 1.
     """
+    shape = require_count(slices, "slices"), require_count(d, "d")
     source = device if generator is None else generator.device
-    normal = torch.randn(slices, d, generator=generator, device=source, dtype=dtype)  # (k, d)
+    normal = torch.randn(shape, generator=generator, device=source, dtype=dtype)  # (k, d)
     if d == 1:  # a draw of exactly 0 has no direction
         unit = torch.copysign(torch.ones_like(normal), normal)
     else:

@@ -27,6 +27,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from per_core.arguments import require_count
+
 DEGREE = 100  # enough for d = 1, the slowest series: 5e-14 in the slope; larger d keep far fewer terms
 SERIES_TOLERANCE = {torch.float64: 1e-14, torch.float32: 1e-8}  # relative to the first coefficient
 QUADRATURE_NODES = 400
@@ -55,30 +57,36 @@ def radial_loss(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float64) ->
     Returns:
         ψ of every norm, the shape of `norms`; relative error below 1e-12 in float64 for d up to 10⁵.
 
+    Raises:
+        InvalidInputError: d below 1.
+
     Example:
         >>> radial_loss(torch.zeros(1, dtype=torch.float64), 8)  # collapse: E|Z| = √(2/π)
         tensor([0.7979], dtype=torch.float64)
     """
+    series = radial_series(d, dtype).loss
     root, double_t = _variables(norms, d)
-    return (_clenshaw(radial_series(d, dtype).loss, double_t) / root).to(dtype)
+    return (_clenshaw(series, double_t) / root).to(dtype)
 
 
 def radial_slope(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float64) -> Tensor:
     """ψ'(r)/r, the factor that turns a row into its PER gradient; finite and positive at r = 0.
 
-    Arguments and shape as in `radial_loss`; relative error below 1e-12 in float64.
+    Arguments, shape and errors as in `radial_loss`; relative error below 1e-12 in float64.
     """
+    series = radial_series(d, dtype).slope
     root, double_t = _variables(norms, d)
-    return (_clenshaw(radial_series(d, dtype).slope, double_t) * root).to(dtype)
+    return (_clenshaw(series, double_t) * root).to(dtype)
 
 
 def radial_curvature(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float64) -> Tensor:
     """d(ψ'(r)/r)/d(r²), negative, which the derivative of the gradient needs.
 
-    Arguments and shape as in `radial_loss`; relative error below 1e-10 in float64.
+    Arguments, shape and errors as in `radial_loss`; relative error below 1e-10 in float64.
     """
+    series = radial_series(d, dtype).curvature
     root, double_t = _variables(norms, d)
-    return (_clenshaw(radial_series(d, dtype).curvature, double_t) * root**3).to(dtype)
+    return (_clenshaw(series, double_t) * root**3).to(dtype)
 
 
 def _variables(norms: Tensor, d: int) -> tuple[Tensor, Tensor]:
@@ -105,6 +113,7 @@ def radial_series(d: int, dtype: torch.dtype) -> RadialSeries:
 @cache
 def _fit_series(d: int, dtype: torch.dtype) -> RadialSeries:
     """Fitted at the Chebyshev nodes of the first kind."""
+    require_count(d, "d")
     order = np.arange(DEGREE + 1)
     angles = np.pi * (order + 0.5) / (DEGREE + 1)
     v = (1 + np.cos(angles)) / 2

@@ -24,8 +24,8 @@ from torch.autograd.function import once_differentiable
 from per_core.arguments import (
     Array,
     as_matrix,
+    require_count,
     require_finite,
-    require_slices,
     require_weight,
     working_dtype,
 )
@@ -66,16 +66,14 @@ def per_loss(activations: Array, *, slices: int | None = None, generator: torch.
     require_finite(h, "activations")
     with torch.autocast(h.device.type, enabled=False):
         rows = h.to(working_dtype(h))
-        theta = random_directions(
-            require_slices(slices), h.shape[1], generator=generator, device=h.device, dtype=rows.dtype
-        )
+        theta = random_directions(slices, h.shape[1], generator=generator, device=h.device, dtype=rows.dtype)
         return projection_loss(rows @ theta.T).mean().to(h.dtype)
 
 
 def per_gradient(activations: Array, *, slices: int | None = None, generator: torch.Generator | None = None) -> Tensor:
     """The gradient of PER with respect to every row, E_θ[erf(<θ, h_i>/√2) θ], without the factor 1/n.
 
-    Arguments and errors as in `per_loss`. Differentiable once when exact.
+    Arguments and errors as in `per_loss`. Differentiable once.
 
     Returns:
         (n, d) in the dtype of `activations`; the norm of a row lies in [0, 1).
@@ -87,7 +85,7 @@ def per_gradient(activations: Array, *, slices: int | None = None, generator: to
             return _radial_gradient(h, norms)
         return _RadialGradient.apply(h, norms)  # type: ignore[no-untyped-call, no-any-return]
     require_finite(h, "activations")
-    return _sampled_gradient(h, require_slices(slices), generator).to(h.dtype)
+    return _sampled_gradient(h, slices, generator).to(h.dtype)
 
 
 def projection_loss(projections: Tensor) -> Tensor:
@@ -117,12 +115,13 @@ class PER(nn.Module):
     joined batch; "sum" comes out divided by the number of ranks: multiply λ by it.
 
     The term is added to the gradient that arrives. Whatever multiplies the task loss does not reach it: with
-    torch.amp.GradScaler set `layer.weight = λ * scaler.get_scale()` before each backward pass, with k accumulated
-    micro-batches divide λ by k. bfloat16 needs no scaler.
+    torch.amp.GradScaler set `layer.weight = λ * scaler.get_scale()` before each backward pass, or add λ · per_loss to
+    the loss instead; with k accumulated micro-batches divide λ by k. bfloat16 needs no scaler.
 
-    Exact, the backward pass keeps the activation and uses O(rows) memory beside the gradient it returns (on a CPU,
-    activations shorter than float32 are widened first). It never waits for a GPU, so it does not look for NaN; a row
-    whose squares overflow its working dtype, values beyond 10¹⁸ in float32, is not pulled.
+    Exact, the backward pass keeps the activation and uses O(rows) memory beside the gradient it returns (but for copies
+    of activations that are shorter than float32, on a CPU, or that are not contiguous, in layout "sample"). It never
+    waits for a GPU, so it does not look for NaN; a row whose squares overflow, values beyond 10¹⁸ in float32, is not
+    pulled. It can be differentiated once.
 
     Raises:
         InvalidInputError: weight, slices, reduction or layout out of range; in forward, activations that are not a
@@ -153,14 +152,14 @@ class PER(nn.Module):
                 ' For convolutions "position" makes every location a row of channels.'
             )
         self.weight = require_weight(weight)
-        self.slices = None if slices is None else require_slices(slices)
+        self.slices = None if slices is None else require_count(slices, "slices")
         self.reduction = reduction
         self.layout = layout
 
     def forward(self, activations: Tensor) -> Tensor:
         """Return `activations` unchanged."""
-        ranks = (2, 3, 4) if self.layout == "position" else range(2, 65)
-        if not activations.is_floating_point() or activations.ndim not in ranks or 0 in activations.shape:
+        fits = activations.ndim >= 2 and (self.layout == "sample" or activations.ndim <= 4)
+        if not fits or not activations.is_floating_point() or 0 in activations.shape:
             raise InvalidInputError(
                 "activations must be a floating tensor, not empty, of shape"
                 f" {'(n, d), (n, t, d) or (n, c, h, w)' if self.layout == 'position' else '(n, ...)'} for layout"
@@ -225,7 +224,7 @@ class _RadialLoss(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         h, norms = ctx.saved_tensors
         gradient = _RadialGradient.apply(h, norms)  # type: ignore[no-untyped-call]
-        return (grad.unsqueeze(1) * gradient).to(h.dtype), None
+        return (grad.to(working_dtype(h)).unsqueeze(1) * gradient).to(h.dtype), None
 
 
 class _RadialGradient(torch.autograd.Function):

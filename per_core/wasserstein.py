@@ -34,7 +34,6 @@ from per_core.arguments import (
     as_directions,
     as_matrix,
     require_finite,
-    require_slices,
     working_dtype,
 )
 from per_core.directions import random_directions
@@ -115,8 +114,8 @@ def sliced_w1(
 
     Args:
         activations: (n, d), n and d at least 1, finite; any floating dtype. The check waits for a GPU.
-        slices: number of random directions, at least 1; ignored when `directions` are given.
-        directions: (k, d) unit rows to use instead of random ones.
+        slices: number of random directions, at least 1.
+        directions: (k, d) unit rows to use instead; `slices` and `generator` are then ignored.
         generator: source of the random directions; torch's global one if None.
 
     Returns:
@@ -134,7 +133,7 @@ def sliced_w1(
     n, d = x.shape
     h = x.detach().to(working_dtype(x))
     if directions is None:
-        theta = random_directions(require_slices(slices), d, generator=generator, device=h.device, dtype=h.dtype)
+        theta = random_directions(slices, d, generator=generator, device=h.device, dtype=h.dtype)
     else:
         theta = as_directions(directions, h)
     wanted = x.requires_grad and torch.is_grad_enabled()
@@ -163,7 +162,7 @@ class _Cells:
     means: Tensor  # (n,)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=2)
 def _cells(n: int, device: torch.device) -> _Cells:
     ranks = torch.arange(n + 1, dtype=torch.float64, device=device)
     lower_tail = torch.special.ndtri(torch.minimum(ranks, n - ranks) / n)  # the accurate side, mirrored

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from per_core import PER, InvalidInputError, PerError, gaussian_w1, per_gradient, per_loss, sliced_w1
+from per_core.directions import random_directions
+from per_core.radial import radial_loss
 
 ON_BATCHES = [per_loss, per_gradient, gaussian_w1, sliced_w1]
 ON_SLICES = [per_loss, per_gradient, sliced_w1]
@@ -48,8 +50,16 @@ def test_batches_of_the_sampled_form(function):
 @pytest.mark.parametrize("function", ON_SLICES)
 @pytest.mark.parametrize("slices", [0, -1, 1.5, True, "8"])
 def test_slices(function, slices):
-    with pytest.raises(InvalidInputError, match=r"slices must be an integer of at least 1; received .*\. Use 256"):
+    with pytest.raises(InvalidInputError, match=r"slices must be an integer of at least 1; received .*\. Pass"):
         function(torch.zeros(2, 2), slices=slices)
+
+
+@pytest.mark.parametrize("d", [0, -3, 2.5])
+def test_units(d):
+    with pytest.raises(InvalidInputError, match=r"d must be an integer of at least 1; received .*\. Pass"):
+        random_directions(3, d)
+    with pytest.raises(InvalidInputError, match="d must be an integer"):
+        radial_loss(torch.ones(1, dtype=torch.float64), d)
 
 
 def test_slices_may_be_a_numpy_integer():
