@@ -55,6 +55,12 @@ def recorded_batch(layer: str, epoch: int) -> ActivationBatch:
     return shipped_recording().batch(layer, epoch)
 
 
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)
+def pair_limits(batch: ActivationBatch, axes: tuple[str, int, int]) -> tuple[float, float]:
+    """The range that shows the bulk of two columns of the batch's view."""
+    return density.robust_limits(np.concatenate(density.project_pair(batch.values, *axes)))
+
+
 @st.cache_resource(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
 def pair_density(
     batch: ActivationBatch, axes: tuple[str, int, int], limits: tuple[float, float]

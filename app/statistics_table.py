@@ -97,7 +97,7 @@ def _explain(event: "DataframeState", columns: "Mapping[str, Mapping[Key, Cell]]
     row, title = chosen[0] if chosen else (_DEFAULT_ROW, next(iter(columns)))
     key = list(next(iter(columns.values())))[row]
     if title in columns:
-        st.markdown(words.explain(columns[title][key], title, null, law.n, law.dim))
+        st.markdown(words.explain(columns[title], key, title, null, law.n, law.dim))
     else:
         st.markdown(f"**{words.TITLE[key]}.** {words.WHAT[key]}")
     st.caption(words.ABOUT_TABLE.format(mark=MARK.strip(), null=null))

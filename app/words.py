@@ -22,6 +22,7 @@ CASES = {
     "c": "x is a standardised Gamma variable, y is N(0, 1).",
     "d": "x is a mixture of two normals, y is N(0, 1).",
 }
+FLOAT32_ERROR = 1e-6
 TITLE: "dict[Key, str]" = {
     "mean": "Mean",
     "variance": "Variance",
@@ -81,8 +82,9 @@ def span(band: "NullBand", key: "Key | None" = None) -> str:
     return f"{number(band.low, key)} … {number(band.high, key)}"
 
 
-def explain(cell: "Cell", column: str, null: str, n: int, d: int) -> str:
-    """One cell of the table of statistics, in sentences. `null` names the null law: "case (a)", "N(0, I)"."""
+def explain(cells: "Mapping[Key, Cell]", key: "Key", column: str, null: str, n: int, d: int) -> str:
+    """One of a batch's cells in sentences. `null` names the null law: "case (a)", "N(0, I)"."""
+    cell = cells[key]
     title = TITLE[cell.key]
     if cell.value != cell.value:
         return f"**{title} of {column} is undefined**: a unit that never changes has none. {WHAT[cell.key]}"
@@ -95,13 +97,15 @@ def explain(cell: "Cell", column: str, null: str, n: int, d: int) -> str:
     else:
         verdict = f"{band}. {column} lies inside: at this n the statistic cannot tell it from {null}."
     if cell.key == "sw1_pot":
-        verdict += f" Exact and POT's value agree within the grid's error, ±{cell.error:.4f}."
+        gap = abs(cell.value - cells["sw1"].value)
+        agree = "agree" if gap <= cell.error + FLOAT32_ERROR else "do NOT agree"
+        verdict += f" It and the exact value {agree} within the error of POT's grid, ±{cell.error:.4f}."
     return f"**{title} of {column}: {number(cell.value, cell.key)}.** {verdict} {WHAT[cell.key]}"
 
 
 LEAD_FIGURE1 = (
-    "In all four, every unit has mean 0 and variance 1. Batch normalisation treats them alike, whitening can tell only "
-    "(b) from the others; the exact distance to N(0, I) tells all of them apart."
+    "In all four, every unit has mean 0 and variance 1 in population. Batch normalisation treats them alike, whitening "
+    "treats (a), (c) and (d) alike; the exact distance to N(0, I) tells all of them apart, given samples enough."
 )
 LEAD_RECORDING = (
     "One layer of a small ELU network, recorded while it learnt to read digits. The same view and the same statistics "
@@ -201,7 +205,7 @@ def maximised(study: "DirectionStudy", band: "NullBand") -> str:
 def about_pot(exact: float, sampled: "Sequence[float]", grid: "GridDistance") -> str:
     """What POT's numbers say."""
     mean, spread = float(np.mean(sampled)), float(np.std(sampled, ddof=1))
-    inside = "agrees" if abs(grid.value - exact) <= grid.grid_error + 1e-6 else "does NOT agree"
+    inside = "agrees" if abs(grid.value - exact) <= grid.grid_error + FLOAT32_ERROR else "does NOT agree"
     return (
         f"POT compares with a sample of N(0, I), or with a grid of its quantiles. Notice the sampled reference: "
         f"{mean:.4f} ± {spread:.4f} over seeds, biased by {mean - exact:+.4f}; the finest grid {inside} with the "

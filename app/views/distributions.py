@@ -3,7 +3,6 @@
 import streamlit as st
 
 from analysis.batch import ActivationBatch
-from analysis.density import robust_limits
 from analysis.samples import CASE_TITLES, CASES, SampleSpec
 from app import cached, words
 from app.chart import show_chart
@@ -46,7 +45,7 @@ def show_densities(batches: dict[str, ActivationBatch], alt: str) -> None:
     """The joint densities side by side on the same axes."""
     d = next(iter(batches.values())).d
     pair = choose_pair(d)
-    limits = [robust_limits(b.values[:, list(pair[1:])]) for b in batches.values()]
+    limits = [cached.pair_limits(batch, pair) for batch in batches.values()]
     shared = (min(low for low, _ in limits), max(high for _, high in limits))
     densities = {title: cached.pair_density(batch, pair, shared) for title, batch in batches.items()}
     show_chart(

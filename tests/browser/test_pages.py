@@ -122,7 +122,7 @@ def test_the_batch_is_kept_between_pages_and_a_link_opens_the_same_view(
 
 def test_reset_brings_back_the_opening_settings(page: Page, server: str) -> None:
     open_page(page, server, "distributions", "data_n=512&data_seed=3&data_case=b")
-    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Reset", exact=True).click()
     expect(page).not_to_have_url(re.compile("data_"))
     wait_until_idle(page)
     expect(page.get_by_role("spinbutton", name="Seed")).to_have_value("5")

@@ -1,0 +1,40 @@
+"""Finding a browser: in the promised order, and one plain line where there is none."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.browser import chromium
+
+
+def test_the_sources_are_tried_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def source(name: str, found: Path | None) -> None:
+        def find() -> Path | None:
+            tried.append(name)
+            return found
+
+        monkeypatch.setattr(chromium, name, find)
+
+    source("_on_the_system", None)
+    source("_from_playwright", None)
+    source("_from_debian", Path("/usr/bin/chromium"))
+    assert chromium.find_chromium() == Path("/usr/bin/chromium")
+    assert tried == ["_on_the_system", "_from_playwright", "_from_debian"]
+
+
+def test_without_any_browser_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_on_the_system", "_from_playwright", "_from_debian"):
+        monkeypatch.setattr(chromium, name, lambda: None)
+    with pytest.raises(chromium.NoBrowserError, match="install Debian's package `chromium`") as caught:
+        chromium.find_chromium()
+    assert "\n" not in str(caught.value)
+
+
+def test_an_installed_browser_is_found_on_the_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "google-chrome"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert chromium.find_chromium() == program
