@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -40,8 +41,12 @@ def time_gradients(n: int, d: int, *, repeats: int = 3) -> list[Timing]:
 
 def machine() -> str:
     """The processor and the number of threads that a timing was made with."""
-    name = platform.processor() or platform.machine()
-    return f"{name}, {torch.get_num_threads()} threads"
+    listing = Path("/proc/cpuinfo")
+    lines = listing.read_text(encoding="utf-8").splitlines() if listing.exists() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    name = model or platform.processor() or platform.machine()
+    threads = torch.get_num_threads()
+    return f"{name}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _sw1_gradient(batch: torch.Tensor) -> torch.Tensor:

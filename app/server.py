@@ -27,11 +27,11 @@ def build_server() -> st.App:
         _MAIN,
         routes=[Route(SCRIPT_ROUTE, _send_plotly)],
         lifespan=_lifespan,
-        on_script_error=_show_error,
+        on_script_error=show_error,
     )
 
 
-def _show_error(error: BaseException) -> bool:
+def show_error(error: BaseException) -> bool:
     """Say what went wrong: our own errors in full, anything else goes to the log only."""
     if isinstance(error, PerError):
         st.error(str(error))

@@ -1,12 +1,11 @@
 """Ratios measured side by side in one run, and peak memory: python -m tests.benchmarks [--quick]."""
 
 import argparse
-import platform
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 
+from analysis.cost import machine
 from tests.benchmarks import workloads as w
 from tests.benchmarks.memory import peak_of
 from tests.benchmarks.timing import Seconds, Spread, interleave, ratio
@@ -24,10 +23,7 @@ def main() -> None:
 
 
 def hardware() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-    parts = [model or platform.processor() or platform.machine(), f"{torch.get_num_threads()} threads"]
-    parts += [f"{package} {version(package)}" for package in ("torch", "numpy", "POT")]
+    parts = [machine(), *(f"{package} {version(package)}" for package in ("torch", "numpy", "POT"))]
     parts += [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
     return ", ".join(parts)
 
