@@ -1,20 +1,30 @@
 """PER regularisation and exact sliced Wasserstein distances to the standard normal, for PyTorch."""
 
+from per_core.activation_penalty import l1_loss, l2_loss
+from per_core.energy import energy_loss
 from per_core.errors import BudgetError, InvalidInputError, PerError
 from per_core.regularizer import PER, per_gradient, per_loss
+from per_core.sigreg import sigreg_loss
+from per_core.variance_constancy import VCL, vcl_loss
 from per_core.wasserstein import SlicedDistance, gaussian_w1, sliced_w1
 from per_core.whitening import DecorrelatedBatchNorm, IterativeNorm
 
 __all__ = [
     "PER",
+    "VCL",
     "BudgetError",
     "DecorrelatedBatchNorm",
     "InvalidInputError",
     "IterativeNorm",
     "PerError",
     "SlicedDistance",
+    "energy_loss",
     "gaussian_w1",
+    "l1_loss",
+    "l2_loss",
     "per_gradient",
     "per_loss",
+    "sigreg_loss",
     "sliced_w1",
+    "vcl_loss",
 ]

@@ -1,0 +1,128 @@
+"""VCL, the variance constancy loss: the variance of a unit should not depend on which samples it is taken from.
+
+With v1 and v2 the unbiased variances of a unit over two disjoint random subsets of the batch:
+
+    loss = mean over units of (1 − v1/(v2 + β))²
+
+The variance of a sample variance grows with kurtosis, so the loss lowers kurtosis: it drives a unit towards a few
+modes, not towards a Gaussian. It acts on pre-activations, and is differentiated through both variances.
+
+Reference: Littwin and Wolf, "Regularizing by the variance of the activations' sample-variances", NeurIPS 2018, arXiv
+1811.08764; β is learned for every unit from 1 on and kept at or above 1e-3, as in the code published with it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from per_core.arguments import Array, as_matrix, require_count, require_finite, require_weight, working_dtype
+from per_core.errors import InvalidInputError
+
+BETA_FLOOR = 1e-3
+
+
+def vcl_loss(
+    activations: Array,
+    *,
+    subset: int = 5,
+    beta: float | Tensor = 1.0,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """The variance constancy loss of two disjoint random subsets of the batch.
+
+    Args:
+        activations: (n, d), n at least 2 · subset, d at least 1, finite; any floating dtype.
+        subset: samples in each subset, at least 2; 5 in the paper.
+        beta: β, greater than 0; one number, or a tensor (d,) with one for every unit.
+        generator: chooses the subsets; torch's global one if None.
+
+    Returns:
+        Scalar in the dtype of `activations`, at least 0; shorter dtypes than float32 are computed in float32.
+
+    Raises:
+        InvalidInputError: wrong rank, fewer rows than two subsets hold, NaN or infinite values, a subset below 2, a β
+            that is not greater than 0 or not one for every unit.
+
+    Example:
+        >>> vcl_loss(torch.zeros(10, 4))  # constant units: v1 = v2 = 0
+        tensor(1.)
+    """
+    h = as_matrix(activations, "activations", "(n, d)")
+    n, d = h.shape
+    _require_subsets(n, subset)
+    require_finite(h, "activations")
+    with torch.autocast(h.device.type, enabled=False):
+        rows = h.to(working_dtype(h))
+        order = torch.randperm(n, generator=generator, device=h.device if generator is None else generator.device)
+        variances = rows[order[: 2 * subset].to(h.device)].view(2, subset, d).var(dim=1)  # (2, d)
+        ratio = variances[0] / (variances[1] + _as_beta(beta, d, rows))
+        loss: Tensor = (1 - ratio).square().mean().to(h.dtype)
+    return loss
+
+
+class VCL(nn.Module):
+    """The variance constancy loss with its weight and a learnable β for every unit.
+
+    Put it on pre-activations and add what it returns to the task loss, in training. Give β to the optimiser with the
+    parameters of the network.
+
+    Args:
+        num_features: number of units d.
+        weight: factor of the loss, finite and at least 0; 0.01 in the paper.
+        subset: samples in each of the two subsets, at least 2.
+
+    Raises:
+        InvalidInputError: an argument out of range; in forward, as `vcl_loss`.
+
+    Example:
+        >>> VCL(64)(torch.zeros(128, 64))
+        tensor(0.0100, grad_fn=<MulBackward0>)
+    """
+
+    def __init__(self, num_features: int, weight: float = 0.01, *, subset: int = 5) -> None:
+        """See the class."""
+        super().__init__()
+        self.beta = nn.Parameter(torch.ones(require_count(num_features, "num_features")))
+        self.weight = require_weight(weight)
+        self.subset = _require_subset(subset)
+
+    def forward(self, activations: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """weight · vcl_loss of `activations`, (n, d)."""
+        with torch.no_grad():
+            self.beta.clamp_(min=BETA_FLOOR)  # where a step of the optimiser took it lower
+        return self.weight * vcl_loss(activations, subset=self.subset, beta=self.beta, generator=generator)
+
+    def extra_repr(self) -> str:
+        """The arguments, for print."""
+        return f"{self.beta.numel()}, weight={self.weight:g}, subset={self.subset}"
+
+
+def _require_subset(subset: int) -> int:
+    if require_count(subset, "subset") < 2:
+        raise InvalidInputError(
+            f"subset must be at least 2, which a variance needs; received {subset}. The paper uses 5."
+        )
+    return int(subset)
+
+
+def _require_subsets(n: int, subset: int) -> None:
+    if n < 2 * _require_subset(subset):
+        raise InvalidInputError(
+            f"activations must have at least {2 * subset} rows, two subsets of {subset}; received {n}."
+            " Use a larger batch or a smaller subset."
+        )
+
+
+def _as_beta(beta: float | Tensor, d: int, rows: Tensor) -> Tensor:
+    values = torch.as_tensor(beta, dtype=rows.dtype, device=rows.device)
+    if values.shape not in ((), (d,)):
+        raise InvalidInputError(
+            f"beta must be one number or one for every unit, shape ({d},); received shape {tuple(values.shape)}."
+            " Make it match the columns of the activations."
+        )
+    if not bool((values > 0).all()):
+        raise InvalidInputError(
+            f"beta must be greater than 0; received values down to {values.min().item():g}. The paper starts at 1."
+        )
+    return values

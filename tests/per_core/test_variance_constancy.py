@@ -1,0 +1,143 @@
+"""VCL: its value by hand, its derivatives, and what its flow does to kurtosis."""
+
+import math
+
+import pytest
+import torch
+
+from per_core import VCL, InvalidInputError, vcl_loss
+from tests.per_core.flow import follow, skewed_batch
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=seeded(), dtype=torch.float64)
+
+
+def excess_kurtosis(h: torch.Tensor) -> torch.Tensor:
+    centred = h - h.mean(dim=0)
+    return centred.pow(4).mean(dim=0) / centred.square().mean(dim=0).square() - 3
+
+
+def test_the_value_on_two_subsets_that_are_the_whole_batch():
+    h = normal(8, 3)
+    order = torch.randperm(8, generator=seeded(4))
+    first, second = h[order[:4]].numpy().var(axis=0, ddof=1), h[order[4:]].numpy().var(axis=0, ddof=1)
+    for beta in (1.0, 0.2, torch.tensor([0.5, 1, 2])):
+        expected = ((1 - first / (second + torch.as_tensor(beta).numpy())) ** 2).mean()
+        assert vcl_loss(h, subset=4, beta=beta, generator=seeded(4)).item() == pytest.approx(expected)
+
+
+def test_the_subsets_are_disjoint_and_drawn_anew():
+    """The gradient touches exactly 2 · subset rows, others the next time."""
+    h = normal(100, 2).requires_grad_()
+    generator = seeded()
+    touched = []
+    for _ in range(2):
+        (gradient,) = torch.autograd.grad(vcl_loss(h, subset=7, generator=generator), h)
+        touched.append(set(gradient.abs().sum(dim=1).nonzero().flatten().tolist()))
+    assert len(touched[0]) == len(touched[1]) == 14
+    assert touched[0] != touched[1]
+
+
+def test_gradients():
+    beta = torch.tensor([0.5, 1, 2], dtype=torch.float64, requires_grad=True)
+    h = normal(12, 3).requires_grad_()
+    assert torch.autograd.gradcheck(lambda h, beta: vcl_loss(h, beta=beta, generator=seeded()), (h, beta))
+    assert torch.autograd.gradgradcheck(lambda h: vcl_loss(h, generator=seeded()), h)
+
+
+def test_the_flow_lowers_kurtosis():
+    """Towards few modes: the excess kurtosis of two equal point masses, the lowest there is, is −2."""
+    start = skewed_batch(256)
+    assert (excess_kurtosis(start) > -0.5).all()
+    generator = seeded(5)
+
+    def loss(h: torch.Tensor) -> torch.Tensor:
+        return torch.stack([vcl_loss(h, generator=generator) for _ in range(4)]).sum()
+
+    h = follow(loss, start, steps=1000, rate=0.2)
+    assert (excess_kurtosis(h) < -1).all()
+
+
+def test_constant_units_have_a_finite_gradient():
+    h = torch.ones(10, 3, requires_grad=True)
+    (gradient,) = torch.autograd.grad(vcl_loss(h), h)
+    assert gradient.abs().max() == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_short_dtypes_are_computed_in_float32(dtype):
+    h = normal(20, 4).to(dtype)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = vcl_loss(h, generator=seeded())
+    assert loss.dtype == dtype
+    assert torch.equal(loss, vcl_loss(h.float(), generator=seeded()).to(dtype))
+
+
+def test_the_module_learns_beta():
+    layer = VCL(3)
+    assert torch.equal(layer.beta, torch.ones(3))
+    h = normal(20, 3)
+    torch.testing.assert_close(layer(h, seeded()).item(), 0.01 * vcl_loss(h, generator=seeded()).item())
+    layer(h.float()).backward()
+    assert (layer.beta.grad != 0).all()
+    assert repr(layer) == "VCL(3, weight=0.01, subset=5)"
+
+
+def test_beta_stays_positive_and_alive():
+    layer = VCL(2)
+    with torch.no_grad():
+        layer.beta.fill_(-1)
+    layer(normal(10, 2).float()).backward()
+    assert torch.equal(layer.beta.detach(), torch.full((2,), 1e-3))
+    assert (layer.beta.grad != 0).all()
+
+
+def test_the_state_survives_a_file(tmp_path):
+    layer = VCL(2)
+    with torch.no_grad():
+        layer.beta.copy_(torch.tensor([0.5, 2]))
+    torch.save(layer.state_dict(), tmp_path / "state.pt")
+    again = VCL(2)
+    again.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert torch.equal(again.beta, layer.beta)
+
+
+@pytest.mark.parametrize(
+    ("h", "options", "message"),
+    [
+        (torch.zeros(9, 2), {}, "at least 10 rows, two subsets of 5; received 9"),
+        (torch.zeros(9, 2), {"subset": 1}, "subset must be at least 2, which a variance needs; received 1"),
+        (torch.zeros(9, 2), {"subset": 0}, "subset must be an integer of at least 1; received 0"),
+        (torch.zeros(9), {}, r"shape \(n, d\); received shape \(9,\)"),
+        (torch.full((10, 2), math.nan), {}, "received 20 NaN"),
+        (torch.zeros(10, 2), {"beta": 0.0}, "beta must be greater than 0; received values down to 0"),
+        (torch.zeros(10, 2), {"beta": math.nan}, "beta must be greater than 0; received values down to nan"),
+        (torch.zeros(10, 2), {"beta": torch.ones(3)}, r"shape \(2,\); received shape \(3,\)"),
+    ],
+)
+def test_refused(h, options, message):
+    with pytest.raises(InvalidInputError, match=message):
+        vcl_loss(h, **options)
+
+
+def test_refused_module():
+    with pytest.raises(InvalidInputError, match="num_features must be an integer of at least 1; received 0"):
+        VCL(0)
+    with pytest.raises(InvalidInputError, match="weight must be a finite number of at least 0; received -1"):
+        VCL(2, weight=-1)
+    with pytest.raises(InvalidInputError, match=r"shape \(3,\); received shape \(2,\)"):
+        VCL(2)(torch.zeros(10, 3))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_cuda_parity(dtype):
+    h = normal(50, 8).to(dtype)
+    on_device = vcl_loss(h.cuda(), generator=seeded())
+    assert on_device.device.type == "cuda"
+    torch.testing.assert_close(on_device.cpu(), vcl_loss(h, generator=seeded()))
