@@ -3,6 +3,7 @@
 from per_core.activation_penalty import l1_loss, l2_loss
 from per_core.energy import energy_loss
 from per_core.errors import BudgetError, InvalidInputError, PerError
+from per_core.methods import Method, Parameter, find_method, list_methods, register_method
 from per_core.regularizer import PER, per_gradient, per_loss
 from per_core.sigreg import sigreg_loss
 from per_core.variance_constancy import VCL, vcl_loss
@@ -16,14 +17,19 @@ __all__ = [
     "DecorrelatedBatchNorm",
     "InvalidInputError",
     "IterativeNorm",
+    "Method",
+    "Parameter",
     "PerError",
     "SlicedDistance",
     "energy_loss",
+    "find_method",
     "gaussian_w1",
     "l1_loss",
     "l2_loss",
+    "list_methods",
     "per_gradient",
     "per_loss",
+    "register_method",
     "sigreg_loss",
     "sliced_w1",
     "vcl_loss",

@@ -1,0 +1,334 @@
+"""The methods that PERscope compares: what they are called, what can be set, who described them, how to build them.
+
+Everything that offers a choice of methods reads it from here. To add one, write its file and give it one entry at the
+end of this one, or call `register_method` from elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal, Protocol, get_args
+
+import torch
+from torch import Tensor, nn
+
+from per_core.activation_penalty import l1_loss, l2_loss
+from per_core.energy import energy_loss
+from per_core.errors import InvalidInputError
+from per_core.regularizer import per_loss
+from per_core.sigreg import sigreg_loss
+from per_core.variance_constancy import vcl_loss
+from per_core.wasserstein import sliced_w1
+from per_core.whitening import DecorrelatedBatchNorm, IterativeNorm
+
+Kind = Literal["normaliser", "regulariser"]
+Place = Literal["output", "pre-activation"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+PLACES: tuple[Place, ...] = get_args(Place)
+
+
+class Loss(Protocol):
+    """A regulariser whose parameters are set: activations (n, d) to a scalar, the generator its only randomness."""
+
+    def __call__(self, activations: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        """The loss of `activations`; torch's global generator if None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A number that a method can be built with.
+
+    Attributes:
+        name: its keyword.
+        title: what a person reads.
+        default: the published value where there is one; also what the method uses when it is not given.
+        low: the smallest value on offer.
+        high: the largest value on offer.
+        integer: whether only whole numbers make sense.
+
+    Raises:
+        InvalidInputError: a default outside the range, or not whole where it has to be.
+    """
+
+    name: str
+    title: str
+    default: float
+    low: float
+    high: float
+    integer: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the default."""
+        if not self.low <= self.default <= self.high or (self.integer and not isinstance(self.default, int)):
+            raise InvalidInputError(
+                f"the default of {self.name!r} must be {'a whole number' if self.integer else 'a number'} from"
+                f" {self.low:g} to {self.high:g}; received {self.default!r}. Widen the range or change the default."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One method.
+
+    Attributes:
+        key: unique, lower case; it stands in links and files.
+        title: what a person reads.
+        kind: "normaliser", a layer that maps a batch, or "regulariser", a loss that pulls on it.
+        acts_on: where it is put by its authors, on the "output" of a non-linearity or on its "pre-activation".
+        reference: authors, title and year.
+        build: of a normaliser, (num_features, **parameters) to an nn.Module for batches (n, num_features); of a
+            regulariser, (**parameters) to a `Loss`.
+        parameters: what `build` can be given.
+
+    Raises:
+        InvalidInputError: an unknown kind or place, or parameters of one name.
+
+    Example:
+        >>> find_method("dbn").build(64, group_size=8)(torch.randn(32, 64)).shape
+        torch.Size([32, 64])
+    """
+
+    key: str
+    title: str
+    kind: Kind
+    acts_on: Place
+    reference: str
+    build: Callable[..., Any] = field(repr=False)
+    parameters: tuple[Parameter, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check kind, place and names."""
+        if self.kind not in KINDS:
+            raise InvalidInputError(f"kind must be one of {KINDS}; received {self.kind!r}. Choose one of the two.")
+        if self.acts_on not in PLACES:
+            raise InvalidInputError(
+                f"acts_on must be one of {PLACES}; received {self.acts_on!r}. Choose one of the two."
+            )
+        names = [parameter.name for parameter in self.parameters]
+        if len(set(names)) < len(names):
+            raise InvalidInputError(f"parameters must have different names; received {names}. Rename one.")
+
+    @property
+    def defaults(self) -> dict[str, float]:
+        """The default of every parameter, by name."""
+        return {parameter.name: parameter.default for parameter in self.parameters}
+
+
+_methods: dict[str, Method] = {}
+
+
+def register_method(method: Method) -> None:
+    """Add a method to those on offer, after the ones that are there.
+
+    Args:
+        method: with a key that no other method has.
+
+    Raises:
+        InvalidInputError: the key is taken.
+    """
+    if method.key in _methods:
+        raise InvalidInputError(
+            f"key must be unique among methods; received {method.key!r}, which is {_methods[method.key].title!r}."
+            " Choose another key."
+        )
+    _methods[method.key] = method
+
+
+def list_methods(kind: Kind | None = None) -> tuple[Method, ...]:
+    """The methods on offer, of one kind if given, in the order in which they were registered."""
+    return tuple(method for method in _methods.values() if kind in (None, method.kind))
+
+
+def find_method(key: str) -> Method:
+    """The method with this key.
+
+    Raises:
+        InvalidInputError: there is none.
+    """
+    if key not in _methods:
+        raise InvalidInputError(f"key must be one of {', '.join(_methods)}; received {key!r}. Choose one of these.")
+    return _methods[key]
+
+
+def _always(loss: Callable[[Tensor], Tensor]) -> Callable[[], Loss]:
+    """The build of a loss without parameters and without randomness."""
+
+    def call(activations: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        del generator  # nothing is drawn
+        return loss(activations)
+
+    return lambda: call
+
+
+def _build_sampled_per(*, slices: int = 256) -> Loss:
+    return partial(per_loss, slices=slices)
+
+
+def _build_sw1(*, slices: int = 256) -> Loss:
+    def loss(activations: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+        return sliced_w1(activations, slices=slices, generator=generator).value
+
+    return loss
+
+
+def _build_vcl(*, subset: int = 5, beta: float = 1.0) -> Loss:
+    return partial(vcl_loss, subset=subset, beta=beta)
+
+
+def _build_sigreg(*, slices: int = 256, knots: int = 17) -> Loss:
+    return partial(sigreg_loss, slices=slices, knots=knots)
+
+
+EPS = Parameter("eps", "Added to the variance", 1e-5, 1e-8, 0.1)
+MOMENTUM = Parameter("momentum", "Share of the newest batch in running statistics", 0.1, 0.001, 1.0)
+SLICES = Parameter("slices", "Random directions", 256, 1, 1024, integer=True)
+
+PER_REFERENCE = (
+    "Joo, Kang and Kim, Regularizing activations in neural networks via distribution matching with the Wasserstein"
+    " metric, ICLR 2020"
+)
+DBN_REFERENCE = "Huang, Yang, Lang and Deng, Decorrelated batch normalization, CVPR 2018"
+
+for _method in (
+    Method(
+        key="bn",
+        title="Batch normalisation",
+        kind="normaliser",
+        acts_on="pre-activation",
+        reference=(
+            "Ioffe and Szegedy, Batch normalization: accelerating deep network training by reducing internal covariate"
+            " shift, ICML 2015"
+        ),
+        build=nn.BatchNorm1d,
+        parameters=(EPS, MOMENTUM),
+    ),
+    Method(
+        key="layer_norm",
+        title="Layer normalisation",
+        kind="normaliser",
+        acts_on="pre-activation",
+        reference="Ba, Kiros and Hinton, Layer normalization, 2016",
+        build=nn.LayerNorm,
+        parameters=(EPS,),
+    ),
+    Method(
+        key="rms_norm",
+        title="RMS normalisation",
+        kind="normaliser",
+        acts_on="pre-activation",
+        reference="Zhang and Sennrich, Root mean square layer normalization, NeurIPS 2019",
+        build=partial(nn.RMSNorm, eps=1e-8),
+        parameters=(Parameter("eps", "Added to the mean square", 1e-8, 1e-8, 0.1),),
+    ),
+    Method(
+        key="dbn",
+        title="Decorrelated batch normalisation",
+        kind="normaliser",
+        acts_on="pre-activation",
+        reference=DBN_REFERENCE,
+        build=partial(DecorrelatedBatchNorm, variant="zca"),
+        parameters=(EPS, MOMENTUM, Parameter("group_size", "Units whitened together", 16, 1, 256, integer=True)),
+    ),
+    Method(
+        key="dbn_pca",
+        title="Decorrelated batch normalisation by PCA (control)",
+        kind="normaliser",
+        acts_on="pre-activation",
+        reference=DBN_REFERENCE,
+        build=partial(DecorrelatedBatchNorm, variant="pca"),
+        parameters=(EPS, MOMENTUM, Parameter("group_size", "Units whitened together", 16, 1, 256, integer=True)),
+    ),
+    Method(
+        key="iter_norm",
+        title="Iterative normalisation",
+        kind="normaliser",
+        acts_on="pre-activation",
+        reference=(
+            "Huang, Zhou, Zhu, Liu and Shao, Iterative normalization: beyond standardization towards efficient"
+            " whitening, CVPR 2019"
+        ),
+        build=IterativeNorm,
+        parameters=(
+            EPS,
+            MOMENTUM,
+            Parameter("group_size", "Units whitened together", 64, 1, 256, integer=True),
+            Parameter("iterations", "Newton steps", 5, 1, 20, integer=True),
+        ),
+    ),
+    Method(
+        key="per",
+        title="PER, exact",
+        kind="regulariser",
+        acts_on="output",
+        reference=PER_REFERENCE,
+        build=_always(per_loss),
+    ),
+    Method(
+        key="per_sampled",
+        title="PER, random directions (Algorithm 1)",
+        kind="regulariser",
+        acts_on="output",
+        reference=PER_REFERENCE,
+        build=_build_sampled_per,
+        parameters=(SLICES,),
+    ),
+    Method(
+        key="vcl",
+        title="Variance constancy loss",
+        kind="regulariser",
+        acts_on="pre-activation",
+        reference="Littwin and Wolf, Regularizing by the variance of the activations' sample-variances, NeurIPS 2018",
+        build=_build_vcl,
+        parameters=(
+            Parameter("subset", "Samples in each subset", 5, 2, 64, integer=True),
+            Parameter("beta", "β, added to the second variance", 1.0, 0.001, 10.0),
+        ),
+    ),
+    Method(
+        key="energy",
+        title="Sliced energy distance",
+        kind="regulariser",
+        acts_on="output",
+        reference="Székely and Rizzo, Energy statistics: a class of statistics based on distances, 2013",
+        build=_always(energy_loss),
+    ),
+    Method(
+        key="sw1",
+        title="Sliced Wasserstein-1 distance",
+        kind="regulariser",
+        acts_on="output",
+        reference=("Bonneel, Rabin, Peyré and Pfister, Sliced and Radon Wasserstein barycenters of measures, 2015"),
+        build=_build_sw1,
+        parameters=(SLICES,),
+    ),
+    Method(
+        key="sigreg",
+        title="SIGReg",
+        kind="regulariser",
+        acts_on="output",
+        reference=(
+            "Balestriero and LeCun, LeJEPA: provable and scalable self-supervised learning without the heuristics, 2025"
+        ),
+        build=_build_sigreg,
+        parameters=(SLICES, Parameter("knots", "Points of the integral", 17, 5, 65, integer=True)),
+    ),
+    Method(
+        key="l1",
+        title="L1 activation penalty",
+        kind="regulariser",
+        acts_on="output",
+        reference="Glorot, Bordes and Bengio, Deep sparse rectifier neural networks, AISTATS 2011",
+        build=_always(l1_loss),
+    ),
+    Method(
+        key="l2",
+        title="L2 activation penalty",
+        kind="regulariser",
+        acts_on="output",
+        reference="Merity, McCann and Socher, Revisiting activation regularization for language RNNs, 2017",
+        build=_always(l2_loss),
+    ),
+):
+    register_method(_method)
