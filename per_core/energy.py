@@ -26,7 +26,8 @@ from torch.autograd.function import once_differentiable
 from per_core.arguments import Array, as_matrix, working_dtype
 from per_core.regularizer import per_loss
 
-BLOCK_DISTANCES = 2**20  # distances held at a time
+BLOCK_DISTANCES = 2**18  # distances held at a time
+COINCIDENT = 1e-7  # what float64 resolves of a distance that is taken from squares
 
 
 def energy_loss(activations: Array) -> Tensor:
@@ -62,33 +63,37 @@ def _mean_cosine(d: int) -> float:
 
 
 class _MeanDistance(torch.autograd.Function):
-    """mean_ij ‖h_i − h_j‖, a block of rows at a time."""
+    """mean_ij ‖h_i − h_j‖, its gradient found along with it, a block of rows at a time.
+
+    Distances are taken from scalar products, which is several times faster than from differences, in float64 and around
+    the mean, so that only the distances of rows closer than COINCIDENT of their norms are lost: they count as 0.
+    """
 
     @staticmethod
     def forward(ctx: Any, h: Tensor) -> Tensor:
-        ctx.save_for_backward(h)
-        total = torch.zeros((), dtype=torch.float64, device=h.device)
-        for rows in _blocks(h):
-            total += _distances(rows, h).sum(dtype=torch.float64)
-        return (total / len(h) ** 2).to(h.dtype)
+        n = len(h)
+        x = h.double()
+        x = x - x.mean(dim=0)
+        squares = x.square().sum(dim=1)
+        total = x.new_zeros(())
+        pulls = []
+        size = max(1, BLOCK_DISTANCES // n)
+        for rows, row_squares in zip(torch.split(x, size), torch.split(squares, size), strict=True):
+            sums = row_squares.unsqueeze(1) + squares  # (b, n)
+            squared = torch.addmm(sums, rows, x.T, alpha=-2)
+            distances = squared.masked_fill_(squared <= COINCIDENT**2 * sums, 0).sqrt_()
+            total += distances.sum()
+            if ctx.needs_input_grad[0]:
+                inverse = distances.reciprocal_()
+                inverse.masked_fill_(inverse.isinf(), 0)
+                pulls.append(torch.addmm(rows * inverse.sum(dim=1, keepdim=True), inverse, x, alpha=-1))
+        if pulls:
+            ctx.save_for_backward((torch.cat(pulls) * (2 / n**2)).to(h.dtype))  # every pair counts twice
+        return (total / n**2).to(h.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (h,) = ctx.saved_tensors
-        pulls: list[Tensor] = []
-        for rows in _blocks(h):
-            with torch.enable_grad():
-                leaf = rows.detach().requires_grad_()
-                total = _distances(leaf, h).sum()
-            pulls += torch.autograd.grad(total, leaf)  # 0 from coincident rows
-        return torch.cat(pulls) * (2 * grad / len(h) ** 2)  # every pair counts twice
-
-
-def _blocks(h: Tensor) -> tuple[Tensor, ...]:
-    return torch.split(h, max(1, BLOCK_DISTANCES // len(h)))
-
-
-def _distances(rows: Tensor, others: Tensor) -> Tensor:
-    """From differences: the faster ‖a‖² + ‖b‖² − 2<a, b> loses the distance of rows that are close."""
-    return torch.cdist(rows, others, compute_mode="donot_use_mm_for_euclid_dist")
+        (gradient,) = ctx.saved_tensors
+        pull: Tensor = grad * gradient
+        return pull

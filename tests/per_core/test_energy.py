@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
-from per_core import InvalidInputError, energy_loss
+from per_core import InvalidInputError, energy_loss, per_loss
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -73,6 +73,17 @@ def test_blocks_do_not_show(monkeypatch):
 def test_float32_far_from_the_origin_and_for_close_rows():
     h = normal(100, 8) * 1e-3 + 100
     torch.testing.assert_close(energy_loss(h.float()).double(), energy_loss(h.float().double()), rtol=1e-6, atol=1e-5)
+
+
+def test_agrees_with_distances_from_differences():
+    """A wide cloud and a tight one, of 1e-5: neither value nor gradient loses the short distances."""
+    h = torch.cat([normal(30, 5) * 3 + 1, normal(30, 5) * 1e-5 + 2]).requires_grad_()
+    pairs = torch.cdist(h, h, compute_mode="donot_use_mm_for_euclid_dist").mean()
+    mean_cosine = math.gamma(2.5) / math.gamma(3) / math.sqrt(math.pi)
+    expected = per_loss(h) - mean_cosine / 2 * pairs - 1 / math.sqrt(math.pi)
+    torch.testing.assert_close(energy_loss(h), expected)
+    gradients = [torch.autograd.grad(loss, h)[0] for loss in (energy_loss(h), expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
