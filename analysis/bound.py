@@ -12,8 +12,9 @@ from scipy.special import ndtr
 from torch import Tensor
 
 from analysis.batch import Float32Matrix
-from analysis.directions import named_directions, shared_directions
+from analysis.directions import mean_over_slices, named_directions, shared_directions
 from per_core import gaussian_w1, per_gradient, sliced_w1
+from per_core.directions import random_directions
 from per_core.radial import radial_loss
 from per_core.regularizer import projection_loss
 
@@ -29,23 +30,22 @@ class BoundReading:
 
     Attributes
     ----------
-    sw1, sw1_error : mean over the slices, and its standard error over slices.
+    sw1, sw1_error : mean over the slices, and its error over slices (`mean_over_slices`).
     per, per_error : exact expectation over directions, and its standard error over samples.
-    n, d, slices : size of the batch, and number of shared random directions.
+    gap, gap_error : mean over the slices of PER − W1 of the same slice, between 0 and 2/√π: the price of the
+        independent coupling over the best one; and its error over slices.
+    n, d, slices : size of the batch, and number of shared directions.
     """
 
     sw1: float
     sw1_error: float
     per: float
     per_error: float
+    gap: float
+    gap_error: float
     n: int
     d: int
     slices: int
-
-    @property
-    def gap(self) -> float:
-        """PER − SW1 ≥ 0: the price of the independent coupling over the best one."""
-        return self.per - self.sw1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +68,11 @@ class DirectionStudy:
     def kinds(self) -> tuple[str, ...]:
         """The first word of every name: random, unit, principal or maximised."""
         return tuple(name.split()[0] for name in self.names)
+
+    def worst_of_each_kind(self) -> dict[str, float]:
+        """The largest W1 among the directions of each kind."""
+        kinds = np.array(self.kinds)
+        return {kind: float(self.w1[kinds == kind].max()) for kind in dict.fromkeys(self.kinds)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,17 +140,12 @@ def read_bound(values: Float32Matrix, *, slices: int) -> BoundReading:
     """Exact PER and SW1 of a finite batch (n, d) on `slices` shared directions."""
     batch = torch.from_numpy(values.copy())
     n, d = values.shape
-    distance = sliced_w1(batch, directions=shared_directions(d, slices))
+    w1, per = read_directions(values, shared_directions(d, slices).double().numpy())
+    sw1, sw1_error = mean_over_slices(w1, d)
+    gap, gap_error = mean_over_slices(per - w1, d)
     per_sample = radial_loss(torch.linalg.vector_norm(batch.double(), dim=1), d).numpy()
-    return BoundReading(
-        sw1=float(distance.value),
-        sw1_error=float(distance.standard_error),
-        per=float(per_sample.mean()),
-        per_error=float(per_sample.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan,
-        n=n,
-        d=d,
-        slices=slices,
-    )
+    per_error = float(per_sample.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan
+    return BoundReading(sw1, sw1_error, float(per_sample.mean()), per_error, gap, gap_error, n, d, slices)
 
 
 def per_along(projections: Tensor) -> Tensor:
@@ -182,8 +182,8 @@ def scale_curve(values: Float32Matrix, *, largest: float = 4.0, points: int = 41
 
 def slice_convergence(values: Float32Matrix, *, most: int = 1024, seed: int = 1) -> SliceConvergence:
     """SW1 and Monte-Carlo PER from the first 1, 2, 4, … `most` directions of one random sequence."""
-    directions = shared_directions(values.shape[1], most, seed)
-    sw1, per = read_directions(values, directions.numpy())
+    directions = random_directions(most, values.shape[1], generator=torch.Generator().manual_seed(seed))
+    sw1, per = read_directions(values, directions.double().numpy())
     counts = 2 ** np.arange(int(math.log2(most)) + 1)
     rows = [(*_mean_and_error(sw1[:k]), *_mean_and_error(per[:k])) for k in counts]
     return SliceConvergence(counts, *np.array(rows).T)

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analysis.directions import maximised_direction, shared_directions
-from per_core import gaussian_w1, sliced_w1
+from analysis.bound import study_directions
+from analysis.directions import shared_directions
+from per_core import per_loss, sliced_w1
 
 Float64Array = NDArray[np.float64]
 
@@ -54,26 +55,36 @@ def draws_that_fit(n: int, d: int, slices: int = 64) -> int:
     return 199 if size <= 300_000 else 99 if size <= 1_200_000 else 39
 
 
-def gaussian_sw1_draws(n: int, d: int, slices: int, first: int, count: int) -> Float64Array:
-    """SW1 to N(0, I) of fresh Gaussian batches (n, d), numbers first..first + count − 1, on the shared directions.
+def gaussian_draws(n: int, d: int, slices: int, first: int, count: int) -> dict[str, Float64Array]:
+    """SW1 and PER of fresh Gaussian batches (n, d), numbers first..first + count − 1, on the shared directions.
 
-    The same directions in every draw: the spread is that between data sets, which the standard error over
-    slices does not see, because all slices share the data.
+    The same directions in every draw: the spread is that between data sets, which the error over slices does not see,
+    because all slices share the data.
+
+    Returns
+    -------
+    "sw1" and "per", arrays (count,).
     """
     directions = shared_directions(d, slices)
-    return np.array(
-        [float(sliced_w1(_gaussian(n, d, i), directions=directions).value) for i in range(first, first + count)]
-    )
+    batches = [_gaussian(n, d, number) for number in range(first, first + count)]
+    return {
+        "sw1": np.array([sliced_w1(batch, directions=directions).value.item() for batch in batches]),
+        "per": np.array([per_loss(batch).item() for batch in batches]),
+    }
 
 
-def gaussian_maximised_draws(n: int, d: int, first: int, count: int) -> Float64Array:
-    """W1 along the maximised direction of fresh Gaussian batches (n, d): what the search alone produces."""
-    found = []
-    for i in range(first, first + count):
-        batch = _gaussian(n, d, i)
-        direction = torch.from_numpy(maximised_direction(batch.numpy()).vector).to(batch.dtype)
-        found.append(float(gaussian_w1((batch @ direction)[:, None])))
-    return np.array(found)
+def gaussian_worst_draws(n: int, d: int, slices: int, first: int, count: int) -> dict[str, Float64Array]:
+    """The largest W1 among each kind of direction of fresh Gaussian batches: what looking for the worst produces.
+
+    Returns
+    -------
+    "random", "unit", "principal" and "maximised" (the kinds of `study_directions`), arrays (count,).
+    """
+    rows = []
+    for number in range(first, first + count):
+        study = study_directions(_gaussian(n, d, number).numpy(), slices=slices)
+        rows.append(study.worst_of_each_kind())
+    return {kind: np.array([row[kind] for row in rows]) for kind in rows[0]}
 
 
 def _gaussian(n: int, d: int, number: int) -> torch.Tensor:

@@ -4,6 +4,7 @@ A batch is never hashed by Streamlit, which samples large arrays: its own finger
 key. Slow libraries (torch, POT) are imported on first use, so that the first density is drawn without them.
 """
 
+import threading
 from collections.abc import Mapping
 from operator import attrgetter
 from pathlib import Path
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from analysis.recording import Recording
 
 RECORDING = Path(__file__).parents[1] / "assets" / "recordings" / "digits_elu.safetensors"
+_TIMING = threading.Lock()  # two visitors must not time each other
 _BY_CONTENT = {ActivationBatch: attrgetter("fingerprint")}
 
 
@@ -91,19 +93,19 @@ def cells(
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def sw1_chunk(n: int, d: int, slices: int, first: int, count: int) -> NDArray[np.float64]:
-    """SW1 of some fresh Gaussian batches."""
-    from analysis.null_band import gaussian_sw1_draws
+def gaussian_chunk(n: int, d: int, slices: int, first: int, count: int) -> dict[str, NDArray[np.float64]]:
+    """SW1 and PER of some fresh Gaussian batches."""
+    from analysis.null_band import gaussian_draws
 
-    return gaussian_sw1_draws(n, d, slices, first, count)
+    return gaussian_draws(n, d, slices, first, count)
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def maximised_chunk(n: int, d: int, first: int, count: int) -> NDArray[np.float64]:
-    """Maximised W1 of some fresh Gaussian batches."""
-    from analysis.null_band import gaussian_maximised_draws
+def gaussian_worst_chunk(n: int, d: int, slices: int, first: int, count: int) -> dict[str, NDArray[np.float64]]:
+    """The worst W1 of each kind of direction of some fresh Gaussian batches."""
+    from analysis.null_band import gaussian_worst_draws
 
-    return gaussian_maximised_draws(n, d, first, count)
+    return gaussian_worst_draws(n, d, slices, first, count)
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
@@ -135,11 +137,11 @@ def around_the_circle(
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
-def scale_curve(batch: ActivationBatch) -> "ScaleCurve":
+def scale_curve(batch: ActivationBatch, slices: int) -> "ScaleCurve":
     """PER and SW1 of the scaled batch."""
     from analysis import bound
 
-    return bound.scale_curve(batch.values)
+    return bound.scale_curve(batch.values, slices=slices)
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
@@ -151,11 +153,11 @@ def slice_convergence(batch: ActivationBatch) -> "SliceConvergence":
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
-def decomposition(batch: ActivationBatch) -> "Decomposition":
+def decomposition(batch: ActivationBatch, slices: int) -> "Decomposition":
     """PER's three parts."""
     from analysis.bound import decompose
 
-    return decompose(batch.values)
+    return decompose(batch.values, slices=slices)
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)
@@ -189,4 +191,5 @@ def timings(n: int, d: int) -> "list[Timing]":
     """What a gradient costs here; measured once per server and size."""
     from analysis.cost import time_gradients
 
-    return time_gradients(n, d)
+    with _TIMING:
+        return time_gradients(n, d)

@@ -71,7 +71,7 @@ def choose_batch() -> Choice:
             bind="query-params",
         )
         choice = _choose_recorded() if source == RECORDING else _choose_sample()
-        st.button("Reset", on_click=_reset, help="Back to the settings the dashboard opens with.")
+        st.button("Reset", on_click=_reset, help="Back to the batch the dashboard opens with.")
     return choice
 
 
@@ -97,7 +97,7 @@ def _choose_sample() -> Choice:
             key="data_fill",
             bind="query-params",
         )
-    seed = whole_number("Seed", 0, 999_999, _DEFAULT.seed, key="data_seed")
+    seed = whole_number("Seed", 0, 999_999, _DEFAULT.seed, key="data_seed", hint=words.HELP_SEED)
     with st.expander("Shape of the cases"):
         shape = _sliders(_SHAPE)
         st.caption("Whatever the numbers, every unit is standardised to mean 0 and variance 1 in population.")

@@ -5,7 +5,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 
 def whole_number(
-    label: str, low: int, high: int, default: int, *, key: str, place: DeltaGenerator | None = None
+    label: str,
+    low: int,
+    high: int,
+    default: int,
+    *,
+    key: str,
+    place: DeltaGenerator | None = None,
+    hint: str | None = None,
 ) -> int:
     """A number input for whole numbers, kept in the address.
 
@@ -21,5 +28,6 @@ def whole_number(
         format="%.0f",
         key=key,
         bind="query-params",
+        help=hint,
     )
     return round(value)

@@ -12,7 +12,7 @@ st.set_page_config(
     page_title="PERscope",
     page_icon=str(_ASSETS / "icon.svg"),
     layout="wide",
-    initial_sidebar_state="expanded",
+    initial_sidebar_state="auto",
 )
 st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "icon.svg"), size="large")
 

@@ -61,6 +61,14 @@ def show_statistics(batches: Mapping[str, ActivationBatch], law: SampleSpec, nul
             hide_index=True,
             alt="Statistics of each batch beside what sampling alone gives",
         )
+    st.download_button(
+        "Numbers as CSV",
+        _numbers(columns).to_csv(index=False),
+        "statistics.csv",
+        "text/csv",
+        on_click="ignore",
+        key="dist_numbers",
+    )
     _explain(event, columns, null, law)
 
 
@@ -82,6 +90,25 @@ def _table(columns: "Mapping[str, Mapping[Key, Cell]]", null: str) -> pd.DataFra
     return pd.DataFrame(rows)
 
 
+def _numbers(columns: "Mapping[str, Mapping[Key, Cell]]") -> pd.DataFrame:
+    """Every cell in full precision, one row each."""
+    return pd.DataFrame(
+        [
+            {
+                "statistic": key,
+                "batch": title,
+                "value": cell.value,
+                "null_low": cell.null.low,
+                "null_high": cell.null.high,
+                "null_draws": cell.null.draws,
+                "differs": cell.differs,
+            }
+            for title, cells in columns.items()
+            for key, cell in cells.items()
+        ]
+    )
+
+
 def _most_telling(columns: "Mapping[str, Mapping[Key, Cell]]") -> str:
     """The batch to explain first: the first one whose correlation differs, else the first."""
     return next((title for title, cells in columns.items() if cells["correlation"].differs), next(iter(columns)))
@@ -100,4 +127,6 @@ def _explain(event: "DataframeState", columns: "Mapping[str, Mapping[Key, Cell]]
         st.markdown(words.explain(columns[title], key, title, null, law.n, law.dim))
     else:
         st.markdown(f"**{words.TITLE[key]}.** {words.WHAT[key]}")
-    st.caption(words.ABOUT_TABLE.format(mark=MARK.strip(), null=null))
+    st.caption(
+        words.ABOUT_TABLE.format(mark=MARK.strip(), null=null, level=next(iter(columns.values()))["mean"].null.level)
+    )

@@ -9,11 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from analysis.batch import ActivationBatch
-    from analysis.bound import BoundReading, Decomposition, DirectionStudy, Influence
+    from analysis.bound import BoundReading, Decomposition, DirectionStudy, Influence, ScaleCurve
     from analysis.density import JointDensity
     from analysis.distinction import Cell, Key
     from analysis.null_band import NullBand
     from analysis.pot_distance import GridDistance
+    from analysis.samples import SampleSpec
 
 FILLS = {"independent": "N(0, 1) each", "pairs": "the two-unit structure, repeated"}
 CASES = {
@@ -50,8 +51,8 @@ SEEN_BY: "dict[Key, str]" = {
 WHAT: "dict[Key, str]" = {
     "mean": "The mean of the unit furthest from 0. Batch normalisation (BN) sees each unit's mean and variance only.",
     "variance": "The variance of the unit furthest from 1. Batch normalisation (BN) sees each unit's mean and "
-    "variance only. In Figure 1 it is 1 in population; under a heavy tail the sample's own variance scatters more than "
-    "a Gaussian's, so (c) falls outside now and then: try another seed.",
+    "variance only. Under a heavy tail a sample's variance scatters more than a Gaussian's, so a batch of the same "
+    "variance in population, like (c), falls outside now and then: try another seed.",
     "correlation": "The correlation of the pair of units furthest from 0. Decorrelated batch normalisation (DBN) "
     "removes it; beyond mean, variance and correlation it sees nothing.",
     "batch_variances": "How much the variance of 5 samples varies from one such small batch to the next, of the unit "
@@ -79,6 +80,8 @@ def number(value: float, key: "Key | None" = None) -> str:
 
 def span(band: "NullBand", key: "Key | None" = None) -> str:
     """A null band as "low … high"."""
+    if band.draws == 0:
+        return "undefined"
     return f"{number(band.low, key)} … {number(band.high, key)}"
 
 
@@ -92,7 +95,7 @@ def explain(cells: "Mapping[Key, Cell]", key: "Key", column: str, null: str, n: 
     if cell.differs:
         verdict = (
             f"{band}. {column} lies outside: by this statistic it differs from {null} "
-            f"(false alarm rate {cell.null.level:.0%})."
+            f"(false alarm rate at most {cell.null.level:.0%})."
         )
     else:
         verdict = f"{band}. {column} lies inside: at this n the statistic cannot tell it from {null}."
@@ -103,6 +106,14 @@ def explain(cells: "Mapping[Key, Cell]", key: "Key", column: str, null: str, n: 
     return f"**{title} of {column}: {number(cell.value, cell.key)}.** {verdict} {WHAT[cell.key]}"
 
 
+HELP_SEED = (
+    "The dashboard opens on a typical draw, chosen by hand. Other seeds give other samples of the same law: see which "
+    "statistics waver."
+)
+LEAD_MOVED = (
+    "The four cases, every unit shifted by {shift:g} and scaled by {scale:g}: mean and variance are now off, which "
+    "batch normalisation mends. The statistics compare with case (a), shifted and scaled alike."
+)
 LEAD_FIGURE1 = (
     "In all four, every unit has mean 0 and variance 1 in population. Batch normalisation treats them alike, whitening "
     "treats (a), (c) and (d) alike; the exact distance to N(0, I) tells all of them apart, given samples enough."
@@ -111,16 +122,13 @@ LEAD_RECORDING = (
     "One layer of a small ELU network, recorded while it learnt to read digits. The same view and the same statistics "
     "as for Figure 1, beside a Gaussian batch of the same size."
 )
-ALT_FIGURE1 = (
-    "Four joint densities with marginals on the same axes: a round isotropic one, a tilted correlated one, one skewed "
-    "to the right with a sharp left edge, and one with two hills of which the right is taller."
-)
 ALT_RECORDING = "Joint density with marginals of {name}, beside that of a Gaussian batch of the same size."
 STATISTIC = "Statistic"
 SEEN = "Seen by"
 ABOUT_TABLE = (
-    "Marked {mark}: outside the range that fresh draws of {null} gave, so more than sampling. Click a cell to have it "
-    "explained; fewer samples n make more statistics blind."
+    "Marked {mark}: outside the range that fresh draws of {null} gave. A cell alone is marked by chance with "
+    "probability {level:.0%} at most, one of the ten in a column more often. Click a cell to have it explained; fewer "
+    "samples n make more statistics blind."
 )
 
 LEAD_BOUND = (
@@ -128,30 +136,21 @@ LEAD_BOUND = (
     "collapse, not at N(0, I). Read the three together."
 )
 HELP_SW1 = (
-    "Mean over the slices of the exact W1 distance to N(0, 1): no reference sample. The standard error is that over "
-    "slices only; what another data set would give is the band at the right."
+    "Exact W1 distance to N(0, 1) along every slice, without a reference sample, and the mean over the slices. The "
+    "error is that over slices only (two units: evenly spaced angles, so it is small); what another data set would "
+    "give is the band at the right."
 )
 HELP_PER = (
     "Exact expectation over all directions. 0.798 at collapse, 1.128 at N(0, I). The standard error is over samples."
 )
-HELP_GAP = "Between 0 (a point mass) and 2/√π = 1.128 (loosest exactly at the target N(0, I))."
+HELP_GAP = (
+    "Mean over the slices of PER − W1 of the same slice: between 0 (a point mass) and 2/√π = 1.128 (loosest exactly at "
+    "the target N(0, I))."
+)
 HELP_BAND = "Smallest and largest SW1 of fresh Gaussian batches of the same size, on the same directions."
-ABOUT_POLAR = (
-    "W1 and PER of the batch projected on each direction of the plane; the distance from the centre is the value. "
-    "Notice that W1 bulges where the shape is wrong, while PER hardly changes."
-)
-ABOUT_SORTED = (
-    "W1 of every direction, sorted; symbols tell units, principal, random and the maximised direction apart. "
-    "Notice how far the worst directions stand above the random ones, whose mean SW1 reports: a fault in one unit of "
-    "many is diluted in it."
-)
-ABOUT_SCALE = (
-    "PER and SW1 of the batch multiplied by c; circles mark the smallest values. Notice that PER falls all the way to "
-    "collapse at c = 0, while SW1 turns round near the right scale."
-)
 ABOUT_CONVERGENCE = (
-    "Estimates from the first k of 1,024 random directions, with standard errors. Notice that SW1 needs slices, PER "
-    "does not: its expectation has a closed form."
+    "Estimates from the first k of 1,024 random directions, with standard errors. Notice that both need many random "
+    "slices; only PER has a closed form, the dotted line, that needs none."
 )
 
 
@@ -168,21 +167,22 @@ def not_finite(batch: "ActivationBatch") -> str:
     )
 
 
-def verdict(reading: "BoundReading", band: "NullBand") -> str:
-    """What the three numbers say together."""
-    if reading.sw1 > band.high:
-        where = f"SW1 is above what any of {band.draws} Gaussian batches gave: the batch is not N(0, I)."
-    elif reading.sw1 < band.low:
-        where = f"SW1 is below what any of {band.draws} Gaussian batches gave: closer than chance."
+def verdict(reading: "BoundReading", sw1: "NullBand", per: "NullBand") -> str:
+    """What the three numbers say together, judged by fresh Gaussian batches of the same size."""
+    gaussian = f"{sw1.draws} Gaussian batches of this size"
+    if reading.sw1 > sw1.high:
+        where = f"SW1 is above what any of {gaussian} gave: the batch is not N(0, I)."
+    elif reading.sw1 < sw1.low:
+        where = f"SW1 is below what any of {gaussian} gave: closer to N(0, I) than sampling from it is."
     else:
-        where = "SW1 is inside what Gaussian batches of this size give: by SW1 it cannot be told from N(0, I)."
-    if reading.per < 2 / np.sqrt(np.pi) - 2 * reading.per_error:
-        lesson = "PER is below its value at N(0, I), 1.128: smaller or more unequal norms, not a more Gaussian batch."
-    elif reading.per > 2 / np.sqrt(np.pi) + 2 * reading.per_error:
-        lesson = "PER is above its value at N(0, I), 1.128: larger norms."
+        where = f"SW1 is inside what {gaussian} gave: by SW1 the batch cannot be told from N(0, I)."
+    if reading.per < per.low:
+        lesson = "PER is below its range at N(0, I): smaller or more unequal norms, not a more Gaussian batch."
+    elif reading.per > per.high:
+        lesson = "PER is above its range at N(0, I): larger norms."
     else:
-        lesson = "PER is at its value for N(0, I), 1.128, which does not make the batch Gaussian."
-    return f"{where} {lesson}"
+        lesson = "PER is in its range at N(0, I), which does not make the batch Gaussian."
+    return f"{where} {lesson} A batch of N(0, I) is called different by each of them with probability {sw1.level:.0%}."
 
 
 def points_to(vector: NDArray[np.float64]) -> str:
@@ -191,43 +191,77 @@ def points_to(vector: NDArray[np.float64]) -> str:
     return f"unit {largest + 1} ({vector[largest]:+.2f})"
 
 
-def maximised(study: "DirectionStudy", band: "NullBand") -> str:
-    """The maximised direction beside the same search on Gaussian batches."""
-    value = study.w1[study.names.index("maximised")]
-    verdict = "above" if value > band.high else "within"
+def marked(value: float, band: "NullBand | None") -> str:
+    """W1 along a worst direction, marked where it is above what its kind reaches on Gaussian batches."""
+    return f"{value:.3f}" + (" ≠" if band is not None and value > band.high else "")
+
+
+def reached(band: "NullBand | None") -> str:
+    """The largest W1 a kind of direction reached on Gaussian batches."""
+    return "…" if band is None else f"{band.high:.3f}"
+
+
+def about_worst(study: "DirectionStudy", bands: "Mapping[str, NullBand]") -> str:
+    """What the worst directions are compared with, and which kinds are worse than chance."""
+    worst = study.worst_of_each_kind()
+    beyond = [kind for kind, band in bands.items() if worst[kind] > band.high]
+    draws = next(iter(bands.values())).draws
+    found = f"Worse than chance: {', '.join(beyond)}." if beyond else "None is worse than chance."
     return (
-        f"The maximised direction reaches W1 = {value:.3f}. The same search on {band.draws} fresh Gaussian batches of "
-        f"this size reaches {band.low:.3f} … {band.high:.3f}: any finite batch has a worst direction, and this one is "
-        f"{verdict} what chance gives."
+        f"Any finite batch has worst directions. Beside each stands the largest W1 that the worst of its kind reached "
+        f"in {draws} fresh Gaussian batches; ≠ marks what is above, which happens to a Gaussian batch with probability "
+        f"{1 / (draws + 1):.0%} for each kind. {found}"
+    )
+
+
+def about_directions(study: "DirectionStudy") -> str:
+    """W1 and PER along the directions, and how far apart the worst and the mean are."""
+    random = np.array(study.kinds) == "random"
+    return (
+        "The exact W1 and PER of the batch projected on one direction after the other. Notice the spread: W1 runs from "
+        f"{study.w1.min():.3f} to {study.w1.max():.3f} where SW1, the mean over the slices, says "
+        f"{study.w1[random].mean():.3f}; PER runs from {study.per.min():.3f} to {study.per.max():.3f}."
+    )
+
+
+def about_scale(curve: "ScaleCurve") -> str:
+    """Where PER and SW1 of the scaled batch have their minima."""
+    per, sw1 = (float(curve.factors[int(np.argmin(y))]) for y in (curve.per, curve.sw1))
+    return (
+        "PER and SW1 of the batch multiplied by c; circles mark the smallest values. Notice where they are: PER's at "
+        f"c = {per:.1f}, collapse, whatever the batch; SW1's at c = {sw1:.1f}."
     )
 
 
 def about_pot(exact: float, sampled: "Sequence[float]", grid: "GridDistance") -> str:
     """What POT's numbers say."""
     mean, spread = float(np.mean(sampled)), float(np.std(sampled, ddof=1))
+    error = spread / np.sqrt(len(sampled))
+    offset = mean - exact
+    seen = "biased" if abs(offset) > 2 * error else "no bias to be seen"
     inside = "agrees" if abs(grid.value - exact) <= grid.grid_error + FLOAT32_ERROR else "does NOT agree"
     return (
-        f"POT compares with a sample of N(0, I), or with a grid of its quantiles. Notice the sampled reference: "
-        f"{mean:.4f} ± {spread:.4f} over seeds, biased by {mean - exact:+.4f}; the finest grid {inside} with the "
-        f"closed form within its error of {grid.grid_error:.4f}."
+        f"POT compares with a sample of N(0, I), or with a grid of its quantiles. Notice the sampled reference: it "
+        f"scatters by {spread:.4f} from seed to seed and is off by {offset:+.4f} ± {error:.4f} ({seen}); the finest "
+        f"grid {inside} with the closed form within its error of {grid.grid_error:.4f}."
     )
 
 
-def about_parts(parts: "Decomposition") -> str:
+def about_parts(parts: "Decomposition", slices: int) -> str:
     """What the decomposition says."""
     return (
-        "PER is half the energy distance to N(0, I), plus half the spread of the batch, plus 1/√π; the three are "
-        f"computed independently and miss PER by {abs(parts.residual):.0e}. Notice the middle part: PER pays for "
-        "spread, which N(0, I) has and collapse has not."
+        f"PER on {slices} slices, {parts.per:.4f}, is half the energy distance to N(0, I), plus half the spread of the "
+        f"batch, plus 1/√π; the parts are computed independently and miss it by {abs(parts.residual):.0e}. Notice the "
+        "middle part: PER pays for spread, which N(0, I) has and collapse has not."
     )
 
 
 def about_influence(effect: "Influence") -> str:
     """What moving one sample did."""
     return (
-        f"How much the other samples' gradients changed, most changed first. Notice that {effect.sw1_changed:,} of "
-        f"{effect.others:,} SW1 gradients changed, each a little, because SW1 sorts the batch; of PER's, "
-        f"{effect.per_changed:,}. A bound that is a mean over samples splits over a batch or over machines."
+        "How much the other samples' gradients changed, most changed first. Notice that "
+        f"{effect.sw1_changed:,} of {effect.others:,} SW1 gradients changed, and {effect.per_changed:,} of PER's: SW1 "
+        "ranks the samples among each other, PER is a mean over samples and splits over batches and machines."
     )
 
 
@@ -244,6 +278,15 @@ def about_joint(densities: "Mapping[str, JointDensity]") -> str:
     outside = [f"{d.n_outside:,} of {d.n:,} in {title}" for title, d in densities.items() if d.n_outside]
     beyond = f" Beyond the axes lie {', '.join(outside)}." if outside else ""
     return (
-        "Kernel densities; each contour is a tenth of the panel's own maximum, the dotted curves are N(0, 1). "
+        "Kernel densities in ten levels from 5 % of each panel's own maximum; the dotted curves are N(0, 1). "
         f"Notice what a mean and a variance cannot say: tilt, a hard edge, two hills.{beyond}"
+    )
+
+
+def alt_figure1(spec: "SampleSpec") -> str:
+    """What the four panels hold, for people who do not see them."""
+    return (
+        f"Joint densities with marginals of {spec.n} samples on the same axes: isotropic; correlated with ρ = "
+        f"{spec.rho:g}; x skewed to the right by {spec.skewness:g}; x a mixture of a left normal of weight "
+        f"{spec.left_weight:g} and a right one. Shift {spec.shift:g}, scale {spec.scale:g}."
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
+from plotly.subplots import make_subplots
 
 from analysis.bound import (
     PER_AT_COLLAPSE,
@@ -17,7 +18,20 @@ from analysis.bound import (
 )
 from analysis.cost import Timing
 from analysis.pot_distance import GridDistance
-from app.palette import ALARM, BOUND, CHECK, EXACT, GRID, MUTED, OTHER, REFERENCE, TEXT, categorical, theme_colour
+from app.palette import (
+    ALARM,
+    BOUND,
+    CHECK,
+    CLEAR,
+    EXACT,
+    GRID,
+    MUTED,
+    OTHER,
+    REFERENCE,
+    TEXT,
+    categorical,
+    theme_colour,
+)
 
 _SW1 = {"color": EXACT, "width": 2.4}
 _PER = {"color": BOUND, "width": 2.4, "dash": "dash"}
@@ -26,26 +40,29 @@ _COLOURS = {"random": MUTED, "unit": EXACT, "principal": CHECK, "maximised": ALA
 
 
 def polar_directions(degrees: NDArray[np.float64], w1: NDArray[np.float64], per: NDArray[np.float64]) -> go.Figure:
-    """W1 and PER along every direction of the plane, over the angle."""
+    """W1 and PER along every direction of the plane over the angle, each on its own scale."""
     figure = go.Figure()
-    for name, r, line in (("PER", per, _PER), ("W1, exact", w1, _SW1)):
+    axis = {"gridcolor": GRID, "linecolor": GRID}
+    for name, r, line, place, domain in (
+        ("W1, exact", w1, _SW1, "polar", [0, 0.44]),
+        ("PER", per, _PER, "polar2", [0.56, 1]),
+    ):
         figure.add_scatterpolar(
             theta=np.append(degrees, degrees[0]),
             r=np.append(r, r[0]).astype(np.float32),
             name=name,
+            subplot=place,
             mode="lines",
             line=line,
             hovertemplate="%{theta:.0f}°: %{r:.4f}<extra>" + name + "</extra>",
         )
-    axis = {"gridcolor": GRID, "linecolor": GRID}
-    figure.update_layout(
-        polar={
-            "bgcolor": "rgba(0,0,0,0)",
-            "radialaxis": {**axis, "rangemode": "tozero", "angle": 90, "tickangle": 90, "nticks": 5},
-            "angularaxis": {**axis, "dtick": 30},
-        },
-        margin={"l": 40, "r": 40, "t": 40, "b": 30},
-    )
+        figure.layout[place] = {
+            "domain": {"x": domain},
+            "bgcolor": CLEAR,
+            "radialaxis": {**axis, "rangemode": "tozero", "angle": 90, "tickangle": 90, "nticks": 4},
+            "angularaxis": {**axis, "dtick": 45},
+        }
+    figure.update_layout(margin={"l": 36, "r": 36, "t": 50, "b": 30})
     return figure
 
 
@@ -85,16 +102,16 @@ def sorted_directions(
     return figure
 
 
-def scale(curve: ScaleCurve) -> go.Figure:
+def scale(curve: ScaleCurve, slices: int) -> go.Figure:
     """PER and SW1 of c·h over c, with the reference values of PER."""
     figure = go.Figure()
-    for name, y, line in (("PER", curve.per, _PER), ("SW1, exact", curve.sw1, _SW1)):
+    for name, y, line in (("PER", curve.per, _PER), (f"SW1, {slices} slices", curve.sw1, _SW1)):
         figure.add_scatter(x=curve.factors, y=y.astype(np.float32), name=name, mode="lines", line=line)
         lowest = int(np.argmin(y))
         figure.add_scatter(
             x=[float(curve.factors[lowest])],
             y=[float(y[lowest])],
-            name=f"smallest {name.removesuffix(', exact')}",
+            name=f"smallest {name.split(',')[0]}",
             mode="markers",
             marker={"color": line["color"], "size": 11, "symbol": "circle-open", "line": {"width": 2.5}},
             showlegend=False,
@@ -107,33 +124,41 @@ def scale(curve: ScaleCurve) -> go.Figure:
 
 
 def convergence(curve: SliceConvergence, exact_per: float) -> go.Figure:
-    """Estimates from ever more directions, with standard errors, and the exact expectation of PER."""
-    figure = go.Figure()
-    for name, y, error, colour, symbol in (
-        ("PER, Monte Carlo", curve.per, curve.per_error, BOUND, "diamond"),
-        ("SW1", curve.sw1, curve.sw1_error, EXACT, "circle"),
+    """Estimates from ever more directions with standard errors, PER above SW1, each on its own scale."""
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    for row, name, y, error, colour, symbol in (
+        (1, "PER, Monte Carlo", curve.per, curve.per_error, BOUND, "diamond"),
+        (2, "SW1", curve.sw1, curve.sw1_error, EXACT, "circle"),
     ):
+        known = ~np.isnan(error)  # one direction has no standard error
         figure.add_scatter(
-            x=curve.slices,
-            y=y.astype(np.float32),
-            error_y={"type": "data", "array": np.nan_to_num(error).astype(np.float32), "thickness": 1.4},
+            row=row,
+            col=1,
+            x=curve.slices[known],
+            y=y[known].astype(np.float32),
+            error_y={"type": "data", "array": error[known].astype(np.float32), "thickness": 1.4},
             name=name,
             mode="lines+markers",
             line={"color": colour, "width": 1.4},
             marker={"color": colour, "symbol": symbol, "size": 8},
         )
-    _reference_line(figure, exact_per, f"exact PER, {exact_per:.4f}")
-    figure.update_xaxes(
-        title="number of slices",
-        type="log",
-        tickvals=curve.slices.tolist()[::2],
-        ticktext=[str(k) for k in curve.slices.tolist()[::2]],
+        figure.update_yaxes(title=name.split(",")[0], row=row, col=1)
+    figure.add_scatter(
+        row=1,
+        col=1,
+        x=[int(curve.slices[1]), int(curve.slices[-1])],
+        y=[exact_per, exact_per],
+        name=f"exact PER, {exact_per:.4f}",
+        mode="lines",
+        line={"color": REFERENCE, "width": 1.4, "dash": "dot"},
     )
-    figure.update_yaxes(title="mean ± standard error", rangemode="tozero")
+    ticks = curve.slices.tolist()[1::2]
+    figure.update_xaxes(type="log", tickvals=ticks, ticktext=[str(k) for k in ticks])
+    figure.update_xaxes(title="number of slices", row=2, col=1)
     return figure
 
 
-def pot_check(exact: float, sampled: Sequence[float], grids: Sequence[GridDistance]) -> go.Figure:
+def pot_check(exact: float, sampled: Sequence[float], grids: Sequence[GridDistance], slices: int) -> go.Figure:
     """The closed form beside POT with sampled references and with quantile grids, on the same directions."""
     figure = go.Figure()
     labels = [*(f"grid<br>{g.points:,}" for g in grids), f"sampled<br>{len(sampled)} seeds"]
@@ -152,7 +177,7 @@ def pot_check(exact: float, sampled: Sequence[float], grids: Sequence[GridDistan
         mode="markers",
         marker={"color": OTHER, "symbol": "line-ew-open", "size": 18, "line": {"width": 2}},
     )
-    _reference_line(figure, exact, f"closed form, {exact:.4f}", EXACT)
+    _reference_line(figure, exact, f"closed form on the same {slices} slices, {exact:.4f}", EXACT)
     figure.update_yaxes(title="sliced W1")
     figure.update_xaxes(title="reference that POT compares with", categoryorder="array", categoryarray=labels)
     return figure

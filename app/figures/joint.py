@@ -9,7 +9,8 @@ from analysis.density import JointDensity
 from app.palette import EXACT, MUTED, REFERENCE, categorical, filled_contours
 
 _LEVELS = 10
-_GAP = 0.035
+_GAP = 0.03
+_HIGHEST_DENSITY = 1.2  # three times N(0, 1)'s: a narrow spike is cut off rather than flattening everything else
 _SPLIT_Y = 0.8  # height of the joint density; the marginal is above
 
 
@@ -20,7 +21,8 @@ def joint_panels(densities: Mapping[str, JointDensity], *, units: tuple[str, str
     """
     figure = go.Figure()
     share = 1 / len(densities)
-    top = max(float(max(d.marginal_x.max(), d.marginal_y.max(), 0.4)) for d in densities.values()) * 1.05
+    highest = max(float(max(d.marginal_x.max(), d.marginal_y.max(), 0.4)) for d in densities.values())
+    top = 1.05 * min(highest, _HIGHEST_DENSITY)
     for i, (title, density) in enumerate(densities.items()):
         left = i * share + (_GAP if i else 0) * 0.5
         right = (i + 1) * share - _GAP * 0.5

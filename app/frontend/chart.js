@@ -14,7 +14,11 @@ function loadPlotly() {
       const script = document.createElement("script")
       script.src = new URL("perscope/plotly.min.js", document.baseURI)
       script.onload = () => resolve(window.Plotly)
-      script.onerror = () => reject(new Error("The chart library could not be loaded. Reload the page."))
+      script.onerror = () => {
+        window.perscopePlotly = undefined // the next chart tries again
+        script.remove()
+        reject(new Error("The chart library could not be loaded. Check the connection and reload the page."))
+      }
       document.head.appendChild(script)
     })
   }
@@ -53,13 +57,13 @@ function build(parentElement) {
   root.className = "perscope-chart"
   const plot = document.createElement("div")
   plot.className = "perscope-plot"
-  plot.setAttribute("role", "img")
+  plot.setAttribute("role", "figure")
   plot.setAttribute("aria-busy", "true")
   const take = document.createElement("div")
   take.className = "perscope-take"
   root.append(plot, take)
   parentElement.append(root)
-  const chart = { root, plot, take, drawn: null }
+  const chart = { root, plot, take, drawn: false }
   chart.observer = new ResizeObserver(() => {
     if (!chart.drawn || plot.clientWidth === 0) return
     window.Plotly.relayout(plot, { width: plot.clientWidth, height: heightFor(chart) })
@@ -69,16 +73,28 @@ function build(parentElement) {
   return chart
 }
 
+// The picture as it is on the screen, on the page's own background: text of a dark theme is unreadable on white.
+function download(chart, name, format) {
+  const background = getComputedStyle(chart.root).getPropertyValue("--st-background-color").trim()
+  const { data, layout } = chart.plot
+  const { clientWidth: width, clientHeight: height } = chart.plot
+  const picture = { data, layout: { ...layout, width, height, paper_bgcolor: background } }
+  return window.Plotly.downloadImage(picture, { format, filename: name, width, height, scale: format === "png" ? 2 : 1 })
+}
+
 function addButtons(chart, name) {
-  const picture = (format) => () =>
-    window.Plotly.downloadImage(chart.plot, { format, filename: name, scale: format === "png" ? 2 : 1 })
-  const actions = { PNG: picture("png"), SVG: picture("svg"), CSV: () => saveText(csvOf(chart.plot), name + ".csv") }
+  const actions = {
+    PNG: () => download(chart, name, "png"),
+    SVG: () => download(chart, name, "svg"),
+    CSV: () => saveText(csvOf(chart.plot), name + ".csv"),
+  }
   chart.take.replaceChildren(
     ...Object.entries(actions).map(([label, action]) => {
       const button = document.createElement("button")
       button.type = "button"
       button.textContent = label
       button.title = `Download ${label === "CSV" ? "the drawn data as CSV" : "this picture as " + label}`
+      button.setAttribute("aria-label", `${label} of ${name.replaceAll("_", " ")}`)
       button.onclick = action
       return button
     }),
@@ -93,28 +109,34 @@ function saveText(text, filename) {
   URL.revokeObjectURL(link.href)
 }
 
-// One row per drawn value: trace, panel, x, y and z or error where there is one.
+// One row per drawn value. Of a polar chart x is the angle in degrees and y the radius; above and below are the
+// lengths of the error bar; horizontal reference lines come last, with their name and y alone.
 function csvOf(plot) {
-  const rows = [["trace", "panel", "x", "y", "z", "error"]]
+  const rows = [["trace", "panel", "label", "x", "y", "z", "above", "below"]]
   for (const trace of plot._fullData) {
     const name = trace.name ?? ""
     const panel = trace.meta ?? ""
     const x = trace.x ?? trace.theta ?? []
     const y = trace.y ?? trace.r ?? []
     if (trace.z) {
-      trace.z.forEach((row, i) => row.forEach((z, j) => rows.push([name, panel, x[j], y[i], z, ""])))
-    } else {
-      const error = trace.error_y?.array ?? trace.error_x?.array ?? []
-      for (let i = 0; i < Math.max(x.length, y.length); i++) {
-        rows.push([name, panel, x[i] ?? "", y[i] ?? "", "", error[i] ?? ""])
-      }
+      trace.z.forEach((row, i) => row.forEach((z, j) => rows.push([name, panel, "", x[j], y[i], z, "", ""])))
+      continue
     }
+    const text = Array.isArray(trace.text) ? trace.text : []
+    const above = trace.error_y?.array ?? []
+    const below = trace.error_y?.arrayminus ?? above
+    for (let i = 0; i < Math.max(x.length, y.length); i++) {
+      rows.push([name, panel, text[i] ?? "", x[i] ?? "", y[i] ?? "", "", above[i] ?? "", below[i] ?? ""])
+    }
+  }
+  for (const shape of plot.layout.shapes ?? []) {
+    if (shape.name) rows.push([shape.name, "", "", "", shape.y0, "", "", ""])
   }
   return rows.map((row) => row.map(csvCell).join(",")).join("\n") + "\n"
 }
 
 function csvCell(value) {
-  const text = String(value)
+  const text = String(value).replaceAll("<br>", " ")
   return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
@@ -128,8 +150,7 @@ export default function (component) {
   chart.plot.style.minHeight = `${heightFor(chart)}px`
   chart.plot.setAttribute("aria-label", data.alt)
   chart.plot.dataset.chart = data.name
-  loadPlotly().then(
-    (Plotly) => {
+  loadPlotly().then((Plotly) => {
       const style = getComputedStyle(parentElement.host ?? parentElement)
       const figure = resolveColours(JSON.parse(data.figure), style)
       figure.layout.font.family = style.getPropertyValue("--st-font")
@@ -137,12 +158,13 @@ export default function (component) {
       figure.layout.height = heightFor(chart)
       return Plotly.react(chart.plot, figure.data, figure.layout, CONFIG).then(() => {
         if (!chart.drawn) addButtons(chart, data.name)
-        chart.drawn = data.figure
+        chart.drawn = true
         chart.plot.setAttribute("aria-busy", "false")
       })
-    },
-    (error) => { chart.plot.textContent = error.message },
-  )
+  }).catch((error) => {
+    chart.plot.textContent = error.message
+    chart.plot.setAttribute("aria-busy", "false")
+  })
   return () => {
     chart.observer.disconnect()
     if (window.Plotly) window.Plotly.purge(chart.plot)

@@ -1,6 +1,6 @@
 """Bound: exact SW1, PER above it, and what the gap between them hides."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,14 @@ from app.controls import whole_number
 from app.figures import bound as figures
 from app.progress import CHUNK, in_chunks
 
+if TYPE_CHECKING:
+    from analysis.null_band import NullBand
+
 SLICES = [16, 64, 256, 1024]
 POT_GRIDS = (64, 256, 1024, 4096)
 POT_SEEDS = 8
-POT_SLICES = 64
-MAXIMISED_DRAWS = 19
+FEW_SLICES = 64
+WORST_DRAWS = 19
 
 
 def show_reading(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, DeltaGenerator]:
@@ -30,7 +33,7 @@ def show_reading(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, D
     for column, label, value, error, over, hint in (
         (columns[0], "SW1, exact", reading.sw1, reading.sw1_error, "over slices", words.HELP_SW1),
         (columns[1], "PER, exact", reading.per, reading.per_error, "over samples", words.HELP_PER),
-        (columns[2], "Gap, PER − SW1", reading.gap, reading.sw1_error, "over slices", words.HELP_GAP),
+        (columns[2], "Gap, PER − W1", reading.gap, reading.gap_error, "over slices", words.HELP_GAP),
     ):
         column.metric(label, f"{value:.4f}", help=hint, **_note(words.plus_minus(error, over)))
     return columns[3], st.container()
@@ -41,20 +44,20 @@ def show_band(place: DeltaGenerator, verdict: DeltaGenerator, batch: ActivationB
     from analysis.null_band import band_of, draws_that_fit
 
     with place, st.skeleton(height=110):
-        draws = in_chunks(
+        chunks = in_chunks(
             draws_that_fit(batch.n, batch.d, slices),
             CHUNK,
-            lambda first, count: cached.sw1_chunk(batch.n, batch.d, slices, first, count),
+            lambda first, count: cached.gaussian_chunk(batch.n, batch.d, slices, first, count),
             "Drawing N(0, I) afresh",
         )
-        band = band_of(np.concatenate(draws))
+        bands = {key: band_of(np.concatenate([chunk[key] for chunk in chunks])) for key in chunks[0]}
         st.metric(
             "SW1 of N(0, I) itself",
-            words.span(band),
+            words.span(bands["sw1"]),
             help=words.HELP_BAND,
-            **_note(f"{band.draws} draws, n = {batch.n}, d = {batch.d}"),
+            **_note(f"{bands['sw1'].draws} draws, n = {batch.n}, d = {batch.d}"),
         )
-    verdict.markdown(words.verdict(cached.bound_reading(batch, slices), band))
+    verdict.markdown(words.verdict(cached.bound_reading(batch, slices), bands["sw1"], bands["per"]))
 
 
 def _note(text: str) -> dict[str, Any]:
@@ -62,68 +65,72 @@ def _note(text: str) -> dict[str, Any]:
     return {"delta": text, "delta_color": "off", "delta_arrow": "off"}
 
 
-def show_directions(batch: ActivationBatch, slices: int) -> DeltaGenerator:
-    """W1 and PER along single directions, the worst by name; returns the place for a note under them."""
+def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """W1 and PER along single directions, the worst by name; returns the places of their table and of a note."""
     st.subheader("Direction by direction")
     left, right = st.columns([3, 2], gap="large")
     with left, st.skeleton(height=420):
         study = cached.direction_study(batch, slices)
         if batch.d == 2:
-            figure, about = figures.polar_directions(*cached.around_the_circle(batch)), words.ABOUT_POLAR
+            figure = figures.polar_directions(*cached.around_the_circle(batch))
         else:
             figure = figures.sorted_directions(study.kinds, study.names, study.w1, study.per)
-            about = words.ABOUT_SORTED
         worst = study.names[int(np.argmax(study.w1))]
         alt = f"W1 and PER along each direction; W1 is largest, {study.w1.max():.3f}, along {worst}."
-        show_chart(figure, key="bound_directions", height=400, about=about, alt=alt)
+        show_chart(figure, key="bound_directions", height=380, about=words.about_directions(study), alt=alt)
     with right:
         st.markdown("**The worst directions**")
-        st.dataframe(_worst_table(study), hide_index=True, height="content", key="bound_worst")
-        return st.container()
+        table, note = st.empty(), st.container()
+        table.dataframe(_worst_table(study, {}), hide_index=True, height="content")
+    return table, note
 
 
-def show_maximised(note: DeltaGenerator, batch: ActivationBatch, slices: int) -> None:
-    """Beside the maximised direction: what the same search finds on Gaussian batches. Slow, so it comes last."""
+def show_worst(table: DeltaGenerator, note: DeltaGenerator, batch: ActivationBatch, slices: int) -> None:
+    """Put beside each worst direction what its kind reaches on Gaussian batches. Slow, so it comes last."""
     from analysis.null_band import band_of
 
     with note:
-        draws = in_chunks(
-            MAXIMISED_DRAWS,
+        chunks = in_chunks(
+            WORST_DRAWS,
             1,
-            lambda first, count: cached.maximised_chunk(batch.n, batch.d, first, count),
-            "Searching the worst direction of N(0, I)",
+            lambda first, count: cached.gaussian_worst_chunk(batch.n, batch.d, slices, first, count),
+            "Searching the worst directions of N(0, I)",
         )
-        st.caption(words.maximised(cached.direction_study(batch, slices), band_of(np.concatenate(draws))))
+        bands = {kind: band_of(np.concatenate([chunk[kind] for chunk in chunks])) for kind in chunks[0]}
+        study = cached.direction_study(batch, slices)
+        table.dataframe(_worst_table(study, bands), hide_index=True, height="content")
+        st.caption(words.about_worst(study, bands))
 
 
-def _worst_table(study: DirectionStudy) -> pd.DataFrame:
-    """The named directions of the largest W1, and the worst random one."""
+def _worst_table(study: DirectionStudy, bands: "dict[str, NullBand]") -> pd.DataFrame:
+    """The named directions of the largest W1, the worst random one, and what N(0, I) reaches where it is known."""
     random = [i for i, kind in enumerate(study.kinds) if kind == "random"]
-    named = [i for i, kind in enumerate(study.kinds) if kind != "random"]
-    named.append(max(random, key=lambda i: study.w1[i]))
-    named.sort(key=lambda i: -study.w1[i])
+    chosen = [i for i, kind in enumerate(study.kinds) if kind != "random"]
+    chosen.append(max(random, key=lambda i: study.w1[i]))
+    chosen = sorted(chosen, key=lambda i: -study.w1[i])[:8]
     return pd.DataFrame(
         {
-            "Direction": [study.names[i] for i in named[:8]],
-            "W1": [f"{study.w1[i]:.4f}" for i in named[:8]],
-            "PER": [f"{study.per[i]:.4f}" for i in named[:8]],
-            "Mostly": [words.points_to(study.vectors[i]) for i in named[:8]],
+            "Direction": [study.names[i] for i in chosen],
+            "W1": [words.marked(float(study.w1[i]), bands.get(study.kinds[i])) for i in chosen],
+            "N(0, I) up to": [words.reached(bands.get(study.kinds[i])) for i in chosen],
+            "PER": [f"{study.per[i]:.3f}" for i in chosen],
+            "Mostly": [words.points_to(study.vectors[i]) for i in chosen],
         }
     )
 
 
-def show_scale(batch: ActivationBatch) -> None:
+def show_scale(batch: ActivationBatch, slices: int) -> None:
     """PER and SW1 of the scaled batch."""
     st.markdown("**Scaling the batch: where each has its minimum**")
     with st.skeleton(height=360):
-        curve = cached.scale_curve(batch)
+        curve = cached.scale_curve(batch, slices)
         best = curve.factors[int(np.argmin(curve.sw1))]
         show_chart(
-            figures.scale(curve),
+            figures.scale(curve, slices),
             key="bound_scale",
             height=360,
-            about=words.ABOUT_SCALE,
-            alt=f"PER is smallest at c = 0, collapse; SW1 is smallest near c = {best:.1f}.",
+            about=words.about_scale(curve),
+            alt=f"PER is smallest at c = {curve.factors[int(np.argmin(curve.per))]:.1f}; SW1 at c = {best:.1f}.",
         )
 
 
@@ -155,7 +162,7 @@ def show_pot(batch: ActivationBatch, slices: int) -> None:
             "POT with sampled references",
         )
         show_chart(
-            figures.pot_check(exact, chunks, grids),
+            figures.pot_check(exact, chunks, grids, slices),
             key="bound_pot",
             height=360,
             about=words.about_pot(exact, chunks, grids[-1]),
@@ -164,21 +171,22 @@ def show_pot(batch: ActivationBatch, slices: int) -> None:
         )
 
 
-def show_decomposition(batch: ActivationBatch) -> None:
+def show_decomposition(batch: ActivationBatch, slices: int) -> None:
     """PER's three parts."""
     st.markdown("**What PER is made of**")
     with st.skeleton(height=360):
-        parts = cached.decomposition(batch)
+        parts = cached.decomposition(batch, slices)
         show_chart(
             figures.decomposition(parts),
             key="bound_parts",
             height=360,
-            about=words.about_parts(parts),
+            about=words.about_parts(parts, slices),
             alt=f"PER {parts.per:.3f} is half the energy distance {parts.half_energy_distance:.3f} plus half the "
             f"spread {parts.half_spread:.3f} plus 0.564.",
         )
 
 
+@st.fragment
 def show_influence(batch: ActivationBatch) -> None:
     """Move one sample and see whose gradients change."""
     st.markdown("**Move one sample: whose gradient changes?**")
@@ -230,20 +238,21 @@ if not batch.is_finite:
     st.error(words.not_finite(batch))
     st.stop()
 slices = st.select_slider("Slices", SLICES, value=256, key="bound_slices", bind="query-params", width=320)
+few = min(slices, FEW_SLICES)
 band_place, verdict_place = show_reading(batch, slices)
-note = show_directions(batch, slices)
+table_place, note_place = show_directions(batch, slices)
 st.subheader("What the bound hides")
 left, right = st.columns(2, gap="large")
 with left:
-    show_scale(batch)
+    show_scale(batch, few)
 with right:
-    show_decomposition(batch)
+    show_decomposition(batch, few)
 st.subheader("Checks")
 left, right = st.columns(2, gap="large")
 with left:
     show_convergence(batch, cached.bound_reading(batch, slices).per)
 with right:
-    show_pot(batch, min(slices, POT_SLICES))
+    show_pot(batch, few)
 st.subheader("Why one wants a bound at all")
 left, right = st.columns(2, gap="large")
 with left:
@@ -251,4 +260,4 @@ with left:
 with right:
     show_cost(batch.d)
 show_band(band_place, verdict_place, batch, slices)
-show_maximised(note, batch, slices)
+show_worst(table_place, note_place, batch, slices)

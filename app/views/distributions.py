@@ -29,7 +29,8 @@ def choose_pair(d: int) -> tuple[str, int, int]:
     name = "Unit" if view == UNITS else "Direction"
     numbers = list(range(1, d + 1))
     x = middle.selectbox(f"{name} on x", numbers, index=0, key="dist_x", bind="query-params")
-    y = right.selectbox(f"{name} on y", numbers, index=1, key="dist_y", bind="query-params")
+    others = [number for number in numbers if number != x]
+    y = right.selectbox(f"{name} on y", others, key="dist_y", bind="query-params")
     return "units" if view == UNITS else "principal", x - 1, y - 1
 
 
@@ -51,8 +52,8 @@ def show_densities(batches: dict[str, ActivationBatch], alt: str) -> None:
     show_chart(
         joint_panels(densities, units=axis_names(pair, d)),
         key="dist_joint",
-        height=330,
-        aspect=0.34,
+        height=256 if len(batches) > 2 else 400,
+        aspect=0.27 if len(batches) > 2 else 0.45,
         alt=alt,
         about=words.about_joint(densities),
     )
@@ -61,10 +62,13 @@ def show_densities(batches: dict[str, ActivationBatch], alt: str) -> None:
 choice: Choice = st.session_state["choice"]
 if choice.spec is not None:
     st.title("Four distributions that simple statistics cannot tell apart")
-    st.markdown(words.LEAD_FIGURE1)
+    moved = (choice.spec.shift, choice.spec.scale) != (0, 1)
+    st.markdown(
+        words.LEAD_MOVED.format(shift=choice.spec.shift, scale=choice.spec.scale) if moved else words.LEAD_FIGURE1
+    )
     columns = {f"({case}) {CASE_TITLES[case]}": choice.with_case(case).batch() for case in CASES}
     law, null = choice.spec, "case (a)"
-    alt = words.ALT_FIGURE1
+    alt = words.alt_figure1(choice.spec)
 else:
     st.title("A trained network's activations beside N(0, I)")
     st.markdown(words.LEAD_RECORDING)

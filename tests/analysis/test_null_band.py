@@ -5,13 +5,15 @@ import math
 import numpy as np
 import pytest
 
+from analysis.bound import study_directions
 from analysis.null_band import (
     NullBand,
     band_of,
     draws_that_fit,
-    gaussian_maximised_draws,
-    gaussian_sw1_draws,
+    gaussian_draws,
+    gaussian_worst_draws,
 )
+from analysis.samples import figure1
 
 
 def test_the_band_spans_the_draws_and_states_its_level() -> None:
@@ -39,7 +41,7 @@ def test_the_level_is_that_of_a_rank_test() -> None:
 @pytest.mark.parametrize("n", [32, 1024])
 def test_gaussian_batches_give_the_known_sampling_floor(n: int) -> None:
     """sqrt(n) times the mean W1 of n Gaussian values is 1.26 at n = 32 and 1.28 at n = 1024."""
-    draws = gaussian_sw1_draws(n, 16, 32, 1, 120)
+    draws = gaussian_draws(n, 16, 32, 1, 120)["sw1"]
     expected = {32: 1.26, 1024: 1.28}[n]
     error = draws.std(ddof=1) / math.sqrt(len(draws)) * math.sqrt(n)
     assert draws.mean() * math.sqrt(n) == pytest.approx(expected, abs=4 * error + 0.01)
@@ -47,20 +49,36 @@ def test_gaussian_batches_give_the_known_sampling_floor(n: int) -> None:
 
 def test_the_published_spread_between_data_sets() -> None:
     """n = 1024, d = 64: 0.0401 with a standard deviation of 0.0022 over data sets."""
-    draws = gaussian_sw1_draws(1024, 64, 64, 1, 60)
+    draws = gaussian_draws(1024, 64, 64, 1, 60)["sw1"]
     assert draws.mean() == pytest.approx(0.0401, abs=0.0012)
     assert draws.std(ddof=1) == pytest.approx(0.0022, abs=0.0008)
 
 
 def test_chunks_are_the_same_draws_whatever_their_size() -> None:
-    whole = gaussian_sw1_draws(64, 4, 8, 1, 6)
-    parts = np.concatenate([gaussian_sw1_draws(64, 4, 8, 1, 2), gaussian_sw1_draws(64, 4, 8, 3, 4)])
-    np.testing.assert_array_equal(whole, parts)
+    whole, first, rest = (gaussian_draws(64, 4, 8, *span) for span in ((1, 6), (1, 2), (3, 4)))
+    for key, values in whole.items():
+        np.testing.assert_array_equal(values, np.concatenate([first[key], rest[key]]))
 
 
-def test_a_search_over_directions_finds_more_than_the_mean_even_on_gaussian_data() -> None:
-    searched = gaussian_maximised_draws(256, 8, 1, 4)
-    assert searched.min() > gaussian_sw1_draws(256, 8, 64, 1, 4).max()
+def test_per_of_gaussian_batches_scatters_about_its_population_value() -> None:
+    per = gaussian_draws(512, 8, 8, 1, 60)["per"]
+    assert per.mean() == pytest.approx(2 / math.sqrt(math.pi), abs=4 * per.std(ddof=1) / math.sqrt(60))
+
+
+def test_looking_for_the_worst_finds_more_than_the_mean_even_on_gaussian_data() -> None:
+    worst = gaussian_worst_draws(256, 8, 64, 1, 4)
+    assert set(worst) == {"random", "unit", "principal", "maximised"}
+    mean = gaussian_draws(256, 8, 64, 1, 4)["sw1"]
+    assert worst["maximised"].min() > mean.max()
+    for kind in ("random", "unit", "principal"):
+        assert (worst[kind] <= worst["maximised"] + 1e-6).all()
+
+
+def test_bimodal_units_stand_out_of_the_units_null_though_not_of_the_mean() -> None:
+    """A fault of single units is diluted in SW1 and found by looking at the units themselves."""
+    batch = figure1("d", 2048, dim=64, fill="pairs").values
+    study = study_directions(batch, slices=64)
+    assert study.worst_of_each_kind()["unit"] > 2 * gaussian_worst_draws(2048, 64, 64, 1, 5)["unit"].max()
 
 
 def test_larger_batches_get_fewer_draws() -> None:

@@ -116,12 +116,28 @@ def test_the_batch_is_kept_between_pages(open_page: OpenPage) -> None:
 def test_the_bound_page_shows_value_uncertainty_and_band(open_page: OpenPage) -> None:
     page = open_page("bound", data_case="b")
     metrics = {metric.label: metric for metric in page.metric}
-    sw1, per, gap = (float(metrics[label].value) for label in ("SW1, exact", "PER, exact", "Gap, PER − SW1"))
-    assert gap == pytest.approx(per - sw1, abs=2e-4)
-    assert all("±" in metrics[label].delta for label in ("SW1, exact", "PER, exact", "Gap, PER − SW1"))
+    sw1, per, gap = (float(metrics[label].value) for label in ("SW1, exact", "PER, exact", "Gap, PER − W1"))
+    assert gap == pytest.approx(per - sw1, abs=2e-3)
+    assert all("±" in metrics[label].delta for label in ("SW1, exact", "PER, exact", "Gap, PER − W1"))
     low, high = (float(part) for part in metrics["SW1 of N(0, I) itself"].value.split(" … "))
     assert 0 < low < high < sw1
     assert "not N(0, I)" in all_text(page)
+
+
+def test_bimodal_units_are_found_by_looking_at_the_units(open_page: OpenPage) -> None:
+    page = open_page("bound", data_case="d", data_dim="32", data_fill="pairs", data_n="1024")
+    assert "cannot be told from N(0, I)" in all_text(page)
+    table = page.dataframe[0].value
+    units = table[table["Direction"].str.startswith("unit")]
+    assert len(units) >= 3
+    assert units["W1"].str.contains("≠").all()
+    assert "Worse than chance: unit" in all_text(page)
+
+
+def test_a_moved_batch_is_not_introduced_as_standardised(open_page: OpenPage) -> None:
+    page = open_page("distributions", data_shift="3.0", data_n="256")
+    assert "shifted by 3 and scaled by 1" in all_text(page)
+    assert "In all four, every unit has mean 0" not in all_text(page)
 
 
 def test_collapse_is_called_by_its_name(open_page: OpenPage) -> None:
@@ -142,7 +158,7 @@ def test_two_units_are_drawn_as_a_polar_plot_and_more_as_a_sorted_list(open_page
 
 def test_moving_a_sample_changes_sw1s_gradients_and_never_pers(open_page: OpenPage) -> None:
     page = open_page("bound", data_n="256")
-    assert "of PER's, 0." in all_text(page)
+    assert "and 0 of PER's" in all_text(page)
     page.slider(key="bound_move").set_value(0.0).run()
     assert "0 of 255 SW1 gradients changed" in all_text(page)
 

@@ -139,10 +139,11 @@ def test_a_chart_can_be_taken_away_as_csv_png_and_svg(page: Page, server: str, t
         download.value.save_as(files[kind])
     assert [path.name for path in files.values()] == ["bound_scale.csv", "bound_scale.png", "bound_scale.svg"]
     rows = [line.split(",") for line in files["CSV"].read_text().splitlines()]
-    assert rows[0] == ["trace", "panel", "x", "y", "z", "error"]
-    per = [(float(x), float(y)) for name, _, x, y, *_ in rows[1:] if name == "PER"]
+    assert rows[0] == ["trace", "panel", "label", "x", "y", "z", "above", "below"]
+    per = [(float(x), float(y)) for name, _, _, x, y, *_ in rows[1:] if name == "PER"]
     assert per[0] == (0.0, pytest.approx(0.797885, abs=1e-6))
     assert len(per) == 41
+    assert rows[-1][0].startswith("PER at collapse")
     assert files["PNG"].read_bytes().startswith(b"\x89PNG")
     assert ET.parse(files["SVG"]).getroot().tag.endswith("svg")
 
