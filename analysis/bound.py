@@ -54,7 +54,7 @@ class DirectionStudy:
 
     Attributes
     ----------
-    names : k names: "random 17", "unit 3", "principal 1", "maximised".
+    names : k names, the slices first: "random 17" (in the plane "angle 42.4°"), "unit 3", "principal 1", "maximised".
     vectors : (k, d) unit rows.
     w1, per : (k,) along each of them.
     """
@@ -66,7 +66,7 @@ class DirectionStudy:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The first word of every name: random, unit, principal or maximised."""
+        """The first word of every name: random or angle, unit, principal, maximised."""
         return tuple(name.split()[0] for name in self.names)
 
     def worst_of_each_kind(self) -> dict[str, float]:
@@ -159,12 +159,19 @@ def read_directions(values: Float32Matrix, vectors: NDArray[np.floating]) -> tup
     return gaussian_w1(projections).double().numpy(), per_along(projections).numpy()
 
 
+def slice_names(vectors: Float64Array) -> list[str]:
+    """Names of the shared directions (k, d): their angles in the plane, numbers in more dimensions."""
+    if vectors.shape[1] == 2:
+        return [f"angle {angle:.1f}°" for angle in np.rad2deg(np.arctan2(vectors[:, 1], vectors[:, 0]))]
+    return [f"random {i + 1}" for i in range(len(vectors))]
+
+
 def study_directions(values: Float32Matrix, *, slices: int) -> DirectionStudy:
     """W1 and PER along the shared random directions, the axes, the leading principal and the maximised one."""
     shared = shared_directions(values.shape[1], slices).double().numpy()
     named = named_directions(values)
     vectors = np.concatenate([shared, np.stack([direction.vector for direction in named])])
-    names = [f"random {i + 1}" for i in range(slices)] + [direction.name for direction in named]
+    names = [*slice_names(shared), *(direction.name for direction in named)]
     return DirectionStudy(tuple(names), vectors, *read_directions(values, vectors))
 
 

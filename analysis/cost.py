@@ -27,9 +27,10 @@ class Timing:
 
 SIZES = (256, 1024, 4096, 16384)
 SLICES = 256
+REPEATS = 5
 
 
-def time_gradients(n: int, d: int, *, repeats: int = 5) -> list[Timing]:
+def time_gradients(n: int, d: int, *, repeats: int = REPEATS) -> list[Timing]:
     """Time the gradient of exact PER, of Algorithm 1 and of exact SW1 (both 256 slices) on a batch (n, d)."""
     batch = torch.randn(n, d, generator=torch.Generator().manual_seed(0))
     return [

@@ -78,7 +78,7 @@ def gaussian_worst_draws(n: int, d: int, slices: int, first: int, count: int) ->
 
     Returns
     -------
-    "random", "unit", "principal" and "maximised" (the kinds of `study_directions`), arrays (count,).
+    The kinds of `study_directions`, "unit", "principal", "maximised" and the slices', each an array (count,).
     """
     rows = []
     for number in range(first, first + count):

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
+from app.settings import OPENING_SLICES, WORST_DRAWS
 from per_core.errors import PerError
 
 _LOG = logging.getLogger(__name__)
@@ -54,13 +55,18 @@ async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 def _warm() -> None:
-    """Import torch and POT and draw the opening page's null law while the first visitor is still connecting."""
+    """Import torch and POT, and draw the null laws of both pages' opening view, while nobody is waiting for them."""
     from analysis.distinction import null_law
     from analysis.null_band import draws_that_fit
     from analysis.samples import SampleSpec
-    from app.cached import null_chunk
+    from app import cached
     from app.progress import CHUNK, spans
 
     law = null_law(SampleSpec())
     for first, count in spans(draws_that_fit(law.n, law.dim), CHUNK):
-        null_chunk(law, first, count)
+        cached.null_chunk(law, first, count)
+    size = law.n, law.dim, OPENING_SLICES
+    for first, count in spans(draws_that_fit(*size), CHUNK):
+        cached.gaussian_chunk(*size, first, count)
+    for first, count in spans(WORST_DRAWS, 1):
+        cached.gaussian_worst_chunk(*size, first, count)

@@ -156,6 +156,8 @@ ABOUT_CONVERGENCE = (
 
 def plus_minus(error: float, over: str) -> str:
     """Standard error under a number."""
+    if error < 5e-5:
+        return f"± below 0.0001 {over}"
     return f"± {error:.4f} {over}"
 
 
@@ -216,11 +218,11 @@ def about_worst(study: "DirectionStudy", bands: "Mapping[str, NullBand]") -> str
 
 def about_directions(study: "DirectionStudy") -> str:
     """W1 and PER along the directions, and how far apart the worst and the mean are."""
-    random = np.array(study.kinds) == "random"
+    shared = np.array(study.kinds) == study.kinds[0]
     return (
         "The exact W1 and PER of the batch projected on one direction after the other. Notice the spread: W1 runs from "
         f"{study.w1.min():.3f} to {study.w1.max():.3f} where SW1, the mean over the slices, says "
-        f"{study.w1[random].mean():.3f}; PER runs from {study.per.min():.3f} to {study.per.max():.3f}."
+        f"{study.w1[shared].mean():.3f}; PER runs from {study.per.min():.3f} to {study.per.max():.3f}."
     )
 
 
@@ -251,8 +253,8 @@ def about_parts(parts: "Decomposition", slices: int) -> str:
     """What the decomposition says."""
     return (
         f"PER on {slices} slices, {parts.per:.4f}, is half the energy distance to N(0, I), plus half the spread of the "
-        f"batch, plus 1/√π; the parts are computed independently and miss it by {abs(parts.residual):.0e}. Notice the "
-        "middle part: PER pays for spread, which N(0, I) has and collapse has not."
+        f"batch, plus 1/√π; the parts are computed independently and miss it by {max(abs(parts.residual), 1e-16):.0e}. "
+        "Notice the middle part: PER pays for spread, which N(0, I) has and collapse has not."
     )
 
 
@@ -265,11 +267,11 @@ def about_influence(effect: "Influence") -> str:
     )
 
 
-def about_cost(machine: str, d: int) -> str:
+def about_cost(machine: str, d: int, repeats: int) -> str:
     """What the timings say."""
     return (
-        f"Median time of one gradient at d = {d}, with the range of 3 repeats, measured on this server ({machine}). "
-        "Notice that exact PER needs no slices; SW1 and Algorithm 1 use 256."
+        f"Median time of one gradient at d = {d}, with the range of {repeats} repeats, measured on this server "
+        "({machine}). Notice that exact PER needs no slices; SW1 and Algorithm 1 use 256."
     )
 
 

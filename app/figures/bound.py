@@ -44,8 +44,8 @@ def polar_directions(degrees: NDArray[np.float64], w1: NDArray[np.float64], per:
     figure = go.Figure()
     axis = {"gridcolor": GRID, "linecolor": GRID}
     for name, r, line, place, domain in (
-        ("W1, exact", w1, _SW1, "polar", [0, 0.44]),
-        ("PER", per, _PER, "polar2", [0.56, 1]),
+        ("W1, exact", w1, _SW1, "polar", [0, 0.41]),
+        ("PER", per, _PER, "polar2", [0.59, 1]),
     ):
         figure.add_scatterpolar(
             theta=np.append(degrees, degrees[0]),

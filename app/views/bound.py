@@ -15,6 +15,7 @@ from app.choice import Choice
 from app.controls import whole_number
 from app.figures import bound as figures
 from app.progress import CHUNK, in_chunks
+from app.settings import OPENING_SLICES, WORST_DRAWS
 
 if TYPE_CHECKING:
     from analysis.null_band import NullBand
@@ -23,7 +24,14 @@ SLICES = [16, 64, 256, 1024]
 POT_GRIDS = (64, 256, 1024, 4096)
 POT_SEEDS = 8
 FEW_SLICES = 64
-WORST_DRAWS = 19
+_TABLE: dict[str, Any] = {
+    "hide_index": True,
+    "height": "content",
+    "column_config": {
+        name: st.column_config.TextColumn(width=width)
+        for name, width in {"Direction": 92, "W1": 64, "N(0, I) up to": 92, "Mostly": 110}.items()
+    },
+}
 
 
 def show_reading(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, DeltaGenerator]:
@@ -77,11 +85,17 @@ def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator
             figure = figures.sorted_directions(study.kinds, study.names, study.w1, study.per)
         worst = study.names[int(np.argmax(study.w1))]
         alt = f"W1 and PER along each direction; W1 is largest, {study.w1.max():.3f}, along {worst}."
-        show_chart(figure, key="bound_directions", height=380, about=words.about_directions(study), alt=alt)
+        show_chart(
+            figure,
+            key="bound_directions",
+            height=300 if batch.d == 2 else 380,
+            about=words.about_directions(study),
+            alt=alt,
+        )
     with right:
         st.markdown("**The worst directions**")
         table, note = st.empty(), st.container()
-        table.dataframe(_worst_table(study, {}), hide_index=True, height="content")
+        table.dataframe(_worst_table(study, {}), **_TABLE)
     return table, note
 
 
@@ -98,22 +112,21 @@ def show_worst(table: DeltaGenerator, note: DeltaGenerator, batch: ActivationBat
         )
         bands = {kind: band_of(np.concatenate([chunk[kind] for chunk in chunks])) for kind in chunks[0]}
         study = cached.direction_study(batch, slices)
-        table.dataframe(_worst_table(study, bands), hide_index=True, height="content")
+        table.dataframe(_worst_table(study, bands), **_TABLE)
         st.caption(words.about_worst(study, bands))
 
 
 def _worst_table(study: DirectionStudy, bands: "dict[str, NullBand]") -> pd.DataFrame:
-    """The named directions of the largest W1, the worst random one, and what N(0, I) reaches where it is known."""
-    random = [i for i, kind in enumerate(study.kinds) if kind == "random"]
-    chosen = [i for i, kind in enumerate(study.kinds) if kind != "random"]
-    chosen.append(max(random, key=lambda i: study.w1[i]))
+    """The named directions of the largest W1, the worst slice, and what N(0, I) reaches where it is known."""
+    slices = [i for i, kind in enumerate(study.kinds) if kind == study.kinds[0]]
+    chosen = [i for i in range(len(study.kinds)) if i not in set(slices)]
+    chosen.append(max(slices, key=lambda i: study.w1[i]))
     chosen = sorted(chosen, key=lambda i: -study.w1[i])[:8]
     return pd.DataFrame(
         {
             "Direction": [study.names[i] for i in chosen],
             "W1": [words.marked(float(study.w1[i]), bands.get(study.kinds[i])) for i in chosen],
             "N(0, I) up to": [words.reached(bands.get(study.kinds[i])) for i in chosen],
-            "PER": [f"{study.per[i]:.3f}" for i in chosen],
             "Mostly": [words.points_to(study.vectors[i]) for i in chosen],
         }
     )
@@ -209,7 +222,7 @@ def show_influence(batch: ActivationBatch) -> None:
 
 def show_cost(d: int) -> None:
     """What one gradient costs against n."""
-    from analysis.cost import SIZES, machine
+    from analysis.cost import REPEATS, SIZES, machine
 
     st.markdown("**What a gradient costs**")
     with st.skeleton(height=360):
@@ -224,7 +237,7 @@ def show_cost(d: int) -> None:
             figures.cost(timings),
             key="bound_cost",
             height=376,
-            about=words.about_cost(machine(), d),
+            about=words.about_cost(machine(), d, REPEATS),
             alt="Milliseconds for one gradient of exact PER, of Algorithm 1 and of exact SW1 against the number of "
             "samples.",
         )
@@ -237,7 +250,7 @@ st.markdown(words.LEAD_BOUND.format(name=batch.name))
 if not batch.is_finite:
     st.error(words.not_finite(batch))
     st.stop()
-slices = st.select_slider("Slices", SLICES, value=256, key="bound_slices", bind="query-params", width=320)
+slices = st.select_slider("Slices", SLICES, value=OPENING_SLICES, key="bound_slices", bind="query-params", width=320)
 few = min(slices, FEW_SLICES)
 band_place, verdict_place = show_reading(batch, slices)
 table_place, note_place = show_directions(batch, slices)

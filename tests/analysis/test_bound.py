@@ -51,6 +51,7 @@ def test_per_lies_between_w1_and_w1_plus_the_largest_gap_on_every_direction(case
     assert (study.per >= study.w1 - 1e-6).all()
     assert (study.per <= study.w1 + PER_AT_GAUSSIAN + 1e-6).all()
     assert set(study.kinds) == {"random", "unit", "principal", "maximised"}
+    assert study.kinds[0] == "random"
 
 
 @pytest.mark.parametrize(("shift", "scale"), [(4.0, 1.0), (4.0, 0.1), (0.0, 0.0), (-2.0, 3.0)])
