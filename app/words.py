@@ -271,7 +271,7 @@ def about_cost(machine: str, d: int, repeats: int) -> str:
     """What the timings say."""
     return (
         f"Median time of one gradient at d = {d}, with the range of {repeats} repeats, measured on this server "
-        "({machine}). Notice that exact PER needs no slices; SW1 and Algorithm 1 use 256."
+        f"({machine}). Notice that exact PER needs no slices; SW1 and Algorithm 1 use 256."
     )
 
 
