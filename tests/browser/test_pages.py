@@ -1,5 +1,6 @@
 """Every page in a real browser: it draws, fits, follows the theme, updates in place and can be taken away."""
 
+import csv
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -138,7 +139,7 @@ def test_a_chart_can_be_taken_away_as_csv_png_and_svg(page: Page, server: str, t
         files[kind] = tmp_path / download.value.suggested_filename
         download.value.save_as(files[kind])
     assert [path.name for path in files.values()] == ["bound_scale.csv", "bound_scale.png", "bound_scale.svg"]
-    rows = [line.split(",") for line in files["CSV"].read_text().splitlines()]
+    rows = list(csv.reader(files["CSV"].read_text().splitlines()))
     assert rows[0] == ["trace", "panel", "label", "x", "y", "z", "above", "below"]
     per = [(float(x), float(y)) for name, _, _, x, y, *_ in rows[1:] if name == "PER"]
     assert per[0] == (0.0, pytest.approx(0.797885, abs=1e-6))
