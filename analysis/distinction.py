@@ -73,7 +73,7 @@ def measure(values: Float32Matrix) -> dict[Key, float]:
     Of a statistic that every unit has, the unit furthest from the value under N(0, I) is reported: mean from 0,
     variance from 1, correlation (of a pair) from 0, variance of the variances of batches of 5 from 1/2, skewness
     and excess kurtosis from 0; and the largest number of modes. PER is the exact expectation, sw1 the mean over
-    64 fixed random directions. "sw1_pot" is not among them: `measure_pot` adds it.
+    64 shared directions. "sw1_pot" is not among them: `compare` adds it.
     """
     stats = moments(values)
     between = correlation(values)

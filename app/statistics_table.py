@@ -13,8 +13,6 @@ from app import cached, words
 from app.progress import CHUNK, in_chunks
 
 if TYPE_CHECKING:
-    from streamlit.elements.arrow import DataframeState
-
     from analysis.distinction import Cell, Key
 
 MARK = " ≠"
@@ -69,7 +67,8 @@ def show_statistics(batches: Mapping[str, ActivationBatch], law: SampleSpec, nul
         on_click="ignore",
         key="dist_numbers",
     )
-    _explain(event, columns, null, law)
+    chosen = [(row, title) for row, title in event.selection.cells if title in table.columns]
+    _explain(*(chosen[0] if chosen else (_DEFAULT_ROW, _most_telling(columns))), columns, null, law)
 
 
 def _table(columns: "Mapping[str, Mapping[Key, Cell]]", null: str) -> pd.DataFrame:
@@ -118,10 +117,8 @@ def _mark_style(text: str) -> str:
     return "background-color: rgba(217, 120, 30, 0.25); font-weight: 600" if text.endswith(MARK) else ""
 
 
-def _explain(event: "DataframeState", columns: "Mapping[str, Mapping[Key, Cell]]", null: str, law: SampleSpec) -> None:
-    """The chosen cell in sentences; a click outside the batches' columns explains the statistic."""
-    chosen = event.selection.cells
-    row, title = chosen[0] if chosen else (_DEFAULT_ROW, next(iter(columns)))
+def _explain(row: int, title: str, columns: "Mapping[str, Mapping[Key, Cell]]", null: str, law: SampleSpec) -> None:
+    """One cell in sentences; a cell outside the batches' columns explains the statistic."""
     key = list(next(iter(columns.values())))[row]
     if title in columns:
         st.markdown(words.explain(columns[title], key, title, null, law.n, law.dim))

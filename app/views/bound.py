@@ -24,6 +24,7 @@ SLICES = [16, 64, 256, 1024]
 POT_GRIDS = (64, 256, 1024, 4096)
 POT_SEEDS = 8
 FEW_SLICES = 64
+POT_SLICES = 32
 _TABLE: dict[str, Any] = {
     "hide_index": True,
     "height": "content",
@@ -265,7 +266,7 @@ left, right = st.columns(2, gap="large")
 with left:
     show_convergence(batch, cached.bound_reading(batch, slices).per)
 with right:
-    show_pot(batch, few)
+    show_pot(batch, min(slices, POT_SLICES))
 st.subheader("Why one wants a bound at all")
 left, right = st.columns(2, gap="large")
 with left:

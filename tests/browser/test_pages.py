@@ -185,6 +185,8 @@ def test_the_recording_is_looked_at_in_the_same_place(page: Page, server: str) -
     titles = chart(page, "dist_joint").evaluate("plot => [...new Set(plot.data.map(trace => trace.meta))]")
     assert len(titles) == 2
     assert "N(0, I)" in titles[1]
+    # the cell chosen for Figure 1 is gone; the recording's own is explained instead
+    expect(page.get_by_text(re.compile("Correlation of layer 6, epoch 100"))).to_be_visible()
     page.get_by_role("link", name="Bound").click()
     wait_until_drawn(page, "bound")
     expect(page.get_by_text("Digits").first).to_be_visible()
