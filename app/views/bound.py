@@ -30,7 +30,7 @@ _TABLE: dict[str, Any] = {
     "height": "content",
     "column_config": {
         name: st.column_config.TextColumn(width=width)
-        for name, width in {"Direction": 92, "W1": 64, "N(0, I) up to": 92, "Mostly": 110}.items()
+        for name, width in {"Direction": 88, "W1": 62, "N(0, I) up to": 88, "Mostly": 104}.items()
     },
 }
 
@@ -77,7 +77,7 @@ def _note(text: str) -> dict[str, Any]:
 def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, DeltaGenerator]:
     """W1 and PER along single directions, the worst by name; returns the places of their table and of a note."""
     st.subheader("Direction by direction")
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns([5, 4], gap="large")
     with left, st.skeleton(height=420):
         study = cached.direction_study(batch, slices)
         if batch.d == 2:
