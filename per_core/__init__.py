@@ -4,6 +4,7 @@ from per_core.activation_penalty import l1_loss, l2_loss
 from per_core.energy import energy_loss
 from per_core.errors import BudgetError, InvalidInputError, PerError
 from per_core.methods import Method, Parameter, find_method, list_methods, register_method
+from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
 from per_core.regularizer import PER, per_gradient, per_loss
 from per_core.sigreg import sigreg_loss
 from per_core.variance_constancy import VCL, vcl_loss
@@ -13,13 +14,16 @@ from per_core.whitening import DecorrelatedBatchNorm, IterativeNorm
 __all__ = [
     "PER",
     "VCL",
+    "BatchNorm",
     "BudgetError",
     "DecorrelatedBatchNorm",
     "InvalidInputError",
     "IterativeNorm",
+    "LayerNorm",
     "Method",
     "Parameter",
     "PerError",
+    "RMSNorm",
     "SlicedDistance",
     "energy_loss",
     "find_method",

@@ -84,6 +84,51 @@ def require_weight(weight: float) -> float:
     return float(weight)
 
 
+def require_units(activations: Tensor, num_features: int) -> None:
+    """Refuse what a normaliser of `num_features` units does not take: it takes (n, c) and (n, c, h, w)."""
+    if (
+        activations.ndim not in (2, 4)
+        or activations.dtype not in FLOATS
+        or activations.shape[1] != num_features
+        or 0 in activations.shape
+    ):
+        raise InvalidInputError(
+            f"activations must be a floating tensor, not empty, of shape (n, {num_features}) or (n, {num_features}, h,"
+            f" w); received {activations.dtype} of shape {tuple(activations.shape)}. Reshape it, or set num_features"
+            " to its second dimension."
+        )
+
+
+def require_statistics(rows: int) -> None:
+    """Refuse a batch too small to have a variance."""
+    if rows < 2:
+        raise InvalidInputError(
+            f"activations must have at least 2 rows to take statistics from; received {rows}."
+            " Use a larger batch, or eval() for the running statistics."
+        )
+
+
+def require_eps(eps: float) -> float:
+    """What is added to a variance, greater than 0."""
+    if not isinstance(eps, Real) or not math.isfinite(eps) or eps <= 0:
+        raise InvalidInputError(
+            f"eps must be a finite number greater than 0; received {eps!r}. The usual value is 1e-5."
+        )
+    return float(eps)
+
+
+def require_momentum(momentum: float | None) -> float | None:
+    """The share of the newest batch in running statistics; None stands for their plain average."""
+    if momentum is None:
+        return None
+    if not isinstance(momentum, Real) or not 0 <= momentum <= 1:
+        raise InvalidInputError(
+            f"momentum must be a number in [0, 1], or None for the plain average; received {momentum!r}."
+            " The usual value is 0.1."
+        )
+    return float(momentum)
+
+
 def as_directions(directions: Array, activations: Tensor) -> Tensor:
     """`directions` as unit rows on the device and in the working dtype of `activations`."""
     matrix = as_matrix(directions, "directions", "(k, d)").detach()

@@ -18,16 +18,21 @@ analysis" (1997), theorem V.3.3, for the derivative.
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from numbers import Real
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from per_core.arguments import FLOATS, require_count, working_dtype
+from per_core.arguments import (
+    require_count,
+    require_eps,
+    require_momentum,
+    require_statistics,
+    require_units,
+    working_dtype,
+)
 from per_core.errors import InvalidInputError
 
 Variant = Literal["zca", "pca"]
@@ -52,8 +57,8 @@ class _GroupWhitening(nn.Module, ABC):
         super().__init__()
         self.num_features = require_count(num_features, "num_features")
         self.group_size = min(require_count(group_size, "group_size"), self.num_features)
-        self.eps = _require_positive(eps)
-        self.momentum = _require_momentum(momentum)
+        self.eps = require_eps(eps)
+        self.momentum = require_momentum(momentum)
         self.affine = affine
         self.track_running_stats = track_running_stats
         self.weight = nn.Parameter(torch.ones(num_features)) if affine else None
@@ -86,7 +91,7 @@ class _GroupWhitening(nn.Module, ABC):
             InvalidInputError: not a floating tensor of these shapes, another number of units, fewer than 2 rows to take
                 statistics from, a covariance that is not finite.
         """
-        self._require_fit(activations)
+        require_units(activations, self.num_features)
         with torch.autocast(activations.device.type, enabled=False):
             units = activations.to(working_dtype(activations)).movedim(1, 0)  # (c, n) or (c, n, h, w)
             x = units.flatten(1)  # (c, m)
@@ -108,11 +113,7 @@ class _GroupWhitening(nn.Module, ABC):
 
     def _whiten_by_batch(self, x: Tensor) -> Tensor:
         m = x.shape[1]
-        if m < 2:
-            raise InvalidInputError(
-                f"activations must have at least 2 rows to take statistics from; received {m}."
-                " Use a larger batch, or eval() for the running statistics."
-            )
+        require_statistics(m)
         mean = x.mean(dim=1, keepdim=True)
         centred = x - mean
         matrices = []
@@ -150,20 +151,6 @@ class _GroupWhitening(nn.Module, ABC):
     def _matrices(self, running_whitening: Tensor) -> list[Tensor]:
         """The same views of the running matrices, square: (g, c, c), (1, r, r)."""
         return [rows[..., : rows.shape[1]] for rows in self._groups(running_whitening)]
-
-    def _require_fit(self, activations: Tensor) -> None:
-        if (
-            activations.ndim not in (2, 4)
-            or activations.dtype not in FLOATS
-            or activations.shape[1] != self.num_features
-            or 0 in activations.shape
-        ):
-            c = self.num_features
-            raise InvalidInputError(
-                f"activations must be a floating tensor, not empty, of shape (n, {c}) or (n, {c}, h, w); received"
-                f" {activations.dtype} of shape {tuple(activations.shape)}. Reshape it, or set num_features to its"
-                " second dimension."
-            )
 
 
 class DecorrelatedBatchNorm(_GroupWhitening):
@@ -330,22 +317,3 @@ def _require_finite_covariance(covariance: Tensor) -> None:
             f"activations must be finite and so must their covariance; received {values} covariances that are not."
             " Look for NaN, infinite or very large values."
         )
-
-
-def _require_positive(eps: float) -> float:
-    if not isinstance(eps, Real) or not math.isfinite(eps) or eps <= 0:
-        raise InvalidInputError(
-            f"eps must be a finite number greater than 0; received {eps!r}. The usual value is 1e-5."
-        )
-    return float(eps)
-
-
-def _require_momentum(momentum: float | None) -> float | None:
-    if momentum is None:
-        return None
-    if not isinstance(momentum, Real) or not 0 <= momentum <= 1:
-        raise InvalidInputError(
-            f"momentum must be a number in [0, 1], or None for the plain average; received {momentum!r}."
-            " The usual value is 0.1."
-        )
-    return float(momentum)
