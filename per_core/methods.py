@@ -2,6 +2,20 @@
 
 Everything that offers a choice of methods reads it from here. To add one, write its file and give it one entry at the
 end of this one, or call `register_method` from elsewhere.
+
+A regulariser has a weight λ: what training adds to the task loss is λ times the loss that it builds. Where the defaults
+come from:
+
+    per, per_sampled   1e-4, of the published {3e-4, 1e-4, 3e-5, 1e-5} (CIFAR, one λ for all layers). What is built is
+                       equation 5, a mean over rows. Algorithm 1 as printed has no 1/n: beside a task loss averaged over
+                       the batch, a λ that belongs to Algorithm 1 is n λ here, n the number of rows.
+    energy, sw1        ours: that of PER, whose pull on a row they share in size (at most 2/n and 1/n; PER 1/n).
+    vcl                0.01, published.
+    sigreg             0.05, published as the λ of λ SIGReg + (1 − λ) prediction loss on embeddings; to keep it for
+                       activations, beside a task loss of weight 1, is ours. As published, the statistic grows with n.
+    l1                 0.001, published.
+    l2                 0.005: α = 2, published (Merity, Keskar and Socher, "Regularizing and optimizing LSTM language
+                       models", ICLR 2018) for a mean over units as well, of a layer of d = 400; here it is α/d.
 """
 
 from __future__ import annotations
@@ -12,11 +26,12 @@ from functools import partial
 from typing import Any, Literal, Protocol, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from per_core.activation_penalty import l1_loss, l2_loss
 from per_core.energy import energy_loss
 from per_core.errors import InvalidInputError
+from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
 from per_core.regularizer import per_loss
 from per_core.sigreg import sigreg_loss
 from per_core.variance_constancy import vcl_loss
@@ -78,16 +93,21 @@ class Method:
         kind: "normaliser", a layer that maps a batch, or "regulariser", a loss that pulls on it.
         acts_on: where it is put by its authors, on the "output" of a non-linearity or on its "pre-activation".
         reference: authors, title and year.
-        build: of a normaliser, (num_features, **parameters) to an nn.Module for batches (n, num_features); of a
-            regulariser, (**parameters) to a `Loss`.
+        build: of a normaliser, (num_features, **parameters) to an nn.Module for batches (n, num_features) and
+            (n, num_features, h, w); of a regulariser, (**parameters) to a `Loss`.
         parameters: what `build` can be given.
+        weight: of a regulariser, the factor λ of its loss in training (see the module for where defaults come from);
+            None of a normaliser.
 
     Raises:
-        InvalidInputError: an unknown kind or place, or parameters of one name.
+        InvalidInputError: an unknown kind or place, parameters of one name, a regulariser without a weight or a
+            normaliser with one.
 
     Example:
         >>> find_method("dbn").build(64, group_size=8)(torch.randn(32, 64)).shape
         torch.Size([32, 64])
+        >>> find_method("vcl").weight.default
+        0.01
     """
 
     key: str
@@ -97,9 +117,10 @@ class Method:
     reference: str
     build: Callable[..., Any] = field(repr=False)
     parameters: tuple[Parameter, ...] = ()
+    weight: Parameter | None = None
 
     def __post_init__(self) -> None:
-        """Check kind, place and names."""
+        """Check kind, place, names and weight."""
         if self.kind not in KINDS:
             raise InvalidInputError(f"kind must be one of {KINDS}; received {self.kind!r}. Choose one of the two.")
         if self.acts_on not in PLACES:
@@ -109,6 +130,11 @@ class Method:
         names = [parameter.name for parameter in self.parameters]
         if len(set(names)) < len(names):
             raise InvalidInputError(f"parameters must have different names; received {names}. Rename one.")
+        if (self.weight is not None) != (self.kind == "regulariser"):
+            raise InvalidInputError(
+                "weight must be a Parameter for a regulariser and None for a normaliser; received"
+                f" {self.weight} for a {self.kind}. {'Leave it out' if self.weight else 'Give the factor of its loss'}."
+            )
 
     @property
     def defaults(self) -> dict[str, float]:
@@ -181,9 +207,14 @@ def _build_sigreg(*, slices: int = 256, knots: int = 17) -> Loss:
     return partial(sigreg_loss, slices=slices, knots=knots)
 
 
+def _weight(default: float, *, low: float, high: float) -> Parameter:
+    return Parameter("weight", "λ, weight of the loss", default, low, high)
+
+
 EPS = Parameter("eps", "Added to the variance", 1e-5, 1e-8, 0.1)
 MOMENTUM = Parameter("momentum", "Share of the newest batch in running statistics", 0.1, 0.001, 1.0)
 SLICES = Parameter("slices", "Random directions", 256, 1, 1024, integer=True)
+PER_WEIGHT = _weight(1e-4, low=1e-7, high=1.0)  # the published range, and n times it for batches of thousands
 
 PER_REFERENCE = (
     "Joo, Kang and Kim, Regularizing activations in neural networks via distribution matching with the Wasserstein"
@@ -201,7 +232,7 @@ for _method in (
             "Ioffe and Szegedy, Batch normalization: accelerating deep network training by reducing internal covariate"
             " shift, ICML 2015"
         ),
-        build=nn.BatchNorm1d,
+        build=BatchNorm,
         parameters=(EPS, MOMENTUM),
     ),
     Method(
@@ -210,7 +241,7 @@ for _method in (
         kind="normaliser",
         acts_on="pre-activation",
         reference="Ba, Kiros and Hinton, Layer normalization, 2016",
-        build=nn.LayerNorm,
+        build=LayerNorm,
         parameters=(EPS,),
     ),
     Method(
@@ -219,7 +250,7 @@ for _method in (
         kind="normaliser",
         acts_on="pre-activation",
         reference="Zhang and Sennrich, Root mean square layer normalization, NeurIPS 2019",
-        build=partial(nn.RMSNorm, eps=1e-8),
+        build=RMSNorm,
         parameters=(Parameter("eps", "Added to the mean square", 1e-8, 1e-8, 0.1),),
     ),
     Method(
@@ -264,6 +295,7 @@ for _method in (
         acts_on="output",
         reference=PER_REFERENCE,
         build=_always(per_loss),
+        weight=PER_WEIGHT,
     ),
     Method(
         key="per_sampled",
@@ -273,6 +305,7 @@ for _method in (
         reference=PER_REFERENCE,
         build=_build_sampled_per,
         parameters=(SLICES,),
+        weight=PER_WEIGHT,
     ),
     Method(
         key="vcl",
@@ -285,6 +318,7 @@ for _method in (
             Parameter("subset", "Samples in each subset", 5, 2, 64, integer=True),
             Parameter("beta", "β, added to the second variance", 1.0, 0.001, 10.0),
         ),
+        weight=_weight(0.01, low=1e-4, high=1.0),
     ),
     Method(
         key="energy",
@@ -293,6 +327,7 @@ for _method in (
         acts_on="output",
         reference="Székely and Rizzo, Energy statistics: a class of statistics based on distances, 2013",
         build=_always(energy_loss),
+        weight=PER_WEIGHT,
     ),
     Method(
         key="sw1",
@@ -302,6 +337,7 @@ for _method in (
         reference=("Bonneel, Rabin, Peyré and Pfister, Sliced and Radon Wasserstein barycenters of measures, 2015"),
         build=_build_sw1,
         parameters=(SLICES,),
+        weight=PER_WEIGHT,
     ),
     Method(
         key="sigreg",
@@ -313,6 +349,7 @@ for _method in (
         ),
         build=_build_sigreg,
         parameters=(SLICES, Parameter("knots", "Points of the integral", 17, 5, 65, integer=True)),
+        weight=_weight(0.05, low=1e-4, high=1.0),
     ),
     Method(
         key="l1",
@@ -321,6 +358,7 @@ for _method in (
         acts_on="output",
         reference="Glorot, Bordes and Bengio, Deep sparse rectifier neural networks, AISTATS 2011",
         build=_always(l1_loss),
+        weight=_weight(0.001, low=1e-6, high=0.1),
     ),
     Method(
         key="l2",
@@ -329,6 +367,7 @@ for _method in (
         acts_on="output",
         reference="Merity, McCann and Socher, Revisiting activation regularization for language RNNs, 2017",
         build=_always(l2_loss),
+        weight=_weight(0.005, low=1e-6, high=0.1),
     ),
 ):
     register_method(_method)

@@ -1,14 +1,19 @@
 """The registry: every method builds, over its whole range, and adding one takes one entry."""
 
+import copy
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 
-from per_core import InvalidInputError, Method, Parameter, find_method, list_methods, methods, register_method
+from per_core import PER, InvalidInputError, Method, Parameter, find_method, list_methods, methods, register_method
 
 N, D = 160, 6
-KEYS = ["bn", "layer_norm", "rms_norm", "dbn", "dbn_pca", "iter_norm"]
-KEYS += ["per", "per_sampled", "vcl", "energy", "sw1", "sigreg", "l1", "l2"]
+NORMALISERS = [method.key for method in list_methods("normaliser")]
+REGULARISERS = [method.key for method in list_methods("regulariser")]
+KEYS = NORMALISERS + REGULARISERS
+WEIGHT = Parameter("weight", "Weight", 0.1, 0, 1)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -20,18 +25,37 @@ def batch(dtype: torch.dtype = torch.float32) -> torch.Tensor:
     return (h @ torch.randn(D, D, generator=seeded(1), dtype=torch.float64) + 1).to(dtype)
 
 
-def run(method: Method, h: torch.Tensor, **parameters: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """The output of a method and the gradient of a weighted sum of it."""
+def images(dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """The same rows as the positions of convolutions, (n, c, h, w)."""
+    return batch(dtype).view(N // 8, 2, 4, D).permute(0, 3, 1, 2)
+
+
+def pull(function: Callable[[torch.Tensor], torch.Tensor], h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The output of a function and the gradient of a weighted sum of it."""
     leaf = h.clone().requires_grad_()
-    if method.kind == "normaliser":
-        out = method.build(h.shape[1], **parameters).to(h)(leaf)
-        assert out.shape == h.shape
-    else:
-        out = method.build(**parameters)(leaf, generator=seeded())
-        assert out.shape == ()
+    out = function(leaf)
     weights = torch.randn(out.shape, generator=seeded(2), dtype=torch.float64).to(h)
     (gradient,) = torch.autograd.grad((out * weights).sum(), leaf)
     return out.detach(), gradient
+
+
+def run(method: Method, h: torch.Tensor, **parameters: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """The output of a method, with its gradient."""
+    if method.kind == "normaliser":
+        result = pull(method.build(h.shape[1], **parameters).to(h), h)
+        assert result[0].shape == h.shape
+    else:
+        loss = method.build(**parameters)
+        result = pull(lambda leaf: loss(leaf, generator=seeded()), h)
+        assert result[0].shape == ()
+    return result
+
+
+def assert_sound(result: tuple[torch.Tensor, torch.Tensor], dtype: torch.dtype) -> None:
+    for values in result:
+        assert values.isfinite().all()
+        assert values.dtype == dtype
+    assert result[1].abs().max() > 0
 
 
 def settings(method: Method) -> list[dict[str, float]]:
@@ -45,11 +69,34 @@ def test_every_method_builds_over_its_whole_range(key):
     method = find_method(key)
     for parameters in settings(method):
         for dtype in (torch.float32, torch.float64):
-            out, gradient = run(method, batch(dtype), **parameters)
-            assert out.isfinite().all()
-            assert gradient.isfinite().all()
-            assert out.dtype == gradient.dtype == dtype
-            assert gradient.abs().max() > 0
+            assert_sound(run(method, batch(dtype), **parameters), dtype)
+
+
+@pytest.mark.parametrize("key", NORMALISERS)
+def test_every_normaliser_takes_batches_and_convolutions(key):
+    """One module, in training and then in evaluation; a convolution comes out as the batch of its positions."""
+    method = find_method(key)
+    for parameters in settings(method):
+        layer = method.build(D, **parameters)
+        for training in (True, False):
+            layer.train(training)
+            twins = copy.deepcopy(layer), copy.deepcopy(layer)
+            flat, spatial = (pull(twin, h)[0] for twin, h in zip(twins, (batch(), images()), strict=True))
+            torch.testing.assert_close(spatial.permute(0, 2, 3, 1).reshape(N, D), flat, atol=1e-3, rtol=1e-3)
+            torch.testing.assert_close(*(dict(twin.state_dict()) for twin in twins), atol=1e-3, rtol=1e-3)
+            for h in (batch(), images()):
+                assert_sound(pull(layer, h), torch.float32)
+
+
+@pytest.mark.parametrize("key", NORMALISERS)
+def test_evaluation_uses_what_training_left(key):
+    """A layer that keeps running statistics maps a row alone as among others; one that keeps none always does."""
+    layer = find_method(key).build(D)
+    for _ in range(3):
+        layer(batch())
+    layer.eval()
+    torch.testing.assert_close(layer(batch()[:1]), layer(batch())[:1])
+    torch.testing.assert_close(layer(images()[:1, :, :1, :1]), layer(images())[:1, :, :1, :1])
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -78,9 +125,40 @@ def test_every_method_is_described(key):
     assert method.reference[-4:].isdigit()
     assert all(parameter.title for parameter in method.parameters)
     assert key in repr(method)
+    assert (method.weight is None) == (method.kind == "normaliser")
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if find_method(key).kind == "regulariser"])
+def test_published_weights():
+    weights = {method.key: method.weight for method in list_methods("regulariser")}
+    assert {weight.name for weight in weights.values()} == {"weight"}
+    defaults = {key: weight.default for key, weight in weights.items()}
+    assert defaults["per"] == defaults["per_sampled"] == 1e-4
+    assert (defaults["vcl"], defaults["sigreg"], defaults["l1"]) == (0.01, 0.05, 0.001)
+    assert defaults["l2"] == 2 / 400
+    for published in (3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6, 3e-7, 1e-7):
+        assert weights["per"].low <= published <= 512 * published <= weights["per"].high  # also for Algorithm 1
+
+
+@pytest.mark.parametrize(("reduction", "factor"), [("mean", 1), ("sum", N)])
+def test_a_weight_of_algorithm_1_is_n_times_as_large_here(reduction, factor):
+    per = find_method("per")
+    weight = per.weight.default
+    leaf = batch(torch.float64).requires_grad_()
+    (by_layer,) = torch.autograd.grad(PER(weight, reduction=reduction)(leaf).sum(), leaf)
+    (by_loss,) = torch.autograd.grad(factor * weight * per.build()(leaf), leaf)
+    torch.testing.assert_close(by_layer - 1, by_loss, atol=1e-15, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("key", "bound"), [("per", 1), ("per_sampled", 1), ("sw1", 1), ("energy", 2)])
+def test_what_shares_the_weight_of_per_pulls_on_a_row_as_much(key, bound):
+    loss = find_method(key).build()
+    for scale in (0.01, 1, 100):
+        leaf = (scale * batch(torch.float64)).requires_grad_()
+        (gradient,) = torch.autograd.grad(loss(leaf, generator=seeded()), leaf)
+        assert (N * gradient.norm(dim=1)).max() <= bound
+
+
+@pytest.mark.parametrize("key", REGULARISERS)
 def test_gradients_of_regularisers(key):
     """With float64 and a generator of its own in every call."""
     loss = find_method(key).build()
@@ -88,7 +166,7 @@ def test_gradients_of_regularisers(key):
     assert torch.autograd.gradcheck(lambda h: loss(h, generator=seeded()), h)
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if find_method(key).kind == "normaliser"])
+@pytest.mark.parametrize("key", NORMALISERS)
 def test_gradients_of_normalisers(key):
     layer = find_method(key).build(3).double()
     assert torch.autograd.gradcheck(layer, torch.randn(6, 3, generator=seeded(), dtype=torch.float64).requires_grad_())
@@ -104,7 +182,8 @@ def test_the_generator_is_the_only_randomness():
 
 
 def test_lists():
-    assert [method.key for method in list_methods()][: len(KEYS)] == KEYS
+    assert NORMALISERS == ["bn", "layer_norm", "rms_norm", "dbn", "dbn_pca", "iter_norm"]
+    assert REGULARISERS == ["per", "per_sampled", "vcl", "energy", "sw1", "sigreg", "l1", "l2"]
     assert {method.kind for method in list_methods("normaliser")} == {"normaliser"}
     assert len(list_methods("normaliser")) + len(list_methods("regulariser")) == len(list_methods())
 
@@ -145,12 +224,28 @@ def test_an_unknown_key():
         find_method("toy")
 
 
+def test_a_regulariser_is_added_with_one_entry(monkeypatch):
+    monkeypatch.setattr(methods, "_methods", dict(methods._methods))
+
+    def build(*, factor: float = 0.5) -> Callable[..., torch.Tensor]:
+        def loss(activations: torch.Tensor, **_: object) -> torch.Tensor:
+            return factor * activations.square().mean()
+
+        return loss
+
+    register_method(toy(kind="regulariser", build=build, weight=WEIGHT))
+    assert find_method("toy") is list_methods("regulariser")[-1]
+    torch.testing.assert_close(run(find_method("toy"), batch())[0], batch().square().mean() / 2)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"kind": "layer"}, "kind must be one of .*; received 'layer'"),
         ({"acts_on": "input"}, "acts_on must be one of .*; received 'input'"),
         ({"parameters": (Parameter("a", "A", 0, 0, 1), Parameter("a", "B", 0, 0, 1))}, "different names; received"),
+        ({"weight": WEIGHT}, "weight must be .* None for a normaliser; received .* for a normaliser. Leave it out."),
+        ({"kind": "regulariser"}, "weight must be .* received None for a regulariser. Give the factor of its loss."),
     ],
 )
 def test_refused_methods(changes, message):
