@@ -6,6 +6,7 @@ from importlib.metadata import version
 import torch
 
 from analysis.cost import machine
+from per_core import list_methods
 from tests.benchmarks import workloads as w
 from tests.benchmarks.memory import peak_of
 from tests.benchmarks.timing import Seconds, Spread, interleave, ratio
@@ -20,6 +21,8 @@ def main() -> None:
         distance(device, quick)
         gradient(device, quick)
         memory(device, quick)
+        for size in w.METHODS:
+            methods(size, device, quick)
 
 
 def hardware() -> str:
@@ -57,6 +60,14 @@ def memory(device: str, quick: bool) -> None:
     print(f"\n(c) peak memory beyond the inputs, {device}: sliced W1 at {size}, gradient at {w.GRADIENT}")
     for name in (*w.distance_workloads(w.Size(1, 1, 1), device), *w.gradient_workloads(w.Size(1, 1, 1), device)):
         print(f"    {name:<40} {peak_of(name, device, quick=quick):10.1f} MiB")
+
+
+def methods(size: w.Size, device: str, quick: bool) -> None:
+    seconds = interleave(w.method_workloads(size, device), rounds=3 if quick else 15, turn=0.02, device=device)
+    print(f"\n(d) every method of the registry, forward and backward, {device}, {size}, float32")
+    times(seconds)
+    for method in list_methods():
+        compare(f"{method.key} / {w.BATCH_NORM}", ratio(seconds, method.key, w.BATCH_NORM))
 
 
 def times(seconds: Seconds) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from per_core import per_gradient, sliced_w1
+from per_core import Method, list_methods, per_gradient, sliced_w1
 from per_core.directions import random_directions
 
 with warnings.catch_warnings():
@@ -21,6 +21,7 @@ OURS, BACKWARD, FLOOR = "sliced_w1", "sliced_w1, forward and backward", "matrix 
 POT_TORCH, POT_NUMPY = "POT, torch", "POT, NumPy"
 EXACT = "per_gradient, exact"
 ALGORITHM_1, GIVEN, COPY = "Algorithm 1", "Algorithm 1, directions given", "copy of the batch"
+BATCH_NORM = "torch.nn.BatchNorm1d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Size:
 
 DISTANCE, QUICK_DISTANCE = Size(20_000, 256, 256), Size(2_000, 256, 256)
 GRADIENT = Size(128, 4096, 256)
+METHODS = Size(128, 512, 256), Size(4096, 64, 256)
 
 
 def distance_workloads(size: Size, device: str) -> Workloads:
@@ -84,3 +86,24 @@ def gradient_workloads(size: Size, device: str) -> Workloads:
         GIVEN: lambda: algorithm_1(theta),
         COPY: batch.clone,
     }
+
+
+def method_workloads(size: Size, device: str) -> Workloads:
+    """Forward and backward of every method of the registry as it comes, and of torch's batch normalisation."""
+    generator = torch.Generator(device).manual_seed(0)
+    batch = torch.randn(size.n, size.d, generator=generator, device=device).requires_grad_()
+    arriving = torch.randn(size.n, size.d, generator=generator, device=device)
+
+    def normalise(layer: nn.Module) -> Callable[[], object]:
+        layer.to(device)
+        return lambda: torch.autograd.grad(layer(batch), [batch, *layer.parameters()], arriving)
+
+    def regularise(method: Method) -> Callable[[], object]:
+        slices = {"slices": size.k} if "slices" in method.defaults else {}
+        loss = method.build(**slices)
+        return lambda: torch.autograd.grad(loss(batch, generator=generator), batch)
+
+    workloads = {BATCH_NORM: normalise(nn.BatchNorm1d(size.d))}
+    for method in list_methods():
+        workloads[method.key] = normalise(method.build(size.d)) if method.kind == "normaliser" else regularise(method)
+    return workloads
