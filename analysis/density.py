@@ -92,13 +92,13 @@ def joint_density(
     return JointDensity(grid, joint, marginals[0], marginals[1], n, n - inside)
 
 
-def project_pair(
+def pair_axes(
     values: NDArray[np.float32], view: Literal["units", "principal"], first: int, second: int
-) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Two columns of a batch (n, d) to look at: two of its units, or its scores on two principal directions.
+) -> NDArray[np.float32]:
+    """Two directions (2, d) in which to look at a batch (n, d): two of its units, or two principal directions.
 
-    `first` and `second` count from 0; principal direction 0 has the largest variance. The scores are <h, v>, not
-    centred, so that a shift stays visible.
+    `first` and `second` count from 0; principal direction 0 has the largest variance. With these, `values @ axes.T` are
+    the coordinates (n, 2), not centred, so that a shift stays visible.
 
     Raises
     ------
@@ -111,10 +111,22 @@ def project_pair(
             f"Both must lie in 0..{d - 1} for a batch of {d} units; received {first} and {second}. "
             "Choose two that exist."
         )
-    if view == "units":
-        return values[:, first], values[:, second]
-    axes = principal_axes(values)
-    return values @ axes[first], values @ axes[second]
+    axes = np.eye(d) if view == "units" else principal_axes(values)
+    return axes[[first, second]].astype(np.float32)
+
+
+def project_pair(
+    values: NDArray[np.float32], view: Literal["units", "principal"], first: int, second: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The batch (n, d) in the two directions of `pair_axes`: two vectors (n,).
+
+    Raises
+    ------
+    InvalidInputError
+        If an index is not below d.
+    """
+    axes = pair_axes(values, view, first, second)
+    return values @ axes[0], values @ axes[1]
 
 
 def robust_limits(values: ArrayLike, *, at_least: tuple[float, float] = (-4.0, 4.0)) -> tuple[float, float]:

@@ -66,7 +66,7 @@ def gaussian_draws(n: int, d: int, slices: int, first: int, count: int) -> dict[
     "sw1" and "per", arrays (count,).
     """
     directions = shared_directions(d, slices)
-    batches = [_gaussian(n, d, number) for number in range(first, first + count)]
+    batches = [gaussian_batch(n, d, number) for number in range(first, first + count)]
     return {
         "sw1": np.array([sliced_w1(batch, directions=directions).value.item() for batch in batches]),
         "per": np.array([per_loss(batch).item() for batch in batches]),
@@ -82,11 +82,12 @@ def gaussian_worst_draws(n: int, d: int, slices: int, first: int, count: int) ->
     """
     rows = []
     for number in range(first, first + count):
-        study = study_directions(_gaussian(n, d, number).numpy(), slices=slices)
+        study = study_directions(gaussian_batch(n, d, number).numpy(), slices=slices)
         rows.append(study.worst_of_each_kind())
     return {kind: np.array([row[kind] for row in rows]) for kind in rows[0]}
 
 
-def _gaussian(n: int, d: int, number: int) -> torch.Tensor:
+def gaussian_batch(n: int, d: int, number: int) -> torch.Tensor:
+    """Gaussian batch (n, d), float32, of this number: the same for everybody, independent of every sample shown."""
     values = np.random.default_rng([0xBAD, number]).standard_normal((n, d), dtype=np.float32)
     return torch.from_numpy(values)

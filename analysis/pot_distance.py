@@ -71,6 +71,22 @@ def pot_against_sample(values: Float32Matrix, directions: Tensor, *, seed: int) 
     return float(np.average(distances, weights=[part.shape[1] for part in parts]))
 
 
+def pot_between(values: Float32Matrix, others: Float32Matrix, directions: Tensor) -> Float64Array:
+    """W1 between two batches along each direction, by `ot.wasserstein_1d`: an array (k,).
+
+    Parameters
+    ----------
+    values : (n, d). others : (m, d). directions : (k, d) unit rows.
+    """
+    vectors = directions.double().numpy().T  # (d, k)
+    block = max(1, _BLOCK_VALUES // (len(values) + len(others)))
+    distances = [
+        ot.wasserstein_1d(values.astype(np.float64) @ part, others.astype(np.float64) @ part, p=1)
+        for part in np.split(vectors, range(block, vectors.shape[1], block), axis=1)
+    ]
+    return np.concatenate(distances)
+
+
 def gaussian_grid(points: int) -> Float64Array:
     """The m quantiles Φ⁻¹((j − 1/2)/m) of N(0, 1)."""
     grid: Float64Array = ndtri((np.arange(points) + 0.5) / points)

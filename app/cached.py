@@ -29,9 +29,13 @@ if TYPE_CHECKING:
     )
     from analysis.cost import Timing
     from analysis.distinction import Cell, Key
+    from analysis.flow import FlowReadings, FlowSpec, FlowStart
+    from analysis.normalisation import SmallBatch
     from analysis.pot_distance import GridDistance
     from analysis.recording import Recording
 
+Parameters = tuple[tuple[str, float], ...]
+FLOW_PIECE = 12  # steps
 RECORDING = Path(__file__).parents[1] / "assets" / "recordings" / "digits_elu.safetensors"
 _TIMING = threading.Lock()  # two visitors must not time each other
 _BY_CONTENT = {ActivationBatch: attrgetter("fingerprint")}
@@ -193,3 +197,98 @@ def timings(n: int, d: int) -> "list[Timing]":
 
     with _TIMING:
         return time_gradients(n, d)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=_BY_CONTENT)
+def moved_batch(batch: ActivationBatch, shift: float, scale: float) -> ActivationBatch:
+    """The batch shift + scale · h."""
+    return ActivationBatch(
+        shift + scale * batch.values, batch.name, layer=batch.layer, epoch=batch.epoch, source=batch.source
+    )
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_CONTENT)
+def first_rows(batch: ActivationBatch, rows: int) -> ActivationBatch:
+    """The first rows of a batch; the batch itself if it has no more."""
+    return batch if batch.n <= rows else ActivationBatch(batch.values[:rows], batch.name, source=batch.source)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_CONTENT)
+def normalised(batch: ActivationBatch, key: str, parameters: Parameters) -> ActivationBatch:
+    """The batch after a normaliser."""
+    from analysis.normalisation import normalise
+
+    return normalise(batch, key, dict(parameters))
+
+
+@st.cache_data(max_entries=512, show_spinner=False, hash_funcs=_BY_CONTENT)
+def small_batch(batch: ActivationBatch, key: str, parameters: Parameters, rows: int, splits: int) -> "SmallBatch":
+    """A normaliser whose statistics come from few rows, on those and on others."""
+    from analysis.normalisation import normalise_held_out
+
+    return normalise_held_out(batch.values, key, dict(parameters), rows=rows, splits=splits)
+
+
+@st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)
+def mending(batch: ActivationBatch) -> NDArray[np.float64]:
+    """SW1 of the batch while location, scale and correlation are taken away."""
+    from analysis.distance_parts import distances_while_mending
+
+    return distances_while_mending(batch.values)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def gaussian_mending_chunk(n: int, d: int, first: int, count: int) -> NDArray[np.float64]:
+    """The same of some fresh Gaussian batches."""
+    from analysis.distance_parts import gaussian_distances
+
+    return gaussian_distances(n, d, first, count)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=_BY_CONTENT)
+def flow_start(batch: ActivationBatch, spec: "FlowSpec") -> "FlowStart":
+    """Where a flow starts."""
+    from analysis.flow import start_flow
+
+    return start_flow(batch.values, spec)
+
+
+@st.cache_resource(max_entries=96, show_spinner=False, hash_funcs=_BY_CONTENT)
+def flow_piece(batch: ActivationBatch, spec: "FlowSpec", piece: int) -> NDArray[np.float32]:
+    """The batches of one piece of a flow, counted from 1; the pieces before it are followed first."""
+    from analysis.flow import follow
+
+    start = flow_start(batch, spec)
+    rows = start.rows if piece == 1 else flow_piece(batch, spec, piece - 1)[-1]
+    return follow(start, rows, spec, (piece - 1) * FLOW_PIECE + 1, FLOW_PIECE)
+
+
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_BY_CONTENT)
+def flow_readings(
+    batch: ActivationBatch,  # noqa: ARG001  with the spec, the key that stands for the frames
+    spec: "FlowSpec",  # noqa: ARG001
+    _frames: NDArray[np.float32],
+) -> "FlowReadings":
+    """What happens to the batch on its way."""
+    from analysis.flow import read_frames
+
+    return read_frames(_frames)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)
+def projected_density(
+    batch: ActivationBatch, onto: ActivationBatch, axes: tuple[str, int, int], limits: tuple[float, float]
+) -> density.JointDensity:
+    """Joint density of a batch in two directions that another batch gives, so that both share their axes."""
+    x, y = (batch.values @ density.pair_axes(onto.values, *axes).T).T
+    return density.joint_density(x, y, limits=limits)
+
+
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
+def distance_between(first: ActivationBatch, second: ActivationBatch, slices: int) -> tuple[float, float]:
+    """SW1 between two batches by POT on the shared directions, and its error over them."""
+    from analysis.directions import mean_over_slices, shared_directions
+    from analysis.pot_distance import pot_between
+
+    per_slice = pot_between(first.values, second.values, shared_directions(first.d, slices))
+    return mean_over_slices(per_slice, first.d)

@@ -47,7 +47,7 @@ def show_statistics(batches: Mapping[str, ActivationBatch], law: SampleSpec, nul
         null_draws = {key: np.concatenate([chunk[key] for chunk in chunks]) for key in chunks[0]}
         columns = {title: cached.cells(batch, law, null_draws) for title, batch in batches.items()}
         table = _table(columns, null)
-        styled = table.style.map(_mark_style, subset=list(columns))
+        styled = table.style.map(mark_style, subset=list(columns))
         event = st.dataframe(
             styled,
             key="dist_table",
@@ -113,7 +113,8 @@ def _most_telling(columns: "Mapping[str, Mapping[Key, Cell]]") -> str:
     return next((title for title, cells in columns.items() if cells["correlation"].differs), next(iter(columns)))
 
 
-def _mark_style(text: str) -> str:
+def mark_style(text: str) -> str:
+    """CSS of a cell that differs."""
     return "background-color: rgba(217, 120, 30, 0.25); font-weight: 600" if text.endswith(MARK) else ""
 
 

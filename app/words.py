@@ -75,7 +75,7 @@ def number(value: float, key: "Key | None" = None) -> str:
         return "undefined"
     if key == "modes":
         return f"{value:.0f}"
-    return f"{value:.3f}" if abs(value) < 100 else f"{value:.4g}"
+    return f"{round(value, 3) + 0.0:.3f}" if abs(value) < 100 else f"{value:.4g}"  # + 0.0: no minus before a zero
 
 
 def span(band: "NullBand", key: "Key | None" = None) -> str:

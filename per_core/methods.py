@@ -90,6 +90,7 @@ class Method:
     Attributes:
         key: unique, lower case; it stands in links and files.
         title: what a person reads.
+        short: what stands at the head of a column: the field's abbreviation.
         kind: "normaliser", a layer that maps a batch, or "regulariser", a loss that pulls on it.
         acts_on: where it is put by its authors, on the "output" of a non-linearity or on its "pre-activation".
         reference: authors, title and year.
@@ -112,6 +113,7 @@ class Method:
 
     key: str
     title: str
+    short: str
     kind: Kind
     acts_on: Place
     reference: str
@@ -226,6 +228,7 @@ for _method in (
     Method(
         key="bn",
         title="Batch normalisation",
+        short="BN",
         kind="normaliser",
         acts_on="pre-activation",
         reference=(
@@ -238,6 +241,7 @@ for _method in (
     Method(
         key="layer_norm",
         title="Layer normalisation",
+        short="LayerNorm",
         kind="normaliser",
         acts_on="pre-activation",
         reference="Ba, Kiros and Hinton, Layer normalization, 2016",
@@ -247,6 +251,7 @@ for _method in (
     Method(
         key="rms_norm",
         title="RMS normalisation",
+        short="RMSNorm",
         kind="normaliser",
         acts_on="pre-activation",
         reference="Zhang and Sennrich, Root mean square layer normalization, NeurIPS 2019",
@@ -256,6 +261,7 @@ for _method in (
     Method(
         key="dbn",
         title="Decorrelated batch normalisation",
+        short="DBN",
         kind="normaliser",
         acts_on="pre-activation",
         reference=DBN_REFERENCE,
@@ -265,6 +271,7 @@ for _method in (
     Method(
         key="dbn_pca",
         title="Decorrelated batch normalisation by PCA (control)",
+        short="DBN by PCA",
         kind="normaliser",
         acts_on="pre-activation",
         reference=DBN_REFERENCE,
@@ -274,6 +281,7 @@ for _method in (
     Method(
         key="iter_norm",
         title="Iterative normalisation",
+        short="IterNorm",
         kind="normaliser",
         acts_on="pre-activation",
         reference=(
@@ -291,6 +299,7 @@ for _method in (
     Method(
         key="per",
         title="PER, exact",
+        short="PER",
         kind="regulariser",
         acts_on="output",
         reference=PER_REFERENCE,
@@ -300,6 +309,7 @@ for _method in (
     Method(
         key="per_sampled",
         title="PER, random directions (Algorithm 1)",
+        short="PER, Algorithm 1",
         kind="regulariser",
         acts_on="output",
         reference=PER_REFERENCE,
@@ -310,6 +320,7 @@ for _method in (
     Method(
         key="vcl",
         title="Variance constancy loss",
+        short="VCL",
         kind="regulariser",
         acts_on="pre-activation",
         reference="Littwin and Wolf, Regularizing by the variance of the activations' sample-variances, NeurIPS 2018",
@@ -323,6 +334,7 @@ for _method in (
     Method(
         key="energy",
         title="Sliced energy distance",
+        short="Energy",
         kind="regulariser",
         acts_on="output",
         reference="Székely and Rizzo, Energy statistics: a class of statistics based on distances, 2013",
@@ -332,6 +344,7 @@ for _method in (
     Method(
         key="sw1",
         title="Sliced Wasserstein-1 distance",
+        short="SW1",
         kind="regulariser",
         acts_on="output",
         reference=("Bonneel, Rabin, Peyré and Pfister, Sliced and Radon Wasserstein barycenters of measures, 2015"),
@@ -342,6 +355,7 @@ for _method in (
     Method(
         key="sigreg",
         title="SIGReg",
+        short="SIGReg",
         kind="regulariser",
         acts_on="output",
         reference=(
@@ -354,6 +368,7 @@ for _method in (
     Method(
         key="l1",
         title="L1 activation penalty",
+        short="L1",
         kind="regulariser",
         acts_on="output",
         reference="Glorot, Bordes and Bengio, Deep sparse rectifier neural networks, AISTATS 2011",
@@ -363,6 +378,7 @@ for _method in (
     Method(
         key="l2",
         title="L2 activation penalty",
+        short="L2",
         kind="regulariser",
         acts_on="output",
         reference="Merity, McCann and Socher, Revisiting activation regularization for language RNNs, 2017",

@@ -14,10 +14,13 @@ _HIGHEST_DENSITY = 1.2  # three times N(0, 1)'s: a narrow spike is cut off rathe
 _SPLIT_Y = 0.8  # height of the joint density; the marginal is above
 
 
-def joint_panels(densities: Mapping[str, JointDensity], *, units: tuple[str, str] = ("x", "y")) -> go.Figure:
+def joint_panels(
+    densities: Mapping[str, JointDensity], *, units: tuple[str, str] = ("x", "y"), before: JointDensity | None = None
+) -> go.Figure:
     """One panel per density: filled contours, the first unit's marginal above, the second's at the right.
 
-    All panels share their axes; the dotted curves are N(0, 1). Levels are tenths of each panel's own maximum.
+    All panels share their axes; the dotted curves are N(0, 1), the dashed ones the marginals of `before`. Levels are
+    tenths of each panel's own maximum.
     """
     figure = go.Figure()
     share = 1 / len(densities)
@@ -26,7 +29,7 @@ def joint_panels(densities: Mapping[str, JointDensity], *, units: tuple[str, str
     for i, (title, density) in enumerate(densities.items()):
         left = i * share + (_GAP if i else 0) * 0.5
         right = (i + 1) * share - _GAP * 0.5
-        _add_panel(figure, i, title, density, left, right, top, units)
+        _add_panel(figure, i, title, density, left, right, top, units, before)
     figure.update_layout(showlegend=False, margin={"l": 48, "r": 8, "t": 30, "b": 46})
     return figure
 
@@ -40,6 +43,7 @@ def _add_panel(
     right: float,
     top: float,
     units: tuple[str, str],
+    before: JointDensity | None,
 ) -> None:
     """Three pairs of axes: the joint density, the marginal above, the marginal at the right."""
     split_x = left + (right - left) * 0.82
@@ -82,18 +86,22 @@ def _add_panel(
             yaxis=f"y{axis}",
             hovertemplate="%{x:.2f}, %{y:.3f}<extra></extra>",
         )
-    for x, y, axis in ((grid, normal, above), (normal, grid, beside)):
-        figure.add_scatter(
-            x=np.asarray(x, np.float32),
-            y=np.asarray(y, np.float32),
-            name="N(0, 1)",
-            meta=title,
-            mode="lines",
-            line={"color": REFERENCE, "width": 1.2, "dash": "dot"},
-            hoverinfo="skip",
-            xaxis=f"x{axis}",
-            yaxis=f"y{axis}",
-        )
+    references = [("N(0, 1)", normal, normal, "dot")]
+    if before is not None and before is not density:
+        references.append(("before", before.marginal_x, before.marginal_y, "dash"))
+    for name, of_x, of_y, dash in references:
+        for x, y, axis in ((grid, of_x, above), (of_y, grid, beside)):
+            figure.add_scatter(
+                x=np.asarray(x, np.float32),
+                y=np.asarray(y, np.float32),
+                name=name,
+                meta=title,
+                mode="lines",
+                line={"color": REFERENCE, "width": 1.2, "dash": dash},
+                hoverinfo="skip",
+                xaxis=f"x{axis}",
+                yaxis=f"y{axis}",
+            )
 
     _place_axes(figure, (joint, above, beside), left, split_x, right, limits, top, units, first=index == 0)
     figure.add_annotation(

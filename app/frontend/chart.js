@@ -59,11 +59,14 @@ function build(parentElement) {
   plot.className = "perscope-plot"
   plot.setAttribute("role", "figure")
   plot.setAttribute("aria-busy", "true")
+  const player = document.createElement("div")
+  player.className = "perscope-player"
+  player.hidden = true
   const take = document.createElement("div")
   take.className = "perscope-take"
-  root.append(plot, take)
+  root.append(plot, player, take)
   parentElement.append(root)
-  const chart = { root, plot, take, drawn: false }
+  const chart = { root, plot, player, take, drawn: false }
   chart.observer = new ResizeObserver(() => {
     if (!chart.drawn || plot.clientWidth === 0) return
     window.Plotly.relayout(plot, { width: plot.clientWidth, height: heightFor(chart) })
@@ -99,6 +102,69 @@ function addButtons(chart, name) {
       return button
     }),
   )
+}
+
+const ARRAYS = { f4: Float32Array, f8: Float64Array, i1: Int8Array, i2: Int16Array, i4: Int32Array, u1: Uint8Array, u2: Uint16Array }
+
+// Plotly unpacks base64 arrays of a figure's traces, but not of its frames.
+function unpack(array) {
+  if (!array?.bdata) return array
+  const bytes = Uint8Array.from(atob(array.bdata), (letter) => letter.charCodeAt(0))
+  return new ARRAYS[array.dtype](bytes.buffer)
+}
+
+function unpackFrames(frames) {
+  return frames.map(({ name, traces, data }) => ({
+    name,
+    traces,
+    x: data.map((trace) => unpack(trace.x)),
+    y: data.map((trace) => unpack(trace.y)),
+  }))
+}
+
+const FRAME_MILLISECONDS = 90
+
+// A slider and a button under a chart with frames. Both work from the keyboard, and nothing asks the server.
+function addPlayer(chart, name, frames) {
+  clearInterval(chart.timer)
+  chart.player.hidden = frames.length === 0
+  if (frames.length === 0) return
+  const play = document.createElement("button")
+  const slider = document.createElement("input")
+  const label = document.createElement("output")
+  play.type = "button"
+  Object.assign(slider, { type: "range", min: 0, max: frames.length - 1, step: 1, value: frames.length - 1 })
+  slider.setAttribute("aria-label", `Step of ${name.replaceAll("_", " ")}`)
+  const show = (index) => {
+    const { name: title, traces, x, y } = frames[index]
+    slider.value = index
+    slider.setAttribute("aria-valuetext", title)
+    label.textContent = title
+    return window.Plotly.restyle(chart.plot, { x, y }, traces)
+  }
+  const pause = () => {
+    clearInterval(chart.timer)
+    chart.timer = undefined
+    play.textContent = "Play"
+  }
+  const start = () => {
+    let index = Number(slider.value) >= frames.length - 1 ? 0 : Number(slider.value)
+    play.textContent = "Pause"
+    show(index)
+    chart.timer = setInterval(() => {
+      index += 1
+      show(index)
+      if (index >= frames.length - 1) pause()
+    }, FRAME_MILLISECONDS)
+  }
+  play.onclick = () => (chart.timer ? pause() : start())
+  slider.oninput = () => {
+    pause()
+    show(Number(slider.value))
+  }
+  pause()
+  label.textContent = frames.at(-1).name
+  chart.player.replaceChildren(play, slider, label)
 }
 
 function saveText(text, filename) {
@@ -158,6 +224,7 @@ export default function (component) {
       figure.layout.height = heightFor(chart)
       return Plotly.react(chart.plot, figure.data, figure.layout, CONFIG).then(() => {
         if (!chart.drawn) addButtons(chart, data.name)
+        addPlayer(chart, data.name, unpackFrames(figure.frames ?? []))
         chart.drawn = true
         chart.plot.setAttribute("aria-busy", "false")
       })
@@ -167,6 +234,7 @@ export default function (component) {
   })
   return () => {
     chart.observer.disconnect()
+    clearInterval(chart.timer)
     if (window.Plotly) window.Plotly.purge(chart.plot)
     chart.root.remove()
     charts.delete(parentElement)

@@ -8,44 +8,14 @@ from app import cached, words
 from app.chart import show_chart
 from app.choice import Choice
 from app.figures.joint import joint_panels
+from app.pair import axis_names, choose_pair
 from app.statistics_table import show_statistics
-
-UNITS, PRINCIPAL = "units", "principal directions"
-
-
-def choose_pair(d: int) -> tuple[str, int, int]:
-    """Which two columns to draw; without a choice to make, the first two units."""
-    if d == 2:
-        return "units", 0, 1
-    left, middle, right = st.columns([2, 1, 1])
-    view = left.segmented_control(
-        "View",
-        [UNITS, PRINCIPAL],
-        default=UNITS,
-        required=True,
-        key="dist_view",
-        bind="query-params",
-    )
-    name = "Unit" if view == UNITS else "Direction"
-    numbers = list(range(1, d + 1))
-    x = middle.selectbox(f"{name} on x", numbers, index=0, key="dist_x", bind="query-params")
-    others = [number for number in numbers if number != x]
-    y = right.selectbox(f"{name} on y", others, key="dist_y", bind="query-params")
-    return "units" if view == UNITS else "principal", x - 1, y - 1
-
-
-def axis_names(pair: tuple[str, int, int], d: int) -> tuple[str, str]:
-    """What stands at the axes."""
-    if d == 2:
-        return "x", "y"
-    name = "unit" if pair[0] == "units" else "principal direction"
-    return f"{name} {pair[1] + 1}", f"{name} {pair[2] + 1}"
 
 
 def show_densities(batches: dict[str, ActivationBatch], alt: str) -> None:
     """The joint densities side by side on the same axes."""
     d = next(iter(batches.values())).d
-    pair = choose_pair(d)
+    pair = choose_pair(d, "dist")
     limits = [cached.pair_limits(batch, pair) for batch in batches.values()]
     shared = (min(low for low, _ in limits), max(high for _, high in limits))
     densities = {title: cached.pair_density(batch, pair, shared) for title, batch in batches.items()}

@@ -201,6 +201,7 @@ def toy(**changes: object) -> Method:
     entry = {
         "key": "toy",
         "title": "Toy",
+        "short": "Toy",
         "kind": "normaliser",
         "acts_on": "output",
         "reference": "Nobody, Nothing, 2000",

@@ -1,0 +1,208 @@
+"""Where a regulariser takes a batch that follows its gradient: every row is a particle.
+
+With R the regulariser, a mean over n rows, the rows h_i move along
+
+    alone            dh_i/dt = −n ∂R/∂h_i
+    with a task      dh_i/dt = −(h_i − h0_i) − λ n ∂R/∂h_i,
+
+the second being the gradient flow of  mean_i ‖h_i − h0_i‖²/2 + λ R,  in which the task wants the rows to stay where
+they were. It is followed by Euler steps of one size η: the first moves the rows by 7 % of √d (root mean square), but
+no step is larger than STIFFEST · d alone, or STIFFEST with a task, which stays stable where R is curved and flat where
+it vanishes. A step moves the rows by 14 % of √d at most, and over the second half of the steps η falls to 0, because
+gradients that are drawn, or that jump as that of a sorted sample does, never come to rest by themselves.
+
+A regulariser is given its pull in a unit that all of them share: at strength s, λ is chosen so that λ n ∂R/∂h has the
+root mean square s √d over the rows of the start.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from analysis.batch import Float32Matrix
+from analysis.directions import shared_directions
+from analysis.modes import count_modes
+from analysis.moments import batch_variance_spread, moments
+from per_core import find_method, per_loss, sliced_w1
+from per_core.errors import InvalidInputError
+
+Float64Array = NDArray[np.float64]
+FIRST_MOVE = 0.07
+STIFFEST = 0.5
+EVERY = 3
+MOST_ROWS = 1024
+MOST_DRAWS = 256
+SLICES = 64
+VCL_SUBSET = 5
+_NOTHING = 1e-30  # of a gradient: a flow that starts where there is none stays there
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSpec:
+    """What to follow.
+
+    Parameters
+    ----------
+    method : key of a regulariser of `per_core.list_methods("regulariser")`.
+    parameters : what it is built with, as pairs of name and value.
+    strength : of the regulariser against the task, above 0; None for the regulariser alone.
+    steps : a positive multiple of 6. The batch is kept after every third step.
+    seed : of whatever the regulariser draws.
+
+    Raises
+    ------
+    InvalidInputError
+        If the method is no regulariser, or a number is out of range.
+    """
+
+    method: str
+    parameters: tuple[tuple[str, float], ...] = ()
+    strength: float | None = None
+    steps: int = 120
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be followed."""
+        method = find_method(self.method)
+        if method.kind != "regulariser":
+            raise InvalidInputError(
+                f"Only a regulariser has a gradient flow; received {method.title!r}, a {method.kind}. Apply it instead."
+            )
+        if self.strength is not None and not 0 < self.strength < math.inf:
+            raise InvalidInputError(
+                f"strength must be a number above 0, or None for no task; received {self.strength!r}. 1 is usual."
+            )
+        if self.steps < 1 or self.steps % (2 * EVERY):
+            raise InvalidInputError(
+                f"steps must be a positive multiple of {2 * EVERY}; received {self.steps!r}. 120 is usual."
+            )
+
+    @property
+    def frames(self) -> int:
+        """How many batches are kept, the start included."""
+        return self.steps // EVERY + 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlowStart:
+    """Where a flow starts and how it is stepped.
+
+    Attributes
+    ----------
+    rows : (n, d) the batch, at most its first 1,024 rows.
+    pull : (n, d) −n ∂R/∂h at the start, the gradient field.
+    weight : λ; 1 without a task.
+    step : η, the size of the first step.
+    draws : over how many draws of a random loss a gradient is averaged: as many as it takes to look at each row once.
+    """
+
+    rows: Float32Matrix
+    pull: Float32Matrix
+    weight: float
+    step: float
+    draws: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlowReadings:
+    """What happens to a batch on its way: arrays (frames,).
+
+    Attributes
+    ----------
+    sw1 : on 64 shared directions. per : exact. variance, kurtosis : means over the units (kurtosis is excess).
+    modes : the largest number of modes of a unit. batch_variances : variance of the variances of 5 rows divided by the
+        square of the unit's variance, mean over the units; 1/2 for Gaussian units, less for lower kurtosis.
+    """
+
+    sw1: Float64Array
+    per: Float64Array
+    variance: Float64Array
+    kurtosis: Float64Array
+    modes: Float64Array
+    batch_variances: Float64Array
+
+
+def start_flow(values: Float32Matrix, spec: FlowSpec) -> FlowStart:
+    """The gradient field of a finite batch (n, d), and the size of the steps.
+
+    Raises
+    ------
+    InvalidInputError
+        If the regulariser refuses the batch or a parameter.
+    """
+    rows = values[:MOST_ROWS]
+    n, d = rows.shape
+    batch = torch.from_numpy(rows.copy())
+    once = _gradient(batch, spec, step=0, draws=1)
+    looked_at = max(1, int((once != 0).any(dim=1).sum()))
+    draws = min(MOST_DRAWS, math.ceil(n / looked_at))
+    gradient = _gradient(batch, spec, step=0, draws=draws) if draws > 1 else once
+    size = max(_root_mean_square(gradient), _NOTHING)
+    weight = 1.0 if spec.strength is None else spec.strength * math.sqrt(d) / size
+    stiffest = STIFFEST * d if spec.strength is None else STIFFEST
+    step = min(FIRST_MOVE * math.sqrt(d) / (weight * size), stiffest)
+    return FlowStart(rows, (-gradient).numpy(), weight, step, draws)
+
+
+def follow(start: FlowStart, rows: Float32Matrix, spec: FlowSpec, first: int, count: int) -> NDArray[np.float32]:
+    """The batches after the steps `first`..`first` + `count` − 1 (counted from 1), every third of them.
+
+    Parameters
+    ----------
+    rows : (n, d) the batch after step `first` − 1. count : a multiple of 3.
+
+    Returns
+    -------
+    (count / 3, n, d). However the steps are divided into calls, the batches are the same.
+    """
+    origin, h = torch.from_numpy(start.rows.copy()), torch.from_numpy(rows.copy())
+    longest = 2 * FIRST_MOVE * math.sqrt(h.shape[1])
+    kept = []
+    for number in range(first, first + count):
+        direction = start.weight * _gradient(h, spec, step=number, draws=start.draws)
+        if spec.strength is not None:
+            direction += h - origin
+        move = start.step * min(1.0, 2 * (1 - number / spec.steps)) * direction
+        h = h - move * min(1.0, longest / max(_root_mean_square(move), longest))
+        if number % EVERY == 0:
+            kept.append(h.numpy())
+    return np.stack(kept)
+
+
+def read_frames(frames: NDArray[np.float32]) -> FlowReadings:
+    """What happens to a batch on its way: frames (frames, n, d), n ≥ 10."""
+    directions = shared_directions(frames.shape[2], SLICES)
+    batches = [torch.from_numpy(frame.copy()) for frame in frames]
+    stats = moments(frames)
+    spread = batch_variance_spread(frames, subset=VCL_SUBSET, seed=0)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a collapsed unit has no shape
+        relative = spread / stats.variance**2
+    return FlowReadings(
+        sw1=np.array([sliced_w1(batch, directions=directions).value.item() for batch in batches]),
+        per=np.array([per_loss(batch).item() for batch in batches]),
+        variance=stats.variance.mean(axis=1),
+        kurtosis=stats.excess_kurtosis.mean(axis=1),
+        modes=np.array([float(count_modes(frame).max()) for frame in frames]),
+        batch_variances=relative.mean(axis=1),
+    )
+
+
+def _gradient(h: Tensor, spec: FlowSpec, *, step: int, draws: int) -> Tensor:
+    """n ∂R/∂h at the rows h (n, d), averaged over draws that depend on seed and step alone."""
+    loss = find_method(spec.method).build(**dict(spec.parameters))
+    generator = torch.Generator().manual_seed(1_000_003 * spec.seed + step)
+    leaf = h.clone().requires_grad_()
+    total = torch.stack([loss(leaf, generator=generator) for _ in range(draws)]).sum()
+    (gradient,) = torch.autograd.grad(total, leaf)
+    return gradient * (len(h) / draws)
+
+
+def _root_mean_square(vectors: Tensor) -> float:
+    """Root of the mean squared norm of the rows."""
+    return vectors.square().sum(dim=1).mean().sqrt().item()

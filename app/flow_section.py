@@ -1,0 +1,153 @@
+"""A regulariser's part of the Methods page: its flow, computed once in pieces, watched in the browser."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from analysis import density
+from analysis.batch import ActivationBatch
+from app import cached, method_words
+from app.chart import show_chart
+from app.figures.flow import ALONE, WITH_TASK, Course, Reference, flow_panels
+from app.method_choice import ChosenMethod
+from app.pair import Pair, axis_names
+from app.progress import in_chunks
+
+if TYPE_CHECKING:
+    from analysis.flow import FlowReadings, FlowSpec, FlowStart
+    from app.change_table import Cells
+
+STEPS = [60, 120, 240]
+_OWN_AIM = {"vcl"}  # judged by kurtosis, modes and batch variances as well
+_READINGS = {"SW1": "sw1", "PER": "per", "variance": "variance", "excess kurtosis": "kurtosis"}
+_OWN_READINGS = {"modes": "modes", "batch variances": "batch_variances"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """How regularisers are followed: chosen once for all of them."""
+
+    strength: float
+    steps: int
+    left: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow:
+    """One flow that has been followed: every kept batch and what happened on the way."""
+
+    spec: "FlowSpec"
+    start: "FlowStart"
+    frames: NDArray[np.float32]
+    readings: "FlowReadings"
+
+
+def choose_pull() -> Pull:
+    """The controls that all regularisers share."""
+    left, middle, right = st.columns([2, 2, 1])
+    end = left.segmented_control(
+        "What a regulariser leaves",
+        [WITH_TASK, ALONE],
+        default=WITH_TASK,
+        required=True,
+        key="methods_left",
+        bind="query-params",
+        help=method_words.HELP_LEFT,
+    )
+    strength = middle.slider(
+        "Strength against the task",
+        0.1,
+        4.0,
+        1.0,
+        0.1,
+        key="methods_strength",
+        bind="query-params",
+        help=method_words.HELP_STRENGTH,
+    )
+    steps = right.select_slider("Steps", STEPS, value=120, key="methods_steps", bind="query-params")
+    return Pull(strength, steps, end)
+
+
+def follow_method(batch: ActivationBatch, chosen: ChosenMethod, pull: Pull) -> dict[str, Flow]:
+    """The flows of a regulariser alone and with the task, with progress where they are new."""
+    from analysis.flow import FlowSpec
+
+    flows = {}
+    for name, strength in ((ALONE, None), (WITH_TASK, pull.strength)):
+        spec = FlowSpec(chosen.method.key, chosen.parameters, strength, pull.steps)
+        pieces = in_chunks(
+            spec.steps // cached.FLOW_PIECE,
+            1,
+            lambda piece, _, spec=spec: cached.flow_piece(batch, spec, piece),
+            f"Following {chosen.method.short} {name}, in pieces of {cached.FLOW_PIECE} steps",
+        )
+        start = cached.flow_start(batch, spec)
+        frames = np.concatenate([start.rows[None], *pieces])
+        flows[name] = Flow(spec, start, frames, cached.flow_readings(batch, spec, frames))
+    return flows
+
+
+def show_flow(
+    batch: ActivationBatch,
+    onto: ActivationBatch,
+    pair: Pair,
+    chosen: ChosenMethod,
+    flows: dict[str, Flow],
+    gaussian: "Cells",
+) -> None:
+    """The field, both flows and the curves over the steps."""
+    from analysis.flow import EVERY
+
+    method = chosen.method
+    st.markdown(f"**{method.short}: where its gradient leads**")
+    axes = density.pair_axes(onto.values, *pair)
+    clouds = {name: flow.frames @ axes.T for name, flow in flows.items()}
+    limits = density.robust_limits(np.concatenate([c[:: max(1, len(c) // 4)].reshape(-1) for c in clouds.values()]))
+    wanted = _READINGS | (_OWN_READINGS if method.key in _OWN_AIM else {})
+    courses = {
+        name: Course(
+            clouds[name],
+            [density.joint_density(*cloud.T, limits=limits) for cloud in clouds[name]],
+            {title: getattr(flow.readings, field) for title, field in wanted.items()},
+        )
+        for name, flow in flows.items()
+    }
+    alone, task = flows[ALONE], flows[WITH_TASK]
+    ends = " and ".join(f"{flow.readings.sw1[-1]:.3f} {name}" for name, flow in flows.items())
+    show_chart(
+        flow_panels(
+            clouds[ALONE][0],
+            alone.start.pull @ axes.T,
+            courses,
+            _references(gaussian),
+            range(0, alone.spec.steps + 1, EVERY),
+            limits=limits,
+            units=axis_names(pair, batch.d),
+        ),
+        key=f"methods_flow_{method.key}",
+        height=560,
+        aspect=0.55,
+        alt=f"The flow of {method.title} takes SW1 from {alone.readings.sw1[0]:.3f} to {ends}.",
+        about=method_words.about_flow(method.short, alone.start, task.start, batch.n, batch.d)
+        + " "
+        + method_words.LESSONS.get(method.key, ""),
+    )
+    if method.key in _OWN_AIM:
+        null = {key: cell.null for key, cell in gaussian.items()}
+        for name, flow in flows.items():
+            st.markdown(method_words.own_aim(f"{method.short} {name}", flow.readings, null))
+
+
+def _references(gaussian: "Cells") -> dict[str, Reference]:
+    """Where the readings are at N(0, I)."""
+    name = "N(0, I) of this size"
+    bands = {title: gaussian[key].null for title, key in (("SW1", "sw1"), ("PER", "per"))}
+    return {title: Reference(band.low, band.high, name) for title, band in bands.items()} | {
+        "variance": Reference(1, 1, name),
+        "excess kurtosis": Reference(0, 0, name),
+        "modes": Reference(1, 1, name),
+        "batch variances": Reference(0.5, 0.5, name),
+    }

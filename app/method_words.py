@@ -1,0 +1,172 @@
+"""What the Methods page says."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.words import number, plus_minus, span
+
+if TYPE_CHECKING:
+    from analysis.distance_parts import DistanceParts, Part
+    from analysis.distinction import Cell, Key
+    from analysis.flow import FlowReadings, FlowStart
+    from analysis.null_band import NullBand
+    from app.figures.methods import TrapCurve
+
+LEAD = (
+    "{name}, multiplied by {scale:g} and shifted by {shift:g}. A normaliser maps it at once; a regulariser pulls at "
+    "it, "
+    "and what stands here is where its pull leads."
+)
+KINDS = {
+    "normaliser": "A normaliser: it maps the batch at once, by the batch's own statistics.",
+    "regulariser": "A regulariser: a loss whose gradient pulls on every row.",
+}
+HELP_METHODS = "From the registry of methods. Each has its settings in the row below."
+HELP_LEFT = (
+    "Training never has a regulariser alone: a task wants the activations to be something. Here the task wants every "
+    "row to stay where it was, mean ‖h − h0‖² / 2 + λ · regulariser."
+)
+HELP_STRENGTH = (
+    "λ in a unit that all regularisers share: at strength 1 the pull at the start has the root mean square √d, as much "
+    "as the task's pull on a row that was moved by √d. λ itself stands under each flow."
+)
+NOTHING_CHOSEN = "Choose at least one method above: BN, DBN, VCL and PER are a good start."
+ORDER = "location, scale, correlation, shape"
+TRAP_TITLE = "The small-batch trap"
+OVERLAY_TITLE = "Two batches on one axis"
+
+
+def whitening_warning(names: Sequence[str], n: int, d: int) -> str:
+    """Why whitened numbers deceive at this size."""
+    verb = "whitens" if len(names) == 1 else "whiten"
+    return (
+        f"{' and '.join(names)} {verb} {d} units by statistics of {n} rows: {n / d:.1f} rows a unit. Below about 5 any "
+        "batch looks perfect after whitening, whatever its distribution. Use more rows or fewer units, and look at the "
+        "held-out rows below."
+    )
+
+
+def about_parts(present: "DistanceParts", removed: "Mapping[str, Mapping[Part, float]]") -> str:
+    """What the chart on top shows, and what it says here."""
+    draws = present.bands["floor"].draws
+    left = [
+        f"{name} {'removes' if (total := sum(parts.values())) >= 0 else 'adds'} {abs(total):.3f}"
+        for name, parts in removed.items()
+    ]
+    return (
+        f"SW1 to N(0, I) is {present.sw1:.3f}, taken apart by removing {ORDER} in this order (another order gives "
+        f"other "
+        f"parts); the sampling floor is what {draws} Gaussian batches of this size have on average. Of it "
+        f"{'; '.join(left)}. Notice which bars reach the outlined one: that part is mended. A bar below 0 adds "
+        "distance; grey is what N(0, I) itself shows by chance."
+    )
+
+
+def alt_parts(present: "DistanceParts", removed: "Mapping[str, Mapping[Part, float]]") -> str:
+    """The takeaway of the chart on top."""
+    whole = ", ".join(f"{part} {value:.3f}" for part, value in present.values.items())
+    each = "; ".join(
+        f"{name} removes " + ", ".join(f"{part} {value:.3f}" for part, value in parts.items() if part != "floor")
+        for name, parts in removed.items()
+    )
+    return f"SW1 to N(0, I) is {present.sw1:.3f}: {whole}. {each}."
+
+
+def change(after: "Cell", before: "Cell", key: "Key") -> str:
+    """A statistic after a method, with how much it changed."""
+    text = number(after.value, key)
+    if after.value != after.value or before.value != before.value:
+        return text
+    difference = after.value - before.value
+    return f"{text} ({'0' if abs(difference) < 5e-4 else f'{difference:+.3f}'})"
+
+
+def about_changes(level: float, fewer_rows: int | None) -> str:
+    """What the table compares."""
+    cut = (
+        f" A regulariser's flow follows the first {fewer_rows:,} rows; its changes are taken on those."
+        if fewer_rows
+        else ""
+    )
+    return (
+        "In brackets the change by the method. Marked ≠: outside what fresh draws of N(0, I) of the same size gave, "
+        f"which happens to N(0, I) itself with probability {level:.0%} at most in a cell. Of a statistic that each "
+        f"unit "
+        f"has, the unit furthest from N(0, 1) is shown, which may be another one after the method.{cut}"
+    )
+
+
+def about_flow(short: str, alone: "FlowStart", task: "FlowStart", rows: int, d: int) -> str:
+    """What a flow shows and how it was followed."""
+    averaged = (
+        f" The loss looks at a few rows at a time: each step averages {alone.draws} draws of it."
+        if alone.draws > 1
+        else ""
+    )
+    projected = " Only two of the directions are drawn." if d > 2 else ""
+    return (
+        f"{rows:,} rows follow the gradient of {short}, alone (step size η = {alone.step:.3g} times n) and against a "
+        f"task "
+        f"that holds each row where it was (λ = {task.weight:.3g}). Arrows show the pull on single rows, the longest "
+        f"tenth cut. "
+        f"η falls to 0 over the second half.{averaged}{projected}"
+    )
+
+
+LESSONS = {
+    "per": "Notice the end of the flow alone: everything at 0, where PER has its minimum √(2/π) = 0.798 and SW1 is far "
+    "from 0. With a task the batch shrinks. PER going down is not the batch becoming Gaussian.",
+    "per_sampled": "The same flow as exact PER, up to the noise of the directions.",
+    "vcl": "Notice the marginal: the kurtosis falls and single units separate into modes. By SW1 alone that looks "
+    "like a "
+    "failure; it is VCL's aim.",
+    "sw1": "Notice that the batch becomes N(0, I) and stays there; its gradient does not fall to 0 on the way, the "
+    "steps "
+    "do.",
+    "energy": "Notice that the spread is kept: half the energy distance is PER without what it pays for spread.",
+    "sigreg": "Notice that it ends near N(0, I), judged by its characteristic function.",
+    "l1": "Notice that coordinates go to exactly 0 one after the other.",
+    "l2": "Notice that all rows shrink by the same factor, so the shape stays as it was.",
+}
+
+
+def own_aim(short: str, readings: "FlowReadings", null: "Mapping[Key, NullBand]") -> str:
+    """VCL judged by what it is for, from the start of a flow to its end."""
+    return (
+        f"**{short} by its own aim, from the first step to the last:** excess kurtosis "
+        f"{readings.kurtosis[0]:.2f} → {readings.kurtosis[-1]:.2f} (N(0, I): {span(null['kurtosis'])}), modes "
+        f"{readings.modes[0]:.0f} → {readings.modes[-1]:.0f}, variance of batch variances relative to the variance "
+        f"{readings.batch_variances[0]:.2f} → {readings.batch_variances[-1]:.2f} (0.5 for Gaussian units). "
+        f"**By SW1:** {readings.sw1[0]:.3f} → {readings.sw1[-1]:.3f}."
+    )
+
+
+def about_trap(curves: "Mapping[str, TrapCurve]", rows: int, held_out: int, splits: int) -> str:
+    """What statistics from few rows do."""
+    said = []
+    for name, curve in curves.items():
+        at = list(curve.rows).index(rows)
+        said.append(f"{name} {np.median(curve.seen[at]):.2f} against {np.median(curve.held_out[at]):.2f}")
+    return (
+        f"Statistics come from b random rows; the same transform is applied to {held_out:,} rows that were held out. "
+        f"Median "
+        f"and range of {splits} draws, in units of the SW1 that N(0, I) has at the same number of rows: 1 cannot be "
+        f"told "
+        f"from Gaussian, below 1 is better than a Gaussian sample. At b = {rows}, on the rows themselves against "
+        f"held-out "
+        f"rows: {'; '.join(said)}. Notice how far the two are apart where rows are few."
+    )
+
+
+def about_overlay(first: str, second: str, unit: str, between: float, error: float) -> str:
+    """What the overlay shows."""
+    return (
+        f"Kernel densities of {unit}, of {first} and of {second}, on one axis with N(0, 1). Over all directions the "
+        f"two "
+        f"batches are {between:.4f} apart in SW1 (by POT, {plus_minus(error, 'over the slices')}); two samples of one "
+        f"law are "
+        f"never "
+        "0 apart."
+    )

@@ -1,0 +1,145 @@
+"""Gradient flows against closed forms, and where each regulariser is known to lead."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from analysis import flow
+from analysis.bound import PER_AT_COLLAPSE
+from analysis.flow import FlowSpec, FlowStart, follow, read_frames, start_flow
+from analysis.moments import moments
+from analysis.null_band import band_of, gaussian_draws
+from analysis.samples import figure1
+from per_core import list_methods, per_gradient
+from per_core.errors import InvalidInputError
+
+REGULARISERS = [method.key for method in list_methods("regulariser")]
+
+
+def run(values: np.ndarray, spec: FlowSpec) -> tuple[FlowStart, np.ndarray]:
+    start = start_flow(values, spec)
+    return start, np.concatenate([start.rows[None], follow(start, start.rows, spec, 1, spec.steps)])
+
+
+@pytest.mark.parametrize("strength", [None, 1.0])
+@pytest.mark.parametrize("key", REGULARISERS)
+def test_every_regulariser_of_the_registry_can_be_followed(key: str, strength: float | None) -> None:
+    spec = FlowSpec(key, strength=strength, steps=12)
+    start, frames = run(figure1("d", 64, dim=3, shift=1.0).values, spec)
+    assert frames.shape == (spec.frames, 64, 3) == (5, 64, 3)
+    assert np.isfinite(frames).all()
+    assert not np.array_equal(frames[0], frames[-1])
+    largest = 2 * flow.FIRST_MOVE * math.sqrt(3) * flow.EVERY
+    moves = np.sqrt((np.diff(frames, axis=0) ** 2).sum(axis=2).mean(axis=1))
+    assert (moves <= largest * 1.001).all()
+    assert start.step > 0
+
+
+def test_l2_alone_shrinks_every_row_by_the_product_of_the_steps() -> None:
+    """The gradient of mean h² is 2 h for a row, times n: h ← (1 − 2 η_t) h."""
+    spec = FlowSpec("l2", steps=60)
+    start, frames = run(figure1("c", 100, shift=0.5).values, spec)
+    sizes = start.step * np.minimum(1, 2 * (1 - np.arange(1, 61) / 60))
+    expected = np.prod(1 - 2 * sizes) * start.rows
+    assert frames[-1] == pytest.approx(expected, abs=1e-5)
+
+
+def test_l2_with_a_task_rests_where_both_pulls_are_equal() -> None:
+    """h − h0 + 2 λ h = 0 at h = h0 / (1 + 2 λ)."""
+    start, frames = run(figure1("a", 200).values, FlowSpec("l2", strength=1.0, steps=240))
+    assert frames[-1] == pytest.approx(start.rows / (1 + 2 * start.weight), abs=0.01)
+
+
+def test_the_strength_is_the_pull_at_the_start_in_units_of_the_root_of_d() -> None:
+    values = figure1("c", 500, dim=8).values
+    for strength in (0.5, 2.0):
+        start = start_flow(values, FlowSpec("per", strength=strength))
+        pull = start.weight * start.pull
+        assert math.sqrt((pull**2).sum(axis=1).mean()) == pytest.approx(strength * math.sqrt(8), rel=1e-5)
+
+
+def test_the_field_of_per_is_its_closed_gradient() -> None:
+    start = start_flow(figure1("d", 300, dim=4).values, FlowSpec("per"))
+    expected = -per_gradient(torch.from_numpy(start.rows.copy())).numpy()
+    assert start.pull == pytest.approx(expected, abs=1e-6)
+
+
+def test_pers_flow_collapses() -> None:
+    _, frames = run(figure1("d", 300, shift=1.0, scale=1.5).values, FlowSpec("per", steps=240))
+    readings = read_frames(frames[::10])
+    assert (np.diff(readings.per) < 1e-6).all()
+    assert readings.per[-1] == pytest.approx(PER_AT_COLLAPSE, abs=0.002)
+    assert readings.variance[-1] < 0.001
+    assert readings.sw1[-1] > 0.75
+
+
+@pytest.mark.parametrize("key", ["sw1", "energy", "sigreg"])
+@pytest.mark.parametrize("case", ["b", "c", "d"])
+def test_distances_lead_to_the_gaussian(key: str, case: str) -> None:
+    _, frames = run(figure1(case, 400, shift=0.5).values, FlowSpec(key, steps=240))
+    null = band_of(gaussian_draws(400, 2, flow.SLICES, 1, 40)["sw1"])
+    readings = read_frames(frames[[0, -1]])
+    assert readings.sw1[0] > 2 * null.high
+    assert readings.sw1[1] < null.median
+    assert readings.variance[1] == pytest.approx(1, abs=0.12)
+
+
+def test_sw1_brings_back_far_rows_which_a_difference_of_means_leaves_where_they_are() -> None:
+    """The pull of the energy distance on one row among n far ones vanishes as its rank's share does; SW1's does not."""
+    values = figure1("a", 400, scale=1.5).values
+    ends = {key: read_frames(run(values, FlowSpec(key))[1][-1:]) for key in ("sw1", "energy")}
+    assert abs(ends["sw1"].kurtosis[0]) < 0.2 < ends["energy"].kurtosis[0]
+
+
+def test_vcl_lowers_kurtosis_and_separates_modes_and_sw1_does_not_praise_it() -> None:
+    start, frames = run(figure1("a", 1000).values, FlowSpec("vcl"))
+    assert start.draws == pytest.approx(1000 / 10, abs=5)
+    readings = read_frames(frames[[0, -1]])
+    assert readings.kurtosis[1] < -1.2 < readings.kurtosis[0]
+    assert readings.modes.tolist() == [1, 2]
+    assert readings.batch_variances[1] < 0.5 * readings.batch_variances[0]
+    assert readings.sw1[1] > 3 * readings.sw1[0]
+
+
+@pytest.mark.parametrize("key", ["per_sampled", "vcl"])
+def test_pieces_give_the_same_flow_as_the_whole(key: str) -> None:
+    spec = FlowSpec(key, strength=1.0, steps=24, seed=3)
+    start, whole = run(figure1("c", 80).values, spec)
+    first = follow(start, start.rows, spec, 1, 12)
+    second = follow(start, first[-1], spec, 13, 12)
+    assert np.array_equal(np.concatenate([start.rows[None], first, second]), whole)
+
+
+def test_where_there_is_no_gradient_nothing_moves() -> None:
+    _, frames = run(np.zeros((20, 2), np.float32), FlowSpec("l2", steps=6))
+    assert np.array_equal(frames, np.zeros((3, 20, 2)))
+
+
+def test_only_the_first_rows_of_a_large_batch_are_followed() -> None:
+    values = figure1("a", 3000).values
+    start = start_flow(values, FlowSpec("l2"))
+    assert np.array_equal(start.rows, values[: flow.MOST_ROWS])
+
+
+def test_readings_agree_with_the_statistics_of_each_frame() -> None:
+    _, frames = run(figure1("c", 400, dim=3).values, FlowSpec("per", strength=1.0, steps=6))
+    readings = read_frames(frames)
+    for i, frame in enumerate(frames):
+        stats = moments(frame)
+        assert readings.variance[i] == pytest.approx(stats.variance.mean())
+        assert readings.kurtosis[i] == pytest.approx(stats.excess_kurtosis.mean())
+    gaussian = read_frames(figure1("a", 20_000).values[None])
+    assert gaussian.batch_variances[0] == pytest.approx(0.5, abs=0.03)  # 2 / (5 - 1)
+
+
+def test_specs_out_of_range_are_refused() -> None:
+    with pytest.raises(InvalidInputError, match=r"a normaliser\. Apply it instead"):
+        FlowSpec("bn")
+    with pytest.raises(InvalidInputError, match="multiple of 6; received 10"):
+        FlowSpec("per", steps=10)
+    with pytest.raises(InvalidInputError, match="above 0"):
+        FlowSpec("per", strength=0.0)
+    with pytest.raises(InvalidInputError, match="at least 10 rows"):
+        start_flow(np.zeros((6, 2), np.float32), FlowSpec("vcl"))
