@@ -5,7 +5,9 @@ from per_core.energy import energy_loss
 from per_core.errors import BudgetError, InvalidInputError, PerError
 from per_core.methods import Method, Parameter, find_method, list_methods, register_method
 from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
+from per_core.recorder import Recorder
 from per_core.regularizer import PER, per_gradient, per_loss
+from per_core.run_directory import open_run
 from per_core.sigreg import sigreg_loss
 from per_core.variance_constancy import VCL, vcl_loss
 from per_core.wasserstein import SlicedDistance, gaussian_w1, sliced_w1
@@ -24,6 +26,7 @@ __all__ = [
     "Parameter",
     "PerError",
     "RMSNorm",
+    "Recorder",
     "SlicedDistance",
     "energy_loss",
     "find_method",
@@ -31,6 +34,7 @@ __all__ = [
     "l1_loss",
     "l2_loss",
     "list_methods",
+    "open_run",
     "per_gradient",
     "per_loss",
     "register_method",

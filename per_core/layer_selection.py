@@ -1,0 +1,151 @@
+"""Which modules of a model are recorded, and what of their output."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+
+import torch
+from torch import Tensor, nn
+
+from per_core.errors import InvalidInputError
+from per_core.regularizer import PER, Layout
+
+PASSING_ON = (nn.Identity, nn.Flatten, nn.Unflatten, nn.modules.dropout._DropoutNd, PER)  # outputs what came in
+MOST_CALLS = 16  # of one module in one pass: a recurrent cell may be called thousands of times
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The model inside torch.compile, DataParallel and DistributedDataParallel, which shares its parameters."""
+    while True:
+        if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            model = model.module
+        elif is_compiled(model) and isinstance(model._orig_mod, nn.Module):
+            model = model._orig_mod
+        else:
+            return model
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Whether torch.compile or Module.compile was applied to the module itself."""
+    return "_orig_mod" in module._modules or module._compiled_call_impl is not None
+
+
+def select_layers(model: nn.Module, layers: str | Sequence[str] | None) -> dict[str, nn.Module]:
+    """Name -> module, in the model's order. The whole model goes by the name of its class.
+
+    Args:
+        model: as `unwrapped` gives it.
+        layers: a regular expression that matches whole names, or names; if None, every module without submodules but
+            for those that hand on what they were given: dropout, flatten, identity and PER.
+
+    Raises:
+        InvalidInputError: nothing is selected, a name or expression is wrong, or a selected module is part of a
+            scripted one, which calls no hooks.
+    """
+    named = {_display_name(name) or type(model).__name__: module for name, module in model.named_modules()}
+    if layers is None:
+        chosen = {
+            name: module
+            for name, module in named.items()
+            if next(module.children(), None) is None and not isinstance(module, PASSING_ON)
+        }
+    elif isinstance(layers, str):
+        chosen = {name: module for name, module in named.items() if _pattern(layers).fullmatch(name)}
+    else:
+        chosen = {name: _find(name, named) for name in layers}
+    if not chosen:
+        raise InvalidInputError(
+            f"layers must name at least one module; {layers!r} matches none of {_some(named)}."
+            " A regular expression has to match the whole name, r'.*\\.relu' for example."
+        )
+    _require_hooks(model, chosen)
+    return chosen
+
+
+def call_name(layer: str, call: int) -> str | None:
+    """What the output of the call-th call of a module in one pass is named, from 1; None if it is not recorded."""
+    if call > MOST_CALLS:
+        return None
+    return layer if call == 1 else f"{layer} (call {call})"
+
+
+def first_activations(output: object) -> Tensor | None:
+    """The first floating tensor of at least two dimensions in an output, or None.
+
+    Tuples, lists, mappings and dataclasses are searched in their order, depth first.
+    """
+    if isinstance(output, Tensor):
+        usable = output.is_floating_point() and output.ndim >= 2 and output.layout == torch.strided
+        return output if usable and not output.is_nested and output.numel() else None
+    return next((found for part in _parts(output) if (found := first_activations(part)) is not None), None)
+
+
+def as_rows(activations: Tensor, layout: Layout) -> Tensor:
+    """Activations of any rank from 2 as rows, (n, d).
+
+    Layout "sample": everything of one sample is one row. Layout "position": every location is a row of channels;
+    (n, t, d) has n·t rows, (n, c, h, w) has n·h·w with d = c.
+    """
+    if layout == "sample" or activations.ndim == 2:
+        return activations.flatten(1)
+    if activations.ndim == 3:
+        return activations.flatten(0, 1)
+    return activations.movedim(1, -1).flatten(0, -2)
+
+
+def _parts(output: object) -> Iterator[object]:
+    if isinstance(output, Mapping):
+        yield from output.values()
+    elif isinstance(output, (tuple, list)):
+        yield from output
+    elif is_dataclass(output):
+        yield from (getattr(output, field.name) for field in fields(output))
+
+
+def _display_name(name: str) -> str:
+    return ".".join(part for part in name.split(".") if part != "_orig_mod")
+
+
+def _pattern(expression: str) -> re.Pattern[str]:
+    try:
+        return re.compile(expression)
+    except re.error as error:
+        raise InvalidInputError(
+            f"layers must be a regular expression or a list of names; {expression!r} is no expression: {error}."
+            " Escape what is special, r'features\\.6' for example."
+        ) from error
+
+
+def _find(name: str, named: Mapping[str, nn.Module]) -> nn.Module:
+    if name not in named:
+        close = difflib.get_close_matches(str(name), named) or list(named)
+        raise InvalidInputError(
+            f"layers must be names from model.named_modules(); {name!r} is none. Did you mean {_some(close)}?"
+        )
+    return named[name]
+
+
+def _some(names: Mapping[str, object] | Sequence[str], most: int = 12) -> str:
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _require_hooks(model: nn.Module, chosen: Mapping[str, nn.Module]) -> None:
+    """A scripted module calls the hooks of its own, never those of its parts."""
+    inside = {
+        id(part)
+        for module in model.modules()
+        if isinstance(module, torch.jit.ScriptModule)
+        for part in module.modules()
+        if part is not module
+    }
+    silent = [name for name, module in chosen.items() if id(module) in inside]
+    if silent:
+        raise InvalidInputError(
+            f"Layers must call hooks, and the parts of a scripted module never do; {_some(silent)}"
+            f" {'is' if len(silent) == 1 else 'are'} inside one. Record the original module, before torch.jit.script"
+            " or torch.jit.trace."
+        )

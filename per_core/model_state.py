@@ -1,0 +1,77 @@
+"""The state of a model and of randomness, kept while something passes through the model."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+@contextmanager
+def preserved_state(model: nn.Module, *, training: bool) -> Iterator[None]:
+    """Put every submodule into one mode, and restore afterwards everything that a forward pass may change.
+
+    Restored exactly, also after an exception: the training flag of every submodule, the buffers (running statistics),
+    the random states of torch on the CPU and on every CUDA device, of NumPy and of Python. Flags are set one by one,
+    because a model may have given `train` a meaning of its own.
+    """
+    flags = [(module, module.training) for module in model.modules()]
+    with ExitStack() as stack:
+        for restore in (_random_state(), _buffers(model)):
+            stack.callback(restore)
+        try:
+            for module, _ in flags:
+                module.training = training
+            yield
+        finally:
+            for module, flag in flags:
+                module.training = flag
+
+
+def eager_modules() -> AbstractContextManager[object]:
+    """Make whatever torch.compile compiled run as written, so that its hooks are called."""
+    if "torch._dynamo" not in sys.modules:  # nothing was ever compiled
+        return nullcontext()
+    stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")
+    return stance
+
+
+def _random_state() -> Callable[[], None]:
+    """A function that restores the random states of this moment."""
+    cpu, from_numpy, from_python = torch.get_rng_state(), np.random.get_state(), random.getstate()  # noqa: NPY002
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else None  # type: ignore[no-untyped-call]
+
+    def restore() -> None:
+        torch.set_rng_state(cpu)
+        np.random.set_state(from_numpy)  # noqa: NPY002
+        random.setstate(from_python)
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+
+    return restore
+
+
+def _buffers(model: nn.Module) -> Callable[[], None]:
+    """A function that restores the buffers of this moment: the same tensors with the same values."""
+    values = [(buffer, buffer.clone(), buffer._version) for buffer in model.buffers()]
+    owners: list[tuple[dict[str, Tensor | None], dict[str, Tensor | None]]] = [
+        (module._buffers, dict(module._buffers))
+        for module in model.modules()
+        if not isinstance(module, torch.jit.ScriptModule)
+    ]
+
+    @torch.no_grad()
+    def restore() -> None:
+        for held, before in owners:
+            held.clear()
+            held.update(before)
+        for buffer, value, version in values:
+            if buffer._version != version:
+                buffer.copy_(value)
+
+    return restore
