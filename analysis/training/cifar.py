@@ -1,0 +1,220 @@
+"""CIFAR-10 and CIFAR-100 in the official binary layout: read from a folder, or fetched into it.
+
+A record is one label byte (CIFAR-100: a coarse one, then the fine one that is learnt) and 3072 bytes of pixels: red,
+green and blue planes of 32 x 32, each by rows.
+
+Reference: Krizhevsky, "Learning multiple layers of features from tiny images" (2009), and
+https://www.cs.toronto.edu/~kriz/cifar.html for the layout, the addresses and the checksums.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import tarfile
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from per_core.errors import InvalidInputError
+
+Progress = Callable[[str], None]
+Images = tuple[NDArray[np.uint8], NDArray[np.int64]]  # (n, 3, 32, 32) and (n,)
+
+SIDE = 32
+PIXELS = 3 * SIDE * SIDE
+BLOCK = 2**20
+TIMEOUT = 30.0  # seconds without a byte
+
+
+@dataclass(frozen=True, slots=True)
+class CifarFiles:
+    """One of the two data sets, as it is published.
+
+    Attributes
+    ----------
+    title : what a person reads.
+    classes : number of labels.
+    label_bytes : bytes before the pixels; the last of them is the label.
+    training, test : names of the binary files.
+    folder : that the archive holds them in.
+    url : of the archive, a .tar.gz.
+    md5 : of the archive, in hexadecimal.
+    """
+
+    title: str
+    classes: int
+    label_bytes: int
+    training: tuple[str, ...]
+    test: str
+    folder: str
+    url: str
+    md5: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All binary files."""
+        return (*self.training, self.test)
+
+
+CIFAR10 = CifarFiles(
+    title="CIFAR-10",
+    classes=10,
+    label_bytes=1,
+    training=tuple(f"data_batch_{index}.bin" for index in range(1, 6)),
+    test="test_batch.bin",
+    folder="cifar-10-batches-bin",
+    url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+    md5="c32a1d4ab5d03f1284b67883e8d87530",
+)
+CIFAR100 = CifarFiles(
+    title="CIFAR-100",
+    classes=100,
+    label_bytes=2,
+    training=("train.bin",),
+    test="test.bin",
+    folder="cifar-100-binary",
+    url="https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
+    md5="03b5dce01913d631647c71ecec9e9cb8",
+)
+
+
+def fetch(files: CifarFiles, folder: str | Path, *, download: bool, progress: Progress | None = None) -> Path:
+    """The folder with the binary files, fetched if they are not there and may be.
+
+    A download that breaks off is kept and goes on where it stopped; nothing is unpacked before the checksum is right.
+
+    Parameters
+    ----------
+    files : which.
+    folder : where they are, themselves or in the folder of the archive; where the archive goes.
+    download : whether it may be fetched.
+    progress : called with a line of text now and then.
+
+    Raises
+    ------
+    InvalidInputError
+        If files are missing and may not be fetched, the server cannot be reached or breaks off, or what came is not
+        the archive that was published.
+    """
+    folder = Path(folder)
+    for place in (folder, folder / files.folder):
+        if all((place / name).is_file() for name in files.names):
+            return place
+    if not download:
+        missing = ", ".join(name for name in files.names if not (folder / name).is_file())
+        raise InvalidInputError(
+            f"{files.title} needs the files {', '.join(files.names)} in {folder} or in {folder / files.folder}; "
+            f"there is no {missing}. Unpack the binary version there, or allow the download (data.download)."
+        )
+    report = progress or (lambda _: None)
+    archive = folder / files.url.rpartition("/")[2]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not archive.is_file():
+            _download(files, archive, report)
+        _verify(files, archive)
+        _unpack(files, archive, folder)
+    except (OSError, http.client.HTTPException, tarfile.TarError) as error:
+        raise InvalidInputError(
+            f"{files.title} could not be fetched from {files.url} into {folder}: {error}. "
+            "Try again, it goes on where it stopped; or put the binary files there yourself."
+        ) from error
+    report(f"{files.title}: unpacked into {folder / files.folder}")
+    return folder / files.folder
+
+
+def read_training(files: CifarFiles, folder: Path) -> Images:
+    """All training images, in the order of the files."""
+    parts = [_read(files, folder / name) for name in files.training]
+    return np.concatenate([images for images, _ in parts]), np.concatenate([labels for _, labels in parts])
+
+
+def read_test(files: CifarFiles, folder: Path) -> Images:
+    """The test images."""
+    return _read(files, folder / files.test)
+
+
+def _read(files: CifarFiles, path: Path) -> Images:
+    try:
+        content = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise InvalidInputError(f"{path} cannot be read: {error}. Check who may read it.") from error
+    record = files.label_bytes + PIXELS
+    if content.size == 0 or content.size % record:
+        raise InvalidInputError(
+            f"{path.name} of {files.title} must hold whole records of {record} bytes; received {content.size} bytes. "
+            "It is cut short or of another data set: fetch it again."
+        )
+    records = content.reshape(-1, record)
+    labels = records[:, files.label_bytes - 1].astype(np.int64)
+    if labels.max() >= files.classes:
+        raise InvalidInputError(
+            f"Labels of {files.title} must be below {files.classes}; {path.name} has {labels.max()}. "
+            "It is of another data set or damaged: fetch it again."
+        )
+    return records[:, files.label_bytes :].reshape(-1, 3, SIDE, SIDE), labels
+
+
+def _download(files: CifarFiles, archive: Path, report: Progress) -> None:
+    """Fetch the archive beside its place, from where an earlier download stopped, then move it there."""
+    part = archive.with_name(archive.name + ".part")
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(files.url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+            if answer.status != http.client.PARTIAL_CONTENT:
+                have = 0  # the server sends all of it
+            _receive(files, answer, part, have, report)
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
+                raise  # else all of it had come already
+    part.replace(archive)
+
+
+def _receive(files: CifarFiles, answer: http.client.HTTPResponse, part: Path, have: int, report: Progress) -> None:
+    length = answer.headers.get("Content-Length")
+    total = have + int(length) if length else 0
+    reported = -1
+    with part.open("ab" if have else "wb") as file:
+        while block := answer.read(BLOCK):
+            file.write(block)
+            have += len(block)
+            if total and (percent := 100 * have // total) > reported:
+                report(f"{files.title}: {have / 1e6:.1f} of {total / 1e6:.1f} MB ({percent} %)")
+                reported = percent
+    if have < total:
+        raise OSError(f"the connection broke off after {have} of {total} bytes")
+
+
+def _verify(files: CifarFiles, archive: Path) -> None:
+    with archive.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    if found != files.md5:
+        archive.unlink()
+        raise InvalidInputError(
+            f"The archive of {files.title} must have the MD5 checksum {files.md5}; {archive.name} has {found}. "
+            "It was deleted: try again, or put the binary files there yourself."
+        )
+
+
+def _unpack(files: CifarFiles, archive: Path, folder: Path) -> None:
+    """Unpack the binary files alone, each whole or not at all; what would land elsewhere is refused by the filter."""
+    target = folder / files.folder
+    target.mkdir(exist_ok=True)
+    with tarfile.open(archive) as tar, tempfile.TemporaryDirectory(dir=folder) as workplace:
+        for name in files.names:
+            try:
+                tar.extract(f"{files.folder}/{name}", workplace, filter="data")
+            except KeyError as error:
+                raise InvalidInputError(
+                    f"{archive.name} must hold {files.folder}/{name}, and does not. Delete it and try again."
+                ) from error
+            (Path(workplace) / files.folder / name).replace(target / name)

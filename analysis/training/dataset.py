@@ -1,0 +1,178 @@
+"""What the networks learn: handwritten digits, synthetic sets in any number, and CIFAR's images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from analysis import digits
+from analysis.training.cifar import CIFAR10, CIFAR100, CifarFiles, Progress, fetch, read_test, read_training
+from analysis.training.models import Shape
+from analysis.training.spec import DataSpec
+
+SPLIT_SEED = 0
+TURNS = 1.0  # of every arm of the spirals
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DataSet:
+    """Inputs and labels, for training and for testing.
+
+    Attributes
+    ----------
+    title : what a person reads.
+    training_inputs, test_inputs : (n, *shape), stored as uint8 or float32 and given to a network by `scaled`.
+    training_labels, test_labels : (n,), int64, 0 to classes - 1.
+    classes : number of different labels.
+    shift, scale : of the training inputs, one for every channel of an image or one for all.
+    """
+
+    title: str
+    training_inputs: Tensor
+    training_labels: Tensor
+    test_inputs: Tensor
+    test_labels: Tensor
+    classes: int
+    shift: Tensor
+    scale: Tensor
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of one input."""
+        return tuple(self.training_inputs.shape[1:])
+
+    def scaled(self, inputs: Tensor) -> Tensor:
+        """Inputs as a network takes them: float32, those for training with mean 0 and variance 1."""
+        return (inputs.float() - self.shift) / self.scale
+
+    def to(self, device: torch.device) -> DataSet:
+        """The same data on a device."""
+        tensors = {
+            name: value.to(device) for name in self.__slots__ if isinstance(value := getattr(self, name), Tensor)
+        }
+        return replace(self, **tensors)  # type: ignore[arg-type]
+
+
+def load(spec: DataSpec, progress: Progress | None = None) -> DataSet:
+    """The data of a spec, always split in the same way.
+
+    Parameters
+    ----------
+    spec : which.
+    progress : called with a line of text while files are fetched.
+
+    Raises
+    ------
+    InvalidInputError
+        If files are missing and may not be fetched, or are not what they should be.
+    """
+    data = LOADERS[spec.name](spec, progress)
+    if 0 < spec.limit < len(data.training_labels):
+        data = replace(
+            data,
+            training_inputs=data.training_inputs[: spec.limit],
+            training_labels=data.training_labels[: spec.limit],
+        )
+    return data
+
+
+def _digits(_spec: DataSpec, _progress: Progress | None) -> DataSet:
+    data = digits.load()
+    return DataSet(
+        "Handwritten digits, 8 x 8 (scikit-learn): 1297 for training, 500 for testing",
+        data.training_images.float().view(-1, 1, 8, 8),
+        data.training_labels,
+        data.probe_images.float().view(-1, 1, 8, 8),
+        data.probe_labels,
+        10,
+        *_unscaled(),
+    )
+
+
+def _spirals(spec: DataSpec, _progress: Progress | None) -> DataSet:
+    """Arms r (cos, sin)(2π (turns r + class / classes)), r uniform in area, with normal noise."""
+    rng = np.random.default_rng([SPLIT_SEED, 1])
+    labels = _labels(spec, rng)
+    radius = np.sqrt(rng.random(len(labels)))
+    angle = 2 * math.pi * (TURNS * radius + labels / spec.classes)
+    points = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    points += spec.noise * rng.standard_normal(points.shape)
+    return _synthetic(f"Spirals, {spec.classes} arms, noise {spec.noise:g}", spec, points, labels)
+
+
+def _mixture(spec: DataSpec, _progress: Progress | None) -> DataSet:
+    """Normal components around means drawn from N(0, I)."""
+    rng = np.random.default_rng([SPLIT_SEED, 2])
+    labels = _labels(spec, rng)
+    means = rng.standard_normal((spec.classes, spec.dim))
+    points = means[labels] + spec.noise * rng.standard_normal((len(labels), spec.dim))
+    title = f"Gaussian mixture, {spec.classes} components in {spec.dim} dimensions, noise {spec.noise:g}"
+    return _synthetic(title, spec, points, labels)
+
+
+def _labels(spec: DataSpec, rng: np.random.Generator) -> NDArray[np.int64]:
+    return rng.integers(spec.classes, size=spec.samples + (spec.samples + 1) // 2)
+
+
+def _synthetic(title: str, spec: DataSpec, points: NDArray[np.float64], labels: NDArray[np.int64]) -> DataSet:
+    inputs, classes = torch.tensor(points, dtype=torch.float32), torch.tensor(labels)
+    training = inputs[: spec.samples]
+    return DataSet(
+        title,
+        training,
+        classes[: spec.samples],
+        inputs[spec.samples :],
+        classes[spec.samples :],
+        spec.classes,
+        training.mean(),
+        training.std(),
+    )
+
+
+def _cifar(files: CifarFiles) -> Callable[[DataSpec, Progress | None], DataSet]:
+    def load_files(spec: DataSpec, progress: Progress | None) -> DataSet:
+        folder = fetch(files, spec.folder, download=spec.download, progress=progress)
+        (images, labels), (test_images, test_labels) = read_training(files, folder), read_test(files, folder)
+        shift, scale = _channels(images)
+        title = f"{files.title}: {len(labels)} images for training, {len(test_labels)} for testing"
+        return DataSet(
+            title,
+            torch.from_numpy(images),
+            torch.from_numpy(labels),
+            torch.from_numpy(test_images),
+            torch.from_numpy(test_labels),
+            files.classes,
+            shift,
+            scale,
+        )
+
+    return load_files
+
+
+def _channels(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of every channel, (c, 1, 1), without a float copy of the images."""
+    levels = np.arange(256)
+    counts = np.stack([np.bincount(images[:, channel].ravel(), minlength=256) for channel in range(images.shape[1])])
+    mean = counts @ levels / counts.sum(axis=1)
+    variance = counts @ levels**2 / counts.sum(axis=1) - mean**2
+    shift, scale = (torch.tensor(values, dtype=torch.float32).view(-1, 1, 1) for values in (mean, np.sqrt(variance)))
+    return shift, scale
+
+
+def _unscaled() -> tuple[Tensor, Tensor]:
+    return torch.zeros(()), torch.ones(())
+
+
+LOADERS: dict[str, Callable[[DataSpec, Progress | None], DataSet]] = {
+    "digits": _digits,
+    "spirals": _spirals,
+    "mixture": _mixture,
+    "cifar10": _cifar(CIFAR10),
+    "cifar100": _cifar(CIFAR100),
+}

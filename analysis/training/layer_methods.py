@@ -1,0 +1,126 @@
+"""Methods in a network: normalisers and PER as layers, other regularisers as terms of the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from analysis.training.models import HiddenLayer, Shape, hidden_layers
+from analysis.training.spec import MethodSpec
+from per_core.errors import InvalidInputError
+from per_core.methods import Loss, Method
+from per_core.regularizer import PER, Layout
+from per_core.variance_constancy import VCL
+
+
+class Penalty(nn.Module):
+    """A layer that leaves activations as they are and keeps λ times their loss, in training, for `penalty`.
+
+    Parameters
+    ----------
+    loss : takes rows (n, d) and returns a scalar.
+    weight : λ.
+    layout : what is a row, as in PER.
+    """
+
+    def __init__(self, loss: Loss | nn.Module, weight: float, layout: Layout) -> None:
+        """See the class."""
+        super().__init__()
+        self.loss = loss
+        self.weight = weight
+        self.layout = layout
+        self.term: Tensor | None = None
+
+    def forward(self, activations: Tensor) -> Tensor:
+        """Return `activations` unchanged."""
+        self.term = self.weight * self.loss(rows(activations, self.layout)) if self.training else None
+        return activations
+
+
+def rows(activations: Tensor, layout: Layout) -> Tensor:
+    """Activations (n, ...) as rows (m, d): of layout "sample" m = n, of layout "position" d is the second dimension."""
+    if layout == "sample" or activations.ndim == 2:
+        return activations.flatten(1)
+    return activations.movedim(1, -1).flatten(0, -2)
+
+
+def penalty(network: nn.Module) -> Tensor | float:
+    """The sum of what the network's penalties kept in the forward pass before; 0.0 if there are none."""
+    terms = [module.term for module in network.modules() if isinstance(module, Penalty) and module.term is not None]
+    return sum(terms[1:], start=terms[0]) if terms else 0.0
+
+
+def put_in(network: nn.Module, spec: MethodSpec, *, layers: Sequence[str], shape: Shape) -> None:
+    """Put the methods of a spec into a network, in their order.
+
+    Normalisers act between the affine map and the non-linearity. PER is put on the layer's output and other
+    regularisers where their authors put them, after the normalisers that are named before them.
+
+    Parameters
+    ----------
+    network : whose hidden layers are still without methods.
+    spec : the methods and their settings.
+    layers : names of hidden layers; all if empty.
+    shape : of one input of the network.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such layer, or a method refuses its settings.
+    """
+    places = hidden_layers(network)
+    unknown = [name for name in layers if name not in places]
+    if unknown:
+        raise InvalidInputError(
+            f"layers must be hidden layers of the model, {', '.join(places)}; received {', '.join(unknown)}. "
+            "Name some of these, or none for all."
+        )
+    shapes = _shapes(network, places, shape)
+    for name in layers or places:
+        for method in spec.methods:
+            place = places[name].output if method.acts_on == "output" else places[name].pre_activation
+            place.append(_module(method, spec, shapes[name]))
+
+
+def _module(method: Method, spec: MethodSpec, shape: Shape) -> nn.Module:
+    settings = spec.parameters(method)
+    if method.kind == "normaliser":
+        normaliser: nn.Module = method.build(shape[0], **settings)
+        return normaliser
+    weight = settings.pop("weight")
+    if method.key in ("per", "per_sampled"):
+        return PER(weight, slices=_slices(settings), reduction=spec.reduction, layout=spec.layout)
+    if method.key == "vcl":
+        units = shape[0] if spec.layout == "position" else int(torch.Size(shape).numel())
+        loss = VCL(units, weight=1.0, subset=int(settings["subset"]))
+        nn.init.constant_(loss.beta, settings["beta"])  # learnt along with the network
+        return Penalty(loss, weight, spec.layout)
+    return Penalty(method.build(**settings), weight, spec.layout)
+
+
+def _slices(settings: dict[str, float]) -> int | None:
+    return int(settings["slices"]) if "slices" in settings else None
+
+
+@torch.no_grad()
+def _shapes(network: nn.Module, places: dict[str, HiddenLayer], shape: Shape) -> dict[str, Shape]:
+    """The shape of one sample at every hidden layer."""
+    found: dict[str, Shape] = {}
+
+    def note(name: str, output: Tensor) -> None:
+        found[name] = tuple(output.shape[1:])
+
+    hooks = [
+        place.register_forward_hook(lambda _module, _inputs, output, name=name: note(name, output))
+        for name, place in places.items()
+    ]
+    try:
+        network.eval()
+        network(torch.zeros(1, *shape))
+    finally:
+        network.train()
+        for hook in hooks:
+            hook.remove()
+    return found

@@ -1,0 +1,185 @@
+"""The networks that training offers: fully connected, and the 11-layer convolutional network of the paper.
+
+Every hidden layer is a `HiddenLayer`: an affine map, a non-linearity, and two places where methods can be put. A new
+architecture is a function that builds a network out of such layers, and one entry in `MODELS`.
+
+References: Joo, Kang and Kim (ICLR 2020), section 4, for the 11-layer network, after Clevert, Unterthiner and
+Hochreiter, "Fast and accurate deep network learning by exponential linear units", ICLR 2016, and Littwin and Wolf,
+"Regularizing by the variance of the activations' sample-variances", NeurIPS 2018; He, Zhang, Ren and Sun, "Delving deep
+into rectifiers", ICCV 2015, for the initial weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from analysis.training.spec import Activation, ModelSpec
+from per_core.errors import InvalidInputError
+
+Shape = tuple[int, ...]  # of one sample, without the batch: (d,) or (channels, height, width)
+
+ACTIVATIONS: dict[Activation, type[nn.Module]] = {"elu": nn.ELU, "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU}
+
+MLP_UNITS = 256  # of each hidden layer at width 1
+NARROW, FULL = 0.125, 1.0  # width where none is given, on a CPU and on a GPU
+
+# (kernel, channels at width 1) of the paper's ten hidden layers, two to a stage; a max-pool follows the first of each.
+CNN11 = (
+    ((5, 192), (1, 384)),
+    ((3, 480), (1, 480)),
+    ((2, 520), (1, 520)),
+    ((2, 560), (1, 560)),
+    ((2, 600), (1, 600)),
+)
+
+
+class HiddenLayer(nn.Module):
+    """An affine map and a non-linearity, with a place for methods after each.
+
+    Attributes
+    ----------
+    affine : linear or convolutional.
+    pre_activation : what acts between the two; the identity until a method is put there.
+    activation : the non-linearity.
+    output : what acts after it; the identity until a method is put there.
+    """
+
+    def __init__(self, affine: nn.Module, activation: nn.Module) -> None:
+        """See the class."""
+        super().__init__()
+        self.affine = affine
+        self.pre_activation = nn.Sequential()
+        self.activation = activation
+        self.output = nn.Sequential()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The layer's output, (n, ...)."""
+        activations: Tensor = self.output(self.activation(self.pre_activation(self.affine(inputs))))
+        return activations
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One architecture.
+
+    Attributes
+    ----------
+    key : its name in a spec.
+    title : what a person reads.
+    build : (spec, width, shape of one input, classes) to a network whose weights are still to be drawn; the network
+        takes (n, *shape) and gives logits (n, classes), and its hidden layers are called "layer 1", "layer 2", ...
+    """
+
+    key: str
+    title: str
+    build: Callable[[ModelSpec, float, Shape, int], nn.Module]
+
+
+def build_network(spec: ModelSpec, shape: Shape, classes: int, *, width: float, seed: int) -> nn.Module:
+    """Build a network with He-initialised weights and biases of 0.
+
+    The global random state is neither read nor changed; the weights depend on the seed, the architecture and the
+    shapes alone, so that every method that is put in later starts from the same ones.
+
+    Parameters
+    ----------
+    spec : which architecture.
+    shape : of one input, (d,) or (channels, height, width).
+    classes : number of logits, at least 2.
+    width : factor of the numbers of units, > 0.
+    seed : 0 <= seed < 2^63.
+
+    Raises
+    ------
+    InvalidInputError
+        If the network cannot take inputs of that shape.
+    """
+    with torch.device("meta"):  # draws nothing
+        network = MODELS[spec.name].build(spec, width, shape, classes)
+    network.to_empty(device="cpu")
+    initialise(network, torch.Generator().manual_seed(seed))
+    return network
+
+
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Draw the weights of every linear and convolutional layer, N(0, 2 / fan-in), in their order; biases are 0."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def hidden_layers(network: nn.Module) -> dict[str, HiddenLayer]:
+    """The hidden layers by their names, from input to output."""
+    return {name: module for name, module in network.named_modules() if isinstance(module, HiddenLayer)}
+
+
+def _mlp(spec: ModelSpec, width: float, shape: Shape, classes: int) -> nn.Module:
+    network = nn.Sequential()
+    if len(shape) > 1:
+        network.add_module("flatten", nn.Flatten())
+    inputs = int(torch.Size(shape).numel())
+    units = _scaled(MLP_UNITS, width)
+    for index in range(1, spec.depth + 1):
+        network.add_module(f"layer {index}", HiddenLayer(nn.Linear(inputs, units), ACTIVATIONS[spec.activation]()))
+        _add_dropout(network, spec, index, share=index / spec.depth)
+        inputs = units
+    network.add_module("output", nn.Linear(inputs, classes))
+    return network
+
+
+def _cnn11(spec: ModelSpec, width: float, shape: Shape, classes: int) -> nn.Module:
+    """The 11-layer network; on small images pooling ends with a map of one pixel, and no kernel exceeds the map."""
+    if len(shape) != 3:
+        raise InvalidInputError(
+            f"The convolutional network takes images, (channels, height, width); received samples of shape {shape}. "
+            'Choose the model "mlp" or a data set of images.'
+        )
+    network = nn.Sequential()
+    channels, height, width_of_map = shape
+    index = 0
+    for stage, layers in enumerate(CNN11, start=1):
+        for place, (kernel, full) in enumerate(layers):
+            index += 1
+            outputs = _scaled(full, width)
+            convolution = _same_convolution(channels, outputs, min(kernel, height, width_of_map))
+            network.add_module(f"layer {index}", HiddenLayer(convolution, ACTIVATIONS[spec.activation]()))
+            channels = outputs
+            if place == 0 and min(height, width_of_map) > 1:
+                network.add_module(f"pool {index}", nn.MaxPool2d(2))
+                height, width_of_map = height // 2, width_of_map // 2
+        _add_dropout(network, spec, index, share=stage / len(CNN11))
+    network.add_module("flatten", nn.Flatten())
+    network.add_module("output", nn.Linear(channels * height * width_of_map, classes))
+    return network
+
+
+def _same_convolution(inputs: int, outputs: int, kernel: int) -> nn.Module:
+    """A convolution whose map is as large as its input's; an even kernel looks one pixel further right and down."""
+    before, after = (kernel - 1) // 2, kernel // 2
+    if before == after:
+        return nn.Conv2d(inputs, outputs, kernel, padding=before)
+    return nn.Sequential(nn.ZeroPad2d((before, after, before, after)), nn.Conv2d(inputs, outputs, kernel))
+
+
+def _add_dropout(network: nn.Sequential, spec: ModelSpec, index: int, *, share: float) -> None:
+    if spec.dropout > 0:
+        network.add_module(f"dropout {index}", nn.Dropout(spec.dropout * share))
+
+
+def _scaled(units: int, width: float) -> int:
+    return max(1, round(units * width))
+
+
+MODELS: dict[str, Model] = {
+    model.key: model
+    for model in (
+        Model("mlp", "Fully connected", _mlp),
+        Model("cnn11", "Convolutional, 11 layers (Joo et al.)", _cnn11),
+    )
+}

@@ -1,0 +1,346 @@
+"""What to train: plain scalars that make a trip through JSON, each checked when the spec is made."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, Self, get_args
+
+from per_core.errors import InvalidInputError
+from per_core.methods import Method, Parameter, find_method
+from per_core.regularizer import Layout, Reduction
+
+DataName = Literal["digits", "spirals", "mixture", "cifar10", "cifar100"]
+ModelName = Literal["mlp", "cnn11"]
+Activation = Literal["elu", "relu", "leaky_relu"]
+DeviceName = Literal["auto", "cpu", "cuda"]
+Schedule = Literal["constant", "cosine"]
+Precision = Literal["float32", "bfloat16", "float16"]
+
+VANILLA = "vanilla"
+LARGEST_SEED = 2**31  # room for the seeds that follow it
+NAME = re.compile(r"[A-Za-z0-9_+.=-]{1,80}")
+
+
+@dataclass(frozen=True, slots=True)
+class DataSpec:
+    """Which data to learn.
+
+    Parameters
+    ----------
+    name : "digits" (scikit-learn's, 8 x 8), "spirals" or "mixture" (synthetic), "cifar10" or "cifar100".
+    samples : training samples of a synthetic set, 10 to 1 000 000; half as many more for testing.
+    classes : of a synthetic set, 2 to 100.
+    dim : units of an input of "mixture", 2 to 4096; spirals are always in the plane.
+    noise : standard deviation around the spirals' arms (which end at radius 1) or the mixture's means
+        (which are N(0, I)), 0 to 10.
+    folder : where CIFAR's binary files are; a folder that is made if they are to be downloaded.
+    download : whether CIFAR may be fetched into `folder` when it is not there.
+    limit : use only so many training samples; all if 0.
+    """
+
+    name: DataName = "digits"
+    samples: int = 2000
+    classes: int = 3
+    dim: int = 16
+    noise: float = 0.05
+    folder: str = ""
+    download: bool = False
+    limit: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be learnt."""
+        _choice("data.name", self.name, get_args(DataName))
+        _whole("data.samples", self.samples, 10, 1_000_000)
+        _whole("data.classes", self.classes, 2, 100)
+        _whole("data.dim", self.dim, 2, 4096)
+        _number("data.noise", self.noise, 0, 10)
+        _text("data.folder", self.folder)
+        _truth("data.download", self.download)
+        _whole("data.limit", self.limit, 0, 1_000_000)
+        if self.name.startswith("cifar") and not self.folder:
+            raise InvalidInputError(
+                f"data.folder must name the folder of {self.name}'s binary files; received ''. "
+                "Give one, and set data.download to fetch them into it."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Which network to train.
+
+    Parameters
+    ----------
+    name : "mlp" or "cnn11", the 11-layer convolutional network of the paper.
+    activation : "elu", "relu" or "leaky_relu".
+    width : factor of the numbers of units, above 0 and at most 4; if 0, 1/8 on a CPU and 1 on a GPU.
+    depth : hidden layers of the MLP, 1 to 100; the convolutional network always has ten.
+    dropout : rate at the deepest layer, 0 to below 1, growing with depth; 0.5 in the paper.
+    """
+
+    name: ModelName = "cnn11"
+    activation: Activation = "elu"
+    width: float = 0.0
+    depth: int = 10
+    dropout: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built."""
+        _choice("model.name", self.name, get_args(ModelName))
+        _choice("model.activation", self.activation, get_args(Activation))
+        _number("model.width", self.width, 0, 4)
+        _whole("model.depth", self.depth, 1, 100)
+        _number("model.dropout", self.dropout, 0, 0.95)
+
+
+@dataclass(frozen=True, slots=True)
+class MethodSpec:
+    """One method of the comparison, or several put into one network.
+
+    Parameters
+    ----------
+    combination : "vanilla", or keys of `per_core.methods` joined by "+", put in in that order: "bn+per".
+    settings : what differs from the registry's defaults, "key.parameter" -> number: {"per.weight": 1e-3}. The weight of
+        a regulariser is λ, the factor of its loss.
+    reduction : of PER, "mean" (equation 6) or "sum" (Algorithm 1 as printed).
+    layout : how regularisers see a convolution, as PER's: "sample" or "position".
+    name : in legends, and of its folder; unique in a comparison. The combination if empty.
+    """
+
+    combination: str = VANILLA
+    settings: Mapping[str, float] = field(default_factory=dict, hash=False)
+    reduction: Reduction = "mean"
+    layout: Layout = "sample"
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse unknown methods, and settings that they do not have."""
+        _text("method.combination", self.combination)
+        _choice("method.reduction", self.reduction, get_args(Reduction))
+        _choice("method.layout", self.layout, get_args(Layout))
+        if not isinstance(self.name, str) or not NAME.fullmatch(self.name or self.combination):
+            raise InvalidInputError(
+                "method.name must be 1 to 80 letters, digits or any of _ + . = -, as it names a folder; "
+                f"received {self.name!r}. Shorten it or drop other characters."
+            )
+        if len(set(self.keys)) < len(self.keys):
+            raise InvalidInputError(f"A method can be put in once; received {self.combination!r}. Name it once.")
+        if not isinstance(self.settings, Mapping):
+            raise InvalidInputError(
+                f'method.settings must be an object, {{"per.weight": 0.001}}, say; received {self.settings!r}. '
+                "Leave it out for the published values."
+            )
+        known = {f"{m.key}.{p.name}": p for m in self.methods for p in _parameters(m)}
+        for name, value in self.settings.items():
+            if name not in known:
+                raise InvalidInputError(
+                    f"The settings of {self.combination!r} are {', '.join(known) or 'none'}; received {name!r}. "
+                    "Remove or rename it."
+                )
+            _set(name, value, known[name])
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of the methods; none for vanilla."""
+        return () if self.combination == VANILLA else tuple(self.combination.split("+"))
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """The methods, in the order in which they are put in."""
+        return tuple(find_method(key) for key in self.keys)
+
+    @property
+    def label(self) -> str:
+        """Its name, or the combination."""
+        return self.name or self.combination
+
+    def parameters(self, method: Method) -> dict[str, float]:
+        """What to build one of the methods with, by name; λ is "weight"."""
+        values = {p.name: self.settings.get(f"{method.key}.{p.name}", p.default) for p in _parameters(method)}
+        whole = {p.name for p in method.parameters if p.integer}
+        return {name: int(value) if name in whole else value for name, value in values.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSpec:
+    """A comparison: methods that learn the same data in the same order from the same initial weights.
+
+    Parameters
+    ----------
+    data, model : what learns what.
+    methods : at least one, with different labels.
+    layers : hidden layers where methods act, "layer 1", ...; all if empty.
+    epochs : passes over the training data, 0 to 10 000.
+    batch_size : 2 to 65 536; an epoch leaves out the last batch if it is smaller.
+    learning_rate : of SGD, above 0 and at most 100.
+    schedule : the learning rate stays "constant", or falls to 0 along a "cosine" over the epochs.
+    momentum, weight_decay : of SGD, 0 to below 1, and 0 to 1.
+    seed : of the initial weights, the order of the data and what methods draw, 0 to below 2^31.
+    seeds : how many seeds every method is repeated with, 1 to 100: seed, seed + 1, ...
+    device : "auto" is "cuda" where there is one.
+    mixed_precision : "float32" is none; "bfloat16" and "float16" (with a loss scale) need a GPU.
+    compile : whether torch.compile makes the training step; needs a GPU.
+    tracked_units : units of every layer that are recorded in full, 1 to 64.
+    probe_size : training samples that are recorded, 2 to 10 000 (all, if there are fewer).
+    title : what a person calls it.
+
+    Raises
+    ------
+    InvalidInputError
+        If a value is outside its range or not of its type.
+    """
+
+    data: DataSpec = field(default_factory=DataSpec)
+    model: ModelSpec = field(default_factory=ModelSpec)
+    methods: tuple[MethodSpec, ...] = field(
+        default_factory=lambda: (MethodSpec("per", reduction="sum"), MethodSpec(VANILLA), MethodSpec("bn"))
+    )
+    layers: tuple[str, ...] = ()
+    epochs: int = 60
+    batch_size: int = 64
+    learning_rate: float = 0.005
+    schedule: Schedule = "cosine"
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    seed: int = 0
+    seeds: int = 1
+    device: DeviceName = "auto"
+    mixed_precision: Precision = "float32"
+    compile: bool = False
+    tracked_units: int = 4
+    probe_size: int = 500
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        _whole("epochs", self.epochs, 0, 10_000)
+        _whole("batch_size", self.batch_size, 2, 65_536)
+        _number("learning_rate", self.learning_rate, 0, 100, low_included=False)
+        _choice("schedule", self.schedule, get_args(Schedule))
+        _number("momentum", self.momentum, 0, 0.9999)
+        _number("weight_decay", self.weight_decay, 0, 1)
+        _whole("seed", self.seed, 0, LARGEST_SEED - 1)
+        _whole("seeds", self.seeds, 1, 100)
+        _choice("device", self.device, get_args(DeviceName))
+        _choice("mixed_precision", self.mixed_precision, get_args(Precision))
+        _truth("compile", self.compile)
+        _whole("tracked_units", self.tracked_units, 1, 64)
+        _whole("probe_size", self.probe_size, 2, 10_000)
+        _text("title", self.title)
+        for layer in self.layers:
+            _text("layers", layer)
+        labels = [method.label for method in self.methods]
+        if not labels or len(set(labels)) < len(labels):
+            raise InvalidInputError(
+                f"methods must be at least one, of different names; received {', '.join(labels) or 'none'}. "
+                "Add one, or give each a name."
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain scalars, lists and objects; `TrainingSpec.from_dict` takes them back."""
+        return {
+            **{f.name: getattr(self, f.name) for f in fields(self)},
+            "data": asdict(self.data),
+            "model": asdict(self.model),
+            "methods": [{**asdict(method), "settings": dict(method.settings)} for method in self.methods],
+            "layers": list(self.layers),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build a spec from `as_dict`'s output, or part of it; a method may be its combination alone."""
+        known = dict(_fields("A training spec", cls, values))
+        if "data" in known:
+            known["data"] = DataSpec(**_fields("data", DataSpec, known["data"]))
+        if "model" in known:
+            known["model"] = ModelSpec(**_fields("model", ModelSpec, known["model"]))
+        if "methods" in known:
+            known["methods"] = tuple(
+                MethodSpec(value) if isinstance(value, str) else MethodSpec(**_fields("A method", MethodSpec, value))
+                for value in _listed("methods", known["methods"])
+            )
+        if "layers" in known:
+            known["layers"] = tuple(_listed("layers", known["layers"]))
+        return cls(**known)
+
+
+def read_spec(path: str | Path) -> TrainingSpec:
+    """Read a spec from a JSON file.
+
+    Raises
+    ------
+    InvalidInputError
+        If it cannot be read, or is not a spec.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"{path} is not a readable JSON file: {error}. Name a training spec.") from error
+    return TrainingSpec.from_dict(values)
+
+
+def _parameters(method: Method) -> tuple[Parameter, ...]:
+    return method.parameters if method.weight is None else (method.weight, *method.parameters)
+
+
+def _set(name: str, value: object, parameter: Parameter) -> None:
+    if parameter.name == "weight":  # λ depends on the reduction and the number of rows: any size makes sense
+        _number(name, value, 0, math.inf)
+    elif parameter.integer:
+        _whole(name, value, int(parameter.low), int(parameter.high))
+    else:
+        _number(name, value, parameter.low, parameter.high)
+
+
+def _fields(what: str, cls: type[Any], values: object) -> Mapping[str, Any]:
+    known = [f.name for f in fields(cls)]
+    if not isinstance(values, Mapping):
+        raise InvalidInputError(
+            f"{what} must be an object with fields out of {', '.join(known)}; received {values!r}. Give it as {{...}}."
+        )
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise InvalidInputError(
+            f"{what} has the fields {', '.join(known)}; received {', '.join(unknown)}. Remove or rename them."
+        )
+    return values
+
+
+def _listed(name: str, values: object) -> list[Any] | tuple[Any, ...]:
+    if not isinstance(values, list | tuple):
+        raise InvalidInputError(f"{name} must be a list; received {values!r}. Write it in square brackets.")
+    return values
+
+
+def _choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    _require(value in choices, name, f"one of {', '.join(choices)}", value)
+
+
+def _whole(name: str, value: object, low: int, high: int) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    _require(whole and low <= value <= high, name, f"a whole number from {low} to {high}", value)  # type: ignore[operator]
+
+
+def _number(name: str, value: object, low: float, high: float, *, low_included: bool = True) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    inside = number and low <= value <= high and (low_included or value > low)  # type: ignore[operator]
+    least = f"from {low:g}" if low_included else f"above {low:g}"
+    most = " up" if high == math.inf else f" to {high:g}"
+    _require(inside, name, f"a number {least}{most}", value)
+
+
+def _truth(name: str, value: object) -> None:
+    _require(isinstance(value, bool), name, "true or false", value)
+
+
+def _text(name: str, value: object) -> None:
+    _require(isinstance(value, str), name, "a text", value)
+
+
+def _require(holds: object, name: str, rule: str, received: object) -> None:
+    if not holds:
+        raise InvalidInputError(f"{name} must be {rule}; received {received!r}. Choose a value of that kind.")
