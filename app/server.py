@@ -55,7 +55,7 @@ async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 def _warm() -> None:
-    """Import torch and POT, and draw the null laws of both pages' opening view, while nobody is waiting for them."""
+    """Import torch and POT, and draw the null laws of the pages' opening views, while nobody is waiting for them."""
     from analysis.distinction import null_law
     from analysis.null_band import draws_that_fit
     from analysis.samples import SampleSpec
@@ -68,5 +68,7 @@ def _warm() -> None:
     size = law.n, law.dim, OPENING_SLICES
     for first, count in spans(draws_that_fit(*size), CHUNK):
         cached.gaussian_chunk(*size, first, count)
+    for first, count in spans(draws_that_fit(law.n, law.dim), CHUNK):
+        cached.gaussian_mending_chunk(law.n, law.dim, first, count)
     for first, count in spans(WORST_DRAWS, 1):
         cached.gaussian_worst_chunk(*size, first, count)

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
-VIEWS = {"distributions": None, "bound": "views/bound.py"}
+VIEWS = {"distributions": None, "bound": "views/bound.py", "methods": "views/methods.py"}
 OpenPage = Callable[..., AppTest]
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.chart import MAX_STATIC_BYTES
+from app.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
 from tests.app.conftest import OpenPage
 
-PAGES = ["distributions", "bound"]
-CHART_COUNT = {"distributions": 1, "bound": 7}
+PAGES = ["distributions", "bound", "methods"]
+CHART_COUNT = {"distributions": 1, "bound": 7, "methods": 6}
 SOURCES: list[dict[str, str]] = [
     {},
     {"data_dim": "16", "data_fill": "pairs", "data_n": "256"},
@@ -52,7 +52,7 @@ def test_a_page_draws_all_its_charts_small_and_described(open_page: OpenPage, na
     charts = sent_charts(page)
     assert len(charts) == CHART_COUNT[name]
     for key, chart in charts.items():
-        assert chart.size < MAX_STATIC_BYTES, key
+        assert chart.size < (MAX_ANIMATED_BYTES if "frames" in chart.figure else MAX_STATIC_BYTES), key
         assert len(chart.data["alt"]) > 30, key
         assert chart.figure["data"], key
 
@@ -62,7 +62,9 @@ def test_nonsense_in_the_address_falls_back_to_the_defaults(open_page: OpenPage,
     nonsense = {
         "data_n": "-5", "data_dim": "9999", "data_seed": "1e400", "data_case": "<script>", "data_source": "'; drop",
         "data_rho": "nan", "data_left_sd": "0", "dist_x": "0", "dist_view": "x", "bound_slices": "17",
-        "bound_move": "inf", "bound_sample": "-1", "unknown": "?",
+        "bound_move": "inf", "bound_sample": "-1", "unknown": "?", "methods_scale": "0",
+        "methods_chosen": "nonsense", "methods_strength": "inf", "methods_steps": "7",
+        "methods_dbn_group_size": "1e999",
     }  # fmt: skip
     assert [*(page := open_page(name, **nonsense)).exception, *page.error] == []
     plain = sent_charts(open_page(name))
@@ -170,16 +172,20 @@ def test_a_batch_too_large_for_the_budget_says_what_fits(open_page: OpenPage) ->
 
 
 def test_every_input_is_bound_to_the_address(open_page: OpenPage) -> None:
-    for name, query in (("distributions", {"data_dim": "8"}), ("bound", {"data_source": "Recording"})):
+    for name, query in (
+        ("distributions", {"data_dim": "8"}),
+        ("bound", {"data_source": "Recording"}),
+        ("methods", {"data_n": "64"}),
+    ):
         page = open_page(name, **query)
         widgets = [
             *page.slider, *page.select_slider, *page.number_input,
-            *page.radio, *page.selectbox, *page.segmented_control,
+            *page.radio, *page.selectbox, *page.segmented_control, *page.multiselect,
         ]  # fmt: skip
         assert len(widgets) >= 4
         for widget in widgets:
             assert widget.proto.query_param_key == widget.key, widget.key
-            assert widget.key.split("_")[0] in {"data", "dist", "bound"}
+            assert widget.key.split("_")[0] in {"data", "dist", "bound", "methods"}
 
 
 def test_reset_clears_the_choice(open_page: OpenPage) -> None:

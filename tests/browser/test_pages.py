@@ -9,12 +9,15 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 PICTURES = Path(__file__).parents[2] / "test-pictures"
-PAGES = {"distributions": "", "bound": "bound"}
+PAGES = {"distributions": "", "bound": "bound", "methods": "methods"}
 CHARTS = {
     "distributions": ["dist_joint"],
     "bound": [
         "bound_directions", "bound_scale", "bound_parts", "bound_convergence", "bound_pot", "bound_influence",
         "bound_cost",
+    ],
+    "methods": [
+        "methods_parts", "methods_joint", "methods_flow_vcl", "methods_flow_per", "methods_trap", "methods_overlay",
     ],
 }  # fmt: skip
 

@@ -1,0 +1,130 @@
+"""The Methods page in process: what each method removes, and that every method of the registry can be chosen."""
+
+import json
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from analysis.distance_parts import PARTS
+from app.method_choice import MOST_METHODS
+from per_core import list_methods
+from tests.app.conftest import OpenPage
+from tests.app.test_pages import all_text, sent_charts
+
+METHODS = list_methods()
+GROUPS = [METHODS[i : i + MOST_METHODS] for i in range(0, len(METHODS), MOST_METHODS)]
+
+
+def removed(page: AppTest) -> dict[str, dict[str, float]]:
+    """What the bars of the chart on top say, by name and part."""
+    traces = sent_charts(page)["methods_parts"].figure["data"]
+    return {trace["name"].removeprefix("removed by "): dict(zip(PARTS, trace["y"], strict=True)) for trace in traces}
+
+
+def choose(page: AppTest, *shorts: str) -> AppTest:
+    keys = [method.key for method in METHODS if method.short in shorts]
+    return page.multiselect(key="methods_chosen").set_value(keys).run()
+
+
+@pytest.mark.parametrize("case", ["a", "b", "c", "d"])
+def test_bn_mends_location_and_scale_dbn_correlation_too_and_neither_the_shape(open_page: OpenPage, case: str) -> None:
+    bars = removed(open_page("methods", data_case=case))
+    there = bars["in the batch"]
+    for name in ("BN", "DBN"):
+        for part in ("location", "scale"):
+            assert bars[name][part] == pytest.approx(there[part], abs=0.02)
+        assert abs(bars[name]["shape"]) < 0.01
+        assert bars[name]["floor"] == 0
+    assert abs(bars["BN"]["correlation"]) < 0.005
+    assert bars["DBN"]["correlation"] == pytest.approx(there["correlation"], abs=0.005)
+    assert sum(there.values()) == pytest.approx(sum(there[part] for part in PARTS))
+    assert (there["correlation"] > 0.1) == (case == "b")
+    assert (there["shape"] > 0.02) == (case in "cd")
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: "-".join(method.key for method in group))
+def test_every_method_of_the_registry_can_be_chosen_with_its_settings(open_page: OpenPage, group: list[Any]) -> None:
+    page = choose(open_page("methods", data_n="128", data_dim="4"), *(method.short for method in group))
+    assert [*page.exception, *page.error] == []
+    charts = sent_charts(page)
+    table = page.dataframe[0].value
+    for method in group:
+        assert method.short in table.columns
+        assert (f"methods_flow_{method.key}" in charts) == (method.kind == "regulariser")
+        shown = {widget.key for widget in page.number_input}
+        wanted = {f"methods_{method.key}_{p.name}" for p in method.parameters if p.name != "momentum"}
+        assert wanted <= shown
+        assert method.reference in all_text(page)
+
+
+def test_a_flow_is_sent_with_every_third_step_and_ends_where_the_table_says(open_page: OpenPage) -> None:
+    page = choose(open_page("methods", data_n="256", methods_left="alone"), "PER")
+    figure = sent_charts(page)["methods_flow_per"].figure
+    assert [frame["name"] for frame in figure["frames"]] == [f"step {step} of 120" for step in range(0, 121, 3)]
+    curves = {(t["meta"], t["name"]): t for t in figure["data"] if "meta" in t}
+    steps = curves["SW1", "alone"]["x"]
+    assert steps is not None
+    last = figure["frames"][-1]["data"]
+    table = page.dataframe[0].value.set_index("Statistic")
+    sw1 = float(table.loc["SW1, exact", "PER"].split(" ")[0])
+    assert sw1 == pytest.approx(last[4]["y"][0], abs=1e-3)
+    assert "everything at 0" in all_text(page)
+
+
+def test_vcl_is_judged_by_its_own_aim_beside_sw1(open_page: OpenPage) -> None:
+    page = choose(open_page("methods", data_case="d"), "VCL")
+    text = all_text(page)
+    assert "VCL alone by its own aim" in text
+    assert "By SW1:" in text
+    titles = {trace.get("meta") for trace in sent_charts(page)["methods_flow_vcl"].figure["data"]}
+    assert {"excess kurtosis", "modes", "batch variances", "SW1"} <= titles
+
+
+def test_whitening_with_few_rows_warns_and_says_why(open_page: OpenPage) -> None:
+    few = open_page("methods", data_n="64", data_dim="32")
+    assert "DBN whitens 32 units by statistics of 64 rows: 2.0 rows a unit" in few.warning[0].value
+    assert len(open_page("methods", data_n="256", data_dim="32").warning) == 0
+    assert len(choose(few, "BN", "PER").warning) == 0
+
+
+def test_the_trap_compares_the_rows_with_held_out_ones(open_page: OpenPage) -> None:
+    page = open_page("methods", data_n="1024", data_dim="16", methods_rows="16")
+    traces = {trace["name"]: trace for trace in sent_charts(page)["methods_trap"].figure["data"]}
+    assert set(traces) >= {"DBN, held out", "DBN, the rows themselves", "BN, held out"}
+    assert "At b = 16" in all_text(page)
+
+
+def test_a_refused_setting_is_explained_and_the_other_methods_stay(open_page: OpenPage) -> None:
+    page = open_page("methods", data_n="32")
+    page.number_input(key="methods_vcl_subset").set_value(20.0).run()
+    assert "Variance constancy loss: activations must have at least 40 rows" in page.error[0].value
+    assert page.exception == []
+    assert {"BN", "DBN", "PER"} <= set(page.dataframe[0].value.columns)
+    assert "VCL" not in page.dataframe[0].value.columns
+
+
+def test_without_a_method_the_page_says_what_to_do(open_page: OpenPage) -> None:
+    page = choose(open_page("methods", data_n="64"))
+    assert "Choose at least one method" in page.info[0].value
+    page = choose(page, "PER")
+    assert "only normalisers take statistics from the batch" in page.info[0].value
+
+
+def test_two_epochs_of_the_recording_stand_on_one_axis(open_page: OpenPage) -> None:
+    page = open_page(
+        "methods", data_source="Recording", methods_first="layer 6, epoch 0", methods_second="layer 6, epoch 100"
+    )
+    names = [trace["name"] for trace in sent_charts(page)["methods_overlay"].figure["data"]]
+    assert names == ["layer 6, epoch 0", "layer 6, epoch 100", "N(0, 1)"]
+    assert "apart in SW1 (by POT" in all_text(page)
+
+
+def test_shift_and_scale_are_applied_whatever_the_source(open_page: OpenPage) -> None:
+    still = {"methods_shift": "0.0", "methods_scale": "1.0", "data_source": "Recording"}
+    plain, moved = open_page("methods", **still), open_page("methods", **{**still, "methods_shift": "2.0"})
+    means = [
+        float(p.dataframe[0].value.set_index("Statistic").loc["Mean", "Batch"].split(" ")[0]) for p in (plain, moved)
+    ]
+    assert means[1] == pytest.approx(means[0] + 2, abs=2e-3)
+    assert json.loads(plain.get("bidi_component")[0].proto.json)["name"] == "methods_parts"
