@@ -80,7 +80,9 @@ def change(after: "Cell", before: "Cell", key: "Key") -> str:
     if after.value != after.value or before.value != before.value:
         return text
     difference = after.value - before.value
-    return f"{text} ({'0' if abs(difference) < 5e-4 else f'{difference:+.3f}'})"
+    if abs(difference) < 5e-4:
+        return f"{text} (0)"
+    return f"{text} ({difference:+.0f})" if key == "modes" else f"{text} ({difference:+.3f})"
 
 
 def about_changes(level: float, fewer_rows: int | None) -> str:
@@ -116,8 +118,8 @@ def about_flow(short: str, alone: "FlowStart", task: "FlowStart", rows: int, d: 
 
 
 LESSONS = {
-    "per": "Notice the end of the flow alone: everything at 0, where PER has its minimum √(2/π) = 0.798 and SW1 is far "
-    "from 0. With a task the batch shrinks. PER going down is not the batch becoming Gaussian.",
+    "per": "Notice where the flow alone leads, however long it takes: to 0, where PER has its minimum √(2/π) = 0.798 and "
+    "SW1 is far from 0. With a task the batch shrinks. PER going down is not the batch becoming Gaussian.",
     "per_sampled": "The same flow as exact PER, up to the noise of the directions.",
     "vcl": "Notice the marginal: the kurtosis falls and single units separate into modes. By SW1 alone that looks "
     "like a "

@@ -69,7 +69,7 @@ def test_a_flow_is_sent_with_every_third_step_and_ends_where_the_table_says(open
     table = page.dataframe[0].value.set_index("Statistic")
     sw1 = float(table.loc["SW1, exact", "PER"].split(" ")[0])
     assert sw1 == pytest.approx(last[4]["y"][0], abs=1e-3)
-    assert "everything at 0" in all_text(page)
+    assert "leads, however long it takes: to 0" in all_text(page)
 
 
 def test_vcl_is_judged_by_its_own_aim_beside_sw1(open_page: OpenPage) -> None:
