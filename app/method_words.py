@@ -118,7 +118,8 @@ def about_flow(short: str, alone: "FlowStart", task: "FlowStart", rows: int, d: 
 
 
 LESSONS = {
-    "per": "Notice where the flow alone leads, however long it takes: to 0, where PER has its minimum √(2/π) = 0.798 and "
+    "per": "Notice where the flow alone leads, however long it takes: to 0, where PER has its minimum √(2/π) = 0.798 "
+    "and "
     "SW1 is far from 0. With a task the batch shrinks. PER going down is not the batch becoming Gaussian.",
     "per_sampled": "The same flow as exact PER, up to the noise of the directions.",
     "vcl": "Notice the marginal: the kurtosis falls and single units separate into modes. By SW1 alone that looks "
