@@ -11,18 +11,19 @@ from pathlib import Path
 
 from analysis import digits
 from analysis.recording import RecordingNotes, write_recording
+from analysis.training import worker
 from per_core.errors import PerError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit status: 0, or 1 after a message on stderr."""
+    """Run one command; return the exit status: 0, 1 after a message on stderr, or one of the command's own."""
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        status: int = options.run(options)
     except PerError as error:
         print(f"python -m analysis: {error}", file=sys.stderr)
         return 1
-    return 0
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,10 +34,18 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("out", type=Path, metavar="OUT.safetensors")
     record.add_argument("--epochs", type=int, nargs="+", default=digits.EPOCHS, metavar="EPOCH")
     record.add_argument("--seed", type=int, default=0)
+    train = commands.add_parser(
+        "train",
+        help="train methods side by side, each watched by a recorder",
+        description=worker.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    train.set_defaults(run=worker.run)
+    worker.add_arguments(train)
     return parser
 
 
-def _record(options: argparse.Namespace) -> None:
+def _record(options: argparse.Namespace) -> int:
     arrays = {}
     accuracy = {}
     for snapshot in digits.train(options.epochs, seed=options.seed):
@@ -56,6 +65,7 @@ def _record(options: argparse.Namespace) -> None:
     )
     write_recording(options.out, arrays, notes)
     print(f"wrote {options.out} ({options.out.stat().st_size / 1e3:.0f} kB)", file=sys.stderr)
+    return 0
 
 
 if __name__ == "__main__":

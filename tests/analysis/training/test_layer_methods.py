@@ -14,7 +14,7 @@ SHAPE = (1, 8, 8)
 
 
 def network_with(method, *, layers=(), model="mlp", shape=SHAPE):
-    network = build_network(ModelSpec(model, depth=3), shape, 10, width=0.125, seed=0)
+    network = build_network(ModelSpec(model, depth=3, dropout=0.0), shape, 10, width=0.125, seed=0)
     put_in(network, method, layers=layers, shape=shape)
     return network
 

@@ -1,0 +1,281 @@
+"""A comparison: all methods and seeds advance together, epoch by epoch, each watched by a recorder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from analysis.training.dataset import DataSet, load
+from analysis.training.folder import ComparisonFolder, State, now
+from analysis.training.footprint import advice, footprint
+from analysis.training.learner import Learner, Score, width_on
+from analysis.training.models import hidden_layers
+from analysis.training.spec import TrainingSpec
+from analysis.training.watch import Limits, Watch, resident_memory
+from per_core.errors import BudgetError, InvalidInputError
+from per_core.recorder import Recorder
+
+PROBE_SEED = 0
+SLICES = UNITS = 32  # recorded of every layer, beside norms and tracked units: 140 kB with a probe of 500
+USABLE = 0.9  # of a GPU's memory; the rest goes to libraries and fragments
+
+
+class Comparison:
+    """Trains what a spec says into a folder.
+
+    Parameters
+    ----------
+    spec : what to train.
+    folder : where to.
+    resume : go on with what is in the folder, if there is anything.
+    limits : of time and memory.
+    report : called with a line of text for every epoch, and while data are fetched.
+
+    Raises
+    ------
+    InvalidInputError
+        If the folder holds a comparison that is not to be resumed or is another one, or there is no such device.
+    """
+
+    def __init__(
+        self,
+        spec: TrainingSpec,
+        folder: ComparisonFolder,
+        *,
+        resume: bool = False,
+        limits: Limits | None = None,
+        report: Callable[[str], None] = print,
+    ) -> None:
+        """See the class."""
+        self._spec = spec
+        self._folder = folder
+        self._limits = limits or Limits()
+        self._report = report
+        self._device = find_device(spec)
+        self._baseline = resident_memory()
+        self._started = now()
+        self._epoch = 0
+        self._learners: list[Learner] = []
+        self._recorders: dict[str, Recorder] = {}
+        self._resume = resume and folder.comparison_file.exists()
+        self._require_folder()
+
+    def train(self, watch: Watch) -> None:
+        """Train to the last epoch.
+
+        Raises
+        ------
+        StopRequested
+            If the watch asks for it; the folder can be taken up again.
+        InvalidInputError
+            If the spec cannot be trained: data or layers that do not exist, samples of the wrong shape.
+        BudgetError
+            If memory does not suffice; the message says what would fit.
+        """
+        spec = self._spec
+        data = load(spec.data, self._report).to(self._device)
+        self._require_batch(data)
+        self._require_memory(data)
+        try:
+            self._prepare(data)
+            probe = choose_probe(spec, data)
+            if self._epoch == 0:
+                self._begin(data, probe)
+            inputs = data.scaled(data.training_inputs[probe])
+            for epoch in range(self._epoch + 1, spec.epochs + 1):
+                self._advance(epoch, inputs, watch)
+        except BudgetError as error:
+            raise BudgetError(f"{error} {self._advice(data)}") from error
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise BudgetError(f"Out of memory on {device_name(self._device)}. {self._advice(data)}") from error
+
+    def write_status(self, state: State, message: str = "") -> None:
+        """Say how far it has come."""
+        self._folder.write_status(
+            state,
+            epoch=self._epoch,
+            epochs=self._spec.epochs,
+            message=message,
+            device=device_name(self._device),
+            started=self._started,
+            runs={learner.name: {"diverged": learner.diverged, "reason": learner.reason} for learner in self._learners},
+        )
+
+    def _prepare(self, data: DataSet) -> None:
+        """Build the learners, and take them to the epoch of the checkpoint."""
+        spec = self._spec
+        self._learners = [
+            Learner(spec, method, seed, data)
+            for seed in range(spec.seed, spec.seed + spec.seeds)
+            for method in spec.methods
+        ]
+        goes_on = self._resume and self._folder.checkpoint_file.exists()
+        if goes_on:
+            state = self._folder.read_checkpoint(self._device)
+            self._epoch = state["epoch"]
+            for learner in self._learners:
+                learner.load_state_dict(state["learners"][learner.name])
+        elif self._resume:  # it was cut short before its first checkpoint
+            shutil.rmtree(self._folder.path / "runs", ignore_errors=True)
+        resolved = self._resolved(data)
+        self._folder.write_comparison({"spec": spec.as_dict(), "created": self._started, "resolved": resolved})
+        for learner in self._learners:
+            self._recorders[learner.name] = Recorder(
+                learner.network,
+                self._folder.run(learner.name),
+                layers=list(hidden_layers(learner.network)),
+                slices=SLICES,
+                units=UNITS,
+                tracked=spec.tracked_units,
+                title=" ".join(filter(None, (spec.title, learner.name))),
+                description={"method": learner.method.label, "seed": learner.seed, "spec": spec.as_dict(), **resolved},
+                resume=goes_on,
+                last_epoch=self._epoch if goes_on else None,
+            )
+
+    def _begin(self, data: DataSet, probe: Tensor) -> None:
+        """Record every network before training; loss and accuracy are those of the probe."""
+        inputs, labels = data.training_inputs[probe], data.training_labels[probe]
+        for learner in self._learners:
+            self._record(learner, data.scaled(inputs), 0, learner.evaluate(inputs, labels), seconds=0.0)
+        self._save()
+        self._report(f"epoch 0 of {self._spec.epochs}: recorded before training")
+
+    def _advance(self, epoch: int, probe: Tensor, watch: Watch) -> None:
+        """Train every network that has not diverged for one epoch."""
+        begun = time.perf_counter()
+        lines = []
+        for learner in self._learners:
+            watch.check()
+            if learner.diverged is None:
+                start = time.perf_counter()
+                score = learner.learn(epoch, watch.check)
+                tested = self._record(learner, probe, epoch, score, seconds=time.perf_counter() - start)
+                lines.append(f"{learner.name} loss {score.loss:.4f}, test {tested.accuracy:.1%}")
+            if learner.diverged is not None:
+                lines.append(f"{learner.name} diverged at epoch {learner.diverged}")
+        self._epoch = epoch
+        self._save()
+        seconds = time.perf_counter() - begun
+        self._report(f"epoch {epoch} of {self._spec.epochs} ({seconds:.2f} s): {'; '.join(lines)}")
+
+    def _record(self, learner: Learner, probe: Tensor, epoch: int, score: Score, *, seconds: float) -> Score:
+        tested = learner.test()
+        self._recorders[learner.name].record(
+            epoch,
+            inputs=probe,
+            loss=score.loss,
+            accuracy=score.accuracy,
+            test_loss=tested.loss,
+            test_accuracy=tested.accuracy,
+            seconds=seconds,
+        )
+        return tested
+
+    def _save(self) -> None:
+        self._folder.write_checkpoint(
+            {"epoch": self._epoch, "learners": {learner.name: learner.state_dict() for learner in self._learners}}
+        )
+        self.write_status("running")
+
+    def _resolved(self, data: DataSet) -> dict[str, Any]:
+        return {
+            "device": self._device.type,
+            "device_name": device_name(self._device),
+            "precision": self._spec.mixed_precision,
+            "torch": torch.__version__,
+            "threads": torch.get_num_threads(),
+            "width": width_on(self._spec, self._device),
+            "data": data.title,
+            "runs": [learner.name for learner in self._learners],
+            "parameters": {learner.name: learner.parameters for learner in self._learners},
+        }
+
+    def _require_folder(self) -> None:
+        """Refuse a folder with another comparison in it; take up only what was begun in the same way."""
+        if not self._folder.comparison_file.exists():
+            return
+        if not self._resume:
+            raise InvalidInputError(
+                f"A comparison needs a folder of its own; there is one in {self._folder.path} already. "
+                "Go on with it (--resume), or name another folder."
+            )
+        kept = self._folder.read_comparison()
+        spec, device = TrainingSpec.from_dict(kept["spec"]), kept["resolved"]["device"]
+        if replace(spec, title=self._spec.title) != self._spec or device != self._device.type:
+            raise InvalidInputError(
+                f"A comparison goes on with the spec and on the device that it was begun with (here {device}); "
+                f"received another one. Use the spec of {self._folder.comparison_file}, or name another folder."
+            )
+
+    def _require_batch(self, data: DataSet) -> None:
+        n = len(data.training_labels)
+        if self._spec.batch_size > n:
+            raise InvalidInputError(
+                f"batch_size must be at most the number of training samples, {n}; received {self._spec.batch_size}. "
+                "Make it smaller."
+            )
+
+    def _require_memory(self, data: DataSet) -> None:
+        """Refuse before it starts what would not fit."""
+        width = width_on(self._spec, self._device)
+        whole = footprint(self._spec, data.shape, data.classes, width)
+        if whole.total(self._spec.batch_size) > self._available():
+            raise BudgetError(f"Training would not fit into memory. {self._advice(data)}")
+
+    def _available(self) -> int:
+        """Bytes that training may take, beside what the process had before it."""
+        if self._device.type == "cuda":
+            return int(USABLE * torch.cuda.get_device_properties(self._device).total_memory)
+        whole = self._limits.memory or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return whole - self._baseline
+
+    def _advice(self, data: DataSet) -> str:
+        width = width_on(self._spec, self._device)
+        return advice(self._spec, data.shape, data.classes, width, self._available())
+
+
+def choose_probe(spec: TrainingSpec, data: DataSet) -> Tensor:
+    """Which training samples are recorded, the same ones at all times."""
+    n = len(data.training_labels)
+    chosen = torch.randperm(n, generator=torch.Generator().manual_seed(PROBE_SEED))[: spec.probe_size]
+    return chosen.to(data.training_labels.device)
+
+
+def find_device(spec: TrainingSpec) -> torch.device:
+    """The device of a spec; a GPU is chosen where there is one.
+
+    Raises
+    ------
+    InvalidInputError
+        If the spec asks for a GPU that is not there, or for what only a GPU does.
+    """
+    there = torch.cuda.is_available()
+    name = ("cuda" if there else "cpu") if spec.device == "auto" else spec.device
+    if name == "cuda" and not there:
+        raise InvalidInputError('device "cuda" needs a GPU that torch can use; there is none. Choose "auto" or "cpu".')
+    if name == "cpu" and (spec.mixed_precision != "float32" or spec.compile):
+        asked = "compile" if spec.compile else f"mixed_precision {spec.mixed_precision!r}"
+        raise InvalidInputError(
+            f'{asked} needs a GPU; this is trained on the CPU. Choose mixed_precision "float32" and compile false.'
+        )
+    return torch.device(name)
+
+
+def device_name(device: torch.device) -> str:
+    """What a person calls the device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed, on a GPU or in main memory."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "not enough memory" in str(error)

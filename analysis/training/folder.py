@@ -1,0 +1,174 @@
+"""The folder of a comparison: what was asked for, how far it has come, and what is needed to go on.
+
+    comparison.json     the spec, and what became of it on this machine
+    status.json         state, epoch, message
+    runs/NAME/          one run directory for every method and seed, written by its Recorder
+    checkpoint.pt       everything needed to go on after the last whole epoch
+    lock                held by the process that trains
+    stop                a file that anyone puts there to stop the worker; it is removed when the worker has stopped
+
+Every JSON file and the checkpoint are replaced as a whole: a reader never sees half of one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from per_core.errors import InvalidInputError
+
+State = Literal["starting", "running", "finished", "stopped", "failed", "interrupted"]
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonFolder:
+    """The folder at `path`, which need not exist yet."""
+
+    path: Path
+
+    @property
+    def comparison_file(self) -> Path:
+        """comparison.json."""
+        return self.path / "comparison.json"
+
+    @property
+    def status_file(self) -> Path:
+        """status.json."""
+        return self.path / "status.json"
+
+    @property
+    def checkpoint_file(self) -> Path:
+        """checkpoint.pt."""
+        return self.path / "checkpoint.pt"
+
+    @property
+    def stop_file(self) -> Path:
+        """The file that asks the worker to stop."""
+        return self.path / "stop"
+
+    def run(self, name: str) -> Path:
+        """The run directory of one method and seed."""
+        return self.path / "runs" / name
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder, and hold it: no other process trains in it meanwhile. It is free when this process ends.
+
+        Raises
+        ------
+        InvalidInputError
+            If it cannot be made, or another process trains in it.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = (self.path / "lock").open("w")
+        except OSError as error:
+            raise InvalidInputError(
+                f"{self.path} cannot be written: {error}. Name a folder in a place of yours."
+            ) from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise InvalidInputError(
+                    f"Only one process may train in a folder; another one does in {self.path}. "
+                    "Wait for it, stop it, or name another folder."
+                ) from error
+            yield
+
+    def write_comparison(self, values: Mapping[str, Any]) -> None:
+        """Replace comparison.json."""
+        _replace(self.comparison_file, {"version": VERSION, **values})
+
+    def read_comparison(self) -> dict[str, Any]:
+        """What `write_comparison` wrote.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is none, or it is of another version.
+        """
+        values = _read(self.comparison_file)
+        if values.get("version") != VERSION:
+            raise InvalidInputError(
+                f"{self.comparison_file} must be of version {VERSION}; it is of {values.get('version')!r}. "
+                "Open it with the PERscope that made it."
+            )
+        return values
+
+    def write_status(self, state: State, *, epoch: int, epochs: int, message: str = "", **more: Any) -> None:
+        """Replace status.json; the process is this one, the time is now."""
+        values = {"state": state, "epoch": epoch, "epochs": epochs, "pid": os.getpid(), "message": message}
+        _replace(self.status_file, {**values, **more, "updated": now()})
+
+    def read_status(self) -> dict[str, Any]:
+        """What `write_status` wrote; `InvalidInputError` if there is none."""
+        return _read(self.status_file)
+
+    def write_checkpoint(self, values: Mapping[str, Any]) -> None:
+        """Replace checkpoint.pt."""
+        part = _part(self.checkpoint_file)
+        with part.open("wb") as file:
+            torch.save(dict(values), file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self.checkpoint_file)
+
+    def read_checkpoint(self, device: torch.device) -> dict[str, Any]:
+        """What `write_checkpoint` wrote, its tensors on `device`.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is none, or it cannot be read.
+        """
+        if not self.checkpoint_file.is_file():
+            raise InvalidInputError(
+                f"A comparison goes on from its checkpoint; there is none in {self.path}. "
+                "Start it anew in another folder."
+            )
+        try:
+            values: dict[str, Any] = torch.load(self.checkpoint_file, map_location=device, weights_only=True)
+        except Exception as error:  # torch.load raises whatever unpickling and unzipping raise
+            raise InvalidInputError(
+                f"{self.checkpoint_file} is not a readable checkpoint: {error}. Start anew in another folder."
+            ) from error
+        return values
+
+
+def now() -> str:
+    """The time, ISO 8601, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _replace(path: Path, values: Mapping[str, Any]) -> None:
+    part = _part(path)
+    part.write_text(json.dumps(values, indent=1), encoding="utf-8")
+    part.replace(path)
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(
+            f"{path} is not a readable JSON file: {error}. Name a folder that `python -m analysis train` made."
+        ) from error
+    if not isinstance(values, dict):
+        raise InvalidInputError(f"{path} must hold a JSON object; it holds {values!r}. Name another folder.")
+    return values

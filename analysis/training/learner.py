@@ -1,0 +1,197 @@
+"""A learner: one network with its method and its seed, and how it is trained for an epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from analysis.training.dataset import DataSet
+from analysis.training.layer_methods import penalty, put_in
+from analysis.training.models import FULL, NARROW, build_network
+from analysis.training.spec import MethodSpec, TrainingSpec
+from per_core.errors import InvalidInputError
+from per_core.regularizer import PER
+
+EVALUATION = 1000  # samples at a time
+AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The task loss (without what methods add), cross-entropy in nats, and the share classified correctly."""
+
+    loss: float
+    accuracy: float
+
+
+class Learner:
+    """One network that learns with one method from one seed.
+
+    All that is random, weights, order, dropout and what methods draw, follows from the seed and the epoch, so an epoch
+    can be repeated and no random state has to be kept.
+
+    Parameters
+    ----------
+    spec : the comparison that it is part of.
+    method : one of its methods.
+    seed : one of its seeds.
+    data : what is learnt, on the device where it is learnt.
+
+    Attributes
+    ----------
+    name : of its run, "bn+per-s0".
+    network : in evaluation mode between epochs.
+    diverged : the epoch in which it stopped being finite, if it did; it is not trained any further.
+    reason : why it is said to have diverged.
+
+    Raises
+    ------
+    InvalidInputError
+        If the spec cannot be built: no such layer, samples of the wrong shape, settings that a method refuses.
+    """
+
+    def __init__(self, spec: TrainingSpec, method: MethodSpec, seed: int, data: DataSet) -> None:
+        """See the class."""
+        device = data.training_inputs.device
+        self.name = f"{method.label}-s{seed}"
+        self.method = method
+        self.seed = seed
+        self.diverged: int | None = None
+        self.reason = ""
+        network = build_network(spec.model, data.shape, data.classes, width=width_on(spec, device), seed=seed)
+        put_in(network, method, layers=spec.layers, shape=data.shape)
+        self.network = network.to(device).eval()
+        self._spec = spec
+        self._data = data
+        self._forward = torch.compile(network) if spec.compile else network
+        self._pulls = {module: module.weight for module in network.modules() if isinstance(module, PER)}
+        self._optimizer = torch.optim.SGD(
+            network.parameters(), lr=spec.learning_rate, momentum=spec.momentum, weight_decay=spec.weight_decay
+        )
+        self._scaler = torch.amp.GradScaler(device.type, enabled=spec.mixed_precision == "float16")
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are learnt."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    def learn(self, epoch: int, between_steps: Callable[[], None] = lambda: None) -> Score:
+        """Train for one epoch; the score is that of the batches as they were learnt.
+
+        A loss that is not finite, or activations that a method refuses because they are not, set `diverged`.
+
+        Parameters
+        ----------
+        epoch : its number, from 1; it decides the order of the data.
+        between_steps : called before every step; what it raises ends the epoch where it is.
+        """
+        torch.manual_seed(epoch_seed(self.seed, epoch))
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate(self._spec, epoch)
+        loss = torch.zeros((), device=self._data.shift.device, dtype=torch.float64)
+        correct = torch.zeros_like(loss)
+        steps = 0
+        self.network.train()
+        try:
+            for inputs, labels in self.batches(epoch):
+                between_steps()
+                task, right = self.step(inputs, labels)
+                loss += task
+                correct += right
+                steps += 1
+        except InvalidInputError as error:
+            # Every batch has the same shape: what one step took, the next can only refuse for its values.
+            if epoch == 1 and steps == 0:
+                raise
+            self.diverged, self.reason = epoch, str(error)
+            loss.fill_(torch.nan)
+        finally:
+            self.network.eval()
+        score = Score(loss.item() / max(1, steps), correct.item() / max(1, steps))
+        if self.diverged is None and not np.isfinite(score.loss):
+            self.diverged, self.reason = epoch, "the training loss is not finite"
+        return score
+
+    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and labels of an epoch in an order that depends on seed and epoch alone; whole batches only."""
+        n, size = len(self._data.training_labels), self._spec.batch_size
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(epoch_seed(self.seed, epoch)))
+        for batch in order[: n - n % size].view(-1, size).to(self._data.training_labels.device):
+            yield self._data.scaled(self._data.training_inputs[batch]), self._data.training_labels[batch]
+
+    def step(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """One step of SGD; the task loss and the share classified correctly before it, as scalars on the device."""
+        if self._scaler.is_enabled():
+            # PER adds to the gradient, which the scale multiplies everywhere else.
+            for module, weight in self._pulls.items():
+                module.weight = weight * self._scaler.get_scale()
+        with self._autocast():
+            logits = self._forward(inputs)
+            task = nn.functional.cross_entropy(logits, labels)
+            total = task + penalty(self.network)
+        self._optimizer.zero_grad()
+        self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        return task.detach(), (logits.detach().argmax(dim=1) == labels).double().mean()
+
+    def test(self) -> Score:
+        """The score on the test data, in evaluation mode."""
+        return self.evaluate(self._data.test_inputs, self._data.test_labels)
+
+    @torch.no_grad()
+    def evaluate(self, inputs: Tensor, labels: Tensor) -> Score:
+        """The score on some of the data, in evaluation mode."""
+        loss = correct = 0.0
+        for part, classes in zip(torch.split(inputs, EVALUATION), torch.split(labels, EVALUATION), strict=True):
+            with self._autocast():
+                logits = self.network(self._data.scaled(part))
+            loss += nn.functional.cross_entropy(logits.float(), classes, reduction="sum").item()
+            correct += (logits.argmax(dim=1) == classes).sum().item()
+        return Score(loss / len(labels), correct / len(labels))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that training changes."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "scaler": self._scaler.state_dict(),
+            "diverged": self.diverged,
+            "reason": self.reason,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to where `state_dict` was taken."""
+        self.network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+        self.diverged, self.reason = state["diverged"], state["reason"]
+
+    def _autocast(self) -> torch.autocast:
+        precision = self._spec.mixed_precision
+        return torch.autocast(
+            self._data.shift.device.type, dtype=AUTOCAST.get(precision), enabled=precision in AUTOCAST
+        )
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """A seed for one epoch of one run; different pairs have unrelated ones."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def learning_rate(spec: TrainingSpec, epoch: int) -> float:
+    """The learning rate in an epoch, counted from 1."""
+    if spec.schedule == "constant":
+        return spec.learning_rate
+    return spec.learning_rate * (1 + math.cos(math.pi * (epoch - 1) / spec.epochs)) / 2
+
+
+def width_on(spec: TrainingSpec, device: torch.device) -> float:
+    """The width of the network: what the spec says, or narrow on a CPU and full on a GPU."""
+    return spec.model.width or (FULL if device.type == "cuda" else NARROW)

@@ -1,0 +1,88 @@
+"""Specs with a name: where to begin, and what shows an effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.training.spec import VANILLA, MethodSpec, ModelSpec, TrainingSpec, read_spec
+from per_core.errors import InvalidInputError
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A spec, and what it is for.
+
+    Attributes
+    ----------
+    key : its name on the command line and in links.
+    title : a few words.
+    description : what it shows, a sentence or two.
+    spec : what is trained.
+    """
+
+    key: str
+    title: str
+    description: str
+    spec: TrainingSpec
+
+
+PER = MethodSpec("per", reduction="sum")  # Algorithm 1 as printed: the published λ is noticeable beside the task loss
+BN = MethodSpec("bn")
+VANILLA_METHOD = MethodSpec(VANILLA)
+
+
+def _presets() -> tuple[Preset, ...]:
+    return (
+        Preset(
+            "default",
+            "Digits",
+            "The 11-layer network of the paper, narrow, on handwritten digits: every method learns them.",
+            TrainingSpec(methods=(PER, VANILLA_METHOD, BN), title="Digits"),
+        ),
+        Preset(
+            "figure2",
+            "Figure 2",
+            "The learning rate stays as it is, so the activations keep moving: without a method they move most and "
+            "their variance grows, PER holds the variance down, batch normalisation moves least.",
+            TrainingSpec(
+                methods=(MethodSpec("per", {"per.weight": 3e-4}, reduction="sum"), VANILLA_METHOD, BN),
+                learning_rate=0.01,
+                schedule="constant",
+                title="Figure 2",
+            ),
+        ),
+        Preset(
+            "hard",
+            "Hard",
+            "A learning rate at which the network explodes without a method.",
+            TrainingSpec(
+                model=ModelSpec(dropout=0.0),
+                methods=(MethodSpec("per", {"per.weight": 1e-2}, reduction="sum"), VANILLA_METHOD, BN),
+                learning_rate=0.05,
+                epochs=30,
+                title="Hard",
+            ),
+        ),
+    )
+
+
+PRESETS: Mapping[str, Preset] = {preset.key: preset for preset in _presets()}
+
+
+def find_spec(name: str) -> TrainingSpec:
+    """The spec of a preset, or the one in a JSON file.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is neither.
+    """
+    if name in PRESETS:
+        return PRESETS[name].spec
+    if not Path(name).is_file():
+        raise InvalidInputError(
+            f"SPEC must be a JSON file or one of {', '.join(PRESETS)}; there is no {name}. Name one of these."
+        )
+    return read_spec(name)

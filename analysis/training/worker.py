@@ -1,0 +1,116 @@
+"""The process that trains: `python -m analysis train SPEC --out FOLDER`.
+
+It prints a line an epoch, and its exit status is 0 when training finished, 1 after a message on stderr, 2 after a wrong
+command line, 3 when it was stopped and can go on with --resume, 4 when its parent had gone. `status.json` in the folder
+says the same in a word and a sentence.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from analysis.training.comparison import Comparison
+from analysis.training.folder import ComparisonFolder
+from analysis.training.presets import PRESETS, find_spec
+from analysis.training.watch import Limits, StopRequested, Watch
+from per_core.errors import PerError
+
+FINISHED, FAILED, STOPPED, ORPHANED = 0, 1, 3, 4
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments to its parser."""
+    parser.add_argument("spec", metavar="SPEC", help=f"a JSON file, or a preset: {', '.join(PRESETS)}")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where the comparison goes")
+    parser.add_argument("--resume", action="store_true", help="go on with the comparison in FOLDER, if there is one")
+    parser.add_argument("--parent", type=int, metavar="PID", help="end when this process, the parent, has gone")
+    parser.add_argument("--max-seconds", type=_positive, metavar="S", help="stop after so many seconds")
+    parser.add_argument("--max-memory", type=_positive, metavar="MB", help="fail when more memory is needed")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train as the arguments say; return the exit status.
+
+    Raises
+    ------
+    PerError
+        What is wrong with the spec, the folder or the machine.
+    """
+    spec = find_spec(options.spec)
+    folder = ComparisonFolder(options.out)
+    _be_repeatable()
+    memory = None if options.max_memory is None else int(options.max_memory * 1e6)
+    limits = Limits(options.max_seconds, memory, options.parent)
+    with folder.held():
+        is_new = not folder.comparison_file.exists()
+        try:
+            comparison = Comparison(spec, folder, resume=options.resume, limits=limits, report=_say)
+        except PerError as error:
+            if is_new:
+                folder.write_status("failed", epoch=0, epochs=spec.epochs, message=str(error))
+            raise
+        return _train(comparison, folder, limits)
+
+
+def _train(comparison: Comparison, folder: ComparisonFolder, limits: Limits) -> int:
+    def orphaned() -> None:
+        comparison.write_status("interrupted", "the process that started it has gone")
+        os._exit(ORPHANED)
+
+    comparison.write_status("starting")
+    watch = Watch(folder.stop_file, limits, orphaned)
+
+    def requested(number: int, _frame: FrameType | None) -> None:
+        watch.request(f"stopped by {signal.Signals(number).name}")
+
+    handlers = {number: signal.signal(number, requested) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with watch:
+            comparison.train(watch)
+    except StopRequested as request:
+        comparison.write_status("stopped", str(request))
+        _say(f"{request}; go on with --resume")
+        return STOPPED
+    except PerError as error:
+        comparison.write_status("failed", str(error))
+        raise
+    except Exception as error:
+        comparison.write_status("failed", f"{type(error).__name__}: {error}")
+        traceback.print_exc()
+        return FAILED
+    finally:
+        folder.stop_file.unlink(missing_ok=True)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    comparison.write_status("finished")
+    return FINISHED
+
+
+def _be_repeatable() -> None:
+    """One thread unless the environment says otherwise, and the same bits on a GPU from run to run.
+
+    Layers as small as these gain little from a second thread, and lose much where the cores are busy.
+    """
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or 1))
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stdout, flush=True)
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a number above 0; received {text}")
+    return value
