@@ -1,0 +1,170 @@
+"""What a run directory says over the epochs: one unit, one layer, and the scalars beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.null_band import gaussian_batch
+from per_core.errors import InvalidInputError
+from per_core.layer_record import LayerSummary, fixed_directions
+from per_core.radial import radial_loss
+from per_core.regularizer import row_norms
+from per_core.run_directory import Record, Run
+from per_core.wasserstein import sliced_w1
+
+Float64Array = NDArray[np.float64]
+WINDOW = 3  # records over which a fall counts
+FALL = 0.02  # and by how much, relative
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnitHistory:
+    """One unit over the epochs, arrays (epochs,): what Figure 2 of the paper draws.
+
+    Attributes
+    ----------
+    epochs : numbers of the epochs. lower, median, upper : quantiles 0.25, 0.5 and 0.75. mean, variance : of the unit.
+    """
+
+    epochs: Float64Array
+    lower: Float64Array
+    median: Float64Array
+    upper: Float64Array
+    mean: Float64Array
+    variance: Float64Array
+
+    @property
+    def movement(self) -> float:
+        """Mean change of the median from one record to the next, in units of the mean width of its band.
+
+        In units of the band, because a normalised unit is also smaller: this asks how far a distribution moves compared
+        with how wide it is. NaN for fewer than two records or a band of no width.
+        """
+        width = float(np.mean(self.upper - self.lower))
+        if len(self.epochs) < 2 or not width > 0:
+            return float("nan")
+        return float(np.abs(np.diff(self.median)).mean()) / width
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayerHistory:
+    """One layer over the epochs, arrays (epochs,).
+
+    Attributes
+    ----------
+    epochs : numbers of the epochs. sw1, sw1_error : on the recorded slices, with the standard error over them. per :
+        exact, of the full layer. mean, variance : means over the units. dead : share of units that never change.
+    n, d, slices : rows and slices that `sw1` is of, and the layer's units, of the last record.
+    """
+
+    epochs: Float64Array
+    sw1: Float64Array
+    sw1_error: Float64Array
+    per: Float64Array
+    mean: Float64Array
+    variance: Float64Array
+    dead: Float64Array
+    n: int
+    d: int
+    slices: int
+
+    @property
+    def collapses(self) -> bool:
+        """Whether PER and the variance both fell, by 2 % or more, over the last three records.
+
+        A PER that falls together with the variance is a batch that shrinks, not one that becomes Gaussian.
+        """
+        if len(self.epochs) <= WINDOW:
+            return False
+        return all(bool(y[-1] < (1 - FALL) * y[-1 - WINDOW]) for y in (self.per - _PER_FLOOR, self.variance))
+
+
+_PER_FLOOR = float(np.sqrt(2 / np.pi))  # of a batch collapsed to 0
+
+
+def unit_history(run: Run, layer: str, position: int = 0) -> UnitHistory:
+    """The tracked unit number `position` (from 0) of a layer.
+
+    Raises
+    ------
+    InvalidInputError
+        If the run has no such layer, or tracks fewer units.
+    """
+    pairs = _summaries(run, layer)
+    tracked = len(pairs[0][1].tracked)
+    if not 0 <= position < tracked:
+        raise InvalidInputError(
+            f"{layer} has {tracked} tracked units; received position {position}. Count from 0, or track more units."
+        )
+    units = [summary.tracked[position] for _, summary in pairs]
+    return UnitHistory(
+        epochs=np.array([record.epoch for record, _ in pairs], dtype=np.float64),
+        lower=np.array([unit.lower for unit in units]),
+        median=np.array([unit.median for unit in units]),
+        upper=np.array([unit.upper for unit in units]),
+        mean=np.array([unit.mean for unit in units]),
+        variance=np.array([unit.variance for unit in units]),
+    )
+
+
+def layer_history(run: Run, layer: str) -> LayerHistory:
+    """Distances and moments of a layer; `InvalidInputError` if the run has no such layer."""
+    pairs = _summaries(run, layer)
+
+    def column(name: str) -> Float64Array:
+        return np.array([getattr(summary, name) for _, summary in pairs], dtype=np.float64)
+
+    last = pairs[-1][1]
+    return LayerHistory(
+        epochs=np.array([record.epoch for record, _ in pairs], dtype=np.float64),
+        sw1=column("sw1"),
+        sw1_error=column("sw1_error"),
+        per=column("per"),
+        mean=column("mean"),
+        variance=column("variance"),
+        dead=column("dead"),
+        n=last.kept_rows,
+        d=last.d,
+        slices=last.slices,
+    )
+
+
+def scalar_history(run: Run, name: str) -> tuple[Float64Array, Float64Array]:
+    """Epochs and values of a scalar, of the records that have it: two arrays (epochs,)."""
+    pairs = [(record.epoch, record.scalars[name]) for record in run.records if name in record.scalars]
+    table = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def gaussian_layer_draws(n: int, d: int, slices: int, seed: int, first: int, count: int) -> dict[str, Float64Array]:
+    """SW1 and PER of Gaussian batches (n, d) number first..first + count − 1, on the slices that a run records.
+
+    Returns
+    -------
+    "sw1" and "per", arrays (count,).
+    """
+    directions = fixed_directions(slices, d, seed)
+    batches = [gaussian_batch(n, d, number) for number in range(first, first + count)]
+    return {
+        "sw1": np.array([sliced_w1(batch, directions=directions).value.item() for batch in batches]),
+        "per": np.array([radial_loss(row_norms(batch), d).mean().item() for batch in batches]),
+    }
+
+
+def unit_values(run: Run, index: int, layer: str, position: int | None) -> NDArray[np.float32]:
+    """The recorded values of a tracked unit, or, if `position` is None, of all kept units together: a vector."""
+    arrays = run.arrays(index, [layer])[layer]
+    return arrays.rows.ravel() if position is None else arrays.tracked[:, position]
+
+
+def _summaries(run: Run, layer: str) -> list[tuple[Record, LayerSummary]]:
+    pairs = [(record, record.layers[layer]) for record in run.records if layer in record.layers]
+    if not pairs:
+        raise InvalidInputError(
+            f"{run.path} holds the layers {', '.join(run.layers) or 'none yet'}; received {layer!r}. "
+            "Choose one of them."
+        )
+    return pairs
