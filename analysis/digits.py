@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
@@ -64,6 +63,8 @@ class Snapshot:
 
 def load() -> Digits:
     """Return scikit-learn's digits, always split in the same way."""
+    from sklearn.datasets import load_digits  # a second to import, and other data sets do without
+
     pixels, labels = load_digits(return_X_y=True)
     order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
     training, probe = np.split(order, [TRAINING_IMAGES])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -61,6 +62,7 @@ class Comparison:
         self._device = find_device(spec)
         self._baseline = resident_memory()
         self._started = now()
+        self._telling = threading.Lock()
         self._epoch = 0
         self._learners: list[Learner] = []
         self._recorders: dict[str, Recorder] = {}
@@ -100,6 +102,16 @@ class Comparison:
 
     def write_status(self, state: State, message: str = "") -> None:
         """Say how far it has come."""
+        with self._telling:
+            self._write_status(state, message)
+
+    def leave(self, state: State, message: str, code: int) -> NoReturn:
+        """Say so and end the process at once, from whatever thread; every file is left whole."""
+        self._telling.acquire()  # for good: nothing may be said after it
+        self._write_status(state, message)
+        os._exit(code)
+
+    def _write_status(self, state: State, message: str) -> None:
         self._folder.write_status(
             state,
             epoch=self._epoch,

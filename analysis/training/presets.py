@@ -56,11 +56,11 @@ def _presets() -> tuple[Preset, ...]:
         Preset(
             "hard",
             "Hard",
-            "A learning rate at which the network explodes without a method.",
+            "A deep network at a high learning rate: without a method it mostly diverges in the first epochs.",
             TrainingSpec(
-                model=ModelSpec(dropout=0.0),
+                model=ModelSpec("mlp", depth=20, dropout=0.0),
                 methods=(MethodSpec("per", {"per.weight": 1e-2}, reduction="sum"), VANILLA_METHOD, BN),
-                learning_rate=0.05,
+                learning_rate=0.02,
                 epochs=30,
                 title="Hard",
             ),

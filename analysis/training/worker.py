@@ -62,8 +62,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _train(comparison: Comparison, folder: ComparisonFolder, limits: Limits) -> int:
     def orphaned() -> None:
-        comparison.write_status("interrupted", "the process that started it has gone")
-        os._exit(ORPHANED)
+        comparison.leave("interrupted", "the process that started it has gone", ORPHANED)
 
     comparison.write_status("starting")
     watch = Watch(folder.stop_file, limits, orphaned)
@@ -106,7 +105,10 @@ def _be_repeatable() -> None:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stdout, flush=True)
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:  # nobody listens any more; whether to go on, the watch decides
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
 def _positive(text: str) -> float:
