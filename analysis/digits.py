@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils import skip_init
 
+from analysis.training.models import MLP_UNITS, initialise, outline
+from analysis.training.spec import ModelSpec
 from per_core.errors import InvalidInputError
 
 EPOCHS = (0, 1, 2, 5, 10, 20, 50, 100)
@@ -122,9 +123,7 @@ def _one_thread() -> Iterator[None]:
 
 
 @_one_thread()
-def _learn(
-    network: nn.Sequential, optimizer: torch.optim.Optimizer, digits: Digits, generator: torch.Generator
-) -> None:
+def _learn(network: nn.Module, optimizer: torch.optim.Optimizer, digits: Digits, generator: torch.Generator) -> None:
     network.train()
     order = torch.randperm(len(digits.training_labels), generator=generator)
     for start in range(0, len(order), BATCH_SIZE):
@@ -135,27 +134,15 @@ def _learn(
         optimizer.step()
 
 
-def _network(generator: torch.Generator) -> nn.Sequential:
-    network = nn.Sequential()
-    inputs = 64
-    for index in range(1, HIDDEN_LAYERS + 1):
-        network.add_module(f"layer {index}", nn.Sequential(_linear(inputs, WIDTH, generator), nn.ELU()))
-        inputs = WIDTH
-    network.add_module("output", _linear(inputs, 10, generator))
+def _network(generator: torch.Generator) -> nn.Module:
+    network = outline(ModelSpec("mlp", depth=HIDDEN_LAYERS, dropout=0), (64,), 10, width=WIDTH / MLP_UNITS)
+    initialise(network.to(PRECISION), generator)
     return network
-
-
-def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    # A new nn.Linear would draw its weights from the global random state.
-    linear: nn.Linear = skip_init(nn.Linear, inputs, outputs, dtype=PRECISION)  # type: ignore[no-untyped-call]
-    nn.init.kaiming_normal_(linear.weight, nonlinearity="relu", generator=generator)
-    nn.init.zeros_(linear.bias)
-    return linear
 
 
 @_one_thread()
 @torch.no_grad()
-def _look(network: nn.Sequential, digits: Digits, epoch: int) -> Snapshot:
+def _look(network: nn.Module, digits: Digits, epoch: int) -> Snapshot:
     network.eval()
     activations = {}
     values = digits.probe_images

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from analysis.training.models import MODELS, Shape
+from analysis.training.models import Shape, outline
 from analysis.training.spec import TrainingSpec
 
 FLOAT = 4
 COPIES_OF_WEIGHTS = 3  # weights, gradients, momentum
 COPIES_OF_ACTIVATIONS = 2  # kept for the backward pass, and their gradients
-CONVERGENCE_STEPS = 12  # halvings of the width until what fits is found to a percent or so
+HALVINGS = 12  # of the range of widths in which the one that fits lies
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,11 @@ def footprint(spec: TrainingSpec, shape: Shape, classes: int, width: float) -> F
         nonlocal numbers
         numbers += output.numel()
 
-    with torch.device("meta"):
-        network = MODELS[spec.model.name].build(spec.model, width, shape, classes)
-        for module in network.modules():
-            if not list(module.children()) and not isinstance(module, nn.Sequential):
-                module.register_forward_hook(count)
-        network(torch.empty(1, *shape))
+    network = outline(spec.model, shape, classes, width=width)
+    for module in network.modules():
+        if not list(module.children()) and not isinstance(module, nn.Sequential):
+            module.register_forward_hook(count)
+    network(torch.empty(1, *shape, device="meta"))
     weights = sum(parameter.numel() for parameter in network.parameters())
     learners = len(spec.methods) * spec.seeds
     return Footprint(
@@ -80,7 +79,7 @@ def advice(spec: TrainingSpec, shape: Shape, classes: int, width: float, availab
 
 def _width_that_fits(spec: TrainingSpec, shape: Shape, classes: int, width: float, available: int) -> float | None:
     low, high = 0.0, width
-    for _ in range(CONVERGENCE_STEPS):
+    for _ in range(HALVINGS):
         middle = (low + high) / 2
         fits = footprint(spec, shape, classes, middle).total(spec.batch_size) <= available
         low, high = (middle, high) if fits else (low, middle)

@@ -98,15 +98,20 @@ def build_network(spec: ModelSpec, shape: Shape, classes: int, *, width: float, 
     InvalidInputError
         If the network cannot take inputs of that shape.
     """
-    with torch.device("meta"):  # draws nothing
-        network = MODELS[spec.name].build(spec, width, shape, classes)
-    network.to_empty(device="cpu")
+    network = outline(spec, shape, classes, width=width)
     initialise(network, torch.Generator().manual_seed(seed))
     return network
 
 
+def outline(spec: ModelSpec, shape: Shape, classes: int, *, width: float) -> nn.Module:
+    """The network without memory for its weights, on torch's "meta" device; arguments as in `build_network`."""
+    with torch.device("meta"):
+        return MODELS[spec.name].build(spec, width, shape, classes)
+
+
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw the weights of every linear and convolutional layer, N(0, 2 / fan-in), in their order; biases are 0."""
+    """Give an outline its weights: N(0, 2 / fan-in), drawn in the order of the layers; biases are 0."""
+    network.to_empty(device="cpu")
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
