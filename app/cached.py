@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from analysis.normalisation import SmallBatch
     from analysis.pot_distance import GridDistance
     from analysis.recording import Recording
+    from analysis.runs import Comparison
+    from per_core.run_directory import Run
 
 Parameters = tuple[tuple[str, float], ...]
 FLOW_PIECE = 12  # steps
@@ -292,3 +294,44 @@ def distance_between(first: ActivationBatch, second: ActivationBatch, slices: in
 
     per_slice = pot_between(first.values, second.values, shared_directions(first.d, slices))
     return mean_over_slices(per_slice, first.d)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def gaussian_layer_chunk(
+    n: int, d: int, slices: int, seed: int, first: int, count: int
+) -> dict[str, NDArray[np.float64]]:
+    """SW1 and PER of some fresh Gaussian batches, on the slices that a run records."""
+    from analysis.history import gaussian_layer_draws
+
+    return gaussian_layer_draws(n, d, slices, seed, first, count)
+
+
+@st.cache_resource(max_entries=4096, show_spinner=False)
+def recorded_values(
+    _run: "Run",
+    path: str,  # noqa: ARG001  path and time of creation are the key that stands for the run
+    created: float,  # noqa: ARG001
+    index: int,
+    layer: str,
+    unit: int | None,
+) -> NDArray[np.float32]:
+    """Values of a tracked unit, or of all kept units, of one record."""
+    from analysis.history import unit_values
+
+    return unit_values(_run, index, layer, unit)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def run_batch(_run: "Run", path: str, created: float, index: int, layer: str) -> ActivationBatch:  # noqa: ARG001
+    """The recorded rows and units of one layer in one record, as `recorded_values` keyed."""
+    arrays = _run.arrays(index, [layer])[layer]
+    epoch = _run.records[index].epoch
+    some = "" if arrays.rows.shape[1] == arrays.d else f", {arrays.rows.shape[1]} of {arrays.d} units"
+    name = f"{_run.title or _run.path.name}, {layer}, epoch {epoch:g}{some}"
+    return ActivationBatch(arrays.rows, name, layer=layer, epoch=int(epoch), source="run")
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def opened_comparisons() -> "dict[str, Comparison]":
+    """Comparisons by the id of their run, so that following one reads new records only."""
+    return {}

@@ -5,20 +5,24 @@ again on the server, because a link or a modified client can hold anything.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from analysis.batch import ActivationBatch
 from analysis.samples import CASE_TITLES, CASES, FILLS, Case, SampleSpec
-from app import cached, words
+from app import cached, service, words
 from app.controls import whole_number
 from per_core.errors import PerError
+
+if TYPE_CHECKING:
+    from per_core.run_directory import Run
 
 SIZES = [32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
 DIMENSIONS = [2, 3, 4, 8, 16, 32, 64, 128]
 MAX_VALUES = 1_048_576
-FIGURE1, RECORDING = "Figure 1", "Recording"
+FIGURE1, RECORDING, RUN = "Figure 1", "Recording", "Run"
+GO_TO = "go_to"  # a page to open in the next run of the script
 _DEFAULT = SampleSpec(
     seed=5,  # a typical draw: by every statistic it says of each case what the population says
     skewness=1.41,
@@ -42,17 +46,32 @@ _PLACE = {"shift": ("Shift of every unit", -4.0, 4.0), "scale": ("Scale of every
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was chosen: a sample's spec, or a layer and an epoch of the shipped recording."""
+    """What was chosen: a sample's spec, or a layer and an epoch of the shipped recording or of a run."""
 
     spec: SampleSpec | None
     layer: str = ""
-    epoch: int = 0
+    epoch: float = 0
+    run: "Run | None" = None
 
     def batch(self) -> ActivationBatch:
         """The chosen batch (cached)."""
-        if self.spec is None:
-            return cached.recorded_batch(self.layer, self.epoch)
-        return cached.drawn_batch(self.spec)
+        if self.spec is not None:
+            return cached.drawn_batch(self.spec)
+        return self.at_epoch(self.epoch)
+
+    @property
+    def epochs(self) -> list[float]:
+        """The epochs that a recording or a run has of the layer."""
+        if self.run is None:
+            return list(cached.shipped_recording().epochs)
+        return [record.epoch for record in self.run.records if self.layer in record.layers]
+
+    def at_epoch(self, epoch: float) -> ActivationBatch:
+        """The layer of the recording or run at another epoch."""
+        if self.run is None:
+            return cached.recorded_batch(self.layer, int(epoch))
+        index = next(record.index for record in self.run.records if record.epoch == epoch)
+        return cached.run_batch(self.run, str(self.run.path), self.run.created, index, self.layer)
 
     def with_case(self, case: Case) -> "Choice":
         """The same sample settings with another case of Figure 1."""
@@ -64,13 +83,14 @@ def choose_batch() -> Choice:
     with st.sidebar:
         source = st.segmented_control(
             "Batch",
-            [FIGURE1, RECORDING],
+            [FIGURE1, RECORDING, RUN],
             default=FIGURE1,
             required=True,
             key="data_source",
             bind="query-params",
         )
-        choice = _choose_recorded() if source == RECORDING else _choose_sample()
+        choose = {FIGURE1: _choose_sample, RECORDING: _choose_recorded, RUN: _choose_run}
+        choice = choose[source]()
         st.button("Reset", on_click=_reset, help="Back to the batch the dashboard opens with.")
     return choice
 
@@ -135,6 +155,61 @@ def _choose_recorded() -> Choice:
     notes = recording.notes
     st.caption(f"{notes.description} Test accuracy at epoch {epoch}: {notes.accuracy[epoch]:.1%}.")
     return Choice(None, layer, epoch)
+
+
+def _choose_run() -> Choice:
+    """A layer of a run in the library; without one, say where runs come from and show the opening sample."""
+    from analysis.runs import open_comparison
+
+    entries = [entry for entry in service.library().list_runs() if entry.state != "damaged"]
+    if not entries:
+        st.info(words.NO_RUNS_YET)
+        return Choice(_DEFAULT)
+    titles = {entry.id: entry.title for entry in entries}
+    run_id = st.selectbox("Run", list(titles), format_func=titles.__getitem__, key="data_run", bind="query-params")
+    try:
+        runs = {
+            member_name(key): run
+            for key, run in open_comparison(service.library().path(run_id)).runs.items()
+            if run.records
+        }
+    except PerError as error:
+        st.error(str(error))
+        return Choice(_DEFAULT)
+    if not runs:
+        st.info(words.NO_RECORDS_YET)
+        return Choice(_DEFAULT)
+    run = runs[st.selectbox("Network", list(runs), key="data_member", bind="query-params")]
+    layers = list(run.layers)
+    layer = st.selectbox("Layer", layers, index=_middle(tuple(layers)), key="data_run_layer", bind="query-params")
+    epochs = [f"{record.epoch:g}" for record in run.records if layer in record.layers]
+    epoch = st.select_slider("Epoch", epochs, value=epochs[-1], key="data_run_epoch", bind="query-params")
+    summary = run.records[-1].layers[layer]
+    st.caption(
+        words.RUN_ROWS.format(
+            rows=summary.kept_rows, n=summary.n, units=min(run.allowance.units, summary.d), d=summary.d
+        )
+    )
+    return Choice(None, layer, float(epoch), run)
+
+
+def member_name(key: tuple[str, int]) -> str:
+    """A method and seed of a comparison as one name."""
+    return f"{key[0]}, seed {key[1]}"
+
+
+def look_at_run(run_id: str, member: str, layer: str, epoch: str, view: str) -> None:
+    """Make a layer of a run the chosen batch, and open a page."""
+    st.session_state.update(
+        {
+            "data_source": RUN,
+            "data_run": run_id,
+            "data_member": member,
+            "data_run_layer": layer,
+            "data_run_epoch": epoch,
+            GO_TO: view,
+        }
+    )
 
 
 def _middle(options: tuple[str, ...]) -> int:

@@ -21,6 +21,7 @@ page = st.navigation(
         st.Page("views/distributions.py", title="Distributions", url_path="distributions", default=True),
         st.Page("views/bound.py", title="Bound", url_path="bound"),
         st.Page("views/methods.py", title="Methods", url_path="methods"),
+        st.Page("views/train.py", title="Train", url_path="train"),
     ],
     position="top",
 )

@@ -10,7 +10,7 @@ from typing import Any
 import plotly
 import streamlit as st
 from starlette.requests import Request
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from app.settings import OPENING_SLICES, WORST_DRAWS
@@ -18,6 +18,7 @@ from per_core.errors import PerError
 
 _LOG = logging.getLogger(__name__)
 SCRIPT_ROUTE = "/perscope/plotly.min.js"
+ARCHIVE_ROUTE = "/perscope/runs/{run}.zip"
 _MAIN = Path(__file__).with_name("main.py")
 _PLOTLY_SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
@@ -26,7 +27,7 @@ def build_server() -> st.App:
     """Streamlit's server for `app/main.py`."""
     return st.App(
         _MAIN,
-        routes=[Route(SCRIPT_ROUTE, _send_plotly)],
+        routes=[Route(SCRIPT_ROUTE, _send_plotly), Route(ARCHIVE_ROUTE, _send_archive)],
         lifespan=_lifespan,
         on_script_error=show_error,
     )
@@ -46,6 +47,18 @@ async def _send_plotly(_: Request) -> FileResponse:
     return FileResponse(
         _PLOTLY_SCRIPT, media_type="text/javascript", headers={"Cache-Control": "public, max-age=86400"}
     )
+
+
+def _send_archive(request: Request) -> Response:
+    """A run as a zip file, made while it is sent."""
+    from app import service
+
+    try:
+        archive = service.library().zip_run(request.path_params["run"])
+    except PerError as error:
+        return PlainTextResponse(str(error), status_code=404)
+    headers = {"Content-Disposition": f'attachment; filename="{archive.name}.zip"'}
+    return StreamingResponse(iter(archive), media_type="application/zip", headers=headers)
 
 
 @asynccontextmanager

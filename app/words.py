@@ -122,6 +122,7 @@ LEAD_RECORDING = (
     "One layer of a small ELU network, recorded while it learnt to read digits. The same view and the same statistics "
     "as for Figure 1, beside a Gaussian batch of the same size."
 )
+LEAD_RUN = "{name}. The same view and the same statistics as for Figure 1, beside a Gaussian batch of the same size."
 ALT_RECORDING = "Joint density with marginals of {name}, beside that of a Gaussian batch of the same size."
 STATISTIC = "Statistic"
 SEEN = "Seen by"
@@ -292,3 +293,10 @@ def alt_figure1(spec: "SampleSpec") -> str:
         f"{spec.rho:g}; x skewed to the right by {spec.skewness:g}; x a mixture of a left normal of weight "
         f"{spec.left_weight:g} and a right one. Shift {spec.shift:g}, scale {spec.scale:g}."
     )
+
+
+NO_RUNS_YET = (
+    "There is no run yet: train one on Train, or write one with the Recorder. Here is the opening sample meanwhile."
+)
+NO_RECORDS_YET = "This run has no record yet. Here is the opening sample meanwhile."
+RUN_ROWS = "A record keeps {rows:,} of {n:,} rows and {units} of {d:,} units of this layer: that is the batch shown."

@@ -41,11 +41,11 @@ if choice.spec is not None:
     alt = words.alt_figure1(choice.spec)
 else:
     st.title("A trained network's activations beside N(0, I)")
-    st.markdown(words.LEAD_RECORDING)
     batch = choice.batch()
+    st.markdown(words.LEAD_RECORDING if choice.run is None else words.LEAD_RUN.format(name=batch.name))
     law, null = SampleSpec(n=batch.n, dim=batch.d), "N(0, I)"
     columns = {
-        f"{choice.layer}, epoch {choice.epoch}": batch,
+        f"{choice.layer}, epoch {choice.epoch:g}": batch,
         "N(0, I), same n and d": cached.drawn_batch(law),
     }
     alt = words.ALT_RECORDING.format(name=batch.name)

@@ -161,7 +161,7 @@ def show_overlay(choice: Choice, batch: ActivationBatch, mapped: Mapped, pair: P
     st.subheader(method_words.OVERLAY_TITLE)
     names = ["before", *(f"after {name}" for name in mapped)]
     if choice.spec is None:
-        epochs = {f"{choice.layer}, epoch {epoch}": epoch for epoch in cached.shipped_recording().epochs}
+        epochs = {f"{choice.layer}, epoch {epoch:g}": epoch for epoch in choice.epochs}
         names += list(epochs)
     else:
         names += [f"case ({case}) {CASE_TITLES[case]}" for case in CASES]
@@ -175,7 +175,7 @@ def show_overlay(choice: Choice, batch: ActivationBatch, mapped: Mapped, pair: P
         if name.startswith("after "):
             return mapped[name.removeprefix("after ")][1]
         if choice.spec is None:
-            return cached.recorded_batch(choice.layer, epochs[name])
+            return choice.at_epoch(epochs[name])
         return choice.with_case(name[6]).batch()
 
     batches = {first: find(first), second: find(second)}

@@ -1,0 +1,55 @@
+"""What the server has one of: the library of runs, and the manager that trains them."""
+
+import os
+import secrets
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from analysis.jobs import JobManager
+    from analysis.runs import RunLibrary
+
+RUNS_VARIABLE, GRACE_VARIABLE = "PERSCOPE_RUNS", "PERSCOPE_GRACE_SECONDS"
+SECONDS_VARIABLE, MEMORY_VARIABLE = "PERSCOPE_MAX_SECONDS", "PERSCOPE_MAX_MEMORY_MB"
+
+
+@lru_cache(maxsize=1)
+def library() -> "RunLibrary":
+    """All runs in the folder that PERSCOPE_RUNS names, by default `runs` where the server was started."""
+    from analysis.runs import RunLibrary
+
+    return RunLibrary(os.environ.get(RUNS_VARIABLE) or "runs")
+
+
+@lru_cache(maxsize=1)
+def manager() -> "JobManager":
+    """Trains what is submitted, within the limits that the operator set in the environment."""
+    from analysis.jobs import JobManager
+
+    return JobManager(
+        library(),
+        max_seconds=_limit(SECONDS_VARIABLE),
+        max_memory_mb=_limit(MEMORY_VARIABLE),
+        grace_seconds=_limit(GRACE_VARIABLE),
+    )
+
+
+def watch_run(run: str) -> None:
+    """Say that this session looks at a run; when its connection ends, it no longer does."""
+    manager().attach(run, _viewer())
+
+
+def _leave(viewer: str) -> None:
+    manager().leave(viewer)
+
+
+@st.cache_resource(scope="session", on_release=_leave, show_spinner=False)
+def _viewer() -> str:
+    return secrets.token_urlsafe(8)
+
+
+def _limit(variable: str) -> float | None:
+    text = os.environ.get(variable, "")
+    return float(text) if text else None

@@ -1,0 +1,147 @@
+"""Train: comparisons of methods on small networks, followed live, and any other training that a Recorder writes."""
+
+import math
+import secrets
+import time
+
+import streamlit as st
+
+from analysis.runs import Comparison, open_comparison
+from analysis.training.spec import TrainingSpec
+from app import cached, run_view, service
+from app import training_words as words
+from app.run_list import BESIDE, ERROR, RUN, show_runs
+from app.training_form import choose_spec
+from per_core.errors import PerError
+
+REFRESH_SECONDS = 1.0
+LIVE = {"queued", "starting", "running", "stopping"}
+TOKEN, PRESSED = "train_token", "train_pressed"
+DOUBLE_CLICK_SECONDS = 2.0
+
+
+def start(spec: TrainingSpec) -> None:
+    """Train a spec and follow it."""
+    now = time.monotonic()
+    if now - st.session_state.get(PRESSED, -math.inf) > DOUBLE_CLICK_SECONDS:
+        st.session_state[TOKEN] = secrets.token_urlsafe(8)
+    st.session_state[PRESSED] = now
+    try:
+        run = service.manager().submit(spec.as_dict(), token=st.session_state[TOKEN])
+    except PerError as error:
+        st.session_state[ERROR] = str(error)
+        return
+    st.query_params[RUN] = run
+    st.query_params.pop(BESIDE, None)
+
+
+def show_form(*, expanded: bool) -> None:
+    """The form of a new comparison with its Start button."""
+    with st.expander("New comparison", expanded=expanded):
+        spec = choose_spec()
+        if spec is not None:
+            st.button(
+                "Start", type="primary", on_click=start, args=(spec,), key="train_start", icon=":material/play_arrow:"
+            )
+
+
+def act(name: str, run: str) -> None:
+    """Stop or resume a run; what is refused is said on the page."""
+    try:
+        getattr(service.manager(), name)(run)
+    except PerError as error:
+        st.session_state[ERROR] = str(error)
+
+
+def show_state(run: str) -> bool:
+    """The head of a run: state, progress, device, Stop or Resume. Returns whether it may still change."""
+    status = service.manager().status(run)
+    live = status.state in LIVE or status.state == "recorded"
+    left, right = st.columns([6, 1], vertical_alignment="center")
+    of = "" if status.epochs is None else f" of {status.epochs}"
+    text = f"**{words.STATES.get(status.state, status.state)}**, epoch {status.epoch:g}{of}"
+    if status.position:
+        text += f", place {status.position} in the queue"
+    if status.device:
+        text += f", on {status.device}"
+    left.markdown(text + (f". {status.message}" if status.message else ""))
+    if status.epochs:
+        left.progress(min(1.0, status.epoch / status.epochs))
+    if status.state in {"queued", "starting", "running"}:
+        right.button("Stop", on_click=act, args=("stop", run), key="train_stop", width="stretch")
+    if status.state in {"stopped", "interrupted", "failed"}:
+        right.button("Resume", on_click=act, args=("resume", run), key="train_resume", width="stretch", type="primary")
+    if status.state in {"failed", "interrupted"}:
+        output = service.manager().last_output(run)
+        if output:
+            st.code("\n".join(output), language=None)
+    return live
+
+
+def show_comparison(comparison: Comparison, beside: list[Comparison]) -> None:
+    """Everything that is drawn of a run."""
+    for name, reason in comparison.problems.items():
+        st.error(f"{name}: {reason}")
+    for (method, seed), (epoch, reason) in comparison.diverged.items():
+        st.warning(f"{run_view.method_title(method)}, seed {seed}, diverged at epoch {epoch}: {reason}")
+    seeds = run_view.by_seed(comparison)
+    if not seeds:
+        st.info(words.WAITING)
+        return
+    epochs = comparison.status.epochs or int(max(run.records[-1].epoch for run in comparison.runs.values()))
+    shown = run_view.choose_shown(seeds, epochs)
+    layer = shown.layers[0]
+    others = run_view.together(shown.runs, beside)
+    run_view.show_figure2(shown)
+    run_view.show_progress(others, epochs)
+    run_view.show_distances(others, layer, epochs)
+    run_view.show_densities(others, layer, shown.unit)
+    run_view.show_results(seeds, layer, shown.unit)
+    run_view.show_doors(comparison, shown)
+
+
+def follow(run: str, beside: list[str]) -> None:
+    """One run, drawn again every second while it changes."""
+    library = service.library()
+    entry = library.entry(run)
+    if entry.state == "damaged":
+        st.error(entry.message)
+        return
+    st.subheader(entry.title)
+    service.watch_run(run)
+    changing = service.manager().status(run).state in LIVE | {"recorded"}
+
+    @st.fragment(run_every=REFRESH_SECONDS if changing else None)
+    def live() -> None:
+        still = show_state(run)
+        comparisons = [_opened(name) for name in (run, *beside)]
+        show_comparison(comparisons[0], comparisons[1:])
+        if changing and not still:
+            st.rerun()
+
+    live()
+
+
+def _opened(run: str) -> Comparison:
+    """A comparison of which only new records are read again."""
+    path = service.library().path(run)
+    known = cached.opened_comparisons()
+    known[run] = known[run].refresh() if run in known else open_comparison(path)
+    return known[run]
+
+
+st.title(words.TITLE)
+st.markdown(words.LEAD)
+error = st.session_state.pop(ERROR, None)
+if error:
+    st.error(error)
+run = st.query_params.get(RUN)
+show_form(expanded=run is None)
+if run is not None:
+    try:
+        follow(run, st.query_params.get_all(BESIDE))
+    except PerError as refused:
+        st.error(str(refused))
+show_runs()
+with st.expander("What the authors report"):
+    run_view.show_authors_results()
