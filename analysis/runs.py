@@ -1,0 +1,312 @@
+"""The library of runs on disk: listing, naming, deleting with undo, taking away as a zip file."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from analysis.comparison_run import SPEC_FILE, Comparison, is_run_directory, open_comparison, read_spec_and_resolved
+from analysis.run_archive import RunArchive
+from analysis.run_status import LIVE, State, change_status, read_status
+from analysis.training.spec import TrainingSpec
+from per_core.errors import InvalidInputError
+from per_core.run_directory import RECORDS
+
+__all__ = ["Comparison", "RunArchive", "RunEntry", "RunLibrary", "open_comparison"]
+
+TITLE_FILE = "title.txt"
+LONGEST_TITLE = 120
+TRASH = ".trash"
+SECRET_BYTES = 12  # of an id: who has the id has the run
+
+Kind = Literal["comparison", "recording"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunEntry:
+    """One line of the list of runs.
+
+    Attributes
+    ----------
+    id : name of its folder.
+    title : what a person calls it.
+    kind : "comparison", trained by `python -m analysis train`, or "recording", of somebody's own training.
+    state : see `RunStatus`; "damaged" if it cannot be read.
+    epoch : the last one.
+    epochs : of the whole training; None if nobody said.
+    device : what it is trained on, or empty.
+    methods : labels, in the order of the spec; none in a recording.
+    created : seconds since 1970.
+    message : how it ended, or what is wrong with it.
+    size : bytes on disk.
+    """
+
+    id: str
+    title: str
+    kind: Kind
+    state: State
+    epoch: float
+    epochs: int | None
+    device: str
+    methods: tuple[str, ...]
+    created: float
+    message: str
+    size: int
+
+
+class RunLibrary:
+    """All runs below one folder. Threads may share it.
+
+    Every sub-folder is a run, of `python -m analysis train` or of anybody's Recorder, unless its name begins with a
+    dot. An id comes from outside, so it is checked wherever it is taken: it must be the name of a real sub-folder.
+
+    Parameters
+    ----------
+    root : the folder; made if it is missing.
+
+    Raises
+    ------
+    InvalidInputError
+        If the folder cannot be made, and from every method that is given the id of no run.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        """See the class."""
+        try:
+            Path(root).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidInputError(f"{root} cannot be made: {error}. Name a folder in a place of yours.") from error
+        self.root = Path(root).resolve()
+        self._lock = threading.Lock()
+        self._opened: dict[str, Comparison] = {}  # recordings, of which only new records are read again
+        self._sizes: dict[str, tuple[int, int]] = {}  # id -> time of the last change, and bytes
+
+    def list_runs(self) -> tuple[RunEntry, ...]:
+        """All runs, newest first. What cannot be read is listed with its reason."""
+        folders = [path for path in self.root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        with self._lock:
+            for id in (self._opened.keys() | self._sizes.keys()) - {path.name for path in folders}:
+                self._opened.pop(id, None)
+                self._sizes.pop(id, None)
+        entries = [entry for path in folders if (entry := self._entry_or_reason(path))]
+        return tuple(sorted(entries, key=lambda entry: (-entry.created, entry.id)))
+
+    def entry(self, id: str) -> RunEntry:
+        """One run's line of the list; as there, what cannot be read is "damaged" and has its reason."""
+        entry = self._entry_or_reason(self.path(id))
+        if entry is None:
+            raise _no_run(id)
+        return entry
+
+    def path(self, id: str) -> Path:
+        """The folder of a run."""
+        if not isinstance(id, str) or not id or id.startswith(".") or set(id) & {"/", "\\", "\0"}:
+            raise _no_run(id)
+        path = self.root / id
+        try:
+            real = path.is_dir() and path.resolve() == path
+        except (OSError, ValueError):  # a name that the disk does not take
+            real = False
+        if not real:
+            raise _no_run(id)
+        return path
+
+    def create(self, spec: TrainingSpec) -> str:
+        """Make the folder of a comparison that is to be trained, and return its id, which nobody can guess.
+
+        Its status is "starting", by this process: whoever wants it trained starts a worker in it.
+        """
+        id = f"{datetime.now():%Y-%m-%d-%H%M}-{secrets.token_urlsafe(SECRET_BYTES)}"
+        # Filled under another name, so that it appears in the list as a whole.
+        path = self.root / f".{id}"
+        try:
+            path.mkdir()
+            (path / SPEC_FILE).write_text(json.dumps(spec.as_dict(), indent=1), encoding="utf-8")
+            change_status(path, "starting", "", epochs=spec.epochs)
+            path.rename(self.root / id)
+        except OSError as error:
+            raise InvalidInputError(
+                f"A run needs a folder in {self.root}, which cannot be made: {error}. Free some space, or choose"
+                " another folder for the runs."
+            ) from error
+        return id
+
+    def rename(self, id: str, title: str) -> None:
+        """Call a run something else. The id stays, and with it all links.
+
+        Raises
+        ------
+        InvalidInputError
+            If the title is empty, too long or of several lines.
+        """
+        path, title = self.path(id), title.strip()
+        if not title or len(title) > LONGEST_TITLE or not title.isprintable():
+            raise InvalidInputError(
+                f"A title is one line of 1 to {LONGEST_TITLE} characters; received {title[: LONGEST_TITLE + 1]!r}."
+                " Shorten it."
+            )
+        part = path / f".{TITLE_FILE}.part"
+        part.write_text(title, encoding="utf-8")
+        part.replace(path / TITLE_FILE)
+
+    def delete(self, id: str) -> None:
+        """Move a run to the trash.
+
+        Raises
+        ------
+        InvalidInputError
+            If a process works on it.
+        """
+        path = self.path(id)
+        entry = self._entry_or_reason(path)
+        if entry is not None and entry.state in LIVE:
+            raise InvalidInputError(f"{entry.title!r} cannot be deleted while it is trained. Stop it first.")
+        trash = self.root / TRASH
+        trash.mkdir(exist_ok=True)
+        path.rename(trash / f"{time.time_ns()}-{id}")
+
+    def undo_delete(self, id: str) -> None:
+        """Take a run out of the trash; of several with that id, the one deleted last.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is none, or another run has its place now.
+        """
+        deleted = [path for path in self._trash() if path.name.partition("-")[2] == id]
+        if not deleted:
+            raise InvalidInputError(f"There is no deleted run {_shown(id)} any more; it was restored or is gone.")
+        if (self.root / id).exists():
+            raise InvalidInputError(f"Another run is called {_shown(id)} now. Delete that one first.")
+        deleted[-1].rename(self.root / id)
+
+    def empty_trash(self, *, older_than: float = 0.0) -> int:
+        """Remove for good what was deleted more than so many seconds ago; return how many runs that were."""
+        limit = time.time_ns() - int(older_than * 1e9)
+        expired = [path for path in self._trash() if int(path.name.partition("-")[0]) <= limit]
+        for path in expired:
+            shutil.rmtree(path, ignore_errors=True)
+        return len(expired)
+
+    def zip_run(self, id: str, *, checkpoint: bool = False) -> RunArchive:
+        """The run as the bytes of a zip file, without what it takes to go on with it unless asked for.
+
+        The archive is named after title and day, not after the id, which would give away the run itself.
+        """
+        entry = self.entry(id)
+        words = re.sub(r"[^a-z0-9]+", "-", entry.title.lower()).strip("-")[:40]
+        day = f"{datetime.fromtimestamp(entry.created):%Y-%m-%d}"
+        return RunArchive(self.path(id), "-".join(filter(None, (words, day))), checkpoint)
+
+    def _trash(self) -> list[Path]:
+        """What is in the trash, in the order in which it was deleted."""
+        trash = self.root / TRASH
+        found = [path for path in trash.iterdir() if path.name.partition("-")[0].isdigit()] if trash.is_dir() else []
+        return sorted(found, key=lambda path: int(path.name.partition("-")[0]))
+
+    def _entry_or_reason(self, path: Path) -> RunEntry | None:
+        """The entry of a folder, damaged or not; None if it has just gone."""
+        try:
+            if path.resolve() != path:
+                raise InvalidInputError(f"{path.name} is a link to another place. Move the run itself here.")
+            return self._recording(path) if is_run_directory(path) else self._comparison(path)
+        except Exception as error:  # whatever is wrong with one run, the others are listed
+            try:
+                created = path.lstat().st_mtime
+            except OSError:
+                return None
+            kind: Kind = "recording" if is_run_directory(path) else "comparison"
+            return RunEntry(path.name, path.name, kind, "damaged", 0, None, "", (), created, str(error), 0)
+
+    def _comparison(self, path: Path) -> RunEntry:
+        spec, _ = read_spec_and_resolved(path)
+        status = read_status(path)
+        methods = _labels(spec)
+        return RunEntry(
+            id=path.name,
+            title=_title(path) or str(spec.get("title") or ", ".join(methods)),
+            kind="comparison",
+            state=status.state,
+            epoch=status.epoch,
+            epochs=status.epochs,
+            device=status.device,
+            methods=methods,
+            created=_created(path),
+            message=status.message,
+            size=self._size(path),
+        )
+
+    def _recording(self, path: Path) -> RunEntry:
+        with self._lock:
+            known = self._opened.get(path.name)
+        comparison = known.refresh() if known else open_comparison(path)
+        with self._lock:
+            self._opened[path.name] = comparison
+        ((title, _), run), *_ = comparison.runs.items()
+        status = comparison.status
+        return RunEntry(
+            id=path.name,
+            title=_title(path) or title,
+            kind="recording",
+            state=status.state,
+            epoch=status.epoch,
+            epochs=None,
+            device=status.device,
+            methods=(),
+            created=run.created,
+            message=status.message,
+            size=self._size(path),
+        )
+
+    def _size(self, path: Path) -> int:
+        """Bytes of all files; counted again when there is a new record or status."""
+        changed = max(file.stat().st_mtime_ns for name in ("status.json", RECORDS) if (file := path / name).exists())
+        with self._lock:
+            stamp, size = self._sizes.get(path.name, (-1, 0))
+        if stamp != changed:
+            size = RunArchive(path, path.name, checkpoint=True).size
+            with self._lock:
+                self._sizes[path.name] = changed, size
+        return size
+
+
+def _title(path: Path) -> str:
+    """What somebody called it since, or nothing."""
+    try:
+        return (path / TITLE_FILE).read_text(encoding="utf-8", errors="replace").strip()[:LONGEST_TITLE]
+    except FileNotFoundError:
+        return ""
+
+
+def _created(path: Path) -> float:
+    """When a comparison was asked for; `comparison.json` says when it was last begun."""
+    asked = path / SPEC_FILE
+    return (asked if asked.exists() else path / "comparison.json").stat().st_mtime
+
+
+def _labels(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    try:
+        return tuple(m["name"] or m["combination"] for m in spec["methods"])
+    except (KeyError, TypeError) as error:
+        raise InvalidInputError(f"A training's spec names its methods; this one does not: {error!r}.") from error
+
+
+def _no_run(id: object) -> InvalidInputError:
+    return InvalidInputError(
+        f"There is no run {_shown(id)}. It may have been deleted or renamed; choose one from the list of runs."
+    )
+
+
+def _shown(id: object) -> str:
+    """An id for a message, however long it came."""
+    text = repr(id)
+    return text if len(text) <= 100 else f"{text[:97]}..."
