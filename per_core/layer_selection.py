@@ -22,8 +22,8 @@ def unwrapped(model: nn.Module) -> nn.Module:
     while True:
         if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             model = model.module
-        elif is_compiled(model) and isinstance(model._orig_mod, nn.Module):
-            model = model._orig_mod
+        elif "_orig_mod" in model._modules:
+            model = model.get_submodule("_orig_mod")
         else:
             return model
 
@@ -42,8 +42,8 @@ def select_layers(model: nn.Module, layers: str | Sequence[str] | None) -> dict[
             for those that hand on what they were given: dropout, flatten, identity and PER.
 
     Raises:
-        InvalidInputError: nothing is selected, a name or expression is wrong, or a selected module is part of a
-            scripted one, which calls no hooks.
+        InvalidInputError: nothing is selected, a name or expression is wrong, or a selected module is
+            scripted, and calls no hooks.
     """
     named = {_display_name(name) or type(model).__name__: module for name, module in model.named_modules()}
     if layers is None:
@@ -61,7 +61,7 @@ def select_layers(model: nn.Module, layers: str | Sequence[str] | None) -> dict[
             f"layers must name at least one module; {layers!r} matches none of {_some(named)}."
             " A regular expression has to match the whole name, r'.*\\.relu' for example."
         )
-    _require_hooks(model, chosen)
+    _require_hooks(chosen)
     return chosen
 
 
@@ -133,19 +133,11 @@ def _some(names: Mapping[str, object] | Sequence[str], most: int = 12) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _require_hooks(model: nn.Module, chosen: Mapping[str, nn.Module]) -> None:
-    """A scripted module calls the hooks of its own, never those of its parts."""
-    inside = {
-        id(part)
-        for module in model.modules()
-        if isinstance(module, torch.jit.ScriptModule)
-        for part in module.modules()
-        if part is not module
-    }
-    silent = [name for name, module in chosen.items() if id(module) in inside]
+def _require_hooks(chosen: Mapping[str, nn.Module]) -> None:
+    """Scripted modules and their parts take no hooks."""
+    silent = [name for name, module in chosen.items() if isinstance(module, torch.jit.ScriptModule)]
     if silent:
         raise InvalidInputError(
-            f"Layers must call hooks, and the parts of a scripted module never do; {_some(silent)}"
-            f" {'is' if len(silent) == 1 else 'are'} inside one. Record the original module, before torch.jit.script"
-            " or torch.jit.trace."
+            f"Layers must be modules that call hooks, which scripted modules never do; received {_some(silent)}."
+            " Record the original module, as it was before torch.jit.script or torch.jit.trace, or name other layers."
         )

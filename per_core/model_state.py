@@ -58,20 +58,18 @@ def _random_state() -> Callable[[], None]:
 
 def _buffers(model: nn.Module) -> Callable[[], None]:
     """A function that restores the buffers of this moment: the same tensors with the same values."""
-    values = [(buffer, buffer.clone(), buffer._version) for buffer in model.buffers()]
+    values = [(buffer, buffer.clone()) for buffer in model.buffers()]
     owners: list[tuple[dict[str, Tensor | None], dict[str, Tensor | None]]] = [
         (module._buffers, dict(module._buffers))
         for module in model.modules()
         if not isinstance(module, torch.jit.ScriptModule)
     ]
 
-    @torch.no_grad()
     def restore() -> None:
         for held, before in owners:
             held.clear()
             held.update(before)
-        for buffer, value, version in values:
-            if buffer._version != version:
-                buffer.copy_(value)
+        for buffer, value in values:
+            buffer.data.copy_(value)  # by .data, so that a backward pass that waits for this buffer is not refused
 
     return restore

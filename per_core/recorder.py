@@ -67,7 +67,8 @@ class Recorder:
         training: the probe passes in training mode: batch statistics, dropout.
         sample_every: besides, look at every so many forward passes of the training itself; `record` without inputs
             then writes what they held, "mixed over the epoch": the model changed from one to the next.
-        title, description: for those who look at the run; description is JSON.
+        title, description: for those who look at the run; description is JSON, added to the model's class, number of
+            parameters, device and torch version.
         resume: go on with the run in `run_dir`, if there is one.
         last_epoch: with `resume`, drop the records of later epochs: the checkpoint's epoch.
 
@@ -119,20 +120,21 @@ class Recorder:
         self._sample: StepSample | None = None
         self._writer: RunWriter | None = None
         _require_recordable(self._model, training)
+        if sample_every is not None:
+            require_count(sample_every, "sample_every")
+            _require_not_compiled(model)
         if _rank() == 0:
             self._writer = RunWriter(
                 run_dir,
                 allowance=self._digest.allowance,
                 layout=layout,
                 title=title,
-                description=description,
+                description={**_describe(self._model), **(description or {})},
                 resume=resume,
                 last_epoch=last_epoch,
             )
             if sample_every is not None:
-                _require_not_compiled(model)
-                every = require_count(sample_every, "sample_every")
-                self._sample = StepSample(self._model, self._layers, every, self._to_rows)
+                self._sample = StepSample(self._model, self._layers, sample_every, self._to_rows)
 
     def record(self, epoch: float, inputs: object = None, **scalars: float | Tensor) -> None:
         """Append one record.
@@ -255,6 +257,16 @@ class Recorder:
         if topic not in self._told:
             self._told.add(topic)
             warnings.warn(f"PERscope recorder: {message}", RuntimeWarning, stacklevel=4)
+
+
+def _describe(model: nn.Module) -> dict[str, Any]:
+    first = next(model.parameters(), None)
+    return {
+        "model": type(model).__name__,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "device": "cpu" if first is None else str(first.device),
+        "torch": torch.__version__,
+    }
 
 
 def _call(model: nn.Module, inputs: object) -> None:

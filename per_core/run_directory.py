@@ -244,6 +244,7 @@ class RunWriter:
                 " or pass resume=True to go on with it."
             )
         try:
+            (self.path / ARRAYS).mkdir(parents=True, exist_ok=True)
             if exists:
                 self._created, self._count, self._end = self._cut_back(layout, last_epoch)
             else:
@@ -311,7 +312,6 @@ class RunWriter:
             raise InvalidInputError(
                 f"description must be JSON: strings, finite numbers, lists and dicts; {error}. Convert what is not."
             ) from error
-        (self.path / ARRAYS).mkdir(parents=True, exist_ok=True)
         (self.path / RECORDS).write_bytes(b"")
         _write_whole(self.path / RUN, text.encode())
         return created
@@ -330,7 +330,7 @@ class RunWriter:
         end = sum(map(len, lines[:count]))
         os.truncate(self.path / RECORDS, end)
         known = {_array_path(self.path, index) for index in range(count)}
-        for file in (self.path / ARRAYS).iterdir():
+        for file in (self.path / ARRAYS).glob("*.safetensors*"):  # temporary ones too
             if file not in known:
                 file.unlink()
         return run.created, count, end
