@@ -33,7 +33,9 @@ def test_no_import_points_upwards(package: str) -> None:
     assert {name: found for name, found in offenders.items() if found} == {}
 
 
-@pytest.mark.parametrize("module", ["per_core", "analysis.digits", "analysis.distinction", "analysis.bound"])
+@pytest.mark.parametrize(
+    "module", ["per_core", "analysis.digits", "analysis.distinction", "analysis.bound", "analysis.training.worker"]
+)
 def test_importing_the_lower_layers_loads_neither_streamlit_nor_plotly(module: str) -> None:
     script = (
         f"import sys, {module}; "

@@ -6,10 +6,12 @@ from importlib.metadata import version
 import torch
 
 from analysis.cost import machine
+from analysis.training.spec import VANILLA
 from per_core import list_methods
 from tests.benchmarks import workloads as w
 from tests.benchmarks.memory import peak_of
 from tests.benchmarks.timing import Seconds, Spread, interleave, ratio
+from tests.benchmarks.training import step_times
 
 
 def main() -> None:
@@ -23,6 +25,7 @@ def main() -> None:
         memory(device, quick)
         for size in w.METHODS:
             methods(size, device, quick)
+        training(device, quick)
 
 
 def hardware() -> str:
@@ -68,6 +71,15 @@ def methods(size: w.Size, device: str, quick: bool) -> None:
     times(seconds)
     for method in list_methods():
         compare(f"{method.key} / {w.BATCH_NORM}", ratio(seconds, method.key, w.BATCH_NORM))
+
+
+def training(device: str, quick: bool) -> None:
+    seconds = step_times(device, quick=quick)
+    print(f"\n(e) one training step of the digits CNN, {device}, by what its ten hidden layers have")
+    times(seconds)
+    for key in seconds:
+        if key != VANILLA:
+            compare(f"{key} / vanilla", ratio(seconds, key, VANILLA), at_most=1.1 if key == "per" else None)
 
 
 def times(seconds: Seconds) -> None:

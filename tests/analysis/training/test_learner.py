@@ -1,0 +1,145 @@
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from analysis.training.comparison import choose_probe, is_out_of_memory
+from analysis.training.dataset import load
+from analysis.training.footprint import advice, footprint
+from analysis.training.learner import Learner, epoch_seed, learning_rate
+from analysis.training.models import build_network
+from analysis.training.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
+
+SPEC = TrainingSpec(
+    data=DataSpec("mixture", samples=70, dim=8),
+    model=ModelSpec("mlp", width=0.1, depth=2, dropout=0.0),
+    methods=(MethodSpec(),),
+    batch_size=20,
+    epochs=5,
+    learning_rate=0.1,
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load(SPEC.data)
+
+
+def test_a_step_is_that_of_sgd_with_momentum_and_weight_decay(data):
+    spec = replace(SPEC, weight_decay=0.01, momentum=0.8, schedule="constant")
+    learner = Learner(spec, MethodSpec(), 3, data)
+    learner.learn(1)
+    network = build_network(spec.model, data.shape, data.classes, width=0.1, seed=3)
+    velocity = [torch.zeros_like(p) for p in network.parameters()]
+    for inputs, labels in learner.batches(1):
+        gradients = torch.autograd.grad(
+            nn.functional.cross_entropy(network(inputs), labels), list(network.parameters())
+        )
+        with torch.no_grad():
+            for p, g, v in zip(network.parameters(), gradients, velocity, strict=True):
+                v.mul_(0.8).add_(g + 0.01 * p)
+                p -= 0.1 * v
+    for found, expected in zip(learner.network.parameters(), network.parameters(), strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "method", [MethodSpec("per", {"per.weight": 0.5}, "sum"), MethodSpec("l2", {"l2.weight": 0.1})]
+)
+def test_mixed_precision_takes_the_same_first_step(data, method, precision):
+    def first_step(precision, method):
+        learner = Learner(replace(SPEC, mixed_precision=precision), method, 0, data)
+        batch = next(learner.batches(1))
+        before = nn.utils.parameters_to_vector(learner.network.parameters()).detach()
+        learner.network.train()
+        change = torch.zeros_like(before)
+        while not change.any():  # steps that overflow float16 are skipped until the loss scale has fallen
+            learner.step(*batch)
+            change = nn.utils.parameters_to_vector(learner.network.parameters()).detach() - before
+        return change
+
+    expected, without = first_step("float32", method), first_step("float32", MethodSpec())
+    assert (expected - without).norm() > 0.2 * expected.norm()  # which the loss scale must not make vanish
+    assert (first_step(precision, method) - expected).norm() < 0.05 * expected.norm()
+
+
+def test_batches_are_whole_and_every_epoch_has_its_order(data):
+    learner = Learner(SPEC, MethodSpec("bn"), 0, data)
+    first, again, second = (torch.cat([x for x, _ in learner.batches(epoch)]) for epoch in (1, 1, 2))
+    assert len(first) == 60
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+    assert len({tuple(row.tolist()) for row in first}) == 60
+    other_method = torch.cat([x for x, _ in Learner(SPEC, MethodSpec(), 0, data).batches(1)])
+    assert torch.equal(first, other_method)
+
+
+def test_seeds_of_epochs():
+    assert len({epoch_seed(seed, epoch) for seed in range(30) for epoch in range(30)}) == 900
+
+
+def test_the_cosine_falls_from_the_learning_rate_to_near_zero():
+    rates = [learning_rate(replace(SPEC, epochs=60), epoch) for epoch in range(1, 61)]
+    assert rates[0] == 0.1
+    assert rates[30] == pytest.approx(0.05)
+    assert rates == sorted(rates, reverse=True)
+    assert 0 < rates[-1] < 1e-4
+    assert learning_rate(replace(SPEC, schedule="constant"), 5) == 0.1
+
+
+def test_scores_by_hand(data):
+    learner = Learner(SPEC, MethodSpec(), 0, data)
+    logits = learner.network(data.scaled(data.test_inputs))
+    score = learner.test()
+    probability = logits.softmax(1)[torch.arange(len(logits)), data.test_labels]
+    assert score.loss == pytest.approx(-probability.log().mean().item(), rel=1e-5)
+    assert score.accuracy == pytest.approx((logits.argmax(1) == data.test_labels).float().mean().item())
+
+
+def test_a_loss_that_is_not_finite_is_divergence(data):
+    learner = Learner(replace(SPEC, learning_rate=100.0, epochs=2), MethodSpec(), 0, data)
+    score = learner.learn(1)
+    while learner.diverged is None:
+        score = learner.learn(2)
+    assert not math.isfinite(score.loss)
+    assert "not finite" in learner.reason
+
+
+def test_the_probe_is_always_the_same(data):
+    first, again = choose_probe(SPEC, data), choose_probe(replace(SPEC, seed=9), data)
+    assert torch.equal(first, again)
+    assert sorted(first.tolist()) == list(range(70))  # all, as there are fewer than asked for
+    assert len(choose_probe(replace(SPEC, probe_size=30), data).unique()) == 30
+
+
+def test_the_footprint_counts_weights_and_activations():
+    spec = TrainingSpec(model=ModelSpec("mlp", depth=1, dropout=0.0), methods=(MethodSpec(), MethodSpec("bn")), seeds=3)
+    found = footprint(spec, (10,), 4, 1.0)
+    weights = 10 * 256 + 256 + 256 * 4 + 4
+    assert found.networks == 6 * 3 * 4 * weights
+    assert found.sample == 2 * 4 * (256 + 256 + 4)
+    assert found.total(10) == found.networks + 10 * found.sample
+
+
+def test_advice_fits():
+    spec = TrainingSpec(batch_size=4096, methods=(MethodSpec(),))
+    shape, classes, width = (3, 32, 32), 10, 1.0
+    available = 2_000_000_000
+    text = advice(spec, shape, classes, width, available)
+    batch = int(text.partition("batch_size ")[2].partition("What")[2].partition("batch_size ")[2].split()[0])
+    narrower = float(text.rpartition("model.width ")[2].rstrip("."))
+    whole = footprint(spec, shape, classes, width)
+    assert whole.total(batch) <= available < whole.total(2 * batch)
+    assert 0.9 * available < footprint(spec, shape, classes, narrower).total(4096) <= available
+    assert "fewer methods and seeds" in advice(spec, shape, classes, width, 0)
+
+
+def test_what_counts_as_out_of_memory():
+    with pytest.raises(RuntimeError) as allocation:
+        torch.empty(10**15)
+    for error in (allocation.value, MemoryError(), torch.OutOfMemoryError("CUDA out of memory")):
+        assert is_out_of_memory(error)
+    assert not is_out_of_memory(RuntimeError("shape mismatch"))
