@@ -211,7 +211,7 @@ def test_damaged_folders_are_listed_with_their_reasons(library, trained, tmp_pat
     assert "torn run" not in {entry.id for entry in library.list_runs()}
 
 
-def test_a_process_that_is_gone_or_another_one(tmp_path):
+def test_a_process_that_is_gone_or_another_one():
     now = time.time()
     assert is_running(os.getpid(), now)
     assert not is_running(os.getpid(), now - 1e6)  # this one was started since
@@ -290,7 +290,7 @@ def test_of_two_deleted_runs_of_one_name_the_last_comes_back(library):
 
 def test_what_is_trained_cannot_be_deleted(library, comparison):
     write_status(library.path(comparison))
-    with pytest.raises(InvalidInputError, match="while it is trained. Stop it first"):
+    with pytest.raises(InvalidInputError, match="while it is trained"):
         library.delete(comparison)
     assert library.entry(comparison).state == "running"
 

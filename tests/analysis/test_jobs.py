@@ -1,0 +1,324 @@
+"""Jobs with real processes: the worker as it is, on a comparison that takes no time."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+
+from analysis import jobs
+from analysis.jobs import JobManager, find_devices
+from analysis.process_life import is_running
+from analysis.runs import RunLibrary, open_comparison
+from analysis.training.folder import ComparisonFolder
+from analysis.training.spec import MethodSpec
+from analysis.worker_process import describe_exit, last_lines
+from per_core.errors import InvalidInputError
+from per_core.run_directory import open_run
+from tests.analysis.training.workers import ROOT, TINY, finish, start, wait_for
+
+SHORT = replace(TINY, methods=(MethodSpec(),), epochs=2).as_dict()
+LONG = replace(TINY, methods=(MethodSpec(),), epochs=10_000).as_dict()
+
+
+@pytest.fixture
+def library(tmp_path):
+    return RunLibrary(tmp_path / "runs")
+
+
+@pytest.fixture
+def managers(library):
+    """Makes managers of the library, and closes them."""
+    made = []
+
+    def make(**options):
+        made.append(JobManager(library, **{"devices": ("cpu",)} | options))
+        return made[-1]
+
+    yield make
+    for manager in made:
+        manager.close()
+
+
+def state(manager, id):
+    return manager.status(id).state
+
+
+def worker_of(library, id):
+    """Number of the process that last wrote the status."""
+    return ComparisonFolder(library.path(id)).read_status()["pid"]
+
+
+def wait_until_it_learns(manager, id):
+    wait_for(lambda: manager.status(id).epoch >= 1)
+    assert state(manager, id) == "running"
+
+
+def test_a_job_from_submission_to_its_end(managers, library):
+    manager = managers()
+    token = "of one click"
+    id = manager.submit(SHORT, "A first try", token=token)
+    assert manager.submit(SHORT, "A first try", token=token) == id  # a double click
+    status = manager.status(id)
+    assert (status.state, status.epoch, status.epochs, status.position) == ("starting", 0, 2, None)
+    waiting = [manager.submit(SHORT), manager.submit(SHORT), manager.submit(LONG)]
+    assert [manager.position(other) for other in waiting] == [1, 2, 3]
+    assert [state(manager, other) for other in waiting] == ["queued"] * 3
+    assert manager.status(waiting[2]).position == 3
+    listed = {entry.id: entry.state for entry in manager.list_runs()}
+    assert listed == {id: "starting", **dict.fromkeys(waiting, "queued")}
+    with pytest.raises(InvalidInputError, match="while it is trained"):
+        library.delete(waiting[2])
+    manager.stop(waiting[2])
+    manager.stop(waiting[0])
+    assert [manager.position(other) for other in waiting] == [None, 1, None]
+    assert (state(manager, waiting[0]), state(manager, waiting[2])) == ("stopped", "stopped")
+    assert "while it waited" in manager.status(waiting[0]).message
+
+    wait_for(lambda: state(manager, id) == "finished")
+    assert library.entry(id).title == "A first try"
+    assert (manager.status(id).epoch, manager.status(id).device) == (2, "CPU")
+    assert [line.partition(" (")[0] for line in manager.last_output(id, 2)] == ["epoch 1 of 2", "epoch 2 of 2"]
+    with pytest.raises(InvalidInputError, match="has all its 2 epochs"):
+        manager.resume(id)
+    manager.stop(id)  # nothing to stop
+    assert state(manager, id) == "finished"
+
+    wait_for(lambda: state(manager, waiting[1]) == "finished")  # it came up by itself
+    first, second = (open_comparison(library.path(other)).runs["vanilla", 3] for other in (id, waiting[1]))
+    assert first.records[-1].time <= second.created  # one after the other
+    assert manager.last_output(waiting[0]) == ()
+
+
+def test_stop_and_resume(managers, library):
+    manager = managers()
+    id = manager.submit(LONG)
+    next_one = manager.submit(LONG)
+    wait_until_it_learns(manager, id)
+    manager.stop(id)
+    manager.stop(id)
+    assert state(manager, id) in ("stopping", "stopped")
+    wait_for(lambda: state(manager, id) == "stopped")
+    assert manager.status(id).message == "stopped on request"
+    reached = manager.status(id).epoch
+
+    wait_for(lambda: state(manager, next_one) in ("starting", "running"))
+    manager.resume(id)
+    manager.resume(id)
+    assert (state(manager, id), manager.position(id), manager.status(id).epoch) == ("queued", 1, reached)
+    manager.stop(next_one)
+    wait_for(lambda: state(manager, id) == "running" and manager.status(id).epoch > reached)
+    epochs = [record.epoch for record in open_run(library.path(id) / "runs" / "vanilla-s3").records]
+    assert epochs == list(range(len(epochs)))
+    worker = worker_of(library, id)
+    manager.close()
+    assert (state(manager, id), state(manager, next_one)) == ("interrupted", "stopped")
+    assert not is_running(worker, time.time())
+    with pytest.raises(InvalidInputError, match="it is ending"):
+        manager.resume(id)
+
+
+def test_a_killed_worker_is_noticed(managers, library):
+    assert jobs.WATCH_PERIOD <= 1  # it must be noticed within two seconds
+    manager = managers()
+    id, next_one = manager.submit(LONG), manager.submit(SHORT)
+    wait_until_it_learns(manager, id)
+    os.kill(worker_of(library, id), signal.SIGKILL)
+    folder = ComparisonFolder(library.path(id))
+    wait_for(lambda: folder.read_status()["state"] == "failed")  # nobody asked the manager
+    status = manager.status(id)
+    assert "The worker was killed by signal 9 (SIGKILL). Its last words: epoch " in status.message
+    assert status.epoch >= 1
+    assert library.entry(id).message == status.message
+    wait_for(lambda: state(manager, next_one) == "finished")  # the device is free for the next
+    manager.resume(id)
+    wait_for(lambda: manager.status(id).epoch > status.epoch)
+
+
+def test_a_worker_that_fails_by_itself(managers, library):
+    manager = managers(max_memory_mb=100)
+    id = manager.submit(SHORT)
+    wait_for(lambda: state(manager, id) == "failed")
+    assert "memory" in manager.status(id).message
+    assert "memory" in manager.last_output(id)[-1]
+
+    # It cannot even say so in its status, which is that of the manager still.
+    (library.path(id) / "spec.json").write_text("{")
+    manager.resume(id)
+    wait_for(lambda: state(manager, id) == "failed")
+    assert "ended with exit status 1" in manager.status(id).message
+    assert "not a readable JSON file" in manager.status(id).message
+
+
+def test_limits_of_time(managers):
+    manager = managers(max_seconds=0.01)
+    id = manager.submit(LONG)
+    wait_for(lambda: state(manager, id) == "stopped")
+    assert "limit of 0.01 seconds" in manager.status(id).message
+
+
+def test_a_worker_that_does_not_stop_is_ended_by_force(managers, library, monkeypatch):
+    monkeypatch.setattr(jobs, "PATIENCE", 0.0)
+    monkeypatch.setattr(jobs, "LAST_PATIENCE", 0.0)
+    manager = managers()
+    id = manager.submit(LONG)
+    wait_until_it_learns(manager, id)
+    worker = worker_of(library, id)
+    os.kill(worker, signal.SIGSTOP)  # it hears neither the file nor SIGTERM
+    manager.stop(id)
+    assert state(manager, id) == "stopping"
+    wait_for(lambda: state(manager, id) == "stopped")
+    assert "did not stop in time" in manager.status(id).message
+    assert not is_running(worker, time.time())
+
+
+def test_a_run_that_nobody_watches_is_stopped(managers):
+    manager = managers(grace_seconds=1.0, devices=("cpu", "cpu"))
+    watched, unwatched = manager.submit(LONG), manager.submit(LONG)
+    for viewer in ("a tab", "another"):
+        assert manager.attach(watched, viewer).state == "starting"
+    manager.detach(watched, "another")
+    manager.detach(watched, "a stranger")
+    manager.detach("no run", "a tab")
+    wait_for(lambda: state(manager, unwatched) == "stopped")
+    assert manager.status(unwatched).message == "stopped after 1 seconds without anybody watching"
+    wait_until_it_learns(manager, watched)
+    manager.leave("a tab")
+    wait_for(lambda: state(manager, watched) == "stopped")
+    with pytest.raises(InvalidInputError, match="There is no run"):
+        manager.attach("no run", "a tab")
+
+
+SERVER = """
+import sys, time
+from analysis.jobs import JobManager
+from analysis.runs import RunLibrary
+manager = JobManager(RunLibrary(sys.argv[1]), devices=("cpu",))
+print(manager.submit({spec}, "Training"), manager.submit({spec}, "Waiting"), flush=True)
+{then}
+"""
+
+
+def serve(library, then, spec=LONG):
+    """A small server: it prints two ids and does something."""
+    script = SERVER.format(spec=spec, then=then)
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(library.root)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_a_killed_server_leaves_no_worker_and_its_runs_can_be_resumed(managers, library):
+    with serve(library, "time.sleep(300)", replace(TINY, methods=(MethodSpec(),), epochs=200).as_dict()) as server:
+        training, waiting = server.stdout.readline().split()
+        wait_for(lambda: library.entry(training).epoch >= 1)
+        worker = worker_of(library, training)
+        server.kill()
+        server.wait()
+        wait_for(lambda: not is_running(worker, time.time()))
+    after = library.entry(training)
+    assert (after.state, library.entry(waiting).state) == ("interrupted", "interrupted")
+    assert after.message.startswith(f"interrupted at epoch {after.epoch} of 200")
+    assert library.entry(waiting).message == "interrupted at epoch 0 of 200"
+
+    manager = managers()
+    assert state(manager, training) == "interrupted"
+    manager.resume(training)
+    wait_for(lambda: state(manager, training) == "finished")
+    run = open_comparison(library.path(training)).runs["vanilla", 3]
+    assert [record.epoch for record in run.records] == list(range(201))
+
+
+def test_a_server_that_ends_takes_its_workers_along(library):
+    learns = "while not any(entry.epoch for entry in manager.list_runs()): time.sleep(0.05)"
+    with serve(library, learns) as server:
+        training, waiting = server.stdout.readline().split()
+        assert server.wait() == 0
+    assert library.entry(training).epoch >= 1
+    assert library.entry(training).message.endswith("of 10000: the server ended")
+    assert library.entry(waiting).message.endswith("the server ended before it began")
+    assert {entry.state for entry in library.list_runs()} == {"interrupted"}
+
+
+def test_what_somebody_else_trains(managers, library):
+    """A worker started by hand, or by another server on the same folder."""
+    manager = managers()
+    out = library.root / "by hand"
+    process = start(replace(TINY, epochs=10_000), out)
+    wait_for(lambda: (out / "status.json").exists())
+    wait_until_it_learns(manager, "by hand")
+    with pytest.raises(InvalidInputError, match="trained by another process"):
+        manager.resume("by hand")
+    manager.stop("by hand")
+    assert finish(process)[0] == 3
+    assert state(manager, "by hand") == "stopped"
+    epoch = manager.status("by hand").epoch
+    manager.resume("by hand")
+    wait_for(lambda: manager.status("by hand").epoch > epoch)
+
+
+def test_many_clicks_at_once_are_one_job(managers):
+    manager = managers()
+    ids = []
+    threads = [threading.Thread(target=lambda: ids.append(manager.submit(LONG, token="same"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ids) == 8
+    assert len(set(ids)) == 1
+    assert len(manager.list_runs()) == 1
+
+
+def test_what_cannot_be_submitted_or_found(managers, library):
+    manager = managers()
+    with pytest.raises(InvalidInputError, match="received epoch"):
+        manager.submit({"epoch": 3})
+    assert library.list_runs() == ()
+    for call in (manager.status, manager.stop, manager.resume, manager.last_output):
+        for id in ("../runs", "", "nothing"):
+            with pytest.raises(InvalidInputError, match="There is no run"):
+                call(id)
+    (library.root / "empty").mkdir()
+    for call in (manager.status, manager.resume):
+        with pytest.raises(InvalidInputError):
+            call("empty")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"devices": ()}, "at least one"),
+        ({"devices": ("gpu",)}, "received \\('gpu',\\)"),
+        ({"max_seconds": 0}, "max_seconds 0"),
+        ({"max_memory_mb": -1}, "max_memory_mb -1"),
+        ({"grace_seconds": 0.0}, "grace_seconds 0.0"),
+    ],
+)
+def test_settings_that_make_no_sense(library, options, message):
+    with pytest.raises(InvalidInputError, match=message):
+        JobManager(library, **options)
+
+
+def test_one_slot_a_device():
+    import torch
+
+    devices = find_devices()
+    assert len(devices) == max(1, torch.cuda.device_count())
+    assert devices[0] == ("cuda:0" if torch.cuda.is_available() else "cpu")
+
+
+def test_exit_codes_in_words():
+    assert describe_exit(2) == "ended with exit status 2"
+    assert describe_exit(-signal.SIGSEGV) == "was killed by signal 11 (SIGSEGV)"
+    assert describe_exit(-40) == "was killed by signal 40"
+
+
+def test_last_lines_of_much_output(tmp_path):
+    (tmp_path / "output.log").write_bytes(b"\xff\n" * 100_000 + b"end")
+    assert last_lines(tmp_path, 2) == ("�", "end")
+    assert last_lines(tmp_path, 0) == ()
+    assert len(last_lines(tmp_path, 50_000)) < 50_000
