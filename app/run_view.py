@@ -168,7 +168,7 @@ def show_results(by_seed: Mapping[int, Mapping[str, Run]], layer: str, unit: int
         rows.append(
             {
                 "Method": name,
-                "Test accuracy": words.range_text([float(y[-1]) if len(y) else np.nan for y in best], ".1%"),
+                "Test accuracy": words.range_text([float(y[-1]) for y in best if len(y)], ".1%"),
                 f"SW1 of {layer}": words.range_text([float(h.sw1[-1]) for h in layers], ".3f"),
                 "PER": words.range_text([float(h.per[-1]) for h in layers], ".3f"),
                 "Variance": words.range_text([float(h.variance[-1]) for h in layers], ".3g"),

@@ -119,7 +119,7 @@ def range_text(values: "Sequence[float]", form: str) -> str:
     """Median and range of the values of all seeds."""
     finite = [value for value in values if np.isfinite(value)]
     if not finite:
-        return "diverged"
+        return "diverged" if values else "not recorded"
     middle = format(float(np.median(finite)), form)
     lost = f", {len(values) - len(finite)} diverged" if len(finite) < len(values) else ""
     if len(finite) == 1:

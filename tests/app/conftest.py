@@ -1,14 +1,36 @@
 """Pages run in process, without a browser."""
 
-from collections.abc import Callable
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-MAIN = Path(__file__).parents[2] / "app" / "main.py"
-VIEWS = {"distributions": None, "bound": "views/bound.py", "methods": "views/methods.py"}
+from app import service
+
+ROOT = Path(__file__).parents[2]
+MAIN = ROOT / "app" / "main.py"
+VIEWS = {
+    "distributions": None,
+    "bound": "views/bound.py",
+    "methods": "views/methods.py",
+    "train": "views/train.py",
+}
+TINY: dict[str, Any] = {
+    "title": "Tiny",
+    "data": {"name": "digits", "limit": 256},
+    "model": {"name": "mlp", "depth": 4, "width": 0.125, "dropout": 0.0},
+    "methods": ["per", "vanilla", "bn"],
+    "epochs": 4,
+    "seeds": 2,
+    "probe_size": 100,
+}
 OpenPage = Callable[..., AppTest]
 
 
@@ -31,3 +53,23 @@ def open_page() -> OpenPage:
 def _clean_caches() -> None:
     st.cache_data.clear()
     st.cache_resource.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty folder for the runs of all these tests."""
+    folder = tmp_path_factory.mktemp("runs")
+    os.environ[service.RUNS_VARIABLE] = str(folder)
+    yield folder
+    service.manager().close()
+    del os.environ[service.RUNS_VARIABLE]
+
+
+@pytest.fixture(scope="session")
+def finished_run(runs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The id of a small comparison, trained to its end by the command that the page uses."""
+    spec = tmp_path_factory.mktemp("spec") / "tiny.json"
+    spec.write_text(json.dumps(TINY))
+    command = [sys.executable, "-m", "analysis", "train", str(spec), "--out", str(runs_folder / "tiny")]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return "tiny"

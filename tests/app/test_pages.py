@@ -185,7 +185,7 @@ def test_every_input_is_bound_to_the_address(open_page: OpenPage) -> None:
         assert len(widgets) >= 4
         for widget in widgets:
             assert widget.proto.query_param_key == widget.key, widget.key
-            assert widget.key.split("_")[0] in {"data", "dist", "bound", "methods"}
+            assert widget.key.split("_")[0] in {"data", "dist", "bound", "methods", "train"}
 
 
 def test_reset_clears_the_choice(open_page: OpenPage) -> None:
