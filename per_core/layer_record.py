@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -208,12 +209,12 @@ class LayerArrays:
     @property
     def row_index(self) -> IndexArray:
         """(m,), which of the n rows are kept, increasing."""
-        return np.asarray(fixed_rows(self.n, len(self.rows), self.seed).numpy())
+        return fixed_rows(self.n, len(self.rows), self.seed).numpy().copy()
 
     @property
     def norm_index(self) -> IndexArray:
         """(kept norms,), of which of the n rows the norm is kept, increasing."""
-        return np.asarray(fixed_rows(self.n, len(self.norms), self.seed).numpy())
+        return fixed_rows(self.n, len(self.norms), self.seed).numpy().copy()
 
 
 def fixed_directions(slices: int, d: int, seed: int) -> Tensor:
@@ -221,6 +222,7 @@ def fixed_directions(slices: int, d: int, seed: int) -> Tensor:
     return random_directions(slices, d, generator=torch.Generator().manual_seed(seed))
 
 
+@lru_cache(maxsize=16)
 def fixed_rows(n: int, kept: int, seed: int) -> Tensor:
     """(kept,), which of n rows are kept, increasing; all of them if kept = n."""
     if kept == n:
@@ -266,14 +268,11 @@ class LayerDigest:
         n_nan, n_inf = (0, 0) if whole else (int(h.isnan().sum()), int(h.isinf().sum()))
         if h.dtype == torch.float32 and bool((norms > SQUARES_OVERFLOW).any()):
             h = h.double()
-        kept = self.allowance.kept_rows(n, d)
-        index = fixed_rows(n, kept, seed).to(h.device)
-        some = h if kept == n else h.index_select(0, index)  # (m, d)
+        kept, kept_norms = self.allowance.kept_rows(n, d), self.allowance.kept_norms(n)
+        some = _thin(h, kept, seed)  # (m, d)
         projections = some @ fixed.directions.T.to(h.dtype)  # (m, k)
-        rows = h if whole else h[finite]
-        kept_norms = self.allowance.kept_norms(n)
         arrays = LayerArrays(
-            norms=_to_numpy(norms[fixed_rows(n, kept_norms, seed).to(h.device)]),
+            norms=_to_numpy(_thin(norms, kept_norms, seed)),
             projections=_to_numpy(projections),
             tracked=_to_numpy(some.index_select(1, fixed.tracked)),
             tracked_units=fixed.tracked.cpu().numpy(),
@@ -283,21 +282,23 @@ class LayerDigest:
             d=d,
             seed=seed,
         )
-        sw1, error = _sliced_distance(projections[finite[index]])
+        if not whole:
+            h, norms, projections = h[finite], norms[finite], projections[_thin(finite, kept, seed)]
+        sw1, error = _sliced_distance(projections)
         summary = LayerSummary(
             n=n,
             d=d,
-            n_finite=len(rows),
+            n_finite=len(h),
             n_nan=n_nan,
             n_inf=n_inf,
             kept_norms=kept_norms,
             kept_rows=kept,
             slices=len(fixed.directions),
-            **_unit_moments(rows),
-            per=float(radial_loss(norms[finite], d).mean()),
+            **_unit_moments(h),
+            per=float(radial_loss(norms, d).mean()),
             sw1=sw1,
             sw1_error=error,
-            tracked=_track(rows, fixed.tracked),
+            tracked=_track(h, fixed.tracked),
         )
         return summary, arrays
 
@@ -311,6 +312,13 @@ class LayerDigest:
                 order.flip(0)[: a.units].sort().values.to(device),
             )
         return self._fixed[d, device]
+
+
+def _thin(values: Tensor, kept: int, seed: int) -> Tensor:
+    """The kept rows of `values`, (n, ...)."""
+    if kept == len(values):
+        return values
+    return values.index_select(0, fixed_rows(len(values), kept, seed).to(values.device))
 
 
 def _norms(h: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ import torch
 from analysis.cost import machine
 from analysis.training.spec import VANILLA
 from per_core import list_methods
+from tests.benchmarks import recorder as r
 from tests.benchmarks import workloads as w
 from tests.benchmarks.memory import peak_of
 from tests.benchmarks.timing import Seconds, Spread, interleave, ratio
@@ -26,6 +27,8 @@ def main() -> None:
         for size in w.METHODS:
             methods(size, device, quick)
         training(device, quick)
+        for longer in (1, 10):
+            recording(longer, device, quick)
 
 
 def hardware() -> str:
@@ -80,6 +83,16 @@ def training(device: str, quick: bool) -> None:
     for key in seconds:
         if key != VANILLA:
             compare(f"{key} / vanilla", ratio(seconds, key, VANILLA), at_most=1.1 if key == "per" else None)
+
+
+def recording(longer: int, device: str, quick: bool) -> None:
+    seconds = r.record_times(longer, device, quick=quick)
+    print(f"\n(f) one record of 11 layers, {r.PROBE} images, an epoch of digits {longer} times over, the CNN, {device}")
+    times(seconds)
+    compare("(epoch + record) / epoch", ratio(seconds, r.RECORDED, r.PLAIN), at_most=1.03)
+    compare("(epoch + copies of every step) / epoch", ratio(seconds, r.COPIED, r.PLAIN))
+    compare("record / epoch", ratio(seconds, r.RECORD, r.PLAIN), at_most=0.03)
+    compare("forward pass of the record / epoch", ratio(seconds, r.PASS, r.PLAIN))
 
 
 def times(seconds: Seconds) -> None:
