@@ -63,11 +63,12 @@ class Comparison:
         self._baseline = resident_memory()
         self._started = now()
         self._telling = threading.Lock()
-        self._epoch = 0
         self._learners: list[Learner] = []
         self._recorders: dict[str, Recorder] = {}
-        self._resume = resume and folder.comparison_file.exists()
+        self._resume = resume
         self._require_folder()
+        self._goes_on = folder.comparison_file.exists() and folder.checkpoint_file.exists()
+        self._epoch = int(folder.read_status()["epoch"]) if self._goes_on else 0
 
     def train(self, watch: Watch) -> None:
         """Train to the last epoch.
@@ -88,7 +89,7 @@ class Comparison:
         try:
             self._prepare(data)
             probe = choose_probe(spec, data)
-            if self._epoch == 0:
+            if not self._goes_on:
                 self._begin(data, probe)
             inputs = data.scaled(data.training_inputs[probe])
             for epoch in range(self._epoch + 1, spec.epochs + 1):
@@ -130,13 +131,12 @@ class Comparison:
             for seed in range(spec.seed, spec.seed + spec.seeds)
             for method in spec.methods
         ]
-        goes_on = self._resume and self._folder.checkpoint_file.exists()
-        if goes_on:
+        if self._goes_on:
             state = self._folder.read_checkpoint(self._device)
             self._epoch = state["epoch"]
             for learner in self._learners:
                 learner.load_state_dict(state["learners"][learner.name])
-        elif self._resume:  # it was cut short before its first checkpoint
+        elif self._folder.comparison_file.exists():  # cut short before the first checkpoint
             shutil.rmtree(self._folder.path / "runs", ignore_errors=True)
         resolved = self._resolved(data)
         self._folder.write_comparison({"spec": spec.as_dict(), "created": self._started, "resolved": resolved})
@@ -150,8 +150,8 @@ class Comparison:
                 tracked=spec.tracked_units,
                 title=" ".join(filter(None, (spec.title, learner.name))),
                 description={"method": learner.method.label, "seed": learner.seed, "spec": spec.as_dict(), **resolved},
-                resume=goes_on,
-                last_epoch=self._epoch if goes_on else None,
+                resume=self._goes_on,
+                last_epoch=self._epoch if self._goes_on else None,
             )
 
     def _begin(self, data: DataSet, probe: Tensor) -> None:
@@ -213,7 +213,7 @@ class Comparison:
         }
 
     def _require_folder(self) -> None:
-        """Refuse a folder with another comparison in it; take up only what was begun in the same way."""
+        """Refuse a folder with another comparison in it; go on only with what was begun in the same way."""
         if not self._folder.comparison_file.exists():
             return
         if not self._resume:

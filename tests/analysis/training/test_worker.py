@@ -101,16 +101,16 @@ class StopsAfter(Watch):
             raise StopRequested("stopped by the test")
 
 
-@pytest.mark.parametrize("steps", [17, 23])  # an epoch has 15: it is stopped in the middle of the second one
+@pytest.mark.parametrize("steps", [17, 23])  # an epoch has 15 checks: it is stopped in the middle of the next
 def test_stopped_within_an_epoch_and_resumed_is_uninterrupted(done, tmp_path, steps):
     out, epochs = tmp_path / "stopped", []
     out.mkdir()
-    for _ in range(10):
+    for checks in [0, 5, *[steps] * 10]:
         try:
-            Comparison(TINY, ComparisonFolder(out), resume=True, report=lambda _: None).train(StopsAfter(steps))
+            Comparison(TINY, ComparisonFolder(out), resume=True, report=lambda _: None).train(StopsAfter(checks))
         except StopRequested:
             epochs.append(status(out)["epoch"])
-    assert epochs[:3] == [1, 2, 3]
+    assert epochs[:5] == [0, 0, 1, 2, 3]
     assert_same_comparison(done[0], out)
 
 
