@@ -9,10 +9,12 @@ import time
 from dataclasses import replace
 
 import pytest
+import torch
 
 from analysis import jobs
 from analysis.jobs import JobManager, find_devices
 from analysis.process_life import is_running
+from analysis.run_status import LIVE
 from analysis.runs import RunLibrary, open_comparison
 from analysis.training.folder import ComparisonFolder
 from analysis.training.spec import MethodSpec
@@ -61,16 +63,18 @@ def wait_until_it_learns(manager, id):
 def test_a_job_from_submission_to_its_end(managers, library):
     manager = managers()
     token = "of one click"
-    id = manager.submit(SHORT, "A first try", token=token)
+    id = manager.submit(SHORT | {"epochs": 100}, "A first try", token=token)
     assert manager.submit(SHORT, "A first try", token=token) == id  # a double click
     status = manager.status(id)
-    assert (status.state, status.epoch, status.epochs, status.position) == ("starting", 0, 2, None)
+    assert status.state in LIVE
+    assert (status.epochs, status.position) == (100, None)
     waiting = [manager.submit(SHORT), manager.submit(SHORT), manager.submit(LONG)]
     assert [manager.position(other) for other in waiting] == [1, 2, 3]
     assert [state(manager, other) for other in waiting] == ["queued"] * 3
     assert manager.status(waiting[2]).position == 3
     listed = {entry.id: entry.state for entry in manager.list_runs()}
-    assert listed == {id: "starting", **dict.fromkeys(waiting, "queued")}
+    assert listed.pop(id) in LIVE
+    assert listed == dict.fromkeys(waiting, "queued")
     with pytest.raises(InvalidInputError, match="while it is trained"):
         library.delete(waiting[2])
     manager.stop(waiting[2])
@@ -81,9 +85,9 @@ def test_a_job_from_submission_to_its_end(managers, library):
 
     wait_for(lambda: state(manager, id) == "finished")
     assert library.entry(id).title == "A first try"
-    assert (manager.status(id).epoch, manager.status(id).device) == (2, "CPU")
-    assert [line.partition(" (")[0] for line in manager.last_output(id, 2)] == ["epoch 1 of 2", "epoch 2 of 2"]
-    with pytest.raises(InvalidInputError, match="has all its 2 epochs"):
+    assert (manager.status(id).epoch, manager.status(id).device) == (100, "CPU")
+    assert [line.partition(" (")[0] for line in manager.last_output(id, 2)] == ["epoch 99 of 100", "epoch 100 of 100"]
+    with pytest.raises(InvalidInputError, match="has all its 100 epochs"):
         manager.resume(id)
     manager.stop(id)  # nothing to stop
     assert state(manager, id) == "finished"
@@ -135,8 +139,6 @@ def test_a_killed_worker_is_noticed(managers, library):
     assert status.epoch >= 1
     assert library.entry(id).message == status.message
     wait_for(lambda: state(manager, next_one) == "finished")  # the device is free for the next
-    manager.resume(id)
-    wait_for(lambda: manager.status(id).epoch > status.epoch)
 
 
 def test_a_worker_that_fails_by_itself(managers, library):
@@ -152,13 +154,6 @@ def test_a_worker_that_fails_by_itself(managers, library):
     wait_for(lambda: state(manager, id) == "failed")
     assert "ended with exit status 1" in manager.status(id).message
     assert "not a readable JSON file" in manager.status(id).message
-
-
-def test_limits_of_time(managers):
-    manager = managers(max_seconds=0.01)
-    id = manager.submit(LONG)
-    wait_for(lambda: state(manager, id) == "stopped")
-    assert "limit of 0.01 seconds" in manager.status(id).message
 
 
 def test_a_worker_that_does_not_stop_is_ended_by_force(managers, library, monkeypatch):
@@ -180,7 +175,7 @@ def test_a_run_that_nobody_watches_is_stopped(managers):
     manager = managers(grace_seconds=1.0, devices=("cpu", "cpu"))
     watched, unwatched = manager.submit(LONG), manager.submit(LONG)
     for viewer in ("a tab", "another"):
-        assert manager.attach(watched, viewer).state == "starting"
+        assert manager.attach(watched, viewer).state in LIVE
     manager.detach(watched, "another")
     manager.detach(watched, "a stranger")
     manager.detach("no run", "a tab")
@@ -196,56 +191,58 @@ def test_a_run_that_nobody_watches_is_stopped(managers):
 SERVER = """
 import sys, time
 from analysis.jobs import JobManager
+from analysis.run_status import LIVE
 from analysis.runs import RunLibrary
-manager = JobManager(RunLibrary(sys.argv[1]), devices=("cpu",))
-print(manager.submit({spec}, "Training"), manager.submit({spec}, "Waiting"), flush=True)
-{then}
+library = RunLibrary(sys.argv[1])
+manager = JobManager(library, devices=("cpu",))
 """
 
 
-def serve(library, then, spec=LONG):
-    """A small server: it prints two ids and does something."""
-    script = SERVER.format(spec=spec, then=then)
-    return subprocess.Popen(
-        [sys.executable, "-c", script, str(library.root)], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
+def serve(library, script):
+    """A small server, which does what the script says."""
+    command = [sys.executable, "-c", SERVER + script, str(library.root)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
 
 
-def test_a_killed_server_leaves_no_worker_and_its_runs_can_be_resumed(managers, library):
-    with serve(library, "time.sleep(300)", replace(TINY, methods=(MethodSpec(),), epochs=200).as_dict()) as server:
+def test_servers_end_and_leave_no_worker_but_runs_that_can_be_resumed(managers, library):
+    spec = replace(TINY, methods=(MethodSpec(),), epochs=300).as_dict()
+    with serve(
+        library, f"print(manager.submit({spec}), manager.submit({spec}), flush=True); time.sleep(300)"
+    ) as server:
         training, waiting = server.stdout.readline().split()
         wait_for(lambda: library.entry(training).epoch >= 1)
         worker = worker_of(library, training)
         server.kill()
         server.wait()
         wait_for(lambda: not is_running(worker, time.time()))
-    after = library.entry(training)
-    assert (after.state, library.entry(waiting).state) == ("interrupted", "interrupted")
-    assert after.message.startswith(f"interrupted at epoch {after.epoch} of 200")
-    assert library.entry(waiting).message == "interrupted at epoch 0 of 200"
+    killed = library.entry(training)
+    assert killed.state == "interrupted"
+    assert killed.message.startswith(f"interrupted at epoch {killed.epoch} of 300")
+    assert library.entry(waiting).message == "interrupted at epoch 0 of 300"
+
+    script = f"""
+manager.resume({training!r})
+manager.resume({waiting!r})
+while library.entry({training!r}).epoch <= {killed.epoch}:
+    time.sleep(0.02)
+"""
+    with serve(library, script) as server:
+        assert server.wait() == 0  # in peace, at its end
+    ended = library.entry(training)
+    assert ended.message == f"interrupted at epoch {ended.epoch} of 300: the server ended"
+    assert ended.epoch > killed.epoch
+    assert library.entry(waiting).message == "interrupted at epoch 0 of 300: the server ended before it began"
 
     manager = managers()
-    assert state(manager, training) == "interrupted"
     manager.resume(training)
     wait_for(lambda: state(manager, training) == "finished")
     run = open_comparison(library.path(training)).runs["vanilla", 3]
-    assert [record.epoch for record in run.records] == list(range(201))
-
-
-def test_a_server_that_ends_takes_its_workers_along(library):
-    learns = "while not any(entry.epoch for entry in manager.list_runs()): time.sleep(0.05)"
-    with serve(library, learns) as server:
-        training, waiting = server.stdout.readline().split()
-        assert server.wait() == 0
-    assert library.entry(training).epoch >= 1
-    assert library.entry(training).message.endswith("of 10000: the server ended")
-    assert library.entry(waiting).message.endswith("the server ended before it began")
-    assert {entry.state for entry in library.list_runs()} == {"interrupted"}
+    assert [record.epoch for record in run.records] == list(range(301))
 
 
 def test_what_somebody_else_trains(managers, library):
     """A worker started by hand, or by another server on the same folder."""
-    manager = managers()
+    manager = managers(max_seconds=0.01)  # for its own workers
     out = library.root / "by hand"
     process = start(replace(TINY, epochs=10_000), out)
     wait_for(lambda: (out / "status.json").exists())
@@ -257,7 +254,20 @@ def test_what_somebody_else_trains(managers, library):
     assert state(manager, "by hand") == "stopped"
     epoch = manager.status("by hand").epoch
     manager.resume("by hand")
-    wait_for(lambda: manager.status("by hand").epoch > epoch)
+    wait_for(lambda: state(manager, "by hand") == "stopped")
+    status = manager.status("by hand")
+    assert status.message == "stopped at the limit of 0.01 seconds"
+    assert status.epoch >= epoch
+
+
+@pytest.mark.gpu
+def test_a_job_has_the_gpu_of_its_slot(library):
+    manager = JobManager(library)
+    id = manager.submit(SHORT | {"device": "auto"})
+    wait_for(lambda: state(manager, id) == "finished")
+    assert manager.devices[0] == "cuda:0"
+    assert manager.status(id).device == torch.cuda.get_device_name(0)
+    manager.close()
 
 
 def test_many_clicks_at_once_are_one_job(managers):
@@ -304,8 +314,6 @@ def test_settings_that_make_no_sense(library, options, message):
 
 
 def test_one_slot_a_device():
-    import torch
-
     devices = find_devices()
     assert len(devices) == max(1, torch.cuda.device_count())
     assert devices[0] == ("cuda:0" if torch.cuda.is_available() else "cpu")
