@@ -103,6 +103,19 @@ def test_every_state_is_restored_after_an_exception_too(tmp_path: Path, fails: b
     assert len(open_run(tmp_path / "run").records) == (0 if fails else 1)
 
 
+@pytest.mark.parametrize("surroundings", [torch.autocast("cpu", dtype=torch.bfloat16), torch.inference_mode()])
+def test_inside_autocast_and_inference_mode(tmp_path: Path, surroundings) -> None:
+    model, x = network(), draw(20, 4)
+    with Recorder(model, tmp_path / "run") as recorder:
+        recorder.record(0, inputs=x)
+        with surroundings:
+            recorder.record(1, inputs=x)
+    model(x).sum().backward()
+    plain, inside = (record.layers["0"] for record in open_run(tmp_path / "run").records)
+    assert inside.variance == pytest.approx(plain.variance, rel=0.02)
+    assert inside.per == pytest.approx(plain.per, rel=0.01)
+
+
 def test_a_train_method_of_the_models_own_is_not_called(tmp_path: Path) -> None:
     class Merges(nn.Sequential):
         def train(self, mode: bool = True) -> "Merges":  # noqa: ARG002
