@@ -1,0 +1,169 @@
+"""Ranges of bytes that can be read in parts: a file, a piece of a file, or a compressed piece of a file.
+
+Positioned reads rather than a memory map: a mapped file that somebody cuts short kills the process that looks at it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from per_core.errors import InvalidInputError
+
+Bytes = NDArray[np.uint8]
+CHUNK = 2**20
+SHORT_PREFIX = 2**16  # what may be read again to check a sum over all bytes
+
+
+class ByteRange(Protocol):
+    """Bytes 0 to size − 1, wherever they are."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+
+    def read(self, offset: int, count: int) -> Bytes:
+        """So many of them from `offset` on.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file has fewer, or a checksum does not fit.
+        """
+
+    def chunks(self) -> Iterator[bytes]:
+        """All of them in pieces; errors as of `read`."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRange:
+    """A file or a piece of one.
+
+    Attributes
+    ----------
+    path : the file.
+    offset, size : of the piece, in bytes.
+    checksum : its CRC-32, checked whenever the piece is read to the end from near its beginning.
+    """
+
+    path: Path
+    offset: int
+    size: int
+    checksum: int | None = None
+
+    @classmethod
+    def whole(cls, path: Path) -> FileRange:
+        """All of a file."""
+        return cls(path, 0, path.stat().st_size)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a file of its own."""
+        return self.checksum is None and self.offset == 0
+
+    def read(self, offset: int, count: int) -> Bytes:
+        """See `ByteRange`."""
+        if offset + count > self.size:
+            raise _truncated(self.path, offset + count, self.size)
+        values = np.fromfile(self.path, np.uint8, count, offset=self.offset + offset)
+        if len(values) < count:
+            raise _truncated(self.path, count, len(values))
+        if self.checksum is not None and offset <= SHORT_PREFIX and offset + count == self.size:
+            prefix = np.fromfile(self.path, np.uint8, offset, offset=self.offset)
+            _require_checksum(zlib.crc32(values.data, zlib.crc32(prefix.data)), self.checksum, self.path)
+        return values
+
+    def chunks(self) -> Iterator[bytes]:
+        """See `ByteRange`."""
+        found = 0
+        for offset in range(0, self.size, CHUNK):
+            chunk = FileRange(self.path, self.offset, self.size).read(offset, min(CHUNK, self.size - offset)).tobytes()
+            found = zlib.crc32(chunk, found)
+            yield chunk
+        if self.checksum is not None:
+            _require_checksum(found, self.checksum, self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class InflatedRange:
+    """A deflated piece of a file, inflated while it is read and never beyond the size that is declared.
+
+    Attributes
+    ----------
+    deflated : the piece.
+    size : bytes that it is said to inflate to.
+    checksum : CRC-32 of these.
+    """
+
+    deflated: FileRange
+    size: int
+    checksum: int
+
+    def read(self, offset: int, count: int) -> Bytes:
+        """See `ByteRange`. Everything before `offset` is inflated as well."""
+        if offset + count > self.size:
+            raise _truncated(self.deflated.path, offset + count, self.size)
+        values = np.empty(count, np.uint8)
+        position = 0  # of the chunk, within this range
+        for chunk in self.chunks():
+            begin, end = max(offset, position), min(offset + count, position + len(chunk))
+            if begin < end:
+                values[begin - offset : end - offset] = np.frombuffer(chunk, np.uint8)[
+                    begin - position : end - position
+                ]
+            position += len(chunk)
+            if offset + count <= position < self.size:
+                break
+        return values
+
+    def chunks(self) -> Iterator[bytes]:
+        """See `ByteRange`."""
+        inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+        total, found = 0, 0
+        for compressed in self.deflated.chunks():
+            while compressed or inflater.unconsumed_tail:
+                try:
+                    chunk = inflater.decompress(compressed or inflater.unconsumed_tail, CHUNK)
+                except zlib.error as error:
+                    raise InvalidInputError(
+                        f"Compressed bytes in {self.deflated.path.name} must be whole; they are damaged: {error}. Write"
+                        " the file again."
+                    ) from error
+                compressed = b""
+                total += len(chunk)
+                if total > self.size:
+                    raise InvalidInputError(
+                        f"A compressed member must unpack to the {self.size} bytes that its archive declares; in"
+                        f" {self.deflated.path.name} one unpacks to more. The archive lies: do not use it."
+                    )
+                found = zlib.crc32(chunk, found)
+                if chunk:
+                    yield chunk
+                if inflater.eof:
+                    break
+            if inflater.eof:
+                break
+        if total < self.size:
+            raise _truncated(self.deflated.path, self.size, total)
+        _require_checksum(found, self.checksum, self.deflated.path)
+
+
+def _require_checksum(found: int, declared: int, path: Path) -> None:
+    if found != declared:
+        raise InvalidInputError(
+            f"The bytes of an archive's member must have the checksum {declared:08x} that is written beside them; in"
+            f" {path.name} they have {found:08x}. The file is damaged: copy or write it again."
+        )
+
+
+def _truncated(path: Path, needed: int, found: int) -> InvalidInputError:
+    return InvalidInputError(
+        f"{path.name} must hold the bytes that its header declares, {needed} from there on; it holds {found}. It is cut"
+        " short or was changed while it was read: copy or write it again."
+    )

@@ -1,0 +1,98 @@
+"""Prints what is in a dump and what is wrong with it. Nothing but headers is read.
+
+exit status: 0 if every member can be read (or needs no more than a layout), 1 if some are refused, 2 if there is
+nothing to read at all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from analysis.dumps.inspection import Inspection, Member, inspect
+from analysis.dumps.layout import Layout
+from analysis.dumps.limits import in_words
+from analysis.dumps.name_pattern import DEFAULT_PATTERN, NamePattern
+from per_core.errors import PerError
+
+OK, REFUSED, UNUSABLE = 0, 1, 2
+HEADINGS = ("member", "shape", "dtype", "declared", "stored", "layer", "epoch", "verdict")
+LONGEST_CELL = 60
+PATTERNS = {
+    "epoch": "finds the epoch or step in names",
+    "split": "finds train, val, ... in names",
+    "drop": "what to leave out of names",
+    "layer": "finds the layer in what is left of names",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("path", type=Path, metavar="PATH", help="a file, a folder, a .zip or a run directory")
+    parser.add_argument("--layout", choices=("sample", "position"), help="how arrays of three or more axes are meant")
+    parser.add_argument(
+        "--channel-axis", type=int, default=-1, metavar="AXIS", help="of the layout position; default -1"
+    )
+    for part, purpose in PATTERNS.items():
+        default = getattr(DEFAULT_PATTERN, part)
+        parser.add_argument(f"--{part}-pattern", default=default, metavar="REGEX", help=purpose)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Inspect a dump, print the table, return the exit status."""
+    try:
+        layout = None if options.layout is None else Layout(options.layout, options.channel_axis)
+        pattern = NamePattern(options.epoch_pattern, options.split_pattern, options.drop_pattern, options.layer_pattern)
+        inspection = inspect(options.path, layout=layout, pattern=pattern)
+    except PerError as error:
+        print(f"python -m analysis inspect: {error}", file=sys.stderr)
+        return UNUSABLE
+    print(_as_json(inspection) if options.json else _as_text(inspection))
+    if not inspection.readable and not inspection.ambiguous:
+        return UNUSABLE
+    return REFUSED if inspection.refused else OK
+
+
+def _as_json(inspection: Inspection) -> str:
+    members = [asdict(member) for member in inspection.members]
+    return json.dumps({"path": str(inspection.path), "members": members, "ignored": inspection.ignored}, indent=1)
+
+
+def _as_text(inspection: Inspection) -> str:
+    table = [HEADINGS, *(_cells(member) for member in inspection.members)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(HEADINGS))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    for member in inspection.members:
+        told = member.reason or member.note
+        if told:
+            lines.append(f"\n{_printable(member.name)}: {_printable(told)}")
+    counts = f"{len(inspection.readable)} ok, {len(inspection.ambiguous)} ambiguous, {len(inspection.refused)} refused"
+    lines.append(f"\n{len(inspection.members)} members: {counts}; {len(inspection.ignored)} other files passed over")
+    return "\n".join(lines)
+
+
+def _cells(member: Member) -> tuple[str, ...]:
+    return (
+        _short(member.name),
+        "?" if member.shape is None else " x ".join(map(str, member.shape)) or "()",
+        _short(member.dtype) or "?",
+        "?" if member.declared is None else in_words(member.declared),
+        "?" if member.stored is None else in_words(member.stored),
+        _short(member.layer or "-"),
+        "-" if member.epoch is None else str(member.epoch),
+        member.verdict,
+    )
+
+
+def _short(text: str) -> str:
+    text = _printable(text)
+    return text if len(text) <= LONGEST_CELL else f"...{text[3 - LONGEST_CELL :]}"
+
+
+def _printable(text: str) -> str:
+    """The text without signs that a terminal would take for commands."""
+    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)

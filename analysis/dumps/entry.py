@@ -1,0 +1,57 @@
+"""An entry: what a file says of one array in it, before any value is read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+ITEM_BYTES = {
+    "bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8,
+    "float8_e4m3fn": 1, "float8_e5m2": 1, "float16": 2, "bfloat16": 2, "float32": 4, "float64": 8,
+}  # fmt: skip
+"""Bytes of one value of every type that can be read."""
+
+MOST_AXES = 16
+MOST_VALUES = 2**62  # larger shapes are refused before their product meets a 64-bit integer
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One array as its file declares it.
+
+    Attributes
+    ----------
+    key : its name within the file; empty if the file holds one array without a name.
+    shape : as stored; None if unknown.
+    dtype : a key of `ITEM_BYTES`, or whatever else the file calls it.
+    stored : bytes that it takes in the file, compressed or not; None if unknown.
+    refusal : why it cannot be read and what to do, or empty.
+    note : what else is worth knowing.
+    layer, epoch : if the file states them, instead of a name that has to be parsed.
+    """
+
+    key: str
+    shape: tuple[int, ...] | None = None
+    dtype: str = ""
+    stored: int | None = None
+    refusal: str = ""
+    note: str = ""
+    layer: str | None = None
+    epoch: int | None = None
+
+    @property
+    def declared(self) -> int | None:
+        """Bytes that shape and type come to."""
+        if self.shape is None or self.dtype not in ITEM_BYTES:
+            return None
+        return math.prod(self.shape) * ITEM_BYTES[self.dtype]
+
+
+def is_plain_shape(shape: object) -> bool:
+    """Whether it is a list or tuple of whole numbers of at least 0, not too many and not too large."""
+    return (
+        isinstance(shape, list | tuple)
+        and len(shape) <= MOST_AXES
+        and all(type(length) is int and 0 <= length <= MOST_VALUES for length in shape)
+        and math.prod(shape) <= MOST_VALUES
+    )

@@ -1,0 +1,178 @@
+"""HDF5 files, only ever in the reading process. Hard links only: nothing outside the file is looked at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.dumps.entry import ITEM_BYTES, Entry, is_plain_shape
+from analysis.dumps.limits import Limits, in_words
+from per_core.errors import InvalidInputError
+
+DEEPEST = 32  # groups within each other
+MOST_COMPRESSION = 1100  # times: more than deflate can do
+COUNT = "count"  # attribute of a dataset or its group: rows in use, those behind them are reserve
+
+
+def list_entries(path: Path, limits: Limits) -> list[Entry]:
+    """Every dataset of the file, and every link that is not followed.
+
+    Raises
+    ------
+    InvalidInputError
+        If HDF5 cannot open the file, or there is nothing in it or too much.
+    """
+    entries = []
+    with _opened(path) as file:
+        for key, found in _walk(file, limits.members):
+            entries.append(found if isinstance(found, Entry) else _entry(key, found))
+    if not entries:
+        raise InvalidInputError("An HDF5 file must hold a dataset; this one holds none. Write the activations into it.")
+    return entries
+
+
+def read_rows(path: Path, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+    """Rows start to stop − 1 of a dataset."""
+    with _opened(path) as file:
+        dataset = next((found for name, found in _walk(file, limits.members) if name == key), None)
+        if dataset is None or isinstance(dataset, Entry) or _entry(key, dataset).refusal:
+            raise InvalidInputError(f"There must be a readable dataset {key!r}; there is none now. Inspect it again.")
+        try:
+            return np.asarray(dataset[start:stop])
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise _unreadable(error) from error
+
+
+def _opened(path: Path) -> Any:
+    import h5py
+
+    try:
+        return h5py.File(path, "r", locking=False)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file makes the library raise
+        raise _unreadable(error) from error
+
+
+def _walk(file: Any, most: int) -> Iterator[tuple[str, Any]]:
+    """Key and dataset, or an entry that says why there is none, depth first; nothing is followed twice."""
+    import h5py
+
+    seen: set[int] = set()
+    found = 0
+    pending: list[tuple[str, Any, int]] = [("", file, 0)]
+    while pending:
+        prefix, group, depth = pending.pop()
+        try:
+            names = list(group)
+        except Exception as error:
+            yield prefix, Entry(prefix, refusal=str(_unreadable(error)))
+            continue
+        groups = []
+        for name in names:
+            key = f"{prefix}/{name}" if prefix else name
+            found += 1
+            if found > most:
+                raise InvalidInputError(f"A file may hold {most} members; this one holds more. Split it.")
+            try:
+                link = group.get(name, getlink=True)
+                if not isinstance(link, h5py.HardLink):
+                    yield key, Entry(key, refusal=_foreign(f"this one is {_kind(link)}"))
+                    continue
+                member = group[name]
+                address = int(h5py.h5o.get_info(member.id).addr)
+            except MemoryError:
+                raise
+            except Exception as error:
+                yield key, Entry(key, refusal=str(_unreadable(error)))
+                continue
+            if address in seen:
+                continue
+            seen.add(address)
+            if isinstance(member, h5py.Dataset):
+                yield key, member
+            elif isinstance(member, h5py.Group):
+                if depth >= DEEPEST:
+                    yield (
+                        key,
+                        Entry(key, refusal=f"Groups are followed {DEEPEST} deep; here are more. Save fewer levels."),
+                    )
+                else:
+                    groups.append((key, member, depth + 1))
+        pending.extend(reversed(groups))
+
+
+def _kind(link: Any) -> str:
+    kind = type(link).__name__
+    return f"a link into another file, {link.filename!r}" if kind == "ExternalLink" else f"a {kind}"
+
+
+def _entry(key: str, dataset: Any) -> Entry:
+    try:
+        return _described(key, dataset)
+    except MemoryError:
+        raise
+    except Exception as error:
+        return Entry(key, refusal=str(_unreadable(error)))
+
+
+def _described(key: str, dataset: Any) -> Entry:
+    dtype = dataset.dtype
+    name = "structured" if dtype.names else dtype.name
+    if dataset.is_virtual:
+        return Entry(key, dtype=name, refusal=_foreign("this one is a virtual dataset, put together of others"))
+    if dataset.external:
+        return Entry(key, dtype=name, refusal=_foreign(f"the values of this one are in {dataset.external[0][0]!r}"))
+    if dataset.shape is None:
+        return Entry(key, dtype=name, refusal="A dataset must hold values; this one is empty. Write them into it.")
+    shape, stored = tuple(int(length) for length in dataset.shape), int(dataset.id.get_storage_size())
+    if not is_plain_shape(shape):
+        return Entry(key, dtype=name, stored=stored, refusal=f"A shape must fit this machine; {shape} does not.")
+    if name not in ITEM_BYTES:
+        return Entry(key, shape, name, stored)
+    used, refusal, note = _rows_in_use(dataset, shape)
+    declared = math.prod(used) * ITEM_BYTES[name]
+    most = stored * (MOST_COMPRESSION if dataset.chunks and dataset.id.get_create_plist().get_nfilters() else 1)
+    if not refusal and declared > most:
+        refusal = (
+            f"A dataset must hold what it declares; {used} of {name} is {in_words(declared)}, stored are"
+            f" {in_words(stored)}. Write all of it, or say in an attribute 'count' how many rows are in use."
+        )
+    return Entry(key, used, name, stored, refusal, note)
+
+
+def _rows_in_use(dataset: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...], str, str]:
+    """The shape of the rows in use, a refusal and a note."""
+    count = dataset.attrs.get(COUNT, dataset.parent.attrs.get(COUNT))
+    if count is None or not shape or not np.issubdtype(np.asarray(count).dtype, np.integer) or np.size(count) != 1:
+        return shape, "", ""
+    rows = int(np.asarray(count).item())
+    if not 0 <= rows <= shape[0]:
+        return (
+            shape,
+            f"The attribute 'count' says how many of the {shape[0]} rows are in use; it is {rows}. Correct it or"
+            f" delete it.",
+            "",
+        )
+    return (rows, *shape[1:]), "", f"{rows} of {shape[0]} rows are in use, says the attribute 'count'"
+
+
+def _foreign(what: str) -> str:
+    return (
+        f"Only what is in the file itself is read, through hard links; {what}. Copy the values into the file, or"
+        f" open the"
+        " file they are in."
+    )
+
+
+def _unreadable(error: BaseException) -> InvalidInputError:
+    return InvalidInputError(
+        f"HDF5 must be able to read the file; it cannot: {error!s:.200}. It is damaged or cut short: write it again."
+    )

@@ -1,0 +1,392 @@
+"""Inspect a dump before anything of it is read, then load what was chosen."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from analysis.batch import ActivationBatch
+from analysis.dumps.entry import ITEM_BYTES, Entry
+from analysis.dumps.file_kind import SUFFIXES
+from analysis.dumps.layout import Layout
+from analysis.dumps.limits import DEFAULT_LIMITS, Limits, in_words
+from analysis.dumps.name_pattern import DEFAULT_PATTERN, NamePattern, ParsedName, parse_names
+from analysis.dumps.source import Upload, resolve
+from analysis.dumps.tree import Found, Location, ignored_files, list_entries, read_rows
+from per_core.errors import BudgetError, InvalidInputError
+
+Verdict = Literal["ok", "ambiguous", "refused"]
+FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One array of a dump: a line of the table.
+
+    Attributes
+    ----------
+    name : the way to it: folders, file, file in the archive and key, joined by "/". Unique in the dump.
+    shape : as stored; None if unknown.
+    dtype : of its values, as its file calls it.
+    declared : bytes that shape and type come to; None if unknown.
+    stored : bytes that it takes in the file, compressed or not; None if unknown.
+    layer, epoch, split : read from the name, or stated by the file; None or empty if unknown.
+    verdict : "ok"; "ambiguous", it has three or more axes and needs a layout; "refused".
+    reason : if refused, why and what to do; if ambiguous, what to choose from.
+    note : what else is worth knowing.
+    rows, units : n and d of the matrix that it is loaded as; None until that is clear.
+    location : the way to it in parts, see `analysis.dumps.tree`.
+    """
+
+    name: str
+    shape: tuple[int, ...] | None
+    dtype: str
+    declared: int | None
+    stored: int | None
+    layer: str | None
+    epoch: int | None
+    split: str
+    verdict: Verdict
+    reason: str
+    note: str
+    rows: int | None
+    units: int | None
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What is in a dump, before any value is read.
+
+    Attributes
+    ----------
+    path : the file or folder, links followed.
+    members : in the order of the dump; at least one, if only a refused one that stands for the file.
+    ignored : files of the folder that are of no kind that is read.
+    layout : how arrays of three or more axes are meant, once somebody has said so.
+    pattern : by which names were parsed.
+    limits : within which everything is read.
+    allowed : folders that may be read; None for all.
+    """
+
+    path: Path
+    members: tuple[Member, ...]
+    ignored: tuple[str, ...] = ()
+    layout: Layout | None = None
+    pattern: NamePattern = DEFAULT_PATTERN
+    limits: Limits = DEFAULT_LIMITS
+    allowed: tuple[Path, ...] | None = None
+    _found: tuple[Found, ...] = ()
+
+    @property
+    def readable(self) -> tuple[Member, ...]:
+        """Members that can be loaded as they are."""
+        return tuple(member for member in self.members if member.verdict == "ok")
+
+    @property
+    def ambiguous(self) -> tuple[Member, ...]:
+        """Members that can be loaded once there is a layout."""
+        return tuple(member for member in self.members if member.verdict == "ambiguous")
+
+    @property
+    def refused(self) -> tuple[Member, ...]:
+        """Members that cannot be loaded."""
+        return tuple(member for member in self.members if member.verdict == "refused")
+
+    def member(self, name: str) -> Member:
+        """The member of a name.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is none.
+        """
+        found = next((member for member in self.members if member.name == name), None)
+        if found is None:
+            some = ", ".join(member.name for member in self.members[:8]) + (", ..." if self.members[8:] else "")
+            raise InvalidInputError(f"No member {name!r} in {self.path.name}. It has: {some}.")
+        return found
+
+    def with_layout(self, layout: Layout | None) -> Inspection:
+        """The same dump with its arrays of three or more axes meant in this way; nothing is read again."""
+        return _judged(replace(self, layout=layout))
+
+    def with_pattern(self, pattern: NamePattern) -> Inspection:
+        """The same dump with its names parsed by another rule; nothing is read again.
+
+        Raises
+        ------
+        InvalidInputError
+            If the rule takes longer than five seconds.
+        """
+        return _judged(replace(self, pattern=pattern))
+
+    def load(self, name: str | None = None, *, rows: range | None = None) -> ActivationBatch:
+        """Read one member; see `load`."""
+        member = self._chosen(name)
+        _require_loadable(member)
+        assert member.shape is not None
+        assert member.units is not None
+        start, stop = _bounds(member, rows)
+        samples = math.prod(member.shape[1:])
+        if (stop - start) * samples * FLOAT_BYTES > self.limits.batch_bytes:
+            fitting = self.limits.batch_bytes // (samples * FLOAT_BYTES)
+            raise BudgetError(
+                f"A batch may take {in_words(self.limits.batch_bytes)} of memory; {stop - start} rows of {member.name}"
+                f" take {in_words((stop - start) * samples * FLOAT_BYTES)}. Load {fitting} rows at once:"
+                f" rows=range({fitting})."
+            )
+        path = resolve(self.path, self.allowed)
+        values = read_rows(path, member.location, start, stop, self.limits)
+        if values.shape != (stop - start, *member.shape[1:]):
+            raise InvalidInputError(
+                f"{member.name} must be as it was when inspected, {member.shape}; it has changed. Inspect the dump"
+                f" again."
+            )
+        matrix = (self.layout or Layout("sample")).to_matrix(values)
+        batch = ActivationBatch(matrix, member.name, layer=member.layer, epoch=member.epoch, source=self.path.name)
+        if batch.n_nan + batch.n_inf == batch.n * batch.d:
+            raise InvalidInputError(
+                f"A batch must have a finite value; all {batch.n * batch.d} values of {member.name} are NaN or infinite"
+                f" ({batch.n_nan} NaN, {batch.n_inf} infinite). The layer had diverged: look at an earlier epoch."
+            )
+        return batch
+
+    def _chosen(self, name: str | None) -> Member:
+        if name is not None:
+            return self.member(name)
+        if len(self.members) == 1:
+            return self.members[0]
+        if len(self.readable) == 1:
+            return self.readable[0]
+        some = ", ".join(member.name for member in self.members[:8]) + (", ..." if self.members[8:] else "")
+        raise InvalidInputError(
+            f"{self.path.name} has {len(self.members)} members; say which one is to be loaded: {some}."
+        )
+
+
+def inspect(
+    dump: str | Path | Upload,
+    *,
+    layout: Layout | None = None,
+    pattern: NamePattern = DEFAULT_PATTERN,
+    limits: Limits = DEFAULT_LIMITS,
+    allowed: Sequence[Path] | None = None,
+) -> Inspection:
+    """List what is in a dump, from headers alone; only text and .pt files of torch's old format are read for it.
+
+    Parameters
+    ----------
+    dump : a run directory, a .npy, .npz, .safetensors, .pt, .h5, .parquet or .csv file, a folder or .zip of them; or
+        an upload of such.
+    layout : how arrays of three or more axes are meant; None to be asked: they are "ambiguous".
+    pattern : by which names are parsed.
+    limits : within which everything is read.
+    allowed : folders that may be read, links followed; None for all. Uploads are always allowed.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is nothing at the path or it is not allowed. Whatever is wrong in a file is told member by member.
+    """
+    if isinstance(dump, Upload):
+        path, folders = resolve(dump.path, None), None
+    else:
+        path, folders = resolve(dump, allowed), None if allowed is None else tuple(allowed)
+    found = tuple(list_entries(path, limits))
+    if not found:
+        found = (((), Entry("", refusal=_nothing(path))),)
+    ignored = ignored_files(path, limits) if len(found) < limits.members else ()
+    return _judged(Inspection(path, (), ignored, layout, pattern, limits, folders, found))
+
+
+def load(
+    dump: str | Path | Upload,
+    member: str | None = None,
+    *,
+    layout: Layout | None = None,
+    rows: range | None = None,
+    pattern: NamePattern = DEFAULT_PATTERN,
+    limits: Limits = DEFAULT_LIMITS,
+    allowed: Sequence[Path] | None = None,
+) -> ActivationBatch:
+    """Read one member of a dump. `inspect(dump).load(member)` is the same, and inspects once for many members.
+
+    Parameters
+    ----------
+    dump, layout, pattern, limits, allowed : see `inspect`.
+    member : its name; None if there is only one, or only one that can be read.
+    rows : of the first axis, without gaps; None for all. Nothing else of the file is read, where the format allows.
+
+    Returns
+    -------
+    ActivationBatch (n, d) with layer, epoch and source set. NaN and infinite values are kept and counted.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such member, it is refused or needs a layout, or holds no finite value.
+    BudgetError
+        If it takes more memory or time than the limits allow; the message says how many rows fit.
+    """
+    inspection = inspect(dump, layout=layout, pattern=pattern, limits=limits, allowed=allowed)
+    return inspection.load(member, rows=rows)
+
+
+def _judged(inspection: Inspection) -> Inspection:
+    """The inspection with its members made anew from what was found."""
+    is_folder = inspection.path.is_dir()
+    names = [_name(inspection.path, location, is_folder=is_folder) for location, _ in inspection._found]
+    contexts = [_context(inspection.path, location, is_folder=is_folder) for location, _ in inspection._found]
+    parsed = _parsed(inspection, contexts)
+    seen: Counter[str] = Counter()
+    members = []
+    for (location, entry), name, told in zip(inspection._found, names, parsed, strict=True):
+        seen[name] += 1
+        if seen[name] > 1:
+            entry = replace(
+                entry, refusal="Names are unique within a dump; this one was there before. Rename one of them."
+            )
+            name = f"{name} ({seen[name]})"
+        members.append(_member(name, location, entry, told, inspection))
+    return replace(inspection, members=tuple(members))
+
+
+def _parsed(inspection: Inspection, contexts: list[tuple[str, str]]) -> list[ParsedName]:
+    """What names tell; where two tell the same, each layer is called by all that is left of its name."""
+    parsed = parse_names(contexts, inspection.pattern, inspection.limits)
+    stated = [
+        replace(told, layer=entry.layer, epoch=entry.epoch) if entry.layer is not None else told
+        for told, (_, entry) in zip(parsed, inspection._found, strict=True)
+    ]
+    count = Counter(stated)
+    clashing = [
+        index for index, told in enumerate(stated) if count[told] > 1 and inspection._found[index][1].layer is None
+    ]
+    if clashing:
+        whole = [(f"{context}/{name}".strip("/"), "") for name, context in (contexts[index] for index in clashing)]
+        for index, told in zip(clashing, whole, strict=True):
+            stated[index] = replace(stated[index], layer=told[0])
+    return stated
+
+
+def _name(path: Path, location: Location, *, is_folder: bool) -> str:
+    if not location:
+        return path.name
+    parts = list(location)
+    if (not is_folder and path.suffix.lower() == ".npz") or (len(parts) > 1 and parts[-2].lower().endswith(".npz")):
+        parts[-1] = parts[-1].removesuffix(".npy")
+    return "/".join(parts)
+
+
+def _context(path: Path, location: Location, *, is_folder: bool) -> tuple[str, str]:
+    """The name to parse and what is around it, without the suffixes of files."""
+    parts = [_without_suffix(part) for part in (location if is_folder else (path.name, *location))]
+    if not parts:
+        return path.name, ""
+    return parts[-1], "/".join(parts[:-1])
+
+
+def _without_suffix(part: str) -> str:
+    pure = PurePosixPath(part)
+    return part.removesuffix(pure.suffix) if pure.suffix.lower() in SUFFIXES else part
+
+
+def _member(name: str, location: Location, entry: Entry, told: ParsedName, inspection: Inspection) -> Member:
+    verdict, reason, rows, units = _verdict(entry, inspection)
+    return Member(
+        name=name,
+        shape=entry.shape,
+        dtype=entry.dtype,
+        declared=entry.declared,
+        stored=entry.stored,
+        layer=told.layer,
+        epoch=told.epoch,
+        split=told.split,
+        verdict=verdict,
+        reason=reason,
+        note=entry.note,
+        rows=rows,
+        units=units,
+        location=location,
+    )
+
+
+def _verdict(entry: Entry, inspection: Inspection) -> tuple[Verdict, str, int | None, int | None]:
+    refusal = entry.refusal or _refusal(entry, inspection.limits)
+    if refusal:
+        return "refused", refusal, None, None
+    assert entry.shape is not None
+    if len(entry.shape) > 2 and inspection.layout is None:
+        return "ambiguous", _question(entry.shape), None, None
+    layout = inspection.layout or Layout("sample")
+    try:
+        return "ok", "", *layout.matrix_shape(entry.shape)
+    except InvalidInputError as error:
+        return "ambiguous", str(error), None, None
+
+
+def _refusal(entry: Entry, limits: Limits) -> str:
+    """Why an entry that its format does not object to is no batch, or nothing."""
+    if entry.dtype not in ITEM_BYTES:
+        return (
+            f"Activations are real numbers; these are {entry.dtype or 'unknown'}. Save them as floating-point numbers."
+        )
+    shape = entry.shape
+    if not shape:
+        return "Activations have rows and units; this is a single number. Save the array that it was computed from."
+    if 0 in shape:
+        return f"A batch has at least one row and one unit; this one has shape {shape}. Record some samples."
+    if len(shape) == 1 and not entry.dtype.startswith(("float", "bfloat")):
+        return (
+            f"One whole number a row is a label or an index, not an activation; this is {shape} of {entry.dtype}."
+            f" Save it as"
+            " floating-point numbers to look at it."
+        )
+    row = math.prod(shape[1:]) * FLOAT_BYTES
+    if row > limits.batch_bytes:
+        return (
+            f"One row may take {in_words(limits.batch_bytes)}; here it takes {in_words(row)}. Save fewer units a row."
+        )
+    return ""
+
+
+def _question(shape: tuple[int, ...]) -> str:
+    """What an array of several axes could be."""
+    found = [f'"sample": {_matrix(Layout("sample"), shape)}']
+    found += [
+        f'"position" with channel axis {axis}: {_matrix(Layout("position", axis), shape)}'
+        for axis in range(1, len(shape))
+    ]
+    return f"{shape} can be read as rows and units in more than one way; choose a layout: {'; '.join(found)}."
+
+
+def _matrix(layout: Layout, shape: tuple[int, ...]) -> str:
+    rows, units = layout.matrix_shape(shape)
+    return f"{rows} x {units}"
+
+
+def _require_loadable(member: Member) -> None:
+    if member.verdict != "ok":
+        raise InvalidInputError(f"{member.name}: {member.reason}")
+
+
+def _bounds(member: Member, rows: range | None) -> tuple[int, int]:
+    assert member.shape is not None
+    n = member.shape[0]
+    if rows is None:
+        return 0, n
+    if rows.step != 1 or not 0 <= rows.start < rows.stop <= n:
+        raise InvalidInputError(
+            f"Rows are a range without gaps within 0 to {n}; received {rows}. Pass range(0, {n}) or a part of it."
+        )
+    return rows.start, rows.stop
+
+
+def _nothing(path: Path) -> str:
+    kinds = ", ".join(SUFFIXES)
+    return f"A dump holds files that are {kinds}, or run directories; {path.name} holds none. Name another folder."

@@ -1,0 +1,41 @@
+"""What reading a dump may cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what one file may ask of this machine. Whatever would need more is refused with the reason.
+
+    Attributes
+    ----------
+    batch_bytes : of one loaded batch, as float32.
+    unpacked_bytes : that the compressed members of one archive may unpack to, all together.
+    csv_bytes : of a text file, which is read whole.
+    header_bytes : of a header or directory, before the values.
+    members : of one file; entries of one archive; files of one folder.
+    process_bytes : of memory that the reading process may take on top of what it takes idle.
+    seconds : that one request to the reading process may take.
+    """
+
+    batch_bytes: int = 2**29
+    unpacked_bytes: int = 2**33
+    csv_bytes: int = 2**26
+    header_bytes: int = 2**24
+    members: int = 10_000
+    process_bytes: int = 2**31
+    seconds: float = 60.0
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def in_words(size: float) -> str:
+    """A number of bytes for a person: "1.6 kB", "40 TB"."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB"):
+        if size < 1000 or unit == "PB":
+            break
+        size /= 1000
+    return f"{size:.3g} {unit}" if size < 1e4 else f"{size:.2g} {unit}"

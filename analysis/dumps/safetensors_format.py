@@ -1,0 +1,139 @@
+"""Safetensors files. The header is parsed here: eight bytes of length, then JSON, then the values."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from analysis.dumps.byte_range import ByteRange
+from analysis.dumps.entry import ITEM_BYTES, Entry, is_plain_shape
+from analysis.dumps.limits import Limits, in_words
+from per_core.errors import InvalidInputError
+
+DTYPES = {
+    "BOOL": "bool", "I8": "int8", "U8": "uint8", "I16": "int16", "U16": "uint16", "I32": "int32", "U32": "uint32",
+    "I64": "int64", "U64": "uint64", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F16": "float16",
+    "BF16": "bfloat16", "F32": "float32", "F64": "float64",
+}  # fmt: skip
+ONLY_IN_TORCH = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
+
+
+def list_entries(data: ByteRange, limits: Limits) -> list[Entry]:
+    """Every tensor of the file, from the header.
+
+    Raises
+    ------
+    InvalidInputError
+        If the header cannot be read.
+    """
+    begin, tensors = _read_header(data, limits)
+    entries = [_entry(key, tensor, data.size - begin) for key, tensor in tensors.items()]
+    return _refuse_overlaps(entries, tensors)
+
+
+def read_rows(data: ByteRange, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+    """Rows start to stop − 1 of a tensor; bfloat16 and float8, which numpy has not, as float32."""
+    begin, tensors = _read_header(data, limits)
+    tensor = tensors.get(key)
+    if tensor is None or _entry(key, tensor, data.size - begin).refusal:
+        raise InvalidInputError(f"There must be a readable tensor {key!r}; there is none now. Inspect the file again.")
+    dtype, shape = DTYPES[tensor["dtype"]], tensor["shape"]
+    row = math.prod(shape[1:]) * ITEM_BYTES[dtype]
+    values = data.read(begin + tensor["data_offsets"][0] + start * row, (stop - start) * row)
+    return as_numbers(values, dtype).reshape(stop - start, *shape[1:])
+
+
+def as_numbers(values: NDArray[np.uint8], dtype: str) -> NDArray[Any]:
+    """Bytes as numbers of a type of `ITEM_BYTES`; what numpy cannot hold as float32."""
+    if dtype in ONLY_IN_TORCH:
+        numbers: NDArray[Any] = torch.from_numpy(values).view(getattr(torch, dtype)).float().numpy()
+        return numbers
+    return values.view(dtype)
+
+
+def _read_header(data: ByteRange, limits: Limits) -> tuple[int, dict[str, Any]]:
+    """Where the values begin, and name -> what is said of the tensor."""
+    if data.size < 8:
+        raise _unreadable("it is shorter than the length of a header")
+    length = int.from_bytes(data.read(0, 8).tobytes(), "little")
+    if length > limits.header_bytes:
+        raise _unreadable(
+            f"its header is said to take {in_words(length)}, read are up to {in_words(limits.header_bytes)}"
+        )
+    if length > data.size - 8:
+        raise _unreadable(f"its header is said to take {in_words(length)}, there are {in_words(data.size - 8)}")
+    try:
+        header = json.loads(data.read(8, length).tobytes(), object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(f"its header is not JSON: {error}"[:200]) from error
+    if not isinstance(header, dict):
+        raise _unreadable("its header is not a JSON object")
+    header.pop("__metadata__", None)
+    if len(header) > limits.members:
+        raise _unreadable(f"it lists {len(header)} tensors, read are up to {limits.members}")
+    return 8 + length, header
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name is there twice")
+    return found
+
+
+def _entry(key: str, tensor: Any, size: int) -> Entry:
+    try:
+        dtype, shape, (begin, end) = str(tensor["dtype"]), tensor["shape"], tensor["data_offsets"]
+        if not is_plain_shape(shape) or type(begin) is not int or type(end) is not int or not 0 <= begin <= end:
+            raise ValueError
+    except (KeyError, TypeError, ValueError):
+        return Entry(
+            key,
+            refusal="A tensor has a dtype, a shape and the offsets of its bytes; in the header these are damaged."
+            " Write the file again.",
+        )
+    name = DTYPES.get(dtype, dtype)
+    stored = max(0, min(end, size) - begin)
+    needed = math.prod(shape) * ITEM_BYTES.get(name, 0)
+    refusal = ""
+    if end > size:
+        refusal = (
+            f"A tensor's bytes must be in the file; these end at {in_words(end)}, the values at {in_words(size)}."
+            f" The file"
+            " is cut short or lies: copy or write it again."
+        )
+    elif name in ITEM_BYTES and needed != end - begin:
+        refusal = (
+            f"A tensor's shape must fit its bytes; {tuple(shape)} of {name} needs {in_words(needed)}, there are"
+            f" {in_words(end - begin)}. The header lies: write the file again."
+        )
+    return Entry(key, tuple(shape), name, stored, refusal)
+
+
+def _refuse_overlaps(entries: list[Entry], tensors: dict[str, Any]) -> list[Entry]:
+    """Entries in the order of the file; one that begins before another has ended is refused."""
+    refused = {}
+    readable = [entry for entry in entries if not entry.refusal and entry.stored]
+    last, reached = "", 0
+    for entry in sorted(readable, key=lambda entry: int(tensors[entry.key]["data_offsets"][0])):
+        begin, end = tensors[entry.key]["data_offsets"]
+        if begin < reached:
+            refused[entry.key] = (
+                f"Tensors have bytes of their own; these are shared with {last!r}. The header lies: write the file"
+                f" again."
+            )
+        if end > reached:
+            last, reached = entry.key, end
+    return [Entry(e.key, e.shape, e.dtype, e.stored, refused[e.key]) if e.key in refused else e for e in entries]
+
+
+def _unreadable(reason: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"A .safetensors file begins with a header; this one cannot be read: {reason}. Write it again with"
+        " safetensors.torch.save_file."
+    )

@@ -1,0 +1,264 @@
+"""A dump as a tree: folders and archives hold files, files hold arrays. Here it is walked, and one array of it read.
+
+A location is the way to an array: the file in the folder, the file in the archive, the key in the file; a part that
+there is none of is left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from numpy.typing import NDArray
+
+from analysis.dumps import csv_format, npy_format, run_format, safetensors_format, zip_format
+from analysis.dumps.byte_range import ByteRange, FileRange
+from analysis.dumps.entry import Entry
+from analysis.dumps.file_kind import Kind, file_kind, is_of_interest
+from analysis.dumps.limits import Limits, in_words
+from analysis.dumps.reader_process import READER
+from per_core.errors import BudgetError, InvalidInputError, PerError
+from per_core.run_directory import RUN
+
+Location = tuple[str, ...]
+Found = tuple[Location, Entry]
+
+ISOLATED: dict[Kind, str] = {"torch": "torch_format", "hdf5": "hdf5_format", "parquet": "parquet_format"}
+DEEPEST_FOLDER = 16
+WHOLE = ""  # the key of an array without a name
+
+
+def list_entries(path: Path, limits: Limits) -> list[Found]:
+    """Every array below a path; what cannot be read has an entry that says why. Never raises for what is in a file."""
+    if not path.is_dir():
+        return list(_list_file(path, (), limits))
+    if (path / RUN).exists():
+        return list(_guarded((), lambda: _list_run(path, ())))
+    return list(_guarded((), lambda: _list_folder(path, limits)))
+
+
+def ignored_files(path: Path, limits: Limits) -> tuple[str, ...]:
+    """Files of a folder or archive that are passed over because their names are of no kind that is read."""
+    if path.is_dir():
+        if (path / RUN).exists():
+            return ()
+        return tuple(name for name, _ in _walk(path, limits) if not is_of_interest(name))
+    return ()
+
+
+def read_rows(path: Path, location: Location, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+    """Rows start to stop − 1 of the array at a location, with all its axes.
+
+    Raises
+    ------
+    PerError
+        If it cannot be read, or is not there any more.
+    """
+    try:
+        if not path.is_dir():
+            return _read_file(FileRange.whole(path), path.name, location, start, stop, limits)
+        if (path / RUN).exists():
+            return run_format.read_rows(path, location[0], start, stop)
+        file = _inside(path, location[0])
+        if file.is_dir():
+            return run_format.read_rows(file, location[1], start, stop)
+        return _read_file(FileRange.whole(file), location[0], location[1:], start, stop, limits)
+    except OSError as error:
+        raise InvalidInputError(str(_unopened(error))) from error
+
+
+def _inside(folder: Path, name: str) -> Path:
+    """A file of a folder, which must still be in it and be no link out of it."""
+    file = (folder / name).resolve()
+    if not file.is_relative_to(folder.resolve()):
+        raise InvalidInputError(
+            f"Files of a dump lie in its folder; {name!r} leads out of it. Inspect the folder again."
+        )
+    return file
+
+
+def _guarded(location: Location, found: Any) -> Iterator[Found]:
+    """What a walk finds, and an entry with the reason where it breaks off."""
+    try:
+        yield from found()
+    except PerError as error:
+        yield location, Entry(WHOLE, refusal=str(error))
+    except OSError as error:
+        yield location, Entry(WHOLE, refusal=str(_unopened(error)))
+
+
+def _list_folder(root: Path, limits: Limits) -> Iterator[Found]:
+    for name, file in _walk(root, limits):
+        if file.is_symlink() or not file.resolve().is_relative_to(root.resolve()):
+            if is_of_interest(name):
+                yield (
+                    (name,),
+                    Entry(WHOLE, refusal="Links are not followed; this one is. Copy the file into the folder."),
+                )
+        elif file.is_dir():
+            yield from _guarded((name,), lambda file=file, name=name: _list_run(file, (name,)))
+        elif is_of_interest(name):
+            yield from _list_file(file, (name,), limits)
+
+
+def _walk(root: Path, limits: Limits) -> Iterator[tuple[str, Path]]:
+    """Name and path of every file and of every run directory below, sorted; hidden ones and linked folders left out."""
+    found = 0
+    pending = [(root, 0)]
+    while pending:
+        folder, depth = pending.pop()
+        inner = []
+        for path in sorted(folder.iterdir(), key=_by_numbers):
+            if path.name.startswith("."):
+                continue
+            found += 1
+            if found > limits.members:
+                raise InvalidInputError(
+                    f"A folder may hold {limits.members} files; {root.name} holds more. Name a folder in it."
+                )
+            if path.is_dir() and not path.is_symlink() and not (path / RUN).exists():
+                if depth < DEEPEST_FOLDER:
+                    inner.append((path, depth + 1))
+            else:
+                yield path.relative_to(root).as_posix(), path
+        pending.extend(reversed(inner))
+
+
+def _by_numbers(path: Path) -> list[tuple[int, str]]:
+    """Sorts step-20 before step-100."""
+    name = path.name
+    parts: list[tuple[int, str]] = []
+    digits = ""
+    for sign in name + " ":
+        if sign in "0123456789":
+            digits += sign
+        else:
+            if digits:
+                parts.append((len(digits.lstrip("0")), digits.lstrip("0")))
+                digits = ""
+            parts.append((-1, sign))
+    return parts
+
+
+def _list_run(path: Path, location: Location) -> Iterator[Found]:
+    for entry in run_format.list_entries(path):
+        yield (*location, entry.key), entry
+
+
+def _list_file(path: Path, location: Location, limits: Limits) -> Iterator[Found]:
+    def found() -> Iterator[Found]:
+        if not path.is_file():
+            raise InvalidInputError("A dump is made of plain files; this is none. Copy its content into one.")
+        yield from _list_data(FileRange.whole(path), path.name, location, limits, nested=False)
+
+    yield from _guarded(location, found)
+
+
+def _list_data(data: ByteRange, name: str, location: Location, limits: Limits, *, nested: bool) -> Iterator[Found]:
+    """Every array of a file, be it on disk or in an archive."""
+    kind = file_kind(name, data)
+    if kind == "zip":
+        yield from _list_archive(data, location, limits, nested=nested)
+        return
+    if kind == "npy":
+        entries = npy_format.list_entries(data)
+    elif kind == "safetensors":
+        entries = safetensors_format.list_entries(data, limits)
+    else:
+        with _as_path(data, name, limits) as path:
+            entries = (
+                csv_format.list_entries(path, limits)
+                if kind == "csv"
+                else READER.list_entries(ISOLATED[kind], path, limits)
+            )
+    if not entries:
+        raise InvalidInputError("A dump must hold an array; this file holds none. Save the activations themselves.")
+    for entry in entries:
+        yield (*location, entry.key) if entry.key else location, entry
+
+
+def _list_archive(data: ByteRange, location: Location, limits: Limits, *, nested: bool) -> Iterator[Found]:
+    with _as_file(data, "archive.zip", limits) as archive:
+        members = [m for m in zip_format.list_members(archive, limits) if m.refusal or is_of_interest(m.name)]
+        if not members:
+            raise InvalidInputError(
+                "An archive must hold a file that is read; this one holds none. Put the dump into it."
+            )
+        for member in members:
+            here = (*location, member.name)
+            if member.data is None:
+                entry = Entry(WHOLE, stored=member.stored, refusal=member.refusal)
+                yield here, entry
+            elif nested and PurePosixPath(member.name).suffix.lower() in (".npz", ".zip"):
+                yield here, Entry(WHOLE, refusal="Archives are opened two deep; this one is deeper. Unpack it first.")
+            else:
+                opened, label = member.data, member.name
+                yield from _guarded(here, lambda d=opened, n=label, at=here: _list_data(d, n, at, limits, nested=True))
+
+
+def _read_file(data: ByteRange, name: str, location: Location, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+    kind = file_kind(name, data)
+    if kind == "zip":
+        with _as_file(data, name, limits) as archive:
+            for member in zip_format.list_members(archive, limits):
+                if location and member.name == location[0] and member.data is not None:
+                    return _read_file(member.data, member.name, location[1:], start, stop, limits)
+        raise InvalidInputError(
+            f"There must be a readable {location[:1]} in the archive; there is none. Inspect it again."
+        )
+    key = location[0] if location else WHOLE
+    if kind == "npy":
+        return _read_npy(data, start, stop, limits)
+    if kind == "safetensors":
+        return safetensors_format.read_rows(data, key, start, stop, limits)
+    with _as_path(data, name, limits) as path:
+        if kind == "csv":
+            return csv_format.read_rows(path, start, stop, limits)
+        return READER.read_rows(ISOLATED[kind], path, key, start, stop, limits)
+
+
+def _read_npy(data: ByteRange, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+    (entry,) = npy_format.list_entries(data)
+    if entry.refusal:
+        raise InvalidInputError(entry.refusal)
+    if npy_format.is_fortran_ordered(data) and (entry.declared or 0) > 2 * limits.batch_bytes:
+        raise BudgetError(
+            f"Arrays in Fortran order are read whole, up to {in_words(2 * limits.batch_bytes)}; this one has"
+            f" {in_words(entry.declared or 0)}. Save numpy.ascontiguousarray(array)."
+        )
+    return npy_format.read_rows(data, start, stop)
+
+
+@contextlib.contextmanager
+def _as_path(data: ByteRange, name: str, limits: Limits) -> Iterator[Path]:
+    """A file with this content and nothing else: the file itself, or a temporary copy of what is in an archive."""
+    with _as_file(data, name, limits) as file:
+        yield file.path
+
+
+@contextlib.contextmanager
+def _as_file(data: ByteRange, name: str, limits: Limits) -> Iterator[FileRange]:
+    if isinstance(data, FileRange) and data.is_whole:
+        yield data
+        return
+    if data.size > limits.unpacked_bytes:
+        raise BudgetError(
+            f"What is unpacked from an archive may have {in_words(limits.unpacked_bytes)}; {name} has"
+            f" {in_words(data.size)}. Unpack it yourself and name the file."
+        )
+    with tempfile.TemporaryDirectory(prefix="perscope-") as folder:
+        path = Path(folder) / f"member{PurePosixPath(name).suffix.lower()[:12]}"
+        with path.open("wb") as file:
+            for chunk in data.chunks():
+                file.write(chunk)
+        yield FileRange.whole(path)
+
+
+def _unopened(error: OSError) -> InvalidInputError:
+    return InvalidInputError(
+        f"A file must be readable; this one is not: {error.strerror or error}. Check its permissions and that it is"
+        f" there."
+    )

@@ -1,0 +1,239 @@
+"""Zip archives, .npz among them. The directory is parsed here, and every size in it is checked before it is"
+" believed."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, replace
+
+from analysis.dumps.byte_range import ByteRange, FileRange, InflatedRange
+from analysis.dumps.limits import Limits, in_words
+from per_core.errors import InvalidInputError
+
+MAGIC = b"PK\x03\x04"
+EMPTY = b"PK\x05\x06"
+END, END_SIZE, LONGEST_COMMENT = b"PK\x05\x06", 22, 2**16
+END_64, LOCATOR_64, LOCATOR_64_SIZE = b"PK\x06\x06", b"PK\x06\x07", 20
+ENTRY, ENTRY_SIZE = b"PK\x01\x02", 46
+LOCAL, LOCAL_SIZE = b"PK\x03\x04", 30
+STORED, DEFLATED = 0, 8
+ENCRYPTED, UTF_8 = 1, 2**11
+FULL_16, FULL_32, ZIP_64 = 2**16 - 1, 2**32 - 1, 1
+MOST_INFLATION = 1032  # times: what deflate can do at most, of nothing but equal bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ZipMember:
+    """One file of an archive.
+
+    Attributes
+    ----------
+    name : as written in the archive; nothing but a label, no file is ever written under it.
+    stored, size : bytes compressed and unpacked.
+    data : its bytes; None if it is refused.
+    refusal : why it cannot be read and what to do, or empty.
+    """
+
+    name: str
+    stored: int
+    size: int
+    data: ByteRange | None
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A line of the directory."""
+
+    name: bytes
+    is_utf_8: bool
+    flags: int
+    method: int
+    checksum: int
+    stored: int
+    size: int
+    header: int
+
+    @property
+    def label(self) -> str:
+        return self.name.decode("utf-8" if self.is_utf_8 else "cp437", "replace")
+
+
+def list_members(archive: FileRange, limits: Limits) -> list[ZipMember]:
+    """The files of an archive in its order, folders left out; nothing is unpacked.
+
+    Raises
+    ------
+    InvalidInputError
+        If the directory cannot be read or lists too many.
+    """
+    begin, records = _read_directory(archive, limits)
+    members = [_member(archive, record, begin) for record in records if not record.name.endswith(b"/")]
+    files = [record for record in records if not record.name.endswith(b"/")]
+    return _refuse_bombs(_refuse_repeated(_refuse_overlaps(members, files)), limits)
+
+
+def _read_directory(archive: FileRange, limits: Limits) -> tuple[int, list[_Record]]:
+    """Where the directory begins, and its lines."""
+    tail_size = min(archive.size, END_SIZE + LONGEST_COMMENT + LOCATOR_64_SIZE)
+    tail = archive.read(archive.size - tail_size, tail_size).tobytes()
+    position = tail.rfind(END)
+    if position < 0 or len(tail) - position < END_SIZE:
+        raise _unreadable("its end, where the directory is announced, is missing: it is cut short")
+    count, size, begin = struct.unpack_from("<10xHLL", tail, position)
+    if FULL_16 in (count,) or FULL_32 in (size, begin):
+        count, size, begin = _read_end_64(archive, tail, position, (count, size, begin))
+    if count > limits.members:
+        raise _unreadable(f"it lists {count} files, read are up to {limits.members}. Split it")
+    if size > limits.header_bytes or begin + size > archive.size:
+        raise _unreadable(f"its directory is said to take {in_words(size)} from byte {begin} on")
+    directory = archive.read(begin, size).tobytes()
+    records, offset = [], 0
+    for _ in range(count):
+        record, offset = _read_record(directory, offset)
+        records.append(record)
+    return begin, records
+
+
+def _read_end_64(archive: FileRange, tail: bytes, position: int, short: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Count, size and begin of the directory of an archive that is too large for the short end, or said to be."""
+    locator = position - LOCATOR_64_SIZE
+    if locator < 0 or tail[locator : locator + 4] != LOCATOR_64:
+        return short
+    (offset,) = struct.unpack_from("<8xQ", tail, locator)
+    if offset + 56 > archive.size:
+        raise _unreadable("the end of its directory is said to be behind its end")
+    end = archive.read(offset, 56).tobytes()
+    if not end.startswith(END_64):
+        raise _unreadable("the end of its directory is damaged")
+    count, size, begin = struct.unpack_from("<32xQQQ", end)
+    return count, size, begin
+
+
+def _read_record(directory: bytes, offset: int) -> tuple[_Record, int]:
+    """The line at `offset`, and where the next one begins."""
+    if directory[offset : offset + 4] != ENTRY or len(directory) < offset + ENTRY_SIZE:
+        raise _unreadable("its directory is damaged")
+    flags, method, checksum, stored, size, name_size, extra_size, comment_size, header = struct.unpack_from(
+        "<8xHH4xLLLHHH8xL", directory, offset
+    )
+    name_end = offset + ENTRY_SIZE + name_size
+    extra_end = name_end + extra_size
+    name, extra = directory[offset + ENTRY_SIZE : name_end], directory[name_end:extra_end]
+    if len(directory) < extra_end + comment_size:
+        raise _unreadable("its directory is cut short")
+    size, stored, header = _widen((size, stored, header), extra)
+    return _Record(name, bool(flags & UTF_8), flags, method, checksum, stored, size, header), extra_end + comment_size
+
+
+def _widen(numbers: tuple[int, int, int], extra: bytes) -> tuple[int, int, int]:
+    """Size, stored and header position, those that do not fit 32 bits from the extra field."""
+    offset, wide = 0, b""
+    while offset + 4 <= len(extra):
+        kind, length = struct.unpack_from("<HH", extra, offset)
+        if kind == ZIP_64:
+            wide = extra[offset + 4 : offset + 4 + length]
+        offset += 4 + length
+    found = []
+    for number in numbers:
+        if number == FULL_32 and len(wide) >= 8:
+            found.append(int.from_bytes(wide[:8], "little"))
+            wide = wide[8:]
+        else:
+            found.append(number)
+    return found[0], found[1], found[2]
+
+
+def _member(archive: FileRange, record: _Record, directory: int) -> ZipMember:
+    refused = ZipMember(record.label, record.stored, record.size, None)
+    if record.flags & ENCRYPTED:
+        return replace(
+            refused, refusal="Members must not be encrypted; this one is. Write the archive without password."
+        )
+    if record.method not in (STORED, DEFLATED):
+        return replace(
+            refused,
+            refusal=f"Members are stored or deflated; this one is compressed by method {record.method}. Write the"
+            f" archive"
+            " again with numpy.savez_compressed or zip.",
+        )
+    if record.header + LOCAL_SIZE > directory:
+        return replace(refused, refusal=_lie("it is said to begin behind the last member"))
+    local = archive.read(record.header, LOCAL_SIZE).tobytes()
+    name_size, extra_size = struct.unpack_from("<26xHH", local)
+    begin = record.header + LOCAL_SIZE + name_size + extra_size
+    if not local.startswith(LOCAL):
+        return replace(refused, refusal=_lie("there is no member where one is said to begin"))
+    if begin + record.stored > directory:
+        return replace(refused, refusal=_lie(f"{in_words(record.stored)} are said to be stored, fewer are there"))
+    if archive.read(record.header + LOCAL_SIZE, name_size).tobytes() != record.name:
+        return replace(refused, refusal=_lie("it has another name in the directory than at its place"))
+    piece = FileRange(archive.path, archive.offset + begin, record.stored, record.checksum)
+    if record.method == STORED:
+        if record.stored != record.size:
+            return replace(refused, refusal=_lie(f"{record.stored} bytes stored as they are cannot be {record.size}"))
+        return replace(refused, data=piece)
+    if record.size > MOST_INFLATION * record.stored + MOST_INFLATION:
+        return replace(
+            refused,
+            refusal=_lie(f"{in_words(record.stored)} cannot unpack to {in_words(record.size)}"),
+        )
+    return replace(refused, data=InflatedRange(replace(piece, checksum=None), record.size, record.checksum))
+
+
+def _refuse_overlaps(members: list[ZipMember], records: list[_Record]) -> list[ZipMember]:
+    """A member that begins before another one has ended is refused."""
+    checked, reached = list(members), 0
+    for index in sorted(range(len(members)), key=lambda index: records[index].header):
+        data = members[index].data
+        if data is None:
+            continue
+        piece = data.deflated if isinstance(data, InflatedRange) else data
+        assert isinstance(piece, FileRange)
+        if records[index].header < reached:
+            checked[index] = replace(
+                members[index], data=None, refusal=_lie("its bytes are also those of another member")
+            )
+        reached = max(reached, records[index].header + LOCAL_SIZE + piece.size)
+    return checked
+
+
+def _refuse_repeated(members: list[ZipMember]) -> list[ZipMember]:
+    """The second member of a name is refused."""
+    checked, names = [], set()
+    for member in members:
+        if member.name in names and not member.refusal:
+            member = replace(
+                member, data=None, refusal="Names in an archive are unique; this one was there before. Rename it."
+            )
+        names.add(member.name)
+        checked.append(member)
+    return checked
+
+
+def _refuse_bombs(members: list[ZipMember], limits: Limits) -> list[ZipMember]:
+    """Compressed members are taken smallest first, until together they would unpack to more than the limit."""
+    checked, total = list(members), 0
+    packed = [index for index, member in enumerate(members) if isinstance(member.data, InflatedRange)]
+    for index in sorted(packed, key=lambda index: members[index].size):
+        member = members[index]
+        total += member.size
+        if total > limits.unpacked_bytes:
+            checked[index] = replace(
+                member,
+                data=None,
+                refusal=f"The members of an archive may unpack to {in_words(limits.unpacked_bytes)} together; with"
+                f" this one,"
+                f" {in_words(member.stored)} that unpack to {in_words(member.size)}, they pass it. If it is no zip"
+                f" bomb, save"
+                " it uncompressed with numpy.savez, or on its own.",
+            )
+    return checked
+
+
+def _lie(reason: str) -> str:
+    return f"An archive's directory must tell the truth; {reason}. It is damaged or hostile: write the archive again."
+
+
+def _unreadable(reason: str) -> InvalidInputError:
+    return InvalidInputError(f"A zip archive has a directory at its end; of this one, {reason}. Write it again.")
