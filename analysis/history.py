@@ -38,15 +38,10 @@ class UnitHistory:
 
     @property
     def movement(self) -> float:
-        """Mean change of the median from one record to the next, in units of the mean width of its band.
-
-        In units of the band, because a normalised unit is also smaller: this asks how far a distribution moves compared
-        with how wide it is. NaN for fewer than two records or a band of no width.
-        """
-        width = float(np.mean(self.upper - self.lower))
-        if len(self.epochs) < 2 or not width > 0:
+        """Mean step of the three quartiles from one record to the next, ≥ 0; NaN for fewer than two records."""
+        if len(self.epochs) < 2:
             return float("nan")
-        return float(np.abs(np.diff(self.median)).mean()) / width
+        return float(np.abs(np.diff([self.lower, self.median, self.upper], axis=1)).mean())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

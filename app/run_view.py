@@ -15,7 +15,7 @@ from analysis.runs import Comparison
 from app import cached
 from app import training_words as words
 from app.chart import show_chart
-from app.choice import GO_TO, look_at_run, member_name
+from app.choice import look_at_run, member_name
 from app.figures import training as figures
 from app.training_form import method_title
 from per_core.run_directory import Run
@@ -157,13 +157,12 @@ def show_densities(runs: Mapping[str, Run], layer: str, unit: int) -> None:
     )
 
 
-def show_results(by_seed: Mapping[int, Mapping[str, Run]], layer: str, unit: int) -> None:
+def show_results(by_seed: Mapping[int, Mapping[str, Run]], layer: str) -> None:
     """The last record of every method: accuracy, distances and variance, with the range over the seeds."""
     rows = []
     for name in next(iter(by_seed.values())):
         runs = [methods[name] for methods in by_seed.values()]
         layers = [layer_history(run, layer) for run in runs]
-        units = [unit_history(run, layer, unit) for run in runs]
         best = [scalar_history(run, "test_accuracy")[1] for run in runs]
         rows.append(
             {
@@ -172,7 +171,7 @@ def show_results(by_seed: Mapping[int, Mapping[str, Run]], layer: str, unit: int
                 f"SW1 of {layer}": words.range_text([float(h.sw1[-1]) for h in layers], ".3f"),
                 "PER": words.range_text([float(h.per[-1]) for h in layers], ".3f"),
                 "Variance": words.range_text([float(h.variance[-1]) for h in layers], ".3g"),
-                "Movement of the unit": words.range_text([u.movement for u in units], ".2f"),
+                "Movement": words.range_text([_movement(run, layer) for run in runs], ".3f"),
             }
         )
     st.dataframe(
@@ -181,15 +180,23 @@ def show_results(by_seed: Mapping[int, Mapping[str, Run]], layer: str, unit: int
     st.caption(words.final_table_note(len(by_seed)))
 
 
-def show_doors(comparison: Comparison, shown: Shown) -> None:
-    """Open a layer of one method at one epoch on the other pages."""
+def _movement(run: Run, layer: str) -> float:
+    """Mean movement of the layer's tracked units."""
+    tracked = len(run.records[-1].layers[layer].tracked)
+    return float(np.mean([unit_history(run, layer, unit).movement for unit in range(tracked)]))
+
+
+def show_doors(comparison: Comparison) -> None:
+    """Open a layer of one method at one epoch on the other pages; not part of what is drawn again every second."""
+    runs = {member_name(key): run for key, run in comparison.runs.items() if run.records}
+    if not runs:
+        return
     st.markdown("**Look at one layer at one epoch on another page**")
     places = st.columns([3, 3, 2, 3, 2, 2], vertical_alignment="bottom")
-    name = places[0].selectbox("Method", list(shown.runs), key="train_door_method")
-    layer = places[1].selectbox("Layer", list(shown.runs[name].layers), key="train_door_layer")
-    epochs = [f"{record.epoch:g}" for record in shown.runs[name].records]
+    member = places[0].selectbox("Network", list(runs), key="train_door_member")
+    layer = places[1].selectbox("Layer", list(runs[member].layers), key="train_door_layer")
+    epochs = [f"{record.epoch:g}" for record in runs[member].records]
     epoch = places[2].selectbox("Epoch", epochs, index=len(epochs) - 1, key="train_door_epoch")
-    member = next(member_name(key) for key, run in comparison.runs.items() if run is shown.runs[name])
     for place, (title, view) in zip(places[3:], PAGES.items(), strict=True):
         place.button(
             title,
@@ -198,8 +205,6 @@ def show_doors(comparison: Comparison, shown: Shown) -> None:
             key=f"train_door_{title}",
             width="stretch",
         )
-    if GO_TO in st.session_state:
-        st.switch_page(st.session_state.pop(GO_TO))
 
 
 def show_authors_results() -> None:

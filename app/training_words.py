@@ -55,7 +55,8 @@ ABOUT_FIGURE2 = (
     "0.25 to "
     "the 0.75 quantile by method, then mean and variance of all methods{clip}. Notice which band stays where it is "
     "from "
-    "epoch to epoch ({movement}; mean step of the median in widths of the band), and whose variance grows."
+    "epoch to epoch ({movement}; mean step of its three quartiles), and whose variance grows; "
+    "one unit can contradict what most of its layer does."
 )
 ABOUT_PROGRESS = (
     "Loss and accuracy on training batches, accuracy on the test set, and seconds an epoch of each method. All "
@@ -111,8 +112,12 @@ def about_densities(view: str, unit: str, outside: float) -> str:
 def final_table_note(seeds: int) -> str:
     """What the table of results is."""
     if seeds == 1:
-        return "One seed each: differences of this size between methods can be chance. Repeat with more seeds."
-    return f"Median and range over {seeds} seeds."
+        text = "One seed each: differences of this size between methods can be chance. Repeat with more seeds."
+    else:
+        text = f"Median and range over {seeds} seeds."
+    return (
+        f"{text} Movement is the mean step of the quartiles from epoch to epoch, over the tracked units of the layer."
+    )
 
 
 def range_text(values: "Sequence[float]", form: str) -> str:

@@ -96,8 +96,7 @@ def show_comparison(comparison: Comparison, beside: list[Comparison]) -> None:
     run_view.show_progress(others, epochs)
     run_view.show_distances(others, layer, epochs)
     run_view.show_densities(others, layer, shown.unit)
-    run_view.show_results(seeds, layer, shown.unit)
-    run_view.show_doors(comparison, shown)
+    run_view.show_results(seeds, layer)
 
 
 def follow(run: str, beside: list[str]) -> None:
@@ -116,10 +115,11 @@ def follow(run: str, beside: list[str]) -> None:
         still = show_state(run)
         comparisons = [_opened(name) for name in (run, *beside)]
         show_comparison(comparisons[0], comparisons[1:])
-        if changing and not still:
+        if still != changing:  # the timer is set when the whole page runs
             st.rerun()
 
     live()
+    run_view.show_doors(_opened(run))
 
 
 def _opened(run: str) -> Comparison:

@@ -56,13 +56,14 @@ def test_the_history_of_a_unit_is_that_of_its_values(run: Run) -> None:
     assert unit_values(run, 0, "0", None).shape == (400 * 6,)
 
 
-def test_movement_is_measured_in_widths_of_the_band() -> None:
+def test_movement_is_the_mean_step_of_the_quartiles() -> None:
     x = np.arange(5.0)
     still = UnitHistory(x, x * 0 - 1, x * 0, x * 0 + 1, x * 0, x * 0 + 1)
-    stepping = UnitHistory(x, x - 1, x, x + 1, x, x * 0 + 1)
-    scaled = UnitHistory(x, 10 * (x - 1), 10 * x, 10 * (x + 1), 10 * x, x * 0 + 100)
+    shifting = UnitHistory(x, x - 1, x, x + 1, x, x * 0 + 1)
+    widening = UnitHistory(x, -x, x * 0, x, x * 0, x)
     assert still.movement == 0
-    assert stepping.movement == scaled.movement == pytest.approx(0.5)
+    assert shifting.movement == pytest.approx(1)
+    assert widening.movement == pytest.approx(2 / 3)
     assert np.isnan(UnitHistory(*(x[:1] for _ in range(6))).movement)
 
 

@@ -27,23 +27,44 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder for the server's runs."""
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, runs_folder: Path) -> Iterator[str]:
     """The dashboard as `python -m app` starts it; yields its address."""
+    process, address = start_server(free_port(), runs_folder, tmp_path_factory.mktemp("server") / "log.txt")
+    yield address
+    process.terminate()
+    process.wait(timeout=20)
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log.txt"
+        return int(probe.getsockname()[1])
+
+
+def start_server(port: int, runs: Path, log: Path) -> "tuple[subprocess.Popen[bytes], str]":
+    """Start the dashboard and wait until it answers; the process and its address."""
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app", "--port", str(port)], cwd=ROOT, stdout=out, stderr=subprocess.STDOUT
+            [sys.executable, "-m", "app", "--port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "PERSCOPE_RUNS": str(runs)},
+            stdout=out,
+            stderr=subprocess.STDOUT,
         )
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_until_healthy(address, process, log)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    except BaseException:
+        process.kill()
+        raise
+    return process, address
 
 
 def _wait_until_healthy(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

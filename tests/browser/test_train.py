@@ -1,0 +1,183 @@
+"""Training in a real browser: followed in place, through a reload, a lost connection and the death of the server."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.conftest import PICTURES, ROOT, free_port, start_server
+from tests.browser.test_pages import chart, wait_until_idle
+
+TINY = "train_model=Fully+connected&train_depth=4&train_width=0.125&train_dropout=0"
+STATE = '[data-testid="stMarkdownContainer"]'
+OWN_SCRIPT = """
+import sys, time, torch
+from torch import nn
+from per_core import Recorder
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(10, 32), nn.ELU(), nn.Linear(32, 2))
+probe, optimiser = torch.randn(128, 10), torch.optim.SGD(model.parameters(), 0.1)
+with Recorder(model, sys.argv[1], title="A script of my own") as recorder:
+    recorder.record(0, inputs=probe)
+    for epoch in range(1, 40):
+        x = torch.randn(64, 10)
+        loss = nn.functional.cross_entropy(model(x), (x[:, 0] > 0).long())
+        optimiser.zero_grad(); loss.backward(); optimiser.step()
+        recorder.record(epoch, inputs=probe, loss=loss)
+        time.sleep(0.5)
+"""
+
+
+def start(page: Page, address: str, epochs: int, query: str = TINY) -> str:
+    """Press Start, wait for the first records, and return the id of the run."""
+    page.goto(f"{address}/train?train_epochs={epochs}&{query}")
+    wait_until_idle(page)
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.wait_for_url(re.compile(r"[?&]run="))
+    expect(chart(page, "train_figure2")).to_have_attribute("aria-busy", "false", timeout=60_000)
+    found = re.search(r"[?&]run=([^&]+)", page.url)
+    assert found is not None
+    return found.group(1)
+
+
+def stop(page: Page) -> None:
+    """Press Stop and wait until the page says so; Streamlit's own Stop in the header is another one."""
+    page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop", exact=True).click()
+    expect(state(page, "stopped")).to_be_visible(timeout=60_000)
+
+
+def records(plot: Locator) -> int:
+    return plot.evaluate("plot => plot._fullData.find(t => t.name === 'PER, median').x.length")
+
+
+def wait_for_records(page: Page, count: int) -> None:
+    page.wait_for_function(
+        """count => document.querySelector('[data-chart="train_figure2"]')
+            ._fullData.find(t => t.name === 'PER, median').x.length >= count""",
+        arg=count,
+        timeout=60_000,
+    )
+
+
+def state(page: Page, text: str) -> Locator:
+    return page.locator(STATE).filter(has_text=re.compile(rf"^{text}, epoch"))
+
+
+def test_figure_2_grows_in_place_while_it_trains_and_keeps_the_zoom(page: Page, server: str) -> None:
+    start(page, server, 400)
+    plot = chart(page, "train_figure2")
+    wait_for_records(page, 3)
+    plot.evaluate("plot => { plot.sameNode = true }")
+    panel = plot.locator(".nsewdrag").first.bounding_box()
+    assert panel is not None
+    page.mouse.move(panel["x"] + 0.2 * panel["width"], panel["y"] + 0.5 * panel["height"])
+    page.mouse.down()
+    page.mouse.move(panel["x"] + 0.8 * panel["width"], panel["y"] + 0.5 * panel["height"], steps=5)
+    page.mouse.up()
+    page.wait_for_function("document.querySelector('[data-chart=\"train_figure2\"]')._fullLayout.xaxis.range[1] < 399")
+    zoomed = plot.evaluate("plot => plot._fullLayout.xaxis.range")
+    nodes = "plot => plot.getElementsByTagName('*').length"
+    before, drawn = records(plot), plot.evaluate(nodes)
+    wait_for_records(page, before + 3)
+    assert plot.evaluate("plot => plot.sameNode") is True
+    assert plot.evaluate("plot => plot._fullLayout.xaxis.range") == zoomed
+    assert plot.evaluate(nodes) == pytest.approx(drawn, rel=0.2)
+    assert page.locator("[data-chart]").count() == 4
+    stop(page)
+    assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
+
+
+def test_a_reload_and_a_lost_connection_find_the_run_again(page: Page, browser: Browser, server: str) -> None:
+    run = start(page, server, 1000)
+    page.reload()
+    expect(chart(page, "train_figure2")).to_have_attribute("aria-busy", "false", timeout=60_000)
+    count = records(chart(page, "train_figure2"))
+    page.context.set_offline(True)
+    page.wait_for_timeout(3000)
+    page.context.set_offline(False)
+    wait_for_records(page, count + 2)
+    other = browser.new_page()
+    other.goto(f"{server}/train?run={run}")
+    expect(chart(other, "train_figure2")).to_have_attribute("aria-busy", "false", timeout=60_000)
+    stop(other)
+    expect(state(page, "stopped")).to_be_visible(timeout=60_000)
+    other.close()
+
+
+def test_a_server_that_is_killed_leaves_a_run_that_can_be_resumed(page: Page, tmp_path: Path) -> None:
+    runs, port = tmp_path / "runs", free_port()
+    process, address = start_server(port, runs, tmp_path / "first.txt")
+    try:
+        run = start(page, address, 150)
+        wait_for_records(page, 3)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    process, address = start_server(port, runs, tmp_path / "second.txt")
+    try:
+        page.goto(f"{address}/train?run={run}")
+        expect(state(page, "interrupted")).to_be_visible(timeout=60_000)
+        page.get_by_role("button", name="Resume", exact=True).click()
+        expect(state(page, "finished")).to_be_visible(timeout=120_000)
+        wait_for_records(page, 151)
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def test_a_script_of_ones_own_is_followed_live(page: Page, server: str, runs_folder: Path) -> None:
+    script = subprocess.Popen([sys.executable, "-c", OWN_SCRIPT, str(runs_folder / "own")], cwd=ROOT)
+    try:
+        page.goto(f"{server}/train")
+        wait_until_idle(page)
+        page.wait_for_function("() => true")
+        for _ in range(60):
+            if (runs_folder / "own" / "records.jsonl").exists():
+                break
+            page.wait_for_timeout(250)
+        page.goto(f"{server}/train?run=own")
+        expect(page.get_by_role("heading", name="A script of my own")).to_be_visible(timeout=60_000)
+        plot = chart(page, "train_figure2")
+        expect(plot).to_have_attribute("aria-busy", "false", timeout=60_000)
+        length = "plot => Math.max(...plot._fullData.map(t => t.x.length))"
+        first = plot.evaluate(length)
+        page.wait_for_function(
+            """first => Math.max(...document.querySelector('[data-chart="train_figure2"]')
+                ._fullData.map(t => t.x.length)) > first + 2""",
+            arg=first,
+            timeout=60_000,
+        )
+    finally:
+        script.terminate()
+        script.wait()
+
+
+def test_a_layer_opens_on_the_other_pages_with_one_click(page: Page, server: str) -> None:
+    start(page, server, 2)
+    expect(state(page, "finished")).to_be_visible(timeout=60_000)
+    wait_until_idle(page)
+    page.get_by_role("button", name="Bound", exact=True).click()
+    expect(page.get_by_text(re.compile(r"per-s0, layer 1, epoch 2")).first).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="What PER bounds, and what the bound hides")).to_be_visible()
+
+
+def test_pictures_of_a_finished_comparison(browser: Browser, server: str) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    start(page, server, 4, "train_seeds=2")
+    expect(state(page, "finished")).to_be_visible(timeout=120_000)
+    wait_until_idle(page)
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": 1280, "height": height + 20})
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_timeout(700)
+        PICTURES.mkdir(exist_ok=True)
+        page.screenshot(path=PICTURES / f"train-run-{theme}.png")
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 0
+    page.close()
