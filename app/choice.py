@@ -6,6 +6,7 @@ again on the server, because a link or a modified client can hold anything.
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -22,7 +23,6 @@ SIZES = [32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
 DIMENSIONS = [2, 3, 4, 8, 16, 32, 64, 128]
 MAX_VALUES = 1_048_576
 FIGURE1, RECORDING, RUN = "Figure 1", "Recording", "Run"
-GO_TO = "go_to"  # a page to open in the next run of the script
 _DEFAULT = SampleSpec(
     seed=5,  # a typical draw: by every statistic it says of each case what the population says
     skewness=1.41,
@@ -165,8 +165,8 @@ def _choose_run() -> Choice:
     if not entries:
         st.info(words.NO_RUNS_YET)
         return Choice(_DEFAULT)
-    titles = {entry.id: entry.title for entry in entries}
-    run_id = st.selectbox("Run", list(titles), format_func=titles.__getitem__, key="data_run", bind="query-params")
+    ids = {run_label(entry.id, entry.title): entry.id for entry in entries}
+    run_id = ids[st.selectbox("Run", list(ids), key="data_run", bind="query-params")]
     try:
         runs = {
             member_name(key): run
@@ -198,16 +198,20 @@ def member_name(key: tuple[str, int]) -> str:
     return f"{key[0]}, seed {key[1]}"
 
 
-def look_at_run(run_id: str, member: str, layer: str, epoch: str, view: str) -> None:
-    """Make a layer of a run the chosen batch, and open a page."""
-    st.session_state.update(
+def run_label(run_id: str, title: str) -> str:
+    """A run for the eye and for the address: its title, and the end of its id, as titles can be the same."""
+    return f"{title} ({run_id[-5:]})"
+
+
+def run_query(run_id: str, title: str, member: str, layer: str, epoch: str) -> str:
+    """The query of an address that shows one layer of a run at one epoch."""
+    return urlencode(
         {
             "data_source": RUN,
-            "data_run": run_id,
+            "data_run": run_label(run_id, title),
             "data_member": member,
             "data_run_layer": layer,
             "data_run_epoch": epoch,
-            GO_TO: view,
         }
     )
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.choice import GO_TO, choose_batch
+from app.choice import choose_batch
 
 _ASSETS = Path(__file__).parents[1] / "assets"
 
@@ -25,7 +25,5 @@ page = st.navigation(
     ],
     position="top",
 )
-if GO_TO in st.session_state:
-    st.switch_page(st.session_state.pop(GO_TO))
 st.session_state["choice"] = choose_batch()
 page.run()

@@ -15,14 +15,14 @@ from analysis.runs import Comparison
 from app import cached
 from app import training_words as words
 from app.chart import show_chart
-from app.choice import look_at_run, member_name
+from app.choice import member_name, run_query
 from app.figures import training as figures
 from app.training_form import method_title
 from per_core.run_directory import Run
 
 BINS = 80
 GAUSSIAN_DRAWS = 39
-PAGES = {"Distributions": "views/distributions.py", "Bound": "views/bound.py", "Methods": "views/methods.py"}
+PAGES = {"Distributions": "distributions", "Bound": "bound", "Methods": "methods"}
 VIEWS = ["One epoch", "Heat map", "Ridgeline"]
 _SCALARS = {"training loss": "loss", "test accuracy": "test_accuracy", "seconds an epoch": "seconds"}
 
@@ -186,7 +186,7 @@ def _movement(run: Run, layer: str) -> float:
     return float(np.mean([unit_history(run, layer, unit).movement for unit in range(tracked)]))
 
 
-def show_doors(comparison: Comparison) -> None:
+def show_doors(comparison: Comparison, title: str) -> None:
     """Open a layer of one method at one epoch on the other pages; not part of what is drawn again every second."""
     runs = {member_name(key): run for key, run in comparison.runs.items() if run.records}
     if not runs:
@@ -197,14 +197,9 @@ def show_doors(comparison: Comparison) -> None:
     layer = places[1].selectbox("Layer", list(runs[member].layers), key="train_door_layer")
     epochs = [f"{record.epoch:g}" for record in runs[member].records]
     epoch = places[2].selectbox("Epoch", epochs, index=len(epochs) - 1, key="train_door_epoch")
-    for place, (title, view) in zip(places[3:], PAGES.items(), strict=True):
-        place.button(
-            title,
-            on_click=look_at_run,
-            args=(comparison.path.name, member, layer, epoch, view),
-            key=f"train_door_{title}",
-            width="stretch",
-        )
+    query = run_query(comparison.path.name, title, member, layer, epoch)
+    for place, (name, page) in zip(places[3:], PAGES.items(), strict=True):
+        place.link_button(name, f"{page}?{query}", width="stretch")
 
 
 def show_authors_results() -> None:

@@ -119,7 +119,7 @@ def follow(run: str, beside: list[str]) -> None:
             st.rerun()
 
     live()
-    run_view.show_doors(_opened(run))
+    run_view.show_doors(_opened(run), entry.title)
 
 
 def _opened(run: str) -> Comparison:

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -11,6 +12,7 @@ from analysis.training.presets import PRESETS
 from analysis.training.spec import TrainingSpec
 from app import service
 from app.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
+from app.choice import run_query
 from per_core import Recorder
 from tests.app.conftest import OpenPage
 from tests.app.test_pages import all_text, sent_charts
@@ -122,17 +124,12 @@ def test_the_table_gives_median_and_range_over_the_seeds(open_page: OpenPage, fi
     assert "Median and range over 2 seeds" in all_text(page)
 
 
-def test_a_layer_of_a_run_opens_on_the_other_pages(open_page: OpenPage, finished_run: str) -> None:
-    page = open_page("train", run=finished_run)
-    page.selectbox(key="train_door_layer").set_value("layer 2").run()
-    page = press(page, "train_door_Bound").switch_page("views/bound.py").run()
-    assert "Tiny per-s0, layer 2, epoch 4" in all_text(page)
-    for name in ("distributions", "methods"):
-        other = open_page(
-            name, data_source="Run", data_run=finished_run, data_run_layer="layer 2", data_run_epoch="0", data_n="64"
-        )
-        assert [*other.exception, *other.error] == []
-        assert "layer 2, epoch" in all_text(other)
+@pytest.mark.parametrize("name", ["distributions", "bound", "methods"])
+def test_a_layer_of_a_run_opens_on_the_other_pages(open_page: OpenPage, finished_run: str, name: str) -> None:
+    query = dict(parse_qsl(run_query(finished_run, "Tiny", "bn, seed 1", "layer 3", "2")))
+    page = open_page(name, **query, data_n="64")
+    assert [*page.exception, *page.error] == []
+    assert "Tiny bn-s1, layer 3, epoch 2" in all_text(page)
 
 
 def test_any_recorder_s_run_is_followed_too(open_page: OpenPage, runs_folder: Path) -> None:

@@ -161,9 +161,12 @@ def test_a_layer_opens_on_the_other_pages_with_one_click(page: Page, server: str
     start(page, server, 2)
     expect(state(page, "finished")).to_be_visible(timeout=60_000)
     wait_until_idle(page)
-    page.get_by_role("button", name="Bound", exact=True).click()
-    expect(page.get_by_text(re.compile(r"per-s0, layer 1, epoch 2")).first).to_be_visible(timeout=60_000)
-    expect(page.get_by_role("heading", name="What PER bounds, and what the bound hides")).to_be_visible()
+    with page.context.expect_page() as opened:
+        page.get_by_test_id("stMainBlockContainer").get_by_role("link", name="Bound", exact=True).click()
+    other = opened.value
+    expect(other.get_by_text(re.compile(r"per-s0, layer 1, epoch 2")).first).to_be_visible(timeout=60_000)
+    expect(other.get_by_role("heading", name="What PER bounds, and what the bound hides")).to_be_visible()
+    other.close()
 
 
 def test_pictures_of_a_finished_comparison(browser: Browser, server: str) -> None:
