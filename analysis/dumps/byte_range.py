@@ -18,7 +18,7 @@ from per_core.errors import InvalidInputError
 
 Bytes = NDArray[np.uint8]
 CHUNK = 2**20
-SHORT_PREFIX = 2**16  # what may be read again to check a sum over all bytes
+SHORT = 2**16  # bytes that are read in addition if a checksum can be checked then
 
 
 class ByteRange(Protocol):
@@ -74,7 +74,7 @@ class FileRange:
         values = np.fromfile(self.path, np.uint8, count, offset=self.offset + offset)
         if len(values) < count:
             raise _truncated(self.path, count, len(values))
-        if self.checksum is not None and offset <= SHORT_PREFIX and offset + count == self.size:
+        if self.checksum is not None and offset <= SHORT and offset + count == self.size:
             prefix = np.fromfile(self.path, np.uint8, offset, offset=self.offset)
             _require_checksum(zlib.crc32(values.data, zlib.crc32(prefix.data)), self.checksum, self.path)
         return values
@@ -118,7 +118,7 @@ class InflatedRange:
                     begin - position : end - position
                 ]
             position += len(chunk)
-            if offset + count <= position < self.size:
+            if offset + count <= position < self.size - SHORT:
                 break
         return values
 

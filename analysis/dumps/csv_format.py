@@ -69,9 +69,8 @@ def _survey(path: Path, limits: Limits) -> _Table:
     size = path.stat().st_size
     if size > limits.csv_bytes:
         raise BudgetError(
-            f"Text is read whole, up to {in_words(limits.csv_bytes)}; this file has {in_words(size)}. Save it as"
-            f" .npy or"
-            " .parquet, which are read in parts and faster."
+            f"Text is read whole, up to {in_words(limits.csv_bytes)}; this file has {in_words(size)}. Save it as .npy"
+            " or .parquet, which are read in parts and faster."
         )
     delimiter, first = _first_line(path)
     has_header = any(cell.strip().lower() not in MISSING and not _is_number(cell) for cell in first)

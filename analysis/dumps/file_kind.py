@@ -95,6 +95,5 @@ def _unknown(suffix: str, data: ByteRange) -> str:
     called = f"is called {suffix}" if suffix else "has no suffix"
     return (
         f"Files are read that are {', '.join(SUFFIXES)}; this one {called} and begins with the bytes"
-        f" {head[:8].hex(' ')},"
-        " like none of them. Was it cut or overwritten? Write it again."
+        f" {head[:8].hex(' ')}, like none of them. Was it cut or overwritten? Write it again."
     )

@@ -65,7 +65,7 @@ def _walk(file: Any, most: int) -> Iterator[tuple[str, Any]]:
     """Key and dataset, or an entry that says why there is none, depth first; nothing is followed twice."""
     import h5py
 
-    seen: set[int] = set()
+    seen = {int(h5py.h5o.get_info(file.id).addr)}
     found = 0
     pending: list[tuple[str, Any, int]] = [("", file, 0)]
     while pending:
@@ -158,7 +158,7 @@ def _rows_in_use(dataset: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...],
         return (
             shape,
             f"The attribute 'count' says how many of the {shape[0]} rows are in use; it is {rows}. Correct it or"
-            f" delete it.",
+            " delete it.",
             "",
         )
     return (rows, *shape[1:]), "", f"{rows} of {shape[0]} rows are in use, says the attribute 'count'"
@@ -166,9 +166,8 @@ def _rows_in_use(dataset: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...],
 
 def _foreign(what: str) -> str:
     return (
-        f"Only what is in the file itself is read, through hard links; {what}. Copy the values into the file, or"
-        f" open the"
-        " file they are in."
+        f"Only what is in the file itself is read, through hard links; {what}. Copy the values into the file, or open"
+        " the file they are in."
     )
 
 

@@ -21,6 +21,7 @@ from per_core.errors import BudgetError, InvalidInputError
 
 Verdict = Literal["ok", "ambiguous", "refused"]
 FLOAT_BYTES = 4
+TWICE = "Names are unique within a dump; this one was there before. Rename one of them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class Inspection:
         if values.shape != (stop - start, *member.shape[1:]):
             raise InvalidInputError(
                 f"{member.name} must be as it was when inspected, {member.shape}; it has changed. Inspect the dump"
-                f" again."
+                " again."
             )
         matrix = (self.layout or Layout("sample")).to_matrix(values)
         batch = ActivationBatch(matrix, member.name, layer=member.layer, epoch=member.epoch, source=self.path.name)
@@ -200,8 +201,7 @@ def inspect(
     found = tuple(list_entries(path, limits))
     if not found:
         found = (((), Entry("", refusal=_nothing(path))),)
-    ignored = ignored_files(path, limits) if len(found) < limits.members else ()
-    return _judged(Inspection(path, (), ignored, layout, pattern, limits, folders, found))
+    return _judged(Inspection(path, (), ignored_files(path, limits), layout, pattern, limits, folders, found))
 
 
 def load(
@@ -248,30 +248,26 @@ def _judged(inspection: Inspection) -> Inspection:
     for (location, entry), name, told in zip(inspection._found, names, parsed, strict=True):
         seen[name] += 1
         if seen[name] > 1:
-            entry = replace(
-                entry, refusal="Names are unique within a dump; this one was there before. Rename one of them."
-            )
+            entry = replace(entry, refusal=entry.refusal or TWICE)
             name = f"{name} ({seen[name]})"
         members.append(_member(name, location, entry, told, inspection))
     return replace(inspection, members=tuple(members))
 
 
 def _parsed(inspection: Inspection, contexts: list[tuple[str, str]]) -> list[ParsedName]:
-    """What names tell; where two tell the same, each layer is called by all that is left of its name."""
+    """What names tell; where two tell the same, each layer is called by all that is left of its whole name."""
     parsed = parse_names(contexts, inspection.pattern, inspection.limits)
     stated = [
         replace(told, layer=entry.layer, epoch=entry.epoch) if entry.layer is not None else told
         for told, (_, entry) in zip(parsed, inspection._found, strict=True)
     ]
-    count = Counter(stated)
-    clashing = [
-        index for index, told in enumerate(stated) if count[told] > 1 and inspection._found[index][1].layer is None
+    count = Counter((told.layer, told.epoch, told.split) for told in stated)
+    return [
+        replace(told, layer=told.rest)
+        if count[told.layer, told.epoch, told.split] > 1 and told.rest and entry.layer is None
+        else told
+        for told, (_, entry) in zip(stated, inspection._found, strict=True)
     ]
-    if clashing:
-        whole = [(f"{context}/{name}".strip("/"), "") for name, context in (contexts[index] for index in clashing)]
-        for index, told in zip(clashing, whole, strict=True):
-            stated[index] = replace(stated[index], layer=told[0])
-    return stated
 
 
 def _name(path: Path, location: Location, *, is_folder: bool) -> str:
@@ -343,9 +339,8 @@ def _refusal(entry: Entry, limits: Limits) -> str:
         return f"A batch has at least one row and one unit; this one has shape {shape}. Record some samples."
     if len(shape) == 1 and not entry.dtype.startswith(("float", "bfloat")):
         return (
-            f"One whole number a row is a label or an index, not an activation; this is {shape} of {entry.dtype}."
-            f" Save it as"
-            " floating-point numbers to look at it."
+            f"One whole number a row is a label or an index, not an activation; this is {shape} of {entry.dtype}. Save"
+            " it as floating-point numbers to look at it."
         )
     row = math.prod(shape[1:]) * FLOAT_BYTES
     if row > limits.batch_bytes:

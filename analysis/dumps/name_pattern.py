@@ -30,11 +30,18 @@ LAYER = rf"(?:^|(?<=/))([^/]*?(?<![A-Za-z])(?:{LAYER_WORDS})[._/-]?\d.*)"
 
 @dataclass(frozen=True, slots=True)
 class ParsedName:
-    """What a name tells; None or empty where it tells nothing."""
+    """What a name tells; None or empty where it tells nothing.
+
+    Attributes
+    ----------
+    layer, epoch, split : see `NamePattern`.
+    rest : context and name without epoch, split and what is dropped, which tells apart what `layer` does not.
+    """
 
     layer: str | None
     epoch: int | None
     split: str
+    rest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +99,10 @@ class NamePattern:
         number = _last(self.epoch, name) or _last(self.epoch, context)
         split = _last(self.split, name) or _last(self.split, context) or ""
         own, around = self._rest(name), self._rest(context)
-        layer = _last(self.layer, own) or _last(self.layer, f"{around}/{own}".strip("/")) or own or around or None
+        rest = f"{around}/{own}".strip("/")
+        layer = _last(self.layer, own) or _last(self.layer, rest) or own or around or None
         epoch = int(number) if number and re.fullmatch(r"[0-9]{1,15}", number) else None
-        return ParsedName(layer, epoch, split)
+        return ParsedName(layer, epoch, split, rest)
 
     def _rest(self, text: str) -> str:
         """The text without epoch, split and what is dropped."""
@@ -127,7 +135,7 @@ def parse_names(
     except BudgetError as error:
         raise InvalidInputError(
             f"A pattern must find its match within {bounded.seconds:g} s; this one does not. Use fewer nested"
-            f" repetitions."
+            " repetitions."
         ) from error
     return [ParsedName(*parsed) for parsed in found]
 

@@ -36,15 +36,13 @@ def list_entries(data: ByteRange) -> list[Entry]:
     if dtype.hasobject:
         refusal = (
             "Object arrays are pickles, which can run code when opened, and are never read; this one is of dtype"
-            " object."
-            " If it holds numbers, save it again with array.astype(float)."
+            " object. If it holds numbers, save it again with array.astype(float)."
         )
     elif name in ITEM_BYTES and math.prod(shape) * dtype.itemsize > stored:
         refusal = (
-            "An array's shape must fit the bytes that exist;"
-            f" {shape} of {name} needs {in_words(math.prod(shape) * dtype.itemsize)}, the file holds"
-            f" {in_words(stored)}."
-            " It is cut short or lies: write it again."
+            f"An array's shape must fit the bytes that exist; {shape} of {name} needs"
+            f" {in_words(math.prod(shape) * dtype.itemsize)}, the file holds {in_words(stored)}. It is cut short or"
+            " lies: write it again."
         )
     else:
         return [entry]

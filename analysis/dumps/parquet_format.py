@@ -116,8 +116,8 @@ def _column(file: Any, field: Any, rows: int, stored: int, values: int) -> Entry
         refusal = ""
         if dtype in ITEM_BYTES:
             refusal = (
-                "A column of single whole numbers is an index or a label, not an activation; this one is of"
-                f" {dtype}. Save it as floating-point numbers to look at it."
+                f"A column of single whole numbers is an index or a label, not an activation; this one is of {dtype}."
+                " Save it as floating-point numbers to look at it."
             )
         return Entry(field.name, (rows,), dtype, stored, refusal)
     shape = (rows, *(fixed if None not in fixed else _first_shape(file, field.name)))
@@ -126,8 +126,8 @@ def _column(file: Any, field: Any, rows: int, stored: int, values: int) -> Entry
             field.name,
             dtype=dtype,
             stored=stored,
-            refusal="Lists in a column are equally long, one row as many units as another; here they are not:"
-            f" the first row is {shape[1:]}, {rows} rows have {values} values. Pad or cut them.",
+            refusal="Lists in a column are equally long, one row as many units as another; here they are not: the"
+            f" first row is {shape[1:]}, {rows} rows have {values} values. Pad or cut them.",
         )
     return _checked(field.name, shape, dtype, stored, "")
 

@@ -81,7 +81,7 @@ class ReaderProcess:
             return npy_format.read_rows(data, 0, stop - start)
 
     def parse_names(self, pattern: dict[str, str], names: list[tuple[str, str]], limits: Limits) -> list[list[Any]]:
-        """Layer, epoch and split of every name and its context, by a pattern that may never come to an end."""
+        """The fields of `ParsedName` of every name in its context, by a pattern that may never come to an end."""
         found: list[list[Any]] = self._request({"task": "parse", "pattern": pattern, "names": names}, limits)
         return found
 
@@ -93,14 +93,14 @@ class ReaderProcess:
     def _request(self, request: dict[str, Any], limits: Limits) -> Any:
         message = request | {"limits": asdict(limits)}
         with self._lock:
-            is_fresh = not self._has_served
+            was_fresh = not self._has_served
             answer = self._exchange(message, limits)
-            if answer.get("error") == "memory" and not is_fresh:
-                self._end()  # earlier files may have left it fragmented: the limit counts what this one takes
+            if answer.get("error") in ("memory", "death") and not was_fresh:
+                self._end()  # what was read before may be to blame: a new process tells
                 answer = self._exchange(message, limits)
             if answer.get("error") == "memory":
                 self._end()
-        name = Path(request.get("path", "")).name
+        name = Path(request.get("path", "a name")).name
         match answer.get("error"):
             case None:
                 return answer["result"]
@@ -108,6 +108,16 @@ class ReaderProcess:
                 raise BudgetError(
                     f"Reading {name} may take {in_words(limits.process_bytes)} of memory; it needs more. Ask for fewer"
                     " rows, save it as .npy or .safetensors, or raise Limits.process_bytes."
+                )
+            case "time":
+                raise BudgetError(
+                    f"Reading {name} may take {limits.seconds:g} s; it took longer and was stopped. Ask for fewer rows,"
+                    " save it as .npy or .safetensors, or raise Limits.seconds."
+                )
+            case "death":
+                raise InvalidInputError(
+                    f"A file must be readable without harm; the process that read {name} {answer['reason']}. It is"
+                    " damaged or hostile: write it again."
                 )
             case "budget":
                 raise BudgetError(answer["reason"])
@@ -127,19 +137,11 @@ class ReaderProcess:
             if length > LONGEST_ANSWER:
                 raise ValueError(f"an answer of {in_words(length)}")
             answer: dict[str, Any] = json.loads(self._receive(process, length, deadline))
-        except TimeoutError as error:
+        except TimeoutError:
             self._end()
-            raise BudgetError(
-                f"Reading a file may take {limits.seconds:g} s; this took longer and was stopped. Ask for fewer"
-                f" rows, save it"
-                " as .npy or .safetensors, or raise Limits.seconds."
-            ) from error
-        except (EOFError, OSError, ValueError) as error:
-            code = self._end()
-            raise InvalidInputError(
-                f"A file must be readable without harm; the process that read this one {describe_exit(code)}. It is"
-                " damaged or hostile: write it again."
-            ) from error
+            return {"error": "time"}
+        except (EOFError, OSError, ValueError):
+            return {"error": "death", "reason": describe_exit(self._end())}
         self._has_served = True
         return answer
 

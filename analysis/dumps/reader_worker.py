@@ -15,7 +15,7 @@ import resource
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -108,8 +108,7 @@ def _parse(request: Request, limits: Limits) -> list[list[Any]]:  # noqa: ARG001
     from analysis.dumps.name_pattern import NamePattern
 
     pattern = NamePattern(**request["pattern"])
-    found = (pattern.parse(name, context) for name, context in request["names"])
-    return [[parsed.layer, parsed.epoch, parsed.split] for parsed in found]
+    return [list(astuple(pattern.parse(name, context))) for name, context in request["names"]]
 
 
 TASKS: dict[str, Callable[[Request, Limits], Any]] = {"list": _list, "read": _read, "parse": _parse}

@@ -103,9 +103,8 @@ def _entry(key: str, tensor: Any, size: int) -> Entry:
     refusal = ""
     if end > size:
         refusal = (
-            f"A tensor's bytes must be in the file; these end at {in_words(end)}, the values at {in_words(size)}."
-            f" The file"
-            " is cut short or lies: copy or write it again."
+            f"A tensor's bytes must be in the file; these end at {in_words(end)}, the values at {in_words(size)}. The"
+            " file is cut short or lies: copy or write it again."
         )
     elif name in ITEM_BYTES and needed != end - begin:
         refusal = (
@@ -125,7 +124,7 @@ def _refuse_overlaps(entries: list[Entry], tensors: dict[str, Any]) -> list[Entr
         if begin < reached:
             refused[entry.key] = (
                 f"Tensors have bytes of their own; these are shared with {last!r}. The header lies: write the file"
-                f" again."
+                " again."
             )
         if end > reached:
             last, reached = entry.key, end

@@ -142,8 +142,7 @@ def _copy(content: bytes | IO[bytes], path: Path, left: int, most_bytes: int) ->
             if size > left:
                 raise BudgetError(
                     f"Uploads may have {most_bytes} bytes together; these have more. Put the file into a folder that"
-                    f" the"
-                    " operator allows, and give its path."
+                    " the operator allows, and give its path."
                 )
             file.write(piece)
     return size

@@ -26,7 +26,8 @@ from per_core.errors import BudgetError, InvalidInputError
 
 DEEPEST = 32  # dicts and lists within each other
 MOST_PARTS = 200_000  # dicts, lists, tensors and all else that is looked at
-FORBIDDEN = re.compile(r"Unsupported global: GLOBAL (\S+)|Unsupported (?:class|operand|type)\s?(\S*)")
+FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
+TORCH_SAYS = re.compile(r"(?:WeightsUnpickler error|Trying to|Unsupported).*")
 
 
 def list_entries(path: Path, limits: Limits) -> list[Entry]:
@@ -81,8 +82,8 @@ def _storage_room(path: Path, limits: Limits) -> dict[int, int] | None:
         )
     if not any(member.name.endswith("/data.pkl") for member in members):
         raise InvalidInputError(
-            "A file of torch.save holds data.pkl; this one is another zip archive. Rename it to .npz or .zip if it"
-            " is one."
+            "A file of torch.save holds data.pkl; this one is another zip archive. Rename it to .npz or .zip if it is"
+            " one."
         )
     room = {}
     for member in members:
@@ -91,7 +92,7 @@ def _storage_room(path: Path, limits: Limits) -> dict[int, int] | None:
         if not isinstance(member.data, FileRange):
             raise InvalidInputError(
                 f"torch.save never compresses; here {member.name} is compressed. Save the tensors again with"
-                f" torch.save."
+                " torch.save."
             )
         room[member.data.offset] = member.size
     return room
@@ -116,20 +117,23 @@ def _load(path: Path, where: str) -> Any:
 def _forbidden(message: str) -> str:
     """Why weights_only=True refuses a file, and the line that saves it in another way."""
     found = FORBIDDEN.search(message)
-    name = next(filter(None, found.groups()), "") if found else ""
+    name = found[1] if found else ""
     if name.startswith("numpy"):
         return (
-            "A .pt file is read with weights_only=True, which takes tensors and no numpy arrays; this one holds arrays."
-            " Save it again: torch.save({name: torch.as_tensor(array) for name, array in arrays.items()}, path)."
+            "A .pt file is read with weights_only=True, which takes tensors and no numpy arrays; this one holds"
+            " arrays. Save it again: torch.save({name: torch.as_tensor(array) for name, array in arrays.items()},"
+            " path)."
         )
     if name:
         return (
             f"A .pt file is read with weights_only=True, which runs no code; opening this one would call {name}. If it"
-            " is your own, save its tensors alone: torch.save({name: tensor.detach() for name, tensor in ...}, path)."
+            " is your own, save its tensors alone: torch.save({name: tensor.detach() for name, tensor in ...},"
+            " path)."
         )
+    reason = TORCH_SAYS.search(message)
     return (
         "A .pt file is a pickle of tensors, dicts and lists; this one is damaged or holds something else:"
-        f" {(message.splitlines() or [''])[-1][:200]}. Save the tensors again with torch.save."
+        f" {(reason[0] if reason else message)[:200]}. Save the tensors again with torch.save."
     )
 
 
@@ -144,7 +148,7 @@ def _walk(root: Any, most: int) -> Iterator[tuple[str, torch.Tensor]]:
         if parts > MOST_PARTS or depth > DEEPEST:
             raise InvalidInputError(
                 f"Tensors may be nested {DEEPEST} deep among {MOST_PARTS} parts; this file goes beyond. Save a flat"
-                f" dict."
+                " dict."
             )
         if isinstance(part, torch.Tensor):
             tensors += 1
@@ -166,7 +170,7 @@ def _entry(key: str, tensor: torch.Tensor, room: dict[int, int] | None) -> Entry
             key,
             dtype=dtype,
             refusal=f"Activations are dense tensors; this one is {kind}. Save tensor.to_dense(), or"
-            f" tensor.dequantize().",
+            " tensor.dequantize().",
         )
     if tensor.ndim > MOST_AXES:
         return Entry(key, dtype=dtype, refusal=f"Up to {MOST_AXES} axes are read; here are {tensor.ndim}. Reshape it.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,6 +21,7 @@ from analysis.dumps.entry import Entry
 from analysis.dumps.file_kind import Kind, file_kind, is_of_interest
 from analysis.dumps.limits import Limits, in_words
 from analysis.dumps.reader_process import READER
+from analysis.training.folder import ComparisonFolder
 from per_core.errors import BudgetError, InvalidInputError, PerError
 from per_core.run_directory import RUN
 
@@ -34,18 +36,24 @@ WHOLE = ""  # the key of an array without a name
 def list_entries(path: Path, limits: Limits) -> list[Found]:
     """Every array below a path; what cannot be read has an entry that says why. Never raises for what is in a file."""
     if not path.is_dir():
-        return list(_list_file(path, (), limits))
-    if (path / RUN).exists():
-        return list(_guarded((), lambda: _list_run(path, ())))
-    return list(_guarded((), lambda: _list_folder(path, limits)))
+        walk = _list_file(path, (), limits)
+    elif _is_run(path):
+        walk = _guarded((), lambda: _list_run(path, ()))
+    else:
+        walk = _guarded((), lambda: _list_folder(path, limits))
+    found = list(islice(walk, limits.members))
+    if next(walk, None) is not None:
+        refusal = f"A dump may have {limits.members} members; the others are left out. Name a folder or file in it."
+        found.append((("the rest",), Entry(WHOLE, refusal=refusal)))
+    return found
 
 
 def ignored_files(path: Path, limits: Limits) -> tuple[str, ...]:
-    """Files of a folder or archive that are passed over because their names are of no kind that is read."""
-    if path.is_dir():
-        if (path / RUN).exists():
-            return ()
-        return tuple(name for name, _ in _walk(path, limits) if not is_of_interest(name))
+    """Files of a folder that are passed over because their names are of no kind that is read."""
+    if not path.is_dir() or _is_run(path):
+        return ()
+    with contextlib.suppress(InvalidInputError, OSError):  # told by `list_entries`
+        return tuple(name for name, file in _walk(path, limits) if not _is_run(file) and not _is_dump(name, file))
     return ()
 
 
@@ -60,7 +68,7 @@ def read_rows(path: Path, location: Location, start: int, stop: int, limits: Lim
     try:
         if not path.is_dir():
             return _read_file(FileRange.whole(path), path.name, location, start, stop, limits)
-        if (path / RUN).exists():
+        if _is_run(path):
             return run_format.read_rows(path, location[0], start, stop)
         file = _inside(path, location[0])
         if file.is_dir():
@@ -93,15 +101,24 @@ def _guarded(location: Location, found: Any) -> Iterator[Found]:
 def _list_folder(root: Path, limits: Limits) -> Iterator[Found]:
     for name, file in _walk(root, limits):
         if file.is_symlink() or not file.resolve().is_relative_to(root.resolve()):
-            if is_of_interest(name):
+            if _is_dump(name, file):
                 yield (
                     (name,),
                     Entry(WHOLE, refusal="Links are not followed; this one is. Copy the file into the folder."),
                 )
         elif file.is_dir():
             yield from _guarded((name,), lambda file=file, name=name: _list_run(file, (name,)))
-        elif is_of_interest(name):
+        elif _is_dump(name, file):
             yield from _list_file(file, (name,), limits)
+
+
+def _is_run(path: Path) -> bool:
+    return (path / RUN).exists()
+
+
+def _is_dump(name: str, file: Path) -> bool:
+    """Whether a file of a folder is looked at: not the checkpoint of a training, which holds weights."""
+    return is_of_interest(name) and file != ComparisonFolder(file.parent).checkpoint_file
 
 
 def _walk(root: Path, limits: Limits) -> Iterator[tuple[str, Path]]:
@@ -119,7 +136,7 @@ def _walk(root: Path, limits: Limits) -> Iterator[tuple[str, Path]]:
                 raise InvalidInputError(
                     f"A folder may hold {limits.members} files; {root.name} holds more. Name a folder in it."
                 )
-            if path.is_dir() and not path.is_symlink() and not (path / RUN).exists():
+            if path.is_dir() and not path.is_symlink() and not _is_run(path):
                 if depth < DEEPEST_FOLDER:
                     inner.append((path, depth + 1))
             else:
@@ -260,5 +277,5 @@ def _as_file(data: ByteRange, name: str, limits: Limits) -> Iterator[FileRange]:
 def _unopened(error: OSError) -> InvalidInputError:
     return InvalidInputError(
         f"A file must be readable; this one is not: {error.strerror or error}. Check its permissions and that it is"
-        f" there."
+        " there."
     )

@@ -154,8 +154,7 @@ def _member(archive: FileRange, record: _Record, directory: int) -> ZipMember:
         return replace(
             refused,
             refusal=f"Members are stored or deflated; this one is compressed by method {record.method}. Write the"
-            f" archive"
-            " again with numpy.savez_compressed or zip.",
+            " archive again with numpy.savez_compressed or zip.",
         )
     if record.header + LOCAL_SIZE > directory:
         return replace(refused, refusal=_lie("it is said to begin behind the last member"))
@@ -223,10 +222,8 @@ def _refuse_bombs(members: list[ZipMember], limits: Limits) -> list[ZipMember]:
                 member,
                 data=None,
                 refusal=f"The members of an archive may unpack to {in_words(limits.unpacked_bytes)} together; with"
-                f" this one,"
-                f" {in_words(member.stored)} that unpack to {in_words(member.size)}, they pass it. If it is no zip"
-                f" bomb, save"
-                " it uncompressed with numpy.savez, or on its own.",
+                f" this one, {in_words(member.stored)} that unpack to {in_words(member.size)}, they pass it. If it is"
+                " no zip bomb, save it uncompressed with numpy.savez, or on its own.",
             )
     return checked
 

@@ -1,0 +1,108 @@
+"""Good files of every format, as other libraries write them, all of the same two layers."""
+
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from safetensors.torch import save_file
+
+from per_core.layer_record import Allowance, LayerDigest
+from per_core.run_directory import RunWriter
+
+RANDOM = np.random.default_rng(7)
+LAYERS = {name: RANDOM.normal(size=(6, d)).astype(np.float32) for name, d in (("features.6", 4), ("features.8", 3))}
+TENSORS = {name: torch.from_numpy(values) for name, values in LAYERS.items()}
+FIRST = LAYERS["features.6"]
+
+
+def npy(path: Path) -> None:
+    np.save(path, FIRST)
+
+
+def npz(path: Path) -> None:
+    np.savez(path, **LAYERS)
+
+
+def npz_compressed(path: Path) -> None:
+    np.savez_compressed(path, **LAYERS)
+
+
+def safetensors(path: Path) -> None:
+    save_file(TENSORS, path)
+
+
+def torch_zip(path: Path) -> None:
+    torch.save({"epoch": 3, "activations": dict(TENSORS)}, path)
+
+
+def torch_legacy(path: Path) -> None:
+    torch.save(dict(TENSORS), path, _use_new_zipfile_serialization=False)
+
+
+def hdf5(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        for name, values in LAYERS.items():
+            file.create_group(name).create_dataset("activations", data=values, compression="gzip")
+
+
+def parquet(path: Path) -> None:
+    columns = {
+        name: pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1]) for name, values in LAYERS.items()
+    }
+    pq.write_table(pa.table(columns), path)
+
+
+def csv(path: Path) -> None:
+    pd.DataFrame(FIRST, columns=list("abcd")).to_csv(path, index=False)
+
+
+def zip_of_files(path: Path) -> None:
+    inner = path.with_name("inner")
+    inner.mkdir(exist_ok=True)
+    npy(inner / "layer_1.npy")
+    torch_zip(inner / "layer_2.pt")
+    hdf5(inner / "layer_3.h5")
+    safetensors(inner / "layer_4.safetensors")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(inner.iterdir()):
+            archive.write(file, f"epoch_5/{file.name}")
+            file.unlink()
+    inner.rmdir()
+
+
+WRITERS = {
+    "layer.npy": npy,
+    "layers.npz": npz,
+    "packed.npz": npz_compressed,
+    "layers.safetensors": safetensors,
+    "layers.pt": torch_zip,
+    "legacy.pt": torch_legacy,
+    "layers.h5": hdf5,
+    "layers.parquet": parquet,
+    "layer.csv": csv,
+    "folder.zip": zip_of_files,
+}
+
+
+def write(folder: Path, name: str) -> Path:
+    """A good file of that name."""
+    path = folder / name
+    WRITERS[name](path)
+    return path
+
+
+def run_directory(path: Path) -> dict[tuple[str, int], np.ndarray]:
+    """A run of two layers and two records; (layer, epoch) -> the rows that it kept."""
+    allowance = Allowance(slices=2, units=3, tracked=1)
+    writer, digest = RunWriter(path, allowance=allowance, title="A run"), LayerDigest(allowance)
+    kept = {}
+    for epoch in (0, 4):
+        layers = {name: digest(tensor + epoch) for name, tensor in TENSORS.items()}
+        writer.append(epoch, layers)
+        kept |= {(name, epoch): arrays.rows for name, (_, arrays) in layers.items()}
+    return kept

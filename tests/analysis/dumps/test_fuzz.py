@@ -1,0 +1,118 @@
+"""Good files of every format, mutated: no crash, no hang, no memory beyond the limit, and nothing raised but PerError.
+
+PERSCOPE_FUZZ=20 makes twenty times as many mutations, PERSCOPE_FUZZ_SEED=5 others.
+"""
+
+import os
+import resource
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.dumps import Layout, Limits, inspect
+from analysis.dumps.reader_process import READER
+from per_core.errors import PerError
+from tests.analysis.dumps.dump_files import write
+
+TIMES = int(os.environ.get("PERSCOPE_FUZZ", "1"))
+SEED = int(os.environ.get("PERSCOPE_FUZZ_SEED", "0"))
+MUTATIONS = {
+    "layer.npy": 400, "layers.npz": 250, "packed.npz": 250, "layers.safetensors": 400, "layer.csv": 250,
+    "layers.pt": 200, "legacy.pt": 150, "layers.h5": 200, "layers.parquet": 150, "folder.zip": 60,
+}  # fmt: skip
+LIMITS = Limits(
+    batch_bytes=2**24, unpacked_bytes=2**24, csv_bytes=2**20, header_bytes=2**20, process_bytes=2**29, seconds=20
+)
+GROWTH = 2**28  # bytes that this process may grow by over all mutations of a format
+LURES = [0, 1, 0x7F, 0x80, 0xFF]
+
+
+def mutate(content: bytes, random: np.random.Generator) -> bytes:
+    """One to four changes: bits, bytes, numbers of 2 to 8 bytes, digits of text, cuts, repeats, swaps."""
+    data = bytearray(content)
+    for _ in range(random.integers(1, 5)):
+        if not data:
+            break
+        # Headers are where lies are told: every other change is made near the beginning or the end.
+        zone = len(data) if random.random() < 0.5 else min(len(data), 400)
+        position = int(random.integers(zone))
+        position = len(data) - 1 - position if random.random() < 0.4 else position
+        match random.integers(8):
+            case 0:
+                data[position] ^= 1 << random.integers(8)
+            case 1:
+                data[position] = int(random.choice(LURES))
+            case 2:
+                width = int(random.choice([2, 4, 8]))
+                value = int(random.choice([0, 1, 255, 2**15, 2**31, 2**32 - 1, 2**40, 2**63 - 1])) % 2 ** (8 * width)
+                data[position : position + width] = value.to_bytes(width, "little")
+            case 3:
+                digits = [index for index, byte in enumerate(data[:1000]) if 48 <= byte <= 57]
+                if digits:
+                    place = int(random.choice(digits))
+                    data[place : place + 1] = str(int(random.choice([0, 9, 10**6, 2**63]))).encode()
+            case 4:
+                del data[position:]
+            case 5:
+                del data[position : position + int(random.integers(1, 64))]
+            case 6:
+                data[position:position] = data[position : position + int(random.integers(1, 64))]
+            case 7:
+                other = int(random.integers(len(data)))
+                piece = bytes(data[other : other + 16])
+                data[position : position + len(piece)] = piece
+    return bytes(data)
+
+
+def read_everything(path: Path) -> int:
+    """Inspect and load all that can be loaded; the number of members that could."""
+    inspection = inspect(path, limits=LIMITS, layout=Layout("position", -1))
+    assert inspection.members
+    loaded = 0
+    for member in inspection.members:
+        assert member.verdict != "refused" or len(member.reason) > 20
+        try:
+            batch = inspection.load(member.name)
+        except PerError as error:
+            assert len(str(error)) > 20
+        else:
+            assert (batch.n, batch.d) == (member.rows, member.units)
+            assert batch.values.nbytes <= LIMITS.batch_bytes
+            loaded += 1
+    return loaded
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_mutated_files_are_refused_or_read_and_nothing_else(tmp_path, name):
+    random = np.random.default_rng([SEED, *name.encode()])
+    path = write(tmp_path, name)
+    good = path.read_bytes()
+    whole = read_everything(path)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refused = 0
+    for number in range(MUTATIONS[name] * TIMES):
+        path.write_bytes(mutate(good, random))
+        try:
+            refused += read_everything(path) < whole
+        except BaseException:
+            kept = Path(os.environ.get("PERSCOPE_FUZZ_KEEP", str(tmp_path))) / f"{number}-{name}"
+            kept.write_bytes(path.read_bytes())
+            raise
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    assert grown < GROWTH
+    assert refused > 0.2 * MUTATIONS[name]
+    path.write_bytes(good)
+    assert read_everything(path) == whole  # and whoever reads next is not harmed
+
+
+def test_there_are_enough_mutations():
+    assert sum(MUTATIONS.values()) >= 2000
+
+
+def test_the_reading_process_is_bounded_all_the_while(tmp_path):
+    """Its memory after it has read all these, as the system counts it."""
+    inspect(write(tmp_path, "layers.pt"))
+    status = Path(f"/proc/{READER.pid}/status").read_text()
+    peak = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+    assert peak < 2**30

@@ -1,0 +1,143 @@
+"""The reading process: bounded in memory and time, restarted when it dies, and gone when nobody needs it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from analysis.dumps import Limits, inspect
+from analysis.dumps.reader_process import READER, ReaderProcess
+from per_core.errors import BudgetError, InvalidInputError
+from tests.analysis.dumps.dump_files import FIRST, write
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_one_process_serves_many_requests_and_is_restarted_after_its_death(tmp_path):
+    path = write(tmp_path, "layers.pt")
+    reader = ReaderProcess()
+    assert reader.pid is None
+    try:
+        limits = Limits()
+        reader.list_entries("torch_format", path, limits)
+        first = reader.pid
+        reader.list_entries("torch_format", path, limits)
+        assert reader.pid == first
+        os.kill(first, signal.SIGKILL)
+        rows = reader.read_rows("torch_format", path, "activations/features.6", 0, 6, limits)
+        np.testing.assert_array_equal(rows, FIRST)
+        assert reader.pid != first
+    finally:
+        reader.close()
+    assert reader.pid is None
+
+
+def test_a_file_that_kills_the_process_twice_is_refused(tmp_path):
+    """Killed from outside whenever it lives, as no file is known that does it."""
+    path, reader, is_over = write(tmp_path, "layers.pt"), ReaderProcess(), threading.Event()
+
+    def kill():
+        while not is_over.wait(0.01):
+            if pid := reader.pid:
+                os.kill(pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    try:
+        reader.list_entries("torch_format", path, Limits())
+        os.kill(reader.pid, signal.SIGSTOP)  # so that it does not answer before it is killed
+        killer.start()
+        with pytest.raises(InvalidInputError, match=r"layers.pt was killed by signal 9 \(SIGKILL\)\. It is damaged"):
+            reader.list_entries("torch_format", path, Limits())
+        is_over.set()
+        killer.join()
+        assert len(reader.list_entries("torch_format", path, Limits())) == 2
+    finally:
+        is_over.set()
+        reader.close()
+
+
+def test_time_is_bounded(tmp_path):
+    reader = ReaderProcess()
+    try:
+        reader.list_entries("torch_format", write(tmp_path, "layers.pt"), Limits())
+        os.kill(reader.pid, signal.SIGSTOP)
+        with pytest.raises(BudgetError, match=r"layers.pt may take 0.5 s; it took longer and was stopped"):
+            reader.list_entries("torch_format", tmp_path / "layers.pt", Limits(seconds=0.5))
+        assert reader.pid is None
+    finally:
+        reader.close()
+
+
+def test_memory_is_bounded_and_the_next_file_is_read(tmp_path):
+    with h5py.File(tmp_path / "large.h5", "w") as file:
+        file.create_dataset("x", data=np.zeros((64, 2**20), np.float32), chunks=(64, 2**20), compression="gzip")
+    torch.save({"x": torch.zeros(64, 2**20)}, tmp_path / "large.pt", _use_new_zipfile_serialization=False)
+    limits = Limits(process_bytes=100_000_000)
+    with pytest.raises(BudgetError, match=r"Reading large.h5 may take 100 MB of memory; it needs more"):
+        inspect(tmp_path / "large.h5", limits=limits).load()
+    (old,) = inspect(tmp_path / "large.pt", limits=limits).members
+    assert "old format are read whole, up to 25 MB" in old.reason
+    assert inspect(write(tmp_path, "layers.h5"), limits=limits).readable
+    assert inspect(tmp_path / "large.h5").load(rows=range(2)).n == 2
+
+
+def test_threads_take_turns(tmp_path):
+    paths = [write(tmp_path, name) for name in ("layers.pt", "layers.h5", "layers.parquet")] * 3
+    found = []
+    threads = [threading.Thread(target=lambda path=path: found.append(len(inspect(path).readable))) for path in paths]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [2] * 9
+
+
+def test_the_process_ends_with_the_one_that_started_it(tmp_path):
+    script = (
+        "import os, sys\n"
+        "from analysis.dumps import inspect\n"
+        "from analysis.dumps.reader_process import READER\n"
+        "inspect(sys.argv[1])\n"
+        "print(READER.pid, flush=True)\n"
+        "os._exit(0)\n"  # no goodbye
+    )
+    path = write(tmp_path, "layers.pt")
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    pid = int(run.stdout)
+    for _ in range(200):
+        try:
+            os.kill(pid, 0)
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (ProcessLookupError, FileNotFoundError):
+            return
+        if state == "Z":
+            return
+        threading.Event().wait(0.05)
+    pytest.fail("it still runs")
+
+
+def test_inspecting_numpy_and_safetensors_starts_no_process_and_loads_no_library(tmp_path):
+    script = (
+        "import sys\n"
+        "from analysis.dumps import inspect, load\n"
+        "from analysis.dumps.reader_process import READER\n"
+        "for path in sys.argv[1:]: inspect(path).members\n"
+        "print(READER.pid, sorted({'h5py', 'pyarrow', 'streamlit'} & set(sys.modules)))\n"
+    )
+    paths = [str(write(tmp_path, name)) for name in ("layer.npy", "layers.npz", "layers.safetensors", "layer.csv")]
+    run = subprocess.run([sys.executable, "-c", script, *paths], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "None []"
+
+
+def test_the_shared_process_stays_usable(tmp_path):
+    inspect(write(tmp_path, "layers.h5"))
+    assert READER.pid is not None
