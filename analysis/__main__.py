@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from analysis import digits
+from analysis.dumps import command as inspect_command
 from analysis.recording import RecordingNotes, write_recording
 from analysis.training import worker
 from per_core.errors import PerError
@@ -42,6 +43,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.set_defaults(run=worker.run)
     worker.add_arguments(train)
+    inspect = commands.add_parser(
+        "inspect",
+        help="list what is in a dump of activations, and what is wrong with it",
+        description=inspect_command.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    inspect.set_defaults(run=inspect_command.run)
+    inspect_command.add_arguments(inspect)
     return parser
 
 

@@ -27,7 +27,7 @@ from per_core.errors import BudgetError, InvalidInputError
 DEEPEST = 32  # dicts and lists within each other
 MOST_PARTS = 200_000  # dicts, lists, tensors and all else that is looked at
 FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
-TORCH_SAYS = re.compile(r"(?:WeightsUnpickler error|Trying to|Unsupported).*")
+TORCH_SAYS = re.compile(r"WeightsUnpickler error:\s*(.+)|(Trying to .+)")
 
 
 def list_entries(path: Path, limits: Limits) -> list[Entry]:
@@ -133,7 +133,7 @@ def _forbidden(message: str) -> str:
     reason = TORCH_SAYS.search(message)
     return (
         "A .pt file is a pickle of tensors, dicts and lists; this one is damaged or holds something else:"
-        f" {(reason[0] if reason else message)[:200]}. Save the tensors again with torch.save."
+        f" {(reason[1] or reason[2] if reason else message)[:200]}. Save the tensors again with torch.save."
     )
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.dumps import Layout, Limits, inspect
+from analysis.batch import ActivationBatch
+from analysis.dumps import Inspection, Layout, Limits, inspect
 from analysis.dumps.reader_process import READER
 from per_core.errors import PerError
 from tests.analysis.dumps.dump_files import write
@@ -19,7 +20,7 @@ TIMES = int(os.environ.get("PERSCOPE_FUZZ", "1"))
 SEED = int(os.environ.get("PERSCOPE_FUZZ_SEED", "0"))
 MUTATIONS = {
     "layer.npy": 400, "layers.npz": 250, "packed.npz": 250, "layers.safetensors": 400, "layer.csv": 250,
-    "layers.pt": 200, "legacy.pt": 150, "layers.h5": 200, "layers.parquet": 150, "folder.zip": 60,
+    "layers.pt": 200, "legacy.pt": 60, "layers.h5": 200, "layers.parquet": 150, "folder.zip": 60,
 }  # fmt: skip
 LIMITS = Limits(
     batch_bytes=2**24, unpacked_bytes=2**24, csv_bytes=2**20, header_bytes=2**20, process_bytes=2**29, seconds=20
@@ -72,15 +73,21 @@ def read_everything(path: Path) -> int:
     loaded = 0
     for member in inspection.members:
         assert member.verdict != "refused" or len(member.reason) > 20
-        try:
-            batch = inspection.load(member.name)
-        except PerError as error:
-            assert len(str(error)) > 20
+        batch, reason = load_or_reason(inspection, member.name)
+        if batch is None:
+            assert len(reason) > 20
         else:
             assert (batch.n, batch.d) == (member.rows, member.units)
             assert batch.values.nbytes <= LIMITS.batch_bytes
             loaded += 1
     return loaded
+
+
+def load_or_reason(inspection: Inspection, name: str) -> tuple[ActivationBatch | None, str]:
+    try:
+        return inspection.load(name), ""
+    except PerError as error:
+        return None, str(error)
 
 
 @pytest.mark.parametrize("name", MUTATIONS)

@@ -1,0 +1,64 @@
+"""`python -m analysis inspect`: a table for people, JSON and exit statuses for scripts."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.__main__ import main
+from tests.analysis.dumps.dump_files import FIRST, LAYERS, write
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_table_tells_everything_and_zero_means_all_is_well(tmp_path, capsys):
+    assert main(["inspect", str(write(tmp_path, "layers.npz"))]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["member", "shape", "dtype", "declared", "stored", "layer", "epoch", "verdict"]
+    assert lines[1].split() == [
+        "features.6", "6", "x", "4", "float32", "96", "bytes", "96", "bytes", "features.6", "-", "ok",
+    ]  # fmt: skip
+    assert lines[-1] == "2 members: 2 ok, 0 ambiguous, 0 refused; 0 other files passed over"
+
+
+def test_one_means_some_are_refused_and_two_that_nothing_is_left(tmp_path, capsys):
+    np.savez(tmp_path / "some.npz", labels=np.array([None]), **LAYERS)
+    assert main(["inspect", str(tmp_path / "some.npz")]) == 1
+    assert "labels: Object arrays are pickles" in capsys.readouterr().out
+    np.savez(tmp_path / "none.npz", labels=np.array([None]))
+    assert main(["inspect", str(tmp_path / "none.npz")]) == 2
+    assert main(["inspect", str(tmp_path / "not there")]) == 2
+    assert "cannot be opened" in capsys.readouterr().err
+
+
+def test_layout_patterns_and_json(tmp_path, capsys):
+    np.savez(tmp_path / "d.npz", **{"conv1@7": np.ones((2, 3, 4))})
+    arguments = ["inspect", str(tmp_path / "d.npz"), "--json", "--epoch-pattern", r"@(\d+)"]
+    assert main(arguments) == 0
+    (member,) = json.loads(capsys.readouterr().out)["members"]
+    assert (member["verdict"], member["layer"], member["epoch"]) == ("ambiguous", "conv1", 7)
+    assert main([*arguments, "--layout", "position", "--channel-axis", "1"]) == 0
+    (member,) = json.loads(capsys.readouterr().out)["members"]
+    assert (member["verdict"], member["rows"], member["units"]) == ("ok", 8, 3)
+    assert main([*arguments, "--layout", "position", "--channel-axis", "0"]) == 2
+    with pytest.raises(SystemExit):
+        main(["inspect", "--layout", "rows", "x"])
+
+
+def test_names_from_a_file_give_the_terminal_no_commands(tmp_path, capsys):
+    np.savez(tmp_path / "d.npz", **{"\x1b[2Jgone": FIRST, "long" * 50: FIRST})
+    assert main(["inspect", str(tmp_path / "d.npz")]) == 0
+    out = capsys.readouterr().out
+    assert "\\x1b[2Jgone" in out
+    assert "\x1b" not in out
+    assert max(map(len, out.splitlines())) < 250
+
+
+def test_in_a_process_of_its_own(tmp_path):
+    command = [sys.executable, "-m", "analysis", "inspect", str(write(tmp_path, "layers.pt"))]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "activations/features.8" in run.stdout
