@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import pickle
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from analysis.dumps.byte_range import FileRange
 from analysis.dumps.entry import ITEM_BYTES, MOST_AXES, Entry
 from analysis.dumps.limits import Limits, in_words
-from analysis.dumps.safetensors_format import as_numbers
+from analysis.dumps.safetensors_format import ONLY_IN_TORCH, as_numbers
 from analysis.dumps.zip_format import MAGIC, list_members
 from per_core.errors import BudgetError, InvalidInputError
 
@@ -38,10 +39,8 @@ def list_entries(path: Path, limits: Limits) -> list[Entry]:
     InvalidInputError
         If torch does not read the file under weights_only=True, or there are too many tensors in it.
     """
-    room = _storage_room(path, limits)
-    entries = []
-    for key, tensor in _walk(_load(path, "meta"), limits.members):
-        entries.append(_entry(key, tensor, room))
+    room, tensors = _opened(path, limits, _stamp(path))
+    entries = [_entry(key, tensor, room) for key, tensor in tensors]
     if not entries:
         raise InvalidInputError(
             "A file of torch.save must hold a tensor, or dicts and lists of tensors; this one holds none. Save the"
@@ -52,16 +51,36 @@ def list_entries(path: Path, limits: Limits) -> list[Entry]:
 
 def read_rows(path: Path, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:
     """Rows start to stop − 1 of a tensor; bfloat16 and float8, which numpy has not, as float32."""
-    room = _storage_room(path, limits)
-    where = "cpu" if room is None else "meta"
-    tensor = next((tensor for name, tensor in _walk(_load(path, where), limits.members) if name == key), None)
+    room, tensors = _opened(path, limits, _stamp(path))
+    tensor = _find(tensors, key)
     if tensor is None or _entry(key, tensor, room).refusal:
         raise InvalidInputError(f"There must be a readable tensor {key!r}; there is none now. Inspect the file again.")
-    rows = tensor.detach()[start:stop]
-    if room is None:
-        is_common = _dtype(rows) not in ("bfloat16", "float8_e4m3fn", "float8_e5m2")
-        return np.asarray((rows if is_common else rows.float()).contiguous().numpy())
-    return _read_strided(path, rows, limits)
+    if room is not None:
+        return _read_strided(path, tensor.detach()[start:stop], limits)
+    whole = _find(_walk(_load(path, "cpu"), limits.members), key)
+    assert whole is not None
+    rows = whole.detach()[start:stop]
+    return np.asarray((rows.float() if _dtype(rows) in ONLY_IN_TORCH else rows).contiguous().numpy())
+
+
+Tensors = tuple[tuple[str, torch.Tensor], ...]
+
+
+@lru_cache(maxsize=1)
+def _opened(path: Path, limits: Limits, _stamp: tuple[int, ...]) -> tuple[dict[int, int] | None, Tensors]:
+    """Room of the storages, see `_storage_room`, and all keys and tensors, without values; kept of the last file."""
+    room = _storage_room(path, limits)
+    return room, tuple(_walk(_load(path, "meta"), limits.members))
+
+
+def _find(tensors: Iterable[tuple[str, torch.Tensor]], key: str) -> torch.Tensor | None:
+    return next((tensor for name, tensor in tensors if name == key), None)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Changes when the file does."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _storage_room(path: Path, limits: Limits) -> dict[int, int] | None:
@@ -108,6 +127,11 @@ def _load(path: Path, where: str) -> Any:
     except Exception as error:  # whatever a damaged file makes torch raise
         if "not enough memory" in str(error) or "can't allocate memory" in str(error):
             raise MemoryError(str(error)) from error
+        if "Quantized" in str(error):
+            raise InvalidInputError(
+                "Activations are dense tensors of real numbers; this file holds a quantised one, which torch does not"
+                " show without its values. Save tensor.dequantize() in its place."
+            ) from error
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise InvalidInputError(
             f"torch must be able to read the file; it cannot: {reason[:200]}. Save the tensors again with torch.save."
@@ -164,7 +188,7 @@ def _walk(root: Any, most: int) -> Iterator[tuple[str, torch.Tensor]]:
 
 def _entry(key: str, tensor: torch.Tensor, room: dict[int, int] | None) -> Entry:
     dtype = _dtype(tensor)
-    if tensor.is_quantized or tensor.is_nested or tensor.layout != torch.strided:
+    if tensor.is_quantized or tensor.is_nested or tensor.layout != torch.strided:  # quantised: only in the old format
         kind = "quantised" if tensor.is_quantized else "nested" if tensor.is_nested else "sparse"
         return Entry(
             key,

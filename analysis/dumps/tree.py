@@ -220,12 +220,9 @@ def _read_file(data: ByteRange, name: str, location: Location, start: int, stop:
     kind = file_kind(name, data)
     if kind == "zip":
         with _as_file(data, name, limits) as archive:
-            for member in zip_format.list_members(archive, limits):
-                if location and member.name == location[0] and member.data is not None:
-                    return _read_file(member.data, member.name, location[1:], start, stop, limits)
-        raise InvalidInputError(
-            f"There must be a readable {location[:1]} in the archive; there is none. Inspect it again."
-        )
+            member = location[0] if location else WHOLE
+            inner = zip_format.open_member(archive, member, limits)
+            return _read_file(inner, member, location[1:], start, stop, limits)
     key = location[0] if location else WHOLE
     if kind == "npy":
         return _read_npy(data, start, stop, limits)

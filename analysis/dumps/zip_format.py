@@ -73,6 +73,24 @@ def list_members(archive: FileRange, limits: Limits) -> list[ZipMember]:
     return _refuse_bombs(_refuse_repeated(_refuse_overlaps(members, files)), limits)
 
 
+def open_member(archive: FileRange, name: str, limits: Limits) -> ByteRange:
+    """The bytes of one file of an archive, which `list_members` has found harmless among the others.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none, or it cannot be read.
+    """
+    begin, records = _read_directory(archive, limits)
+    record = next((record for record in records if record.label == name), None)
+    if record is None:
+        raise InvalidInputError(f"There must be a file {name!r} in the archive; there is none now. Inspect it again.")
+    member = _member(archive, record, begin)
+    if member.data is None:
+        raise InvalidInputError(member.refusal)
+    return member.data
+
+
 def _read_directory(archive: FileRange, limits: Limits) -> tuple[int, list[_Record]]:
     """Where the directory begins, and its lines."""
     tail_size = min(archive.size, END_SIZE + LONGEST_COMMENT + LOCATOR_64_SIZE)

@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import struct
+import warnings
 import zipfile
 import zlib
 
@@ -77,6 +78,15 @@ def test_tensors_that_are_not_dense_real_numbers(tmp_path):
     assert [member.verdict for member in inspection.members] == ["refused", "refused", "ok", "ok"]
     assert "this one is sparse" in inspection.member("sparse").reason
     assert "real numbers; these are complex64" in inspection.member("complex").reason
+
+
+def test_a_quantised_tensor_comes_with_a_way_out(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.save(
+            {"q": torch.quantize_per_tensor(torch.ones(3, 3), 0.1, 0, torch.qint8), **TENSORS}, tmp_path / "q.pt"
+        )
+    assert "holds a quantised one" in only(inspect(tmp_path / "q.pt"))
 
 
 def test_a_storage_that_is_longer_in_the_pickle_than_in_the_file(tmp_path):
