@@ -18,7 +18,9 @@ COPY assets assets
 COPY app app
 
 USER perscope
-ENV PYTHONUNBUFFERED=1
+RUN mkdir /home/perscope/runs
+ENV PYTHONUNBUFFERED=1 PERSCOPE_RUNS=/home/perscope/runs
+VOLUME /home/perscope/runs
 EXPOSE 8501
 STOPSIGNAL SIGTERM
 HEALTHCHECK --start-period=40s --interval=30s --timeout=5s \

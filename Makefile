@@ -10,7 +10,7 @@ run: $(VENV)/dashboard-installed
 	$(BIN)/python -m app --port $(PORT)
 
 test: lint
-	$(BIN)/python -m pytest -m "not gpu"
+	$(BIN)/python -m pytest -m "not gpu" -n 2 --dist loadfile
 
 test-gpu: $(VENV)/tests-installed
 	$(BIN)/python -m pytest -m gpu

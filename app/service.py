@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from per_core.errors import InvalidInputError
+
 if TYPE_CHECKING:
     from analysis.jobs import JobManager
     from analysis.runs import RunLibrary
 
 RUNS_VARIABLE, GRACE_VARIABLE = "PERSCOPE_RUNS", "PERSCOPE_GRACE_SECONDS"
+WEEK_SECONDS = 7 * 86_400.0
 SECONDS_VARIABLE, MEMORY_VARIABLE = "PERSCOPE_MAX_SECONDS", "PERSCOPE_MAX_MEMORY_MB"
 
 
@@ -20,7 +23,9 @@ def library() -> "RunLibrary":
     """All runs in the folder that PERSCOPE_RUNS names, by default `runs` where the server was started."""
     from analysis.runs import RunLibrary
 
-    return RunLibrary(os.environ.get(RUNS_VARIABLE) or "runs")
+    runs = RunLibrary(os.environ.get(RUNS_VARIABLE) or "runs")
+    runs.empty_trash(older_than=WEEK_SECONDS)
+    return runs
 
 
 @lru_cache(maxsize=1)
@@ -52,4 +57,7 @@ def _viewer() -> str:
 
 def _limit(variable: str) -> float | None:
     text = os.environ.get(variable, "")
-    return float(text) if text else None
+    try:
+        return float(text) if text else None
+    except ValueError as error:
+        raise InvalidInputError(f"{variable} must be a number; received {text!r}. Set it anew, or unset it.") from error

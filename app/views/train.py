@@ -107,6 +107,9 @@ def follow(run: str, beside: list[str]) -> None:
         st.error(entry.message)
         return
     st.subheader(entry.title)
+    if entry.kind == "comparison":
+        with st.popover("What was asked for"):
+            st.json(_opened(run).spec)
     service.watch_run(run)
     changing = service.manager().status(run).state in LIVE | {"recorded"}
 
