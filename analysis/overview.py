@@ -1,0 +1,374 @@
+"""The overview of a dump: one reading of every layer at every epoch, so that nobody has to open them one by one."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from analysis.batch import ActivationBatch, Float32Matrix
+from analysis.directions import mean_over_slices, shared_directions
+from analysis.dumps import Inspection, Member
+from analysis.histogram import Histogram, histogram
+from analysis.moments import Float64Array, moments
+from analysis.null_band import band_of, gaussian_draws
+from per_core import per_loss, sliced_w1
+from per_core.errors import InvalidInputError, PerError
+
+SLICES = 64
+BAND_DRAWS = 9  # SW1 of Gaussian batches spreads by 5 % (n = 1024, d = 64): the median of nine is good to 2 %
+MOST_ROWS = 2_000
+MOST_VALUES = 2**23  # of one member, 32 MiB as float32
+BLOCKS = 4  # a longer member is read in this many pieces
+FEWEST_SAMPLES = 8  # whose positions are read, however many positions each has
+SAFE_IN_FLOAT32 = 1e30  # projections and sums of smaller values stay finite
+HISTOGRAM_BINS = 64
+NEAR_AN_EXTREME = 0.01  # of the unit's range
+SATURATED_ROWS = 0.5  # of the rows at the two extremes together
+SATURATED_END = 0.01  # of the rows at each extreme
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReading:
+    """What one layer does at one epoch, in numbers.
+
+    Everything after `n_inf` is computed on the rows without NaN and infinite values, and NaN if it is not defined.
+
+    Attributes
+    ----------
+    n : rows that were looked at, spread evenly over the batch. finite_rows : those of them that are finite.
+    total : rows of the batch, or of the member of a dump that the batch is a part of.
+    d : units.
+    n_nan, n_inf : values of the batch that are NaN, and that are infinite.
+    mean, variance : means over the units of their means and of their variances (ddof = 0).
+    mean_square : mean of the squared values, the mean over the units of mean² + variance.
+    kurtosis : mean over the units that change of their excess kurtosis, at least −2, 0 for Gaussian units.
+    dead : share of units that never change.
+    saturated : share of units that sit at their extremes: at least half of the rows lie within 1 % of the unit's range
+        of its smallest or its largest value, and at each of the two at least 1 % of the rows, two at least. A unit
+        that is at one extreme only is not counted: a sparse ReLU unit is like that and well.
+    effective_rank : exp(−Σ p log p) of p, the eigenvalues of the covariance divided by their sum: how many directions
+        share the variance; 1 to min(d, n − 1).
+    effective_rank_share : effective_rank / d.
+    per : the exact PER, at least √(2/π).
+    sw1, sw1_error : the sliced distance to N(0, I) on the shared directions, and its error, see `mean_over_slices`.
+    sw1_in_bands : sw1 / the median of what Gaussian batches of the same size give; about 1 for N(0, I).
+
+    Source of the effective rank: Roy and Vetterli (2007), "The effective rank: a measure of effective dimensionality",
+    who take the singular values of a matrix; here they are those of the covariance, shares of the variance.
+    """
+
+    n: int
+    finite_rows: int
+    total: int
+    d: int
+    n_nan: int
+    n_inf: int
+    mean: float = math.nan
+    variance: float = math.nan
+    mean_square: float = math.nan
+    kurtosis: float = math.nan
+    dead: float = math.nan
+    saturated: float = math.nan
+    effective_rank: float = math.nan
+    effective_rank_share: float = math.nan
+    per: float = math.nan
+    sw1: float = math.nan
+    sw1_error: float = math.nan
+    sw1_in_bands: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number of every reading by which layers are compared.
+
+    Attributes
+    ----------
+    name : the attribute of `LayerReading`. title : what a person calls it.
+    badness : of a value, larger for what deserves a look sooner.
+    """
+
+    name: str
+    title: str
+    badness: Callable[[float], float]
+
+
+def _far_from_one(value: float) -> float:
+    return abs(math.log(value)) if value > 0 else math.inf
+
+
+QUANTITIES = {
+    quantity.name: quantity
+    for quantity in (
+        Quantity("sw1_in_bands", "SW1 in Gaussian bands", float),
+        Quantity("per", "PER", float),
+        Quantity("mean", "Mean", abs),
+        Quantity("variance", "Variance", _far_from_one),
+        Quantity("kurtosis", "Excess kurtosis", abs),
+        Quantity("dead", "Dead units", float),
+        Quantity("saturated", "Saturated units", float),
+        Quantity("effective_rank_share", "Effective rank / d", lambda value: -value),
+    )
+}
+
+Epoch = int | None
+Cell = tuple[str, Epoch]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overview:
+    """Readings of all layers at all epochs.
+
+    Attributes
+    ----------
+    source : name of the dump.
+    layers : the rows, in the order of the dump. Where a dump has several splits the split comes before the name; a
+        member whose name tells no layer is called by its name.
+    epochs : the columns, ascending; None, for members whose name tells none, comes first.
+    cells : (layer, epoch) -> the reading, or the reason why there is none; nothing where the dump has no member.
+    members : (layer, epoch) -> name of the member.
+    histograms : layer -> its values at the latest epoch that could be read, in up to 64 bins.
+    """
+
+    source: str
+    layers: tuple[str, ...]
+    epochs: tuple[Epoch, ...]
+    cells: Mapping[Cell, LayerReading | str]
+    members: Mapping[Cell, str]
+    histograms: Mapping[str, Histogram]
+
+    def table(self, quantity: str) -> Float64Array:
+        """The values of a quantity, (layers, epochs); NaN where there is none.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such quantity.
+        """
+        name = _quantity(quantity).name
+        values = np.full((len(self.layers), len(self.epochs)), math.nan)
+        row = {layer: position for position, layer in enumerate(self.layers)}
+        column = {epoch: position for position, epoch in enumerate(self.epochs)}
+        for (layer, epoch), reading in self.cells.items():
+            if isinstance(reading, LayerReading):
+                values[row[layer], column[epoch]] = getattr(reading, name)
+        return values
+
+    def worst(self, quantity: str) -> tuple[str, ...]:
+        """The layers, worst first by the worst of their epochs; equal ones in the order of the dump.
+
+        Large SW1, PER, dead and saturated shares are bad; means, excess kurtoses and variances far from 0, 0 and 1; low
+        effective ranks. Worst of all is a layer without a finite value, or with a member that could not be read.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such quantity.
+        """
+        chosen = _quantity(quantity)
+        score = dict.fromkeys(self.layers, -math.inf)
+        for (layer, _), reading in self.cells.items():
+            score[layer] = max(score[layer], _badness(reading, chosen))
+        return tuple(sorted(self.layers, key=lambda layer: -score[layer]))
+
+    def history(self, layer: str) -> tuple[tuple[Epoch, LayerReading | str], ...]:
+        """What there is of a layer, epoch by epoch."""
+        return tuple((epoch, self.cells[layer, epoch]) for epoch in self.epochs if (layer, epoch) in self.cells)
+
+    def as_rows(self) -> list[dict[str, str | int | float | None]]:
+        """One row a member, layer by layer, for a CSV or JSON file; None where a number is not defined."""
+        numbers = [field.name for field in fields(LayerReading)]
+        rows: list[dict[str, str | int | float | None]] = []
+        for layer in self.layers:
+            for epoch, reading in self.history(layer):
+                row: dict[str, str | int | float | None] = {
+                    "layer": layer,
+                    "epoch": epoch,
+                    "member": self.members[layer, epoch],
+                    "reason": reading if isinstance(reading, str) else "",
+                }
+                for name in numbers:
+                    number = math.nan if isinstance(reading, str) else getattr(reading, name)
+                    row[name] = number if math.isfinite(number) else None
+                rows.append(row)
+        return rows
+
+
+def overview(inspection: Inspection, *, on_progress: Callable[[int, int], None] | None = None) -> Overview:
+    """Read every readable member of a dump, one at a time.
+
+    Of a member of more than 2,000 rows, or of more values than fit, four blocks of rows are read, spread evenly from
+    its first row to its last; every reading says how many rows it has looked at. Of arrays with many positions a
+    sample at least 8 samples are read, if they fit.
+
+    Parameters
+    ----------
+    inspection : of the dump.
+    on_progress : called as on_progress(done, total) at the start and after every member.
+    """
+    labels = _labels(inspection.readable)
+    latest_first = sorted(labels, key=lambda cell: -math.inf if cell[1] is None else cell[1], reverse=True)
+    cells: dict[Cell, LayerReading | str] = {}
+    histograms: dict[str, Histogram] = {}
+    report = on_progress or _silent
+    report(0, len(labels))
+    for done, (layer, epoch) in enumerate(latest_first, start=1):
+        member = labels[layer, epoch]
+        try:
+            batch = _read(inspection, member)
+            cells[layer, epoch] = survey(batch, total=member.rows)
+            if layer not in histograms:
+                histograms[layer] = histogram(_spread(batch.values).ravel(), bins=HISTOGRAM_BINS)
+        except PerError as error:
+            cells[layer, epoch] = str(error)
+        report(done, len(labels))
+    epochs = sorted({epoch for _, epoch in labels}, key=lambda epoch: -math.inf if epoch is None else epoch)
+    return Overview(
+        source=inspection.path.name,
+        layers=tuple(dict.fromkeys(layer for layer, _ in labels)),
+        epochs=tuple(epochs),
+        cells={cell: cells[cell] for cell in labels},
+        members={cell: member.name for cell, member in labels.items()},
+        histograms=histograms,
+    )
+
+
+def survey(batch: ActivationBatch, *, total: int | None = None) -> LayerReading:
+    """Read one layer: at most 2,000 rows of the batch, spread evenly from the first to the last.
+
+    Parameters
+    ----------
+    batch : of any values; NaN and infinite ones are counted and their rows left out.
+    total : rows of the member that the batch is a part of; those of the batch if not given.
+    """
+    looked_at = _spread(batch.values)
+    values = looked_at[np.isfinite(looked_at).all(axis=1)].astype(np.float64)
+    n, d = values.shape
+    seen = (len(looked_at), n, total or batch.n, d, batch.n_nan, batch.n_inf)
+    if n == 0:
+        return LayerReading(*seen)
+    per_unit = moments(values)
+    changes = per_unit.variance > 0
+    dtype = torch.float32 if np.abs(values).max() < SAFE_IN_FLOAT32 else torch.float64
+    tensor = torch.from_numpy(values).to(dtype)
+    distance = sliced_w1(tensor, directions=shared_directions(d, SLICES).to(dtype))
+    sw1, sw1_error = mean_over_slices(distance.per_direction.numpy(), d)
+    rank = effective_rank(values - per_unit.mean)
+    return LayerReading(
+        *seen,
+        mean=float(per_unit.mean.mean()),
+        variance=float(per_unit.variance.mean()),
+        mean_square=float(np.square(values).mean()),
+        kurtosis=float(per_unit.excess_kurtosis[changes].mean()) if changes.any() else math.nan,
+        dead=float(1 - changes.mean()) if n > 1 else math.nan,
+        saturated=float(saturated_units(values).mean()) if n > 1 else math.nan,
+        effective_rank=rank,
+        effective_rank_share=rank / d,
+        per=float(per_loss(tensor)),
+        sw1=sw1,
+        sw1_error=sw1_error,
+        sw1_in_bands=sw1 / gaussian_sw1(n, d),
+    )
+
+
+def saturated_units(values: Float64Array) -> NDArray[np.bool_]:
+    """Which units of finite values (n, d) sit at their extremes, see `LayerReading`: an array (d,)."""
+    low, high = values.min(axis=0), values.max(axis=0)
+    margin = NEAR_AN_EXTREME * (high - low)
+    at_low, at_high = ((values <= low + margin).sum(axis=0), (values >= high - margin).sum(axis=0))
+    n = len(values)
+    at_each = np.minimum(at_low, at_high) >= max(2, SATURATED_END * n)
+    saturated: NDArray[np.bool_] = (high > low) & at_each & (at_low + at_high >= SATURATED_ROWS * n)
+    return saturated
+
+
+def effective_rank(centred: Float64Array) -> float:
+    """How many directions share the variance of a centred batch (n, d), see `LayerReading`; NaN if it has none."""
+    n, d = centred.shape
+    gram = centred.T @ centred if d <= n else centred @ centred.T  # the same eigenvalues, other than 0
+    eigenvalues = np.linalg.eigvalsh(gram).clip(min=0)
+    if eigenvalues[-1] == 0:
+        return math.nan
+    shares = eigenvalues[eigenvalues > 0] / eigenvalues.sum()
+    return float(np.exp(-(shares * np.log(shares)).sum()))
+
+
+@lru_cache(maxsize=4096)
+def gaussian_sw1(n: int, d: int) -> float:
+    """The median SW1 of nine Gaussian batches (n, d) on the shared directions: one band."""
+    return band_of(gaussian_draws(n, d, SLICES, 1, BAND_DRAWS)["sw1"]).median
+
+
+def epoch_label(epoch: Epoch) -> str:
+    """What a person calls a column."""
+    return "no epoch" if epoch is None else f"epoch {epoch}"
+
+
+def _labels(members: tuple[Member, ...]) -> dict[Cell, Member]:
+    """The row and column of every member; where two would share one, the rows say the member's name too."""
+    with_split = len({member.split for member in members}) > 1
+    cells = [(_layer_label(member, with_split=with_split), member.epoch) for member in members]
+    count = Counter(cells)
+    return {
+        (f"{layer} ({member.name})" if count[layer, epoch] > 1 else layer, epoch): member
+        for (layer, epoch), member in zip(cells, members, strict=True)
+    }
+
+
+def _layer_label(member: Member, *, with_split: bool) -> str:
+    layer = member.layer or member.name
+    return f"{member.split}/{layer}" if with_split and member.split else layer
+
+
+def _read(inspection: Inspection, member: Member) -> ActivationBatch:
+    """The rows of a member that are looked at."""
+    blocks = [inspection.load(member.name, rows=rows) for rows in _blocks(member)]
+    if len(blocks) == 1:
+        return blocks[0]
+    return ActivationBatch(np.concatenate([block.values for block in blocks]), member.name)
+
+
+def _blocks(member: Member) -> list[range]:
+    """Which rows of the first axis are read: all of them, or evenly spread blocks."""
+    assert member.shape is not None
+    assert member.rows is not None
+    assert member.units is not None
+    samples = member.shape[0]
+    positions = member.rows // samples
+    wanted = max(math.ceil(MOST_ROWS / positions), FEWEST_SAMPLES)
+    read = max(1, min(wanted, MOST_VALUES // (positions * member.units)))
+    if read >= samples:
+        return [range(samples)]
+    count = min(BLOCKS, read)
+    length = read // count
+    return [range(start, start + length) for start in np.linspace(0, samples - length, count).astype(int).tolist()]
+
+
+def _spread(values: Float32Matrix) -> Float32Matrix:
+    """At most 2,000 rows, evenly from the first to the last."""
+    n, d = values.shape
+    most = max(1, min(MOST_ROWS, MOST_VALUES // d))
+    return values if n <= most else values[np.linspace(0, n - 1, most).astype(int)]
+
+
+def _badness(reading: LayerReading | str, quantity: Quantity) -> float:
+    if isinstance(reading, str) or reading.finite_rows == 0:
+        return math.inf
+    badness = quantity.badness(getattr(reading, quantity.name))
+    return -math.inf if math.isnan(badness) else badness
+
+
+def _quantity(name: str) -> Quantity:
+    if name not in QUANTITIES:
+        raise InvalidInputError(f"A quantity is one of {', '.join(QUANTITIES)}; received {name!r}. Choose one of them.")
+    return QUANTITIES[name]
+
+
+def _silent(done: int, total: int) -> None:
+    """Nobody wants to know."""
