@@ -55,6 +55,18 @@ def choose_shown(by_seed: Mapping[int, Mapping[str, Run]], epochs: int) -> Shown
     return Shown(runs, layers, unit - 1, epochs)
 
 
+def show_awaited(comparison: Comparison) -> None:
+    """Figure 2 without a record yet; the browser loads what it draws with meanwhile."""
+    methods = [method.get("name") or method["combination"] for method in comparison.spec.get("methods", [])]
+    st.info(words.WAITING)
+    show_chart(
+        figures.awaited_figure2([method_title(method) for method in methods], comparison.status.epochs or 1),
+        key="train_figure2",
+        height=600,
+        alt="Figure 2 without a record yet: it fills as the training goes on.",
+    )
+
+
 def show_figure2(shown: Shown) -> None:
     """Figure 2 of the paper, as far as it has come."""
     histories = {

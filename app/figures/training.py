@@ -80,6 +80,23 @@ def figure2(
     return figure
 
 
+def awaited_figure2(names: Sequence[str], epochs: int, rows: int = 3) -> go.Figure:
+    """Figure 2 before its first record: the axes, so that it has its place and only fills."""
+    titles = [*(f"{name}: median, 0.25–0.75" for name in names), "mean", "variance"]
+    figure = make_subplots(
+        rows=rows, cols=len(titles), shared_xaxes=True, horizontal_spacing=0.035, vertical_spacing=0.06,
+        column_titles=titles,
+    )  # fmt: skip
+    for row in range(1, rows + 1):
+        for column in range(1, len(titles) + 1):
+            figure.add_scatter(row=row, col=column, x=[], y=[], name=titles[column - 1])
+    figure.update_xaxes(range=[0, max(epochs, 1)], nticks=4)
+    figure.update_xaxes(title="epoch", row=rows)
+    figure.update_layout(showlegend=False, margin={"l": 44, "r": 28, "t": 36, "b": 44})
+    figure.update_annotations(font={"size": 12})
+    return figure
+
+
 def distances(
     histories: Mapping[str, LayerHistory], bands: Mapping[str, tuple[float, float]], epochs: int
 ) -> go.Figure:

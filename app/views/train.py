@@ -86,7 +86,7 @@ def show_comparison(comparison: Comparison, beside: list[Comparison]) -> None:
         st.warning(f"{run_view.method_title(method)}, seed {seed}, diverged at epoch {epoch}: {reason}")
     seeds = run_view.by_seed(comparison)
     if not seeds:
-        st.info(words.WAITING)
+        run_view.show_awaited(comparison)
         return
     epochs = comparison.status.epochs or int(max(run.records[-1].epoch for run in comparison.runs.values()))
     shown = run_view.choose_shown(seeds, epochs)
