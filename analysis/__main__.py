@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from analysis import digits
+from analysis import digits, report_command
 from analysis.dumps import command as inspect_command
 from analysis.recording import RecordingNotes, write_recording
 from analysis.training import worker
@@ -51,6 +51,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     inspect.set_defaults(run=inspect_command.run)
     inspect_command.add_arguments(inspect)
+    report = commands.add_parser(
+        "report",
+        help="write what is wrong with which layer of a dump to one HTML file",
+        description=report_command.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    report.set_defaults(run=report_command.run)
+    report_command.add_arguments(report)
     return parser
 
 

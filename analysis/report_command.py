@@ -1,0 +1,73 @@
+"""Writes a report of a dump: one HTML file that needs nothing else.
+
+exit status: 0 if everything was read, 1 if the report is written but some members were refused, need a layout or could
+not be read, 2 if nothing could be read or the report cannot be written. What the report says about the layers does not
+change the status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from analysis.dumps import DEFAULT_PATTERN, Inspection, Layout, NamePattern, inspect
+from analysis.dumps.command import PATTERNS
+from analysis.overview import LayerReading
+from analysis.report import printable, write_report
+from per_core.errors import InvalidInputError, PerError
+
+OK, INCOMPLETE, UNUSABLE = 0, 1, 2
+BAR = 30
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    parser.add_argument("path", type=Path, metavar="PATH", help="a file, a folder, a .zip or a run directory")
+    parser.add_argument("--out", type=Path, required=True, metavar="OUT.html", help="the file to write")
+    parser.add_argument("--layout", choices=("sample", "position"), help="how arrays of three or more axes are meant")
+    parser.add_argument(
+        "--channel-axis", type=int, default=-1, metavar="AXIS", help="of the layout position; default -1"
+    )
+    for part, purpose in PATTERNS.items():
+        parser.add_argument(f"--{part}-pattern", default=getattr(DEFAULT_PATTERN, part), metavar="REGEX", help=purpose)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the report of a dump, return the exit status."""
+    try:
+        layout = None if options.layout is None else Layout(options.layout, options.channel_axis)
+        pattern = NamePattern(options.epoch_pattern, options.split_pattern, options.drop_pattern, options.layer_pattern)
+        inspection = inspect(options.path, layout=layout, pattern=pattern)
+        _require_readable(inspection)
+        seen = write_report(inspection, options.out, on_progress=_show_progress)
+    except PerError as error:
+        print(f"python -m analysis report: {printable(str(error))}", file=sys.stderr)
+        return UNUSABLE
+    read = sum(isinstance(reading, LayerReading) for reading in seen.cells.values())
+    left_out = len(inspection.members) - read
+    size = options.out.stat().st_size / 1e3
+    print(f"wrote {options.out} ({size:.0f} kB): {read} members read, {left_out} not", file=sys.stderr)
+    if read == 0:
+        return UNUSABLE
+    return INCOMPLETE if left_out else OK
+
+
+def _require_readable(inspection: Inspection) -> None:
+    if inspection.readable:
+        return
+    first = inspection.members[0]
+    raise InvalidInputError(
+        f"A report needs a member that can be read; none of the {len(inspection.members)} can. {first.name}:"
+        f" {first.reason} See python -m analysis inspect."
+    )
+
+
+def _show_progress(done: int, total: int) -> None:
+    """A bar on the terminal, redrawn in place; a line at the end elsewhere."""
+    filled = BAR * done // total
+    line = f"[{'#' * filled}{'.' * (BAR - filled)}] {done}/{total} members"
+    if sys.stderr.isatty():
+        print(f"\r{line}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+    elif done == total or done * 10 // total != (done - 1) * 10 // total:
+        print(line, file=sys.stderr, flush=True)
