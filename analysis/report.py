@@ -237,7 +237,8 @@ def _histogram_section(seen: Overview, layers: Sequence[str]) -> str:
     figures = "".join(_figure(layer, _latest(seen, layer), seen.histograms[layer]) for layer in shown)
     return (
         "<h2>Distributions</h2><p>The values that were looked at of each layer at its latest epoch that could be read:"
-        " their density (filled) and that of N(0, 1) (line). The range leaves out far outliers; they are counted below and above it.</p>"
+        " their density (filled) and that of N(0, 1) (line). The range leaves out far outliers; they are counted below"
+        " and above it.</p>"
         f'<div class="figures">{figures}</div>'
     )
 

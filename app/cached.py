@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     )
     from analysis.cost import Timing
     from analysis.distinction import Cell, Key
+    from analysis.dumps import Inspection
     from analysis.flow import FlowReadings, FlowSpec, FlowStart
     from analysis.normalisation import SmallBatch
+    from analysis.overview import Overview
     from analysis.pot_distance import GridDistance
     from analysis.recording import Recording
     from analysis.runs import Comparison
@@ -334,4 +336,19 @@ def run_batch(_run: "Run", path: str, created: float, index: int, layer: str) ->
 @st.cache_resource(max_entries=1, show_spinner=False)
 def opened_comparisons() -> "dict[str, Comparison]":
     """Comparisons by the id of their run, so that following one reads new records only."""
+    return {}
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def dump_batch(_inspection: "Inspection", key: str, member: str, rows: int) -> ActivationBatch:  # noqa: ARG001
+    """The first rows of a member; `key` stands for the dump and the layout it is read in."""
+    chosen = _inspection.member(member)
+    samples = chosen.shape[0] if chosen.shape else 0
+    positions = max(1, (chosen.rows or 1) // max(samples, 1))
+    return _inspection.load(member, rows=range(min(samples, max(1, rows // positions))))
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def overviews() -> "dict[str, Overview]":
+    """Overviews of dumps by their key; the page fills it, with progress."""
     return {}

@@ -17,12 +17,14 @@ from app.controls import whole_number
 from per_core.errors import PerError
 
 if TYPE_CHECKING:
+    from analysis.dumps import Inspection
     from per_core.run_directory import Run
 
 SIZES = [32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
 DIMENSIONS = [2, 3, 4, 8, 16, 32, 64, 128]
 MAX_VALUES = 1_048_576
-FIGURE1, RECORDING, RUN = "Figure 1", "Recording", "Run"
+FIGURE1, RECORDING, RUN, DUMP = "Figure 1", "Recording", "Run", "Dump"
+OPENED = "opened_dump"  # the inspection of the dump that this session looks at
 _DEFAULT = SampleSpec(
     seed=5,  # a typical draw: by every statistic it says of each case what the population says
     skewness=1.41,
@@ -52,16 +54,19 @@ class Choice:
     layer: str = ""
     epoch: float = 0
     run: "Run | None" = None
+    dumped: ActivationBatch | None = None
 
     def batch(self) -> ActivationBatch:
         """The chosen batch (cached)."""
         if self.spec is not None:
             return cached.drawn_batch(self.spec)
-        return self.at_epoch(self.epoch)
+        return self.at_epoch(self.epoch) if self.dumped is None else self.dumped
 
     @property
     def epochs(self) -> list[float]:
         """The epochs that a recording or a run has of the layer."""
+        if self.dumped is not None:
+            return []
         if self.run is None:
             return list(cached.shipped_recording().epochs)
         return [record.epoch for record in self.run.records if self.layer in record.layers]
@@ -83,13 +88,13 @@ def choose_batch() -> Choice:
     with st.sidebar:
         source = st.segmented_control(
             "Batch",
-            [FIGURE1, RECORDING, RUN],
+            [FIGURE1, RECORDING, RUN, DUMP],
             default=FIGURE1,
             required=True,
             key="data_source",
             bind="query-params",
         )
-        choose = {FIGURE1: _choose_sample, RECORDING: _choose_recorded, RUN: _choose_run}
+        choose = {FIGURE1: _choose_sample, RECORDING: _choose_recorded, RUN: _choose_run, DUMP: _choose_dumped}
         choice = choose[source]()
         st.button("Reset", on_click=_reset, help="Back to the batch the dashboard opens with.")
     return choice
@@ -191,6 +196,30 @@ def _choose_run() -> Choice:
         )
     )
     return Choice(None, layer, float(epoch), run)
+
+
+def _choose_dumped() -> Choice:
+    """A member of the dump that is open on Dumps."""
+    inspection = st.session_state.get(OPENED)
+    if inspection is None or not inspection.readable:
+        st.info(words.NO_DUMP_YET)
+        return Choice(_DEFAULT)
+    names = [member.name for member in inspection.readable]
+    name = st.selectbox("Member", names, key="data_dumped")
+    member = inspection.member(name)
+    try:
+        batch = cached.dump_batch(inspection, dump_key(inspection), name, MAX_VALUES // max(member.units or 1, 1))
+    except PerError as error:
+        st.error(str(error))
+        return Choice(_DEFAULT)
+    if batch.n < (member.rows or 0):
+        st.caption(words.DUMP_ROWS.format(rows=batch.n, n=member.rows))
+    return Choice(None, member.layer or name, member.epoch or 0, dumped=batch)
+
+
+def dump_key(inspection: "Inspection") -> str:
+    """What tells an inspection from others: place, time of change and layout."""
+    return f"{inspection.path}|{inspection.path.stat().st_mtime_ns}|{inspection.layout}|{inspection.pattern}"
 
 
 def member_name(key: tuple[str, int]) -> str:

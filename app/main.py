@@ -22,6 +22,7 @@ page = st.navigation(
         st.Page("views/bound.py", title="Bound", url_path="bound"),
         st.Page("views/methods.py", title="Methods", url_path="methods"),
         st.Page("views/train.py", title="Train", url_path="train"),
+        st.Page("views/dumps.py", title="Dumps", url_path="dumps"),
     ],
     position="top",
 )

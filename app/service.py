@@ -3,6 +3,7 @@
 import os
 import secrets
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from analysis.jobs import JobManager
     from analysis.runs import RunLibrary
 
+FOLDERS_VARIABLE = "PERSCOPE_FOLDERS"
 RUNS_VARIABLE, GRACE_VARIABLE = "PERSCOPE_RUNS", "PERSCOPE_GRACE_SECONDS"
 WEEK_SECONDS = 7 * 86_400.0
 SECONDS_VARIABLE, MEMORY_VARIABLE = "PERSCOPE_MAX_SECONDS", "PERSCOPE_MAX_MEMORY_MB"
@@ -39,6 +41,12 @@ def manager() -> "JobManager":
         max_memory_mb=_limit(MEMORY_VARIABLE),
         grace_seconds=_limit(GRACE_VARIABLE),
     )
+
+
+def dump_folders() -> list[Path]:
+    """Folders in which dumps may be named by their path: the runs, and what PERSCOPE_FOLDERS lists."""
+    listed = [Path(part) for part in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if part]
+    return [library().root, *listed]
 
 
 def watch_run(run: str) -> None:
