@@ -1,0 +1,22 @@
+"""One pass over data of any size: partial results that merge, and an interval that holds the exact sliced W1.
+
+>>> result = run_pass("shards/")  # doctest: +SKIP
+>>> result.statistics.distance().lower, result.statistics.distance().upper  # doctest: +SKIP
+"""
+
+from analysis.one_pass.certified_distance import CertifiedDistance, certified_distance
+from analysis.one_pass.grid import Grid
+from analysis.one_pass.partial_statistics import PartialStatistics, PassSpec, merge_in_order, take_statistics
+from analysis.one_pass.scheduling import PassResult, run_pass
+
+__all__ = [
+    "CertifiedDistance",
+    "Grid",
+    "PartialStatistics",
+    "PassResult",
+    "PassSpec",
+    "certified_distance",
+    "merge_in_order",
+    "run_pass",
+    "take_statistics",
+]

@@ -1,0 +1,190 @@
+"""Partial statistics merge into those of the whole, wherever the data is cut."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from analysis.moments import moments
+from analysis.one_pass import Grid, PassSpec, merge_in_order, take_statistics
+from analysis.one_pass.partial_statistics import PartialStatistics
+from analysis.one_pass.projection_counts import project
+from analysis.one_pass.row_sample import RowSample
+from per_core import per_loss
+from per_core.errors import BudgetError, InvalidInputError
+
+SPEC = PassSpec(slices=7, sample=20)
+RANDOM = np.random.default_rng(11)
+ROWS = (RANDOM.standard_normal((1500, 5)) * [1, 3, 0.1, 1, 20] + [0, 1e4, 0, -2, 0]).astype(np.float32)
+ROWS[100, 2], ROWS[900, 0], ROWS[901, 0] = np.nan, np.inf, -np.inf
+GOOD = ROWS[np.isfinite(ROWS).all(axis=1)]
+
+
+def taken(cuts: list[int], spec: PassSpec = SPEC, rows: np.ndarray = ROWS) -> list[PartialStatistics]:
+    ends = [0, *sorted(cuts), len(rows)]
+    return [take_statistics(rows[a:b], spec, first=a) for a, b in pairwise(ends)]
+
+
+def integers(whole: PartialStatistics) -> list[np.ndarray]:
+    counted = whole.projections
+    return [
+        counted.counts, counted.below.counts, counted.above.counts, counted.below.farthest, counted.above.farthest,
+        whole.n_nan, whole.n_inf, np.array([whole.n, whole.n_left_out]),
+        whole.sample.keys, whole.sample.places, whole.sample.rows,
+    ]  # fmt: skip
+
+
+def assert_identical(a: PartialStatistics, b: PartialStatistics) -> None:
+    for one, other in zip(integers(a), integers(b), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@given(cuts=st.lists(st.integers(0, len(ROWS)), max_size=9), order=st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_integers_and_sample_do_not_depend_on_the_cut_or_the_order(cuts, order):
+    whole = take_statistics(ROWS, SPEC)
+    parts = taken(cuts)
+    order.shuffle(parts)
+    merged = merge_in_order(parts, PartialStatistics.merge)
+    assert_identical(merged, whole)
+    np.testing.assert_allclose(merged.moments.m4, whole.moments.m4, rtol=1e-9)
+    assert merged.per == pytest.approx(whole.per, rel=1e-12)
+    assert merged.distance().lower == pytest.approx(whole.distance().lower, rel=1e-9)
+
+
+@pytest.mark.parametrize(("d", "slices"), [(1, 1), (3, 1), (40, 256), (300, 5), (1030, 17)])
+def test_projections_of_a_row_do_not_depend_on_its_neighbours(d, slices):
+    rows = torch.randn(700, d, generator=torch.Generator().manual_seed(d))
+    theta = PassSpec(slices=slices).directions(d)
+    whole = project(rows, theta)
+    for start, stop in [(0, 1), (5, 7), (13, 28), (1, 64), (100, 433), (699, 700)]:
+        assert torch.equal(project(rows[start:stop].clone(), theta), whole[:, start:stop])
+
+
+def test_merging_is_associative_in_all_that_is_counted():
+    a, b, c = taken([200, 1000])
+    assert_identical(a.merge(b).merge(c), a.merge(b.merge(c)))
+
+
+def test_nothing_changes_nothing():
+    whole = take_statistics(ROWS, SPEC)
+    assert_identical(whole.merge(PartialStatistics.empty(5, SPEC)), whole)
+    assert_identical(take_statistics(ROWS[:0], SPEC).merge(whole), whole)
+
+
+def test_every_row_is_counted_once():
+    whole = take_statistics(ROWS, SPEC)
+    counted = whole.projections
+    assert (counted.counts.sum(axis=1) + counted.below.counts + counted.above.counts == len(GOOD)).all()
+    assert (whole.n, whole.n_left_out) == (len(GOOD), 3)
+    assert (whole.n_nan.tolist(), whole.n_inf.tolist()) == ([0, 0, 1, 0, 0], [2, 0, 0, 0, 0])
+
+
+def test_the_counts_are_those_of_numpy():
+    spec = PassSpec(slices=9, grid=Grid(2.0, 16))
+    rows = RANDOM.standard_normal((4000, 3)).astype(np.float32) * 1.5
+    counted = take_statistics(rows, spec).projections
+    edges = np.linspace(-2, 2, 17)
+    for k, values in enumerate(project(torch.from_numpy(rows), spec.directions(3)).double().numpy()):
+        inside = values[(values >= -2) & (values < 2)]
+        np.testing.assert_array_equal(counted.counts[k], np.histogram(inside, edges)[0])
+        low, high = -2 - values[values < -2], values[values >= 2] - 2
+        assert (counted.below.counts[k], counted.above.counts[k]) == (len(low), len(high))
+        np.testing.assert_allclose([counted.below.excess[k], counted.above.excess[k]], [low.sum(), high.sum()])
+        assert (counted.below.farthest[k], counted.above.farthest[k]) == (low.max(), high.max())
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [700], [3, 500, 501, 1200]])
+def test_moments_are_those_of_numpy_and_scipy(cuts):
+    found = merge_in_order(taken(cuts), PartialStatistics.merge).moments.moments
+    values = GOOD.astype(np.float64)
+    np.testing.assert_allclose(found.mean, values.mean(axis=0), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found.variance, values.var(axis=0), rtol=1e-10)
+    np.testing.assert_allclose(found.skewness, stats.skew(values), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(found.excess_kurtosis, stats.kurtosis(values), rtol=1e-6, atol=1e-9)
+
+
+def test_a_first_row_far_away_costs_little():
+    rows = RANDOM.standard_normal((5000, 2)).astype(np.float32)
+    rows[0] = 1e6
+    expected = moments(rows)
+    found = take_statistics(rows, SPEC).moments.moments
+    np.testing.assert_allclose(found.variance, expected.variance, rtol=1e-9)
+    np.testing.assert_allclose(found.excess_kurtosis, expected.excess_kurtosis, rtol=1e-9)
+
+
+def test_a_unit_that_never_changes_has_no_variance_at_all():
+    rows = np.full((999, 2), 0.1, np.float32)
+    found = merge_in_order(taken([10, 500], rows=rows), PartialStatistics.merge).moments.moments
+    assert found.variance.tolist() == [0.0, 0.0]
+    assert np.isnan(found.skewness).all()
+
+
+def test_per_and_norms_are_those_of_per_core():
+    whole = merge_in_order(taken([77, 1400]), PartialStatistics.merge)
+    values = torch.from_numpy(GOOD)
+    assert whole.per == pytest.approx(per_loss(values.double()).item(), rel=1e-10)
+    assert whole.norm == pytest.approx(float(values.double().norm(dim=1).mean()), rel=1e-12)
+    each = np.array([per_loss(row[None]).item() for row in values[:400].double()])
+    few = take_statistics(GOOD[:400], SPEC)
+    assert few.per_standard_error == pytest.approx(each.std(ddof=1) / 20, rel=1e-9)
+    assert math.isnan(take_statistics(GOOD[:1], SPEC).per_standard_error)
+    assert math.isnan(take_statistics(GOOD[:0], SPEC).per)
+
+
+def test_rows_that_float32_products_cannot_hold_are_left_out():
+    rows = np.array([[1.0, 2.0], [1e31, 0.0], [1e300, 0.0]])
+    whole = take_statistics(rows, SPEC)
+    assert (whole.n, whole.n_left_out, whole.n_inf.tolist()) == (1, 2, [1, 0])
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", ">f4", "int32", "uint8", "bool"])
+def test_numbers_of_any_type(dtype):
+    rows = RANDOM.integers(0, 2, (50, 3)).astype(dtype)
+    assert_identical(take_statistics(rows, SPEC), take_statistics(rows.astype(np.float32), SPEC))
+
+
+def test_the_rows_handed_over_stay_as_they_are():
+    rows = ROWS.copy()
+    take_statistics(rows, SPEC)
+    np.testing.assert_array_equal(rows, ROWS)
+    rows.setflags(write=False)
+    assert_identical(take_statistics(rows, SPEC), take_statistics(ROWS, SPEC))
+
+
+def test_every_row_is_as_likely_in_the_sample():
+    """400 seeds, 12 of 60 rows: every row about 80 times; χ² with 59 degrees of freedom, less for no replacement."""
+    rows = np.zeros((60, 1), np.float32)
+    places = np.arange(60)
+    drawn = np.concatenate([RowSample.of(rows, places, 12, seed).places for seed in range(400)])
+    chi = ((np.bincount(drawn, minlength=60) - 80) ** 2 / 80).sum()
+    assert 20 < chi < 90
+    assert len(set(RowSample.of(rows, places, 12, 3).places.tolist())) == 12
+
+
+def test_a_sample_of_wide_rows_is_bounded():
+    assert PassSpec(sample=1000).sample_of(2**16) == 64
+    assert PassSpec(sample=1000).sample_of(16) == 1000
+
+
+def test_parts_that_do_not_fit_are_refused():
+    with pytest.raises(InvalidInputError, match="merge if they were taken in the same way"):
+        take_statistics(ROWS, SPEC).merge(take_statistics(ROWS, PassSpec(slices=8)))
+    with pytest.raises(InvalidInputError, match=r"of 5 units and .* of 4"):
+        take_statistics(ROWS, SPEC).merge(take_statistics(ROWS[:, :4], SPEC))
+
+
+@pytest.mark.parametrize("wrong", [{"slices": 0}, {"slices": 2.0}, {"seed": -1}, {"sample": True}, {"slices": 2**15}])
+def test_specs_out_of_range_are_refused(wrong):
+    with pytest.raises(InvalidInputError, match="is a whole number from"):
+        PassSpec(**wrong)
+
+
+def test_directions_beyond_the_budget_are_refused():
+    with pytest.raises(BudgetError, match=r"256 of 1000000 units take 1\.02 GB\. Take 67 directions"):
+        PassSpec().directions(10**6)
