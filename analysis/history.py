@@ -1,4 +1,4 @@
-"""What a run directory says over the epochs: one unit, one layer, and the scalars beside them."""
+"""What a run directory or a dump says over the epochs: one unit, one layer, and the scalars beside them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.null_band import gaussian_batch
+from analysis.overview import SLICES, LayerReading, Overview
 from per_core.errors import InvalidInputError
 from per_core.layer_record import LayerSummary, fixed_directions
 from per_core.radial import radial_loss
@@ -102,6 +103,38 @@ def unit_history(run: Run, layer: str, position: int = 0) -> UnitHistory:
         upper=np.array([unit.upper for unit in units]),
         mean=np.array([unit.mean for unit in units]),
         variance=np.array([unit.variance for unit in units]),
+    )
+
+
+def read_history(found: Overview, layer: str) -> LayerHistory:
+    """Distances and moments of a layer of a dump, at the epochs that have a number and could be read.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such epoch.
+    """
+    pairs = [(epoch, one) for epoch, one in found.history(layer) if epoch is not None and isinstance(one, LayerReading)]
+    if not pairs:
+        raise InvalidInputError(
+            f"A history needs an epoch that could be read; {layer} of {found.source} has none. Edit the rule for names."
+        )
+
+    def column(name: str) -> Float64Array:
+        return np.array([getattr(reading, name) for _, reading in pairs], dtype=np.float64)
+
+    last = pairs[-1][1]
+    return LayerHistory(
+        epochs=np.array([epoch for epoch, _ in pairs], dtype=np.float64),
+        sw1=column("sw1"),
+        sw1_error=column("sw1_error"),
+        per=column("per"),
+        mean=column("mean"),
+        variance=column("variance"),
+        dead=column("dead"),
+        n=last.n,
+        d=last.d,
+        slices=SLICES,
     )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from analysis.batch import ActivationBatch, Float32Matrix
 from analysis.directions import mean_over_slices, shared_directions
-from analysis.dumps import Inspection, Member
+from analysis.dumps import FileState, Inspection, Member
 from analysis.histogram import Histogram, histogram
 from analysis.moments import Float64Array, moments
 from analysis.null_band import band_of, gaussian_draws
@@ -106,7 +106,7 @@ def _far_from_one(value: float) -> float:
 QUANTITIES = {
     quantity.name: quantity
     for quantity in (
-        Quantity("sw1_in_bands", "SW1 in Gaussian bands", float),
+        Quantity("sw1_in_bands", "SW1 ÷ SW1 of N(0, I)", float),
         Quantity("per", "PER", float),
         Quantity("mean", "Mean", abs),
         Quantity("variance", "Variance", _far_from_one),
@@ -134,6 +134,7 @@ class Overview:
     cells : (layer, epoch) -> the reading, or the reason why there is none; nothing where the dump has no member.
     members : (layer, epoch) -> name of the member.
     histograms : layer -> its values at the latest epoch that could be read, in up to 64 bins.
+    states : (layer, epoch) -> that of the file when the member was read, see `Inspection.state`.
     """
 
     source: str
@@ -142,6 +143,7 @@ class Overview:
     cells: Mapping[Cell, LayerReading | str]
     members: Mapping[Cell, str]
     histograms: Mapping[str, Histogram]
+    states: Mapping[Cell, FileState]
 
     def table(self, quantity: str) -> Float64Array:
         """The values of a quantity, (layers, epochs); NaN where there is none.
@@ -200,7 +202,12 @@ class Overview:
         return rows
 
 
-def overview(inspection: Inspection, *, on_progress: Callable[[int, int], None] | None = None) -> Overview:
+def overview(
+    inspection: Inspection,
+    *,
+    earlier: Overview | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Overview:
     """Read every readable member of a dump, one at a time.
 
     Of a member of more than 2,000 rows, or of more values than fit, four blocks of rows are read, spread evenly from
@@ -210,24 +217,33 @@ def overview(inspection: Inspection, *, on_progress: Callable[[int, int], None] 
     Parameters
     ----------
     inspection : of the dump.
-    on_progress : called as on_progress(done, total) at the start and after every member.
+    earlier : an overview of the same dump, in the same layout; what it read of files that have not changed since is
+        taken over, so that a dump that grows costs only its growth.
+    on_progress : called as on_progress(done, total) at the start and after every member that had to be read.
     """
     labels = _labels(inspection.readable)
+    states = {cell: inspection.state(member) for cell, member in labels.items()}
+    known = {} if earlier is None else _unchanged(earlier, labels, states)
     latest_first = sorted(labels, key=lambda cell: -math.inf if cell[1] is None else cell[1], reverse=True)
-    cells: dict[Cell, LayerReading | str] = {}
+    cells = dict(known)
     histograms: dict[str, Histogram] = {}
     report = on_progress or _silent
-    report(0, len(labels))
-    for done, (layer, epoch) in enumerate(latest_first, start=1):
+    new = [cell for cell in latest_first if cell not in known]
+    report(0, len(new))
+    for layer, epoch in latest_first:
+        if (layer, epoch) in known:
+            if earlier is not None and layer not in histograms and isinstance(known[layer, epoch], LayerReading):
+                histograms[layer] = earlier.histograms[layer]
+            continue
         member = labels[layer, epoch]
         try:
-            batch = _read(inspection, member)
+            batch = read_member(inspection, member)
             cells[layer, epoch] = survey(batch, total=member.rows)
             if layer not in histograms:
                 histograms[layer] = histogram(_spread(batch.values).ravel(), bins=HISTOGRAM_BINS)
         except PerError as error:
             cells[layer, epoch] = str(error)
-        report(done, len(labels))
+        report(len(cells) - len(known), len(new))
     epochs = sorted({epoch for _, epoch in labels}, key=lambda epoch: -math.inf if epoch is None else epoch)
     return Overview(
         source=inspection.path.name,
@@ -236,6 +252,7 @@ def overview(inspection: Inspection, *, on_progress: Callable[[int, int], None] 
         cells={cell: cells[cell] for cell in labels},
         members={cell: member.name for cell, member in labels.items()},
         histograms=histograms,
+        states=states,
     )
 
 
@@ -326,22 +343,43 @@ def _layer_label(member: Member, *, with_split: bool) -> str:
     return f"{member.split}/{layer}" if with_split and member.split else layer
 
 
-def _read(inspection: Inspection, member: Member) -> ActivationBatch:
-    """The rows of a member that are looked at."""
-    blocks = [inspection.load(member.name, rows=rows) for rows in _blocks(member)]
+def read_member(inspection: Inspection, member: Member, *, most_rows: int = MOST_ROWS) -> ActivationBatch:
+    """Rows of a member, about `most_rows` at most, in blocks that are spread evenly from its first to its last.
+
+    Raises
+    ------
+    PerError
+        If it cannot be read or holds no finite value.
+    """
+    blocks = [inspection.load(member.name, rows=rows) for rows in _blocks(member, most_rows)]
     if len(blocks) == 1:
         return blocks[0]
-    return ActivationBatch(np.concatenate([block.values for block in blocks]), member.name)
+    joined = np.concatenate([block.values for block in blocks])
+    return ActivationBatch(joined, member.name, layer=member.layer, epoch=member.epoch, source=inspection.path.name)
 
 
-def _blocks(member: Member) -> list[range]:
+def _unchanged(
+    earlier: Overview, labels: Mapping[Cell, Member], states: Mapping[Cell, FileState]
+) -> dict[Cell, LayerReading | str]:
+    """What was read of files that are as they were, of layers whose latest picture is still known."""
+    return {
+        cell: reading
+        for cell, reading in earlier.cells.items()
+        if cell in labels
+        and earlier.members[cell] == labels[cell].name
+        and earlier.states[cell] == states[cell]
+        and (isinstance(reading, str) or cell[0] in earlier.histograms)
+    }
+
+
+def _blocks(member: Member, most_rows: int) -> list[range]:
     """Which rows of the first axis are read: all of them, or evenly spread blocks."""
     assert member.shape is not None
     assert member.rows is not None
     assert member.units is not None
     samples = member.shape[0]
     positions = member.rows // samples
-    wanted = max(math.ceil(MOST_ROWS / positions), FEWEST_SAMPLES)
+    wanted = max(math.ceil(most_rows / positions), FEWEST_SAMPLES)
     read = max(1, min(wanted, MOST_VALUES // (positions * member.units)))
     if read >= samples:
         return [range(samples)]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from analysis import density, samples
 from analysis.batch import ActivationBatch
 from analysis.samples import SampleSpec
+from per_core.errors import PerError
 
 if TYPE_CHECKING:
     from analysis.bound import (
@@ -42,6 +43,7 @@ Parameters = tuple[tuple[str, float], ...]
 FLOW_PIECE = 12  # steps
 RECORDING = Path(__file__).parents[1] / "assets" / "recordings" / "digits_elu.safetensors"
 _TIMING = threading.Lock()  # two visitors must not time each other
+DUMPED_VALUES = 2**20
 _BY_CONTENT = {ActivationBatch: attrgetter("fingerprint")}
 
 
@@ -339,16 +341,41 @@ def opened_comparisons() -> "dict[str, Comparison]":
     return {}
 
 
-@st.cache_resource(max_entries=24, show_spinner=False)
-def dump_batch(_inspection: "Inspection", key: str, member: str, rows: int) -> ActivationBatch:  # noqa: ARG001
-    """The first rows of a member; `key` stands for the dump and the layout it is read in."""
-    chosen = _inspection.member(member)
-    samples = chosen.shape[0] if chosen.shape else 0
-    positions = max(1, (chosen.rows or 1) // max(samples, 1))
-    return _inspection.load(member, rows=range(min(samples, max(1, rows // positions))))
+def dumped_batch(inspection: "Inspection", member: str) -> ActivationBatch:
+    """A member of a dump: whole rows, evenly spread, of about a million values at most."""
+    units = inspection.member(member).units or 1
+    return _dumped_rows(inspection, _member_key(inspection, member), member, max(2, DUMPED_VALUES // units))
+
+
+def dumped_values(inspection: "Inspection", member: str, count: int) -> NDArray[np.float32]:
+    """At most about so many values of a member, evenly taken from its rows; empty if it cannot be read."""
+    return _dumped_values(inspection, _member_key(inspection, member), member, count)
+
+
+def _member_key(inspection: "Inspection", member: str) -> str:
+    """What was read of a member holds for the file as it is and the layout that was said."""
+    return f"{inspection.path}|{inspection.layout}|{inspection.state(inspection.member(member))}"
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _dumped_rows(_inspection: "Inspection", key: str, member: str, rows: int) -> ActivationBatch:  # noqa: ARG001
+    from analysis.overview import read_member
+
+    return read_member(_inspection, _inspection.member(member), most_rows=rows)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _dumped_values(_inspection: "Inspection", key: str, member: str, count: int) -> NDArray[np.float32]:  # noqa: ARG001
+    from analysis.overview import read_member
+
+    try:
+        values = read_member(_inspection, _inspection.member(member)).values.ravel()
+    except PerError:
+        return np.empty(0, np.float32)
+    return np.ascontiguousarray(values[:: max(1, -(-len(values) // count))])
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def overviews() -> "dict[str, Overview]":
-    """Overviews of dumps by their key; the page fills it, with progress."""
+    """Overviews of dumps by path, layout and pattern, so that a dump that grows costs only its growth."""
     return {}

@@ -5,7 +5,9 @@ component calls `Plotly.react` on the same node. Every chart has a text alternat
 be taken away as PNG, SVG and as the CSV of exactly what is drawn.
 """
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -24,7 +26,16 @@ _COMPONENT = st.components.v2.component(
 )
 
 
-def show_chart(figure: go.Figure, *, key: str, alt: str, height: int, aspect: float = 0.0, about: str = "") -> None:
+def show_chart(
+    figure: go.Figure,
+    *,
+    key: str,
+    alt: str,
+    height: int,
+    aspect: float = 0.0,
+    about: str = "",
+    on_point: Callable[[Any, Any], None] | None = None,
+) -> None:
     """Draw a plotly figure and update it in place on later runs.
 
     Parameters
@@ -36,6 +47,7 @@ def show_chart(figure: go.Figure, *, key: str, alt: str, height: int, aspect: fl
     height : pixels.
     aspect : where the height should grow with the width: height / width, between `height` and 1.6 times that.
     about : two sentences under the chart: what it is, what to notice. Markdown.
+    on_point : called with x and y of a point or a field that is clicked, before the page runs again.
     """
     if not alt.strip():
         raise ValueError(f"Chart {key!r} needs a text alternative: say what the picture shows.")
@@ -46,7 +58,9 @@ def show_chart(figure: go.Figure, *, key: str, alt: str, height: int, aspect: fl
             f"Chart {key!r} would send {len(payload):,} bytes to the browser; the limit is "
             f"{limit:,}. Bin or thin its data on the server."
         )
-    _COMPONENT(key=key, data={"figure": payload, "alt": alt, "height": height, "aspect": aspect, "name": key})
+    callbacks = {} if on_point is None else {"on_point_change": lambda: on_point(**st.session_state[key]["point"])}
+    data = {"figure": payload, "alt": alt, "height": height, "aspect": aspect, "name": key, "clicks": bool(callbacks)}
+    _COMPONENT(key=key, data=data, **callbacks)
     if about:
         st.caption(about)
 

@@ -17,7 +17,7 @@ from app.controls import whole_number
 from per_core.errors import PerError
 
 if TYPE_CHECKING:
-    from analysis.dumps import Inspection
+    from analysis.dumps import Inspection, Member
     from per_core.run_directory import Run
 
 SIZES = [32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
@@ -25,6 +25,7 @@ DIMENSIONS = [2, 3, 4, 8, 16, 32, 64, 128]
 MAX_VALUES = 1_048_576
 FIGURE1, RECORDING, RUN, DUMP = "Figure 1", "Recording", "Run", "Dump"
 OPENED = "opened_dump"  # the inspection of the dump that this session looks at
+LOOKED_AT = "looked_at"  # the member of it that is open on Dumps; the other pages begin with it
 _DEFAULT = SampleSpec(
     seed=5,  # a typical draw: by every statistic it says of each case what the population says
     skewness=1.41,
@@ -48,43 +49,61 @@ _PLACE = {"shift": ("Shift of every unit", -4.0, 4.0), "scale": ("Scale of every
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was chosen: a sample's spec, or a layer and an epoch of the shipped recording or of a run."""
+    """What was chosen: a sample's spec, or a layer and an epoch of the shipped recording, of a run or of a dump."""
 
     spec: SampleSpec | None
     layer: str = ""
     epoch: float = 0
     run: "Run | None" = None
-    dumped: ActivationBatch | None = None
+    dump: "Inspection | None" = None
+    member: str = ""
 
     def batch(self) -> ActivationBatch:
         """The chosen batch (cached)."""
         if self.spec is not None:
             return cached.drawn_batch(self.spec)
-        return self.at_epoch(self.epoch) if self.dumped is None else self.dumped
+        return self.at_epoch(self.epoch) if self.dump is None else cached.dumped_batch(self.dump, self.member)
 
     @property
     def epochs(self) -> list[float]:
-        """The epochs that a recording or a run has of the layer."""
-        if self.dumped is not None:
-            return []
+        """The epochs that a recording, a run or a dump has of the layer."""
+        if self.dump is not None:
+            return sorted(self._members_by_epoch())
         if self.run is None:
             return list(cached.shipped_recording().epochs)
         return [record.epoch for record in self.run.records if self.layer in record.layers]
 
     def at_epoch(self, epoch: float) -> ActivationBatch:
-        """The layer of the recording or run at another epoch."""
+        """The same layer at another epoch."""
+        if self.dump is not None:
+            return cached.dumped_batch(self.dump, self._members_by_epoch()[epoch])
         if self.run is None:
             return cached.recorded_batch(self.layer, int(epoch))
         index = next(record.index for record in self.run.records if record.epoch == epoch)
         return cached.run_batch(self.run, str(self.run.path), self.run.created, index, self.layer)
+
+    def _members_by_epoch(self) -> dict[float, str]:
+        assert self.dump is not None
+        own = self.dump.member(self.member)
+        return {
+            one.epoch: one.name
+            for one in self.dump.readable
+            if one.epoch is not None and (one.layer, one.split, one.units) == (own.layer, own.split, own.units)
+        }
 
     def with_case(self, case: Case) -> "Choice":
         """The same sample settings with another case of Figure 1."""
         return self if self.spec is None else replace(self, spec=replace(self.spec, case=case))
 
 
-def choose_batch() -> Choice:
-    """Draw the sidebar's controls and return what they say; stop the page with a message if it cannot be drawn."""
+def choose_batch(*, on_dumps: bool) -> Choice:
+    """Draw the sidebar's controls and return what they say; stop the page with a message if it cannot be drawn.
+
+    Who comes from Dumps sees the layer that is open there.
+    """
+    if not on_dumps and LOOKED_AT in st.session_state:
+        st.session_state["data_source"] = DUMP
+        st.session_state["data_dumped"] = st.session_state.pop(LOOKED_AT)
     with st.sidebar:
         source = st.segmented_control(
             "Batch",
@@ -205,21 +224,27 @@ def _choose_dumped() -> Choice:
         st.info(words.NO_DUMP_YET)
         return Choice(_DEFAULT)
     names = [member.name for member in inspection.readable]
-    name = st.selectbox("Member", names, key="data_dumped")
+    if st.session_state.get("data_dumped", names[0]) not in names:
+        del st.session_state["data_dumped"]
+    labels = {member.name: _member_label(member) for member in inspection.readable}
+    unique = len(set(labels.values())) == len(names)
+    name = st.selectbox(
+        "Member", names, key="data_dumped", format_func=labels.__getitem__ if unique else str, help=words.HELP_MEMBER
+    )
     member = inspection.member(name)
     try:
-        batch = cached.dump_batch(inspection, dump_key(inspection), name, MAX_VALUES // max(member.units or 1, 1))
+        batch = cached.dumped_batch(inspection, name)
     except PerError as error:
         st.error(str(error))
         return Choice(_DEFAULT)
     if batch.n < (member.rows or 0):
         st.caption(words.DUMP_ROWS.format(rows=batch.n, n=member.rows))
-    return Choice(None, member.layer or name, member.epoch or 0, dumped=batch)
+    return Choice(None, member.layer or name, member.epoch or 0, dump=inspection, member=name)
 
 
-def dump_key(inspection: "Inspection") -> str:
-    """What tells an inspection from others: place, time of change and layout."""
-    return f"{inspection.path}|{inspection.path.stat().st_mtime_ns}|{inspection.layout}|{inspection.pattern}"
+def _member_label(member: "Member") -> str:
+    parts = [member.split, member.layer or member.name, "" if member.epoch is None else f"epoch {member.epoch}"]
+    return ", ".join(part for part in parts if part)
 
 
 def member_name(key: tuple[str, int]) -> str:

@@ -3,57 +3,137 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analysis.distance_parts import DistanceParts
+    from collections.abc import Mapping, Sequence
+
+    from analysis.dumps import Inspection
     from analysis.histogram import Histogram
+    from analysis.overview import Epoch, LayerReading
 
 TITLE = "What is in a dump, and what is wrong with which layer"
 LEAD = (
     "Bring the activations of your own network: .npy, .npz, .safetensors, .pt, .h5, .parquet, .csv, a folder or .zip "
-    "of "
-    "them, or a run directory. Nothing in a file is ever executed; what is refused says why."
+    "of them, or a run directory. Nothing in a file is ever executed; what is refused says why."
 )
-EMPTY = "Drop files above, or give a path on the server. Names like layer_3/step-300 tell layer and epoch."
+EMPTY = (
+    "Drop files above, or give the path of a file, a folder or a run directory on the server. A name such as "
+    "layer_3/step-300 tells layer and epoch. To see the page at work, train something on Train and give the path of "
+    "its run here."
+)
+STILL_OPEN = "Open: **{name}**"
 HELP_PATH = "A file or folder on the server, inside the folders that its operator allows: {folders}."
-HELP_PATTERN = "Regular expressions; the first group of each is what is taken. The table shows at once what they find."
+HELP_PATTERN = (
+    "Regular expressions; what the first group of each finds is taken. The table shows at once what they find. A "
+    "key of the file that states layer and epoch needs no rule."
+)
+PATTERN_PARTS = {
+    "layer": "Layer: the part of the name that is the layer",
+    "epoch": "Epoch: a number after a word",
+    "split": "Split: train, val or the like",
+    "drop": "Dropped from the name of the layer",
+}
 LAYOUTS = {"sample": "a sample is a row", "position": "a position is a row of channels"}
 ASK_LAYOUT = "Some members have three or more axes. How are they meant?"
+HELP_LAYOUT = (
+    "The first axis is the samples. Either everything of a sample is one row, or every position, a token or a pixel, "
+    "is a row of channels of its own."
+)
+CHANNEL_AXES = {
+    -1: "the last: (n, length, channels)",
+    1: "the second: (n, channels, height, width)",
+    2: "the third",
+    3: "the fourth",
+}
 QUANTITY = "Colour"
 NO_TROUBLE = "No layer is dead, saturated, exploding, collapsed, rank-deficient or NaN by the rules."
-HELP_SPLIT = (
-    "SW1 to N(0, I), removed in this order: location, scale, correlation, shape. BN addresses location and scale, DBN "
-    "correlation too; the shape is what only a distance such as SW1 or the energy distance addresses."
-)
+FOLLOWED = "A run that is still written is followed: the page reads new records by itself."
+NOT_READ = "The members of this layer at this epoch could not be read: {reason}"
+HELP_HISTORY = "At most 50,000 values of each epoch, evenly taken, in 80 bins that all epochs share."
+SPLIT_TITLE = "What the distance is made of, and which method addresses which part"
+WORST_TITLE = "The worst directions"
+OTHER_TITLE = "A second dump beside it, matched by the names of layers"
+NO_MATCH = "The two dumps have no layer of the same name. Edit the rule for names above until they agree."
+REPORT_HELP = "One HTML file with the troubles, the overview, a histogram of each layer and the table of members."
 
 
-def about_overview(title: str, rows: int) -> str:
+def about_members(inspection: "Inspection") -> str:
+    """The line above the table of members."""
+    parts = [f"{len(inspection.readable)} can be read"]
+    if inspection.ambiguous:
+        parts.append(f"{len(inspection.ambiguous)} need a layout")
+    if inspection.refused:
+        parts.append(f"{len(inspection.refused)} are refused")
+    return f"{len(inspection.members)} members: {', '.join(parts)}"
+
+
+def about_overview(title: str, rows: int, draws: int) -> str:
     """What the map is."""
     return (
-        f"{title} of every layer (row, worst first) at every epoch (column), from at most {rows:,} rows each. SW1 is "
-        f"in "
-        "units of what Gaussian batches of the same size have: about 1 is Gaussian. Empty cells hold no member or "
-        "could "
-        "not be read."
+        f"{title} of every layer (row, worst first) at every epoch (column), from at most {rows:,} rows each. Click a "
+        f"field to open it. SW1 is in units of the median of {draws} Gaussian batches of the same size: about 1 is as "
+        "close to N(0, I) as a sample can be. Colours change by ratio where the values span more than a factor of 20. "
+        "Empty fields hold no member, or one that could not be read."
     )
 
 
-def about_histogram(name: str, one: "Histogram") -> str:
+def span(epochs: "Sequence[Epoch]", total: int) -> str:
+    """Epochs of a trouble in few signs: the first to the last, and how many of all they are."""
+    named = [epoch for epoch in epochs if epoch is not None]
+    if not named:
+        return "–"
+    ends = f"{named[0]}" if len(named) == 1 else f"{named[0]} to {named[-1]}"
+    return f"{ends} ({len(epochs)} of {total})" if total > 1 else ends
+
+
+def about_histogram(histograms: "Mapping[str, Histogram]") -> str:
     """What the histogram counts, to the last value."""
+    one = next(iter(histograms.values()))
+    counts = "; ".join(
+        f"{name}: {h.n:,} values, {h.n_below:,} below the axis, {h.n_above:,} above, {h.n_nan:,} NaN, "
+        f"{h.n_inf:,} infinite"
+        for name, h in histograms.items()
+    )
     return (
-        f"All {one.n:,} values of {name} in {len(one.counts)} equal bins over the robust range; {one.n_below:,} lie "
-        f"below "
-        f"it, {one.n_above:,} above, {one.n_nan:,} are NaN and {one.n_inf:,} infinite."
+        f"{len(one.counts)} equal bins over the robust range of all that is shown; hatched bars at the ends hold what "
+        f"lies beyond. {counts}."
     )
 
 
-def split_in_words(parts: "DistanceParts") -> str:
-    """The parts of the distance and who addresses the largest of them."""
-    shares = {name: value for name, value in parts.values.items() if name != "floor"}
-    largest = max(shares, key=lambda name: shares[name])
-    who = {
-        "location": "normalisation such as BN addresses it",
-        "scale": "normalisation such as BN addresses it",
-        "correlation": "whitening such as DBN addresses it",
-        "shape": "no normalisation addresses it; a distance as a loss does",
-    }[largest]
-    text = ", ".join(f"{name} {value:.3f}" for name, value in parts.values.items())
-    return f"**SW1 {parts.sw1:.3f}**: {text}. The largest part is {largest}: {who}."
+def about_reading(reading: "LayerReading") -> str:
+    """One layer in a sentence."""
+    rows = f"{reading.n:,} rows" if reading.n == reading.total else f"{reading.n:,} of {reading.total:,} rows"
+    return (
+        f"**SW1 {reading.sw1:.3f} ± {reading.sw1_error:.3f}** (over slices), {reading.sw1_in_bands:.1f} times that of "
+        f"N(0, I) · PER {reading.per:.3f} · mean {reading.mean:.3f} · variance {reading.variance:.3g} · excess "
+        f"kurtosis {reading.kurtosis:.2f} · dead {reading.dead:.1%} · saturated {reading.saturated:.1%} · effective "
+        f"rank {reading.effective_rank:.1f} of {reading.d} · {rows}, {reading.n - reading.finite_rows:,} of them not "
+        "finite"
+    )
+
+
+def about_distances(rows: int, slices: int, draws: int) -> str:
+    """What the distances over the epochs are."""
+    return (
+        f"SW1 to N(0, I) (bars: standard error over {slices} slices), exact PER and the mean variance of the units, "
+        f"from {rows:,} rows at the last epoch; grey: {draws} Gaussian batches of that size. PER falls with the "
+        "variance as well: only SW1 tells Gaussian from collapsed."
+    )
+
+
+def about_history(view: str, outside: float) -> str:
+    """What the densities over the epochs show."""
+    how = {
+        "One epoch": "The slider under the picture plays the epochs.",
+        "Heat map": "Bright is dense; a column is an epoch.",
+        "Ridgeline": "The latest epoch is on top.",
+    }[view]
+    return f"{how} {HELP_HISTORY} {outside:.1%} of the values lie outside the axis."
+
+
+def about_matched(title: str, only: "Mapping[str, Sequence[str]]", left_out: int) -> str:
+    """What the dots are, and which layers have no counterpart."""
+    missing = "; ".join(f"only in {name}: {', '.join(layers[:6])}" for name, layers in only.items() if layers)
+    return (
+        f"{title} of every layer that both dumps have, each at its latest epoch that both have, else at its latest. "
+        + (f"{left_out} layers that are better in the first dump are left out. " if left_out else "")
+        + (f"Not compared, {missing}." if missing else "All layers have a counterpart.")
+    )

@@ -26,5 +26,5 @@ page = st.navigation(
     ],
     position="top",
 )
-st.session_state["choice"] = choose_batch()
+st.session_state["choice"] = choose_batch(on_dumps=page.url_path == "dumps")
 page.run()

@@ -16,6 +16,7 @@ from app import cached
 from app import training_words as words
 from app.chart import show_chart
 from app.choice import member_name, run_query
+from app.figures import epochs as epoch_figures
 from app.figures import training as figures
 from app.training_form import method_title
 from per_core.run_directory import Run
@@ -23,7 +24,7 @@ from per_core.run_directory import Run
 BINS = 80
 GAUSSIAN_DRAWS = 39
 PAGES = {"Distributions": "distributions", "Bound": "bound", "Methods": "methods"}
-VIEWS = ["One epoch", "Heat map", "Ridgeline"]
+VIEWS = list(epoch_figures.VIEWS)
 _SCALARS = {"training loss": "loss", "test accuracy": "test_accuracy", "seconds an epoch": "seconds"}
 
 
@@ -159,7 +160,7 @@ def show_densities(runs: Mapping[str, Run], layer: str, unit: int) -> None:
         outside += [(h.n_below + h.n_above) / max(h.n, 1) for h in histograms]
     edges = np.linspace(*limits, BINS + 1)
     epochs = [record.epoch for record in max(records.values(), key=len)]
-    draw = {"Heat map": figures.density_map, "Ridgeline": figures.ridgeline, "One epoch": figures.one_epoch}[view]
+    draw = epoch_figures.VIEWS[view]
     show_chart(
         draw(tables, (edges[:-1] + edges[1:]) / 2, epochs, name),
         key=f"train_densities_{VIEWS.index(view)}",

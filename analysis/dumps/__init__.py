@@ -5,7 +5,7 @@
 >>> batch = inspection.load("features.6")  # doctest: +SKIP
 """
 
-from analysis.dumps.inspection import Inspection, Member, Verdict, inspect, load
+from analysis.dumps.inspection import FileState, Inspection, Member, Verdict, inspect, load
 from analysis.dumps.layout import Layout
 from analysis.dumps.limits import DEFAULT_LIMITS, Limits
 from analysis.dumps.name_pattern import DEFAULT_PATTERN, NamePattern, ParsedName, parse_names
@@ -14,6 +14,7 @@ from analysis.dumps.source import Upload
 __all__ = [
     "DEFAULT_LIMITS",
     "DEFAULT_PATTERN",
+    "FileState",
     "Inspection",
     "Layout",
     "Limits",

@@ -18,8 +18,10 @@ from analysis.dumps.name_pattern import DEFAULT_PATTERN, NamePattern, ParsedName
 from analysis.dumps.source import Upload, resolve
 from analysis.dumps.tree import Found, Location, ignored_files, list_entries, read_rows
 from per_core.errors import BudgetError, InvalidInputError
+from per_core.run_directory import RECORDS, RUN
 
 Verdict = Literal["ok", "ambiguous", "refused"]
+FileState = tuple[int, int]
 FLOAT_BYTES = 4
 TWICE = "Names are unique within a dump; this one was there before. Rename one of them."
 
@@ -111,6 +113,31 @@ class Inspection:
             some = ", ".join(member.name for member in self.members[:8]) + (", ..." if self.members[8:] else "")
             raise InvalidInputError(f"No member {name!r} in {self.path.name}. It has: {some}.")
         return found
+
+    def state(self, member: Member) -> FileState:
+        """Time of the last change, in nanoseconds, and size of the file that holds a member.
+
+        What was read of the member holds as long as they are the same. Records of a run do not change once they are
+        there: their file is the run's description. (0, 0) if the file is gone.
+        """
+        place = self.path
+        for part in member.location:
+            if not place.is_dir() or not (place / part).exists():
+                break
+            place = place / part
+        if place.is_dir():
+            place = place / RUN
+        try:
+            found = place.stat()
+        except OSError:
+            return 0, 0
+        return found.st_mtime_ns, found.st_size
+
+    @property
+    def written(self) -> int:
+        """Bytes of the records of all runs in the dump as of now; it grows with every record."""
+        folders = {self.path, *(self.path.joinpath(*member.location[:-1]) for member in self.members)}
+        return sum((folder / RECORDS).stat().st_size for folder in folders if (folder / RECORDS).is_file())
 
     def with_layout(self, layout: Layout | None) -> Inspection:
         """The same dump with its arrays of three or more axes meant in this way; nothing is read again."""
@@ -255,19 +282,35 @@ def _judged(inspection: Inspection) -> Inspection:
 
 
 def _parsed(inspection: Inspection, contexts: list[tuple[str, str]]) -> list[ParsedName]:
-    """What names tell; where two tell the same, each layer is called by all that is left of its whole name."""
+    """What names tell; where two tell the same, each is called by all that is left of its name, or by its run's."""
     parsed = parse_names(contexts, inspection.pattern, inspection.limits)
     stated = [
         replace(told, layer=entry.layer, epoch=entry.epoch) if entry.layer is not None else told
         for told, (_, entry) in zip(parsed, inspection._found, strict=True)
     ]
     count = Counter((told.layer, told.epoch, told.split) for told in stated)
+    runs = _run_names({location[0] for location, entry in inspection._found if _is_in_run(location, entry)})
     return [
-        replace(told, layer=told.rest)
-        if count[told.layer, told.epoch, told.split] > 1 and told.rest and entry.layer is None
+        told
+        if count[told.layer, told.epoch, told.split] == 1
+        else replace(told, split=runs[location[0]])
+        if _is_in_run(location, entry)
+        else replace(told, layer=told.rest)
+        if entry.layer is None and told.rest
         else told
-        for told, (_, entry) in zip(stated, inspection._found, strict=True)
+        for told, (location, entry) in zip(stated, inspection._found, strict=True)
     ]
+
+
+def _is_in_run(location: Location, entry: Entry) -> bool:
+    """Whether it is a layer of one of the runs in a folder."""
+    return entry.layer is not None and len(location) > 1
+
+
+def _run_names(places: set[str]) -> dict[str, str]:
+    """The last folder of each run, or the whole way to it where several end in the same."""
+    count = Counter(PurePosixPath(place).name for place in places)
+    return {place: name if count[name := PurePosixPath(place).name] == 1 else place for place in places}
 
 
 def _name(path: Path, location: Location, *, is_folder: bool) -> str:

@@ -1,4 +1,4 @@
-"""Charts of the Dumps page: all layers at all epochs at a glance, and one layer's honest histogram."""
+"""Charts of the Dumps page: all layers at all epochs at a glance, one layer's honest histogram, two dumps matched."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,34 +7,58 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from analysis.histogram import Histogram
-from app.palette import ALARM, REFERENCE, categorical, filled_contours
+from app.palette import ALARM, MUTED, REFERENCE, categorical, filled_contours
 
-_DASHES = ["solid", "dash"]
+_DASHES = ["solid", "dash", "dot", "dashdot"]
+_SYMBOLS = ["circle", "diamond"]
+WIDE_RATIO = 20.0  # beyond which colours change by ratio
 
 
 def overview_map(table: NDArray[np.float64], layers: Sequence[str], epochs: Sequence[str], title: str) -> go.Figure:
-    """A row a layer, a column an epoch; what could not be read stays empty."""
+    """A row a layer, a column an epoch; what could not be read stays empty.
+
+    Parameters
+    ----------
+    table : (layers, epochs), NaN where there is nothing. title : of the quantity.
+    """
     finite = table[np.isfinite(table)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    by_ratio = low > 0 and high / low > WIDE_RATIO
+    colours = np.log10(table) if by_ratio else table
+    low, high = (np.log10(low), np.log10(high)) if by_ratio else (low, high)
+    ticks = _round_ratios(low, high) if by_ratio else None
     figure = go.Figure()
     figure.add_heatmap(
         x=list(epochs),
         y=list(layers),
-        z=np.where(np.isfinite(table), table, np.nan).astype(np.float32),
+        z=colours.astype(np.float32),
+        customdata=table.astype(np.float32),
         name=title,
         zmin=low,
         zmax=high if high > low else low + 1,
         colorscale=[[0.0, filled_contours()[2][1]], *filled_contours()[3:]],
         xgap=1,
         ygap=1,
-        colorbar={"title": title, "thickness": 12, "outlinewidth": 0},
-        hovertemplate="%{y}, %{x}: %{z:.4g}<extra></extra>",
+        colorbar={
+            "title": {"text": title, "side": "right"},
+            "thickness": 12,
+            "outlinewidth": 0,
+            "tickvals": None if ticks is None else np.log10(ticks).tolist(),
+            "ticktext": None if ticks is None else [f"{tick:g}" for tick in ticks],
+        },
+        hovertemplate="%{y}, epoch %{x}: %{customdata:.4g}<extra></extra>",
         hoverongaps=False,
     )
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
-    figure.update_xaxes(type="category", showgrid=False, side="top")
+    figure.update_xaxes(type="category", showgrid=False, side="top", title="epoch", nticks=24)
     figure.update_layout(margin={"t": 60, "b": 16})
     return figure
+
+
+def _round_ratios(low: float, high: float) -> NDArray[np.float64]:
+    """1, 2 and 5 times powers of ten between two decimal logarithms."""
+    steps = [factor * 10.0**power for power in range(int(low) - 2, int(high) + 2) for factor in (1, 2, 5)]
+    return np.array([step for step in steps if low <= np.log10(step) <= high])
 
 
 def honest_histograms(histograms: Mapping[str, Histogram], *, log_density: bool, log_values: bool) -> go.Figure:
@@ -47,7 +71,7 @@ def honest_histograms(histograms: Mapping[str, Histogram], *, log_density: bool,
             y=one.density.astype(np.float32),
             name=name,
             mode="lines",
-            line={"color": categorical(i), "width": 2, "shape": "hvh", "dash": _DASHES[i % 2]},
+            line={"color": categorical(i), "width": 2, "shape": "hvh", "dash": _DASHES[i % 4]},
             fill="tozeroy",
             fillcolor=categorical(i, 0.2),
             hovertemplate="%{x:.3g}: %{y:.4g}<extra>" + name + "</extra>",
@@ -57,14 +81,15 @@ def honest_histograms(histograms: Mapping[str, Histogram], *, log_density: bool,
         beyond = [one.n_below / finite / width, one.n_above / finite / width]
         if any(beyond):
             figure.add_bar(
-                x=[float(one.edges[0]) - width, float(one.edges[-1]) + width],
+                x=[float(one.edges[0]) - (i + 1) * width, float(one.edges[-1]) + (i + 1) * width],
                 y=beyond,
                 width=width,
                 name=f"{name}, beyond the axis",
-                marker={"color": ALARM, "pattern": {"shape": "/"}},
+                marker={"color": ALARM, "pattern": {"shape": "/\\x."[i % 4]}},
                 text=[f"{one.n_below:,}" if one.n_below else "", f"{one.n_above:,}" if one.n_above else ""],
                 textposition="outside",
-                hovertemplate="%{text} values<extra>beyond the axis</extra>",
+                cliponaxis=False,
+                hovertemplate="%{text} values<extra>" + name + ", beyond the axis</extra>",
             )
     edges = next(iter(histograms.values())).edges
     grid = np.linspace(edges[0], edges[-1], 161)
@@ -78,4 +103,43 @@ def honest_histograms(histograms: Mapping[str, Histogram], *, log_density: bool,
     )
     figure.update_xaxes(title="activation", type="log" if log_values else "linear")
     figure.update_yaxes(title="density", type="log" if log_density else "linear")
+    if log_density:
+        drawn = np.concatenate([one.density[one.density > 0] for one in histograms.values()])
+        figure.update_yaxes(range=[np.log10(drawn.min() / 2), np.log10(max(drawn.max(), 0.4) * 2)])
+    return figure
+
+
+def matched_layers(values: Mapping[str, Mapping[str, float]], title: str) -> go.Figure:
+    """A quantity of the layers that two dumps share: a row a layer, a mark a dump, joined by a line.
+
+    Parameters
+    ----------
+    values : by dump and layer, the same layers for both. title : of the quantity.
+    """
+    layers = list(next(iter(values.values())))
+    figure = go.Figure()
+    for layer in layers:
+        figure.add_scatter(
+            x=[own[layer] for own in values.values()],
+            y=[layer] * len(values),
+            name=layer,
+            mode="lines",
+            line={"color": MUTED, "width": 1.5},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    for i, (name, own) in enumerate(values.items()):
+        figure.add_scatter(
+            x=[own[layer] for layer in layers],
+            y=layers,
+            name=name,
+            mode="markers",
+            marker={"color": categorical(i), "symbol": _SYMBOLS[i % 2], "size": 10},
+            hovertemplate="%{y}: %{x:.4g}<extra>" + name + "</extra>",
+        )
+    finite = np.array([value for own in values.values() for value in own.values() if np.isfinite(value)])
+    if finite.size and finite.min() > 0 and finite.max() / finite.min() > WIDE_RATIO:
+        figure.update_xaxes(type="log")
+    figure.update_xaxes(title=title)
+    figure.update_yaxes(type="category", autorange="reversed")
     return figure

@@ -185,7 +185,8 @@ function csvOf(plot) {
     const x = trace.x ?? trace.theta ?? []
     const y = trace.y ?? trace.r ?? []
     if (trace.z) {
-      trace.z.forEach((row, i) => row.forEach((z, j) => rows.push([name, panel, "", x[j], y[i], z, "", ""])))
+      const values = trace.customdata ?? trace.z // colours by ratio are logarithms; the numbers themselves go with them
+      values.forEach((row, i) => row.forEach((z, j) => rows.push([name, panel, "", x[j], y[i], z, "", ""])))
       continue
     }
     const text = Array.isArray(trace.text) ? trace.text : []
@@ -224,6 +225,10 @@ export default function (component) {
       figure.layout.height = heightFor(chart)
       return Plotly.react(chart.plot, figure.data, figure.layout, CONFIG).then(() => {
         if (!chart.drawn) addButtons(chart, data.name)
+        chart.plot.removeAllListeners("plotly_click")
+        if (data.clicks) {
+          chart.plot.on("plotly_click", ({ points: [{ x, y }] }) => component.setTriggerValue("point", { x, y }))
+        }
         addPlayer(chart, data.name, unpackFrames(figure.frames ?? []))
         chart.drawn = true
         chart.plot.setAttribute("aria-busy", "false")

@@ -1,38 +1,26 @@
 """Bound: exact SW1, PER above it, and what the gap between them hides."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analysis.batch import ActivationBatch
-from analysis.bound import DirectionStudy
 from app import cached, words
 from app.chart import show_chart
 from app.choice import Choice
 from app.controls import whole_number
 from app.figures import bound as figures
 from app.progress import CHUNK, in_chunks
-from app.settings import OPENING_SLICES, WORST_DRAWS
-
-if TYPE_CHECKING:
-    from analysis.null_band import NullBand
+from app.settings import OPENING_SLICES
+from app.worst_directions import TABLE, show_worst, worst_table
 
 SLICES = [16, 64, 256, 1024]
 POT_GRIDS = (64, 256, 1024, 4096)
 POT_SEEDS = 8
 FEW_SLICES = 64
 POT_SLICES = 32
-_TABLE: dict[str, Any] = {
-    "hide_index": True,
-    "height": "content",
-    "column_config": {
-        name: st.column_config.TextColumn(width=width)
-        for name, width in {"Direction": 88, "W1": 62, "N(0, I) up to": 88, "Mostly": 104}.items()
-    },
-}
 
 
 def show_reading(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, DeltaGenerator]:
@@ -96,41 +84,8 @@ def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator
     with right:
         st.markdown("**The worst directions**")
         table, note = st.empty(), st.container()
-        table.dataframe(_worst_table(study, {}), **_TABLE)
+        table.dataframe(worst_table(study, {}), **TABLE)
     return table, note
-
-
-def show_worst(table: DeltaGenerator, note: DeltaGenerator, batch: ActivationBatch, slices: int) -> None:
-    """Put beside each worst direction what its kind reaches on Gaussian batches. Slow, so it comes last."""
-    from analysis.null_band import band_of
-
-    with note:
-        chunks = in_chunks(
-            WORST_DRAWS,
-            1,
-            lambda first, count: cached.gaussian_worst_chunk(batch.n, batch.d, slices, first, count),
-            "Searching the worst directions of N(0, I)",
-        )
-        bands = {kind: band_of(np.concatenate([chunk[kind] for chunk in chunks])) for kind in chunks[0]}
-        study = cached.direction_study(batch, slices)
-        table.dataframe(_worst_table(study, bands), **_TABLE)
-        st.caption(words.about_worst(study, bands))
-
-
-def _worst_table(study: DirectionStudy, bands: "dict[str, NullBand]") -> pd.DataFrame:
-    """The named directions of the largest W1, the worst slice, and what N(0, I) reaches where it is known."""
-    slices = [i for i, kind in enumerate(study.kinds) if kind == study.kinds[0]]
-    chosen = [i for i in range(len(study.kinds)) if i not in set(slices)]
-    chosen.append(max(slices, key=lambda i: study.w1[i]))
-    chosen = sorted(chosen, key=lambda i: -study.w1[i])[:8]
-    return pd.DataFrame(
-        {
-            "Direction": [study.names[i] for i in chosen],
-            "W1": [words.marked(float(study.w1[i]), bands.get(study.kinds[i])) for i in chosen],
-            "N(0, I) up to": [words.reached(bands.get(study.kinds[i])) for i in chosen],
-            "Mostly": [words.points_to(study.vectors[i]) for i in chosen],
-        }
-    )
 
 
 def show_scale(batch: ActivationBatch, slices: int) -> None:

@@ -1,8 +1,5 @@
 """Methods: what normalisers make of a batch and where regularisers pull it, side by side."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
-
 import numpy as np
 import streamlit as st
 
@@ -13,17 +10,14 @@ from app.change_table import cells_beside_gaussian, show_changes
 from app.chart import show_chart
 from app.choice import Choice
 from app.figures.joint import joint_panels
-from app.figures.methods import TrapCurve, overlaid, removed_parts, small_batches
+from app.figures.methods import TrapCurve, overlaid, small_batches
 from app.flow_section import Flow, Pull, choose_pull, follow_method, show_flow
 from app.method_choice import ChosenMethod, choose_methods
 from app.pair import Pair, axis_names, choose_pair
+from app.parts import Mapped, show_removed
 from app.progress import CHUNK, in_chunks
 from per_core.errors import PerError
 
-if TYPE_CHECKING:
-    from analysis.distance_parts import DistanceParts, Part
-
-Mapped = dict[str, tuple[ActivationBatch, ActivationBatch]]
 FEW_ROWS_A_UNIT = 5
 TRAP_ROWS = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192]
 TRAP_SPLITS = 5
@@ -57,36 +51,6 @@ def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], pull: Pull
         except PerError as error:
             st.error(f"{one.method.title}: {error}")
     return mapped, flows
-
-
-def take_apart(batch: ActivationBatch) -> "DistanceParts":
-    """The parts of a batch's distance to N(0, I)."""
-    from analysis.distance_parts import take_apart
-    from analysis.null_band import draws_that_fit
-
-    chunks = in_chunks(
-        draws_that_fit(batch.n, batch.d),
-        CHUNK,
-        lambda first, count: cached.gaussian_mending_chunk(batch.n, batch.d, first, count),
-        "Taking N(0, I) apart",
-    )
-    return take_apart(cached.mending(batch), np.concatenate(chunks))
-
-
-def show_removed(batch: ActivationBatch, mapped: Mapped) -> None:
-    """How much of each part of the distance each method removes."""
-    present = take_apart(batch)
-    removed: dict[str, Mapping[Part, float]] = {}
-    for name, (before, after) in mapped.items():
-        left, there = take_apart(after), present if before is batch else take_apart(before)
-        removed[name] = {part: value - left.values[part] for part, value in there.values.items()}
-    show_chart(
-        removed_parts(present, removed),
-        key="methods_parts",
-        height=360,
-        alt=method_words.alt_parts(present, removed),
-        about=method_words.about_parts(present, removed),
-    )
 
 
 def show_densities(batch: ActivationBatch, mapped: Mapped, pair: Pair) -> None:
@@ -220,7 +184,7 @@ if whitening and batch.n < FEW_ROWS_A_UNIT * batch.d:
 mapped, flows = apply_methods(batch, chosen, pull)
 st.subheader("How much of the distance to N(0, I) each method removes")
 with st.skeleton(height=360):
-    show_removed(batch, mapped)
+    show_removed(batch, mapped, key="methods_parts")
 st.subheader("Before and after")
 pair = choose_pair(batch.d, "methods")
 with st.skeleton(height=256):

@@ -1,0 +1,210 @@
+"""The dump that is open: dropped or named by a path, its names read, its layout asked for, followed while it grows."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from analysis.dumps import DEFAULT_PATTERN, Inspection, Layout, NamePattern, Upload, inspect
+from app import cached, service
+from app import dump_words as words
+from app.export import offer_table
+from per_core.errors import PerError
+
+if TYPE_CHECKING:
+    from analysis.overview import Overview
+
+FOLLOW_SECONDS = 2
+SAID = "dumps_said"  # the layout and the pattern that were settled for each path
+_KEPT_OVERVIEWS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDump:
+    """A dump with what was read of it."""
+
+    name: str
+    inspection: Inspection
+    overview: "Overview"
+
+
+def open_dump(slot: str) -> Inspection | None:
+    """A dump that a visitor drops or names, inspected; it stays open until it is closed or another is brought.
+
+    `slot` tells the dumps apart that are open side by side. None with a hint or an error on the page.
+    """
+    place = st.session_state.setdefault("dumps_places", {})
+    left, right = st.columns(2, gap="large")
+    files = left.file_uploader("Files", accept_multiple_files=True, key=f"{slot}_files")
+    folders = service.dump_folders()
+    path = right.text_input(
+        "Or a path on the server",
+        key=f"{slot}_path",
+        bind="query-params",
+        placeholder=str(folders[0]),
+        help=words.HELP_PATH.format(folders=", ".join(map(str, folders))),
+    )
+    try:
+        upload = _kept(slot, files)
+        if upload is not None and files:
+            place[slot] = upload
+        elif path:
+            place[slot] = path
+        if slot not in place:
+            return None
+        brought = place[slot]
+        inspection = inspect(brought, allowed=None if isinstance(brought, Upload) else folders)
+    except PerError as error:
+        place.pop(slot, None)
+        st.error(str(error))
+        return None
+    if not files and not path:
+        name, close = st.columns([5, 1], vertical_alignment="center")
+        name.markdown(words.STILL_OPEN.format(name=inspection.path.name))
+        close.button("Close", key=f"{slot}_close", on_click=_close, args=(slot,), width="stretch")
+    return inspection
+
+
+@st.cache_resource(
+    scope="session", show_spinner=False, on_release=lambda held: [one.release() for _, one in held.values()]
+)
+def _uploads() -> dict[str, tuple[tuple[str, ...], Upload]]:
+    """Uploaded files by slot, in temporary files; released when they are replaced, closed, or the session ends."""
+    return {}
+
+
+def _kept(slot: str, files: list[Any]) -> Upload | None:
+    held = _uploads()
+    ids = tuple(file.file_id for file in files)
+    if files and (slot not in held or held[slot][0] != ids):
+        _release(slot)
+        held[slot] = ids, Upload({file.name: file for file in files})
+    return held[slot][1] if slot in held else None
+
+
+def _release(slot: str) -> None:
+    held = _uploads()
+    if slot in held:
+        held.pop(slot)[1].release()
+
+
+def _close(slot: str) -> None:
+    st.session_state["dumps_places"].pop(slot, None)
+    _release(slot)
+
+
+def settle(inspection: Inspection, slot: str) -> Inspection:
+    """Names by a rule that can be edited, and the layout, asked for once a file and remembered."""
+    said = st.session_state.setdefault(SAID, {})
+    layout, pattern = said.get(inspection.path, (None, DEFAULT_PATTERN))
+    with st.expander("How names are read"):
+        st.caption(words.HELP_PATTERN)
+        fields = {
+            part: st.text_input(title, getattr(pattern, part), key=f"{slot}_{part}_{inspection.path.name}")
+            for part, title in words.PATTERN_PARTS.items()
+        }
+        preview = st.container()
+    try:
+        pattern = NamePattern(**fields)
+        inspection = inspection.with_pattern(pattern)
+    except PerError as error:
+        st.error(str(error))
+    shown = [
+        {"Member": one.name, "Layer": one.layer or "", "Epoch": one.epoch, "Split": one.split}
+        for one in inspection.members
+    ]
+    preview.dataframe(pd.DataFrame(shown[:50]), hide_index=True, height=180, alt="What the rule reads from the names")
+    if any(member.shape is not None and len(member.shape) > 2 for member in inspection.members):
+        layout = _ask_layout(inspection, slot, layout)
+        inspection = inspection.with_layout(layout)
+    said[inspection.path] = layout, pattern
+    return inspection
+
+
+def _ask_layout(inspection: Inspection, slot: str, layout: Layout | None) -> Layout | None:
+    left, right = st.columns(2)
+    kinds = list(words.LAYOUTS)
+    kind = left.segmented_control(
+        words.ASK_LAYOUT,
+        kinds,
+        default=None if layout is None else layout.kind,
+        format_func=words.LAYOUTS.__getitem__,
+        key=f"{slot}_layout_{inspection.path.name}",
+        help=words.HELP_LAYOUT,
+    )
+    if kind != "position":
+        return None if kind is None else Layout(kind)
+    axes = list(words.CHANNEL_AXES)
+    axis = right.selectbox(
+        "Axis of the channels",
+        axes,
+        index=0 if layout is None else axes.index(layout.channel_axis),
+        format_func=words.CHANNEL_AXES.__getitem__,
+        key=f"{slot}_axis_{inspection.path.name}",
+    )
+    return Layout(kind, axis)
+
+
+def show_members(inspection: Inspection, slot: str) -> None:
+    """The inspection table: what there is and why something is refused."""
+    rows = [
+        {
+            "Member": member.name,
+            "Shape": " × ".join(map(str, member.shape)) if member.shape else "",
+            "Type": member.dtype,
+            "Declared": member.declared,
+            "Stored": member.stored,
+            "Layer": member.layer or "",
+            "Epoch": member.epoch,
+            "Verdict": member.verdict,
+            "Reason": member.reason or member.note,
+        }
+        for member in inspection.members
+    ]
+    with st.expander(words.about_members(inspection), expanded=not inspection.readable or bool(inspection.refused)):
+        table = pd.DataFrame(rows)
+        st.dataframe(
+            table,
+            hide_index=True,
+            height="auto" if len(rows) < 8 else 280,
+            column_config={
+                "Declared": st.column_config.NumberColumn(format="bytes"),
+                "Stored": st.column_config.NumberColumn(format="bytes"),
+                "Reason": st.column_config.TextColumn(width="large"),
+            },
+            alt="All members of the dump",
+        )
+        offer_table(table, "Members", st.columns(5)[:2], key=f"{slot}_members")
+    if inspection.ignored:
+        st.caption(f"Passed over, of no kind that is read: {', '.join(inspection.ignored[:8])}.")
+
+
+def read_all(inspection: Inspection) -> "Overview":
+    """The overview, with progress; of a dump that has grown only what is new is read."""
+    from analysis.overview import overview
+
+    known = cached.overviews()
+    key = f"{inspection.path}|{inspection.layout}|{inspection.pattern}"
+    bar = st.empty()
+    found = overview(
+        inspection,
+        earlier=known.get(key),
+        on_progress=lambda done, total: (
+            bar.progress(done / total, f"Read {done} of {total} members") if total else None
+        ),
+    )
+    bar.empty()
+    known.pop(key, None)
+    known[key] = found
+    while len(known) > _KEPT_OVERVIEWS:
+        known.pop(next(iter(known)))
+    return found
+
+
+@st.fragment(run_every=FOLLOW_SECONDS)
+def follow(inspection: Inspection, written: int) -> None:
+    """Read the page again when a run in the dump has a new record, whoever writes it."""
+    if inspection.written != written:
+        st.rerun()
+    st.caption(words.FOLLOWED)

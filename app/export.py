@@ -1,0 +1,24 @@
+"""Tables that can be taken away."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from streamlit.delta_generator import DeltaGenerator
+
+
+def offer_table(table: pd.DataFrame, title: str, places: Sequence[DeltaGenerator], *, key: str) -> None:
+    """Buttons for the whole table as CSV and as JSON, in two places; nothing of it is rounded or left out."""
+    writers = {
+        "csv": ("text/csv", lambda: table.to_csv(index=False)),
+        "json": ("application/json", lambda: table.to_json(orient="records", indent=1)),
+    }
+    for place, (suffix, (kind, write)) in zip(places, writers.items(), strict=True):
+        place.download_button(
+            f"{title} as {suffix.upper()}",
+            write,
+            f"{title.lower()}.{suffix}",
+            kind,
+            on_click="ignore",
+            key=f"{key}_{suffix}",
+            width="stretch",
+        )
