@@ -7,15 +7,18 @@ import pytest
 import torch
 from torch import nn
 
+from analysis.dumps import inspect
 from analysis.history import (
     LayerHistory,
     UnitHistory,
     gaussian_layer_draws,
     layer_history,
+    read_history,
     scalar_history,
     unit_history,
     unit_values,
 )
+from analysis.overview import overview
 from per_core import Recorder
 from per_core.errors import InvalidInputError
 from per_core.run_directory import Run, open_run
@@ -99,3 +102,18 @@ def test_what_is_not_in_the_run_is_refused(run: Run) -> None:
         layer_history(run, "x")
     with pytest.raises(InvalidInputError, match="4 tracked units; received position 4"):
         unit_history(run, "0", 4)
+
+
+def test_a_dump_has_the_same_history_as_the_readings_of_its_overview(tmp_path) -> None:
+    rng = np.random.default_rng(4)
+    for epoch in (1, 3):
+        np.savez(tmp_path / f"epoch_{epoch}.npz", layer_1=epoch * rng.normal(size=(50, 4)))
+    np.save(tmp_path / "layer_2.npy", rng.normal(size=(50, 4)))
+    found = overview(inspect(tmp_path))
+    history = read_history(found, "layer_1")
+    assert history.epochs.tolist() == [1, 3]
+    assert history.sw1.tolist() == [reading.sw1 for _, reading in found.history("layer_1")]
+    assert history.variance[1] == pytest.approx(9, rel=0.3)
+    assert (history.n, history.d) == (50, 4)
+    with pytest.raises(InvalidInputError, match="needs an epoch that could be read; layer_2"):
+        read_history(found, "layer_2")

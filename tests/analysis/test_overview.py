@@ -19,9 +19,10 @@ from analysis.overview import (
     effective_rank,
     gaussian_sw1,
     overview,
+    read_member,
     survey,
 )
-from per_core import gaussian_w1, per_loss
+from per_core import Recorder, gaussian_w1, per_loss
 from per_core.errors import InvalidInputError
 
 RANDOM = np.random.default_rng(11)
@@ -237,3 +238,57 @@ def test_positions_of_several_samples_are_read(tmp_path) -> None:
     assert isinstance(reading, LayerReading)
     assert (reading.n, reading.total, reading.d) == (MOST_ROWS, 160_000, 2)
     assert reading.mean == pytest.approx(49.5, abs=1)
+
+
+# A dump that grows
+
+
+def test_only_what_is_new_or_has_changed_is_read_again(tmp_path) -> None:
+    for epoch in (1, 2):
+        write_epoch(tmp_path, epoch, layer_1=RANDOM.normal(size=(40, 3)))
+    first = overview(inspect(tmp_path))
+    write_epoch(tmp_path, 2, layer_1=7 + RANDOM.normal(size=(41, 3)))
+    write_epoch(tmp_path, 3, layer_1=RANDOM.normal(size=(40, 3)))
+    calls = []
+    second = overview(inspect(tmp_path), earlier=first, on_progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(0, 2), (1, 2), (2, 2)]
+    assert second.cells["layer_1", 1] is first.cells["layer_1", 1]
+    afresh = overview(inspect(tmp_path))
+    assert second.cells == afresh.cells
+    assert second.states == afresh.states
+    assert second.histograms["layer_1"].counts.tolist() == afresh.histograms["layer_1"].counts.tolist()
+    assert second.cells["layer_1", 2].mean == pytest.approx(7, abs=0.3)
+
+
+def test_a_run_that_is_written_grows_record_by_record(tmp_path) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.ReLU())
+    probe = torch.randn(64, 6, generator=torch.Generator().manual_seed(0))
+    with Recorder(model, tmp_path / "run", layers=["0", "1"]) as recorder:
+        recorder.record(0, inputs=probe)
+        early = inspect(tmp_path / "run")
+        first, written = overview(early), early.written
+        recorder.record(1, inputs=probe)
+        assert early.written > written
+        calls = []
+        grown = overview(inspect(tmp_path / "run"), earlier=first, on_progress=lambda *done: calls.append(done))
+    assert calls == [(0, 2), (1, 2), (2, 2)]
+    assert grown.epochs == (0, 1)
+    assert grown.cells["0", 0] is first.cells["0", 0]
+
+
+def test_the_runs_of_a_comparison_are_told_apart_by_their_folders(tmp_path) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(6, 5))
+    for name in ("per-s0", "bn-s0"):
+        with Recorder(model, tmp_path / "runs" / name, layers=["0"]) as recorder:
+            recorder.record(0, inputs=torch.randn(40, 6))
+    assert set(overview(inspect(tmp_path)).layers) == {"per-s0/0", "bn-s0/0"}
+    with Recorder(model, tmp_path / "more" / "bn-s0", layers=["0"]) as recorder:
+        recorder.record(0, inputs=torch.randn(40, 6))
+    assert set(overview(inspect(tmp_path)).layers) == {"per-s0/0", "runs/bn-s0/0", "more/bn-s0/0"}
+
+
+def test_what_the_page_prints_as_python_gives_the_reading(tmp_path) -> None:
+    np.save(tmp_path / "layer_1.npy", RANDOM.normal(size=(9000, 2)))
+    dump = inspect(tmp_path)
+    member = dump.member("layer_1.npy")
+    assert survey(read_member(dump, member), total=member.rows) == overview(dump).cells["layer_1", None]

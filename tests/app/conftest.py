@@ -21,6 +21,7 @@ VIEWS = {
     "bound": "views/bound.py",
     "methods": "views/methods.py",
     "train": "views/train.py",
+    "dumps": "views/dumps.py",
 }
 TINY: dict[str, Any] = {
     "title": "Tiny",

@@ -1,0 +1,224 @@
+"""The Dumps page in process: the overview, one layer, two dumps, and what cannot be read."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from analysis.dumps import inspect
+from analysis.overview import QUANTITIES, overview
+from app.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
+from per_core import gaussian_w1
+from tests.app.conftest import OpenPage
+from tests.app.test_pages import all_text, sent_charts
+
+CHARTS = {"dumps_overview", "dumps_histogram", "dumps_distances", "dumps_history_1", "dumps_parts"}
+LAYERS, EPOCHS = ["layer_1", "layer_2", "layer_3"], [0, 100, 200, 300]
+
+
+def write_dump(folder: Path, seed: int = 0, layers: list[str] = LAYERS) -> Path:
+    """Three layers at four steps: the second moves away, the third has dead units, and labels that are pickles."""
+    rng = np.random.default_rng(seed)
+    for epoch in EPOCHS:
+        values = {layer: rng.standard_normal((200, 6)).astype(np.float32) for layer in layers}
+        if "layer_2" in values:
+            values["layer_2"] += epoch / 100
+        if "layer_3" in values:
+            values["layer_3"][:, :4] = 0
+        place = folder / f"step-{epoch}"
+        place.mkdir(parents=True)
+        save_file(values, place / "activations.safetensors")
+    np.save(folder / "labels.npy", np.array([None]))
+    return folder
+
+
+@pytest.fixture
+def dump(runs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dump in a folder that the server allows."""
+    return write_dump(Path(tmp_path_factory.mktemp("dump", numbered=True).rename(runs_folder / "dump_of_a_test")))
+
+
+@pytest.fixture(autouse=True)
+def _gone(runs_folder: Path):
+    yield
+    for name in ("dump_of_a_test", "other_of_a_test"):
+        for path in sorted((runs_folder / name).rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        if (runs_folder / name).exists():
+            (runs_folder / name).rmdir()
+
+
+def test_without_a_dump_the_page_says_how_to_bring_one(open_page: OpenPage) -> None:
+    page = open_page("dumps")
+    assert [*page.exception, *page.error] == []
+    assert "Drop files above" in page.info[0].value
+    assert sent_charts(page) == {}
+
+
+def test_the_overview_shows_every_layer_at_every_epoch_worst_first(open_page: OpenPage, dump: Path) -> None:
+    page = open_page("dumps", dumps_path=str(dump))
+    assert [*page.exception, *page.error] == []
+    charts = sent_charts(page)
+    assert set(charts) == CHARTS
+    for key, chart in charts.items():
+        assert chart.size < (MAX_ANIMATED_BYTES if "frames" in chart.figure else MAX_STATIC_BYTES), key
+        assert len(chart.data["alt"]) > 30, key
+    found = overview(inspect(dump))
+    (field,) = charts["dumps_overview"].figure["data"]
+    assert field["y"] == list(found.worst("sw1_in_bands")) == ["layer_2", "layer_3", "layer_1"]
+    assert field["x"] == [str(epoch) for epoch in EPOCHS]
+    assert charts["dumps_overview"].data["clicks"] is True
+    assert "13 members: 12 can be read, 1 are refused" in [one.label for one in page.expander]
+    members = next(table.value for table in page.dataframe if "Verdict" in table.value)
+    assert "pickles" in members.set_index("Member").loc["labels.npy", "Reason"]
+    troubles = page.table[0].value
+    assert troubles[["Layer", "Trouble", "At epoch"]].to_numpy().tolist() == [
+        ["layer_3", "dead, severe", "0 to 300 (4 of 4)"]
+    ]
+
+
+def test_the_opened_layer_has_the_numbers_of_the_library(open_page: OpenPage, dump: Path) -> None:
+    page = open_page("dumps", dumps_path=str(dump))
+    reading = overview(inspect(dump)).cells["layer_2", 300]
+    text = all_text(page)
+    assert f"**SW1 {reading.sw1:.3f} ± {reading.sw1_error:.3f}**" in text
+    assert f"mean {reading.mean:.3f}" in text
+    assert "1,200 values, 0 below the axis, 0 above, 0 NaN, 0 infinite" in text
+    curve = sent_charts(page)["dumps_distances"].figure["data"]
+    errors = next(trace["error_y"] for trace in curve if trace.get("error_y", {}).get("array"))
+    assert errors["type"] == "data"
+    code = page.code[0].value.replace(repr(dump.name), repr(str(dump)))
+    printed: list[object] = []
+    exec(code, {"print": printed.append})  # the lines that the page gives
+    assert printed == [reading]
+    maximised = next(table.value for table in page.dataframe if "Direction" in table.value).iloc[0]
+    matrix = inspect(dump).load("step-300/activations.safetensors/layer_2").values
+    assert float(maximised["W1"].split()[0]) >= float(gaussian_w1(matrix).max()) - 1e-3
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_every_quantity_colours_the_map(open_page: OpenPage, dump: Path, quantity: str) -> None:
+    page = open_page("dumps", dumps_path=str(dump), dumps_quantity=QUANTITIES[quantity].title)
+    assert [*page.exception, *page.error] == []
+    (field,) = sent_charts(page)["dumps_overview"].figure["data"]
+    assert field["name"] == QUANTITIES[quantity].title
+    assert field["y"] == list(overview(inspect(dump)).worst(quantity))
+
+
+def test_a_link_opens_a_layer_at_an_epoch_beside_another(open_page: OpenPage, dump: Path) -> None:
+    page = open_page(
+        "dumps", dumps_path=str(dump), dumps_layer="layer_1", dumps_epoch="100", dumps_beside="layer_1, epoch 0",
+        dumps_as="Ridgeline",
+    )  # fmt: skip
+    assert [*page.exception, *page.error] == []
+    names = {trace["name"] for trace in sent_charts(page)["dumps_histogram"].figure["data"]}
+    assert names == {"layer_1, epoch 100", "layer_1, epoch 0", "N(0, 1)"}
+    assert "dumps_history_2" in sent_charts(page)
+
+
+def test_two_dumps_are_matched_by_the_names_of_their_layers(open_page: OpenPage, dump: Path, runs_folder: Path) -> None:
+    other = write_dump(runs_folder / "other_of_a_test", seed=9, layers=["layer_2", "layer_1", "head"])
+    page = open_page("dumps", dumps_path=str(dump), other_path=str(other))
+    assert [*page.exception, *page.error] == []
+    charts = sent_charts(page)
+    marks = {t["name"]: t for t in charts["dumps_matched"].figure["data"] if t["mode"] == "markers"}
+    assert list(marks) == ["dump_of_a_test", "other_of_a_test"]
+    for path in (dump, other):
+        found = overview(inspect(path))
+        assert marks[path.name]["y"] == ["layer_2", "layer_1"]
+        expected = [found.cells[layer, 300].sw1_in_bands for layer in ("layer_2", "layer_1")]
+        assert marks[path.name]["x"] == pytest.approx(expected)
+    assert "only in dump_of_a_test: layer_3; only in other_of_a_test: head" in all_text(page)
+    histogram = {trace["name"] for trace in charts["dumps_histogram"].figure["data"]}
+    assert {"dump_of_a_test: layer_2, epoch 300", "other_of_a_test: layer_2, epoch 300"} <= histogram
+    assert {trace["meta"] for trace in charts["dumps_history_1"].figure["data"]} == set(marks)
+
+
+def test_the_other_pages_begin_with_the_layer_that_is_open(open_page: OpenPage, dump: Path) -> None:
+    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_1", dumps_epoch="200")
+    page = page.switch_page("views/bound.py").run()
+    assert [*page.exception, *page.error] == []
+    assert page.session_state["data_source"] == "Dump"
+    batch = page.session_state["choice"].batch()
+    assert np.array_equal(batch.values, inspect(dump).load("step-200/activations.safetensors/layer_1").values)
+    assert page.session_state["choice"].epochs == EPOCHS
+    page = page.switch_page("views/methods.py").run()
+    assert [*page.exception, *page.error] == []
+    assert "layer_1, epoch 0" in page.selectbox(key="methods_second").options
+    page.segmented_control(key="data_source").set_value("Figure 1").run()
+    assert page.session_state["choice"].spec is not None
+
+
+def test_arrays_of_three_axes_are_asked_about_once(open_page: OpenPage, dump: Path) -> None:
+    for step in EPOCHS:
+        np.save(dump / f"step-{step}" / "tokens.npy", np.random.default_rng(step).standard_normal((30, 5, 4)))
+    page = open_page("dumps", dumps_path=str(dump))
+    assert any("4 need a layout" in one.label for one in page.expander)
+    page.segmented_control(key=f"dumps_layout_{dump.name}").set_value("position").run()
+    assert [*page.exception, *page.error] == []
+    assert any("16 can be read, 1 are refused" in one.label for one in page.expander)
+    page = page.switch_page("views/bound.py").run().switch_page("views/dumps.py").run()
+    assert page.segmented_control(key=f"dumps_layout_{dump.name}").value == "position"
+    assert any("16 can be read, 1 are refused" in one.label for one in page.expander)
+    assert "tokens" in sent_charts(page)["dumps_overview"].figure["data"][0]["y"]
+
+
+def test_the_rule_for_names_can_be_edited_and_a_wrong_one_is_explained(open_page: OpenPage, dump: Path) -> None:
+    page = open_page("dumps", dumps_path=str(dump))
+    page.text_input(key=f"dumps_epoch_{dump.name}").set_value(r"step-(\d)00").run()
+    assert sent_charts(page)["dumps_overview"].figure["data"][0]["x"] == ["none", "1", "2", "3"]
+    page.text_input(key=f"dumps_epoch_{dump.name}").set_value("(").run()
+    assert len(page.error) == 1
+    assert "regular expression" in page.error[0].value
+
+
+def test_a_path_outside_the_allowed_folders_is_refused_and_nothing_is_lost(open_page: OpenPage, dump: Path) -> None:
+    page = open_page("dumps", dumps_path="/etc")
+    assert len(page.error) == 1
+    assert "Drop files above" in page.info[0].value
+    page.text_input(key="dumps_path").set_value(str(dump)).run()
+    assert [*page.exception, *page.error] == []
+    assert set(sent_charts(page)) == CHARTS
+
+
+def test_a_member_that_fails_shows_its_reason_and_the_others_stay(open_page: OpenPage, dump: Path) -> None:
+    np.savez(dump / "bad.npz", layer_9=np.full((20, 3), np.nan))
+    page = open_page("dumps", dumps_path=str(dump))
+    assert [*page.exception] == []
+    assert "The members of this layer at this epoch could not be read" in page.error[0].value  # it is the worst
+    assert "must have a finite value" in page.error[0].value
+    page.selectbox(key="dumps_layer").set_value("layer_1").run()
+    assert [*page.exception, *page.error] == []
+    assert set(sent_charts(page)) == CHARTS
+
+
+def test_rows_that_are_not_finite_are_counted_and_the_rest_is_shown(open_page: OpenPage, dump: Path) -> None:
+    values = np.random.default_rng(1).standard_normal((80, 3)).astype(np.float32)
+    values[3, 1], values[4, 2] = np.nan, np.inf
+    save_file({"layer_8": values}, dump / "step-300" / "more.safetensors")
+    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_8")
+    assert [*page.exception, *page.error] == []
+    assert "80 rows, 2 of them not finite" in all_text(page)
+    assert "240 values, 0 below the axis, 0 above, 1 NaN, 1 infinite" in all_text(page)
+    assert {"dumps_histogram", "dumps_parts"} <= set(sent_charts(page))
+
+
+def test_nonsense_in_the_address_falls_back(open_page: OpenPage, dump: Path) -> None:
+    page = open_page(
+        "dumps", dumps_path=str(dump), dumps_quantity="'; drop", dumps_layer="<script>", dumps_epoch="1e999",
+        dumps_beside="nan", dumps_as="?", dumps_log_density="maybe",
+    )  # fmt: skip
+    assert [*page.exception, *page.error] == []
+    assert set(sent_charts(page)) == CHARTS
+
+
+def test_everything_can_be_taken_away(open_page: OpenPage, dump: Path) -> None:
+    page = open_page("dumps", dumps_path=str(dump))
+    labels = [button.label for button in page.get("download_button")]
+    assert labels == [
+        "Members as CSV", "Members as JSON", "Overview as CSV", "Overview as JSON", "Troubles as CSV",
+        "Troubles as JSON", "Report as HTML",
+    ]  # fmt: skip
+    assert json.loads(json.dumps(overview(inspect(dump)).as_rows()))[0]["layer"] == "layer_1"
