@@ -33,9 +33,16 @@ def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, runs_folder: Path) -> Iterator[str]:
+def dumps_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the server may read dumps."""
+    return tmp_path_factory.mktemp("dumps")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, runs_folder: Path, dumps_folder: Path) -> Iterator[str]:
     """The dashboard as `python -m app` starts it; yields its address."""
-    process, address = start_server(free_port(), runs_folder, tmp_path_factory.mktemp("server") / "log.txt")
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    process, address = start_server(free_port(), runs_folder, log, dumps=dumps_folder)
     yield address
     process.terminate()
     process.wait(timeout=20)
@@ -48,13 +55,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_server(port: int, runs: Path, log: Path) -> "tuple[subprocess.Popen[bytes], str]":
+def start_server(
+    port: int, runs: Path, log: Path, *, dumps: Path | None = None
+) -> "tuple[subprocess.Popen[bytes], str]":
     """Start the dashboard and wait until it answers; the process and its address."""
+    folders = {} if dumps is None else {"PERSCOPE_FOLDERS": str(dumps)}
     with log.open("w") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "app", "--port", str(port)],
             cwd=ROOT,
-            env={**os.environ, "PERSCOPE_RUNS": str(runs)},
+            env={**os.environ, "PERSCOPE_RUNS": str(runs), **folders},
             stdout=out,
             stderr=subprocess.STDOUT,
         )

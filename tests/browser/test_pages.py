@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 PICTURES = Path(__file__).parents[2] / "test-pictures"
-PAGES = {"distributions": "", "bound": "bound", "methods": "methods", "train": "train"}
+PAGES = {"distributions": "", "bound": "bound", "methods": "methods", "train": "train", "dumps": "dumps"}
 CHARTS = {
     "distributions": ["dist_joint"],
     "bound": [
@@ -20,6 +20,7 @@ CHARTS = {
         "methods_parts", "methods_joint", "methods_flow_vcl", "methods_flow_per", "methods_trap", "methods_overlay",
     ],
     "train": [],
+    "dumps": [],
 }  # fmt: skip
 
 

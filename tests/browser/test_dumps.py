@@ -1,0 +1,154 @@
+"""The Dumps page in a real browser: dropped files, a click on the map, a run followed live, pictures."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from playwright.sync_api import Browser, Page, expect
+from safetensors.numpy import save_file
+
+from analysis.dumps import inspect
+from analysis.overview import overview
+from per_core import Recorder
+from tests.browser.test_pages import PICTURES, chart, wait_until_idle
+
+LAYERS, EPOCHS = 24, 20
+
+
+@pytest.fixture(scope="session")
+def large_dump(dumps_folder: Path) -> Path:
+    """24 layers at 20 steps, as a training might write them, with something wrong in some layers."""
+    rng = np.random.default_rng(0)
+    folder = dumps_folder / "resnet"
+    for step in range(EPOCHS):
+        values = {}
+        for layer in range(1, LAYERS + 1):
+            h = rng.standard_normal((300, 32)).astype(np.float32) * (1 + 0.005 * layer * step) + 0.03 * layer
+            if layer == 7:
+                h *= 0.5**step
+            if layer == 12:
+                h[:, : 2 * step] = 0
+            if layer == 15:
+                h = np.maximum(h, 0)
+            if layer == 18:
+                h = np.tanh(6 * h)
+            if layer == 20:
+                h[:, 1:] = h[:, :1] * np.linspace(1, 2, 31, dtype=np.float32) + 0.01 * h[:, 1:]
+            if layer == 23 and step > 15:
+                h[3, 4] = np.nan
+            values[f"layer_{layer}"] = h
+        place = folder / f"step-{100 * step}"
+        place.mkdir(parents=True)
+        save_file(values, place / "activations.safetensors")
+    return folder
+
+
+def open_dump(page: Page, server: str, path: Path, query: str = "") -> None:
+    page.goto(f"{server}/dumps?dumps_path={path}&{query}")
+    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false", timeout=90_000)
+    wait_until_idle(page)
+
+
+def test_pictures_of_a_large_dump_in_light_and_dark(browser: Browser, server: str, large_dump: Path) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    open_dump(page, server, large_dump)
+    assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": 1280, "height": height + 20})
+    PICTURES.mkdir(exist_ok=True)
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_timeout(900)
+        page.screenshot(path=PICTURES / f"dumps-{theme}.png")
+    page.close()
+
+
+def test_a_click_on_the_map_opens_the_layer_and_one_more_the_other_pages(
+    page: Page, server: str, large_dump: Path
+) -> None:
+    open_dump(page, server, large_dump)
+    order = overview(inspect(large_dump)).worst("sw1_in_bands")
+    field = chart(page, "dumps_overview").locator(".nsewdrag").first
+    box = field.bounding_box()
+    assert box is not None
+    field.click(position={"x": box["width"] * 5.5 / EPOCHS, "y": box["height"] * 3.5 / LAYERS})
+    page.wait_for_url(f"**dumps_layer={order[3]}**")
+    wait_until_idle(page)
+    assert "dumps_epoch=500" in page.url
+    expect(chart(page, "dumps_histogram")).to_have_attribute("aria-label", f"Histogram of {order[3]}, epoch 500.")
+    page.get_by_test_id("stPageLink").filter(has_text="Bound").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("What PER bounds")
+    wait_until_idle(page)
+    expect(page.get_by_text(f"step-500/activations.safetensors/{order[3]}").first).to_be_visible()
+    page.get_by_test_id("stTopNavLink").filter(has_text="Dumps").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("What is in a dump")
+    expect(chart(page, "dumps_overview")).to_have_attribute("aria-busy", "false", timeout=60_000)
+
+
+def test_dropped_files_are_inspected_and_kept_until_they_are_closed(page: Page, server: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    np.savez(tmp_path / "epoch_1.npz", layer_1=rng.normal(size=(80, 4)), labels=np.array([None]))
+    np.savez(tmp_path / "epoch_2.npz", layer_1=9 * rng.normal(size=(80, 4)))
+    (tmp_path / "notes.npy").write_bytes(b"not an array")
+    page.goto(f"{server}/dumps")
+    page.get_by_text("Drop files above").wait_for()
+    page.locator('input[type="file"]').first.set_input_files(
+        [tmp_path / "epoch_1.npz", tmp_path / "epoch_2.npz", tmp_path / "notes.npy"]
+    )
+    expect(page.get_by_text("4 members: 2 can be read, 2 are refused")).to_be_visible(timeout=30_000)
+    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false", timeout=60_000)
+    assert chart(page, "dumps_overview").evaluate("plot => Array.from(plot._fullData[0].x)") == ["1", "2"]
+    page.get_by_test_id("stTopNavLink").filter(has_text="Distributions").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("beside N(0, I)")
+    wait_until_idle(page)
+    page.get_by_test_id("stTopNavLink").filter(has_text="Dumps").click()
+    expect(page.get_by_text("Open:")).to_be_visible(timeout=30_000)
+    expect(chart(page, "dumps_overview")).to_have_attribute("aria-busy", "false", timeout=60_000)
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_text("Drop files above")).to_be_visible(timeout=30_000)
+
+
+def test_the_report_and_the_tables_arrive_whole(page: Page, server: str, large_dump: Path, tmp_path: Path) -> None:
+    open_dump(page, server, large_dump)
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="Report as HTML").click()
+    caught.value.save_as(tmp_path / "report.html")
+    report = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert len(report) < 3e6
+    assert report.startswith("<!DOCTYPE html>")
+    assert all(f"layer_{layer}<" in report for layer in range(1, LAYERS + 1))
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="Overview as CSV").click()
+    caught.value.save_as(tmp_path / "overview.csv")
+    lines = (tmp_path / "overview.csv").read_text().splitlines()
+    assert len(lines) == 1 + LAYERS * EPOCHS
+    with page.expect_download() as caught:
+        page.get_by_role("button", name="CSV of dumps overview").click()
+    caught.value.save_as(tmp_path / "map.csv")
+    table = overview(inspect(large_dump)).table("sw1_in_bands")
+    with (tmp_path / "map.csv").open(newline="") as file:
+        drawn = [float(row["z"]) for row in csv.DictReader(file)]
+    assert sorted(drawn) == pytest.approx(sorted(table.ravel()), rel=1e-5)  # the values, not their logarithms
+
+
+def test_a_run_that_somebody_writes_is_followed(page: Page, server: str, dumps_folder: Path) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.ReLU())
+    probe = torch.randn(100, 6, generator=torch.Generator().manual_seed(0))
+    columns = "plot => Array.from(plot._fullData[0].x)"
+    with Recorder(model, dumps_folder / "mine", layers=["0", "1"]) as recorder:
+        recorder.record(0, inputs=probe)
+        open_dump(page, server, dumps_folder / "mine")
+        plot = chart(page, "dumps_overview")
+        plot.evaluate("plot => { plot.sameNode = true }")
+        assert plot.evaluate(columns) == ["0"]
+        recorder.record(1, inputs=probe)
+        page.wait_for_function(
+            """() => document.querySelector('[data-chart="dumps_overview"]')._fullData[0].x.length === 2""",
+            timeout=30_000,
+        )
+        wait_until_idle(page)
+    assert plot.evaluate("plot => plot.sameNode") is True
+    expect(chart(page, "dumps_distances")).to_have_attribute("aria-busy", "false", timeout=30_000)
