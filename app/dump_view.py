@@ -228,7 +228,9 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationB
     _forget("dumps_beside", [NOTHING, *ordered])
     beside = left.selectbox("Beside it", [NOTHING, *ordered], key="dumps_beside", bind="query-params")
     log_density = middle.toggle("Logarithmic density", key="dumps_log_density", bind="query-params")
-    log_values = right.toggle("Logarithmic values (positive ones only)", key="dumps_log_values", bind="query-params")
+    log_values = right.toggle(
+        "Logarithmic values", key="dumps_log_values", bind="query-params", help=words.HELP_LOG_VALUES
+    )
     mark = f"{dump.name}: " if other else ""
     batches = {f"{mark}{layer}, {epoch_label(epoch)}": batch}
     try:
