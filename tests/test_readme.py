@@ -1,5 +1,6 @@
 """What the README shows works as it stands there."""
 
+import os
 import re
 import subprocess
 import sys
@@ -17,7 +18,12 @@ def test_every_script_runs(script: str, tmp_path: Path) -> None:
     file = tmp_path / "script.py"
     file.write_text(script, encoding="utf-8")
     run = subprocess.run(
-        [sys.executable, "-W", "error", str(file)], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-W", "error", str(file)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stderr
 
