@@ -11,6 +11,7 @@ from pathlib import Path
 
 from analysis import digits, report_command
 from analysis.dumps import command as inspect_command
+from analysis.one_pass import command as measure_command
 from analysis.recording import RecordingNotes, write_recording
 from analysis.training import worker
 from per_core.errors import PerError
@@ -59,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.set_defaults(run=report_command.run)
     report_command.add_arguments(report)
+    measure = commands.add_parser(
+        "measure",
+        help="distance, moments and PER of data of any size, in one pass, on this machine or on a cluster",
+        description=measure_command.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    measure.set_defaults(run=measure_command.run)
+    measure_command.add_arguments(measure)
     return parser
 
 

@@ -66,7 +66,7 @@ def run_pass(
         path, and the workers see the dump at the same path. None for threads of this process.
     workers : threads, without a scheduler, at least 1. Each holds about 150 MB.
     piece_bytes : of a task, as float32, at least 1.
-    on_progress : called with the number of pieces that are done and of all of them, in the thread of the caller.
+    on_progress : called with the number of pieces that are done, from 0, and of all of them, in the caller's thread.
 
     Raises
     ------
@@ -83,10 +83,12 @@ def run_pass(
     pieces = cut(inspection, chosen, piece_bytes=piece_bytes)
     skipped = () if members is not None else tuple(m for m in inspection.members if m.verdict != "ok")
     take = partial(take_piece, spec=spec or PassSpec())
+    progress = on_progress or _silent
+    progress(0, len(pieces))
     if scheduler is None:
-        statistics = _on_threads(take, pieces, workers, on_progress or _silent)
+        statistics = _on_threads(take, pieces, workers, progress)
     else:
-        statistics = _on_cluster(take, pieces, scheduler, on_progress or _silent)
+        statistics = _on_cluster(take, pieces, scheduler, progress)
     return PassResult(statistics, chosen, skipped)
 
 
@@ -115,25 +117,26 @@ def _on_cluster(take: Take, pieces: Sequence[Piece], address: str, on_progress: 
         try:
             parts = client.map(take, pieces, pure=False)
             whole = merge_in_order(parts, partial(client.submit, PartialStatistics.merge, pure=False))
-            finished = as_completed(parts)
+            finished = as_completed(parts, loop=client.loop)
             del parts  # a worker forgets a part as soon as it is merged and nobody here holds it
             last_seen = time.monotonic()
             while not whole.done():
-                finished.next_batch(block=False)
-                on_progress(len(pieces) - finished.count(), len(pieces))
+                if finished.next_batch(block=False):
+                    on_progress(len(pieces) - finished.count(), len(pieces))
                 if client.nthreads():
                     last_seen = time.monotonic()
                 elif time.monotonic() - last_seen > PATIENCE_SECONDS:
                     raise _lost(address, f"it had no worker for {PATIENCE_SECONDS} s")
                 time.sleep(POLL_SECONDS)
             statistics: PartialStatistics = whole.result()
+            if not finished.is_empty():
+                on_progress(len(pieces), len(pieces))
         except KilledWorker as error:
             raise _lost(address, "several of its workers died of the same piece") from error
         except (CancelledError, OSError) as error:
             raise _lost(address, f"it went away: {error!s:.200}") from error
         except (ImportError, RuntimeError) as error:
             raise _lost(address, f"it cannot run this project: {error!s:.200}") from error
-    on_progress(len(pieces), len(pieces))
     return statistics
 
 

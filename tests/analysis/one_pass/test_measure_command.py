@@ -1,0 +1,139 @@
+"""`python -m analysis measure`: text for people, JSON and exit statuses for scripts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from analysis.__main__ import main
+from per_core import per_loss
+
+ROOT = Path(__file__).parents[3]
+ROWS = np.random.default_rng(8).gamma(3.0, size=(400, 6)).astype(np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shards = tmp_path / "shards"
+    (shards / "layer_1").mkdir(parents=True)
+    for number, part in enumerate(np.split(ROWS, (90, 200))):
+        np.save(shards / "layer_1" / f"step-{number}.npy", part)
+    return shards
+
+
+def test_zero_and_a_table_if_all_was_read(folder, capsys):
+    assert main(["measure", str(folder), "--directions", "32"]) == 0
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
+    assert lines[0] == "400 rows of 6 units in 3 members; 0 rows left out"
+    assert lines[1].startswith("read 9.6 kB in ")
+    assert lines[3].startswith("SW1 to N(0, I)    between ")
+    assert "0.0644 for Gaussian data of as many rows" in lines[4]
+    assert lines[-1].split()[:2] == ["excess", "kurtosis"]
+    assert captured.err.splitlines()[-1] == f"[{'#' * 30}] 3/3 pieces"
+
+
+def test_json_tells_the_same_on_stdout_and_in_the_file(folder, tmp_path, capsys):
+    out = tmp_path / "result.json"
+    assert main(["measure", str(folder), "--json", "--out", str(out), "--workers", "1"]) == 0
+    found = json.loads(out.read_text())
+    assert json.loads(capsys.readouterr().out) == found
+    assert (found["rows"], found["units"], found["rows_left_out"], found["directions"]) == (400, 6, 0, 256)
+    assert found["members"] == [f"layer_1/step-{number}.npy" for number in range(3)]
+    assert 0 < found["sw1"]["lower"] < found["sw1"]["upper"] < found["sw1"]["lower"] + 1 / 256 + 1e-4
+    assert found["per"]["value"] == pytest.approx(per_loss(ROWS.astype(np.float64)).item(), rel=1e-9)
+    np.testing.assert_allclose(found["per_unit"]["skewness"], stats.skew(ROWS.astype(np.float64)), rtol=1e-7)
+
+
+def test_one_if_rows_or_members_are_left_out(folder, capsys):
+    np.save(folder / "layer_1" / "step-3.npy", np.array([[np.nan] * 6, [np.inf] * 6, [0.0] * 6]))
+    assert main(["measure", str(folder)]) == 1
+    out = capsys.readouterr().out
+    assert "401 rows of 6 units in 4 members; 2 rows left out" in out
+    assert "values left out   6 NaN, 6 infinite" in out
+    (folder / "layer_1" / "step-3.npy").unlink()
+    np.save(folder / "labels\x1b.npy", np.array([None]))
+    assert main(["measure", str(folder)]) == 1
+    assert "left out: labels\\x1b.npy: Object arrays are pickles" in capsys.readouterr().out
+
+
+def test_members_by_name_and_pattern(folder, capsys):
+    (folder / "layer_2").mkdir()
+    np.save(folder / "layer_2" / "step-0.npy", ROWS[:, :4].copy())
+    assert main(["measure", str(folder)]) == 2
+    assert "Choose the members of one layer" in capsys.readouterr().err
+    assert main(["measure", str(folder), "--member", "layer_1/*"]) == 0
+    assert "400 rows of 6 units in 3 members" in capsys.readouterr().out
+    assert main(["measure", str(folder), "--member", "layer_1/step-1.npy", "layer_1/step-2.npy"]) == 0
+    assert "310 rows of 6 units in 2 members" in capsys.readouterr().out
+    assert main(["measure", str(folder), "--member", "layer_1/*", "layer_7/*"]) == 2
+    assert "No member 'layer_7/*'" in capsys.readouterr().err
+
+
+def test_layouts(tmp_path, capsys):
+    np.save(tmp_path / "images.npy", ROWS.reshape(100, 4, 3, 2))
+    assert main(["measure", str(tmp_path)]) == 2
+    assert "choose a layout" in capsys.readouterr().err
+    assert main(["measure", str(tmp_path), "--layout", "position", "--channel-axis", "1"]) == 0
+    assert "600 rows of 4 units in 1 member;" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["not there"], "cannot be opened"),
+        (["shards", "--directions", "0"], "slices is a whole number from 1"),
+        (["shards", "--workers", "0"], "workers"),
+        (["shards", "--seed", "-1"], "seed is a whole number from 0"),
+        (["shards", "--layout", "position", "--channel-axis", "0"], "channel axis"),
+        (["shards", "--out", "nowhere/result.json"], "A result is a file in a folder that exists"),
+    ],
+)
+def test_two_if_nothing_can_be_measured(folder, arguments, told, capsys, monkeypatch):
+    monkeypatch.chdir(folder.parent)
+    assert main(["measure", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert told in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_rows_without_a_finite_value(tmp_path, capsys):
+    np.save(tmp_path / "nan.npy", np.full((3, 2), np.nan))
+    assert main(["measure", str(tmp_path / "nan.npy")]) == 2
+    assert "at least one row of finite values" in capsys.readouterr().err
+
+
+def test_constant_units_have_no_skewness(tmp_path, capsys):
+    np.save(tmp_path / "one.npy", np.full((3, 2), 1.5))
+    assert main(["measure", str(tmp_path / "one.npy"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["per_unit"]["skewness"] == [None, None]
+
+
+def test_ctrl_c_ends_everything(tmp_path):
+    """The reading process of .pt files is started as well, and goes."""
+    torch.save({"h": torch.zeros(5, 256)}, tmp_path / "shard.pt")
+    with (tmp_path / "zeros.npy").open("wb") as file:  # 2 GB that take no space
+        header = {"descr": "<f4", "fortran_order": False, "shape": (2**21, 256)}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + 2**31)
+    command = [sys.executable, "-W", "error", "-m", "analysis", "measure", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert "] 0/17 pieces" in process.stderr.readline()
+    assert "] 2/17 pieces" in process.stderr.readline()  # the first tenth
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[-1] == "python -m analysis measure: stopped"
+    assert "Traceback" not in err
+    assert children
+    assert not any(os.path.exists(f"/proc/{child}") for child in children)
