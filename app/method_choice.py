@@ -44,7 +44,7 @@ def choose_methods() -> list[ChosenMethod]:
 def _set_method(method: Method, place: DeltaGenerator) -> ChosenMethod:
     """A popover with what the method is and its parameters."""
     with place.popover(method.short, width="stretch"):
-        st.markdown(f"**{method.title}.** {method_words.KINDS[method.kind]}")
+        st.markdown(f"**{method.title}.** {method_words.KINDS[method.kind, method.scope]}")
         st.caption(f"{method.reference}. Acts on the {method.acts_on}.")
         values = tuple(
             (parameter.name, _set_parameter(method.key, parameter))

@@ -20,8 +20,10 @@ LEAD = (
     "and what stands here is where its pull leads."
 )
 KINDS = {
-    "normaliser": "A normaliser: it maps the batch at once, by the batch's own statistics.",
-    "regulariser": "A regulariser: a loss whose gradient pulls on every row.",
+    ("normaliser", "batch"): "A normaliser: it maps the batch at once, by the batch's own statistics.",
+    ("normaliser", "row"): "A normaliser: it maps every row at once, by that row's own statistics.",
+    ("regulariser", "batch"): "A regulariser: a loss whose gradient pulls on every row, by what the whole batch is.",
+    ("regulariser", "row"): "A regulariser: a loss whose gradient pulls on every row, by what that row is.",
 }
 HELP_METHODS = "From the registry of methods. Each has its settings in the row below."
 HELP_LEFT = (

@@ -40,8 +40,10 @@ from per_core.whitening import DecorrelatedBatchNorm, IterativeNorm
 
 Kind = Literal["normaliser", "regulariser"]
 Place = Literal["output", "pre-activation"]
+Scope = Literal["batch", "row"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 PLACES: tuple[Place, ...] = get_args(Place)
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 
 
 class Loss(Protocol):
@@ -99,9 +101,11 @@ class Method:
         parameters: what `build` can be given.
         weight: of a regulariser, the factor λ of its loss in training (see the module for where defaults come from);
             None of a normaliser.
+        scope: on what it depends where a row is mapped to, or n times the gradient that pulls on it: on the whole
+            "batch", or on this "row" alone.
 
     Raises:
-        InvalidInputError: an unknown kind or place, parameters of one name, a regulariser without a weight or a
+        InvalidInputError: an unknown kind, place or scope, parameters of one name, a regulariser without a weight or a
             normaliser with one.
 
     Example:
@@ -120,15 +124,18 @@ class Method:
     build: Callable[..., Any] = field(repr=False)
     parameters: tuple[Parameter, ...] = ()
     weight: Parameter | None = None
+    scope: Scope = "batch"
 
     def __post_init__(self) -> None:
-        """Check kind, place, names and weight."""
+        """Check kind, place, scope, names and weight."""
         if self.kind not in KINDS:
             raise InvalidInputError(f"kind must be one of {KINDS}; received {self.kind!r}. Choose one of the two.")
         if self.acts_on not in PLACES:
             raise InvalidInputError(
                 f"acts_on must be one of {PLACES}; received {self.acts_on!r}. Choose one of the two."
             )
+        if self.scope not in SCOPES:
+            raise InvalidInputError(f"scope must be one of {SCOPES}; received {self.scope!r}. Choose one of the two.")
         names = [parameter.name for parameter in self.parameters]
         if len(set(names)) < len(names):
             raise InvalidInputError(f"parameters must have different names; received {names}. Rename one.")
@@ -151,16 +158,18 @@ def register_method(method: Method) -> None:
     """Add a method to those on offer, after the ones that are there.
 
     Args:
-        method: with a key that no other method has.
+        method: with a key and a short name that no other method has: charts and tables tell methods by the latter.
 
     Raises:
-        InvalidInputError: the key is taken.
+        InvalidInputError: the key or the short name is taken.
     """
-    if method.key in _methods:
-        raise InvalidInputError(
-            f"key must be unique among methods; received {method.key!r}, which is {_methods[method.key].title!r}."
-            " Choose another key."
-        )
+    for name in ("key", "short"):
+        other = next((other for other in _methods.values() if getattr(other, name) == getattr(method, name)), None)
+        if other is not None:
+            raise InvalidInputError(
+                f"{name} must be unique among methods; received {getattr(method, name)!r}, which is {other.title!r}."
+                f" Choose another {name}."
+            )
     _methods[method.key] = method
 
 
@@ -247,6 +256,7 @@ for _method in (
         reference="Ba, Kiros and Hinton, Layer normalization, 2016",
         build=LayerNorm,
         parameters=(EPS,),
+        scope="row",
     ),
     Method(
         key="rms_norm",
@@ -257,6 +267,7 @@ for _method in (
         reference="Zhang and Sennrich, Root mean square layer normalization, NeurIPS 2019",
         build=RMSNorm,
         parameters=(Parameter("eps", "Added to the mean square", 1e-8, 1e-8, 0.1),),
+        scope="row",
     ),
     Method(
         key="dbn",
@@ -305,6 +316,7 @@ for _method in (
         reference=PER_REFERENCE,
         build=_always(per_loss),
         weight=PER_WEIGHT,
+        scope="row",
     ),
     Method(
         key="per_sampled",
@@ -316,6 +328,7 @@ for _method in (
         build=_build_sampled_per,
         parameters=(SLICES,),
         weight=PER_WEIGHT,
+        scope="row",
     ),
     Method(
         key="vcl",
@@ -374,6 +387,7 @@ for _method in (
         reference="Glorot, Bordes and Bengio, Deep sparse rectifier neural networks, AISTATS 2011",
         build=_always(l1_loss),
         weight=_weight(0.001, low=1e-6, high=0.1),
+        scope="row",
     ),
     Method(
         key="l2",
@@ -384,6 +398,7 @@ for _method in (
         reference="Merity, McCann and Socher, Revisiting activation regularization for language RNNs, 2017",
         build=_always(l2_loss),
         weight=_weight(0.005, low=1e-6, high=0.1),
+        scope="row",
     ),
 ):
     register_method(_method)

@@ -128,6 +128,25 @@ def test_every_method_is_described(key):
     assert (method.weight is None) == (method.kind == "normaliser")
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_the_scope_says_whether_other_rows_matter(key):
+    """Move all rows but the first: its image, or n times its gradient, stays where only the row itself counts."""
+    method = find_method(key)
+    h = batch(torch.float64)
+    moved = torch.cat([h[:1], 1.5 * h[1:] + 1])
+
+    def first_row(rows: torch.Tensor) -> torch.Tensor:
+        if method.kind == "normaliser":
+            return method.build(D).double()(rows)[0]
+        leaf = rows.clone().requires_grad_()
+        losses = [method.build()(leaf, generator=seeded(i)) for i in range(40)]  # some draw a few rows only
+        (gradient,) = torch.autograd.grad(torch.stack(losses).sum(), leaf)
+        return N * gradient[0]
+
+    stays = torch.allclose(first_row(moved), first_row(h), rtol=1e-9, atol=1e-12)
+    assert stays == (method.scope == "row")
+
+
 def test_published_weights():
     weights = {method.key: method.weight for method in list_methods("regulariser")}
     assert {weight.name for weight in weights.values()} == {"weight"}
@@ -182,10 +201,10 @@ def test_the_generator_is_the_only_randomness():
 
 
 def test_lists():
-    assert NORMALISERS == ["bn", "layer_norm", "rms_norm", "dbn", "dbn_pca", "iter_norm"]
-    assert REGULARISERS == ["per", "per_sampled", "vcl", "energy", "sw1", "sigreg", "l1", "l2"]
+    assert {"bn", "layer_norm", "rms_norm", "dbn", "dbn_pca", "iter_norm"} <= set(NORMALISERS)
+    assert {"per", "per_sampled", "vcl", "energy", "sw1", "sigreg", "l1", "l2"} <= set(REGULARISERS)
     assert {method.kind for method in list_methods("normaliser")} == {"normaliser"}
-    assert len(list_methods("normaliser")) + len(list_methods("regulariser")) == len(list_methods())
+    assert len(NORMALISERS) + len(REGULARISERS) == len(list_methods())
 
 
 class Halve(nn.Module):
@@ -218,6 +237,8 @@ def test_a_method_is_added_with_one_entry(monkeypatch):
     assert torch.equal(run(find_method("toy"), batch(), factor=0.25)[0], batch() / 4)
     with pytest.raises(InvalidInputError, match="key must be unique among methods; received 'toy', which is 'Toy'"):
         register_method(toy())
+    with pytest.raises(InvalidInputError, match="short must be unique among methods; received 'BN', which is 'Batch"):
+        register_method(toy(key="other", short="BN"))
 
 
 def test_an_unknown_key():
@@ -244,6 +265,7 @@ def test_a_regulariser_is_added_with_one_entry(monkeypatch):
     [
         ({"kind": "layer"}, "kind must be one of .*; received 'layer'"),
         ({"acts_on": "input"}, "acts_on must be one of .*; received 'input'"),
+        ({"scope": "unit"}, "scope must be one of .*; received 'unit'"),
         ({"parameters": (Parameter("a", "A", 0, 0, 1), Parameter("a", "B", 0, 0, 1))}, "different names; received"),
         ({"weight": WEIGHT}, "weight must be .* None for a normaliser; received .* for a normaliser. Leave it out."),
         ({"kind": "regulariser"}, "weight must be .* received None for a regulariser. Give the factor of its loss."),
