@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,9 @@ from per_core.run_directory import Record, Run
 from per_core.wasserstein import sliced_w1
 
 Float64Array = NDArray[np.float64]
-WINDOW = 3  # records over which a fall counts
-FALL = 0.02  # and by how much, relative
+WINDOW = 3  # records over which a change counts
+CHANGE = 0.02  # and how large it is, relative
+VANISHED = 0.1  # variance of a layer that has as good as collapsed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,16 +71,40 @@ class LayerHistory:
 
     @property
     def collapses(self) -> bool:
-        """Whether PER and the variance both fell, by 2 % or more, over the last three records.
+        """Whether the layer shrinks towards 0, where PER has its minimum, instead of becoming Gaussian.
 
-        A PER that falls together with the variance is a batch that shrinks, not one that becomes Gaussian.
+        Its variance is less than half of what it was in the first record and its PER below that of N(0, I), and over
+        the last three records the variance was below 0.1, or PER and variance fell while SW1 rose, all by 2 % or more.
+        A layer that comes closer to N(0, I) while its variance falls does not shrink away.
         """
-        if len(self.epochs) <= WINDOW:
+        if len(self.epochs) <= WINDOW or not self.variance[-1] < self.variance[0] / 2:
             return False
-        return all(bool(y[-1] < (1 - FALL) * y[-1 - WINDOW]) for y in (self.per - _PER_FLOOR, self.variance))
+        if not self.per[-1] < _PER_OF_GAUSSIAN:
+            return False
+        if (self.variance[-WINDOW:] < VANISHED).all():
+            return True
+        falls = all(y[-1] < (1 - CHANGE) * y[-1 - WINDOW] for y in (self.per - _PER_OF_ZERO, self.variance))
+        return bool(falls and self.sw1[-1] > (1 + CHANGE) * self.sw1[-1 - WINDOW])
 
 
-_PER_FLOOR = float(np.sqrt(2 / np.pi))  # of a batch collapsed to 0
+@dataclass(frozen=True, slots=True, eq=False)
+class SeedRange:
+    """A value over the epochs, of several seeds: arrays (epochs,).
+
+    Attributes
+    ----------
+    epochs : of any of the seeds, increasing. median, low, high : of the seeds that have a finite value there; NaN if
+        none has.
+    """
+
+    epochs: Float64Array
+    median: Float64Array
+    low: Float64Array
+    high: Float64Array
+
+
+_PER_OF_ZERO = float(np.sqrt(2 / np.pi))  # of a batch collapsed to 0, the least there is
+_PER_OF_GAUSSIAN = float(2 / np.sqrt(np.pi))
 
 
 def unit_history(run: Run, layer: str, position: int = 0) -> UnitHistory:
@@ -165,6 +191,30 @@ def scalar_history(run: Run, name: str) -> tuple[Float64Array, Float64Array]:
     pairs = [(record.epoch, record.scalars[name]) for record in run.records if name in record.scalars]
     table = np.array(pairs, dtype=np.float64).reshape(-1, 2)
     return table[:, 0], table[:, 1]
+
+
+def over_seeds(curves: Sequence[tuple[Float64Array, Float64Array]]) -> SeedRange:
+    """Median and range at every epoch of curves (epochs, values), one of each seed; seeds may have different epochs."""
+    epochs = np.unique(np.concatenate([x for x, _ in curves])) if curves else np.empty(0)
+    table = np.full((len(curves), len(epochs)), np.nan)
+    for row, (x, y) in zip(table, curves, strict=True):
+        row[np.searchsorted(epochs, x)] = np.where(np.isfinite(y), y, np.nan)
+    there = np.isfinite(table).any(axis=0)
+    median, low, high = (np.full(len(epochs), np.nan) for _ in range(3))
+    if there.any():
+        known = table[:, there]
+        median[there], low[there], high[there] = (f(known, axis=0) for f in (np.nanmedian, np.nanmin, np.nanmax))
+    return SeedRange(epochs, median, low, high)
+
+
+def not_finite_since(run: Run) -> tuple[float, str] | None:
+    """The epoch of the first record that holds NaN or infinite values, and where; None if there is none."""
+    for record in run.records:
+        layers = [name for name, summary in record.layers.items() if summary.n_nan or summary.n_inf]
+        scalars = [name for name, value in record.scalars.items() if not np.isfinite(value)]
+        if layers or scalars:
+            return record.epoch, (layers or scalars)[0]
+    return None
 
 
 def gaussian_layer_draws(n: int, d: int, slices: int, seed: int, first: int, count: int) -> dict[str, Float64Array]:

@@ -87,10 +87,10 @@ def about_distances(histories: "Mapping[str, LayerHistory]", draws: int) -> str:
 def collapse_alarm(names: "Sequence[str]", layer: str) -> str:
     """The warning of a batch that shrinks."""
     which = " and ".join(names)
+    verb = "shrinks" if len(names) == 1 else "shrink"
     return (
-        f"{which}: PER and the variance of {layer} fall together over the last three records. That is collapse "
-        f"towards 0, "
-        "where PER has its minimum, and not the approach of N(0, I). Look at SW1."
+        f"{which}: {layer} {verb} towards 0, where PER has its minimum. Its variance is below half of what it was before "
+        "training and still falling while SW1 rises, or all but gone. A lower PER does not mean N(0, I) here."
     )
 
 

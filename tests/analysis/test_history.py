@@ -13,13 +13,15 @@ from analysis.history import (
     UnitHistory,
     gaussian_layer_draws,
     layer_history,
+    not_finite_since,
+    over_seeds,
     read_history,
     scalar_history,
     unit_history,
     unit_values,
 )
 from analysis.overview import overview
-from per_core import Recorder
+from per_core import PER, Recorder
 from per_core.errors import InvalidInputError
 from per_core.run_directory import Run, open_run
 
@@ -70,16 +72,68 @@ def test_movement_is_the_mean_step_of_the_quartiles() -> None:
     assert np.isnan(UnitHistory(*(x[:1] for _ in range(6))).movement)
 
 
-def test_growing_or_only_reshaped_layers_are_not_called_collapsing() -> None:
+def test_only_a_layer_that_shrinks_away_from_the_gaussian_is_called_collapsing() -> None:
     x = np.arange(6.0)
 
-    def history(per: np.ndarray, variance: np.ndarray) -> LayerHistory:
-        return LayerHistory(x, x, x, per, x, variance, x, 10, 2, 8)
+    def collapses(per: np.ndarray, variance: np.ndarray, sw1: np.ndarray = x) -> bool:
+        return LayerHistory(x, sw1, x, per, x, variance, x, 10, 2, 8).collapses
 
-    assert not history(1.128 + x, 1 + x).collapses
-    assert not history(1.2 - 0.01 * x, 1 + 0 * x).collapses
-    assert not history(1.128 + 0 * x, 1 / (1 + x)).collapses
-    assert history(1.128 - 0.05 * x, 1 / (1 + x)).collapses
+    assert not collapses(1.128 + x, 1 + x)
+    assert not collapses(1.2 - 0.01 * x, 1 + 0 * x)
+    assert not collapses(1.128 + 0 * x, 1 / (1 + x))
+    assert collapses(1.1 - 0.05 * x, 1 / (1 + x))
+    # From variance 4 towards N(0, I), PER falls with the variance and SW1 with both: that is what PER is for.
+    scale = 2 - x / 5
+    assert not collapses(1.128 + (scale - 1) / 3, scale**2, sw1=0.8 * (scale - 1))
+    # A little below N(0, I), as batch normalisation before an ELU leaves it.
+    assert not collapses(1.06 - 0.01 * x, 0.6 - 0.02 * x, sw1=0.4 - 0.01 * x)
+    # Near 0 and no longer moving.
+    assert collapses(0.82 + 0 * x, np.where(x == 0, 0.6, 0.05), sw1=0.7 + 0 * x)
+    assert not collapses(0.82 + 0 * x, 0.05 + 0 * x, sw1=0.7 + 0 * x)  # made so, and not by training
+
+
+def test_a_default_training_collapses_nowhere_and_a_strong_per_does(tmp_path: Path) -> None:
+    """PER with λ a hundred times too large, on Gaussian inputs through a layer that learns nothing else."""
+    torch.manual_seed(0)
+    probe = torch.randn(300, 16)
+    for weight, expected in ((0.0, False), (30.0, True)):
+        model = nn.Sequential(nn.Linear(16, 16), PER(weight))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        with Recorder(model, tmp_path / str(weight), layers=["0"]) as recorder:
+            recorder.record(0, inputs=probe)
+            for epoch in range(1, 9):
+                for _ in range(10):
+                    optimizer.zero_grad()
+                    model(probe).mul(0).sum().backward()
+                    optimizer.step()
+                recorder.record(epoch, inputs=probe)
+        assert layer_history(open_run(tmp_path / str(weight)), "0").collapses is expected
+
+
+def test_several_seeds_give_median_and_range_at_their_own_epochs() -> None:
+    found = over_seeds(
+        [
+            (np.array([0.0, 1, 2]), np.array([1.0, 2, np.nan])),
+            (np.array([0.0, 1]), np.array([3.0, np.inf])),
+            (np.array([0.0, 4]), np.array([8.0, 9])),
+        ]
+    )
+    assert found.epochs.tolist() == [0, 1, 2, 4]
+    assert found.median.tolist()[:2] == [3, 2]
+    assert (found.low[0], found.high[0], found.median[3]) == (1, 8, 9)
+    assert np.isnan([found.median[2], found.low[2], found.high[2]]).all()
+    assert over_seeds([]).epochs.size == 0
+
+
+def test_where_and_when_a_run_stops_being_finite(run: Run, tmp_path: Path) -> None:
+    assert not_finite_since(run) is None
+    model = nn.Sequential(nn.Linear(3, 3), nn.ReLU())
+    with Recorder(model, tmp_path / "nan") as recorder:
+        recorder.record(0, inputs=torch.randn(8, 3), loss=1.0)
+        with torch.no_grad():
+            model[0].bias[1] = torch.nan
+        recorder.record(2, inputs=torch.randn(8, 3), loss=1.0)
+    assert not_finite_since(open_run(tmp_path / "nan")) == (2, "0")
 
 
 def test_scalars_are_those_of_the_records_that_have_them(run: Run) -> None:
