@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from analysis.batch import ActivationBatch, Float32Matrix
 from analysis.directions import shared_directions
-from per_core import find_method, sliced_w1
+from per_core import find_method, gaussian_w1
 from per_core.errors import InvalidInputError
 
 Float64Array = NDArray[np.float64]
 SLICES = 64
+HELD_OUT_ROWS = 1024
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,14 +28,15 @@ class SmallBatch:
     ----------
     rows : b, how many rows gave the statistics.
     seen : (splits,) SW1 to N(0, I) of those rows after the transform, in training mode.
-    held_out : (splits,) SW1 of other rows of the same batch after the same transform, in evaluation mode.
-    held_out_rows : how many those are.
+    held_out : (splits,) SW1 of other rows of the same batch after the same transform, in evaluation mode. They are taken
+        b at a time, because fewer rows are further from N(0, I) by chance alone; this is the mean over those chunks.
+    chunks : how many those are.
     """
 
     rows: int
     seen: Float64Array
     held_out: Float64Array
-    held_out_rows: int
+    chunks: int
 
 
 def normalise(batch: ActivationBatch, key: str, parameters: Mapping[str, float]) -> ActivationBatch:
@@ -62,7 +64,8 @@ def normalise_held_out(
     """Take the statistics from `rows` random rows and apply the transform to others that were held out.
 
     One training step with momentum 1 puts the statistics of the rows into the layer; evaluation mode then uses them.
-    The held-out rows are half of the batch, at most 1,024, new ones in every split.
+    The held-out rows are of the other half of the batch, new ones in every split: chunks of `rows` rows, together about
+    1,024.
 
     Parameters
     ----------
@@ -82,20 +85,26 @@ def normalise_held_out(
             f"Statistics need 2 to {n // 2} rows of a batch of {n}, so that as many can be held out; received {rows}. "
             "Choose fewer rows."
         )
-    held_out_rows = min(n // 2, 1024)
-    directions = shared_directions(d, SLICES)
+    chunks = max(1, min(n // 2, HELD_OUT_ROWS) // rows)
+    directions = shared_directions(d, SLICES).float()
     whole = {"momentum": 1.0} if "momentum" in find_method(key).defaults else {}
     distances = []
     for split in range(splits):
         order = np.random.default_rng([seed, split]).permutation(n)
         seen = torch.from_numpy(values[order[:rows]])
-        unseen = torch.from_numpy(values[order[n - held_out_rows :]])
+        unseen = torch.from_numpy(values[order[n - chunks * rows :]])
         layer = _build(key, d, {**parameters, **whole})
         with torch.no_grad():
             outputs = layer(seen), layer.eval()(unseen)
-        distances.append([sliced_w1(output, directions=directions).value.item() for output in outputs])
+        distances.append([_mean_distance(output, rows, directions) for output in outputs])
     table = np.array(distances)
-    return SmallBatch(rows, table[:, 0], table[:, 1], held_out_rows)
+    return SmallBatch(rows, table[:, 0], table[:, 1], chunks)
+
+
+def _mean_distance(values: Tensor, rows: int, directions: Tensor) -> float:
+    """SW1 to N(0, I) of `rows` rows of (m, d) at a time, the mean over these chunks."""
+    projections = (values @ directions.T).view(-1, rows, len(directions))
+    return gaussian_w1(projections.movedim(0, 1).flatten(1)).mean().item()
 
 
 def _build(key: str, d: int, parameters: Mapping[str, float]) -> nn.Module:

@@ -148,20 +148,30 @@ def own_aim(short: str, readings: "FlowReadings", null: "Mapping[Key, NullBand]"
     )
 
 
-def about_trap(curves: "Mapping[str, TrapCurve]", rows: int, held_out: int, splits: int) -> str:
-    """What statistics from few rows do."""
+def about_trap(curves: "Mapping[str, TrapCurve]", gaussian: "NullBand", rows: int, splits: int) -> str:
+    """What statistics from few rows do. `gaussian` is what N(0, I) itself has at `rows` rows."""
     said = []
     for name, curve in curves.items():
         at = list(curve.rows).index(rows)
-        said.append(f"{name} {np.median(curve.seen[at]):.2f} against {np.median(curve.held_out[at]):.2f}")
+        seen, held_out = float(np.median(curve.seen[at])), float(np.median(curve.held_out[at]))
+        better = ", which is better than N(0, I) itself" if seen < gaussian.low else ""
+        said.append(f"{name} {seen:.3f} on the rows themselves{better}, {held_out:.3f} on others")
     return (
-        f"Statistics come from b random rows; the same transform is applied to {held_out:,} rows that were held out. "
-        f"Median "
-        f"and range of {splits} draws, in units of the SW1 that N(0, I) has at the same number of rows: 1 cannot be "
-        f"told "
-        f"from Gaussian, below 1 is better than a Gaussian sample. At b = {rows}, on the rows themselves against "
-        f"held-out "
-        f"rows: {'; '.join(said)}. Notice how far the two are apart where rows are few."
+        f"Statistics come from b random rows; the same layer, then in evaluation mode, is applied to rows that were "
+        f"held out, and SW1 to N(0, I) is read on b rows at a time, seen or not: fewer rows are further away by chance "
+        f"alone, as the grey range shows, which {gaussian.draws} batches of b rows of N(0, I) gave. Median and range of "
+        f"{splits} draws. At b = {rows}, where N(0, I) has {span(gaussian)}: {'; '.join(said)}. Notice how far the two "
+        f"are apart where rows are few."
+    )
+
+
+def without_trap(names: Sequence[str]) -> str:
+    """Normalisers that cannot fall into the trap, or that none was chosen."""
+    if not names:
+        return "Choose a normaliser above: only normalisers take statistics from the batch."
+    verb = "maps" if len(names) == 1 else "map"
+    return (
+        f"{' and '.join(names)} {verb} each row by its own statistics: rows that were held out are no others to them."
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from analysis.density import JointDensity
 from analysis.distance_parts import PARTS, DistanceParts, Part
+from analysis.null_band import NullBand
 from app.palette import MUTED, REFERENCE, TEXT, categorical, theme_colour
 
 PART_TITLES: dict[Part, str] = {
@@ -25,11 +26,11 @@ _DASHES = ["solid", "dash", "dot", "dashdot"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrapCurve:
-    """A normaliser's SW1 over the rows its statistics come from, in units of what N(0, I) gives at the same size.
+    """A normaliser's SW1 to N(0, I) over the rows its statistics come from.
 
     Attributes
     ----------
-    rows : (sizes,). seen, held_out : (sizes, splits) of those rows, and of rows that were held out.
+    rows : (sizes,). seen, held_out : (sizes, splits) of those rows, and of as many that were held out.
     """
 
     rows: Sequence[int]
@@ -93,9 +94,28 @@ def _labels(values: Sequence[float]) -> list[str]:
     return [f"{value:.2f}" if abs(value) >= 0.005 else "" for value in values]
 
 
-def small_batches(curves: Mapping[str, TrapCurve], mark: int) -> go.Figure:
-    """SW1 of the rows that gave the statistics and of held-out rows, over their number: median and range of splits."""
+def small_batches(curves: Mapping[str, TrapCurve], gaussian: Sequence[NullBand], mark: int) -> go.Figure:
+    """SW1 of the rows that gave the statistics and of held-out rows, over their number: median and range of splits.
+
+    `gaussian` holds what N(0, I) itself has at each number of rows, of the same numbers as the curves.
+    """
     figure = go.Figure()
+    ticks = list(next(iter(curves.values())).rows)
+    for name, values, fill in (
+        ("low", [b.low for b in gaussian], None),
+        ("high", [b.high for b in gaussian], "tonexty"),
+    ):
+        figure.add_scatter(
+            x=ticks,
+            y=np.array(values, np.float32),
+            name="range of N(0, I) itself" if fill else f"N(0, I) itself, {name}",
+            mode="lines",
+            fill=fill,
+            fillcolor=theme_colour("gray", 0.25),
+            line={"color": REFERENCE, "width": 1, "dash": "dot"},
+            showlegend=fill is not None,
+            hoverinfo="skip",
+        )
     for i, (name, curve) in enumerate(curves.items()):
         for part, values, filled in (("held out", curve.held_out, True), ("the rows themselves", curve.seen, False)):
             middle = np.median(values, axis=1)
@@ -113,17 +133,13 @@ def small_batches(curves: Mapping[str, TrapCurve], mark: int) -> go.Figure:
                 mode="lines+markers",
                 line={"color": categorical(i), "dash": "solid" if filled else "dot", "width": 1.8},
                 marker={"symbol": _SYMBOLS[i] + ("" if filled else "-open"), "size": 9, "color": categorical(i)},
-                hovertemplate="%{x} rows: %{y:.2f}<extra>" + f"{name}, {part}" + "</extra>",
+                hovertemplate="%{x} rows: %{y:.4f}<extra>" + f"{name}, {part}" + "</extra>",
             )
-    figure.add_hline(
-        y=1, line={"color": REFERENCE, "width": 1.4, "dash": "dot"}, name="N(0, I) itself", showlegend=True
-    )
     figure.add_vline(x=mark, line={"color": MUTED, "width": 1, "dash": "dash"})
-    ticks = list(next(iter(curves.values())).rows)
     figure.update_xaxes(
         title="rows b that the statistics come from", type="log", tickvals=ticks, ticktext=[str(t) for t in ticks]
     )
-    figure.update_yaxes(title="SW1 ÷ SW1 of N(0, I)", type="log", dtick=1, minor={"dtick": "D1", "ticks": "inside"})
+    figure.update_yaxes(title="SW1 to N(0, I)", type="log", dtick="D1")
     return figure
 
 

@@ -15,13 +15,14 @@ from app.flow_section import Flow, Pull, choose_pull, follow_method, show_flow
 from app.method_choice import ChosenMethod, choose_methods
 from app.pair import Pair, axis_names, choose_pair
 from app.parts import Mapped, show_removed
-from app.progress import CHUNK, in_chunks
+from app.progress import in_chunks
 from per_core.errors import PerError
 
 FEW_ROWS_A_UNIT = 5
 TRAP_ROWS = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192]
 TRAP_SPLITS = 5
-OVERLAY_SLICES = 64
+TRAP_GAUSSIANS = 39  # batches of N(0, I): level 5 %
+SLICES = 64
 
 
 def choose_place(batch: ActivationBatch) -> ActivationBatch:
@@ -78,8 +79,10 @@ def show_trap(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
     st.subheader(method_words.TRAP_TITLE)
     sizes = [rows for rows in TRAP_ROWS if rows <= batch.n // 2]
     normalisers = [one for one in chosen if one.method.kind == "normaliser"]
-    if not normalisers or not sizes:
-        st.info("Choose a normaliser above: only normalisers take statistics from the batch.")
+    by_batch = [one for one in normalisers if one.method.scope == "batch"]
+    if len(by_batch) < len(normalisers) or not normalisers:
+        st.info(method_words.without_trap([one.method.short for one in normalisers if one.method.scope == "row"]))
+    if not by_batch or not sizes:
         return
     rows = st.select_slider(
         "Rows b that the statistics come from",
@@ -89,11 +92,7 @@ def show_trap(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
         bind="query-params",
         width=420,
     )
-
-    def level(n: int) -> float:
-        return band_of(cached.gaussian_chunk(n, batch.d, OVERLAY_SLICES, 1, CHUNK)["sw1"]).median
-
-    work = [(one, size) for one in normalisers for size in sizes]
+    work = [(one, size) for one in by_batch for size in sizes]
     results = in_chunks(
         len(work),
         1,
@@ -102,21 +101,19 @@ def show_trap(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
         ),
         "Statistics from few rows",
     )
-    held_out = results[0].held_out_rows
-    curves = {
-        one.method.short: TrapCurve(
-            sizes,
-            np.stack([r.seen / level(r.rows) for r in results[i * len(sizes) : (i + 1) * len(sizes)]]),
-            np.stack([r.held_out / level(held_out) for r in results[i * len(sizes) : (i + 1) * len(sizes)]]),
+    gaussian = [band_of(cached.gaussian_chunk(size, batch.d, SLICES, 1, TRAP_GAUSSIANS)["sw1"]) for size in sizes]
+    curves = {}
+    for i, one in enumerate(by_batch):
+        own = results[i * len(sizes) : (i + 1) * len(sizes)]
+        curves[one.method.short] = TrapCurve(
+            sizes, np.stack([result.seen for result in own]), np.stack([result.held_out for result in own])
         )
-        for i, one in enumerate(normalisers)
-    }
     show_chart(
-        small_batches(curves, rows),
+        small_batches(curves, gaussian, rows),
         key="methods_trap",
         height=380,
-        alt=f"SW1 relative to N(0, I) over the rows that statistics come from, on those rows and on {held_out} others.",
-        about=method_words.about_trap(curves, rows, held_out, TRAP_SPLITS),
+        alt="SW1 to N(0, I) over the number of rows that statistics come from, on those rows and on as many others.",
+        about=method_words.about_trap(curves, gaussian[sizes.index(rows)], rows, TRAP_SPLITS),
     )
 
 
@@ -149,7 +146,7 @@ def show_overlay(choice: Choice, batch: ActivationBatch, mapped: Mapped, pair: P
     spans = [cached.pair_limits(one, pair) for one in batches.values()]
     limits = min(low for low, _ in spans), max(high for _, high in spans)
     densities = {name: cached.projected_density(one, batch, pair, limits) for name, one in batches.items()}
-    between, error = cached.distance_between(find(first), find(second), OVERLAY_SLICES)
+    between, error = cached.distance_between(find(first), find(second), SLICES)
     unit = axis_names(pair, batch.d)[0]
     show_chart(
         overlaid(densities, unit),

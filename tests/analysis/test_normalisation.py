@@ -5,7 +5,8 @@ import pytest
 
 from analysis.batch import ActivationBatch
 from analysis.bound import read_bound
-from analysis.normalisation import normalise, normalise_held_out
+from analysis.normalisation import SLICES, normalise, normalise_held_out
+from analysis.null_band import band_of, gaussian_draws
 from analysis.samples import figure1
 from per_core import list_methods
 from per_core.errors import InvalidInputError
@@ -38,30 +39,45 @@ def test_whitening_removes_correlation_and_nothing_else_does() -> None:
     assert max(left["dbn"], left["dbn_pca"], left["iter_norm"]) < 0.01
 
 
-def test_held_out_rows_are_mapped_by_the_statistics_of_the_others() -> None:
+def test_held_out_rows_are_mapped_by_the_statistics_of_the_others_and_read_as_few_at_a_time() -> None:
     values = figure1("a", 400, shift=3.0).values
     few = normalise_held_out(values, "bn", {}, rows=8, splits=3, seed=1)
-    assert (few.rows, few.held_out_rows, few.seen.shape, few.held_out.shape) == (8, 200, (3,), (3,))
+    assert (few.rows, few.chunks, few.seen.shape, few.held_out.shape) == (8, 25, (3,), (3,))
     order = np.random.default_rng([1, 0]).permutation(400)
     seen, unseen = values[order[:8]], values[order[200:]]
-    mapped = (unseen - seen.mean(axis=0)) / np.sqrt(seen.var(axis=0, ddof=1) + 1e-5)
-    assert few.held_out[0] == pytest.approx(read_bound(mapped.astype(np.float32), slices=64).sw1, rel=1e-4)
+    mapped = ((unseen - seen.mean(axis=0)) / np.sqrt(seen.var(axis=0, ddof=1) + 1e-5)).astype(np.float32)
+    chunks = [read_bound(chunk, slices=64).sw1 for chunk in np.split(mapped, 25)]
+    assert few.held_out[0] == pytest.approx(np.mean(chunks), rel=1e-4)
+
+
+@pytest.mark.parametrize("rows", [4, 16, 256, 2048])
+@pytest.mark.parametrize("key", ["layer_norm", "rms_norm"])
+def test_what_maps_each_row_by_itself_has_no_trap(key: str, rows: int) -> None:
+    values = figure1("b", 4096, dim=8, shift=1.0, scale=1.5).values
+    split = normalise_held_out(values, key, {}, rows=rows, splits=15)
+    assert np.median(split.held_out) == pytest.approx(np.median(split.seen), rel=0.12)
 
 
 def test_whitening_with_few_rows_looks_perfect_on_those_and_is_not_on_others() -> None:
     """Two modes in each pair: far from Gaussian, and yet below a Gaussian sample's own distance after whitening."""
     values = figure1("d", 4096, dim=16, fill="pairs", shift=1.0).values
     few = normalise_held_out(values, "dbn", {}, rows=16, splits=9)
-    many = normalise_held_out(values, "dbn", {}, rows=2048, splits=9)
-    gaussian = normalise_held_out(figure1("a", 4096, dim=16).values, "layer_norm", {}, rows=16, splits=9)
-    assert np.median(few.seen) < np.median(gaussian.seen)
-    assert np.median(few.held_out) > 10 * np.median(many.held_out)
+    gaussian = band_of(gaussian_draws(16, 16, SLICES, 1, 39)["sw1"])
+    assert np.median(few.seen) < gaussian.low
+    assert np.median(few.held_out) > max(gaussian.high, 3 * np.median(few.seen))
 
 
-def test_a_normaliser_without_statistics_treats_all_rows_alike() -> None:
-    values = figure1("a", 4096, dim=32).values
-    split = normalise_held_out(values, "layer_norm", {}, rows=1024, splits=5)
-    assert np.median(split.seen) == pytest.approx(np.median(split.held_out), rel=0.1)
+def test_with_many_rows_the_trap_closes() -> None:
+    """Few rows are further from N(0, I) by chance, seen or not: the gap is what the transform adds."""
+    values = figure1("b", 4096, shift=1.0, scale=1.5).values
+    gaps = {}
+    for key, rows in (("bn", 16), ("bn", 2048), ("dbn", 16), ("dbn", 64)):
+        split = normalise_held_out(values, key, {}, rows=rows, splits=15)
+        gaps[key, rows] = np.median(split.held_out) / np.median(split.seen)
+    assert gaps["bn", 2048] == pytest.approx(1, abs=0.1)
+    assert gaps["bn", 16] > 1.3
+    assert gaps["dbn", 16] > 1.8
+    assert gaps["dbn", 64] > 1.8
 
 
 def test_wrong_choices_are_refused() -> None:

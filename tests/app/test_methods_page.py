@@ -1,9 +1,13 @@
 """The Methods page in process: what each method removes, and that every method of the registry can be chosen."""
 
+import base64
 import json
+import re
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
 from analysis.distance_parts import PARTS
@@ -20,6 +24,13 @@ def removed(page: AppTest) -> dict[str, dict[str, float]]:
     """What the bars of the chart on top say, by name and part."""
     traces = sent_charts(page)["methods_parts"].figure["data"]
     return {trace["name"].removeprefix("removed by "): dict(zip(PARTS, trace["y"], strict=True)) for trace in traces}
+
+
+def values(sent: Any) -> NDArray[np.float64]:
+    """The numbers of an array as it is sent to the browser."""
+    if isinstance(sent, dict):
+        return np.frombuffer(base64.b64decode(sent["bdata"]), sent["dtype"]).astype(np.float64)
+    return np.array(sent, dtype=np.float64)
 
 
 def choose(page: AppTest, *shorts: str) -> AppTest:
@@ -88,11 +99,33 @@ def test_whitening_with_few_rows_warns_and_says_why(open_page: OpenPage) -> None
     assert len(choose(few, "BN", "PER").warning) == 0
 
 
-def test_the_trap_compares_the_rows_with_held_out_ones(open_page: OpenPage) -> None:
+def test_the_trap_compares_the_rows_with_as_many_held_out_ones(open_page: OpenPage) -> None:
     page = open_page("methods", data_n="1024", data_dim="16", methods_rows="16")
     traces = {trace["name"]: trace for trace in sent_charts(page)["methods_trap"].figure["data"]}
     assert set(traces) >= {"DBN, held out", "DBN, the rows themselves", "BN, held out"}
-    assert "At b = 16" in all_text(page)
+    assert re.search(r"At b = 16, .*DBN 0\.\d+ on the rows themselves, which is better than N\(0, I\)", all_text(page))
+
+
+def test_what_has_no_batch_statistics_is_not_in_the_trap(open_page: OpenPage) -> None:
+    page = choose(open_page("methods", data_n="256", data_case="b"), "BN", "LayerNorm", "RMSNorm")
+    names = {trace["name"] for trace in sent_charts(page)["methods_trap"].figure["data"]}
+    assert not any("LayerNorm" in name or "RMSNorm" in name for name in names)
+    assert "LayerNorm and RMSNorm map each row by its own statistics" in page.info[0].value
+    page = choose(page, "LayerNorm")
+    assert "methods_trap" not in sent_charts(page)
+
+
+def test_the_traps_yardstick_is_gaussian_batches_of_as_many_rows(open_page: OpenPage) -> None:
+    """1.26/√n in the limit, whatever the batch; so N(0, I) seen through BN lies near it at every b."""
+    page = choose(open_page("methods", data_case="a", data_n="4096"), "BN")
+    traces = {trace["name"]: trace for trace in sent_charts(page)["methods_trap"].figure["data"]}
+    b = np.array(traces["range of N(0, I) itself"]["x"])
+    low, high = values(traces["N(0, I) itself, low"]["y"]), values(traces["range of N(0, I) itself"]["y"])
+    assert (low * np.sqrt(b) < 1.26).all()
+    assert (high * np.sqrt(b) > 1.26).all()
+    held_out = values(traces["BN, held out"]["y"])
+    assert (held_out[b >= 64] < 1.15 * high[b >= 64]).all()
+    assert (held_out[b >= 64] > low[b >= 64]).all()
 
 
 def test_a_refused_setting_is_explained_and_the_other_methods_stay(open_page: OpenPage) -> None:
