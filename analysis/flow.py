@@ -12,7 +12,9 @@ it vanishes. A step moves the rows by 14 % of √d at most, and over the second 
 gradients that are drawn, or that jump as that of a sorted sample does, never come to rest by themselves.
 
 A regulariser is given its pull in a unit that all of them share: at strength s, λ is chosen so that λ n ∂R/∂h has the
-root mean square s √d over the rows of the start.
+root mean square s √d over the rows of the start. Of a gradient that is drawn this is the size of its mean, not of its
+noise: with g and g' from independent draws, the mean of ⟨g, g'⟩. R is the mean of the loss over its draws where the
+registry knows one, averaged over 32 draws in each step; any other loss draws once in each step, as in training.
 """
 
 from __future__ import annotations
@@ -37,10 +39,10 @@ FIRST_MOVE = 0.07
 STIFFEST = 0.5
 EVERY = 3
 MOST_ROWS = 1024
-MOST_DRAWS = 256
+DRAWS = 32
 SLICES = 64
 VCL_SUBSET = 5
-_NOTHING = 1e-30  # of a gradient: a flow that starts where there is none stays there
+_NOTHING = 1e-12  # of a gradient: a flow that starts where there is none stays there
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,10 @@ class FlowStart:
     ----------
     rows : (n, d) the batch, at most its first 1,024 rows.
     pull : (n, d) −n ∂R/∂h at the start, the gradient field.
-    weight : λ; 1 without a task.
+    weight : λ; 1 without a task, 0 where there is no pull.
     step : η, the size of the first step.
-    draws : over how many draws of a random loss a gradient is averaged: as many as it takes to look at each row once.
+    draws : over how many draws of a random loss a gradient is averaged.
+    agreement : cosine of two gradient fields at the start that were drawn independently; 1 if nothing is drawn.
     """
 
     rows: Float32Matrix
@@ -107,6 +110,12 @@ class FlowStart:
     weight: float
     step: float
     draws: int
+    agreement: float
+
+    @property
+    def is_still(self) -> bool:
+        """Whether there is no pull at all, so that nothing will move."""
+        return not self.pull.any()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,15 +148,19 @@ def start_flow(values: Float32Matrix, spec: FlowSpec) -> FlowStart:
     rows = values[:MOST_ROWS]
     n, d = rows.shape
     batch = torch.from_numpy(rows.copy())
-    once = _gradient(batch, spec, step=0, draws=1)
-    looked_at = max(1, int((once != 0).any(dim=1).sum()))
-    draws = min(MOST_DRAWS, math.ceil(n / looked_at))
-    gradient = _gradient(batch, spec, step=0, draws=draws) if draws > 1 else once
-    size = max(_root_mean_square(gradient), _NOTHING)
+    draws = DRAWS if find_method(spec.method).averaged else 1
+    one, other = (_gradient(batch, spec, step=number, draws=draws) for number in (0, spec.steps + 1))
+    pull = -(one + other) / 2
+    drawn_size = _root_mean_square(pull)
+    if drawn_size < _NOTHING:
+        return FlowStart(rows, np.zeros_like(rows), 0.0 if spec.strength else 1.0, STIFFEST, draws, 1.0)
+    common = (one * other).sum().item() / n
+    size = math.sqrt(common) if common > 0 else drawn_size  # drawn fields that disagree are noise alone
     weight = 1.0 if spec.strength is None else spec.strength * math.sqrt(d) / size
     stiffest = STIFFEST * d if spec.strength is None else STIFFEST
-    step = min(FIRST_MOVE * math.sqrt(d) / (weight * size), stiffest)
-    return FlowStart(rows, (-gradient).numpy(), weight, step, draws)
+    step = min(FIRST_MOVE * math.sqrt(d) / (weight * drawn_size), stiffest)
+    agreement = common / max(_root_mean_square(one) * _root_mean_square(other), _NOTHING**2)
+    return FlowStart(rows, pull.numpy(), weight, step, draws, agreement)
 
 
 def follow(start: FlowStart, rows: Float32Matrix, spec: FlowSpec, first: int, count: int) -> NDArray[np.float32]:
@@ -195,7 +208,8 @@ def read_frames(frames: NDArray[np.float32]) -> FlowReadings:
 
 def _gradient(h: Tensor, spec: FlowSpec, *, step: int, draws: int) -> Tensor:
     """n ∂R/∂h at the rows h (n, d), averaged over draws that depend on seed and step alone."""
-    loss = find_method(spec.method).build(**dict(spec.parameters))
+    method = find_method(spec.method)
+    loss = (method.averaged or method.build)(**dict(spec.parameters))
     generator = torch.Generator().manual_seed(1_000_003 * spec.seed + step)
     leaf = h.clone().requires_grad_()
     total = torch.stack([loss(leaf, generator=generator) for _ in range(draws)]).sum()

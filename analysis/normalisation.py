@@ -28,8 +28,8 @@ class SmallBatch:
     ----------
     rows : b, how many rows gave the statistics.
     seen : (splits,) SW1 to N(0, I) of those rows after the transform, in training mode.
-    held_out : (splits,) SW1 of other rows of the same batch after the same transform, in evaluation mode. They are taken
-        b at a time, because fewer rows are further from N(0, I) by chance alone; this is the mean over those chunks.
+    held_out : (splits,) SW1 of other rows of the same batch after the same transform, in evaluation mode. They are
+        taken b at a time, because fewer rows are further from N(0, I) by chance; this is the mean over those chunks.
     chunks : how many those are.
     """
 

@@ -104,18 +104,23 @@ def about_changes(level: float, fewer_rows: int | None) -> str:
 
 def about_flow(short: str, alone: "FlowStart", task: "FlowStart", rows: int, d: int) -> str:
     """What a flow shows and how it was followed."""
-    averaged = (
-        f" The loss looks at a few rows at a time: each step averages {alone.draws} draws of it."
-        if alone.draws > 1
+    from analysis.flow import FIRST_MOVE
+
+    if alone.is_still:
+        return f"No pull here: the gradient of {short} is 0 at each of the {rows:,} rows, so nothing moves."
+    several = f" over {alone.draws} draws in each step" if alone.draws > 1 else ""
+    drawn = (
+        f" The gradient is drawn{several}, so part of what the arrows show is noise: two independent fields have a "
+        f"cosine of {alone.agreement:.2f}."
+        if alone.agreement < 0.9995
         else ""
     )
-    projected = " Only two of the directions are drawn." if d > 2 else ""
+    slices = "64 evenly spaced angles" if d == 2 else "64 fixed random directions; only two directions are drawn"
     return (
         f"{rows:,} rows follow the gradient of {short}, alone (step size η = {alone.step:.3g} times n) and against a "
-        f"task "
-        f"that holds each row where it was (λ = {task.weight:.3g}). Arrows show the pull on single rows, the longest "
-        f"tenth cut. "
-        f"η falls to 0 over the second half.{averaged}{projected}"
+        f"task that holds each row where it was (λ = {task.weight:.3g}). Arrows show the pull on single rows, the "
+        "longest tenth cut. η falls to 0 over the second half, and no step moves the rows by more than "
+        f"{2 * FIRST_MOVE:.0%} of √d (root mean square).{drawn} SW1 is read on {slices}."
     )
 
 
@@ -157,11 +162,13 @@ def about_trap(curves: "Mapping[str, TrapCurve]", gaussian: "NullBand", rows: in
         better = ", which is better than N(0, I) itself" if seen < gaussian.low else ""
         said.append(f"{name} {seen:.3f} on the rows themselves{better}, {held_out:.3f} on others")
     return (
-        f"Statistics come from b random rows; the same layer, then in evaluation mode, is applied to rows that were "
-        f"held out, and SW1 to N(0, I) is read on b rows at a time, seen or not: fewer rows are further away by chance "
-        f"alone, as the grey range shows, which {gaussian.draws} batches of b rows of N(0, I) gave. Median and range of "
+        "Statistics come from b random rows; the same layer, then in evaluation mode, is applied to rows that were "
+        "held "
+        "out, and SW1 to N(0, I) is read on b rows at a time, seen or not: fewer rows are further away by chance "
+        "alone, "
+        f"as the grey range shows, which {gaussian.draws} batches of b rows of N(0, I) gave. Median and range of "
         f"{splits} draws. At b = {rows}, where N(0, I) has {span(gaussian)}: {'; '.join(said)}. Notice how far the two "
-        f"are apart where rows are few."
+        "are apart where rows are few."
     )
 
 

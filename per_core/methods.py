@@ -34,7 +34,7 @@ from per_core.errors import InvalidInputError
 from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
 from per_core.regularizer import per_loss
 from per_core.sigreg import sigreg_loss
-from per_core.variance_constancy import vcl_loss
+from per_core.variance_constancy import mean_vcl_loss, vcl_loss
 from per_core.wasserstein import sliced_w1
 from per_core.whitening import DecorrelatedBatchNorm, IterativeNorm
 
@@ -103,6 +103,8 @@ class Method:
             None of a normaliser.
         scope: on what it depends where a row is mapped to, or n times the gradient that pulls on it: on the whole
             "batch", or on this "row" alone.
+        averaged: of a regulariser that draws few rows, builds the mean of its loss over what it may draw, with less
+            noise, as a gradient field needs; None where `build` serves.
 
     Raises:
         InvalidInputError: an unknown kind, place or scope, parameters of one name, a regulariser without a weight or a
@@ -125,6 +127,7 @@ class Method:
     parameters: tuple[Parameter, ...] = ()
     weight: Parameter | None = None
     scope: Scope = "batch"
+    averaged: Callable[..., Loss] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Check kind, place, scope, names and weight."""
@@ -212,6 +215,10 @@ def _build_sw1(*, slices: int = 256) -> Loss:
 
 def _build_vcl(*, subset: int = 5, beta: float = 1.0) -> Loss:
     return partial(vcl_loss, subset=subset, beta=beta)
+
+
+def _build_mean_vcl(*, subset: int = 5, beta: float = 1.0) -> Loss:
+    return partial(mean_vcl_loss, subset=subset, beta=beta)
 
 
 def _build_sigreg(*, slices: int = 256, knots: int = 17) -> Loss:
@@ -343,6 +350,7 @@ for _method in (
             Parameter("beta", "β, added to the second variance", 1.0, 0.001, 10.0),
         ),
         weight=_weight(0.01, low=1e-4, high=1.0),
+        averaged=_build_mean_vcl,
     ),
     Method(
         key="energy",

@@ -66,6 +66,40 @@ def test_the_field_of_per_is_its_closed_gradient() -> None:
     assert start.pull == pytest.approx(expected, abs=1e-6)
 
 
+def vcl_pairs(h: torch.Tensor, count: int, seed: int) -> torch.Tensor:
+    """n times the gradient of the VCL of `count` draws of two disjoint subsets of five rows, all in one formula."""
+    rows = np.random.default_rng(seed).integers(0, len(h), (count, 10))
+    distinct = np.array([len(set(ten)) == 10 for ten in rows.tolist()])
+    leaf = h.double().requires_grad_()
+    v = leaf[torch.from_numpy(rows[distinct])].view(-1, 2, 5, h.shape[1]).var(dim=2)
+    loss = (1 - v[:, 0] / (v[:, 1] + 1)).square().mean()
+    (gradient,) = torch.autograd.grad(loss, leaf)
+    return gradient * len(h)
+
+
+@pytest.mark.parametrize("case", ["b", "d"])
+def test_the_field_of_vcl_is_that_of_its_mean_and_has_the_size_that_the_strength_says(case: str) -> None:
+    """Single draws look at ten rows: averages of 100 are noise, of cosine 0.2 to the gradient of the mean."""
+    values = figure1(case, 1000, shift=1.0, scale=1.5).values
+    start = start_flow(values, FlowSpec("vcl", strength=1.0))
+    one, other = (vcl_pairs(torch.from_numpy(values.copy()), 150_000, seed) for seed in (1, 2))
+    field = torch.from_numpy(start.pull).double()
+    assert torch.nn.functional.cosine_similarity(-(one + other).ravel(), field.ravel(), dim=0) > 0.95
+    size = ((one * other).sum() / len(one)).sqrt().item()
+    assert start.weight * size == pytest.approx(math.sqrt(2), rel=0.1)
+    assert 0.8 < start.agreement < 0.99
+
+
+def test_what_is_not_drawn_agrees_with_itself() -> None:
+    values = figure1("c", 300, dim=4).values
+    assert start_flow(values, FlowSpec("per")).agreement == pytest.approx(1, abs=1e-6)
+    few = start_flow(values, FlowSpec("per_sampled", (("slices", 2),), strength=1.0))
+    many = start_flow(values, FlowSpec("per_sampled", (("slices", 1024),), strength=1.0))
+    assert few.agreement < 0.9 < many.agreement < 1
+    exact = start_flow(values, FlowSpec("per", strength=1.0))
+    assert many.weight == pytest.approx(exact.weight, rel=0.02)
+
+
 def test_pers_flow_collapses() -> None:
     _, frames = run(figure1("d", 300, shift=1.0, scale=1.5).values, FlowSpec("per", steps=240))
     readings = read_frames(frames[::10])
@@ -95,7 +129,7 @@ def test_sw1_brings_back_far_rows_which_a_difference_of_means_leaves_where_they_
 
 def test_vcl_lowers_kurtosis_and_separates_modes_and_sw1_does_not_praise_it() -> None:
     start, frames = run(figure1("a", 1000).values, FlowSpec("vcl"))
-    assert start.draws == pytest.approx(1000 / 10, abs=5)
+    assert start.draws == flow.DRAWS
     readings = read_frames(frames[[0, -1]])
     assert readings.kurtosis[1] < -1.2 < readings.kurtosis[0]
     assert readings.modes.tolist() == [1, 2]
@@ -113,8 +147,15 @@ def test_pieces_give_the_same_flow_as_the_whole(key: str) -> None:
 
 
 def test_where_there_is_no_gradient_nothing_moves() -> None:
-    _, frames = run(np.zeros((20, 2), np.float32), FlowSpec("l2", steps=6))
-    assert np.array_equal(frames, np.zeros((3, 20, 2)))
+    for key in ("l2", "l1", "per", "vcl", "sigreg"):
+        for strength in (None, 1.0):
+            start, frames = run(np.zeros((20, 2), np.float32), FlowSpec(key, strength=strength, steps=6))
+            assert np.array_equal(frames, np.zeros((3, 20, 2)))
+            assert start.is_still
+            assert start.weight == (1 if strength is None else 0)
+            assert start.draws <= flow.DRAWS
+    moving = start_flow(figure1("a", 20).values, FlowSpec("l2"))
+    assert not moving.is_still
 
 
 def test_only_the_first_rows_of_a_large_batch_are_followed() -> None:

@@ -1,11 +1,13 @@
 """VCL: its value by hand, its derivatives, and what its flow does to kurtosis."""
 
+import itertools
 import math
 
 import pytest
 import torch
 
 from per_core import VCL, InvalidInputError, vcl_loss
+from per_core.variance_constancy import mean_vcl_loss
 from tests.per_core.flow import follow, skewed_batch
 
 
@@ -41,6 +43,36 @@ def test_the_subsets_are_disjoint_and_drawn_anew():
         touched.append(set(gradient.abs().sum(dim=1).nonzero().flatten().tolist()))
     assert len(touched[0]) == len(touched[1]) == 14
     assert touched[0] != touched[1]
+
+
+def test_the_mean_loss_is_that_over_every_pair_of_disjoint_subsets():
+    """All 90 ordered pairs of two rows out of six; estimates scatter about their mean, less than draws do."""
+    h = normal(6, 3)
+    pairs = [
+        (h[list(s)].var(dim=0), h[list(t)].var(dim=0))
+        for s in itertools.combinations(range(6), 2)
+        for t in itertools.combinations(set(range(6)) - set(s), 2)
+    ]
+    expected = torch.stack([(1 - first / (second + 0.5)).square().mean() for first, second in pairs]).mean()
+    generator = seeded(3)
+    estimates = torch.stack([mean_vcl_loss(h, subset=2, beta=0.5, generator=generator) for _ in range(4000)])
+    draws = torch.stack([vcl_loss(h, subset=2, beta=0.5, generator=generator) for _ in range(4000)])
+    assert len(pairs) == 90
+    assert estimates.mean().item() == pytest.approx(expected.item(), abs=5 * estimates.std().item() / math.sqrt(4000))
+    assert estimates.std() < 0.7 * draws.std()
+
+
+def test_the_mean_loss_of_two_subsets_is_that_of_both_orders():
+    h = normal(10, 4)
+    order = torch.randperm(10, generator=seeded(1))
+    v, w = h[order[:5]].var(dim=0), h[order[5:]].var(dim=0)
+    expected = ((1 - v / (w + 1)).square() + (1 - w / (v + 1)).square()).mean() / 2
+    assert mean_vcl_loss(h, generator=seeded(1)).item() == pytest.approx(expected.item())
+    assert mean_vcl_loss(torch.zeros(10, 4)).item() == 1
+    leaf = normal(23, 3).requires_grad_()
+    assert torch.autograd.gradcheck(lambda h: mean_vcl_loss(h, generator=seeded()), leaf)
+    with pytest.raises(InvalidInputError, match="at least 10 rows"):
+        mean_vcl_loss(normal(9, 2))
 
 
 def test_gradients():
