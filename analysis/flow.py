@@ -31,6 +31,7 @@ from analysis.batch import Float32Matrix
 from analysis.directions import shared_directions
 from analysis.modes import count_modes
 from analysis.moments import batch_variance_spread, moments
+from analysis.null_band import gaussian_batch
 from per_core import find_method, per_loss, sliced_w1
 from per_core.errors import InvalidInputError
 
@@ -204,6 +205,11 @@ def read_frames(frames: NDArray[np.float32]) -> FlowReadings:
         modes=np.array([float(count_modes(frame).max()) for frame in frames]),
         batch_variances=relative.mean(axis=1),
     )
+
+
+def gaussian_readings(n: int, d: int, first: int, count: int) -> FlowReadings:
+    """The same readings of the Gaussian batches (n, d) number first..first + count − 1: arrays (count,)."""
+    return read_frames(np.stack([gaussian_batch(n, d, number).numpy() for number in range(first, first + count)]))
 
 
 def _gradient(h: Tensor, spec: FlowSpec, *, step: int, draws: int) -> Tensor:

@@ -281,6 +281,14 @@ def flow_readings(
     return read_frames(_frames)
 
 
+@st.cache_data(max_entries=256, show_spinner=False)
+def gaussian_readings_chunk(n: int, d: int, first: int, count: int) -> "FlowReadings":
+    """The same of some fresh Gaussian batches."""
+    from analysis.flow import gaussian_readings
+
+    return gaussian_readings(n, d, first, count)
+
+
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)
 def projected_density(
     batch: ActivationBatch, onto: ActivationBatch, axes: tuple[str, int, int], limits: tuple[float, float]

@@ -14,13 +14,14 @@ from app.chart import show_chart
 from app.figures.flow import ALONE, WITH_TASK, Course, Reference, flow_panels
 from app.method_choice import ChosenMethod
 from app.pair import Pair, axis_names
-from app.progress import in_chunks
+from app.progress import CHUNK, in_chunks
 
 if TYPE_CHECKING:
     from analysis.flow import FlowReadings, FlowSpec, FlowStart
-    from app.change_table import Cells
+    from analysis.null_band import NullBand
 
 STEPS = [60, 120, 240]
+GAUSSIAN = "N(0, I) of this size"
 _OWN_AIM = {"vcl"}  # judged by kurtosis, modes and batch variances as well
 _READINGS = {"SW1": "sw1", "PER": "per", "variance": "variance", "excess kurtosis": "kurtosis"}
 _OWN_READINGS = {"modes": "modes", "batch variances": "batch_variances"}
@@ -96,7 +97,6 @@ def show_flow(
     pair: Pair,
     chosen: ChosenMethod,
     flows: dict[str, Flow],
-    gaussian: "Cells",
 ) -> None:
     """The field, both flows and the curves over the steps."""
     from analysis.flow import EVERY
@@ -107,6 +107,7 @@ def show_flow(
     clouds = {name: flow.frames @ axes.T for name, flow in flows.items()}
     limits = density.robust_limits(np.concatenate([c[:: max(1, len(c) // 4)].reshape(-1) for c in clouds.values()]))
     wanted = _READINGS | (_OWN_READINGS if method.key in _OWN_AIM else {})
+    gaussian = gaussian_bands(batch)
     courses = {
         name: Course(
             clouds[name],
@@ -122,7 +123,7 @@ def show_flow(
             clouds[ALONE][0],
             alone.start.pull @ axes.T,
             courses,
-            _references(gaussian),
+            {title: Reference(gaussian[field].low, gaussian[field].high, GAUSSIAN) for title, field in wanted.items()},
             range(0, alone.spec.steps + 1, EVERY),
             limits=limits,
             units=axis_names(pair, batch.d),
@@ -131,23 +132,26 @@ def show_flow(
         height=560,
         aspect=0.55,
         alt=f"The flow of {method.title} takes SW1 from {alone.readings.sw1[0]:.3f} to {ends}.",
-        about=method_words.about_flow(method.short, alone.start, task.start, batch.n, batch.d)
-        + " "
-        + method_words.LESSONS.get(method.key, ""),
+        about=method_words.about_flow(method.short, alone.start, task.start, batch.n, batch.d),
     )
+    if alone.start.is_still:
+        return
+    said = [method_words.where_it_leads(name, flow.readings, gaussian) for name, flow in flows.items()]
+    st.markdown(" ".join([*said, method_words.LESSONS.get(method.key, "")]))
     if method.key in _OWN_AIM:
-        null = {key: cell.null for key, cell in gaussian.items()}
         for name, flow in flows.items():
-            st.markdown(method_words.own_aim(f"{method.short} {name}", flow.readings, null))
+            st.markdown(method_words.own_aim(f"{method.short} {name}", flow.readings, gaussian))
 
 
-def _references(gaussian: "Cells") -> dict[str, Reference]:
-    """Where the readings are at N(0, I)."""
-    name = "N(0, I) of this size"
-    bands = {title: gaussian[key].null for title, key in (("SW1", "sw1"), ("PER", "per"))}
-    return {title: Reference(band.low, band.high, name) for title, band in bands.items()} | {
-        "variance": Reference(1, 1, name),
-        "excess kurtosis": Reference(0, 0, name),
-        "modes": Reference(1, 1, name),
-        "batch variances": Reference(0.5, 0.5, name),
-    }
+def gaussian_bands(batch: ActivationBatch) -> "dict[str, NullBand]":
+    """What the readings of fresh draws of N(0, I) of the batch's size span, by the field of `FlowReadings`."""
+    from analysis.null_band import band_of, draws_that_fit
+
+    chunks = in_chunks(
+        draws_that_fit(batch.n, batch.d),
+        CHUNK,
+        lambda first, count: cached.gaussian_readings_chunk(batch.n, batch.d, first, count),
+        "Reading N(0, I) of the same size",
+    )
+    fields = {**_READINGS, **_OWN_READINGS}.values()
+    return {field: band_of(np.concatenate([getattr(chunk, field) for chunk in chunks])) for field in fields}

@@ -8,6 +8,8 @@ import numpy as np
 from app.words import number, plus_minus, span
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from analysis.distance_parts import DistanceParts, Part
     from analysis.distinction import Cell, Key
     from analysis.flow import FlowReadings, FlowStart
@@ -124,32 +126,51 @@ def about_flow(short: str, alone: "FlowStart", task: "FlowStart", rows: int, d: 
     )
 
 
+def where_it_leads(name: str, readings: "FlowReadings", gaussian: "Mapping[str, NullBand]") -> str:
+    """What a flow did to the batch, judged by Gaussian batches of the same size."""
+    last, band = readings.sw1[-1], gaussian["sw1"]
+    if last > band.high:
+        verdict = "further than any of them"
+    else:
+        verdict = "which is as near as they are" if last in band else "nearer than any of them"
+    return (
+        f"**{name[0].upper()}{name[1:]}**, SW1 goes {from_to(readings.sw1)} ({band.draws} batches of N(0, I): "
+        f"{span(band)}), {verdict}; the variance {from_to(readings.variance)}, the excess kurtosis "
+        f"{from_to(readings.kurtosis)}."
+    )
+
+
 LESSONS = {
     "per": "Notice where the flow alone leads, however long it takes: to 0, where PER has its minimum √(2/π) = 0.798 "
-    "and "
-    "SW1 is far from 0. With a task the batch shrinks. PER going down is not the batch becoming Gaussian.",
+    "and SW1 is as large. With a task the batch shrinks. PER going down is not the batch becoming Gaussian.",
     "per_sampled": "The same flow as exact PER, up to the noise of the directions.",
-    "vcl": "Notice the marginal: the kurtosis falls and single units separate into modes. By SW1 alone that looks "
-    "like a "
-    "failure; it is VCL's aim.",
-    "sw1": "Notice that the batch becomes N(0, I) and stays there; its gradient does not fall to 0 on the way, the "
-    "steps "
-    "do.",
-    "energy": "Notice that the spread is kept: half the energy distance is PER without what it pays for spread.",
-    "sigreg": "Notice that it ends near N(0, I), judged by its characteristic function.",
-    "l1": "Notice that coordinates go to exactly 0 one after the other.",
+    "vcl": "VCL asks that a unit have the same variance in every few rows. That lowers its kurtosis, at the lowest to "
+    "the −2 of two equal modes, and by SW1 alone may look like a failure.",
+    "sw1": "SW1 is smallest at N(0, I). Its gradient does not fall to 0 on the way there, the steps do.",
+    "energy": "Half the energy distance is PER without what PER gains by less spread, so it is smallest at N(0, I). It "
+    "pulls less on the outermost rows the fewer they are.",
+    "sigreg": "SIGReg compares characteristic functions near 0, so it is smallest at N(0, I) and hardly pulls on rows "
+    "far out.",
+    "l1": "L1 pulls on every coordinate equally hard, however close to 0; steps of a finite size bring it to 0 up to a "
+    "step.",
     "l2": "Notice that all rows shrink by the same factor, so the shape stays as it was.",
 }
 
 
-def own_aim(short: str, readings: "FlowReadings", null: "Mapping[Key, NullBand]") -> str:
+def from_to(values: "NDArray[np.float64]") -> str:
+    """A reading at the first and at the last step."""
+    return f"{number(values[0])} → {number(values[-1])}"
+
+
+def own_aim(short: str, readings: "FlowReadings", gaussian: "Mapping[str, NullBand]") -> str:
     """VCL judged by what it is for, from the start of a flow to its end."""
     return (
-        f"**{short} by its own aim, from the first step to the last:** excess kurtosis "
-        f"{readings.kurtosis[0]:.2f} → {readings.kurtosis[-1]:.2f} (N(0, I): {span(null['kurtosis'])}), modes "
-        f"{readings.modes[0]:.0f} → {readings.modes[-1]:.0f}, variance of batch variances relative to the variance "
-        f"{readings.batch_variances[0]:.2f} → {readings.batch_variances[-1]:.2f} (0.5 for Gaussian units). "
-        f"**By SW1:** {readings.sw1[0]:.3f} → {readings.sw1[-1]:.3f}."
+        f"**{short} by its own aim, from the first step to the last:** excess kurtosis, mean over the units, "
+        f"{from_to(readings.kurtosis)} (N(0, I): {span(gaussian['kurtosis'])}), modes of the unit with most "
+        f"{readings.modes[0]:.0f} → {readings.modes[-1]:.0f} (N(0, I): {span(gaussian['modes'], 'modes')}), variance "
+        "of "
+        f"batch variances relative to the squared variance {from_to(readings.batch_variances)} (N(0, I): "
+        f"{span(gaussian['batch_variances'])}). **By SW1:** {from_to(readings.sw1)}."
     )
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 from analysis.batch import ActivationBatch
 from analysis.samples import CASE_TITLES, CASES
 from app import cached, method_words, words
-from app.change_table import cells_beside_gaussian, show_changes
+from app.change_table import show_changes
 from app.chart import show_chart
 from app.choice import Choice
 from app.figures.joint import joint_panels
@@ -191,7 +191,6 @@ if flows:
     st.subheader("Where the regularisers pull")
     for one in regularisers:
         if one.method.short in flows:
-            rows = mapped[one.method.short][0]
-            show_flow(rows, batch, pair, one, flows[one.method.short], cells_beside_gaussian(rows))
+            show_flow(mapped[one.method.short][0], batch, pair, one, flows[one.method.short])
 show_trap(batch, chosen)
 show_overlay(choice, batch, mapped, pair)

@@ -8,7 +8,7 @@ import torch
 
 from analysis import flow
 from analysis.bound import PER_AT_COLLAPSE
-from analysis.flow import FlowSpec, FlowStart, follow, read_frames, start_flow
+from analysis.flow import FlowSpec, FlowStart, follow, gaussian_readings, read_frames, start_flow
 from analysis.moments import moments
 from analysis.null_band import band_of, gaussian_draws
 from analysis.samples import figure1
@@ -173,6 +173,16 @@ def test_readings_agree_with_the_statistics_of_each_frame() -> None:
         assert readings.kurtosis[i] == pytest.approx(stats.excess_kurtosis.mean())
     gaussian = read_frames(figure1("a", 20_000).values[None])
     assert gaussian.batch_variances[0] == pytest.approx(0.5, abs=0.03)  # 2 / (5 - 1)
+
+
+def test_the_yardstick_of_a_mean_over_units_is_that_mean_on_gaussian_batches() -> None:
+    """Excess kurtosis of a Gaussian sample: standard error √(24/n) of a unit, √(24/(n d)) of the mean over d units."""
+    drawn = gaussian_readings(500, 16, 1, 60)
+    assert drawn.kurtosis.std() == pytest.approx(math.sqrt(24 / (500 * 16)), rel=0.25)
+    assert np.abs(drawn.kurtosis).max() < 0.25
+    assert drawn.batch_variances.mean() == pytest.approx(0.5, abs=0.03)  # 2 / (5 - 1)
+    assert drawn.sw1 == pytest.approx(gaussian_draws(500, 16, flow.SLICES, 1, 60)["sw1"], abs=1e-6)
+    assert drawn.variance == pytest.approx(np.ones(60), abs=0.06)
 
 
 def test_specs_out_of_range_are_refused() -> None:

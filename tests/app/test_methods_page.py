@@ -92,6 +92,43 @@ def test_vcl_is_judged_by_its_own_aim_beside_sw1(open_page: OpenPage) -> None:
     assert {"excess kurtosis", "modes", "batch variances", "SW1"} <= titles
 
 
+def test_a_mean_over_units_is_judged_by_that_mean_on_gaussian_batches(open_page: OpenPage) -> None:
+    """16 units of 500 rows: the mean excess kurtosis of N(0, I) has a standard error of √(24/8000) = 0.055."""
+    page = choose(open_page("methods", data_source="Recording", data_layer="layer 6"), "VCL")
+    low, high = re.search(r"mean over the units, \S+ → \S+ \(N\(0, I\): (\S+) … (\S+)\)", all_text(page)).groups()  # type: ignore[union-attr]
+    assert -0.3 < float(low) < -0.05
+    assert 0.05 < float(high) < 0.3
+    spread = re.search(r"squared variance \S+ → \S+ \(N\(0, I\): (\S+) … (\S+)\)", all_text(page))
+    assert spread is not None
+    assert 0.3 < float(spread[1]) < 0.5 < float(spread[2]) < 0.7
+
+
+def test_a_collapsed_batch_is_called_still_and_nothing_is_nan(open_page: OpenPage) -> None:
+    """All rows at 1: unit directions pull nothing apart, VCL's gradient is 0 everywhere."""
+    page = choose(open_page("methods", data_scale="0.0", data_n="256"), "BN", "VCL", "SW1", "L1")
+    text = all_text(page)
+    assert "No pull here: the gradient of VCL is 0 at each of the 256 rows" in text
+    assert "VCL alone by its own aim" not in text
+    assert "nan" not in re.sub(r"[a-z]+nan|nan[a-z]+", "", text)
+    assert "undefined" in text
+    assert not re.search(r"e\+[23]\d", text)
+
+
+def test_what_is_said_of_a_flow_is_what_it_did(open_page: OpenPage) -> None:
+    """SW1 with four directions in 128 dimensions does not bring the batch to N(0, I), and is not said to."""
+    page = open_page("methods", data_n="256", data_dim="128", methods_left="alone")
+    page = choose(page, "SW1")
+    page.number_input(key="methods_sw1_slices").set_value(1.0).run()
+    course = {(t.get("meta"), t["name"]): t for t in sent_charts(page)["methods_flow_sw1"].figure["data"]}
+    for name, said in (("alone", "Alone"), ("with the task", "With the task")):
+        curve = values(course["SW1", name]["y"])
+        band = values(course["SW1", "N(0, I) of this size"]["y"])
+        end = "further than any of them" if curve[-1] > band.max() else "which is as near as they are"
+        assert curve[-1] > band.min()
+        assert f"**{said}**, SW1 goes {curve[0]:.3f} → {curve[-1]:.3f}" in all_text(page)
+        assert end in all_text(page).split(f"**{said}**")[1].split(";")[0]
+
+
 def test_whitening_with_few_rows_warns_and_says_why(open_page: OpenPage) -> None:
     few = open_page("methods", data_n="64", data_dim="32")
     assert "DBN whitens 32 units by statistics of 64 rows: 2.0 rows a unit" in few.warning[0].value
