@@ -266,7 +266,11 @@ def _show_history(dumps: list[OpenDump], layer: str) -> None:
     bands = {key: band_of(values) for key, values in draws.items()}
     last = max(float(history.epochs[-1]) for history in histories.values())
     show_chart(
-        distances(histories, {key: (band.low, band.high) for key, band in bands.items()}, int(last)),
+        distances(
+            {name: [history] for name, history in histories.items()},
+            {"N(0, I) of this size": {key: (band.low, band.high) for key, band in bands.items()}},
+            int(last),
+        ),
         key="dumps_distances",
         height=300,
         alt=f"SW1, PER and variance of {layer} over the epochs.",
@@ -283,18 +287,17 @@ def _show_history(dumps: list[OpenDump], layer: str) -> None:
     series = {one.name: _values_over_epochs(one, layer) for one in dumps}
     some = np.concatenate([part[::10] for own in series.values() for part in own.values()])
     limits = histogram(some).edges[[0, -1]]
-    tables, outside = {}, []
+    drawn, outside = {}, []
     for name, own in series.items():
         counted = [histogram(part, bins=EPOCH_BINS, range=(limits[0], limits[1])) for part in own.values()]
-        tables[name] = np.stack([one.density for one in counted])
+        drawn[name] = epoch_figures.DensitySeries(list(own), np.stack([one.density for one in counted]))
         outside += [(one.n_below + one.n_above) / one.n for one in counted]
     edges = np.linspace(*limits, EPOCH_BINS + 1)
-    epochs = list(max(series.values(), key=len))
     show_chart(
-        epoch_figures.VIEWS[view](tables, (edges[:-1] + edges[1:]) / 2, epochs, "activation"),
+        epoch_figures.VIEWS[view](drawn, (edges[:-1] + edges[1:]) / 2, "activation"),
         key=f"dumps_history_{list(epoch_figures.VIEWS).index(view)}",
         height=340,
-        alt=f"Distributions of {layer} over {len(epochs)} epochs.",
+        alt=f"Distributions of {layer} over {max(map(len, series.values()))} epochs.",
         about=words.about_history(view, float(np.mean(outside))),
     )
 

@@ -1,62 +1,47 @@
-"""One comparison on the Train page, live or afterwards: Figure 2, progress, distances, distributions, seeds."""
+"""One comparison on the Train page, live or afterwards: Figure 2, progress, distances, distributions, results."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from analysis import density
-from analysis.histogram import histogram
-from analysis.history import LayerHistory, layer_history, scalar_history, unit_history
+from analysis.histogram import Histogram, histogram
+from analysis.history import layer_history, scalar_history, unit_history
 from analysis.null_band import band_of
-from analysis.runs import Comparison
 from app import cached
 from app import training_words as words
 from app.chart import show_chart
 from app.choice import member_name, run_query
 from app.figures import epochs as epoch_figures
 from app.figures import training as figures
+from app.shown_runs import Network, Shown
 from app.training_form import method_title
-from per_core.run_directory import Run
+
+if TYPE_CHECKING:
+    from analysis.comparison_run import Comparison
+    from analysis.history import LayerHistory
+    from per_core.run_directory import Record, Run
 
 BINS = 80
+DRAWN_BINS = 36_000  # of all histograms of a chart together
 GAUSSIAN_DRAWS = 39
-PAGES = {"Distributions": "distributions", "Bound": "bound", "Methods": "methods"}
+PAGES = {"Distributions": "./", "Bound": "bound", "Methods": "methods"}  # Distributions is the page without a name
 VIEWS = list(epoch_figures.VIEWS)
-_SCALARS = {"training loss": "loss", "test accuracy": "test_accuracy", "seconds an epoch": "seconds"}
+LATEST = "latest"
+MOST_SCALARS = 5
+_SCALARS = {
+    "loss": "training loss",
+    "accuracy": "training accuracy",
+    "test_accuracy": "test accuracy",
+    "seconds": "seconds an epoch",
+}
+_BESIDE_THESE = ("test_loss",)  # recorded, and said by another of them
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What is looked at: the runs of one seed by the method's title, the chosen layers, unit and length."""
-
-    runs: Mapping[str, Run]
-    layers: list[str]
-    unit: int
-    epochs: int
-
-
-def choose_shown(by_seed: Mapping[int, Mapping[str, Run]], epochs: int) -> Shown:
-    """Seed, layers and unit; an early, a middle and a late layer to begin with."""
-    left, middle, right, last = st.columns([3, 1, 1, 1])
-    seeds = list(by_seed)
-    seed = seeds[0]
-    if len(seeds) > 1:
-        seed = last.selectbox("Seed", seeds, key="train_view_seed", bind="query-params")
-    runs = by_seed[seed]
-    first = next(iter(runs.values()))
-    names = list(first.layers)
-    opening = [names[i] for i in sorted({min(1, len(names) - 1), len(names) // 2, max(0, len(names) - 2)})]
-    layers = left.multiselect("Layers", names, default=opening, key="train_view_layers", max_selections=5) or opening
-    tracked = min(len(first.records[0].layers[layer].tracked) for layer in layers)
-    unit = middle.selectbox("Tracked unit", range(1, tracked + 1), key="train_view_unit", bind="query-params")
-    right.toggle("Clip variance", value=True, key="train_view_clip", help=words.HELP_CLIP, bind="query-params")
-    return Shown(runs, layers, unit - 1, epochs)
-
-
-def show_awaited(comparison: Comparison) -> None:
+def show_awaited(comparison: "Comparison") -> None:
     """Figure 2 without a record yet; the browser loads what it draws with meanwhile."""
     methods = [method.get("name") or method["combination"] for method in comparison.spec.get("methods", [])]
     st.info(words.WAITING)
@@ -68,68 +53,100 @@ def show_awaited(comparison: Comparison) -> None:
     )
 
 
+def show_lost(networks: Mapping[str, Network]) -> None:
+    """Which networks hold NaN or infinite values, from when on."""
+    for name, network in networks.items():
+        for seed, reason in network.lost.items():
+            which = f"{name}, seed {seed}," if len(network.runs) > 1 else name
+            st.warning(f"{which} {reason}.")
+
+
 def show_figure2(shown: Shown) -> None:
     """Figure 2 of the paper, as far as it has come."""
     histories = {
-        layer: {name: unit_history(run, layer, shown.unit) for name, run in shown.runs.items()}
+        shown.row_title(layer): {name: unit_history(run, layer, shown.unit) for name, run in having.items()}
         for layer in shown.layers
+        if (having := shown.having(layer))
     }
+    row, top = next(iter(histories.items()))
     clipped = bool(st.session_state.get("train_view_clip", True))
-    top = histories[shown.layers[0]]
-    rows = next(iter(shown.runs.values())).records[-1].layers[shown.layers[0]].n
+    own = bool(st.session_state.get("train_view_own", False))
+    rows = next(iter(shown.runs.values())).records[-1].layers.get(shown.layers[0])
     ends = ", ".join(f"{name} {unit.variance[-1]:.3g}" for name, unit in top.items())
     show_chart(
-        figures.figure2(histories, shown.epochs, clip=figures.CLIPPED_VARIANCE if clipped else None),
+        figures.figure2(histories, shown.epochs, clip=figures.CLIPPED_VARIANCE if clipped else None, own_scales=own),
         key="train_figure2",
-        height=180 * len(shown.layers) + 60,
-        alt=f"Median, band, mean and variance of a unit over the epochs; variance in {shown.layers[0]}: {ends}.",
-        about=words.about_figure2(top, rows, clipped=clipped),
+        height=180 * len(histories) + 70,
+        alt=f"Median, band, mean and variance of a unit over the epochs; last variance in {row}: {ends}.",
+        about=words.about_figure2(row, top, 0 if rows is None else rows.n, clipped=clipped, own_scales=own)
+        + words.about_missing({layer: _lacking(shown, layer) for layer in shown.layers}),
     )
 
 
-def show_progress(runs: Mapping[str, Run], epochs: int) -> None:
-    """Loss, accuracy and time of every method."""
-    scalars = {title: {name: scalar_history(run, key) for name, run in runs.items()} for title, key in _SCALARS.items()}
-    known = {title: by_name for title, by_name in scalars.items() if any(len(x) for x, _ in by_name.values())}
-    if not known:
+def show_progress(shown: Shown, *, trained_here: bool) -> None:
+    """Loss, accuracy and time of every network, or whatever a script recorded beside its layers."""
+    recorded = {name: None for run in shown.runs.values() for record in run.records for name in record.scalars}
+    others = [name for name in recorded if name not in _SCALARS and name not in _BESIDE_THESE]
+    keys = [*(key for key in _SCALARS if key in recorded), *others][:MOST_SCALARS]
+    if not keys:
         return
+    scalars = {
+        _SCALARS.get(key, key): {
+            name: [scalar_history(run, key) for run in network.runs.values()]
+            for name, network in shown.networks.items()
+            if any(key in record.scalars for run in network.runs.values() for record in run.records)
+        }
+        for key in keys
+    }
     ends = ", ".join(
-        f"{name} {y[-1]:.1%}" for name, (_, y) in scalars["test accuracy"].items() if len(y) and np.isfinite(y[-1])
+        f"{name} {curves[0][1][-1]:.4g}" for name, curves in next(iter(scalars.values())).items() if len(curves[0][1])
     )
     show_chart(
-        figures.progress(known, epochs),
+        figures.progress(scalars, shown.epochs),
         key="train_progress",
         height=290,
-        alt=f"Loss, test accuracy and seconds an epoch. Test accuracy of the last record: {ends or 'none'}.",
-        about=words.ABOUT_PROGRESS,
+        alt=f"{', '.join(scalars)} over the epochs. Last {next(iter(scalars))}: {ends or 'none'}.",
+        about=words.about_progress(list(scalars), _most_seeds(shown), trained_here=trained_here),
     )
 
 
-def show_distances(runs: Mapping[str, Run], layer: str, epochs: int) -> None:
-    """SW1, PER and variance of one layer, and the alarm when PER falls because a layer collapses."""
-    histories = {name: layer_history(run, layer) for name, run in runs.items() if layer in run.layers}
-    first = next(iter(histories.values()))
-    seed = next(iter(runs.values())).allowance.seed
-    draws = cached.gaussian_layer_chunk(first.n, first.d, first.slices, seed, 1, GAUSSIAN_DRAWS)
-    bands = {key: band_of(values) for key, values in draws.items()}
-    collapsing = [name for name, history in histories.items() if history.collapses]
+def show_distances(shown: Shown, layer: str) -> None:
+    """SW1, PER and variance of one layer, and the alarm when a layer collapses."""
+    histories = {
+        name: [layer_history(run, layer) for run in network.runs.values() if layer in run.layers]
+        for name, network in shown.networks.items()
+        if name in shown.having(layer)
+    }
+    collapsing = [name for name, seeds in histories.items() if any(one.collapses for one in seeds)]
     if collapsing:
         st.warning(words.collapse_alarm(collapsing, layer))
+    seed = next(iter(shown.runs.values())).allowance.seed
+    bands = _gaussian_bands([one for seeds in histories.values() for one in seeds], seed)
+    ends = ", ".join(f"{name} {seeds[0].sw1[-1]:.3f}" for name, seeds in histories.items())
     show_chart(
-        figures.distances(histories, {key: (band.low, band.high) for key, band in bands.items()}, epochs),
+        figures.distances(histories, bands, shown.epochs),
         key="train_distances",
         height=300,
-        alt=f"SW1, PER and variance of {layer}. Last SW1: {_ends(histories)}.",
-        about=words.about_distances(histories, GAUSSIAN_DRAWS),
+        alt=f"SW1, PER and variance of {layer}. Last SW1: {ends}.",
+        about=words.about_distances(layer, next(iter(histories.values()))[0], GAUSSIAN_DRAWS, _most_seeds(shown))
+        + words.about_missing({layer: _lacking(shown, layer)}),
     )
 
 
-def _ends(histories: Mapping[str, LayerHistory]) -> str:
-    return ", ".join(f"{name} {history.sw1[-1]:.3f}" for name, history in histories.items())
+def _gaussian_bands(histories: "Sequence[LayerHistory]", seed: int) -> dict[str, dict[str, tuple[float, float]]]:
+    """What N(0, I) gives at each size that occurs among the runs."""
+    sizes = dict.fromkeys((one.n, one.d, one.slices) for one in histories)
+    bands = {}
+    for n, d, slices in sizes:
+        draws = cached.gaussian_layer_chunk(n, d, slices, seed, 1, GAUSSIAN_DRAWS)
+        found = {key: band_of(values) for key, values in draws.items()}
+        name = "N(0, I) of this size" if len(sizes) == 1 else f"N(0, I), {n:,} × {d:,}"
+        bands[name] = {key: (band.low, band.high) for key, band in found.items()}
+    return bands
 
 
-def show_densities(runs: Mapping[str, Run], layer: str, unit: int) -> None:
-    """The distributions of one layer over the epochs, all methods on the same bins."""
+def show_densities(shown: Shown, layer: str) -> None:
+    """The distributions of one layer over the epochs, all networks on the same bins."""
     left, right = st.columns([2, 3])
     view = left.segmented_control(
         "Distributions as", VIEWS, default=VIEWS[0], required=True, key="train_view_as", bind="query-params"
@@ -142,65 +159,104 @@ def show_densities(runs: Mapping[str, Run], layer: str, unit: int) -> None:
         key="train_view_of",
         bind="query-params",
     )
-    position = unit if which == "the tracked unit" else None
-    name = f"unit {unit + 1} of {layer}" if position is not None else f"all recorded units of {layer}"
-    records = {title: [r for r in run.records if layer in r.layers] for title, run in runs.items()}
-    values = {
-        title: [
-            cached.recorded_values(run, str(run.path), run.created, r.index, layer, position) for r in records[title]
-        ]
-        for title, run in runs.items()
+    position = shown.unit if which == "the tracked unit" else None
+    name = shown.row_title(layer) if position is not None else f"all recorded units of {layer}"
+    values = {title: _values(shown, title, layer, position) for title in shown.having(layer)}
+    values = {title: own for title, own in values.items() if own}
+    if not values:
+        return
+    some = np.concatenate([one[:: max(1, len(one) // 500)] for own in values.values() for one in own.values()])
+    limits = density.robust_limits(some[np.isfinite(some)], at_least=(-3.0, 3.0))
+    counted = {
+        title: {epoch: histogram(one, bins=BINS, range=limits) for epoch, one in own.items()}
+        for title, own in values.items()
     }
-    some = np.concatenate([one[:: max(1, len(one) // 500)] for series in values.values() for one in series])
-    limits = density.robust_limits(some, at_least=(-3.0, 3.0))
-    tables, outside = {}, []
-    for title, series in values.items():
-        histograms = [histogram(one, bins=BINS, range=limits) for one in series]
-        tables[title] = np.stack([h.density for h in histograms])
-        outside += [(h.n_below + h.n_above) / max(h.n, 1) for h in histograms]
+    series = {
+        title: epoch_figures.DensitySeries(list(own), np.stack([one.density for one in own.values()]))
+        for title, own in counted.items()
+    }
+    every = [one for own in counted.values() for one in own.values()]
     edges = np.linspace(*limits, BINS + 1)
-    epochs = [record.epoch for record in max(records.values(), key=len)]
-    draw = epoch_figures.VIEWS[view]
     show_chart(
-        draw(tables, (edges[:-1] + edges[1:]) / 2, epochs, name),
+        epoch_figures.VIEWS[view](series, (edges[:-1] + edges[1:]) / 2, name),
         key=f"train_densities_{VIEWS.index(view)}",
         height=340,
-        alt=f"Distributions of {name} over {len(epochs)} records, of {', '.join(tables)}.",
-        about=words.about_densities(view, name, float(np.mean(outside))),
+        alt=f"Distributions of {name} over {max(map(len, counted.values()))} records, of {', '.join(series)}.",
+        about=words.about_densities(view, name, _outside(every), sum(one.n_nan + one.n_inf for one in every))
+        + words.about_missing({layer: _lacking(shown, layer)}),
     )
 
 
-def show_results(by_seed: Mapping[int, Mapping[str, Run]], layer: str) -> None:
-    """The last record of every method: accuracy, distances and variance, with the range over the seeds."""
+def _values(shown: Shown, name: str, layer: str, position: int | None) -> dict[float, np.ndarray]:
+    """Values of a layer by epoch: of epochs that every method of the comparison has, and that hold a finite value."""
+    run, complete = shown.runs[name], shown.networks[name].complete
+    records = [record for record in run.records if layer in record.layers and record.epoch <= complete]
+    found = {
+        record.epoch: cached.recorded_values(run, str(run.path), run.created, record.index, layer, position)
+        for record in _thinned(records, DRAWN_BINS // (BINS * len(shown.networks)))
+    }
+    return {epoch: values for epoch, values in found.items() if np.isfinite(values).any()}
+
+
+def _thinned(records: "Sequence[Record]", most: int) -> "list[Record]":
+    """At most about so many records: every second, fourth, ..., which change seldom as a run grows, and the last."""
+    step = 1
+    while len(records) > most * step:
+        step *= 2
+    return [record for place, record in enumerate(records) if place % step == 0 or place == len(records) - 1]
+
+
+def _outside(histograms: Sequence[Histogram]) -> float:
+    """Share of the finite values that lie beyond the axis."""
+    finite = sum(one.n - one.n_nan - one.n_inf for one in histograms)
+    return sum(one.n_below + one.n_above for one in histograms) / max(finite, 1)
+
+
+def show_results(networks: Mapping[str, Network], layer: str) -> None:
+    """The last record of every network of every run: accuracy, distances, variance, with the range over the seeds."""
     rows = []
-    for name in next(iter(by_seed.values())):
-        runs = [methods[name] for methods in by_seed.values()]
-        layers = [layer_history(run, layer) for run in runs]
-        best = [scalar_history(run, "test_accuracy")[1] for run in runs]
+    for name, network in networks.items():
+        runs = {seed: run for seed, run in network.runs.items() if layer in run.layers}
+        histories = {seed: layer_history(run, layer) for seed, run in runs.items()}
+        tested = {seed: scalar_history(run, "test_accuracy")[1] for seed, run in network.runs.items()}
+
+        def cell(values: Mapping[int, float], form: str, lost: Mapping[int, object] = network.lost) -> str:
+            """A network that is lost has no accuracy and no variance, whatever its last record says."""
+            return words.range_text([np.nan if seed in lost else one for seed, one in values.items()], form)
+
         rows.append(
             {
-                "Method": name,
-                "Test accuracy": words.range_text([float(y[-1]) for y in best if len(y)], ".1%"),
-                f"SW1 of {layer}": words.range_text([float(h.sw1[-1]) for h in layers], ".3f"),
-                "PER": words.range_text([float(h.per[-1]) for h in layers], ".3f"),
-                "Variance": words.range_text([float(h.variance[-1]) for h in layers], ".3g"),
-                "Movement": words.range_text([_movement(run, layer) for run in runs], ".3f"),
+                "Network": name,
+                "Test accuracy": cell({seed: float(y[-1]) for seed, y in tested.items() if len(y)}, ".1%"),
+                f"SW1 of {layer}": cell({seed: float(one.sw1[-1]) for seed, one in histories.items()}, ".3f"),
+                "PER": cell({seed: float(one.per[-1]) for seed, one in histories.items()}, ".3f"),
+                "Variance": cell({seed: float(one.variance[-1]) for seed, one in histories.items()}, ".3g"),
+                "Movement": cell({seed: _movement(run, layer) for seed, run in runs.items()}, ".3f"),
             }
         )
     st.dataframe(
-        pd.DataFrame(rows), hide_index=True, key="train_results", alt="Last record of every method, over the seeds"
+        pd.DataFrame(rows), hide_index=True, key="train_results", alt="Last record of every network, over the seeds"
     )
-    st.caption(words.final_table_note(len(by_seed)))
+    st.caption(words.final_table_note({name: len(network.runs) for name, network in networks.items()}))
 
 
-def _movement(run: Run, layer: str) -> float:
+def _movement(run: "Run", layer: str) -> float:
     """Mean movement of the layer's tracked units."""
-    tracked = len(run.records[-1].layers[layer].tracked)
+    tracked = min(len(record.layers[layer].tracked) for record in run.records if layer in record.layers)
     return float(np.mean([unit_history(run, layer, unit).movement for unit in range(tracked)]))
 
 
-def show_doors(comparison: Comparison, title: str) -> None:
-    """Open a layer of one method at one epoch on the other pages; not part of what is drawn again every second."""
+def _lacking(shown: Shown, layer: str) -> list[str]:
+    """Networks that are drawn and have no such layer."""
+    return [name for name in shown.networks if name not in shown.having(layer)]
+
+
+def _most_seeds(shown: Shown) -> int:
+    return max(len(network.runs) for network in shown.networks.values())
+
+
+def show_doors(comparison: "Comparison", title: str) -> None:
+    """Open a layer of one method at one epoch on the other pages."""
     runs = {member_name(key): run for key, run in comparison.runs.items() if run.records}
     if not runs:
         return
@@ -208,9 +264,9 @@ def show_doors(comparison: Comparison, title: str) -> None:
     places = st.columns([3, 3, 2, 3, 2, 2], vertical_alignment="bottom")
     member = places[0].selectbox("Network", list(runs), key="train_door_member")
     layer = places[1].selectbox("Layer", list(runs[member].layers), key="train_door_layer")
-    epochs = [f"{record.epoch:g}" for record in runs[member].records]
-    epoch = places[2].selectbox("Epoch", epochs, index=len(epochs) - 1, key="train_door_epoch")
-    query = run_query(comparison.path.name, title, member, layer, epoch)
+    epochs = [f"{record.epoch:g}" for record in runs[member].records if layer in record.layers]
+    epoch = places[2].selectbox("Epoch", [LATEST, *reversed(epochs)], key="train_door_epoch")
+    query = run_query(comparison.path.name, title, member, layer, epochs[-1] if epoch == LATEST else epoch)
     for place, (name, page) in zip(places[3:], PAGES.items(), strict=True):
         place.link_button(name, f"{page}?{query}", width="stretch")
 
@@ -221,22 +277,3 @@ def show_authors_results() -> None:
     for title, rows in words.AUTHORS_TABLES.items():
         st.markdown(f"**{title}**")
         st.dataframe(pd.DataFrame(rows), hide_index=True, alt=title)
-
-
-def by_seed(comparison: Comparison) -> dict[int, dict[str, Run]]:
-    """The runs that have a record, by seed and by the method's title."""
-    grouped: dict[int, dict[str, Run]] = {}
-    for (label, seed), run in comparison.runs.items():
-        if run.records:
-            grouped.setdefault(seed, {})[method_title(label)] = run
-    return grouped
-
-
-def together(runs: Mapping[str, Run], beside: Sequence[Comparison]) -> dict[str, Run]:
-    """The runs shown, and those of other comparisons under the name of theirs, for one axis."""
-    joined = dict(runs)
-    for comparison in beside:
-        title = comparison.spec.get("title") or comparison.path.name[:15]
-        for own in list(by_seed(comparison).values())[:1]:
-            joined |= {f"{name} ({title})": run for name, run in own.items()}
-    return joined

@@ -39,7 +39,6 @@ HELP_SEEDS = "Single runs deceive: with more seeds the table shows median and ra
 HELP_DEVICE = "auto takes a GPU where there is one."
 HELP_PRECISION = "bfloat16 and float16 need a GPU."
 NO_RUNS = "Nothing has been trained here yet. The form above is filled in: press Start and watch."
-NO_RUN_CHOSEN = "Choose a run in the list below, or start one with the form above."
 STATES = {
     "queued": "queued",
     "starting": "starting",
@@ -50,38 +49,75 @@ STATES = {
     "failed": "failed",
     "interrupted": "interrupted",
 }
-ABOUT_FIGURE2 = (
-    "One unit of each chosen layer over the epochs, on {rows} training samples: the median with the band from the "
-    "0.25 to "
-    "the 0.75 quantile by method, then mean and variance of all methods{clip}. Notice which band stays where it is "
-    "from "
-    "epoch to epoch ({movement}; mean step of its three quartiles), and whose variance grows; "
-    "one unit can contradict what most of its layer does."
-)
-ABOUT_PROGRESS = (
-    "Loss and accuracy on training batches, accuracy on the test set, and seconds an epoch of each method. All "
-    "methods see "
-    "the same data in the same order."
-)
+BESIDE_GONE = "One of the runs to compare with cannot be shown. {reason}"
 HELP_CLIP = "The paper cuts the variance at 5, so that one exploding unit does not flatten the others."
+HELP_OWN = (
+    "Every network's median and band on an axis of its own. Without it a row has one axis, so that widths can be "
+    "compared, and one exploding network flattens the others."
+)
+HELP_NETWORKS = "At most {most} are drawn together; the table below has all of them."
+HELP_SEED_SHOWN = "Of which single runs are drawn; a network that was not trained with this seed shows its first."
+HELP_UNIT = (
+    "Some randomly chosen units of every layer are recorded in full; the number is the unit's place in its layer."
+)
 
 
-def about_figure2(histories: "Mapping[str, UnitHistory]", rows: int, *, clipped: bool) -> str:
+def tracked_unit(position: int, units: "Mapping[str, Sequence[int]]") -> str:
+    """One of the tracked units: which it is in each of the layers."""
+    own = [" / ".join(map(str, of_layer)) for of_layer in units.values()]
+    return f"{position + 1}: unit {', '.join(own if len(set(own)) > 1 else own[:1])}"
+
+
+def about_figure2(
+    row: str, histories: "Mapping[str, UnitHistory]", rows: int, *, clipped: bool, own_scales: bool
+) -> str:
     """What Figure 2 is, and whose band moves how much in the first of the layers shown."""
     movement = ", ".join(f"{name} {unit.movement:.2f}" for name, unit in histories.items())
-    return ABOUT_FIGURE2.format(rows=rows, movement=movement, clip=", cut at 5" if clipped else "")
-
-
-def about_distances(histories: "Mapping[str, LayerHistory]", draws: int) -> str:
-    """How SW1 and PER were taken, and whose layer collapses."""
-    last = next(iter(histories.values()))
+    axes = "each panel on an axis of its own" if own_scales else "the panels of a row on one axis"
+    clip = "; the axis of the variance ends at 5" if clipped else ""
     return (
-        f"SW1 on {last.slices} slices of {last.n:,} rows with its standard error over them; PER is exact, of all "
-        f"{last.d:,} "
-        f"units. Grey is the range of {draws} Gaussian batches of this size. Notice where PER falls while SW1 does "
-        f"not: "
-        "that is shrinking, not becoming Gaussian."
+        f"One unit of each chosen layer over the epochs, on {rows:,} samples: the median with the band from the 0.25 "
+        f"to the 0.75 quantile, {axes}, then mean and variance of all{clip}. Notice which band stays where it is from "
+        f"epoch to epoch (mean step of the quartiles in {row}: {movement}), and whose variance grows; one unit can "
+        "contradict what most of its layer does."
     )
+
+
+def about_progress(titles: "Sequence[str]", seeds: int, *, trained_here: bool) -> str:
+    """What was recorded beside the layers."""
+    over = f" Curves are medians over the seeds, up to {seeds}, with their range." if seeds > 1 else ""
+    if not trained_here:
+        return f"What the script recorded beside the layers: {', '.join(titles)}.{over}"
+    return (
+        "Loss and accuracy on the training batches as they were learnt (epoch 0: on the recorded samples, before "
+        "training), accuracy on the test set, and seconds of training an epoch. All methods of a comparison see the "
+        f"same data in the same order.{over}"
+    )
+
+
+def about_distances(layer: str, one: "LayerHistory", draws: int, seeds: int) -> str:
+    """How SW1 and PER were taken, and how to tell shrinking."""
+    spread = f"median and range over up to {seeds} seeds" if seeds > 1 else "standard error over the slices"
+    return (
+        f"{layer}: SW1 on {one.slices} slices of {one.n:,} rows with its {spread}; PER is exact, of all {one.d:,} "
+        f"units. Grey is the range of {draws} Gaussian batches of the same size. Notice where PER falls while SW1 "
+        "does not: that is shrinking, not becoming Gaussian."
+    )
+
+
+def about_missing(lacking: "Mapping[str, Sequence[str]]") -> str:
+    """Which networks have no such layer, to be added to what a chart says."""
+    return "".join(f" Without {layer}: {', '.join(names)}." for layer, names in lacking.items() if names)
+
+
+def diverged(epoch: float, reason: str) -> str:
+    """What the trainer says of a network that it gave up."""
+    return f"diverged at epoch {epoch:g}: {reason}"
+
+
+def not_finite(epoch: float, where: str) -> str:
+    """What the records say of a network whose numbers have gone."""
+    return f"holds NaN or infinite values from epoch {epoch:g} on, first in {where}"
 
 
 def collapse_alarm(names: "Sequence[str]", layer: str) -> str:
@@ -89,39 +125,41 @@ def collapse_alarm(names: "Sequence[str]", layer: str) -> str:
     which = " and ".join(names)
     verb = "shrinks" if len(names) == 1 else "shrink"
     return (
-        f"{which}: {layer} {verb} towards 0, where PER has its minimum. Its variance is below half of what it was before "
-        "training and still falling while SW1 rises, or all but gone. A lower PER does not mean N(0, I) here."
+        f"{which}: {layer} {verb} towards 0, where PER has its minimum. Its variance is below half of what it was "
+        "before training and still falling while SW1 rises, or all but gone. A lower PER does not mean N(0, I) here."
     )
 
 
-def about_densities(view: str, unit: str, outside: float) -> str:
+def about_densities(view: str, unit: str, outside: float, not_finite: int) -> str:
     """What the distributions over the epochs show."""
     what = {
         "Heat map": "Each column is the histogram of one epoch, as a density.",
         "Ridgeline": "Each curve is the histogram of one epoch, the newest on top.",
-        "One epoch": "All methods at one epoch on one axis; the slider and Play run through the epochs in your "
-        "browser.",
+        "One epoch": "All networks at one epoch on one axis; slider and Play run through the epochs in your browser.",
     }[view]
+    lost = f" {not_finite:,} NaN or infinite values are not drawn." if not_finite else ""
     return (
-        f"{what} Equal bins for all methods and epochs, of {unit}; {outside:.1%} of the values lie beyond the axis "
-        f"and are "
-        "counted there."
+        f"{what} Equal bins for all networks and epochs, of {unit}; {outside:.1%} of the finite values lie beyond the "
+        f"axis and are counted there.{lost}"
     )
 
 
-def final_table_note(seeds: int) -> str:
+def final_table_note(seeds: "Mapping[str, int]") -> str:
     """What the table of results is."""
-    if seeds == 1:
+    repeats = set(seeds.values())
+    if repeats == {1}:
         text = "One seed each: differences of this size between methods can be chance. Repeat with more seeds."
+    elif len(repeats) == 1:
+        text = f"Median and range over {repeats.pop()} seeds."
     else:
-        text = f"Median and range over {seeds} seeds."
+        text = f"Median and range over the seeds: {', '.join(f'{name} {count}' for name, count in seeds.items())}."
     return (
         f"{text} Movement is the mean step of the quartiles from epoch to epoch, over the tracked units of the layer."
     )
 
 
 def range_text(values: "Sequence[float]", form: str) -> str:
-    """Median and range of the values of all seeds."""
+    """Median and range of the values of all seeds; NaN is one that diverged."""
     finite = [value for value in values if np.isfinite(value)]
     if not finite:
         return "diverged" if values else "not recorded"
@@ -134,7 +172,7 @@ def range_text(values: "Sequence[float]", form: str) -> str:
 
 WAITING = "Waiting for the first record. It is made before training begins, within a few seconds of its start."
 SELECT_RUNS = "Select a row to open, rename, take away or delete the run; several to compare them on one axis."
-HELP_OPEN = "Of several runs the first is shown in full, the others beside it in the charts over the epochs."
+HELP_OPEN = "The networks of several runs are drawn on one axis; those of the first go by their method alone."
 HELP_AGAIN = "Fills the form above with what this run was asked for, to change and start."
 HELP_ZIP = "All records of the run; unpacked into the folder of runs of another server, it opens there."
 ABOUT_AUTHORS = (

@@ -7,194 +7,226 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from analysis.history import LayerHistory, UnitHistory
-from app.figures.epochs import Look, looks
-from app.palette import GRID, MUTED, REFERENCE, theme_colour
+from analysis.history import LayerHistory, UnitHistory, over_seeds
+from app.figures.epochs import PANEL_CHARACTERS, Look, looks, shortened
+from app.palette import REFERENCE, theme_colour
 
 CLIPPED_VARIANCE = 5.0
+DRAWN_NUMBERS = 36_000  # in the curves of a chart, which may take 300 kB
+BAND_TITLE = "median, 0.25–0.75"
+
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]  # epochs and values
+Range = tuple[float, float]
 
 
 def figure2(
-    histories: Mapping[str, Mapping[str, UnitHistory]], epochs: int, *, clip: float | None = CLIPPED_VARIANCE
+    histories: Mapping[str, Mapping[str, UnitHistory]],
+    epochs: int,
+    *,
+    clip: float | None = CLIPPED_VARIANCE,
+    own_scales: bool = False,
 ) -> go.Figure:
-    """One unit of every layer over the epochs: a row a layer; a column a method, then mean and variance of all.
+    """One unit of every layer over the epochs: a row a layer; a column a network, then mean and variance of all.
 
     Parameters
     ----------
-    histories : by layer and method. epochs : of the whole training, the end of the axis. clip : of the variance.
+    histories : by the title of the row and the name of the network; a network may lack a layer.
+    epochs : of the whole training, the end of the axis.
+    clip : where the axis of the variance ends at the latest.
+    own_scales : whether every network's panel has a vertical axis of its own, not one with the others of its row.
     """
-    layers = list(histories)
-    names = list(next(iter(histories.values())))
+    names = list(dict.fromkeys(name for by_name in histories.values() for name in by_name))
     looked = looks(names)
-    columns = [*names, "mean", "variance"]
-    figure = make_subplots(
-        rows=len(layers),
-        cols=len(columns),
-        shared_xaxes=True,
-        horizontal_spacing=0.035,
-        vertical_spacing=0.06,
-        column_titles=[*(f"{name}: median, 0.25–0.75" for name in names), "mean", "variance"],
-        row_titles=layers,
-    )
+    figure = _figure2_panels(names, list(histories), epochs)
+    most = DRAWN_NUMBERS // (10 * len(names) * len(histories))
     for row, (layer, by_name) in enumerate(histories.items(), start=1):
-        for column, (name, unit) in enumerate(by_name.items(), start=1):
-            _add_band(figure, row, column, layer, name, unit, looked[name])
-            for place, y in ((len(names) + 1, unit.mean), (len(names) + 2, unit.variance)):
-                drawn = np.minimum(y, clip) if clip is not None and y is unit.variance else y
-                _add_line(figure, row, place, layer, name, unit.epochs, drawn, looked[name])
-        _share_y(figure, row, list(by_name.values()))
-    figure.update_xaxes(range=[0, max(epochs, 1)], nticks=4)
-    figure.update_xaxes(title="epoch", row=len(layers))
-    figure.update_layout(showlegend=False, margin={"l": 44, "r": 28, "t": 36, "b": 44})
-    figure.update_annotations(font={"size": 12})
+        for name, unit in by_name.items():
+            kept = _thinned(len(unit.epochs), most)
+            x = unit.epochs[kept]
+            column, look = names.index(name) + 1, looked[name]
+            band = unit.lower[kept], unit.upper[kept]
+            _add_band(figure, row, column, f"{name}, 0.25 to 0.75", layer, x, band, look)
+            _add_line(figure, row, column, f"{name}, median", layer, x, unit.median[kept], look)
+            for place, y in enumerate((unit.mean, unit.variance), start=len(names) + 1):
+                _add_line(figure, row, place, name, layer, x, y[kept], look)
+        if not own_scales:
+            _share_y(figure, row, {names.index(name) + 1: unit for name, unit in by_name.items()})
+        highest = max((_finite(unit.variance).max(initial=0.0) for unit in by_name.values()), default=0.0)
+        if clip is not None and highest > clip:
+            figure.update_yaxes(range=[0, clip], row=row, col=len(names) + 2)
+        else:
+            figure.update_yaxes(rangemode="tozero", row=row, col=len(names) + 2)
     return figure
 
 
 def awaited_figure2(names: Sequence[str], epochs: int, rows: int = 3) -> go.Figure:
     """Figure 2 before its first record: the axes, so that it has its place and only fills."""
-    titles = [*(f"{name}: median, 0.25–0.75" for name in names), "mean", "variance"]
-    figure = make_subplots(
-        rows=rows, cols=len(titles), shared_xaxes=True, horizontal_spacing=0.035, vertical_spacing=0.06,
-        column_titles=titles,
-    )  # fmt: skip
+    figure = _figure2_panels(names, [""] * rows, epochs)
     for row in range(1, rows + 1):
-        for column in range(1, len(titles) + 1):
-            figure.add_scatter(row=row, col=column, x=[], y=[], name=titles[column - 1])
-    figure.update_xaxes(range=[0, max(epochs, 1)], nticks=4)
-    figure.update_xaxes(title="epoch", row=rows)
-    figure.update_layout(showlegend=False, margin={"l": 44, "r": 28, "t": 36, "b": 44})
-    figure.update_annotations(font={"size": 12})
+        for column in range(1, len(names) + 3):
+            figure.add_scatter(row=row, col=column, x=[], y=[], name=[*names, "mean", "variance"][column - 1])
     return figure
 
 
 def distances(
-    histories: Mapping[str, LayerHistory], bands: Mapping[str, tuple[float, float]], epochs: int
+    histories: Mapping[str, Sequence[LayerHistory]], bands: Mapping[str, Mapping[str, Range]], epochs: int
 ) -> go.Figure:
-    """SW1, PER and the mean unit variance of a layer over the epochs, all methods, with the range of N(0, I)."""
+    """SW1, PER and the mean unit variance of a layer over the epochs, with the range of N(0, I).
+
+    Parameters
+    ----------
+    histories : by network, one of each seed; of several seeds median and range are drawn.
+    bands : name of the band -> "sw1" and "per" -> low and high, one of each size of batch.
+    epochs : the end of the axis.
+    """
+    titles = {"sw1": "SW1 to N(0, I)", "per": "PER", "variance": "variance"}
+    figure = make_subplots(rows=1, cols=3, horizontal_spacing=0.07, subplot_titles=list(titles.values()))
+    for name, by_key in bands.items():
+        for column, key in enumerate(titles, start=1):
+            if key in by_key:
+                _add_reference(figure, column, name, key, by_key[key], epochs)
     looked = looks(list(histories))
-    figure = make_subplots(
-        rows=1, cols=3, horizontal_spacing=0.07, subplot_titles=["SW1 to N(0, I)", "PER", "variance"]
-    )
-    for column, key in enumerate(("sw1", "per"), start=1):
-        if key in bands:
-            low, high = bands[key]
-            figure.add_scatter(
-                row=1,
-                col=column,
-                x=[0, epochs, epochs, 0],
-                y=[low, low, high, high],
-                name="N(0, I) of this size",
-                meta=key,
-                mode="lines",
-                fill="toself",
-                fillcolor=theme_colour("gray", 0.25),
-                line={"color": REFERENCE, "width": 1, "dash": "dot"},
-                hoverinfo="skip",
-                legendgroup="gaussian",
-                showlegend=column == 1,
-            )
-    for name, history in histories.items():
-        for column, key in enumerate(("sw1", "per", "variance"), start=1):
-            look = looked[name]
-            figure.add_scatter(
-                row=1,
-                col=column,
-                x=history.epochs.astype(np.float32),
-                y=getattr(history, key).astype(np.float32),
-                error_y={"type": "data", "array": history.sw1_error.astype(np.float32), "thickness": 0.8, "width": 0}
-                if key == "sw1"
-                else None,
-                name=name,
-                meta=key,
-                mode="lines+markers",
-                line={"color": look.colour, "dash": look.dash, "width": 1.8},
-                marker={"symbol": look.symbol, "size": 5, "color": look.colour},
-                legendgroup=name,
-                showlegend=column == 1,
-            )
+    most = DRAWN_NUMBERS // (3 * 8 * len(histories))
+    for name, seeds in histories.items():
+        for column, key in enumerate(titles, start=1):
+            error = seeds[0].sw1_error if key == "sw1" and len(seeds) == 1 else None
+            curves = [(one.epochs, getattr(one, key)) for one in seeds]
+            _add_seeds(figure, column, name, key, curves, looked[name], most, error)
     figure.update_xaxes(title="epoch", range=[0, max(epochs, 1)])
     figure.update_yaxes(rangemode="tozero")
     figure.update_layout(legend={"y": 1.12})
     return figure
 
 
-def progress(
-    scalars: Mapping[str, Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]], epochs: int
-) -> go.Figure:
-    """Loss, test accuracy and seconds an epoch. `scalars` holds (epochs, values) by title and method."""
-    names = list(next(iter(scalars.values())))
+def progress(scalars: Mapping[str, Mapping[str, Sequence[Curve]]], epochs: int) -> go.Figure:
+    """Loss, accuracy, time and whatever else was recorded beside the layers.
+
+    Parameters
+    ----------
+    scalars : by title and network, one curve of each seed; of several seeds median and range are drawn.
+    epochs : the end of the axis.
+    """
+    names = list(dict.fromkeys(name for by_name in scalars.values() for name in by_name))
     looked = looks(names)
-    figure = make_subplots(rows=1, cols=len(scalars), horizontal_spacing=0.07, subplot_titles=list(scalars))
+    figure = make_subplots(rows=1, cols=len(scalars), horizontal_spacing=0.05, subplot_titles=list(scalars))
+    most = DRAWN_NUMBERS // (8 * len(names) * len(scalars))
     for column, (title, by_name) in enumerate(scalars.items(), start=1):
-        for name, (x, y) in by_name.items():
-            look = looked[name]
-            figure.add_scatter(
-                row=1,
-                col=column,
-                x=x.astype(np.float32),
-                y=y.astype(np.float32),
-                name=name,
-                meta=title,
-                mode="lines+markers",
-                line={"color": look.colour, "dash": look.dash, "width": 1.8},
-                marker={"symbol": look.symbol, "size": 5, "color": look.colour},
-                legendgroup=name,
-                showlegend=column == 1,
-            )
+        for name, curves in by_name.items():
+            _add_seeds(figure, column, name, title, curves, looked[name], most)
     figure.update_xaxes(title="epoch", range=[0, max(epochs, 1)])
     figure.update_layout(legend={"y": 1.12})
     return figure
 
 
-def final_values(values: Mapping[str, Sequence[float]], title: str) -> go.Figure:
-    """A value of every seed, by method, with the median: a single run deceives."""
-    looked = looks(list(values))
-    figure = go.Figure()
-    for name, own in values.items():
-        figure.add_scatter(
-            x=[name] * len(own),
-            y=list(own),
-            name=name,
-            mode="markers",
-            marker={"symbol": looked[name].symbol, "size": 9, "color": looked[name].colour, "opacity": 0.7},
-            showlegend=False,
-        )
-        figure.add_scatter(
-            x=[name],
-            y=[float(np.median(own))],
-            name=f"{name}, median",
-            mode="markers",
-            marker={"symbol": "line-ew-open", "size": 34, "color": MUTED, "line": {"width": 2.5}},
-            showlegend=False,
-        )
-    figure.update_yaxes(title=title, gridcolor=GRID)
-    return figure
+def _figure2_panels(names: Sequence[str], layers: Sequence[str], epochs: int) -> go.Figure:
+    characters = PANEL_CHARACTERS // (len(names) + 2)
+    figure = make_subplots(
+        rows=len(layers),
+        cols=len(names) + 2,
+        shared_xaxes=True,
+        horizontal_spacing=0.18 / (len(names) + 2),
+        vertical_spacing=0.06,
+        column_titles=[*(f"{shortened(name, characters)}<br>{BAND_TITLE}" for name in names), "mean", "variance"],
+        row_titles=list(layers) if any(layers) else None,
+    )
+    figure.update_xaxes(range=[0, max(epochs, 1)], nticks=4)
+    figure.update_xaxes(title="epoch", row=len(layers))
+    figure.update_layout(showlegend=False, margin={"l": 44, "r": 28, "t": 46, "b": 44})
+    return figure.update_annotations(font={"size": 12})
 
 
-def _add_band(figure: go.Figure, row: int, column: int, layer: str, name: str, unit: UnitHistory, look: Look) -> None:
-    x = unit.epochs.astype(np.float32)
+def _add_seeds(
+    figure: go.Figure,
+    column: int,
+    name: str,
+    key: str,
+    curves: Sequence[Curve],
+    look: Look,
+    most: int,
+    error: NDArray[np.float64] | None = None,
+) -> None:
+    """The curve of one seed, with the error of its values, or the median of several on their range."""
+    found = over_seeds(curves)
+    kept = _thinned(len(found.epochs), most)
+    x = found.epochs[kept]
+    if len(curves) > 1:
+        band = found.low[kept], found.high[kept]
+        _add_band(figure, 1, column, f"{name}, range of {len(curves)} seeds", key, x, band, look, group=name)
+    figure.add_scatter(
+        row=1,
+        col=column,
+        x=x.astype(np.float32),
+        y=found.median[kept].astype(np.float32),
+        error_y=None
+        if error is None
+        else {"type": "data", "array": error[kept].astype(np.float32), "thickness": 0.8, "width": 0},
+        name=name,
+        meta=key,
+        mode="lines+markers",
+        line={"color": look.colour, "dash": look.dash, "width": 1.8},
+        marker={"symbol": look.symbol, "size": 5, "color": look.colour},
+        legendgroup=name,
+        showlegend=column == 1,
+    )
+
+
+def _add_reference(figure: go.Figure, column: int, name: str, key: str, limits: Range, epochs: int) -> None:
+    low, high = limits
+    figure.add_scatter(
+        row=1,
+        col=column,
+        x=[0, epochs, epochs, 0],
+        y=[low, low, high, high],
+        name=name,
+        meta=key,
+        mode="lines",
+        fill="toself",
+        fillcolor=theme_colour("gray", 0.25),
+        line={"color": REFERENCE, "width": 1, "dash": "dot"},
+        hoverinfo="skip",
+        legendgroup=name,
+        showlegend=column == 1,
+    )
+
+
+def _add_band(
+    figure: go.Figure,
+    row: int,
+    column: int,
+    name: str,
+    meta: str,
+    x: NDArray[np.float64],
+    limits: tuple[NDArray[np.float64], NDArray[np.float64]],
+    look: Look,
+    *,
+    group: str | None = None,
+) -> None:
+    low, high = limits
+    there = np.isfinite(low) & np.isfinite(high)  # a gap would close the outline before its time
+    x = x[there]
     figure.add_scatter(
         row=row,
         col=column,
-        x=np.concatenate([x, x[::-1]]),
-        y=np.concatenate([unit.upper, unit.lower[::-1]]).astype(np.float32),
-        name=f"{name}, 0.25 to 0.75",
-        meta=layer,
+        x=np.concatenate([x, x[::-1]]).astype(np.float32),
+        y=np.concatenate([high[there], low[there][::-1]]).astype(np.float32),
+        name=name,
+        meta=meta,
         mode="lines",
         fill="toself",
         fillcolor=look.band,
         line={"width": 0},
         hoverinfo="skip",
+        legendgroup=group,
+        showlegend=False,
     )
-    _add_line(figure, row, column, layer, f"{name}, median", unit.epochs, unit.median, look)
 
 
 def _add_line(
     figure: go.Figure,
     row: int,
     column: int,
-    layer: str,
     name: str,
+    meta: str,
     x: NDArray[np.float64],
     y: NDArray[np.float64],
     look: Look,
@@ -205,17 +237,30 @@ def _add_line(
         x=x.astype(np.float32),
         y=y.astype(np.float32),
         name=name,
-        meta=layer,
+        meta=meta,
         mode="lines",
         line={"color": look.colour, "dash": look.dash, "width": 1.8},
         hovertemplate="epoch %{x}: %{y:.4f}<extra>" + name + "</extra>",
     )
 
 
-def _share_y(figure: go.Figure, row: int, units: Sequence[UnitHistory]) -> None:
-    """The methods' panels of one layer have one axis, so that widths can be compared."""
-    low = min(float(np.nanmin(unit.lower)) for unit in units)
-    high = max(float(np.nanmax(unit.upper)) for unit in units)
-    margin = 0.06 * (high - low) or 1.0
-    for column in range(1, len(units) + 1):
-        figure.update_yaxes(range=[low - margin, high + margin], row=row, col=column)
+def _share_y(figure: go.Figure, row: int, units: Mapping[int, UnitHistory]) -> None:
+    """The networks' panels of one layer have one axis, so that widths can be compared."""
+    values = _finite(np.concatenate([[*unit.lower, *unit.upper] for unit in units.values()]))
+    if not values.size:
+        return
+    margin = 0.06 * (values.max() - values.min()) or 1.0
+    for column in units:
+        figure.update_yaxes(range=[values.min() - margin, values.max() + margin], row=row, col=column)
+
+
+def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values[np.isfinite(values)]
+
+
+def _thinned(count: int, most: int) -> NDArray[np.int64]:
+    """Which of `count` points are drawn, at most about `most`: every second, fourth, ..., and the last."""
+    step = 1
+    while count > most * step:
+        step *= 2
+    return np.unique([*range(0, count, step), *([count - 1] if count else [])]).astype(np.int64)

@@ -10,7 +10,9 @@ from analysis.runs import Comparison, open_comparison
 from analysis.training.spec import TrainingSpec
 from app import cached, run_view, service
 from app import training_words as words
+from app.choice import run_label
 from app.run_list import BESIDE, ERROR, RUN, show_runs
+from app.shown_runs import choose_shown, networks_of
 from app.training_form import choose_spec
 from per_core.errors import PerError
 
@@ -78,31 +80,28 @@ def show_state(run: str) -> bool:
     return live
 
 
-def show_comparison(comparison: Comparison, beside: list[Comparison]) -> None:
-    """Everything that is drawn of a run."""
-    for name, reason in comparison.problems.items():
+def show_comparisons(comparisons: "list[tuple[str, Comparison]]") -> None:
+    """Everything that is drawn of a run, and of those beside it."""
+    first = comparisons[0][1]
+    for name, reason in first.problems.items():
         st.error(f"{name}: {reason}")
-    for (method, seed), (epoch, reason) in comparison.diverged.items():
-        st.warning(f"{run_view.method_title(method)}, seed {seed}, diverged at epoch {epoch}: {reason}")
-    seeds = run_view.by_seed(comparison)
-    if not seeds:
-        run_view.show_awaited(comparison)
+    networks = networks_of(comparisons)
+    run_view.show_lost(networks)
+    if not any(run.records for run in first.runs.values()):
+        run_view.show_awaited(first)
         return
-    epochs = comparison.status.epochs or int(max(run.records[-1].epoch for run in comparison.runs.values()))
-    shown = run_view.choose_shown(seeds, epochs)
-    layer = shown.layers[0]
-    others = run_view.together(shown.runs, beside)
+    last = max(run.records[-1].epoch for network in networks.values() for run in network.runs.values())
+    shown = choose_shown(networks, max(first.status.epochs or 0, math.ceil(last)))
     run_view.show_figure2(shown)
-    run_view.show_progress(others, epochs)
-    run_view.show_distances(others, layer, epochs)
-    run_view.show_densities(others, layer, shown.unit)
-    run_view.show_results(seeds, layer)
+    run_view.show_progress(shown, trained_here=all(one.spec for _, one in comparisons))
+    run_view.show_distances(shown, shown.layers[0])
+    run_view.show_densities(shown, shown.layers[0])
+    run_view.show_results(networks, shown.layers[0])
 
 
 def follow(run: str, beside: list[str]) -> None:
     """One run, drawn again every second while it changes."""
-    library = service.library()
-    entry = library.entry(run)
+    entry = service.library().entry(run)
     if entry.state == "damaged":
         st.error(entry.message)
         return
@@ -112,20 +111,41 @@ def follow(run: str, beside: list[str]) -> None:
             st.json(_opened(run).spec)
     service.watch_run(run)
     changing = service.manager().status(run).state in LIVE | {"recorded"}
+    every = REFRESH_SECONDS if changing else None
+    titles = _titles([run, *beside])
 
-    @st.fragment(run_every=REFRESH_SECONDS if changing else None)
+    @st.fragment(run_every=every)
     def live() -> None:
         still = show_state(run)
-        comparisons = [_opened(name) for name in (run, *beside)]
-        show_comparison(comparisons[0], comparisons[1:])
+        show_comparisons([(title, _opened(name)) for name, title in titles.items()])
         if still != changing:  # the timer is set when the whole page runs
             st.rerun()
 
+    @st.fragment(run_every=every)
+    def doors() -> None:
+        run_view.show_doors(_opened(run), entry.title)
+
     live()
-    run_view.show_doors(_opened(run), entry.title)
+    doors()
 
 
-def _opened(run: str) -> Comparison:
+def _titles(runs: list[str]) -> dict[str, str]:
+    """What the runs are called, by their id, each differently; those that cannot be shown are named and left out."""
+    found: dict[str, str] = {}
+    for run in dict.fromkeys(runs):
+        try:
+            entry = service.library().entry(run)
+        except PerError as error:
+            st.warning(words.BESIDE_GONE.format(reason=error))
+            continue
+        if entry.state == "damaged":
+            st.warning(words.BESIDE_GONE.format(reason=entry.message))
+        else:
+            found[run] = run_label(run, entry.title) if entry.title in found.values() else entry.title
+    return found
+
+
+def _opened(run: str) -> "Comparison":
     """A comparison of which only new records are read again."""
     path = service.library().path(run)
     known = cached.opened_comparisons()

@@ -39,7 +39,7 @@ OpenPage = Callable[..., AppTest]
 def open_page() -> OpenPage:
     """Run a page with query parameters: open_page("bound", data_case="c")."""
 
-    def run(name: str, **query: str) -> AppTest:
+    def run(name: str, **query: str | list[str]) -> AppTest:
         page = AppTest.from_file(str(MAIN), default_timeout=120)
         for key, value in query.items():
             page.query_params[key] = value

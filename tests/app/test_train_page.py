@@ -1,11 +1,18 @@
 """The Train page in process, with real workers: the form, a run from Start to end, the views, and the list of runs."""
 
+import base64
+import json
+import math
+import shutil
 import time
 from pathlib import Path
 from urllib.parse import parse_qsl
 
+import numpy as np
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
+from torch import nn
 
 from analysis.runs import open_comparison
 from analysis.training.presets import PRESETS
@@ -103,9 +110,11 @@ def test_the_views_of_a_finished_run_are_small_and_described(open_page: OpenPage
     figure = charts["train_figure2"].figure
     titles = [annotation["text"] for annotation in figure["layout"]["annotations"]]
     assert titles[:5] == [
-        "PER: median, 0.25–0.75", "Vanilla: median, 0.25–0.75", "BN: median, 0.25–0.75", "mean", "variance",
+        "PER<br>median, 0.25–0.75", "Vanilla<br>median, 0.25–0.75", "BN<br>median, 0.25–0.75", "mean", "variance",
     ]  # fmt: skip
-    assert titles[5:] == ["layer 2", "layer 3", "layer 3"] or len(titles) >= 7
+    run = open_comparison(service.library().path(finished_run)).runs["per", 0]
+    followed = {layer: run.records[0].layers[layer].tracked[0].unit for layer in ("layer 2", "layer 3")}
+    assert titles[5:] == [f"{layer}, unit {unit}" for layer, unit in followed.items()]
     names = [frame["name"] for frame in charts["train_densities_0"].figure["frames"]]
     assert names == [f"epoch {epoch}" for epoch in range(5)]
     for view in ("Heat map", "Ridgeline"):
@@ -116,7 +125,7 @@ def test_the_views_of_a_finished_run_are_small_and_described(open_page: OpenPage
 def test_the_table_gives_median_and_range_over_the_seeds(open_page: OpenPage, finished_run: str) -> None:
     page = open_page("train", run=finished_run)
     table = next(frame.value for frame in page.dataframe if "Test accuracy" in frame.value.columns)
-    assert list(table["Method"]) == ["PER", "Vanilla", "BN"]
+    assert list(table["Network"]) == ["PER", "Vanilla", "BN"]
     runs = open_comparison(service.library().path(finished_run)).runs
     accuracies = [runs["vanilla", seed].records[-1].scalars["test_accuracy"] for seed in (0, 1)]
     low, high = (f"{value:.1%}" for value in sorted(accuracies))
@@ -133,8 +142,6 @@ def test_a_layer_of_a_run_opens_on_the_other_pages(open_page: OpenPage, finished
 
 
 def test_any_recorder_s_run_is_followed_too(open_page: OpenPage, runs_folder: Path) -> None:
-    import torch
-
     model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 2))
     with Recorder(model, runs_folder / "mine", title="My own") as recorder:
         recorder.record(0, inputs=torch.randn(64, 8), loss=1.0)
@@ -179,3 +186,117 @@ def test_what_cannot_be_trained_says_why_and_start_is_gone(open_page: OpenPage) 
     assert "needs a folder" in page.info[0].value
     assert "data.folder must name the folder" in page.error[0].value
     assert "train_start" not in [button.key for button in page.button]
+
+
+def record_run(folder: Path, epochs: list[float], *, layers: int = 2, title: str = "", lost: float = math.inf) -> None:
+    """A run of a script: a network of so many layers that holds NaN from epoch `lost` on."""
+    model = nn.Sequential(*(nn.Linear(6, 6) for _ in range(layers)))
+    with Recorder(model, folder, title=title) as recorder:
+        for epoch in epochs:
+            if epoch >= lost:
+                nn.init.constant_(model[0].weight, math.nan)
+            recorder.record(epoch, inputs=torch.randn(40, 6), loss=1.0, perplexity=2.0)
+
+
+def shown_names(page: AppTest) -> list[str]:
+    return list(next(frame.value for frame in page.dataframe if "Network" in frame.value.columns)["Network"])
+
+
+def test_compared_runs_stand_at_their_own_epochs_under_their_own_titles(
+    open_page: OpenPage, runs_folder: Path, finished_run: str
+) -> None:
+    for name, epochs in (("one", [0, 1, 2]), ("two", [0, 5, 10]), ("three", [0, 1])):
+        record_run(runs_folder / name, epochs, layers=1 if name == "three" else 2, title="Same title")
+    service.library().rename("three", "Renamed")
+    page = open_page("train", run="one", beside=["two", "three", finished_run])
+    assert [*page.exception, *page.error] == []
+    assert shown_names(page) == [
+        "Same title", "Same title (two)", "Renamed", "PER (Tiny)", "Vanilla (Tiny)", "BN (Tiny)",
+    ]  # fmt: skip
+    page.segmented_control(key="train_view_as").select("Heat map")
+    page = page.multiselect(key="train_view_layers").set_value(["1"]).run()
+    assert [*page.exception, *page.error] == []
+    panels = sent_charts(page)["train_densities_1"].figure["data"]
+    assert [panel["name"] for panel in panels] == ["Same title", "Same title (two)"]
+    assert "Without 1: Renamed, PER (Tiny)" in all_text(page)
+    page = page.multiselect(key="train_view_layers").set_value(["0"]).run()
+    assert [*page.exception, *page.error] == []
+    epochs = {trace["name"]: decoded(trace["x"]) for trace in sent_charts(page)["train_densities_1"].figure["data"]}
+    assert epochs["Same title"] == [0, 1, 2]
+    assert epochs["Same title (two)"] == [0, 5, 10]
+
+
+def decoded(array: dict[str, str]) -> list[float]:
+    return np.frombuffer(base64.b64decode(array["bdata"]), array["dtype"]).tolist()
+
+
+def test_a_run_that_is_gone_is_named_and_the_others_are_shown(open_page: OpenPage, finished_run: str) -> None:
+    page = open_page("train", run=finished_run, beside=["gone", "../up"])
+    assert [*page.exception, *page.error] == []
+    assert ["There is no run" in one.value for one in page.warning] == [True, True]
+    assert set(sent_charts(page)) == CHARTS
+
+
+def test_seeds_that_have_no_record_yet_are_left_out(open_page: OpenPage, runs_folder: Path, finished_run: str) -> None:
+    shutil.copytree(runs_folder / finished_run, runs_folder / "begun")
+    for name in ("vanilla-s1", "bn-s1"):
+        (runs_folder / "begun" / "runs" / name / "records.jsonl").write_bytes(b"")
+    page = open_page("train", run="begun", train_view_seed="1")
+    assert [*page.exception, *page.error] == []
+    assert shown_names(page) == ["PER", "Vanilla", "BN"]
+    assert "PER 2, Vanilla 1, BN 1" in all_text(page)
+
+
+def test_a_network_that_diverged_has_no_results_and_does_not_cut_the_others(
+    open_page: OpenPage, runs_folder: Path, finished_run: str
+) -> None:
+    folder = runs_folder / "diverged"
+    shutil.copytree(runs_folder / finished_run, folder)
+    status = json.loads((folder / "status.json").read_text())
+    for seed in (0, 1):
+        records = folder / "runs" / f"vanilla-s{seed}" / "records.jsonl"
+        records.write_bytes(b"".join(records.read_bytes().splitlines(keepends=True)[:2]))
+        status["runs"][f"vanilla-s{seed}"] = {"diverged": 1, "reason": "the training loss is not finite"}
+    (folder / "status.json").write_text(json.dumps(status))
+    page = open_page("train", run="diverged")
+    assert page.exception == []
+    table = next(frame.value for frame in page.dataframe if "Network" in frame.value.columns).set_index("Network")
+    assert table.loc["Vanilla"].tolist() == ["diverged"] * 5
+    assert "diverged" not in table.loc["PER"].tolist()
+    assert "Vanilla, seed 0, diverged at epoch 1: the training loss is not finite." in [w.value for w in page.warning]
+    frames = sent_charts(page)["train_densities_0"].figure["frames"]
+    assert [frame["name"] for frame in frames] == [f"epoch {epoch}" for epoch in range(5)]
+
+
+def test_nan_in_a_script_s_run_is_said(open_page: OpenPage, runs_folder: Path) -> None:
+    record_run(runs_folder / "lost", [0, 1, 2, 3], title="Lost", lost=2)
+    page = open_page("train", run="lost", train_view_of="all recorded units")
+    assert [*page.exception, *page.error] == []
+    assert "Lost holds NaN or infinite values from epoch 2 on, first in 0." in [one.value for one in page.warning]
+    table = next(frame.value for frame in page.dataframe if "Network" in frame.value.columns)
+    assert table["Variance"].tolist() == ["diverged"]
+    assert "What the script recorded beside the layers: training loss, perplexity." in all_text(page)
+    assert "the same data in the same order" not in all_text(page).split("Figure 2 of the paper, live.")[1]
+
+
+def test_a_layer_opens_on_distributions_which_is_the_page_without_a_name(
+    open_page: OpenPage, finished_run: str
+) -> None:
+    page = open_page("train", run=finished_run)
+    links = {link.proto.label: link.proto.url for link in page.get("link_button")}
+    assert links["Distributions"].startswith("./?data_source=Run&")
+    assert links["Bound"].startswith("bound?data_source=Run&")
+    assert "data_run_epoch=4" in links["Distributions"]
+
+
+def test_the_tracked_unit_is_named_by_its_place_in_the_layer(open_page: OpenPage, finished_run: str) -> None:
+    page = open_page("train", run=finished_run)
+    run = open_comparison(service.library().path(finished_run)).runs["per", 0]
+    unit = run.records[0].layers["layer 2"].tracked[2].unit
+    page = page.selectbox(key="train_view_unit").select_index(2).run()
+    assert [*page.exception, *page.error] == []
+    assert page.selectbox(key="train_view_unit").options[2] == f"3: unit {unit}"
+    assert f"of layer 2, unit {unit};" in all_text(page)
+    page = page.multiselect(key="train_view_layers").set_value(["layer 3"]).run()
+    assert [*page.exception, *page.error] == []
+    assert page.selectbox(key="train_view_unit").value == 2
