@@ -14,17 +14,18 @@ import torch
 from torch import Tensor
 
 from analysis.training.dataset import DataSet, load
+from analysis.training.device import device_name, find_device, is_out_of_memory
 from analysis.training.folder import ComparisonFolder, State, now
 from analysis.training.footprint import advice, footprint
 from analysis.training.learner import Learner, Score, width_on
 from analysis.training.models import hidden_layers
+from analysis.training.plan import SLICES, UNITS, plan, require_batch
 from analysis.training.spec import TrainingSpec
 from analysis.training.watch import Limits, Watch, resident_memory
 from per_core.errors import BudgetError, InvalidInputError
 from per_core.recorder import Recorder
 
 PROBE_SEED = 0
-SLICES = UNITS = 32  # recorded of every layer, beside norms and tracked units: 140 kB with a probe of 500
 USABLE = 0.9  # of a GPU's memory; the rest goes to libraries and fragments
 
 
@@ -67,6 +68,7 @@ class Comparison:
         self._recorders: dict[str, Recorder] = {}
         self._resume = resume
         self._require_folder()
+        plan(spec)
         self._goes_on = folder.comparison_file.exists() and folder.checkpoint_file.exists()
         self._epoch = int(folder.read_status()["epoch"]) if self._goes_on else 0
 
@@ -84,7 +86,7 @@ class Comparison:
         """
         spec = self._spec
         data = load(spec.data, self._report).to(self._device)
-        self._require_batch(data)
+        require_batch(spec.batch_size, len(data.training_labels))
         self._require_memory(data)
         try:
             self._prepare(data)
@@ -229,14 +231,6 @@ class Comparison:
                 f"received another one. Use the spec of {self._folder.comparison_file}, or name another folder."
             )
 
-    def _require_batch(self, data: DataSet) -> None:
-        n = len(data.training_labels)
-        if self._spec.batch_size > n:
-            raise InvalidInputError(
-                f"batch_size must be at most the number of training samples, {n}; received {self._spec.batch_size}. "
-                "Make it smaller."
-            )
-
     def _require_memory(self, data: DataSet) -> None:
         """Refuse before it starts what would not fit."""
         width = width_on(self._spec, self._device)
@@ -261,33 +255,3 @@ def choose_probe(spec: TrainingSpec, data: DataSet) -> Tensor:
     n = len(data.training_labels)
     chosen = torch.randperm(n, generator=torch.Generator().manual_seed(PROBE_SEED))[: spec.probe_size]
     return chosen.to(data.training_labels.device)
-
-
-def find_device(spec: TrainingSpec) -> torch.device:
-    """The device of a spec; a GPU is chosen where there is one.
-
-    Raises
-    ------
-    InvalidInputError
-        If the spec asks for a GPU that is not there, or for what only a GPU does.
-    """
-    there = torch.cuda.is_available()
-    name = ("cuda" if there else "cpu") if spec.device == "auto" else spec.device
-    if name == "cuda" and not there:
-        raise InvalidInputError('device "cuda" needs a GPU that torch can use; there is none. Choose "auto" or "cpu".')
-    if name == "cpu" and (spec.mixed_precision != "float32" or spec.compile):
-        asked = "compile" if spec.compile else f"mixed_precision {spec.mixed_precision!r}"
-        raise InvalidInputError(
-            f'{asked} needs a GPU; this is trained on the CPU. Choose mixed_precision "float32" and compile false.'
-        )
-    return torch.device(name)
-
-
-def device_name(device: torch.device) -> str:
-    """What a person calls the device."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation failed, on a GPU or in main memory."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

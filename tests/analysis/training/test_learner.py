@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.training.comparison import choose_probe, is_out_of_memory
+from analysis.training.comparison import choose_probe
 from analysis.training.dataset import load
+from analysis.training.device import is_out_of_memory
 from analysis.training.footprint import advice, footprint
 from analysis.training.learner import Learner, epoch_seed, learning_rate
 from analysis.training.models import build_network

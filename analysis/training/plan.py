@@ -1,0 +1,119 @@
+"""What a spec comes to, before anything is trained: its hidden layers, and the disk its records take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from analysis.training.device import find_device
+from analysis.training.learner import width_on
+from analysis.training.models import Shape, hidden_layers, outline
+from analysis.training.spec import DataName, DataSpec, TrainingSpec
+from per_core.errors import InvalidInputError
+from per_core.layer_record import FLOAT_BYTES, INDEX_BYTES, Allowance
+
+DIGITS_TRAINING, DIGITS, CIFAR = 1297, (1, 8, 8), (3, 32, 32)
+CIFAR_TRAINING = 50_000
+SLICES = UNITS = 32  # recorded of every layer, beside norms and tracked units: 140 kB with a probe of 500
+LAYER_BYTES, UNIT_BYTES = 1000, 150  # of a layer in a record's line and headers, and of each tracked unit
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What training a spec will leave.
+
+    Attributes
+    ----------
+    layers : name of every hidden layer -> its units, those of all positions together.
+    record_bytes : one record of one network.
+    records : of all networks together, those before training included.
+    """
+
+    layers: dict[str, int]
+    record_bytes: int
+    records: int
+
+    @property
+    def disk_bytes(self) -> int:
+        """What all records will take, if nothing diverges and nobody stops it."""
+        return self.record_bytes * self.records
+
+
+def plan(spec: TrainingSpec) -> Plan:
+    """Work out what a spec comes to here, without data and without memory for the weights.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such device, the model cannot take the data, methods are to act in layers that the model has
+        not, or a batch is larger than the data.
+    """
+    shape, classes, samples = outline_of(spec.data)
+    layers = _units(spec, shape, classes)
+    require_layers(spec.layers, layers)
+    require_batch(spec.batch_size, samples)
+    allowance = Allowance(slices=SLICES, units=UNITS, tracked=spec.tracked_units)
+    n = min(spec.probe_size, samples)
+    return Plan(
+        layers=layers,
+        record_bytes=sum(_layer_bytes(allowance, n, d) for d in layers.values()),
+        records=len(spec.methods) * spec.seeds * (spec.epochs + 1),
+    )
+
+
+def outline_of(data: DataSpec) -> tuple[Shape, int, int]:
+    """Shape of one input, number of classes, and number of training samples, without the data."""
+    known: dict[DataName, tuple[Shape, int, int]] = {
+        "digits": (DIGITS, 10, DIGITS_TRAINING),
+        "spirals": ((2,), data.classes, data.samples),
+        "mixture": ((data.dim,), data.classes, data.samples),
+        "cifar10": (CIFAR, 10, CIFAR_TRAINING),
+        "cifar100": (CIFAR, 100, CIFAR_TRAINING),
+    }
+    shape, classes, samples = known[data.name]
+    return shape, classes, min(samples, data.limit) if data.limit else samples
+
+
+def require_layers(asked: tuple[str, ...], layers: dict[str, int]) -> None:
+    """Refuse layers that the model has not; `InvalidInputError` names those that it has."""
+    unknown = [name for name in asked if name not in layers]
+    if unknown:
+        raise InvalidInputError(
+            f"layers must be hidden layers of the model, {', '.join(layers)}; received {', '.join(unknown)}. "
+            "Name some of these, or none for all."
+        )
+
+
+def require_batch(batch_size: int, samples: int) -> None:
+    """Refuse a batch that is larger than the training data, `InvalidInputError`."""
+    if batch_size > samples:
+        raise InvalidInputError(
+            f"batch_size must be at most the number of training samples, {samples}; received {batch_size}. "
+            "Make it smaller."
+        )
+
+
+def _units(spec: TrainingSpec, shape: Shape, classes: int) -> dict[str, int]:
+    network = outline(spec.model, shape, classes, width=width_on(spec, find_device(spec)))
+    units: dict[str, int] = {}
+
+    def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        def hook(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            units[name] = output[0].numel()
+
+        return hook
+
+    for name, layer in hidden_layers(network).items():
+        layer.register_forward_hook(note(name))
+    network.eval()(torch.empty(1, *shape, device="meta"))
+    return units
+
+
+def _layer_bytes(allowance: Allowance, n: int, d: int) -> int:
+    tracked = min(allowance.tracked, d)
+    units = min(allowance.units, d) + tracked
+    floats = allowance.kept_norms(n) + allowance.kept_rows(n, d) * (allowance.kept_slices(d) + units)
+    return FLOAT_BYTES * floats + INDEX_BYTES * units + LAYER_BYTES + UNIT_BYTES * tracked

@@ -1,0 +1,50 @@
+"""What a spec comes to is what is found after it was trained."""
+
+import pytest
+
+from analysis.training.plan import outline_of, plan
+from analysis.training.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
+from per_core.errors import InvalidInputError
+from per_core.run_directory import open_run
+from tests.analysis.training.workers import TINY, work_here
+
+IMAGES = TrainingSpec(epochs=1, methods=(MethodSpec(),), device="cpu", data=DataSpec(limit=128), probe_size=100)
+
+
+@pytest.mark.parametrize("spec", [TINY, IMAGES], ids=["mlp", "cnn11"])
+def test_the_layers_and_the_disk_that_a_training_takes(spec, tmp_path):
+    expected = plan(spec)
+    assert work_here(spec, tmp_path / "run") == 0
+    runs = [open_run(path) for path in sorted((tmp_path / "run" / "runs").iterdir())]
+    assert expected.layers == runs[0].layers
+    assert expected.records == sum(len(run.records) for run in runs)
+    used = sum(file.stat().st_size for file in (tmp_path / "run" / "runs").rglob("*") if file.is_file())
+    assert expected.disk_bytes == pytest.approx(used, rel=0.15)
+
+
+def test_the_default_training_takes_a_quarter_of_a_gigabyte():
+    assert plan(TrainingSpec(device="cpu")).disk_bytes == pytest.approx(256e6, rel=0.01)  # measured: 256.1 MB
+
+
+@pytest.mark.parametrize("name", ["digits", "spirals", "mixture"])
+def test_outlines_are_those_of_the_data(name):
+    from analysis.training.dataset import load
+
+    spec = DataSpec(name, samples=90, classes=4, dim=7, limit=80)
+    data = load(spec)
+    assert outline_of(spec) == (data.shape, data.classes, len(data.training_labels))
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (TrainingSpec(layers=("layer 11",)), "layers must be hidden layers of the model, layer 1, .*received layer 11"),
+        (TrainingSpec(model=ModelSpec("mlp", depth=2), layers=("layer abc",)), "layer 1, layer 2; received layer abc"),
+        (TrainingSpec(data=DataSpec("spirals")), "takes images"),
+        (TrainingSpec(batch_size=2000), "batch_size must be at most the number of training samples, 1297"),
+        (TrainingSpec(device="cpu", compile=True), "compile needs a GPU"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_beforehand(spec, message):
+    with pytest.raises(InvalidInputError, match=message):
+        plan(spec)
