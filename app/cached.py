@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from analysis.dumps import Inspection
     from analysis.flow import FlowReadings, FlowSpec, FlowStart
     from analysis.normalisation import SmallBatch
+    from analysis.null_band import NullBand
     from analysis.overview import Overview
     from analysis.pot_distance import GridDistance
     from analysis.recording import Recording
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 Parameters = tuple[tuple[str, float], ...]
 FLOW_PIECE = 12  # steps
+SHUFFLES = 19  # above all of them with probability 5 %, by chance
 RECORDING = Path(__file__).parents[1] / "assets" / "recordings" / "digits_elu.safetensors"
 _TIMING = threading.Lock()  # two visitors must not time each other
 DUMPED_VALUES = 2**20
@@ -306,6 +308,17 @@ def distance_between(first: ActivationBatch, second: ActivationBatch, slices: in
 
     per_slice = pot_between(first.values, second.values, shared_directions(first.d, slices))
     return mean_over_slices(per_slice, first.d)
+
+
+@st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
+def shuffled_band(first: ActivationBatch, second: ActivationBatch, slices: int) -> "NullBand":
+    """What that distance is after the rows of both are dealt out anew, as if of one law."""
+    from analysis.directions import shared_directions
+    from analysis.null_band import band_of
+    from analysis.permutation import shuffled_distances
+
+    directions = shared_directions(first.d, slices)
+    return band_of(shuffled_distances(first.values, second.values, directions, count=SHUFFLES))
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Cells = Mapping[Key, Cell]
 
 BATCH = "Batch"
+GAUSSIAN = "N(0, I)"
 
 
 def cells_beside_gaussian(batch: ActivationBatch) -> "Cells":
@@ -43,22 +44,19 @@ def show_changes(batch: ActivationBatch, mapped: Mapping[str, tuple[ActivationBa
     pairs = {
         name: (cells_beside_gaussian(before), cells_beside_gaussian(after)) for name, (before, after) in mapped.items()
     }
-    table = pd.DataFrame(
-        [
-            {
-                words.STATISTIC: words.TITLE[key],
-                BATCH: words.number(cell.value, key) + (MARK if cell.differs else ""),
-                **{
-                    name: method_words.change(after[key], before[key], key) + (MARK if after[key].differs else "")
-                    for name, (before, after) in pairs.items()
-                },
-                "N(0, I)": words.span(cell.null, key),
-            }
-            for key, cell in whole.items()
-        ]
-    )
+    fewer = next((before for before, _ in mapped.values() if before.n < batch.n), None)
+    columns = {
+        words.STATISTIC: [words.TITLE[key] for key in whole],
+        BATCH: _values(whole),
+        **{name: _changes(before, after) for name, (before, after) in pairs.items()},
+        GAUSSIAN if fewer is None else f"{GAUSSIAN}, n = {batch.n:,}": _spans(whole),
+    }
+    if fewer is not None:
+        first = cells_beside_gaussian(fewer)
+        columns |= {f"First {fewer.n:,} rows": _values(first), f"{GAUSSIAN}, n = {fewer.n:,}": _spans(first)}
+    table = pd.DataFrame(columns)
     st.dataframe(
-        table.style.map(mark_style, subset=[BATCH, *pairs]),
+        table.style.map(mark_style),
         key="methods_table",
         height="content",
         column_config={words.STATISTIC: st.column_config.TextColumn(pinned=True, width="medium")},
@@ -73,15 +71,34 @@ def show_changes(batch: ActivationBatch, mapped: Mapping[str, tuple[ActivationBa
         on_click="ignore",
         key="methods_numbers",
     )
-    fewer = [before.n for before, _ in mapped.values() if before.n < batch.n]
-    st.caption(method_words.about_changes(whole["mean"].null.level, fewer[0] if fewer else None))
+    st.caption(method_words.about_changes(whole["mean"].null.level, fewer.n if fewer else None))
+
+
+def _values(cells: "Cells") -> list[str]:
+    return [words.number(cell.value, key) + (MARK if cell.differs else "") for key, cell in cells.items()]
+
+
+def _changes(before: "Cells", after: "Cells") -> list[str]:
+    return [method_words.change(cell, before[key], key) + (MARK if cell.differs else "") for key, cell in after.items()]
+
+
+def _spans(cells: "Cells") -> list[str]:
+    return [words.span(cell.null, key) for key, cell in cells.items()]
 
 
 def _numbers(whole: "Cells", pairs: "Mapping[str, tuple[Cells, Cells]]") -> pd.DataFrame:
     """Every value in full precision, one row each."""
     rows = [
-        {"statistic": key, "method": "", "before": c.value, "after": c.value, "differs": c.differs}
-        for key, c in whole.items()
+        {
+            "statistic": key,
+            "method": "",
+            "before": cell.value,
+            "after": cell.value,
+            "null_low": cell.null.low,
+            "null_high": cell.null.high,
+            "differs": cell.differs,
+        }
+        for key, cell in whole.items()
     ]
     rows += [
         {
@@ -89,6 +106,8 @@ def _numbers(whole: "Cells", pairs: "Mapping[str, tuple[Cells, Cells]]") -> pd.D
             "method": name,
             "before": before[key].value,
             "after": cell.value,
+            "null_low": cell.null.low,
+            "null_high": cell.null.high,
             "differs": cell.differs,
         }
         for name, (before, after) in pairs.items()

@@ -16,11 +16,10 @@ if TYPE_CHECKING:
     from analysis.null_band import NullBand
     from app.figures.methods import TrapCurve
 
-LEAD = (
-    "{name}, multiplied by {scale:g} and shifted by {shift:g}. A normaliser maps it at once; a regulariser pulls at "
-    "it, "
-    "and what stands here is where its pull leads."
-)
+LEADS = {
+    "normaliser": "A normaliser maps it at once.",
+    "regulariser": "A regulariser pulls at it, and what stands here is where its pull leads.",
+}
 KINDS = {
     ("normaliser", "batch"): "A normaliser: it maps the batch at once, by the batch's own statistics.",
     ("normaliser", "row"): "A normaliser: it maps every row at once, by that row's own statistics.",
@@ -40,31 +39,51 @@ NOTHING_CHOSEN = "Choose at least one method above: BN, DBN, VCL and PER are a g
 ORDER = "location, scale, correlation, shape"
 TRAP_TITLE = "The small-batch trap"
 OVERLAY_TITLE = "Two batches on one axis"
+FEW_ROWS_A_UNIT = 5
 
 
-def whitening_warning(names: Sequence[str], n: int, d: int) -> str:
-    """Why whitened numbers deceive at this size."""
-    verb = "whitens" if len(names) == 1 else "whiten"
+def whitening_warning(name: str, rows: int, together: int, d: int) -> str:
+    """Why whitened numbers deceive where `rows` rows whiten groups of so many of the d units, or "" where they do "
+    "not."""
+    if rows >= FEW_ROWS_A_UNIT * together:
+        return ""
+    units = f"{d} units" if together == d else f"groups of {together} of the {d} units"
     return (
-        f"{' and '.join(names)} {verb} {d} units by statistics of {n} rows: {n / d:.1f} rows a unit. Below about 5 any "
-        "batch looks perfect after whitening, whatever its distribution. Use more rows or fewer units, and look at the "
-        "held-out rows below."
+        f"{name} whitens {units} by statistics of {rows:,} rows: {rows / together:.1f} rows a unit. Below about "
+        f"{FEW_ROWS_A_UNIT} any batch looks perfect after whitening, whatever its distribution. Use more rows or "
+        "smaller groups, and look at held-out rows."
     )
 
 
-def about_parts(present: "DistanceParts", removed: "Mapping[str, Mapping[Part, float]]") -> str:
-    """What the chart on top shows, and what it says here."""
+def about_parts(
+    present: "DistanceParts",
+    removed: "Mapping[str, Mapping[Part, float]]",
+    fewer: "tuple[Sequence[str], int, DistanceParts] | None",
+) -> str:
+    """What the chart on top shows, and what it says here.
+
+    `fewer` holds the methods that saw only the first rows of the batch, how many, and what was there in those.
+    """
     draws = present.bands["floor"].draws
     left = [
         f"{name} {'removes' if (total := sum(parts.values())) >= 0 else 'adds'} {abs(total):.3f}"
         for name, parts in removed.items()
     ]
-    return (
+    said = (
         f"SW1 to N(0, I) is {present.sw1:.3f}, taken apart by removing {ORDER} in this order (another order gives "
-        f"other "
+        "other "
         f"parts); the sampling floor is what {draws} Gaussian batches of this size have on average. Of it "
         f"{'; '.join(left)}. Notice which bars reach the outlined one: that part is mended. A bar below 0 adds "
-        "distance; grey is what N(0, I) itself shows by chance."
+        "distance; grey is what N(0, I) itself shows by chance. A unit that never changes cannot be scaled: what it "
+        "lacks stays in the shape."
+    )
+    if fewer is None:
+        return said
+    names, rows, there = fewer
+    parts = ", ".join(f"{part} {value:.3f}" for part, value in there.values.items())
+    return (
+        f"{said} The bars of {' and '.join(names)} are of the first {rows:,} rows, in which SW1 is {there.sw1:.3f} "
+        f"({parts}); outline and grey are of the whole batch."
     )
 
 
@@ -86,21 +105,22 @@ def change(after: "Cell", before: "Cell", key: "Key") -> str:
     difference = after.value - before.value
     if abs(difference) < 5e-4:
         return f"{text} (0)"
-    return f"{text} ({difference:+.0f})" if key == "modes" else f"{text} ({difference:+.3f})"
+    return f"{text} ({'+' if difference > 0 else '−'}{number(abs(difference), key)})"
 
 
 def about_changes(level: float, fewer_rows: int | None) -> str:
     """What the table compares."""
     cut = (
-        f" A regulariser's flow follows the first {fewer_rows:,} rows; its changes are taken on those."
+        f" A regulariser's flow follows the first {fewer_rows:,} rows: its change and its ≠ are by the two columns at "
+        "the right, not by the whole batch."
         if fewer_rows
         else ""
     )
     return (
         "In brackets the change by the method. Marked ≠: outside what fresh draws of N(0, I) of the same size gave, "
         f"which happens to N(0, I) itself with probability {level:.0%} at most in a cell. Of a statistic that each "
-        f"unit "
-        f"has, the unit furthest from N(0, 1) is shown, which may be another one after the method.{cut}"
+        "unit has, the unit furthest from N(0, 1) is shown, which may be another one after the method. The variance of "
+        f"batch variances is in the unit of the activations to the fourth power.{cut}"
     )
 
 
@@ -203,13 +223,27 @@ def without_trap(names: Sequence[str]) -> str:
     )
 
 
-def about_overlay(first: str, second: str, unit: str, between: float, error: float) -> str:
-    """What the overlay shows."""
+def about_overlay(names: tuple[str, str], unit: str, apart: float, error: float, shuffled: "NullBand") -> str:
+    """What the overlay shows. `shuffled` is what the distance is when the rows of both are dealt out anew."""
+    first, second = names
+    start = f"Kernel densities of {unit}, of {first} and of {second}, on one axis with N(0, 1). "
+    if apart == 0:
+        return f"{start}They are the same batch, so SW1 between them is 0."
+    verdict = "within that, so they could be of one law" if apart <= shuffled.high else "above that: two laws"
     return (
-        f"Kernel densities of {unit}, of {first} and of {second}, on one axis with N(0, 1). Over all directions the "
-        f"two "
-        f"batches are {between:.4f} apart in SW1 (by POT, {plus_minus(error, 'over the slices')}); two samples of one "
-        f"law are "
-        f"never "
-        "0 apart."
+        f"{start}Over all directions the two batches are {apart:.4f} apart in SW1 (by POT, "
+        f"{plus_minus(error, 'over the slices')}). Two samples of one law are never 0 apart: with the rows of both "
+        f"dealt out anew, {shuffled.draws} times, it is {span(shuffled)}; they are {verdict}."
     )
+
+
+def about_move(scale: float, shift: float) -> str:
+    """That the batches of the overlay are moved as the one before the methods is."""
+    return f"Cases and epochs are multiplied by {scale:g} and shifted by {shift:g} as well, like the batch before."
+
+
+def lead(name: str, scale: float, shift: float, kinds: set[str]) -> str:
+    """What the page shows, of the kinds of methods that are chosen."""
+    moved = f", multiplied by {scale:g} and shifted by {shift:g}" if (scale, shift) != (1, 0) else ""
+    said = [text for kind, text in LEADS.items() if kind in kinds]
+    return f"{name}{moved}. {' '.join(said)}"

@@ -35,13 +35,16 @@ def show_removed(batch: ActivationBatch, mapped: Mapped, *, key: str) -> None:
     """How much of each part of the distance each method removes. `mapped` holds batches before and after, by method."""
     present = take_apart(batch)
     removed: dict[str, Mapping[Part, float]] = {}
+    fewer = None
     for name, (before, after) in mapped.items():
         left, there = take_apart(after), present if before is batch else take_apart(before)
         removed[name] = {part: value - left.values[part] for part, value in there.values.items()}
+        if before.n < batch.n:
+            fewer = [*(fewer[0] if fewer else []), name], before.n, there
     show_chart(
         removed_parts(present, removed),
         key=key,
         height=360,
         alt=method_words.alt_parts(present, removed),
-        about=method_words.about_parts(present, removed),
+        about=method_words.about_parts(present, removed, fewer),
     )

@@ -1,5 +1,9 @@
 """Methods: what normalisers make of a batch and where regularisers pull it, side by side."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -18,19 +22,43 @@ from app.parts import Mapped, show_removed
 from app.progress import in_chunks
 from per_core.errors import PerError
 
-FEW_ROWS_A_UNIT = 5
+MOVED, STILL = (1.5, 1.0), (1.0, 0.0)  # scale and shift: Figure 1 has nothing for BN to mend, a recording has
+ALONG = ["x", "y"]
+BEGINNING = "methods_beginning"
 TRAP_ROWS = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192]
 TRAP_SPLITS = 5
 TRAP_GAUSSIANS = 39  # batches of N(0, I): level 5 %
 SLICES = 64
 
 
-def choose_place(batch: ActivationBatch) -> ActivationBatch:
-    """Shift and scale of the batch before the methods, whatever its source."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What happens to every batch of the page before the methods."""
+
+    scale: float
+    shift: float
+
+    def move(self, batch: ActivationBatch) -> ActivationBatch:
+        """shift + scale · h (cached)."""
+        return cached.moved_batch(batch, self.shift, self.scale)
+
+
+def choose_place(scale: float, shift: float) -> Place:
+    """Scale and shift of the batch before the methods, whatever its source; both begin at what is given.
+
+    A visitor who has not touched them and goes to another source goes to the beginning of that source as well.
+    """
+    beginning = {"methods_scale": scale, "methods_shift": shift}
+    before = st.session_state.get(BEGINNING, beginning)
+    for key, value in beginning.items():
+        if st.session_state.get(key) == before[key]:
+            st.session_state[key] = value
+    st.session_state[BEGINNING] = beginning
     left, right = st.columns(2)
-    scale = left.slider("Scale before the methods", 0.1, 4.0, 1.5, 0.1, key="methods_scale", bind="query-params")
-    shift = right.slider("Shift before the methods", -4.0, 4.0, 1.0, 0.1, key="methods_shift", bind="query-params")
-    return cached.moved_batch(batch, shift, scale)
+    return Place(
+        left.slider("Scale before the methods", 0.1, 4.0, scale, 0.1, key="methods_scale", bind="query-params"),
+        right.slider("Shift before the methods", -4.0, 4.0, shift, 0.1, key="methods_shift", bind="query-params"),
+    )
 
 
 def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], pull: Pull) -> tuple[Mapped, dict[str, Flow]]:
@@ -52,6 +80,16 @@ def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], pull: Pull
         except PerError as error:
             st.error(f"{one.method.title}: {error}")
     return mapped, flows
+
+
+def warn_of_whitening(chosen: list[ChosenMethod], rows: int, d: int) -> None:
+    """Say where so few rows whiten so many units that any batch comes out perfect."""
+    for one in chosen:
+        together = dict(one.parameters).get("group_size")
+        if together is not None:
+            warning = method_words.whitening_warning(one.method.short, rows, min(round(together), d), d)
+            if warning:
+                st.warning(warning)
 
 
 def show_densities(batch: ActivationBatch, mapped: Mapped, pair: Pair) -> None:
@@ -102,6 +140,7 @@ def show_trap(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
         "Statistics from few rows",
     )
     gaussian = [band_of(cached.gaussian_chunk(size, batch.d, SLICES, 1, TRAP_GAUSSIANS)["sw1"]) for size in sizes]
+    warn_of_whitening(by_batch, rows, batch.d)
     curves = {}
     for i, one in enumerate(by_batch):
         own = results[i * len(sizes) : (i + 1) * len(sizes)]
@@ -117,44 +156,58 @@ def show_trap(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
     )
 
 
-def show_overlay(choice: Choice, batch: ActivationBatch, mapped: Mapped, pair: Pair) -> None:
+def show_overlay(choice: Choice, place: Place, batch: ActivationBatch, mapped: Mapped, pair: Pair) -> None:
     """Two batches that a visitor picks, on one axis."""
     st.subheader(method_words.OVERLAY_TITLE)
-    names = ["before", *(f"after {name}" for name in mapped)]
-    if choice.spec is None:
-        epochs = {f"{choice.layer}, epoch {epoch:g}": epoch for epoch in choice.epochs}
-        names += list(epochs)
-    else:
-        names += [f"case ({case}) {CASE_TITLES[case]}" for case in CASES]
-    left, right = st.columns(2)
+    others = _others(choice)
+    names = ["before", *(f"after {name}" for name in mapped), *others]
+    left, middle, right = st.columns([2, 2, 1])
     first = left.selectbox("First", names, index=0, key="methods_first", bind="query-params")
-    second = right.selectbox("Second", names, index=min(1, len(names) - 1), key="methods_second", bind="query-params")
+    second = middle.selectbox("Second", names, index=min(1, len(names) - 1), key="methods_second", bind="query-params")
+    names_along = dict(zip(ALONG, axis_names(pair, batch.d), strict=True))
+    axis = right.segmented_control(
+        "Along",
+        ALONG,
+        default=ALONG[0],
+        required=True,
+        format_func=names_along.__getitem__,
+        key="methods_along",
+        bind="query-params",
+    )
+    unit = names_along[axis]
 
     def find(name: str) -> ActivationBatch:
         if name == "before":
             return batch
         if name.startswith("after "):
             return mapped[name.removeprefix("after ")][1]
-        if choice.spec is None:
-            return choice.at_epoch(epochs[name])
-        return choice.with_case(name[6]).batch()
+        return place.move(others[name]())
 
-    batches = {first: find(first), second: find(second)}
-    if not all(one.is_finite for one in batches.values()):
+    one, other = find(first), find(second)
+    if not (one.is_finite and other.is_finite):
         st.error("One of the two batches holds values that are not finite. Choose another.")
         return
-    spans = [cached.pair_limits(one, pair) for one in batches.values()]
+    along = pair if axis == ALONG[0] else (pair[0], pair[2], pair[1])
+    spans = [cached.pair_limits(each, along) for each in (one, other)]
     limits = min(low for low, _ in spans), max(high for _, high in spans)
-    densities = {name: cached.projected_density(one, batch, pair, limits) for name, one in batches.items()}
-    between, error = cached.distance_between(find(first), find(second), SLICES)
-    unit = axis_names(pair, batch.d)[0]
+    densities = {name: cached.projected_density(find(name), batch, along, limits) for name in (first, second)}
+    apart, error = cached.distance_between(one, other, SLICES)
+    shuffled = cached.shuffled_band(one, other, SLICES)
+    moved = f" {method_words.about_move(place.scale, place.shift)}" if others.keys() & {first, second} else ""
     show_chart(
         overlaid(densities, unit),
         key="methods_overlay",
         height=320,
-        alt=f"Densities of {unit} in {first} and in {second}; the batches are {between:.3f} apart in SW1.",
-        about=method_words.about_overlay(first, second, unit, between, error),
+        alt=f"Densities of {unit} in {first} and in {second}; the batches are {apart:.3f} apart in SW1.",
+        about=method_words.about_overlay((first, second), unit, apart, error, shuffled) + moved,
     )
+
+
+def _others(choice: Choice) -> dict[str, Callable[[], ActivationBatch]]:
+    """The other cases of Figure 1, or the other epochs of the layer, by what a visitor reads."""
+    if choice.spec is None:
+        return {f"{choice.layer}, epoch {epoch:g}": partial(choice.at_epoch, epoch) for epoch in choice.epochs}
+    return {f"case ({case}) {CASE_TITLES[case]}": choice.with_case(case).batch for case in CASES}
 
 
 choice: Choice = st.session_state["choice"]
@@ -163,21 +216,16 @@ lead = st.container()
 if not choice.batch().is_finite:
     st.error(words.not_finite(choice.batch()))
     st.stop()
-batch = choose_place(choice.batch())
+place = choose_place(*(MOVED if choice.spec else STILL))
+batch = place.move(choice.batch())
 chosen = choose_methods()
 if not chosen:
     st.info(method_words.NOTHING_CHOSEN)
     st.stop()
-lead.markdown(
-    method_words.LEAD.format(
-        name=batch.name, scale=st.session_state["methods_scale"], shift=st.session_state["methods_shift"]
-    )
-)
+lead.markdown(method_words.lead(batch.name, place.scale, place.shift, {one.method.kind for one in chosen}))
 regularisers = [one for one in chosen if one.method.kind == "regulariser"]
 pull = choose_pull() if regularisers else Pull(1.0, 120, "")
-whitening = [one.method.short for one in chosen if "group_size" in dict(one.parameters)]
-if whitening and batch.n < FEW_ROWS_A_UNIT * batch.d:
-    st.warning(method_words.whitening_warning(whitening, batch.n, batch.d))
+warn_of_whitening(chosen, batch.n, batch.d)
 mapped, flows = apply_methods(batch, chosen, pull)
 st.subheader("How much of the distance to N(0, I) each method removes")
 with st.skeleton(height=360):
@@ -193,4 +241,4 @@ if flows:
         if one.method.short in flows:
             show_flow(mapped[one.method.short][0], batch, pair, one, flows[one.method.short])
 show_trap(batch, chosen)
-show_overlay(choice, batch, mapped, pair)
+show_overlay(choice, place, batch, mapped, pair)

@@ -129,11 +129,16 @@ def test_what_is_said_of_a_flow_is_what_it_did(open_page: OpenPage) -> None:
         assert end in all_text(page).split(f"**{said}**")[1].split(";")[0]
 
 
-def test_whitening_with_few_rows_warns_and_says_why(open_page: OpenPage) -> None:
-    few = open_page("methods", data_n="64", data_dim="32")
-    assert "DBN whitens 32 units by statistics of 64 rows: 2.0 rows a unit" in few.warning[0].value
-    assert len(open_page("methods", data_n="256", data_dim="32").warning) == 0
-    assert len(choose(few, "BN", "PER").warning) == 0
+def test_whitening_warns_by_the_units_that_it_whitens_together(open_page: OpenPage) -> None:
+    """DBN whitens groups of 16, or all units where there are fewer."""
+    few = choose(open_page("methods", data_n="64", data_dim="32"), "DBN")
+    assert "DBN whitens groups of 16 of the 32 units by statistics of 64 rows: 4.0 rows a unit" in few.warning[0].value
+    few.number_input(key="methods_dbn_group_size").set_value(1.0).run()
+    assert [warning.value for warning in few.warning] == []
+    enough = choose(open_page("methods", data_n="256", data_dim="64", methods_rows="128"), "DBN")
+    assert [*enough.warning] == []
+    enough.select_slider(key="methods_rows").set_value(32).run()
+    assert "groups of 16 of the 64 units by statistics of 32 rows: 2.0 rows a unit" in enough.warning[0].value
 
 
 def test_the_trap_compares_the_rows_with_as_many_held_out_ones(open_page: OpenPage) -> None:
@@ -188,6 +193,65 @@ def test_two_epochs_of_the_recording_stand_on_one_axis(open_page: OpenPage) -> N
     names = [trace["name"] for trace in sent_charts(page)["methods_overlay"].figure["data"]]
     assert names == ["layer 6, epoch 0", "layer 6, epoch 100", "N(0, 1)"]
     assert "apart in SW1 (by POT" in all_text(page)
+    assert "above that: two laws" in all_text(page)
+
+
+def test_cases_and_epochs_are_moved_like_the_batch_before(open_page: OpenPage) -> None:
+    """So the batch itself, found again as a case or an epoch, is the same one."""
+    case = open_page("methods", data_n="256", methods_second="case (a) isotropic")
+    text = all_text(choose(case, "BN"))
+    assert "They are the same batch, so SW1 between them is 0" in text
+    assert "Cases and epochs are multiplied by 1.5 and shifted by 1 as well" in text
+    assert "never 0 apart" not in text
+    epoch = open_page("methods", data_source="Recording", methods_scale="2.0", methods_second="layer 6, epoch 100")
+    assert "They are the same batch" in all_text(choose(epoch, "BN"))
+
+
+def test_the_overlay_says_what_two_samples_of_one_law_give(open_page: OpenPage) -> None:
+    """Case (d) differs from (a) in x alone: the second unit can be chosen, and there the two are alike."""
+    page = choose(open_page("methods", data_case="d", methods_second="case (a) isotropic"), "BN")
+    low, high = re.search(r"dealt out anew, 19 times, it is (\S+) … (\S+);", all_text(page)).groups()  # type: ignore[union-attr]
+    for end in (float(low), float(high)):  # 1.26 √2 σ/√n on average between two samples
+        assert end == pytest.approx(1.26 * np.sqrt(2 / 4096) * 1.5, rel=0.7)
+    along_x = values(sent_charts(page)["methods_overlay"].figure["data"][0]["y"])
+    page.button_group(key="methods_along").set_value("y").run()
+    figure = sent_charts(page)["methods_overlay"].figure
+    assert figure["layout"]["xaxis"]["title"]["text"] == "y"
+    first, second = (values(trace["y"]) for trace in figure["data"][:2])
+    assert np.abs(first - along_x).max() > 0.03
+    assert np.abs(first - second).max() < 0.03
+
+
+def test_a_regulariser_is_judged_by_as_many_rows_as_it_moved(open_page: OpenPage) -> None:
+    page = choose(open_page("methods", data_case="b", methods_steps="60", methods_left="alone"), "BN", "L2")
+    table = page.dataframe[0].value.set_index("Statistic")
+    assert list(table.columns) == ["Batch", "BN", "L2", "N(0, I), n = 4,096", "First 1,024 rows", "N(0, I), n = 1,024"]
+
+    def number(row: str, column: str) -> float:
+        return float(table.loc[row, column].split(" ")[0])
+
+    for row in ("Mean", "Variance", "PER", "SW1, exact"):
+        value, change = table.loc[row, "L2"].removesuffix(" ≠").split(" ")
+        assert float(value) - float(change.strip("()").replace("−", "-")) == pytest.approx(
+            number(row, "First 1,024 rows"), abs=2e-3
+        )
+    widths = [float(table.loc["Mean", c].split(" … ")[1]) for c in ("N(0, I), n = 4,096", "N(0, I), n = 1,024")]
+    assert widths[1] == pytest.approx(2 * widths[0], rel=0.5)
+    assert "The bars of L2 are of the first 1,024 rows, in which SW1 is" in all_text(page)
+    assert "First 1,024 rows" not in choose(page, "BN").dataframe[0].value.columns
+
+
+def test_only_figure_1_is_moved_on_opening(open_page: OpenPage) -> None:
+    page = choose(open_page("methods", data_n="256"), "BN")
+    assert [page.slider(key=f"methods_{name}").value for name in ("scale", "shift")] == [1.5, 1.0]
+    assert "multiplied by 1.5 and shifted by 1. A normaliser maps it at once." in all_text(page)
+    assert "A regulariser pulls" not in all_text(page)
+    page.button_group(key="data_source").set_value("Recording").run()
+    assert [page.slider(key=f"methods_{name}").value for name in ("scale", "shift")] == [1.0, 0.0]
+    assert "multiplied by" not in page.markdown[0].value
+    page.slider(key="methods_scale").set_value(3.0).run()
+    page.button_group(key="data_source").set_value("Figure 1").run()
+    assert [page.slider(key=f"methods_{name}").value for name in ("scale", "shift")] == [3.0, 1.0]
 
 
 def test_shift_and_scale_are_applied_whatever_the_source(open_page: OpenPage) -> None:
