@@ -130,7 +130,7 @@ def show_flow(
         ),
         key=f"methods_flow_{method.key}",
         height=560,
-        aspect=0.55,
+        aspect=0.62,
         alt=f"The flow of {method.title} takes SW1 from {alone.readings.sw1[0]:.3f} to {ends}.",
         about=method_words.about_flow(method.short, alone.start, task.start, batch.n, batch.d),
     )

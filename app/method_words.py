@@ -142,7 +142,8 @@ def about_flow(short: str, alone: "FlowStart", task: "FlowStart", rows: int, d: 
         f"{rows:,} rows follow the gradient of {short}, alone (step size η = {alone.step:.3g} times n) and against a "
         f"task that holds each row where it was (λ = {task.weight:.3g}). Arrows show the pull on single rows, the "
         "longest tenth cut. η falls to 0 over the second half, and no step moves the rows by more than "
-        f"{2 * FIRST_MOVE:.0%} of √d (root mean square).{drawn} SW1 is read on {slices}."
+        f"{2 * FIRST_MOVE:.0%} of √d (root mean square).{drawn} SW1 is read on {slices}. Kurtosis is cut off where a "
+        "collapse has taken it far away."
     )
 
 

@@ -16,10 +16,12 @@ _LOOKS: dict[str, dict[str, Any]] = {
     ALONE: {"color": BOUND, "dash": "solid", "symbol": "circle"},
     WITH_TASK: {"color": EXACT, "dash": "dash", "symbol": "diamond"},
 }
+COUNTS = {"modes"}
+SHAPES = {"excess kurtosis", "batch variances"}
 _FIELD_ROWS = 120
 _PARTICLES = 500
 _LONGEST_ARROW = 0.14  # of the axis range
-_CLOUDS, _ABOVE, _CURVES = [0.44, 0.86], [0.86, 0.98], [0.0, 0.25]
+_CLOUDS, _ABOVE, _CURVES = [0.38, 0.88], [0.88, 0.98], [0.0, 0.23]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,6 +100,7 @@ def _add_field(
     lengths = np.linalg.norm(arrows, axis=1)
     longest = max(float(np.quantile(lengths, 0.9)), 1e-30)
     drawn = arrows / np.maximum(lengths, longest)[:, None]
+    heads = 8 * np.linalg.norm(drawn, axis=1)  # so that no pull is no arrow
     tips = rows + drawn * (_LONGEST_ARROW * (limits[1] - limits[0]))
     gap = np.full(len(rows), np.nan, np.float32)
     x, y = (np.stack([rows[:, k], tips[:, k], gap], axis=1).ravel() for k in (0, 1))
@@ -111,7 +114,7 @@ def _add_field(
         marker={
             "color": ALARM,
             "symbol": ["circle", "arrow", "circle"] * len(rows),
-            "size": [3, 8, 0] * len(rows),
+            "size": np.stack([np.full(len(rows), 3), heads, np.zeros(len(rows))], axis=1).ravel().astype(np.float32),
             "angleref": "previous",
             "line": {"width": 0},
         },
@@ -190,7 +193,12 @@ def _add_curves(
             name=name,
             meta=title,
             mode="lines",
-            line={"color": look["color"], "dash": look["dash"], "width": 2},
+            line={
+                "color": look["color"],
+                "dash": look["dash"],
+                "width": 2,
+                "shape": "hv" if title in COUNTS else "linear",
+            },
             legendgroup=name,
             showlegend=number == 11,
             hovertemplate="step %{x}: %{y:.4f}<extra>" + name + "</extra>",
@@ -216,7 +224,13 @@ def _add_curves(
     figure.update_layout(
         {
             f"xaxis{number}": {"domain": domain, "anchor": y, "title": "step", "nticks": 4},
-            f"yaxis{number}": {"domain": _CURVES, "anchor": x, "nticks": 5},
+            f"yaxis{number}": {
+                "domain": _CURVES,
+                "anchor": x,
+                "nticks": 5,
+                "range": _range_of(title, courses, reference),
+                "dtick": 1 if title in COUNTS else None,
+            },
         }
     )
     figure.add_annotation(
@@ -224,6 +238,24 @@ def _add_curves(
         showarrow=False,
     )  # fmt: skip
     return len(figure.data) - 1
+
+
+def _range_of(title: str, courses: Mapping[str, Course], reference: Reference | None) -> list[float] | None:
+    """The range of a reading of the shape, as what is left of a collapse can have any; None if it fits by itself."""
+    if title not in SHAPES:
+        return None
+    values = np.concatenate([course.readings[title] for course in courses.values()])
+    usual = [course.readings[title][0] for course in courses.values()] + list(courses[WITH_TASK].readings[title])
+    if reference is not None:
+        usual += [reference.low, reference.high]
+    usual = [value for value in usual if np.isfinite(value)]
+    if not usual or not np.isfinite(values).any():
+        return None
+    low, high = min(usual), max(usual)
+    reach = 2 * max(high - low, 1.0)
+    lowest, highest = max(float(np.nanmin(values)), low - reach), min(float(np.nanmax(values)), high + reach)
+    margin = 0.06 * (max(highest, high) - min(lowest, low))
+    return [min(lowest, low) - margin, max(highest, high) + margin]
 
 
 def _frame_data(courses: Mapping[str, Course], titles: Sequence[str], index: int, step: int) -> list[go.Scatter]:
@@ -248,11 +280,12 @@ def _place_cloud(
     axes = {
         f"xaxis{own}": {
             **box, "domain": [left, left + 0.31], "range": list(limits), "anchor": f"y{own}", "title": units[0],
-            "matches": None if number == 1 else "x",
+            "matches": None if number == 1 else "x", "constrain": "domain", "constraintoward": "left",
         },
         f"yaxis{own}": {
             **box, "domain": _CLOUDS, "range": list(limits), "anchor": f"x{own}",
-            "matches": None if number == 1 else "y",
+            "constrain": "domain", "constraintoward": "top",
+            **({"scaleanchor": "x"} if number == 1 else {"matches": "y"}),
         },
     }  # fmt: skip
     if number == 1:

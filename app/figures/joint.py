@@ -19,17 +19,16 @@ def joint_panels(
 ) -> go.Figure:
     """One panel per density: filled contours, the first unit's marginal above, the second's at the right.
 
-    All panels share their axes; the dotted curves are N(0, 1), the dashed ones the marginals of `before`. Levels are
-    tenths of each panel's own maximum.
+    All panels are square and share their axes; the dotted curves are N(0, 1), the dashed ones the marginals of
+    `before`. Levels are tenths of each panel's own maximum.
     """
     figure = go.Figure()
-    share = 1 / len(densities)
+    width = (1 - _GAP * (len(densities) - 1)) / len(densities)
     highest = max(float(max(d.marginal_x.max(), d.marginal_y.max(), 0.4)) for d in densities.values())
     top = 1.05 * min(highest, _HIGHEST_DENSITY)
     for i, (title, density) in enumerate(densities.items()):
-        left = i * share + (_GAP if i else 0) * 0.5
-        right = (i + 1) * share - _GAP * 0.5
-        _add_panel(figure, i, title, density, left, right, top, units, before)
+        left = i * (width + _GAP)
+        _add_panel(figure, i, title, density, left, left + width, top, units, before)
     figure.update_layout(showlegend=False, margin={"l": 48, "r": 8, "t": 30, "b": 46})
     return figure
 
@@ -45,9 +44,11 @@ def _add_panel(
     units: tuple[str, str],
     before: JointDensity | None,
 ) -> None:
-    """Three pairs of axes: the joint density, the marginal above, the marginal at the right."""
+    """The joint density's axes, one more for the marginal above and one for that at the right."""
     split_x = left + (right - left) * 0.82
     joint, above, beside = (str(3 * index + k) if 3 * index + k > 1 else "" for k in (1, 2, 3))
+    on_top = {"xaxis": f"x{joint}", "yaxis": f"y{above}"}
+    at_right = {"xaxis": f"x{beside}", "yaxis": f"y{joint}"}
     limits = [float(density.grid[0]), float(density.grid[-1])]
     grid = density.grid.astype(np.float32)
     normal = np.exp(-(density.grid**2) / 2) / np.sqrt(2 * np.pi)
@@ -69,9 +70,9 @@ def _add_panel(
         line={"width": 0},
         hovertemplate="%{x:.2f}, %{y:.2f}: %{z:.3f}<extra></extra>",
     )
-    for x, y, axis, fill, name in (
-        (grid, density.marginal_x, above, "tozeroy", f"density of {units[0]}"),
-        (density.marginal_y, grid, beside, "tozerox", f"density of {units[1]}"),
+    for x, y, axes, fill, name in (
+        (grid, density.marginal_x, on_top, "tozeroy", f"density of {units[0]}"),
+        (density.marginal_y, grid, at_right, "tozerox", f"density of {units[1]}"),
     ):
         figure.add_scatter(
             x=np.asarray(x, np.float32),
@@ -82,15 +83,14 @@ def _add_panel(
             fill=fill,
             line={"color": EXACT, "width": 1.6},
             fillcolor=categorical(0, 0.22),
-            xaxis=f"x{axis}",
-            yaxis=f"y{axis}",
+            **axes,
             hovertemplate="%{x:.2f}, %{y:.3f}<extra></extra>",
         )
     references = [("N(0, 1)", normal, normal, "dot")]
     if before is not None and before is not density:
         references.append(("before", before.marginal_x, before.marginal_y, "dash"))
     for name, of_x, of_y, dash in references:
-        for x, y, axis in ((grid, of_x, above), (of_y, grid, beside)):
+        for x, y, axes in ((grid, of_x, on_top), (of_y, grid, at_right)):
             figure.add_scatter(
                 x=np.asarray(x, np.float32),
                 y=np.asarray(y, np.float32),
@@ -99,8 +99,7 @@ def _add_panel(
                 mode="lines",
                 line={"color": REFERENCE, "width": 1.2, "dash": dash},
                 hoverinfo="skip",
-                xaxis=f"x{axis}",
-                yaxis=f"y{axis}",
+                **axes,
             )
 
     _place_axes(figure, (joint, above, beside), left, split_x, right, limits, top, units, first=index == 0)
@@ -121,20 +120,19 @@ def _place_axes(
     *,
     first: bool,
 ) -> None:
-    """All panels zoom together: every axis that shows a unit follows the first panel's."""
+    """All panels zoom together, and stay square: what one axis has too much of its domain is left empty."""
     joint, above, beside = numbers
     box = {"showline": True, "mirror": True, "linecolor": MUTED, "showgrid": False, "zeroline": False}
-    of_x = {"range": limits, "matches": None if first else "x"}
-    of_y = {"range": limits, "matches": None if first else "y", "domain": [0, _SPLIT_Y]}
+    shared = {"range": limits, "constrain": "domain"}
     density = {"range": [0, top], "fixedrange": True, "visible": False}
+    x = {"domain": [left, split], "anchor": f"y{joint}", "title": units[0], "constraintoward": "right"}
+    y = {"domain": [0, _SPLIT_Y], "anchor": f"x{joint}", "showticklabels": first, "constraintoward": "top"}
     axes = {
-        f"xaxis{joint}": {**box, **of_x, "domain": [left, split], "anchor": f"y{joint}", "title": units[0]},
-        f"yaxis{joint}": {**box, **of_y, "anchor": f"x{joint}", "showticklabels": first},
-        f"xaxis{above}": {**of_x, "matches": "x", "domain": [left, split], "anchor": f"y{above}", "visible": False},
-        f"yaxis{above}": {**density, "domain": [_SPLIT_Y, 1], "anchor": f"x{above}"},
-        f"xaxis{beside}": {**density, "domain": [split, right], "anchor": f"y{beside}"},
-        f"yaxis{beside}": {**of_y, "matches": "y", "anchor": f"x{beside}", "visible": False},
+        f"xaxis{joint}": {**box, **shared, **x, "matches": None if first else "x"},
+        f"yaxis{joint}": {**box, **shared, **y, **({"scaleanchor": "x"} if first else {"matches": "y"})},
+        f"yaxis{above}": {**density, "domain": [_SPLIT_Y, 1], "anchor": f"x{joint}"},
+        f"xaxis{beside}": {**density, "domain": [split, right], "anchor": f"y{joint}"},
     }
     if first:
-        axes[f"yaxis{joint}"]["title"] = units[1]
+        axes["yaxis"]["title"] = units[1]
     figure.update_layout(axes)

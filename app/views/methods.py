@@ -104,7 +104,7 @@ def show_densities(batch: ActivationBatch, mapped: Mapped, pair: Pair) -> None:
         joint_panels(densities, units=axis_names(pair, batch.d), before=densities["before"]),
         key="methods_joint",
         height=256,
-        aspect=0.25,
+        aspect=1.2 / len(densities),
         alt=f"Joint density of the batch before, and after {', '.join(mapped)}, on the same axes.",
         about=words.about_joint(densities) + " Dashed: the marginals before.",
     )
