@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from analysis.history import LayerHistory, UnitHistory
+    from analysis.training.plan import Plan
 
 TITLE = "Train networks and watch their activations"
 LEAD = (
@@ -34,10 +35,29 @@ HELP_REDUCTION = (
     "printed does not: the same λ pulls n times as "
     "hard there. The published values belong to the sum."
 )
+HELP_MORE = (
+    "What the form has no field for, by the names of the fields of a spec: momentum, weight_decay, probe_size, "
+    "tracked_units, data.limit, data.dim, or methods with names and settings of their own. It wins over the fields."
+)
+MORE_PLACEHOLDER = '{"momentum": 0.8}'
+MORE_DECIDES = "Decided there and not by other fields: {names}."
+METHODS_GIVEN = "The methods are those in “More settings”."
+TITLE_PLACEHOLDER = "the names of the methods"
 HELP_LAYERS = "Numbers of the hidden layers where the methods act, 2 6 9 for example. Empty: all of them."
 HELP_SEEDS = "Single runs deceive: with more seeds the table shows median and range."
 HELP_DEVICE = "auto takes a GPU where there is one."
 HELP_PRECISION = "bfloat16 and float16 need a GPU."
+
+
+def planned(plan: "Plan", networks: int) -> str:
+    """What Start will leave behind."""
+    size = plan.disk_bytes
+    return (
+        f"{networks} {'network' if networks == 1 else 'networks'} of {len(plan.layers)} hidden layers; the records "
+        f"will take about {f'{size / 1e6:,.0f} MB' if size < 1e9 else f'{size / 1e9:,.1f} GB'} on the server's disk."
+    )
+
+
 NO_RUNS = "Nothing has been trained here yet. The form above is filled in: press Start and watch."
 STATES = {
     "queued": "queued",
