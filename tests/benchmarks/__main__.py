@@ -1,4 +1,4 @@
-"""Ratios measured side by side in one run, and peak memory: python -m tests.benchmarks [--quick]."""
+"""Ratios measured side by side in one run, and peak memory: python -m tests.benchmarks [--quick] [--gigabytes N]."""
 
 import argparse
 from importlib.metadata import version
@@ -6,8 +6,10 @@ from importlib.metadata import version
 import torch
 
 from analysis.cost import machine
+from analysis.one_pass import PassSpec
 from analysis.training.spec import VANILLA
 from per_core import list_methods
+from tests.benchmarks import one_pass as p
 from tests.benchmarks import recorder as r
 from tests.benchmarks import workloads as w
 from tests.benchmarks.memory import peak_of
@@ -18,7 +20,9 @@ from tests.benchmarks.training import step_times
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Speed and memory of per_core.")
     parser.add_argument("--quick", action="store_true", help="a smaller batch and fewer rounds")
-    quick = parser.parse_args().quick
+    parser.add_argument("--gigabytes", type=float, metavar="N", help="of the shards of (g); default 0.5; full size: 8")
+    options = parser.parse_args()
+    quick = options.quick
     print(hardware())
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
         distance(device, quick)
@@ -29,6 +33,8 @@ def main() -> None:
         training(device, quick)
         for longer in (1, 10):
             recording(longer, device, quick)
+    for d in (256, 1024):
+        one_pass(d, options.gigabytes or (0.25 if quick else 0.5), quick)
 
 
 def hardware() -> str:
@@ -93,6 +99,21 @@ def recording(longer: int, device: str, quick: bool) -> None:
     compare("(epoch + copies of every step) / epoch", ratio(seconds, r.COPIED, r.PLAIN))
     compare("record / epoch", ratio(seconds, r.RECORD, r.PLAIN), at_most=0.03)
     compare("forward pass of the record / epoch", ratio(seconds, r.PASS, r.PLAIN))
+
+
+def one_pass(d: int, gigabytes: float, quick: bool) -> None:
+    spec, workers = PassSpec(), 2
+    with p.shards(gigabytes, d) as folder:
+        seconds = p.pass_times(folder, spec, d, workers, rounds=1 if gigabytes > 2 else 3 if quick else 7)
+        found, peak = p.measured_in_a_process(folder, spec, workers)
+    size = f"{found['bytes'] / 1e9:.2f} GB of shards, n={found['rows']} d={d} s={spec.slices}, {workers} threads"
+    print(
+        f"\n(g) one pass over {size}, float32; SW1 between {found['sw1']['lower']:.4g} and {found['sw1']['upper']:.4g}"
+    )
+    times(seconds)
+    compare("speed of the pass / of its floor", ratio(seconds, p.FLOOR, p.PASS), at_least=0.5)
+    met = "met" if peak <= 1000 else "not met"
+    print(f"  {'peak memory of all its processes':<42} {peak:10.0f} MB   aim <= 1000: {met}")
 
 
 def times(seconds: Seconds) -> None:
