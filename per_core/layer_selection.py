@@ -14,6 +14,7 @@ from per_core.errors import InvalidInputError
 from per_core.regularizer import PER, Layout
 
 PASSING_ON = (nn.Identity, nn.Flatten, nn.Unflatten, nn.modules.dropout._DropoutNd, PER)  # outputs what came in
+PARAMETRIZATIONS = "parametrizations"  # torch's submodule that computes a weight, not an activation
 MOST_CALLS = 16  # of one module in one pass: a recurrent cell may be called thousands of times
 
 
@@ -39,7 +40,8 @@ def select_layers(model: nn.Module, layers: str | Sequence[str] | None) -> dict[
     Args:
         model: as `unwrapped` gives it.
         layers: a regular expression that matches whole names, or names; if None, every module without submodules but
-            for those that hand on what they were given: dropout, flatten, identity and PER.
+            for those that hand on what they were given: dropout, flatten, identity and PER. What parametrizes a
+            weight (weight_norm, spectral_norm) is part of its module.
 
     Raises:
         InvalidInputError: nothing is selected, a name or expression is wrong, or a selected module is
@@ -50,7 +52,7 @@ def select_layers(model: nn.Module, layers: str | Sequence[str] | None) -> dict[
         chosen = {
             name: module
             for name, module in named.items()
-            if next(module.children(), None) is None and not isinstance(module, PASSING_ON)
+            if _is_leaf(module) and not isinstance(module, PASSING_ON) and PARAMETRIZATIONS not in name.split(".")
         }
     elif isinstance(layers, str):
         chosen = {name: module for name, module in named.items() if _pattern(layers).fullmatch(name)}
@@ -103,6 +105,10 @@ def _parts(output: object) -> Iterator[object]:
         yield from output
     elif is_dataclass(output):
         yield from (getattr(output, field.name) for field in fields(output))
+
+
+def _is_leaf(module: nn.Module) -> bool:
+    return all(name == PARAMETRIZATIONS for name, _ in module.named_children())
 
 
 def _display_name(name: str) -> str:

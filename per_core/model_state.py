@@ -33,8 +33,23 @@ def preserved_state(model: nn.Module, *, training: bool) -> Iterator[None]:
                 module.training = flag
 
 
-def eager_modules() -> AbstractContextManager[object]:
-    """Make whatever torch.compile compiled run as written, so that its hooks are called."""
+@contextmanager
+def modules_as_written() -> Iterator[None]:
+    """Make every module call its submodules: no compiled code, and no fused kernel instead of a transformer's layers.
+
+    Fused, a transformer in evaluation mode calls no hooks, and with a padding mask it hands on nested tensors.
+    """
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with _eager_modules():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+
+
+def _eager_modules() -> AbstractContextManager[object]:
+    """Make whatever torch.compile compiled run as written."""
     if "torch._dynamo" not in sys.modules:  # nothing was ever compiled
         return nullcontext()
     stance: AbstractContextManager[object] = torch.compiler.set_stance("force_eager")

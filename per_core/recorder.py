@@ -30,7 +30,7 @@ from per_core.layer_selection import (
     select_layers,
     unwrapped,
 )
-from per_core.model_state import eager_modules, preserved_state
+from per_core.model_state import modules_as_written, preserved_state
 from per_core.regularizer import Layout
 from per_core.run_directory import RunWriter, Sampling
 from per_core.step_sample import StepSample
@@ -140,7 +140,7 @@ class Recorder:
         """Append one record.
 
         Args:
-            epoch: finite, at least 0; 0 is before training.
+            epoch: finite, at least 0 and at least the last one recorded; 0 is before training.
             inputs: the probe, on the model's device, the same at every epoch: a tensor; a tuple of positional
                 arguments; a mapping of keyword arguments; anything else is the one argument. It passes through the
                 model at once, without gradients. If None, what the training steps since the last record held
@@ -148,13 +148,15 @@ class Recorder:
             scalars: numbers to record beside it, loss=..., accuracy=...; NaN and infinite ones too.
 
         Raises:
-            InvalidInputError: epoch or a scalar is no number; inputs is None without `sample_every`.
+            InvalidInputError: epoch or a scalar is no number; epoch is before the last one; inputs is None without
+                `sample_every`.
             Exception: what the model itself raises for these inputs.
         """
         values = {name: _as_number(name, value) for name, value in scalars.items()}
         epoch = _require_epoch(epoch)
         if self._writer is None:
             return
+        _require_order(epoch, self._writer.last_epoch)
         start = time.perf_counter()
         sampling: Sampling = "probe"
         if inputs is not None:
@@ -208,7 +210,7 @@ class Recorder:
 
         handles: list[RemovableHandle] = []
         paused = self._sample.paused() if self._sample is not None else nullcontext()
-        with paused, preserved_state(self._model, training=self._training), eager_modules(), torch.no_grad():
+        with paused, preserved_state(self._model, training=self._training), modules_as_written(), torch.no_grad():
             try:
                 handles += [module.register_forward_hook(hook_of(name)) for name, module in self._layers.items()]
                 _call(self._model, inputs)
@@ -293,6 +295,14 @@ def _require_epoch(epoch: float) -> float:
             f"epoch must be a finite number of at least 0; received {epoch!r}. Epoch 0 is before training."
         )
     return int(epoch) if isinstance(epoch, Integral) else float(epoch)
+
+
+def _require_order(epoch: float, last: float | None) -> None:
+    if last is not None and epoch < last:
+        raise InvalidInputError(
+            f"epoch must not be before the last one recorded, {last:g}; received {epoch:g}. After a checkpoint"
+            " make the Recorder with resume=True and last_epoch, the checkpoint's epoch, which drops the later records."
+        )
 
 
 def _require_recordable(model: nn.Module, training: bool) -> None:

@@ -218,6 +218,9 @@ class RunWriter:
         last_epoch: with `resume`, records of later epochs are dropped: those after the checkpoint that training goes
             on from.
 
+    Attributes:
+        last_epoch: of the last record; None before the first.
+
     Raises:
         InvalidInputError: the folder already holds a run and `resume` is False, or a run with another allowance or
             layout; the description is not JSON; the folder cannot be written.
@@ -245,6 +248,7 @@ class RunWriter:
             )
         try:
             (self.path / ARRAYS).mkdir(parents=True, exist_ok=True)
+            self.last_epoch: float | None = None
             if exists:
                 self._created, self._count, self._end = self._cut_back(layout, last_epoch)
             else:
@@ -282,6 +286,7 @@ class RunWriter:
         self._append_line(line)
         self._count += 1
         self._end += len(line)
+        self.last_epoch = epoch
 
     def _append_line(self, line: bytes) -> None:
         with (self.path / RECORDS).open("r+b", buffering=0) as file:
@@ -326,6 +331,7 @@ class RunWriter:
             )
         late = (r.index for r in run.records if last_epoch is not None and r.epoch > last_epoch)
         count = next(late, len(run.records))
+        self.last_epoch = run.records[count - 1].epoch if count else None
         lines = (self.path / RECORDS).read_bytes().splitlines(keepends=True)
         end = sum(map(len, lines[:count]))
         os.truncate(self.path / RECORDS, end)

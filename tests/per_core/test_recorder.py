@@ -362,6 +362,50 @@ def test_transformer_layers_are_seen_although_evaluation_has_a_fused_path(tmp_pa
 # What is refused
 
 
+def test_a_padding_mask_changes_nothing_about_which_layers_are_seen(tmp_path: Path) -> None:
+    layer = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True)
+    model = nn.TransformerEncoder(layer, 2)
+    mask = torch.zeros(8, 5, dtype=torch.bool)
+    mask[:, 3:] = True
+    fused = torch.backends.mha.get_fastpath_enabled()
+    with Recorder(model, tmp_path / "run") as recorder:
+        recorder.record(0, inputs={"src": draw(8, 5, 16), "src_key_padding_mask": mask})
+    layers = open_run(tmp_path / "run").records[0].layers
+    assert {name: summary.d for name, summary in layers.items() if "linear" in name} == {
+        "layers.0.linear1": 160, "layers.0.linear2": 80, "layers.1.linear1": 160, "layers.1.linear2": 80,
+    }  # fmt: skip
+    assert fused == torch.backends.mha.get_fastpath_enabled()
+
+
+@pytest.mark.parametrize(
+    "parametrize", [nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm]
+)
+def test_a_parametrized_layer_is_recorded_and_not_its_weights(tmp_path: Path, parametrize) -> None:
+    model = nn.Sequential(parametrize(nn.Linear(6, 4)), nn.ELU(), nn.Linear(4, 2))
+    probe = draw(20, 6)
+    with Recorder(model, tmp_path / "run", units=64) as recorder:
+        recorder.record(0, inputs=probe)
+    run = open_run(tmp_path / "run")
+    assert run.layers == {"0": 4, "1": 4, "2": 2}
+    with torch.no_grad():
+        torch.testing.assert_close(torch.from_numpy(run.arrays(0)["0"].rows), model.eval()[0](probe))
+
+
+def test_epochs_do_not_go_back(tmp_path: Path) -> None:
+    model, probe = network(), draw(20, 4)
+    with Recorder(model, tmp_path / "run") as recorder:
+        for epoch in (0, 1, 1, 2.5):
+            recorder.record(epoch, inputs=probe)
+        with pytest.raises(InvalidInputError, match=r"before the last one recorded, 2\.5; received 2\. After a check"):
+            recorder.record(2, inputs=probe)
+    again = Recorder(model, tmp_path / "run", resume=True)
+    with pytest.raises(InvalidInputError, match="received 1"):
+        again.record(1, inputs=probe)
+    with Recorder(model, tmp_path / "run", resume=True, last_epoch=1) as recorder:
+        recorder.record(2, inputs=probe)
+    assert [record.epoch for record in open_run(tmp_path / "run").records] == [0, 1, 1, 2]
+
+
 def test_arguments_out_of_range(tmp_path: Path) -> None:
     model = network()
     for options, message in (
