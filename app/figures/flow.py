@@ -80,12 +80,8 @@ def flow_panels(
     for i, title in enumerate(titles):
         domain = [i * share + (0.05 if i else 0.0), (i + 1) * share - 0.01]
         moving.append(_add_curves(figure, 11 + i, title, courses, references.get(title), steps, domain))
-    figure.frames = [
-        go.Frame(
-            name=f"step {step} of {steps[-1]}",
-            traces=moving,
-            data=_frame_data(courses, titles, index, step),
-        )
+    figure.frames = [  # plain dictionaries, which plotly copies and checks only once
+        {"name": f"step {step} of {steps[-1]}", "traces": moving, "data": _frame_data(courses, titles, index, step)}
         for index, step in enumerate(steps)
     ]
     figure.update_layout(margin={"l": 48, "r": 8, "t": 48, "b": 44}, legend={"y": 1.05, "x": 1, "xanchor": "right"})
@@ -258,16 +254,16 @@ def _range_of(title: str, courses: Mapping[str, Course], reference: Reference | 
     return [min(lowest, low) - margin, max(highest, high) + margin]
 
 
-def _frame_data(courses: Mapping[str, Course], titles: Sequence[str], index: int, step: int) -> list[go.Scatter]:
+def _frame_data(courses: Mapping[str, Course], titles: Sequence[str], index: int, step: int) -> list[dict[str, Any]]:
     """x and y of the moving traces at one frame, in the order in which they were added."""
     data = []
     for course in courses.values():
         cloud, marginal = course.clouds[index, :_PARTICLES], course.marginals[index]
-        data.append(go.Scatter(x=cloud[:, 0], y=cloud[:, 1]))
-        data.append(go.Scatter(x=marginal.grid.astype(np.float32), y=marginal.marginal_x.astype(np.float32)))
+        data.append({"x": cloud[:, 0], "y": cloud[:, 1]})
+        data.append({"x": marginal.grid.astype(np.float32), "y": marginal.marginal_x.astype(np.float32)})
     for title in titles:
         heights = [float(course.readings[title][index]) for course in courses.values()]
-        data.append(go.Scatter(x=[step] * len(courses), y=heights))
+        data.append({"x": [step] * len(courses), "y": heights})
     return data
 
 

@@ -51,7 +51,7 @@ def choose_place(scale: float, shift: float) -> Place:
     beginning = {"methods_scale": scale, "methods_shift": shift}
     before = st.session_state.get(BEGINNING, beginning)
     for key, value in beginning.items():
-        if st.session_state.get(key) == before[key]:
+        if before[key] != value and st.session_state.get(key) == before[key]:
             st.session_state[key] = value
     st.session_state[BEGINNING] = beginning
     left, right = st.columns(2)
