@@ -72,8 +72,9 @@ def axis_directions(values: Float32Matrix) -> list[NamedDirection]:
     d = values.shape[1]
     distances = gaussian_w1(torch.from_numpy(values.copy())).numpy()
     shown = sorted(np.argsort(distances)[-AXES_SHOWN:].tolist())
-    identity = np.eye(d)
-    return [NamedDirection(f"unit {j + 1}", identity[j]) for j in shown]
+    rows_of_identity = np.zeros((len(shown), d))
+    rows_of_identity[np.arange(len(shown)), shown] = 1
+    return [NamedDirection(f"unit {j + 1}", row) for j, row in zip(shown, rows_of_identity, strict=True)]
 
 
 def principal_directions(values: Float32Matrix, count: int = PRINCIPAL) -> list[NamedDirection]:

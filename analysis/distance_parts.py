@@ -67,10 +67,18 @@ def mend(values: ArrayLike) -> list[Float64Array]:
     centred = as_it_is - as_it_is.mean(axis=0)
     deviations = centred.std(axis=0)
     standardised = centred * _inverse(deviations, (_FLAT * np.abs(as_it_is).max(axis=0)))
-    variances, axes = np.linalg.eigh(standardised.T @ standardised / len(centred))
+    return [as_it_is, centred, standardised, _whitened(standardised)]
+
+
+def _whitened(standardised: Float64Array) -> Float64Array:
+    """X (XᵀX / n)^(−1/2), or (XXᵀ / n)^(−1/2) X, the same by the singular values: the smaller matrix is taken."""
+    n, d = standardised.shape
+    gram = (standardised.T @ standardised if d <= n else standardised @ standardised.T) / n
+    variances, axes = np.linalg.eigh(gram)
     roots = np.sqrt(variances.clip(min=0))
-    whitened = standardised @ (axes * _inverse(roots, np.sqrt(_FLAT) * roots.max())) @ axes.T
-    return [as_it_is, centred, standardised, whitened]
+    inverse_root = (axes * _inverse(roots, np.sqrt(_FLAT) * roots.max())) @ axes.T
+    whitened: Float64Array = standardised @ inverse_root if d <= n else inverse_root @ standardised
+    return whitened
 
 
 def distances_while_mending(values: ArrayLike) -> Float64Array:

@@ -109,6 +109,18 @@ def histogram(
     )
 
 
+def thinned(values: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+    """All values as a vector, or `most` of them drawn at random, always the same ones.
+
+    At random, because every k-th of the values of a matrix can be those of a few units only.
+    """
+    flat = values.ravel()
+    if flat.size <= most:
+        return flat
+    drawn: NDArray[np.float32] = flat[np.random.default_rng(0).integers(0, flat.size, most)]
+    return drawn
+
+
 def _limits(finite: NDArray[np.float64], wanted: tuple[float, float] | Literal["robust"] | None) -> tuple[float, float]:
     if wanted is not None and wanted != "robust":
         low, high = map(float, wanted)

@@ -92,11 +92,14 @@ class Quantity:
     ----------
     name : the attribute of `LayerReading`. title : what a person calls it.
     badness : of a value, larger for what deserves a look sooner.
+    scale : what a person calls the badness. at : the number that stands for a badness on that scale.
     """
 
     name: str
     title: str
     badness: Callable[[float], float]
+    scale: str
+    at: Callable[[float], float] = float
 
 
 def _far_from_one(value: float) -> float:
@@ -106,14 +109,14 @@ def _far_from_one(value: float) -> float:
 QUANTITIES = {
     quantity.name: quantity
     for quantity in (
-        Quantity("sw1_in_bands", "SW1 ÷ SW1 of N(0, I)", float),
-        Quantity("per", "PER", float),
-        Quantity("mean", "Mean", abs),
-        Quantity("variance", "Variance", _far_from_one),
-        Quantity("kurtosis", "Excess kurtosis", abs),
-        Quantity("dead", "Dead units", float),
-        Quantity("saturated", "Saturated units", float),
-        Quantity("effective_rank_share", "Effective rank / d", lambda value: -value),
+        Quantity("sw1_in_bands", "SW1 ÷ SW1 of N(0, I)", float, "SW1 ÷ SW1 of N(0, I)"),
+        Quantity("per", "PER", float, "PER"),
+        Quantity("mean", "Mean", abs, "|mean|"),
+        Quantity("variance", "Variance", _far_from_one, "variance, × or ÷", math.exp),
+        Quantity("kurtosis", "Excess kurtosis", abs, "|excess kurtosis|"),
+        Quantity("dead", "Dead units", float, "share of dead units"),
+        Quantity("saturated", "Saturated units", float, "share of saturated units"),
+        Quantity("effective_rank_share", "Effective rank / d", lambda value: -value, "effective rank / d", abs),
     )
 }
 

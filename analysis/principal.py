@@ -14,11 +14,13 @@ def principal_axes(values: NDArray[np.float32], count: int | None = None) -> NDA
 
     Parameters
     ----------
-    values : (n, d), finite. count : at most d; all d if not given.
+    values : (n, d), finite. count : at most d, and n where the batch has fewer rows than units; all d if not given.
     """
     centred = values.astype(np.float64) - values.mean(axis=0, dtype=np.float64)
-    _, vectors = np.linalg.eigh(centred.T @ centred)
-    rows = vectors[:, ::-1][:, :count].T
+    if count is not None and len(values) < values.shape[1]:  # without the (d, d) covariance, which may not fit
+        rows = np.linalg.svd(centred, full_matrices=False)[2][:count]
+    else:
+        rows = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :count].T
     largest = rows[np.arange(len(rows)), np.abs(rows).argmax(axis=1)]
     axes: NDArray[np.float64] = rows * np.sign(largest)[:, None]
     return axes

@@ -134,10 +134,15 @@ class Inspection:
         return found.st_mtime_ns, found.st_size
 
     @property
+    def runs(self) -> tuple[Path, ...]:
+        """Folders of the runs in the dump, with records or without."""
+        folders = {self.path, *(self.path / member.location[0] for member in self.members if member.location)}
+        return tuple(sorted(folder for folder in folders if (folder / RUN).is_file()))
+
+    @property
     def written(self) -> int:
         """Bytes of the records of all runs in the dump as of now; it grows with every record."""
-        folders = {self.path, *(self.path.joinpath(*member.location[:-1]) for member in self.members)}
-        return sum((folder / RECORDS).stat().st_size for folder in folders if (folder / RECORDS).is_file())
+        return sum((run / RECORDS).stat().st_size for run in self.runs if (run / RECORDS).is_file())
 
     def with_layout(self, layout: Layout | None) -> Inspection:
         """The same dump with its arrays of three or more axes meant in this way; nothing is read again."""

@@ -52,12 +52,14 @@ class Upload:
         left = most_bytes
         try:
             names = _unique([_plain_name(name) for name in files])
+            folder = self._folder if len(names) == 1 else self._folder / f"{len(names)} files"
+            folder.mkdir(exist_ok=True)
             for name, content in zip(names, files.values(), strict=True):
-                left -= _copy(content, self._folder / name, left, most_bytes)
+                left -= _copy(content, folder / name, left, most_bytes)
         except BaseException:
             self.release()
             raise
-        self.path = self._folder / names[0] if len(names) == 1 else self._folder
+        self.path = folder / names[0] if len(names) == 1 else folder
 
     def release(self) -> None:
         """Remove the files. May be called again."""

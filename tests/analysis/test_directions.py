@@ -73,6 +73,22 @@ def test_of_many_units_the_worst_axes_are_kept() -> None:
     assert "unit 81" in {axis.name for axis in axes}
 
 
+def test_wide_batches_have_named_directions_without_a_matrix_of_all_units() -> None:
+    values = np.random.default_rng(3).standard_normal((6, 150_000)).astype(np.float32)
+    found = named_directions(values)
+    assert {direction.name.split()[0] for direction in found} == {"unit", "principal", "maximised"}
+    for direction in found:
+        assert np.linalg.norm(direction.vector) == pytest.approx(1, abs=1e-5)
+
+
+def test_principal_directions_of_few_rows_are_those_of_the_covariance() -> None:
+    values = np.random.default_rng(4).standard_normal((20, 50)).astype(np.float32) * np.linspace(1, 3, 50, dtype="f4")
+    centred = values - values.mean(axis=0)
+    expected = np.linalg.eigh((centred.T @ centred).astype(np.float64))[1][:, ::-1][:, :4].T
+    found = np.stack([direction.vector for direction in principal_directions(values, 4)])
+    assert np.abs((found * expected).sum(axis=1)) == pytest.approx(np.ones(4), abs=1e-4)
+
+
 def test_the_leading_principal_direction_of_a_correlated_pair_is_its_diagonal() -> None:
     leading = principal_directions(figure1("b", 20_000).values)[0]
     np.testing.assert_allclose(leading.vector, [np.sqrt(0.5)] * 2, atol=0.01)

@@ -101,6 +101,23 @@ def test_few_rows_and_constant_units_stay_finite(n: int, d: int, seed: int) -> N
     assert np.isfinite(distances_while_mending(values)).all()
 
 
+def test_more_units_than_rows_are_whitened_by_their_singular_values() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((30, 12)) @ rng.standard_normal((12, 90))  # of rank 12
+    standardised, whitened = mend(x.astype(np.float32))[2:]
+    u, singular, vt = np.linalg.svd(standardised, full_matrices=False)
+    kept = singular > 1e-3 * singular[0]
+    assert kept.sum() == 12
+    assert whitened == pytest.approx(np.sqrt(30) * u[:, kept] @ vt[kept], abs=1e-3)
+
+
+def test_very_wide_layers_need_no_matrix_of_all_units() -> None:
+    wide = np.random.default_rng(6).standard_normal((4, 200_000)).astype(np.float32)  # (d, d) would take 320 GB
+    assert distances_while_mending(wide)[0] == pytest.approx(
+        float(sliced_w1(torch.from_numpy(wide), directions=shared_directions(200_000, 64)).value), rel=1e-6
+    )
+
+
 def test_what_cannot_be_taken_apart_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="1 NaN"):
         mend([[1.0, np.nan]])

@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from analysis.histogram import histogram
+from analysis.histogram import histogram, thinned
 from per_core.errors import InvalidInputError
 
 ANY_FLOATS = st.sampled_from([np.float16, np.float32, np.float64]).flatmap(
@@ -149,3 +149,11 @@ def test_ranges_that_are_none(limits):
 def test_no_bins():
     with pytest.raises(InvalidInputError, match="received bins=0"):
         histogram([1.0], bins=0)
+
+
+def test_thinned_values_come_from_all_units_alike():
+    matrix = np.tile(np.arange(10, dtype=np.float32), (20_000, 1))  # every tenth value is that of one unit
+    few = thinned(matrix, 20_000)
+    assert np.bincount(few.astype(int), minlength=10) == pytest.approx(np.full(10, 2000), rel=0.1)
+    assert np.array_equal(few, thinned(matrix, 20_000))
+    assert np.array_equal(thinned(matrix, 200_000), matrix.ravel())

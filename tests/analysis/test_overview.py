@@ -276,6 +276,23 @@ def test_a_run_that_is_written_grows_record_by_record(tmp_path) -> None:
     assert grown.cells["0", 0] is first.cells["0", 0]
 
 
+def test_a_run_without_a_record_is_known_and_seen_to_grow(tmp_path) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(6, 5))
+    with Recorder(model, tmp_path / "runs" / "mine", layers=["0"]) as recorder:
+        for path in (tmp_path, tmp_path / "runs" / "mine"):
+            early = inspect(path)
+            assert early.runs == (tmp_path / "runs" / "mine",)
+            assert (early.readable, early.written) == ((), 0)
+        recorder.record(0, inputs=torch.randn(40, 6))
+        assert early.written > 0
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES.values(), ids=QUANTITIES)
+def test_the_number_that_stands_for_a_badness_is_as_bad(quantity) -> None:
+    for value in (0.01, 0.5, 1.0, 30.0):
+        assert quantity.badness(quantity.at(quantity.badness(value))) == pytest.approx(quantity.badness(value))
+
+
 def test_the_runs_of_a_comparison_are_told_apart_by_their_folders(tmp_path) -> None:
     model = torch.nn.Sequential(torch.nn.Linear(6, 5))
     for name in ("per-s0", "bn-s0"):

@@ -100,6 +100,7 @@ def test_several_files_of_an_upload_are_a_folder(tmp_path):
     content = write(tmp_path, "layer.npy").read_bytes()
     files = {"layer_1.npy": io.BytesIO(content), "layer_2.npy": content, "a/layer_1.npy": content, "..": content}
     with Upload(files) as upload:
+        assert upload.path.name == "4 files"
         assert sorted(path.name for path in upload.path.iterdir()) == [
             "layer_1-2.npy", "layer_1.npy", "layer_2.npy", "upload",
         ]  # fmt: skip
