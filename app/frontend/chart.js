@@ -59,12 +59,12 @@ function build(parentElement) {
   plot.className = "perscope-plot"
   plot.setAttribute("role", "figure")
   plot.setAttribute("aria-busy", "true")
-  const player = document.createElement("div")
-  player.className = "perscope-player"
-  player.hidden = true
+  const player = { element: document.createElement("div") }
+  player.element.className = "perscope-player"
+  player.element.hidden = true
   const take = document.createElement("div")
   take.className = "perscope-take"
-  root.append(plot, player, take)
+  root.append(plot, player.element, take)
   parentElement.append(root)
   const chart = { root, plot, player, take, drawn: false }
   chart.observer = new ResizeObserver(() => {
@@ -125,46 +125,60 @@ function unpackFrames(frames) {
 const FRAME_MILLISECONDS = 90
 
 // A slider and a button under a chart with frames. Both work from the keyboard, and nothing asks the server.
+// A redraw, for another theme or other numbers, keeps the step that is shown and goes on playing.
 function addPlayer(chart, name, frames) {
-  clearInterval(chart.timer)
-  chart.player.hidden = frames.length === 0
+  const last = frames.length - 1
+  const { index = last, last: lastBefore = last, playing = false } = chart.player
+  chart.player.playing = false
+  chart.player.element.hidden = frames.length === 0
   if (frames.length === 0) return
   const play = document.createElement("button")
   const slider = document.createElement("input")
   const label = document.createElement("output")
   play.type = "button"
-  Object.assign(slider, { type: "range", min: 0, max: frames.length - 1, step: 1, value: frames.length - 1 })
+  Object.assign(slider, { type: "range", min: 0, max: last, step: 1 })
   slider.setAttribute("aria-label", `Step of ${name.replaceAll("_", " ")}`)
-  const show = (index) => {
-    const { name: title, traces, x, y } = frames[index]
-    slider.value = index
-    slider.setAttribute("aria-valuetext", title)
-    label.textContent = title
+  const point = (number) => {
+    Object.assign(chart.player, { index: number, last })
+    slider.value = number
+    slider.setAttribute("aria-valuetext", frames[number].name)
+    label.textContent = frames[number].name
+  }
+  const show = (number) => {
+    const { traces, x, y } = frames[number]
+    point(number)
     return window.Plotly.restyle(chart.plot, { x, y }, traces)
   }
   const pause = () => {
-    clearInterval(chart.timer)
-    chart.timer = undefined
+    chart.player.playing = false
     play.textContent = "Play"
   }
-  const start = () => {
-    let index = Number(slider.value) >= frames.length - 1 ? 0 : Number(slider.value)
+  // The next frame waits for the one before: a slow machine plays slowly instead of falling behind.
+  const start = async () => {
+    const turn = {}
+    chart.player.playing = turn
     play.textContent = "Pause"
-    show(index)
-    chart.timer = setInterval(() => {
-      index += 1
-      show(index)
-      if (index >= frames.length - 1) pause()
-    }, FRAME_MILLISECONDS)
+    if (chart.player.index === last) await show(0)
+    while (chart.player.playing === turn && chart.player.index < last) {
+      await Promise.all([show(chart.player.index + 1), wait(FRAME_MILLISECONDS)])
+    }
+    if (chart.player.playing === turn) pause()
   }
-  play.onclick = () => (chart.timer ? pause() : start())
+  play.onclick = () => (chart.player.playing ? pause() : start())
   slider.oninput = () => {
     pause()
     show(Number(slider.value))
   }
+  chart.player.element.replaceChildren(play, slider, label)
   pause()
-  label.textContent = frames.at(-1).name
-  chart.player.replaceChildren(play, slider, label)
+  const kept = index === lastBefore ? last : Math.min(index, last)
+  if (kept === last) point(last) // as the figure came
+  else show(kept)
+  if (playing) start()
+}
+
+function wait(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds))
 }
 
 function saveText(text, filename) {
@@ -239,7 +253,7 @@ export default function (component) {
   })
   return () => {
     chart.observer.disconnect()
-    clearInterval(chart.timer)
+    chart.player.playing = false
     if (window.Plotly) window.Plotly.purge(chart.plot)
     chart.root.remove()
     charts.delete(parentElement)

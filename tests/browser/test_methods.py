@@ -59,6 +59,64 @@ def test_a_flow_is_scrubbed_and_played_in_the_browser_without_asking_the_server(
     assert requests == []
 
 
+def test_another_theme_keeps_the_step_that_is_shown_and_goes_on_playing(page: Page, server: str) -> None:
+    open_page(page, server, "methods", "data_n=256")
+    plot = chart(page, "methods_flow_per")
+    player = plot.locator("xpath=..").locator(".perscope-player")
+    slider, button, label = (player.locator(name) for name in ("input", "button", "output"))
+    colour = "plot => plot._fullLayout.font.color"
+    shown = "plot => Array.from(plot._fullData[1].x)"
+
+    def change_theme(theme: str) -> None:
+        before = plot.evaluate(colour)
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_function(f"([plot, before]) => ({colour})(plot) !== before", arg=[plot.element_handle(), before])
+
+    slider.focus()
+    page.keyboard.press("Home")
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    expect(label).to_have_text("step 12 of 120")
+    kept = plot.evaluate(shown)
+    change_theme("dark")
+    expect(player.locator("output")).to_have_text("step 12 of 120")
+    expect(player.locator("input")).to_have_value("4")
+    page.wait_for_function(
+        "([plot, kept]) => Math.abs(plot._fullData[1].x[0] - kept) < 1e-6", arg=[plot.element_handle(), kept[0]]
+    )
+    button.click()
+    change_theme("light")
+    expect(button).to_have_text("Pause")
+    expect(label).to_have_text("step 120 of 120", timeout=30_000)
+    expect(button).to_have_text("Play")
+
+
+def test_playing_shows_every_step_in_turn_however_slow_a_step_is(page: Page, server: str) -> None:
+    open_page(page, server, "methods", "data_n=256")
+    plot = chart(page, "methods_flow_per")
+    player = plot.locator("xpath=..").locator(".perscope-player")
+    plot.evaluate(
+        """plot => {
+            const restyle = window.Plotly.restyle
+            plot.drawing = plot.overlaps = 0
+            plot.steps = []
+            window.Plotly.restyle = async (...all) => {
+                plot.overlaps += plot.drawing > 0
+                plot.drawing += 1
+                plot.steps.push(plot.parentElement.querySelector('output').textContent)
+                await restyle(...all)
+                await new Promise(done => setTimeout(done, 150))
+                plot.drawing -= 1
+            }
+        }"""
+    )
+    player.locator("button").click()
+    expect(player.locator("output")).to_have_text("step 120 of 120", timeout=60_000)
+    expect(player.locator("button")).to_have_text("Play")
+    assert plot.evaluate("plot => plot.steps") == [f"step {step} of 120" for step in range(0, 121, 3)]
+    assert plot.evaluate("plot => plot.overlaps") == 0
+
+
 def test_a_normalisers_setting_changes_the_charts_in_place(page: Page, server: str) -> None:
     open_page(page, server, "methods", "data_n=512")
     plot = chart(page, "methods_parts")
