@@ -40,6 +40,8 @@ LONGEST_NAME = 100
 LONGEST_SENTENCE = 400
 WIDTH, HEIGHT = 320, 110  # of a histogram
 CURVE_POINTS = 65
+SUFFIXES = (".html", ".htm")
+TITLE = "PERscope report: "  # by which an earlier report is told from any other file, too
 PACKAGES = ("torch", "numpy", "scipy", "safetensors")
 
 
@@ -119,15 +121,16 @@ def write_report(
     Parameters
     ----------
     inspection : of the dump.
-    out : the file, replaced at once when the report is complete.
+    out : the file, .html or .htm, outside of the dump; an earlier report is replaced at once when this one is complete.
     on_progress : called as on_progress(members done, members in total).
 
     Raises
     ------
     InvalidInputError
-        If the file cannot be written.
+        If the file cannot be written or must not be, before anything of the dump is read.
     """
     path = Path(out)
+    _require_place(path, inspection.path)
     seen = overview(inspection, on_progress=on_progress)
     partial = path.with_name(f".{path.name}.partial")
     try:
@@ -135,11 +138,47 @@ def write_report(
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise InvalidInputError(
-            f"A report is written to a file in a folder that exists; {path} cannot be written: {error.strerror}. Name"
-            " another file."
-        ) from error
+        raise _unwritable(path, error.strerror or str(error)) from error
     return seen
+
+
+def _require_place(path: Path, dump: Path) -> None:
+    """A report takes the place of nothing but an earlier report, and is told so before hours of reading."""
+    place, source = path.resolve(), dump.resolve()
+    if place.is_relative_to(source):
+        raise InvalidInputError(
+            f"A report is written outside of the dump, which it would overwrite or become a part of; {path} is"
+            f" {'the dump itself' if place == source else f'in {dump.name}'}. Name a file elsewhere."
+        )
+    if path.suffix.lower() not in SUFFIXES:
+        raise InvalidInputError(
+            f"A report is a web page, {' or '.join(SUFFIXES)}; received {path}. Name it {path.name or 'report'}.html."
+        )
+    if path.is_dir():
+        raise _unwritable(path, "it is a folder")
+    if not path.parent.is_dir():
+        raise _unwritable(path, "there is no such folder")
+    if not os.access(path.parent, os.W_OK):
+        raise _unwritable(path, "nothing may be written into its folder")
+    if os.path.lexists(path) and not _is_report(path):
+        raise InvalidInputError(
+            f"A report takes the place of an earlier report alone; {path} is another file. Name a new file, or remove"
+            " this one first."
+        )
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return f"<title>{TITLE}".encode() in file.read(1024)
+    except OSError:
+        return False
+
+
+def _unwritable(path: Path, reason: str) -> InvalidInputError:
+    return InvalidInputError(
+        f"A report is written to a file in a folder that exists; {path} cannot be written: {reason}. Name another file."
+    )
 
 
 def report_html(inspection: Inspection, seen: Overview) -> str:
@@ -147,7 +186,7 @@ def report_html(inspection: Inspection, seen: Overview) -> str:
     troubles = list_troubles(seen)
     layers = seen.worst("sw1_in_bands")[:MOST_LAYERS]
     parts = [
-        _head(f"PERscope report: {inspection.path.name}"),
+        _head(inspection.path.name),
         _summary(inspection, seen, troubles),
         _trouble_section(troubles, len(seen.epochs)),
         *_heat_sections(seen, layers),
@@ -159,7 +198,8 @@ def report_html(inspection: Inspection, seen: Overview) -> str:
     return "\n".join(parts)
 
 
-def _head(title: str) -> str:
+def _head(name: str) -> str:
+    title = f"{TITLE}{name}"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"

@@ -61,6 +61,8 @@ class Page(HTMLParser):
 
 
 def dump(folder: Path) -> Path:
+    folder = folder / "dump"
+    folder.mkdir()
     for epoch in (1, 2):
         np.savez(
             folder / f"epoch_{epoch}.npz",
@@ -187,7 +189,47 @@ def test_an_old_report_stays_until_the_new_one_is_complete(tmp_path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.npy", "r.html"]
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_no_report_takes_the_place_of_anything_but_a_report(tmp_path) -> None:
+    folder = dump(tmp_path)
+    (tmp_path / "thesis.html").write_text("<title>Mine</title>")
+    (tmp_path / "link.html").symlink_to(folder / "epoch_1.npz")
+    (tmp_path / "renamed.html").write_bytes((folder / "epoch_1.npz").read_bytes())
+    before = contents(tmp_path)
+    for source, out, reason in (
+        (folder, folder, "outside of the dump, .* is the dump itself"),
+        (folder, folder / "epoch_1.npz", "is in dump. Name a file elsewhere"),
+        (folder, folder / "new.html", "is in dump. Name a file elsewhere"),
+        (folder, tmp_path / "link.html", "is in dump. Name a file elsewhere"),
+        (folder / "epoch_1.npz", folder / "epoch_1.npz", "is the dump itself"),
+        (folder / "epoch_1.npz", folder / "epoch_2.npz", r"a web page, .html or .htm; .* epoch_2.npz.html"),
+        (folder, tmp_path / "model.pt", "Name it model.pt.html"),
+        (folder, tmp_path / "thesis.html", "is another file. Name a new file, or remove this one first"),
+        (folder, tmp_path / "renamed.html", "is another file"),
+        (folder, tmp_path / "nowhere" / "r.html", "there is no such folder"),
+    ):
+        read: list[int] = []
+        with pytest.raises(InvalidInputError, match=reason):
+            write_report(inspect(source), out, on_progress=lambda *_, read=read: read.append(1))
+        assert read == []  # not a member was read for it
+    assert contents(tmp_path) == before
+    for _ in range(2):
+        write_report(inspect(folder), tmp_path / "r.HTM")
+
+
 # The command
+
+
+def test_a_dump_survives_a_report_of_itself(tmp_path, capsys) -> None:
+    path = str(tmp_path / "layer_1.npy")
+    np.save(path, np.ones((3, 2)))
+    before = contents(tmp_path)
+    assert main(["report", path, "--out", path]) == 2
+    assert "is the dump itself" in capsys.readouterr().err
+    assert contents(tmp_path) == before
 
 
 def test_zero_means_everything_was_read(tmp_path, capsys) -> None:
