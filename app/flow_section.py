@@ -136,11 +136,13 @@ def show_flow(
     )
     if alone.start.is_still:
         return
-    said = [method_words.where_it_leads(name, flow.readings, gaussian) for name, flow in flows.items()]
-    st.markdown(" ".join([*said, method_words.LESSONS.get(method.key, "")]))
     if method.key in _OWN_AIM:
         for name, flow in flows.items():
             st.markdown(method_words.own_aim(f"{method.short} {name}", flow.readings, gaussian))
+        said = []
+    else:
+        said = [method_words.where_it_leads(name, flow.readings, gaussian) for name, flow in flows.items()]
+    st.markdown(" ".join([*said, method_words.LESSONS.get(method.key, "")]))
 
 
 def gaussian_bands(batch: ActivationBatch) -> "dict[str, NullBand]":

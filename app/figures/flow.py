@@ -21,7 +21,7 @@ SHAPES = {"excess kurtosis", "batch variances"}
 _FIELD_ROWS = 120
 _PARTICLES = 500
 _LONGEST_ARROW = 0.14  # of the axis range
-_CLOUDS, _ABOVE, _CURVES = [0.38, 0.88], [0.88, 0.98], [0.0, 0.23]
+_CLOUDS, _ABOVE, _CURVES = [0.38, 0.88], [0.88, 0.98], [0.0, 0.22]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,7 +219,7 @@ def _add_curves(
     )
     figure.update_layout(
         {
-            f"xaxis{number}": {"domain": domain, "anchor": y, "title": "step", "nticks": 4},
+            f"xaxis{number}": {"domain": domain, "anchor": y, "title": {"text": "step", "standoff": 2}, "nticks": 4},
             f"yaxis{number}": {
                 "domain": _CURVES,
                 "anchor": x,
@@ -275,7 +275,8 @@ def _place_cloud(
     box = {"showline": True, "mirror": True, "linecolor": MUTED, "showgrid": False, "zeroline": False}
     axes = {
         f"xaxis{own}": {
-            **box, "domain": [left, left + 0.31], "range": list(limits), "anchor": f"y{own}", "title": units[0],
+            **box, "domain": [left, left + 0.31], "range": list(limits), "anchor": f"y{own}",
+            "title": {"text": units[0], "standoff": 2},
             "matches": None if number == 1 else "x", "constrain": "domain", "constraintoward": "left",
         },
         f"yaxis{own}": {

@@ -125,7 +125,12 @@ def _place_axes(
     box = {"showline": True, "mirror": True, "linecolor": MUTED, "showgrid": False, "zeroline": False}
     shared = {"range": limits, "constrain": "domain"}
     density = {"range": [0, top], "fixedrange": True, "visible": False}
-    x = {"domain": [left, split], "anchor": f"y{joint}", "title": units[0], "constraintoward": "right"}
+    x = {
+        "domain": [left, split],
+        "anchor": f"y{joint}",
+        "title": {"text": units[0], "standoff": 4},
+        "constraintoward": "right",
+    }
     y = {"domain": [0, _SPLIT_Y], "anchor": f"x{joint}", "showticklabels": first, "constraintoward": "top"}
     axes = {
         f"xaxis{joint}": {**box, **shared, **x, "matches": None if first else "x"},

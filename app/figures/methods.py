@@ -139,7 +139,7 @@ def small_batches(curves: Mapping[str, TrapCurve], gaussian: Sequence[NullBand],
     figure.update_xaxes(
         title="rows b that the statistics come from", type="log", tickvals=ticks, ticktext=[str(t) for t in ticks]
     )
-    figure.update_yaxes(title="SW1 to N(0, I)", type="log", dtick="D1")
+    figure.update_yaxes(title="SW1 to N(0, I)", type="log", dtick="D2")
     return figure
 
 
