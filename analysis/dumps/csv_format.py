@@ -65,13 +65,17 @@ def read_rows(path: Path, start: int, stop: int, limits: Limits) -> NDArray[Any]
     raise InvalidInputError(f"The table must have {stop} rows; it has {position} now. Inspect it again.")
 
 
-def _survey(path: Path, limits: Limits) -> _Table:
-    size = path.stat().st_size
+def require_size(size: int, limits: Limits) -> None:
+    """Check that text of so many bytes may be read; a `BudgetError` if it may not."""
     if size > limits.csv_bytes:
         raise BudgetError(
             f"Text is read whole, up to {in_words(limits.csv_bytes)}; this file has {in_words(size)}. Save it as .npy"
             " or .parquet, which are read in parts and faster."
         )
+
+
+def _survey(path: Path, limits: Limits) -> _Table:
+    require_size(path.stat().st_size, limits)
     delimiter, first = _first_line(path)
     has_header = any(cell.strip().lower() not in MISSING and not _is_number(cell) for cell in first)
     names = [cell.strip() or f"column {index}" for index, cell in enumerate(first)]

@@ -12,7 +12,8 @@ class Limits:
     Attributes
     ----------
     batch_bytes : of one loaded batch, as float32.
-    unpacked_bytes : that the compressed members of one archive may unpack to, all together.
+    unpacked_bytes : that the compressed members of one archive may unpack to, all together; and that temporary files
+        may take which one inspection unpacks, archives within archives included.
     csv_bytes : of a text file, which is read whole.
     header_bytes : of a header or directory, before the values.
     members : of one file; entries of one archive; files of one folder.

@@ -7,7 +7,6 @@ there is none of is left out.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -21,6 +20,7 @@ from analysis.dumps.entry import Entry
 from analysis.dumps.file_kind import Kind, file_kind, is_of_interest
 from analysis.dumps.limits import Limits, in_words
 from analysis.dumps.reader_process import READER
+from analysis.dumps.unpacking import Unpacking
 from analysis.training.folder import ComparisonFolder
 from per_core.errors import BudgetError, InvalidInputError, PerError
 from per_core.run_directory import RUN
@@ -35,12 +35,13 @@ WHOLE = ""  # the key of an array without a name
 
 def list_entries(path: Path, limits: Limits) -> list[Found]:
     """Every array below a path; what cannot be read has an entry that says why. Never raises for what is in a file."""
+    unpacking = Unpacking(limits.unpacked_bytes)
     if not path.is_dir():
-        walk = _list_file(path, (), limits)
+        walk = _list_file(path, (), limits, unpacking)
     elif _is_run(path):
         walk = _guarded((), lambda: _list_run(path, ()))
     else:
-        walk = _guarded((), lambda: _list_folder(path, limits))
+        walk = _guarded((), lambda: _list_folder(path, limits, unpacking))
     found = list(islice(walk, limits.members))
     if next(walk, None) is not None:
         refusal = f"A dump may have {limits.members} members; the others are left out. Name a folder or file in it."
@@ -67,13 +68,13 @@ def read_rows(path: Path, location: Location, start: int, stop: int, limits: Lim
     """
     try:
         if not path.is_dir():
-            return _read_file(FileRange.whole(path), path.name, location, start, stop, limits)
+            return _read_file(path, path.name, location, start, stop, limits)
         if _is_run(path):
             return run_format.read_rows(path, location[0], start, stop)
         file = _inside(path, location[0])
         if file.is_dir():
             return run_format.read_rows(file, location[1], start, stop)
-        return _read_file(FileRange.whole(file), location[0], location[1:], start, stop, limits)
+        return _read_file(file, location[0], location[1:], start, stop, limits)
     except OSError as error:
         raise InvalidInputError(str(_unopened(error))) from error
 
@@ -98,7 +99,7 @@ def _guarded(location: Location, found: Any) -> Iterator[Found]:
         yield location, Entry(WHOLE, refusal=str(_unopened(error)))
 
 
-def _list_folder(root: Path, limits: Limits) -> Iterator[Found]:
+def _list_folder(root: Path, limits: Limits, unpacking: Unpacking) -> Iterator[Found]:
     for name, file in _walk(root, limits):
         if file.is_symlink() or not file.resolve().is_relative_to(root.resolve()):
             if _is_dump(name, file):
@@ -109,7 +110,7 @@ def _list_folder(root: Path, limits: Limits) -> Iterator[Found]:
         elif file.is_dir():
             yield from _guarded((name,), lambda file=file, name=name: _list_run(file, (name,)))
         elif _is_dump(name, file):
-            yield from _list_file(file, (name,), limits)
+            yield from _list_file(file, (name,), limits, unpacking)
 
 
 def _is_run(path: Path) -> bool:
@@ -165,31 +166,37 @@ def _list_run(path: Path, location: Location) -> Iterator[Found]:
         yield (*location, entry.key), entry
 
 
-def _list_file(path: Path, location: Location, limits: Limits) -> Iterator[Found]:
+def _list_file(path: Path, location: Location, limits: Limits, inspection: Unpacking) -> Iterator[Found]:
     def found() -> Iterator[Found]:
         if not path.is_file():
             raise InvalidInputError("A dump is made of plain files; this is none. Copy its content into one.")
-        yield from _list_data(FileRange.whole(path), path.name, location, limits, nested=False)
+        data = FileRange.whole(path)
+        unpacking = inspection.of_archive(data.size)
+        yield from _list_data(data, path.name, location, limits, unpacking, nested=False)
 
     yield from _guarded(location, found)
 
 
-def _list_data(data: ByteRange, name: str, location: Location, limits: Limits, *, nested: bool) -> Iterator[Found]:
+def _list_data(
+    data: ByteRange, name: str, location: Location, limits: Limits, unpacking: Unpacking, *, nested: bool
+) -> Iterator[Found]:
     """Every array of a file, be it on disk or in an archive."""
     kind = file_kind(name, data)
     if kind == "zip":
-        yield from _list_archive(data, location, limits, nested=nested)
+        yield from _list_archive(data, location, limits, unpacking, nested=nested)
         return
     if kind == "npy":
         entries = npy_format.list_entries(data)
     elif kind == "safetensors":
         entries = safetensors_format.list_entries(data, limits)
     else:
-        with _as_path(data, name, limits) as path:
+        if kind == "csv":
+            csv_format.require_size(data.size, limits)
+        with unpacking.as_file(data, name) as file:
             entries = (
-                csv_format.list_entries(path, limits)
+                csv_format.list_entries(file.path, limits)
                 if kind == "csv"
-                else READER.list_entries(ISOLATED[kind], path, limits)
+                else READER.list_entries(ISOLATED[kind], file.path, limits)
             )
     if not entries:
         raise InvalidInputError("A dump must hold an array; this file holds none. Save the activations themselves.")
@@ -197,8 +204,10 @@ def _list_data(data: ByteRange, name: str, location: Location, limits: Limits, *
         yield (*location, entry.key) if entry.key else location, entry
 
 
-def _list_archive(data: ByteRange, location: Location, limits: Limits, *, nested: bool) -> Iterator[Found]:
-    with _as_file(data, "archive.zip", limits) as archive:
+def _list_archive(
+    data: ByteRange, location: Location, limits: Limits, unpacking: Unpacking, *, nested: bool
+) -> Iterator[Found]:
+    with unpacking.as_file(data, "archive.zip") as archive:
         members = [m for m in zip_format.list_members(archive, limits) if m.refusal or is_of_interest(m.name)]
         if not members:
             raise InvalidInputError(
@@ -213,25 +222,35 @@ def _list_archive(data: ByteRange, location: Location, limits: Limits, *, nested
                 yield here, Entry(WHOLE, refusal="Archives are opened two deep; this one is deeper. Unpack it first.")
             else:
                 opened, label = member.data, member.name
-                yield from _guarded(here, lambda d=opened, n=label, at=here: _list_data(d, n, at, limits, nested=True))
+                yield from _guarded(
+                    here, lambda d=opened, n=label, at=here: _list_data(d, n, at, limits, unpacking, nested=True)
+                )
 
 
-def _read_file(data: ByteRange, name: str, location: Location, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+def _read_file(file: Path, name: str, location: Location, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+    data = FileRange.whole(file)
+    unpacking = Unpacking(limits.unpacked_bytes).of_archive(data.size)
+    return _read_data(data, name, location, start, stop, limits, unpacking)
+
+
+def _read_data(
+    data: ByteRange, name: str, location: Location, start: int, stop: int, limits: Limits, unpacking: Unpacking
+) -> NDArray[Any]:
     kind = file_kind(name, data)
     if kind == "zip":
-        with _as_file(data, name, limits) as archive:
+        with unpacking.as_file(data, name) as archive:
             member = location[0] if location else WHOLE
             inner = zip_format.open_member(archive, member, limits)
-            return _read_file(inner, member, location[1:], start, stop, limits)
+            return _read_data(inner, member, location[1:], start, stop, limits, unpacking)
     key = location[0] if location else WHOLE
     if kind == "npy":
         return _read_npy(data, start, stop, limits)
     if kind == "safetensors":
         return safetensors_format.read_rows(data, key, start, stop, limits)
-    with _as_path(data, name, limits) as path:
+    with unpacking.as_file(data, name) as copy:
         if kind == "csv":
-            return csv_format.read_rows(path, start, stop, limits)
-        return READER.read_rows(ISOLATED[kind], path, key, start, stop, limits)
+            return csv_format.read_rows(copy.path, start, stop, limits)
+        return READER.read_rows(ISOLATED[kind], copy.path, key, start, stop, limits)
 
 
 def _read_npy(data: ByteRange, start: int, stop: int, limits: Limits) -> NDArray[Any]:
@@ -244,31 +263,6 @@ def _read_npy(data: ByteRange, start: int, stop: int, limits: Limits) -> NDArray
             f" {in_words(entry.declared or 0)}. Save numpy.ascontiguousarray(array)."
         )
     return npy_format.read_rows(data, start, stop)
-
-
-@contextlib.contextmanager
-def _as_path(data: ByteRange, name: str, limits: Limits) -> Iterator[Path]:
-    """A file with this content and nothing else: the file itself, or a temporary copy of what is in an archive."""
-    with _as_file(data, name, limits) as file:
-        yield file.path
-
-
-@contextlib.contextmanager
-def _as_file(data: ByteRange, name: str, limits: Limits) -> Iterator[FileRange]:
-    if isinstance(data, FileRange) and data.is_whole:
-        yield data
-        return
-    if data.size > limits.unpacked_bytes:
-        raise BudgetError(
-            f"What is unpacked from an archive may have {in_words(limits.unpacked_bytes)}; {name} has"
-            f" {in_words(data.size)}. Unpack it yourself and name the file."
-        )
-    with tempfile.TemporaryDirectory(prefix="perscope-") as folder:
-        path = Path(folder) / f"member{PurePosixPath(name).suffix.lower()[:12]}"
-        with path.open("wb") as file:
-            for chunk in data.chunks():
-                file.write(chunk)
-        yield FileRange.whole(path)
 
 
 def _unopened(error: OSError) -> InvalidInputError:

@@ -281,6 +281,55 @@ def test_archives_in_archives_in_archives(tmp_path):
     assert "Archives are opened two deep" in only(inspect(tmp_path / "three.zip"))
 
 
+def zip_bytes(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def test_archives_in_an_archive_share_one_budget(tmp_path):
+    """Eight archives within one, each of which is harmless alone."""
+    inner = zip_bytes({"x.h5": b"\x89HDF\r\n\x1a\n" + bytes(2**20)})
+    bomb = zip_bytes({f"in{number}.zip": inner for number in range(8)} | {"good.npy": npy_bytes(FIRST)})
+    (tmp_path / "bomb.zip").write_bytes(bomb)
+    inspection = inspect(tmp_path / "bomb.zip", limits=Limits(unpacked_bytes=2_500_000))
+    reasons = [member.reason for member in inspection.refused]
+    assert ["HDF5 must be able to read" in reason for reason in reasons] == [True] * 2 + [False] * 6
+    assert all("unpacked from archives may come to 2.5 MB together" in reason for reason in reasons[2:])
+    np.testing.assert_array_equal(inspection.load().values, FIRST)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".pt", ".parquet"])
+def test_a_small_archive_may_not_unpack_to_much(tmp_path, suffix):
+    magic = {".h5": b"\x89HDF\r\n\x1a\n", ".pt": b"PK\x03\x04", ".parquet": b"PAR1"}[suffix]
+    inner = zip_bytes({f"x{suffix}": magic + bytes(70_000_000)})
+    (tmp_path / "one.zip").write_bytes(inner)
+    (tmp_path / "two.zip").write_bytes(zip_bytes({"one.zip": inner}))
+    for name in ("one.zip", "two.zip"):
+        reason = only(inspect(tmp_path / name))
+        assert f"x{suffix} has 70 MB" in reason
+        assert "If it is no zip bomb, unpack it yourself" in reason
+
+
+def test_text_in_an_archive_is_not_unpacked_beyond_what_is_read_of_text(tmp_path):
+    (tmp_path / "text.zip").write_bytes(zip_bytes({"t.csv": b"1,2\n" * 5000}))
+    assert inspect(tmp_path / "text.zip").readable
+    assert "Text is read whole, up to 10 kB; this file has 20 kB" in only(
+        inspect(tmp_path / "text.zip", limits=Limits(csv_bytes=10_000))
+    )
+
+
+def test_nothing_is_unpacked_that_the_disk_has_no_room_for(tmp_path, monkeypatch):
+    path = write(tmp_path, "folder.zip")
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 2**28 + 100}))
+    inspection = inspect(path)
+    assert [member.verdict for member in inspection.members].count("refused") == 2  # the .pt and the .h5
+    assert all("268 MB are free" in member.reason for member in inspection.refused)
+    assert len(inspection.readable) == 3
+
+
 def test_names_that_lead_out_of_an_archive_write_nothing_there(tmp_path):
     (tmp_path / "in").mkdir()
     with zipfile.ZipFile(tmp_path / "in" / "slip.zip", "w", zipfile.ZIP_DEFLATED) as archive:

@@ -1,0 +1,76 @@
+"""Unpacking: what libraries can only read from a file of its own is copied out of archives, within a budget."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from analysis.dumps.byte_range import ByteRange, FileRange
+from analysis.dumps.limits import in_words
+from per_core.errors import BudgetError
+
+EXPANSION = 20  # times the archive's own size; activations pack two- to tenfold
+ALWAYS = 2**26  # bytes that an archive may unpack to whatever its size
+SPARE = 2**28  # bytes of the disk that are left to others
+
+
+class Unpacking:
+    """How much may still be unpacked to temporary files: of a whole inspection, or of one archive within it.
+
+    Parameters
+    ----------
+    most : bytes, all archives and those within them together.
+    outer : what this one is a part of, and takes from as well.
+    """
+
+    def __init__(self, most: int, outer: Unpacking | None = None) -> None:
+        """See the class."""
+        self._most, self._left, self._outer = most, most, outer
+
+    def of_archive(self, size: int) -> Unpacking:
+        """What an archive of so many bytes may unpack to: its size decides, so that no small file asks for much."""
+        return Unpacking(ALWAYS + EXPANSION * size, self)
+
+    @contextlib.contextmanager
+    def as_file(self, data: ByteRange, name: str) -> Iterator[FileRange]:
+        """A file with this content and nothing else: the file itself, or a temporary copy of what is in an archive.
+
+        Raises
+        ------
+        BudgetError
+            If the copy would be too large, before it is made.
+        """
+        if isinstance(data, FileRange) and data.is_whole:
+            yield data
+            return
+        self._take(data.size, name)
+        _require_disk(data.size, name)
+        with tempfile.TemporaryDirectory(prefix="perscope-") as folder:
+            path = Path(folder) / f"member{PurePosixPath(name).suffix.lower()[:12]}"
+            with path.open("wb") as file:
+                for chunk in data.chunks():
+                    file.write(chunk)
+            yield FileRange.whole(path)
+
+    def _take(self, size: int, name: str) -> None:
+        if size > self._left:
+            raise BudgetError(
+                f"What is unpacked from archives may come to {in_words(self._most)} together, for this dump;"
+                f" {PurePosixPath(name).name} has {in_words(size)} and {in_words(self._left)} are left. If it is no"
+                " zip bomb, unpack it yourself and name the file or its folder."
+            )
+        if self._outer is not None:
+            self._outer._take(size, name)
+        self._left -= size
+
+
+def _require_disk(size: int, name: str) -> None:
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if size + SPARE > free:
+        raise BudgetError(
+            f"What is unpacked must fit the disk for temporary files, of which {in_words(free)} are free;"
+            f" {PurePosixPath(name).name} takes {in_words(size)}. Make room, or unpack it yourself and name the file."
+        )
