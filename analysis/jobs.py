@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import json
 import re
 import threading
 import time
@@ -14,7 +13,7 @@ from typing import Any
 
 import torch
 
-from analysis.comparison_run import SPEC_FILE, read_spec_and_resolved, status_of
+from analysis.comparison_run import SPEC_FILE, status_of
 from analysis.run_status import LIVE, State, change_status
 from analysis.runs import RunEntry, RunLibrary
 from analysis.training import folder
@@ -176,9 +175,6 @@ class JobManager:
                 raise InvalidInputError(f"The run has all its {status.epochs} epochs. Start another one with more.")
             if status.state == "recorded":
                 raise InvalidInputError("The run was recorded by somebody else's training. Go on with it there.")
-            if not (path / SPEC_FILE).exists():  # of a worker that somebody started by hand
-                spec, _ = read_spec_and_resolved(path)
-                (path / SPEC_FILE).write_text(json.dumps(spec, indent=1), encoding="utf-8")
             change_status(path, "starting", "")
             self._enqueue(_Job(id, resume=True))
 

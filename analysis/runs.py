@@ -9,7 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,7 @@ from analysis.training.spec import TrainingSpec
 from per_core.errors import InvalidInputError
 from per_core.run_directory import RECORDS
 
-__all__ = ["Comparison", "RunArchive", "RunEntry", "RunLibrary", "open_comparison"]
+__all__ = ["Comparison", "DeletedRun", "RunArchive", "RunEntry", "RunLibrary", "open_comparison"]
 
 TITLE_FILE = "title.txt"
 LONGEST_TITLE = 120
@@ -45,6 +45,7 @@ class RunEntry:
     epochs : of the whole training; None if nobody said.
     device : what it is trained on, or empty.
     methods : labels, in the order of the spec; none in a recording.
+    spec : what was asked for, see `TrainingSpec.as_dict`; empty for a recording.
     created : seconds since 1970.
     message : how it ended, or what is wrong with it.
     size : bytes on disk.
@@ -61,6 +62,16 @@ class RunEntry:
     created: float
     message: str
     size: int
+    spec: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedRun:
+    """A run in the trash: the name of its folder, what a person called it, and when it went there, since 1970."""
+
+    id: str
+    title: str
+    deleted: float
 
 
 class RunLibrary:
@@ -189,6 +200,17 @@ class RunLibrary:
             raise InvalidInputError(f"Another run is called {_shown(id)} now. Delete that one first.")
         deleted[-1].rename(self.root / id)
 
+    def list_deleted(self) -> tuple[DeletedRun, ...]:
+        """The runs in the trash, the one deleted last first."""
+        deleted = []
+        for path in reversed(self._trash()):
+            time_ns, _, id = path.name.partition("-")
+            entry = self._entry_or_reason(path)
+            if entry is not None:
+                title = id if entry.title == path.name else entry.title
+                deleted.append(DeletedRun(id, title, int(time_ns) / 1e9))
+        return tuple(deleted)
+
     def empty_trash(self, *, older_than: float = 0.0) -> int:
         """Remove for good what was deleted more than so many seconds ago; return how many runs that were."""
         limit = time.time_ns() - int(older_than * 1e9)
@@ -243,6 +265,7 @@ class RunLibrary:
             created=_created(path),
             message=status.message,
             size=self._size(path),
+            spec=spec,
         )
 
     def _recording(self, path: Path) -> RunEntry:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app import service
 from app.choice import choose_batch
 
 _ASSETS = Path(__file__).parents[1] / "assets"
@@ -27,4 +28,6 @@ page = st.navigation(
     position="top",
 )
 st.session_state["choice"] = choose_batch(on_dumps=page.url_path == "dumps")
+if page.url_path != "train":
+    service.watch_runs([])
 page.run()

@@ -1,6 +1,6 @@
 """The runs in the library: a table, and what can be done with the rows that are selected."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -18,31 +18,72 @@ if TYPE_CHECKING:
 RUN, BESIDE = "run", "beside"
 DELETED = "train_deleted"
 ERROR = "train_error"
+CHANGED, LISTED, TABLES = "train_changed", "train_listed", "train_tables"
+LIVE = ("queued", "starting", "running", "stopping")
+LIVE_SECONDS, IDLE_SECONDS = 2.0, 10.0
+MOST_DELETED = 20
 
 
 def show_runs() -> None:
-    """The table of all runs, newest first, with actions for the selected ones."""
+    """The table of all runs, newest first, kept up to date, with actions for the selected ones."""
     st.subheader("Runs")
+    live = any(entry.state in LIVE or entry.kind == "recording" for entry in service.manager().list_runs())
+    st.session_state.pop(CHANGED, None)
+    st.fragment(_show_table, run_every=LIVE_SECONDS if live else IDLE_SECONDS)()
+
+
+def _show_table() -> None:
+    if st.session_state.pop(CHANGED, False):  # what is above the table shows it too
+        st.rerun()
     _show_undo()
-    entries = service.manager().list_runs()
+    entries = _in_order(service.manager().list_runs())
     if not entries:
         st.info(words.NO_RUNS)
-        return
+    else:
+        _choose_runs(entries)
+    _show_trash()
+
+
+def _choose_runs(entries: "Sequence[RunEntry]") -> None:
     event = st.dataframe(
         pd.DataFrame([_row(entry) for entry in entries]),
-        key="train_runs",
+        key=_table_key(),
         on_select="rerun",
         selection_mode="multi-row",
         hide_index=True,
         height="auto" if len(entries) <= 8 else 320,
-        column_config={"Size": st.column_config.NumberColumn(format="%.1f MB")},
-        alt="All runs with title, state, methods and size",
+        column_config={
+            "Size": st.column_config.NumberColumn(format="%.1f MB", width="small"),
+            "State": st.column_config.TextColumn(width="small"),
+            "Epoch": st.column_config.TextColumn(width="small"),
+        },
+        alt="All runs with title, state, methods, what was asked for and size",
     )
     chosen = [entries[row] for row in event.selection.rows if row < len(entries)]
-    if not chosen:
+    if chosen:
+        _show_actions(chosen)
+    else:
         st.caption(words.SELECT_RUNS)
-        return
-    _show_actions(chosen)
+
+
+def _table_key() -> str:
+    return f"train_runs_{st.session_state.get(TABLES, 0)}"
+
+
+def _in_order(entries: "Sequence[RunEntry]") -> "list[RunEntry]":
+    """The runs as they were listed while some are selected, new ones below: a selection is of rows.
+
+    Where a listed run has gone, the rows are no longer what was selected, and a new table begins.
+    """
+    listed = st.session_state.get(LISTED, [])
+    if set(listed) - {entry.id for entry in entries}:
+        st.session_state[TABLES] = st.session_state.get(TABLES, 0) + 1
+    table = st.session_state.get(_table_key())
+    if table is not None and table["selection"]["rows"]:
+        places = {run: place for place, run in enumerate(listed)}
+        entries = sorted(entries, key=lambda entry: places.get(entry.id, len(places)))
+    st.session_state[LISTED] = [entry.id for entry in entries]
+    return list(entries)
 
 
 def _row(entry: "RunEntry") -> dict[str, object]:
@@ -52,6 +93,7 @@ def _row(entry: "RunEntry") -> dict[str, object]:
         "State": entry.state,
         "Epoch": epochs,
         "Methods": ", ".join(method_title(method) for method in entry.methods) or "recorded by a script",
+        "Asked for": words.spec_summary(entry.spec),
         "Device": entry.device,
         "Begun": datetime.fromtimestamp(entry.created).strftime("%Y-%m-%d %H:%M"),
         "Size": entry.size / 1e6,
@@ -62,28 +104,41 @@ def _row(entry: "RunEntry") -> dict[str, object]:
 def _show_actions(chosen: Sequence["RunEntry"]) -> None:
     first, only = chosen[0], len(chosen) == 1
     places = st.columns([1, 1, 1, 1, 1, 2])
+    ids = [entry.id for entry in chosen]
     places[0].button(
         "Open" if only else "Compare",
-        on_click=open_runs,
-        args=([entry.id for entry in chosen],),
+        on_click=_act,
+        args=(open_runs, ids),
         key="train_open",
         type="primary",
         width="stretch",
         help=words.HELP_OPEN,
     )
-    if only and first.kind == "comparison" and first.state != "damaged":
+    if only and first.spec and first.state != "damaged":
         places[1].button(
-            "Again", on_click=_again, args=(first.id,), key="train_again", width="stretch", help=words.HELP_AGAIN
+            "Again",
+            on_click=_act,
+            args=(_again, first.id),
+            key="train_again",
+            width="stretch",
+            help=words.HELP_AGAIN,
         )
     if only:
         with places[2].popover("Rename", width="stretch"):
             title = st.text_input("Title", first.title, key=f"train_title_{first.id}", max_chars=120)
-            st.button("Rename", on_click=_rename, args=(first.id, title), key="train_rename")
+            st.button("Rename", on_click=_act, args=(_rename, first.id, title), key="train_rename")
         if first.state != "damaged":
             places[3].link_button("Zip", f"perscope/runs/{first.id}.zip", width="stretch", help=words.HELP_ZIP)
-    places[4].button(
-        "Delete", on_click=_delete, args=([entry.id for entry in chosen],), key="train_delete", width="stretch"
-    )
+    places[4].button("Delete", on_click=_act, args=(_delete, ids), key="train_delete", width="stretch")
+
+
+def _act(do: "Callable[..., None]", *arguments: object) -> None:
+    """Do something that the whole page shows; what is refused is said on it."""
+    try:
+        do(*arguments)
+    except PerError as error:
+        st.session_state[ERROR] = str(error)
+    st.session_state[CHANGED] = True
 
 
 def open_runs(ids: list[str]) -> None:
@@ -96,33 +151,29 @@ def open_runs(ids: list[str]) -> None:
 
 
 def _again(run: str) -> None:
-    from analysis.runs import open_comparison
     from analysis.training.spec import TrainingSpec
 
-    try:
-        fill_form(TrainingSpec.from_dict(open_comparison(service.library().path(run)).spec))
-    except PerError as error:
-        st.session_state[ERROR] = str(error)
+    fill_form(TrainingSpec.from_dict(service.library().entry(run).spec))
 
 
 def _rename(run: str, title: str) -> None:
-    try:
-        service.library().rename(run, title)
-    except PerError as error:
-        st.session_state[ERROR] = str(error)
+    service.library().rename(run, title)
 
 
 def _delete(ids: list[str]) -> None:
-    deleted = []
-    for run in ids:
-        try:
+    """Delete what can be deleted, and take it out of the address."""
+    st.session_state[DELETED] = deleted = []
+    try:
+        for run in ids:
             service.library().delete(run)
             deleted.append(run)
-        except PerError as error:
-            st.session_state[ERROR] = str(error)
-    st.session_state[DELETED] = deleted
-    if st.query_params.get(RUN) in deleted:
-        st.query_params.pop(RUN)
+    finally:
+        if st.query_params.get(RUN) in deleted:
+            st.query_params.pop(RUN)
+            st.query_params.pop(BESIDE, None)
+        elif BESIDE in st.query_params:
+            left = [run for run in st.query_params.get_all(BESIDE) if run not in deleted]
+            st.query_params.update({BESIDE: left}) if left else st.query_params.pop(BESIDE)
 
 
 def _show_undo() -> None:
@@ -130,12 +181,23 @@ def _show_undo() -> None:
     if deleted:
         left, right = st.columns([5, 1])
         left.info(f"Deleted {len(deleted)} {'run' if len(deleted) == 1 else 'runs'}.")
-        right.button("Undo", on_click=_undo, key="train_undo", width="stretch")
+        right.button("Undo", on_click=_act, args=(_restore, deleted), key="train_undo", width="stretch")
 
 
-def _undo() -> None:
-    for run in st.session_state.pop(DELETED, []):
-        try:
-            service.library().undo_delete(run)
-        except PerError as error:
-            st.session_state[ERROR] = str(error)
+def _restore(runs: list[str]) -> None:
+    st.session_state.pop(DELETED, None)
+    for run in runs:
+        service.library().undo_delete(run)
+
+
+def _show_trash() -> None:
+    """What was deleted in the last days, by whomever, each with a way back."""
+    deleted = service.library().list_deleted()[:MOST_DELETED]
+    if not deleted:
+        return
+    with st.expander(words.DELETED_TITLE):
+        for one in deleted:
+            left, right = st.columns([5, 1], vertical_alignment="center")
+            left.markdown(f"{one.title}, {datetime.fromtimestamp(one.deleted):%Y-%m-%d %H:%M}")
+            key = f"train_restore_{one.id}_{one.deleted}"
+            right.button("Restore", on_click=_act, args=(_restore, [one.id]), key=key, width="stretch")

@@ -11,12 +11,15 @@ import streamlit as st
 from per_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from analysis.jobs import JobManager
     from analysis.runs import RunLibrary
 
 FOLDERS_VARIABLE = "PERSCOPE_FOLDERS"
 RUNS_VARIABLE, GRACE_VARIABLE = "PERSCOPE_RUNS", "PERSCOPE_GRACE_SECONDS"
 WEEK_SECONDS = 7 * 86_400.0
+WATCHED = "watched_runs"
 SECONDS_VARIABLE, MEMORY_VARIABLE = "PERSCOPE_MAX_SECONDS", "PERSCOPE_MAX_MEMORY_MB"
 
 
@@ -49,9 +52,20 @@ def dump_folders() -> list[Path]:
     return [library().root, *listed]
 
 
-def watch_run(run: str) -> None:
-    """Say that this session looks at a run; when its connection ends, it no longer does."""
-    manager().attach(run, _viewer())
+def watch_runs(runs: "Sequence[str]") -> None:
+    """Say that this session looks at these runs and no others; when its connection ends, it looks at none.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such run.
+    """
+    watched = st.session_state.get(WATCHED, ())
+    for run in set(watched) - set(runs):
+        manager().detach(run, _viewer())
+    st.session_state[WATCHED] = tuple(runs)
+    for run in runs:
+        manager().attach(run, _viewer())
 
 
 def _leave(viewer: str) -> None:

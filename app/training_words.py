@@ -4,8 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from analysis.training.spec import TrainingSpec
+from per_core.errors import PerError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from analysis.history import LayerHistory, UnitHistory
     from analysis.training.plan import Plan
@@ -58,6 +62,45 @@ def planned(plan: "Plan", networks: int) -> str:
     )
 
 
+SHORT_DATA = {
+    "digits": "digits",
+    "spirals": "spirals",
+    "mixture": "mixture",
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+}
+SHORT_MODEL = {"mlp": "MLP", "cnn11": "11-layer CNN"}
+
+
+def spec_summary(spec: "Mapping[str, Any]") -> str:
+    """What was asked for in a line: what differs from run to run first; nothing of a run that a script recorded."""
+    try:
+        asked = TrainingSpec.from_dict(spec) if spec else None
+    except PerError:
+        return "cannot be read"
+    if asked is None:
+        return ""
+    model = SHORT_MODEL[asked.model.name] + (f" of {asked.model.depth}" if asked.model.name == "mlp" else "")
+    weights = [
+        f"λ {value:g}" + (f" of {method.label}" if len(asked.methods) > 1 else "")
+        for method in asked.methods
+        for name, value in method.settings.items()
+        if name.endswith(".weight")
+    ]
+    seeds = f"seed {asked.seed}" if asked.seeds == 1 else f"seeds {asked.seed} to {asked.seed + asked.seeds - 1}"
+    return ", ".join(
+        [
+            f"{SHORT_DATA[asked.data.name]}, {model}, {ACTIVATIONS[asked.model.activation]}",
+            *weights,
+            f"rate {asked.learning_rate:g} {asked.schedule}",
+            f"{asked.epochs} epochs",
+            seeds,
+            *([" ".join(asked.layers)] if asked.layers else []),
+        ]
+    )
+
+
+DELETED_TITLE = "Deleted in the last week"
 NO_RUNS = "Nothing has been trained here yet. The form above is filled in: press Start and watch."
 STATES = {
     "queued": "queued",
@@ -69,7 +112,7 @@ STATES = {
     "failed": "failed",
     "interrupted": "interrupted",
 }
-BESIDE_GONE = "One of the runs to compare with cannot be shown. {reason}"
+GONE = "A run cannot be shown. {reason}"
 HELP_CLIP = "The paper cuts the variance at 5, so that one exploding unit does not flatten the others."
 HELP_OWN = (
     "Every network's median and band on an axis of its own. Without it a row has one axis, so that widths can be "

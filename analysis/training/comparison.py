@@ -160,7 +160,7 @@ class Comparison:
         """Record every network before training; loss and accuracy are those of the probe."""
         inputs, labels = data.training_inputs[probe], data.training_labels[probe]
         for learner in self._learners:
-            self._record(learner, data.scaled(inputs), 0, learner.evaluate(inputs, labels), seconds=0.0)
+            self._record(learner, data.scaled(inputs), 0, learner.evaluate(inputs, labels))
         self._save()
         self._report(f"epoch 0 of {self._spec.epochs}: recorded before training")
 
@@ -182,7 +182,7 @@ class Comparison:
         seconds = time.perf_counter() - begun
         self._report(f"epoch {epoch} of {self._spec.epochs} ({seconds:.2f} s): {'; '.join(lines)}")
 
-    def _record(self, learner: Learner, probe: Tensor, epoch: int, score: Score, *, seconds: float) -> Score:
+    def _record(self, learner: Learner, probe: Tensor, epoch: int, score: Score, **scalars: float) -> Score:
         tested = learner.test()
         self._recorders[learner.name].record(
             epoch,
@@ -191,7 +191,7 @@ class Comparison:
             accuracy=score.accuracy,
             test_loss=tested.loss,
             test_accuracy=tested.accuracy,
-            seconds=seconds,
+            **scalars,
         )
         return tested
 

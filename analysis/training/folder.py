@@ -1,5 +1,6 @@
 """The folder of a comparison: what was asked for, how far it has come, and what is needed to go on.
 
+    spec.json           the spec, as it was asked for
     comparison.json     the spec, and what became of it on this machine
     status.json         state, epoch, message
     runs/NAME/          one run directory for every method and seed, written by its Recorder
@@ -36,6 +37,11 @@ class ComparisonFolder:
     """The folder at `path`, which need not exist yet."""
 
     path: Path
+
+    @property
+    def spec_file(self) -> Path:
+        """spec.json."""
+        return self.path / "spec.json"
 
     @property
     def comparison_file(self) -> Path:

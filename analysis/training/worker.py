@@ -8,6 +8,7 @@ says the same in a word and a sentence.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -50,6 +51,8 @@ def run(options: argparse.Namespace) -> int:
     memory = None if options.max_memory is None else int(options.max_memory * 1e6)
     limits = Limits(options.max_seconds, memory, options.parent)
     with folder.held():
+        if not folder.spec_file.exists():
+            folder.spec_file.write_text(json.dumps(spec.as_dict(), indent=1), encoding="utf-8")
         is_new = not folder.comparison_file.exists()
         try:
             comparison = Comparison(spec, folder, resume=options.resume, limits=limits, report=_say)

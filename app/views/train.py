@@ -88,7 +88,8 @@ def show_comparisons(comparisons: "list[tuple[str, Comparison]]") -> None:
     networks = networks_of(comparisons)
     run_view.show_lost(networks)
     if not any(run.records for run in first.runs.values()):
-        run_view.show_awaited(first)
+        if first.status.is_live:
+            run_view.show_awaited(first)
         return
     last = max(run.records[-1].epoch for network in networks.values() for run in network.runs.values())
     shown = choose_shown(networks, max(first.status.epochs or 0, math.ceil(last)))
@@ -103,27 +104,31 @@ def follow(run: str, beside: list[str]) -> None:
     """One run, drawn again every second while it changes."""
     entry = service.library().entry(run)
     if entry.state == "damaged":
+        service.watch_runs([])
         st.error(entry.message)
         return
     st.subheader(entry.title)
     if entry.kind == "comparison":
         with st.popover("What was asked for"):
             st.json(_opened(run).spec)
-    service.watch_run(run)
+    titles = _titles([run, *beside])
+    service.watch_runs(list(titles))
     changing = service.manager().status(run).state in LIVE | {"recorded"}
     every = REFRESH_SECONDS if changing else None
-    titles = _titles([run, *beside])
 
     @st.fragment(run_every=every)
     def live() -> None:
         still = show_state(run)
-        show_comparisons([(title, _opened(name)) for name, title in titles.items()])
+        opened = [(title, comparison) for name, title in titles.items() if (comparison := _opened_or_said(name))]
+        if opened:
+            show_comparisons(opened)
         if still != changing:  # the timer is set when the whole page runs
             st.rerun()
 
     @st.fragment(run_every=every)
     def doors() -> None:
-        run_view.show_doors(_opened(run), entry.title)
+        if comparison := _opened_or_said(run):
+            run_view.show_doors(comparison, entry.title)
 
     live()
     doors()
@@ -136,13 +141,22 @@ def _titles(runs: list[str]) -> dict[str, str]:
         try:
             entry = service.library().entry(run)
         except PerError as error:
-            st.warning(words.BESIDE_GONE.format(reason=error))
+            st.warning(words.GONE.format(reason=error))
             continue
         if entry.state == "damaged":
-            st.warning(words.BESIDE_GONE.format(reason=entry.message))
+            st.warning(words.GONE.format(reason=entry.message))
         else:
             found[run] = run_label(run, entry.title) if entry.title in found.values() else entry.title
     return found
+
+
+def _opened_or_said(run: str) -> "Comparison | None":
+    """A comparison; None, with the reason on the page, if it can no longer be read: somebody may have deleted it."""
+    try:
+        return _opened(run)
+    except PerError as error:
+        st.warning(words.GONE.format(reason=error))
+        return None
 
 
 def _opened(run: str) -> "Comparison":
@@ -160,7 +174,9 @@ if error:
     st.error(error)
 run = st.query_params.get(RUN)
 show_form(expanded=run is None)
-if run is not None:
+if run is None:
+    service.watch_runs([])
+else:
     try:
         follow(run, st.query_params.get_all(BESIDE))
     except PerError as refused:

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -21,7 +22,7 @@ from analysis.runs import RunLibrary, open_comparison
 from analysis.training.spec import MethodSpec, TrainingSpec
 from per_core import Recorder
 from per_core.errors import InvalidInputError
-from tests.analysis.training.workers import TINY, finish, start
+from tests.analysis.training.workers import TINY, finish, start, work_here
 
 METHODS = ("per_sampled", "vanilla", "bn+vcl")
 
@@ -47,11 +48,11 @@ def comparison(library, trained):
     return "by hand"
 
 
-def record(path, epochs, **options):
+def record(path, epochs, first=0, **options):
     """Somebody's own training, watched."""
     model = nn.Sequential(nn.Linear(3, 4), nn.ELU())
     with Recorder(model, path, **options) as recorder:
-        for epoch in range(epochs):
+        for epoch in range(first, first + epochs):
             recorder.record(epoch, inputs=torch.ones(5, 3), loss=float(epoch))
 
 
@@ -85,16 +86,16 @@ def test_the_entry_of_somebodys_own_training(library):
     assert (entry.epoch, entry.epochs, entry.methods, entry.message) == (2, None, (), "3 records")
     assert abs(entry.created - time.time()) < 60
     size = entry.size
-    record(library.root / "mine", 5, title="My network", resume=True)
+    record(library.root / "mine", 5, first=3, title="My network", resume=True)
     (entry,) = library.list_runs()
-    assert (entry.epoch, entry.message) == (4, "8 records")
+    assert (entry.epoch, entry.message) == (7, "8 records")
     assert entry.size > 2 * size
 
 
 def test_newest_first(library, comparison):
     record(library.root / "old", 1)
     new = library.create(TINY)
-    for age, name in ((3000, "old/run.json"), (2000, "by hand/comparison.json")):
+    for age, name in ((3000, "old/run.json"), (2000, "by hand/spec.json")):
         file = library.root / name
         if name.startswith("old"):
             header = json.loads(file.read_text())
@@ -272,6 +273,35 @@ def test_delete_and_undo(library, comparison):
         library.undo_delete(comparison)
 
 
+def test_the_trash_is_listed_with_titles_the_last_deleted_first(library, comparison):
+    record(library.root / "mine", 1, title="My network")
+    library.rename(comparison, "Renamed")
+    begun = time.time()
+    for id in (comparison, "mine"):
+        library.delete(id)
+    deleted = library.list_deleted()
+    assert [(one.id, one.title) for one in deleted] == [("mine", "My network"), (comparison, "Renamed")]
+    assert begun <= deleted[1].deleted <= deleted[0].deleted <= time.time()
+    library.undo_delete("mine")
+    assert [one.id for one in library.list_deleted()] == [comparison]
+
+
+def test_an_entry_holds_what_was_asked_for(library, comparison):
+    record(library.root / "mine", 1)
+    assert TrainingSpec.from_dict(library.entry(comparison).spec).epochs == 4
+    assert library.entry("mine").spec == {}
+
+
+def test_a_training_that_fails_by_hand_is_listed_with_its_reason(library):
+    spec = replace(TINY, layers=("layer 99",))
+    assert work_here(spec, library.root / "failed") == 1
+    entry = library.entry("failed")
+    assert (entry.kind, entry.state, entry.epochs) == ("comparison", "failed", spec.epochs)
+    assert "received layer 99" in entry.message
+    assert TrainingSpec.from_dict(entry.spec) == spec
+    assert open_comparison(library.path("failed")).runs == {}
+
+
 def test_of_two_deleted_runs_of_one_name_the_last_comes_back(library):
     for title in ("first", "second"):
         record(library.root / "mine", 1, title=title)
@@ -397,7 +427,7 @@ def test_a_recording_is_a_comparison_of_one(library):
     assert (opened.spec, opened.methods, opened.seeds) == ({}, ("My network",), (0,))
     assert (opened.status.state, opened.status.epoch) == ("recorded", 1)
     assert opened.refresh() is opened
-    record(library.root / "mine", 1, title="My network", resume=True)
+    record(library.root / "mine", 1, first=2, title="My network", resume=True)
     assert opened.refresh().status.message == "3 records"
 
 

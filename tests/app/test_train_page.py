@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
@@ -16,8 +17,9 @@ from torch import nn
 
 from analysis.runs import open_comparison
 from analysis.training.presets import PRESETS
-from analysis.training.spec import TrainingSpec
+from analysis.training.spec import MethodSpec, TrainingSpec
 from app import service
+from app import training_words as words
 from app.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
 from app.choice import run_query
 from per_core import Recorder
@@ -158,19 +160,118 @@ def test_any_recorder_s_run_is_followed_too(open_page: OpenPage, runs_folder: Pa
     assert results["Test accuracy"].tolist() == ["not recorded"]
 
 
-def test_runs_are_renamed_deleted_restored_and_prefill_the_form(open_page: OpenPage, finished_run: str) -> None:
-    from app import run_list
+def runs_table(page: AppTest) -> pd.DataFrame:
+    return next(frame.value for frame in page.dataframe if "Asked for" in frame.value.columns).set_index("Title")
 
-    page = open_page("train")
-    library = service.library()
-    library.rename(finished_run, "Renamed")
-    assert "Renamed" in page.run().dataframe[0].value["Title"].tolist()
-    library.rename(finished_run, "Tiny")
-    library.delete(finished_run)
-    assert "Tiny" not in [entry.title for entry in library.list_runs()]
-    library.undo_delete(finished_run)
-    assert "Tiny" in [entry.title for entry in library.list_runs()]
-    assert run_list.RUN == "run"
+
+def select(page: AppTest, titles: list[str]) -> AppTest:
+    """Select rows of the list of runs."""
+    listed = list(runs_table(page).index)
+    tables = page.session_state["train_tables"] if "train_tables" in page.session_state else 0  # noqa: SIM401
+    key = f"train_runs_{tables}"
+    page.session_state[key] = {"selection": {"rows": [listed.index(title) for title in titles], "columns": []}}
+    return page.run()
+
+
+@pytest.mark.usefixtures("finished_run")
+def test_the_list_says_what_was_asked_for(open_page: OpenPage) -> None:
+    row = runs_table(open_page("train")).loc["Tiny"]
+    assert row["Methods"] == "PER, Vanilla, BN"
+    assert row["Asked for"] == "digits, MLP of 4, ELU, rate 0.005 cosine, 4 epochs, seeds 0 to 1"
+    assert row["Epoch"] == "4 of 4"
+    spec = TrainingSpec(methods=(MethodSpec("per", {"per.weight": 0.01}), MethodSpec()), layers=("layer 1",))
+    assert words.spec_summary(spec.as_dict()) == (
+        "digits, 11-layer CNN, ELU, λ 0.01 of per, rate 0.005 cosine, 60 epochs, seed 0, layer 1"
+    )
+    assert words.spec_summary({"epochs": "many"}) == "cannot be read"
+
+
+def test_the_list_and_the_doors_follow_what_happens_elsewhere(open_page: OpenPage, runs_folder: Path) -> None:
+    record_run(runs_folder / "followed", [0, 1], title="Followed")
+    page = open_page("train", run="followed")
+    assert runs_table(page).loc["Followed", "Epoch"] == "1"
+    with Recorder(nn.Sequential(nn.Linear(6, 6), nn.Linear(6, 6)), runs_folder / "followed", resume=True) as recorder:
+        recorder.record(7, inputs=torch.randn(40, 6))
+    page.run()
+    assert runs_table(page).loc["Followed", "Epoch"] == "7"
+    assert page.selectbox(key="train_door_epoch").options == ["latest", "7", "1", "0"]
+    assert "data_run_epoch=7" in next(link.proto.url for link in page.get("link_button"))
+
+
+@pytest.mark.usefixtures("finished_run")
+def test_runs_are_compared_renamed_and_fill_the_form(open_page: OpenPage, runs_folder: Path) -> None:
+    record_run(runs_folder / "other", [0], title="Another")
+    page = select(open_page("train"), ["Tiny", "Another"])
+    page = press(page, "train_open")
+    assert [*page.exception, *page.error] == []
+    assert shown_names(page) == ["PER", "Vanilla", "BN", "Another"]
+    page = select(page, ["Another"])
+    page.text_input(key="train_title_other").set_value("New name").run()
+    page = press(page, "train_rename")
+    assert shown_names(page) == ["PER", "Vanilla", "BN", "New name"]
+    page = press(select(page, ["Tiny"]), "train_again")
+    assert page.text_input(key="train_title").value == "Tiny"
+    assert page.text_input(key="train_more").value == '{"probe_size": 100, "data": {"limit": 256}}'
+    assert page.number_input(key="train_depth").value == 4
+
+
+def test_rows_stay_selected_when_a_new_run_comes(open_page: OpenPage, runs_folder: Path) -> None:
+    record_run(runs_folder / "chosen", [0], title="Chosen")
+    page = select(open_page("train"), ["Chosen"])
+    record_run(runs_folder / "newer", [0], title="Newer")
+    page = press(page.run(), "train_open")
+    assert page.query_params["run"] in ("chosen", ["chosen"])
+    assert list(runs_table(page).index)[-1] == "Newer"
+
+
+def test_deleted_runs_leave_the_address_and_can_be_restored_later(open_page: OpenPage, runs_folder: Path) -> None:
+    for name in ("first", "second", "third"):
+        record_run(runs_folder / name, [0], title=f"The {name}")
+    page = open_page("train", run="first", beside=["second", "third"])
+    page = press(select(page, ["The second"]), "train_delete")
+    assert page.query_params["run"] in ("first", ["first"])
+    assert page.query_params["beside"] in ("third", ["third"])
+    assert "The second" not in runs_table(page).index
+    assert [*page.exception, *page.error, *page.warning] == []
+    page = press(select(page, ["The first"]), "train_delete")
+    assert not {"run", "beside"} & set(page.query_params)
+    page = press(page, "train_undo")
+    assert "The first" in runs_table(page).index
+    later = open_page("train")  # after a reload
+    assert any("The second" in one.value for one in later.markdown)
+    key = next(button.key for button in later.button if str(button.key).startswith("train_restore_second"))
+    assert "The second" in runs_table(press(later, key)).index
+
+
+def test_a_session_that_moves_on_no_longer_watches(
+    open_page: OpenPage, runs_folder: Path, finished_run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched: set[tuple[str, str]] = set()
+    manager = service.manager()
+    attach, detach = manager.attach, manager.detach
+    monkeypatch.setattr(manager, "attach", lambda run, viewer: (watched.add((run, viewer)), attach(run, viewer))[1])
+    monkeypatch.setattr(manager, "detach", lambda run, viewer: (watched.discard((run, viewer)), detach(run, viewer)))
+    record_run(runs_folder / "watched", [0], title="Watched")
+    page = open_page("train", run=finished_run, beside=["watched"])
+    assert {run for run, _ in watched} == {finished_run, "watched"}
+    page.query_params["run"] = "watched"
+    del page.query_params["beside"]
+    page.run()
+    assert {run for run, _ in watched} == {"watched"}
+    del page.query_params["run"]
+    page.run()
+    assert watched == set()
+
+
+def test_another_page_watches_nothing(open_page: OpenPage, finished_run: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[str] = []
+    manager = service.manager()
+    detach = manager.detach
+    monkeypatch.setattr(manager, "detach", lambda run, viewer: (left.append(run), detach(run, viewer)))
+    page = open_page("train", run=finished_run)
+    page.query_params.clear()
+    page.switch_page("views/methods.py").run()
+    assert left == [finished_run]
 
 
 @pytest.mark.parametrize("run", ["../secret", "nothing", "..", "a/b", "x" * 300])

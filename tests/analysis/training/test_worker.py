@@ -64,6 +64,7 @@ def test_the_folder_of_a_comparison(done):
         assert run.description["spec"]["seed"] == 3
         assert run.records[0].layers["layer 1"].n == 30
         assert run.records[4].scalars["test_accuracy"] > run.records[0].scalars["test_accuracy"]
+        assert set(run.records[0].scalars) == {"loss", "accuracy", "test_loss", "test_accuracy"}  # nothing trained yet
         assert set(run.records[1].scalars) == {"loss", "accuracy", "test_loss", "test_accuracy", "seconds"}
 
 

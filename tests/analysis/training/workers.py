@@ -82,7 +82,7 @@ def records_of(run_dir):
         record = json.loads(line)
         for clock in ("time", "cost"):
             record.pop(clock)
-        record["scalars"].pop("seconds")
+        record["scalars"].pop("seconds", None)
         lines.append(record)
     return lines
 
