@@ -73,6 +73,15 @@ def find_troubles(reading: LayerReading, history: History = ()) -> tuple[Trouble
     return tuple(sorted(found, key=lambda trouble: trouble.severity != "severe"))
 
 
+def unjudged(overview: Overview) -> tuple[str, ...]:
+    """Layers that no rule has judged at any epoch, because they have fewer finite rows than the rules need."""
+    return tuple(
+        layer
+        for layer in overview.layers
+        if all(isinstance(one, LayerReading) and one.finite_rows < FEWEST_ROWS for _, one in overview.history(layer))
+    )
+
+
 def list_troubles(overview: Overview) -> tuple[LayerTrouble, ...]:
     """All that is wrong in a dump: each kind of trouble of each layer once, severe and recent ones first.
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from analysis import density, samples
 from analysis.batch import ActivationBatch
 from analysis.samples import SampleSpec
-from per_core.errors import PerError
+from app.plain import harmless
+from per_core.errors import InvalidInputError, PerError
 
 if TYPE_CHECKING:
     from analysis.bound import (
@@ -45,7 +46,7 @@ FLOW_PIECE = 12  # steps
 SHUFFLES = 19  # above all of them with probability 5 %, by chance
 RECORDING = Path(__file__).parents[1] / "assets" / "recordings" / "digits_elu.safetensors"
 _TIMING = threading.Lock()  # two visitors must not time each other
-DUMPED_VALUES = 2**20
+DUMPED_VALUES, DUMPED_UNITS = 2**20, 2048
 _BY_CONTENT = {ActivationBatch: attrgetter("fingerprint")}
 
 
@@ -368,8 +369,13 @@ def dumped_batch(inspection: "Inspection", member: str) -> ActivationBatch:
     return _dumped_rows(inspection, _member_key(inspection, member), member, max(2, DUMPED_VALUES // units))
 
 
+def dumped_view(inspection: "Inspection", member: str) -> ActivationBatch:
+    """A member as the other pages take it: its finite rows, 2,048 units at most, and a name that fits anywhere."""
+    return _dumped_view(inspection, _member_key(inspection, member), member)
+
+
 def dumped_values(inspection: "Inspection", member: str, count: int) -> NDArray[np.float32]:
-    """At most about so many values of a member, evenly taken from its rows; empty if it cannot be read."""
+    """At most so many values of a member, at random from its rows; empty if it cannot be read."""
     return _dumped_values(inspection, _member_key(inspection, member), member, count)
 
 
@@ -385,15 +391,27 @@ def _dumped_rows(_inspection: "Inspection", key: str, member: str, rows: int) ->
     return read_member(_inspection, _inspection.member(member), most_rows=rows)
 
 
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _dumped_view(_inspection: "Inspection", key: str, member: str) -> ActivationBatch:  # noqa: ARG001
+    batch = dumped_batch(_inspection, member)
+    values = batch.values if batch.is_finite else batch.values[np.isfinite(batch.values).all(axis=1)]
+    units = np.linspace(0, batch.d - 1, min(batch.d, DUMPED_UNITS)).astype(int)
+    if len(values) < 1:
+        raise InvalidInputError(
+            f"The other pages need rows without NaN and infinite values; {member} has none. Choose an earlier epoch."
+        )
+    return ActivationBatch(values[:, units] if batch.d > DUMPED_UNITS else values, harmless(batch.name))
+
+
 @st.cache_data(max_entries=256, show_spinner=False)
 def _dumped_values(_inspection: "Inspection", key: str, member: str, count: int) -> NDArray[np.float32]:  # noqa: ARG001
+    from analysis.histogram import thinned
     from analysis.overview import read_member
 
     try:
-        values = read_member(_inspection, _inspection.member(member)).values.ravel()
+        return thinned(read_member(_inspection, _inspection.member(member)).values, count)
     except PerError:
         return np.empty(0, np.float32)
-    return np.ascontiguousarray(values[:: max(1, -(-len(values) // count))])
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)

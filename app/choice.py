@@ -14,6 +14,7 @@ from analysis.batch import ActivationBatch
 from analysis.samples import CASE_TITLES, CASES, FILLS, Case, SampleSpec
 from app import cached, service, words
 from app.controls import whole_number
+from app.plain import escaped, harmless
 from per_core.errors import PerError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Choice:
         """The chosen batch (cached)."""
         if self.spec is not None:
             return cached.drawn_batch(self.spec)
-        return self.at_epoch(self.epoch) if self.dump is None else cached.dumped_batch(self.dump, self.member)
+        return self.at_epoch(self.epoch) if self.dump is None else cached.dumped_view(self.dump, self.member)
 
     @property
     def epochs(self) -> list[float]:
@@ -76,7 +77,7 @@ class Choice:
     def at_epoch(self, epoch: float) -> ActivationBatch:
         """The same layer at another epoch."""
         if self.dump is not None:
-            return cached.dumped_batch(self.dump, self._members_by_epoch()[epoch])
+            return cached.dumped_view(self.dump, self._members_by_epoch()[epoch])
         if self.run is None:
             return cached.recorded_batch(self.layer, int(epoch))
         index = next(record.index for record in self.run.records if record.epoch == epoch)
@@ -233,13 +234,13 @@ def _choose_dumped() -> Choice:
     )
     member = inspection.member(name)
     try:
-        batch = cached.dumped_batch(inspection, name)
+        batch = cached.dumped_view(inspection, name)
     except PerError as error:
-        st.error(str(error))
+        st.error(escaped(str(error)))
         return Choice(_DEFAULT)
-    if batch.n < (member.rows or 0):
-        st.caption(words.DUMP_ROWS.format(rows=batch.n, n=member.rows))
-    return Choice(None, member.layer or name, member.epoch or 0, dump=inspection, member=name)
+    if (batch.n, batch.d) != (member.rows, member.units):
+        st.caption(words.DUMP_PART.format(rows=batch.n, n=member.rows, units=batch.d, d=member.units))
+    return Choice(None, harmless(member.layer or name), member.epoch or 0, dump=inspection, member=name)
 
 
 def _member_label(member: "Member") -> str:

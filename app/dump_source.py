@@ -10,6 +10,7 @@ from analysis.dumps import DEFAULT_PATTERN, Inspection, Layout, NamePattern, Upl
 from app import cached, service
 from app import dump_words as words
 from app.export import offer_table
+from app.plain import escaped
 from per_core.errors import PerError
 
 if TYPE_CHECKING:
@@ -36,18 +37,22 @@ def open_dump(slot: str) -> Inspection | None:
     """
     place = st.session_state.setdefault("dumps_places", {})
     left, right = st.columns(2, gap="large")
-    files = left.file_uploader("Files", accept_multiple_files=True, key=f"{slot}_files")
+    files = left.file_uploader(
+        "Files", accept_multiple_files=True, key=f"{slot}_files", on_change=_note_newest, args=(slot, "files")
+    )
     folders = service.dump_folders()
     path = right.text_input(
         "Or a path on the server",
         key=f"{slot}_path",
         bind="query-params",
+        on_change=_note_newest,
+        args=(slot, "path"),
         placeholder=str(folders[0]),
         help=words.HELP_PATH.format(folders=", ".join(map(str, folders))),
     )
     try:
         upload = _kept(slot, files)
-        if upload is not None and files:
+        if upload is not None and files and not (path and st.session_state.get(f"{slot}_newest") == "path"):
             place[slot] = upload
         elif path:
             place[slot] = path
@@ -57,13 +62,18 @@ def open_dump(slot: str) -> Inspection | None:
         inspection = inspect(brought, allowed=None if isinstance(brought, Upload) else folders)
     except PerError as error:
         place.pop(slot, None)
-        st.error(str(error))
+        st.error(escaped(str(error)))
         return None
     if not files and not path:
         name, close = st.columns([5, 1], vertical_alignment="center")
-        name.markdown(words.STILL_OPEN.format(name=inspection.path.name))
+        name.markdown(words.STILL_OPEN.format(name=escaped(inspection.path.name)))
         close.button("Close", key=f"{slot}_close", on_click=_close, args=(slot,), width="stretch")
     return inspection
+
+
+def _note_newest(slot: str, source: str) -> None:
+    """Of a file and a path the newer one is meant."""
+    st.session_state[f"{slot}_newest"] = source
 
 
 @st.cache_resource(
@@ -109,7 +119,7 @@ def settle(inspection: Inspection, slot: str) -> Inspection:
         pattern = NamePattern(**fields)
         inspection = inspection.with_pattern(pattern)
     except PerError as error:
-        st.error(str(error))
+        st.error(escaped(str(error)))
     shown = [
         {"Member": one.name, "Layer": one.layer or "", "Epoch": one.epoch, "Split": one.split}
         for one in inspection.members
@@ -177,7 +187,7 @@ def show_members(inspection: Inspection, slot: str) -> None:
         )
         offer_table(table, "Members", st.columns(5)[:2], key=f"{slot}_members")
     if inspection.ignored:
-        st.caption(f"Passed over, of no kind that is read: {', '.join(inspection.ignored[:8])}.")
+        st.caption(f"Passed over, of no kind that is read: {escaped(', '.join(inspection.ignored[:8]))}.")
 
 
 def read_all(inspection: Inspection) -> "Overview":

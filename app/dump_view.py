@@ -1,13 +1,14 @@
 """What is wrong with which layer of a dump: the overview, one layer in full, and two dumps side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from analysis.batch import ActivationBatch
-from analysis.histogram import histogram
+from analysis.histogram import Histogram, histogram, thinned
 from analysis.null_band import band_of
 from analysis.overview import BAND_DRAWS, MOST_ROWS, QUANTITIES, SLICES, Epoch, LayerReading, Overview, epoch_label
 from app import cached
@@ -20,13 +21,18 @@ from app.figures import epochs as epoch_figures
 from app.figures.dumps import honest_histograms, matched_layers, overview_map
 from app.figures.training import distances
 from app.parts import show_removed
+from app.plain import escaped, label
 from app.worst_directions import TABLE, show_worst, worst_table
 from per_core.errors import PerError
 
-LAYER_PIXELS, MOST_LAYERS = 22, 28  # of a row of the map, and rows without scrolling far
-EPOCH_VALUES = 50_000
-HISTOGRAM_BINS, EPOCH_BINS = 200, 80
+LAYER_PIXELS, FEW_LAYERS = 22, 28  # of a row of the map, and how many have so much
+DENSE_PIXELS, MOST_LAYERS = 14, 100  # of each row beyond, and how many are drawn
+MOST_CELLS, MOST_EPOCHS = 8_000, 200
+EPOCH_VALUES, RANGE_VALUES = 50_000, 200_000
+MOST_BINS, EPOCH_BINS = 512, 80
 WORST_SLICES = 64
+STUDIED_VALUES = 2**19  # of the rows whose distance is taken apart: the null law is drawn up to 199 times
+T = TypeVar("T")
 MOST_MATCHED = 40
 METHODS = {"BN": "bn", "DBN": "dbn"}
 NOTHING = "nothing"
@@ -45,19 +51,26 @@ def show_overview(dump: OpenDump) -> None:
         width=320,
     )
     order = found.worst(quantity)
-    position = {layer: i for i, layer in enumerate(found.layers)}
+    shown = order[:MOST_LAYERS]
+    epochs = _evenly(found.epochs, MOST_CELLS // len(shown))
+    names_shown = {label(layer): layer for layer in shown}
+
+    def open_cell(x: str, y: str) -> None:
+        st.session_state["dumps_layer"], st.session_state["dumps_epoch"] = names_shown[y], x
+
     show_chart(
         overview_map(
-            found.table(quantity)[[position[layer] for layer in order]],
-            order,
-            [_column(epoch) for epoch in found.epochs],
-            QUANTITIES[quantity].title,
+            _cells(found, shown, epochs), list(names_shown), [_column(e) for e in epochs], QUANTITIES[quantity]
         ),
         key="dumps_overview",
-        height=100 + LAYER_PIXELS * min(len(order), MOST_LAYERS),
+        height=max(
+            260, 100 + LAYER_PIXELS * min(len(shown), FEW_LAYERS) + DENSE_PIXELS * max(0, len(shown) - FEW_LAYERS)
+        ),
         alt=f"{QUANTITIES[quantity].title} of {len(order)} layers at {len(found.epochs)} epochs; worst is {order[0]}.",
-        about=words.about_overview(QUANTITIES[quantity].title, MOST_ROWS, BAND_DRAWS),
-        on_point=_open_cell,
+        about=words.about_overview(
+            QUANTITIES[quantity], MOST_ROWS, BAND_DRAWS, len(order) - len(shown), len(found.epochs) - len(epochs)
+        ),
+        on_point=open_cell,
     )
     troubles = _show_troubles(found)
     places = st.columns(5)
@@ -84,32 +97,45 @@ def _offer_report(dump: OpenDump) -> None:
 
 
 def _show_troubles(found: Overview) -> pd.DataFrame:
-    from analysis.trouble import list_troubles
+    """What the rules found, in words; the table with the names as they are."""
+    from analysis.trouble import list_troubles, unjudged
 
-    troubles = list_troubles(found)
-    table = pd.DataFrame(
+    rows = [
         [
-            {
-                "Layer": one.layer,
-                "Trouble": f"{one.trouble.kind}, {one.trouble.severity}",
-                "At epoch": words.span(one.epochs, len(found.epochs)),
-                "Why, and what helps": one.trouble.sentence,
-            }
-            for one in troubles
+            one.layer,
+            f"{one.trouble.kind}, {one.trouble.severity}",
+            words.span(one.epochs, len(found.epochs)),
+            one.trouble.sentence,
         ]
-    )
-    if table.empty:
+        for one in list_troubles(found)
+    ]
+    table = pd.DataFrame(rows, columns=words.TROUBLE_COLUMNS)
+    too_short = unjudged(found)
+    if rows:
+        st.markdown("**Trouble**")
+        with st.container(height="content" if len(rows) <= 8 else 420, border=False):
+            st.table(table.map(escaped), hide_index=True, alt="Troubles of the layers in words")
+    elif len(too_short) < len(found.layers):
         st.success(words.NO_TROUBLE)
-        return table
-    st.markdown("**Trouble**")
-    with st.container(height="content" if len(troubles) <= 8 else 420, border=False):
-        st.table(table, hide_index=True, alt="Troubles of the layers in words")
+    if too_short:
+        st.info(words.about_unjudged([escaped(layer) for layer in too_short]))
     return table
 
 
-def _open_cell(x: str, y: str) -> None:
-    """A click on the map."""
-    st.session_state["dumps_layer"], st.session_state["dumps_epoch"] = y, x
+def _cells(found: Overview, layers: Sequence[str], epochs: Sequence[Epoch]) -> list[list[LayerReading | str | None]]:
+    """Readings, or why there is none, or None where the dump has nothing: a row a layer, a column an epoch."""
+    return [[found.cells.get((layer, epoch)) for epoch in epochs] for layer in layers]
+
+
+def _map_height(layers: int) -> int:
+    few = min(layers, FEW_LAYERS)
+    return max(260, 100 + LAYER_PIXELS * few + DENSE_PIXELS * (layers - few))
+
+
+def _evenly(epochs: Sequence[T], most: int) -> list[T]:
+    """At most so many of them, the first and the last included."""
+    chosen = np.unique(np.linspace(0, len(epochs) - 1, min(len(epochs), max(most, 2))).astype(int))
+    return [epochs[i] for i in chosen]
 
 
 def _column(epoch: Epoch) -> str:
@@ -117,16 +143,18 @@ def _column(epoch: Epoch) -> str:
 
 
 def choose_cell(found: Overview) -> tuple[str, Epoch]:
-    """The layer and the epoch to open: the worst at its latest, until somebody chooses."""
+    """The layer and the epoch to open: the worst at the latest that can be read, until somebody chooses."""
     left, right = st.columns(2)
     layers = list(found.worst(st.session_state["dumps_quantity"]))
     _forget("dumps_layer", layers)
     layer = left.selectbox("Layer, worst first", layers, key="dumps_layer", bind="query-params")
     epochs = {_column(epoch): epoch for epoch, _ in found.history(layer)}
     _forget("dumps_epoch", list(epochs))
-    latest = 0 if "dumps_epoch" in st.session_state else len(epochs) - 1  # a default beside a value is warned of
-    label = right.selectbox("Epoch", list(epochs), index=latest, key="dumps_epoch", bind="query-params")
-    return layer, epochs[label]
+    readable = [i for i, (_, reading) in enumerate(found.history(layer)) if isinstance(reading, LayerReading)]
+    latest = readable[-1] if readable else len(epochs) - 1
+    default = 0 if "dumps_epoch" in st.session_state else latest  # a default beside a value is warned of
+    chosen = right.selectbox("Epoch", list(epochs), index=default, key="dumps_epoch", bind="query-params")
+    return layer, epochs[chosen]
 
 
 def _forget(key: str, options: list[str]) -> None:
@@ -138,18 +166,31 @@ def _forget(key: str, options: list[str]) -> None:
 def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None) -> None:
     """One layer at one epoch: its numbers, distributions now and over the epochs, worst directions and parts."""
     reading = dump.overview.cells[layer, epoch]
+    batch = None
     if isinstance(reading, str):
-        st.error(words.NOT_READ.format(reason=reading))
-        return
-    st.markdown(words.about_reading(reading))
-    batch = cached.dumped_batch(dump.inspection, dump.overview.members[layer, epoch])
-    _show_histogram(dump, layer, epoch, batch, other)
-    dumps = [one for one in (dump, other) if one is not None and one.overview.history(layer)]
-    if any(len(one.overview.history(layer)) > 1 for one in dumps):
-        _show_history(dumps, layer)
-    rows = _looked_at(batch)
-    if rows.n < 2:
-        return
+        st.error(words.NOT_READ.format(reason=escaped(reading)))
+    else:
+        st.markdown(words.about_reading(reading))
+        try:
+            batch = cached.dumped_batch(dump.inspection, dump.overview.members[layer, epoch])
+        except PerError as error:
+            st.error(escaped(str(error)))
+    if batch is not None:
+        _show_histogram(dump, layer, epoch, batch, other)
+    series = {
+        label(one.name): values
+        for one in (dump, other)
+        if one is not None and (values := _values_over_epochs(one, layer))
+    }
+    if any(len(values) > 1 for values in series.values()):
+        _show_history({label(one.name): one.overview for one in (dump, other) if one is not None}, layer, series)
+    if batch is not None and (rows := _studied(batch)).n > 1:
+        _show_study(rows)
+
+
+def _show_study(rows: ActivationBatch) -> None:
+    """What the distance is made of, and the directions in which it is largest."""
+    st.caption(words.STUDIED.format(rows=rows.n))
     left, right = st.columns([4, 3], gap="large")
     with left:
         st.markdown(f"**{words.SPLIT_TITLE}**")
@@ -174,13 +215,14 @@ def show_doors(dump: OpenDump, layer: str, epoch: Epoch) -> None:
 def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:
     """The lines of Python that give the numbers of one layer."""
     inspection = dump.inspection
+    place = inspection.path.name if inspection.allowed is None else str(inspection.path)  # an upload has no place
     options = "" if inspection.layout is None else f", layout={inspection.layout!r}"
     name = dump.overview.members[layer, epoch]
     with st.expander("The same in Python"):
         st.code(
             "from analysis.dumps import Layout, inspect\n"
             "from analysis.overview import read_member, survey\n\n"
-            f"dump = inspect({inspection.path.name!r}{options})\n"
+            f"dump = inspect({place!r}{options})\n"
             f"member = dump.member({name!r})\n"
             "print(survey(read_member(dump, member), total=member.rows))",
             language="python",
@@ -194,11 +236,15 @@ def show_matched(dump: OpenDump, other: OpenDump) -> None:
     if not shared:
         st.warning(words.NO_MATCH)
         return
-    values: dict[str, dict[str, float]] = {dump.name: {}, other.name: {}}
+    names = [label(dump.name), label(other.name)]
+    values: dict[str, dict[str, float]] = {name: {} for name in names}
     for layer in shared[:MOST_MATCHED]:
-        for one, reading in zip((dump, other), _together(dump.overview, other.overview, layer), strict=True):
-            values[one.name][layer] = getattr(reading, quantity.name) if reading else float("nan")
-    only = {one.name: [layer for layer in one.overview.layers if layer not in shared] for one in (dump, other)}
+        for name, reading in zip(names, _together(dump.overview, other.overview, layer), strict=True):
+            values[name][label(layer)] = getattr(reading, quantity.name) if reading else float("nan")
+    only = {
+        escaped(one.name): [escaped(layer) for layer in one.overview.layers if layer not in shared]
+        for one in (dump, other)
+    }
     show_chart(
         matched_layers(values, quantity.title),
         key="dumps_matched",
@@ -241,26 +287,42 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationB
             there = cached.dumped_batch(other.inspection, other.overview.members[layer, at])
             batches[f"{other.name}: {layer}, {epoch_label(at)}"] = there
     except PerError as error:
-        st.error(str(error))
-    some = np.concatenate([one.values.ravel()[:: max(1, one.values.size // 200_000)] for one in batches.values()])
-    both = histogram(some)
-    limits = float(both.edges[0]), float(both.edges[-1])
-    bins = min(len(both.counts), HISTOGRAM_BINS)
-    histograms = {name: histogram(one.values.ravel(), bins=bins, range=limits) for name, one in batches.items()}
+        st.error(escaped(str(error)))
+    values = {name: one.values.ravel() for name, one in batches.items()}
+    positive = ""
+    if log_values:
+        values = {name: np.log10(one[one > 0]) for name, one in values.items() if (one > 0).any()}
+        positive = words.about_positive({escaped(n): (one.size, batches[n].values.size) for n, one in values.items()})
+    if not values:
+        st.info(words.NOTHING_POSITIVE)
+        return
+    histograms = _shared_histograms(values)
     show_chart(
-        honest_histograms(histograms, log_density=log_density, log_values=log_values),
+        honest_histograms(
+            {label(name): one for name, one in histograms.items()}, log_density=log_density, log_values=log_values
+        ),
         key="dumps_histogram",
         height=340,
         alt=f"Histogram of {' and '.join(histograms)}.",
-        about=words.about_histogram(histograms),
+        about=words.about_histogram({escaped(name): one for name, one in histograms.items()}) + positive,
     )
 
 
-def _show_history(dumps: list[OpenDump], layer: str) -> None:
-    """The layer over the epochs: distances with what N(0, I) has, and distributions."""
+def _shared_histograms(values: Mapping[str, np.ndarray]) -> dict[str, Histogram]:
+    """Histograms on the same bins, as wide as the narrowest batch asks for, over the robust range of all of them."""
+    few = [thinned(one, RANGE_VALUES) for one in values.values()]
+    low, high = histogram(np.concatenate(few)).edges[[0, -1]]
+    own = [histogram(one).edges for one in few]
+    width = min(float(edges[1] - edges[0]) for edges in own)
+    bins = max(1, min(MOST_BINS, round((high - low) / width)))
+    return {name: histogram(one, bins=bins, range=(float(low), float(high))) for name, one in values.items()}
+
+
+def _show_history(found: Mapping[str, Overview], layer: str, series: Mapping[str, Mapping[float, np.ndarray]]) -> None:
+    """The layer over the epochs: distances with what N(0, I) has, and distributions. `series` holds values by epoch."""
     from analysis.history import read_history
 
-    histories = {one.name: read_history(one.overview, layer) for one in dumps}
+    histories = {name: read_history(found[name], layer) for name in series}
     first = next(iter(histories.values()))
     draws = cached.gaussian_chunk(first.n, first.d, SLICES, 1, BAND_DRAWS)
     bands = {key: band_of(values) for key, values in draws.items()}
@@ -284,41 +346,41 @@ def _show_history(dumps: list[OpenDump], layer: str) -> None:
         key="dumps_as",
         bind="query-params",
     )
-    series = {one.name: _values_over_epochs(one, layer) for one in dumps}
-    some = np.concatenate([part[::10] for own in series.values() for part in own.values()])
-    limits = histogram(some).edges[[0, -1]]
+    some = np.concatenate([thinned(part, EPOCH_VALUES // 10) for own in series.values() for part in own.values()])
+    low, high = map(float, histogram(some).edges[[0, -1]])
     drawn, outside = {}, []
     for name, own in series.items():
-        counted = [histogram(part, bins=EPOCH_BINS, range=(limits[0], limits[1])) for part in own.values()]
+        counted = [histogram(part, bins=EPOCH_BINS, range=(low, high)) for part in own.values()]
         drawn[name] = epoch_figures.DensitySeries(list(own), np.stack([one.density for one in counted]))
         outside += [(one.n_below + one.n_above) / one.n for one in counted]
-    edges = np.linspace(*limits, EPOCH_BINS + 1)
+    edges = np.linspace(low, high, EPOCH_BINS + 1)
+    there = max(len(one.history(layer)) for one in found.values())
     show_chart(
         epoch_figures.VIEWS[view](drawn, (edges[:-1] + edges[1:]) / 2, "activation"),
         key=f"dumps_history_{list(epoch_figures.VIEWS).index(view)}",
         height=340,
         alt=f"Distributions of {layer} over {max(map(len, series.values()))} epochs.",
-        about=words.about_history(view, float(np.mean(outside))),
+        about=words.about_history(view, float(np.mean(outside)), max(map(len, series.values())), there),
     )
 
 
 def _values_over_epochs(dump: OpenDump, layer: str) -> Mapping[float, np.ndarray]:
     """Values of the layer by epoch, of those that can be read."""
     found = {}
-    for epoch, reading in dump.overview.history(layer):
-        if epoch is None or isinstance(reading, str):
-            continue
+    readable = [e for e, one in dump.overview.history(layer) if e is not None and isinstance(one, LayerReading)]
+    for epoch in _evenly(readable, MOST_EPOCHS) if readable else []:
         values = cached.dumped_values(dump.inspection, dump.overview.members[layer, epoch], EPOCH_VALUES)
         if values.size:
             found[float(epoch)] = values
     return found
 
 
-def _looked_at(batch: ActivationBatch) -> ActivationBatch:
-    """At most as many rows as the overview takes, without those that are not finite."""
+def _studied(batch: ActivationBatch) -> ActivationBatch:
+    """Finite rows, evenly spread: as many as the overview takes, fewer of a wide layer."""
     values = batch.values if batch.is_finite else batch.values[np.isfinite(batch.values).all(axis=1)]
-    rows = np.linspace(0, len(values) - 1, min(len(values), MOST_ROWS)).astype(int)
-    return ActivationBatch(values[rows], batch.name)
+    most = max(2, min(len(values), MOST_ROWS, STUDIED_VALUES // batch.d))
+    rows = np.linspace(0, len(values) - 1, min(len(values), most)).astype(int)
+    return ActivationBatch(values[rows], batch.name) if len(values) else batch
 
 
 def _show_parts(batch: ActivationBatch) -> None:
@@ -327,5 +389,5 @@ def _show_parts(batch: ActivationBatch) -> None:
         try:
             mapped[name] = batch, cached.normalised(batch, key, ())
         except PerError as error:
-            st.caption(f"{name}: {error}")
+            st.caption(f"{name}: {escaped(str(error))}")
     show_removed(batch, mapped, key="dumps_parts")

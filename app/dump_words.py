@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
     from analysis.dumps import Inspection
     from analysis.histogram import Histogram
-    from analysis.overview import Epoch, LayerReading
+    from analysis.overview import Epoch, LayerReading, Quantity
 
 TITLE = "What is in a dump, and what is wrong with which layer"
 LEAD = (
@@ -46,9 +46,12 @@ CHANNEL_AXES = {
 QUANTITY = "Colour"
 NO_TROUBLE = "No layer is dead, saturated, exploding, collapsed, rank-deficient or NaN by the rules."
 FOLLOWED = "A run that is still written is followed: the page reads new records by itself."
-NOT_READ = "The members of this layer at this epoch could not be read: {reason}"
+TROUBLE_COLUMNS = ["Layer", "Trouble", "At epoch", "Why, and what helps"]
+NOTHING_POSITIVE = "No value is positive: there is nothing to show on a logarithmic axis."
+STUDIED = "Below: {rows:,} of the layer's finite rows, evenly spread."
+NOT_READ = "The member of this layer at this epoch could not be read: {reason}"
 HELP_LOG_VALUES = "Of the activations; only positive ones have a place on a logarithmic axis."
-HELP_HISTORY = "At most 50,000 values of each epoch, evenly taken, in 80 bins that all epochs share."
+HELP_HISTORY = "At most 50,000 values of each epoch, drawn at random, in 80 bins that all epochs share."
 SPLIT_TITLE = "What the distance is made of, and which method addresses which part"
 WORST_TITLE = "The worst directions"
 OTHER_TITLE = "A second dump beside it, matched by the names of layers"
@@ -66,14 +69,28 @@ def about_members(inspection: "Inspection") -> str:
     return f"{len(inspection.members)} members: {', '.join(parts)}"
 
 
-def about_overview(title: str, rows: int, draws: int) -> str:
-    """What the map is."""
+def about_overview(quantity: "Quantity", rows: int, draws: int, layers: int, epochs: int) -> str:
+    """What the map is. `layers` and `epochs` are left out of it."""
+    left_out = [f"{count:,} {what}" for count, what in ((layers, "better layers"), (epochs, "epochs between")) if count]
     return (
-        f"{title} of every layer (row, worst first) at every epoch (column), from at most {rows:,} rows each. Click a "
-        f"field to open it. SW1 is in units of the median of {draws} Gaussian batches of the same size: about 1 is as "
-        "close to N(0, I) as a sample can be. Colours change by ratio where the values span more than a factor of 20. "
-        "Empty fields hold no member, or one that could not be read."
+        f"{quantity.title} of every layer (row, worst first) at every epoch (column), from at most {rows:,} rows each; "
+        "the stronger the colour, the worse. Click a field to open it. SW1 is in units of the median of "
+        f"{draws} Gaussian batches of the same size: about 1 is as close to N(0, I) as a sample can be. Colours change "
+        "by ratio where they span more than a factor of 20. **!** could not be read; an empty field has no member."
+        + (f" Not drawn, but in the tables: {' and '.join(left_out)}." if left_out else "")
     )
+
+
+def about_unjudged(layers: "Sequence[str]") -> str:
+    """Which layers the rules say nothing about."""
+    some = ", ".join(layers[:6]) + (" and others" if len(layers) > 6 else "")
+    return f"The rules need 32 rows that are finite; {some} had fewer and were not judged."
+
+
+def about_positive(counts: "Mapping[str, tuple[int, int]]") -> str:
+    """How much of each batch has a place on a logarithmic axis."""
+    shares = "; ".join(f"{name}: {positive:,} of {size:,}" for name, (positive, size) in counts.items())
+    return f" Density a decade, of the positive values alone ({shares}); dotted, that of N(0, 1)'s positive half."
 
 
 def span(epochs: "Sequence[Epoch]", total: int) -> str:
@@ -120,14 +137,15 @@ def about_distances(rows: int, slices: int, draws: int) -> str:
     )
 
 
-def about_history(view: str, outside: float) -> str:
+def about_history(view: str, outside: float, drawn: int, there: int) -> str:
     """What the densities over the epochs show."""
     how = {
         "One epoch": "The slider under the picture plays the epochs.",
         "Heat map": "Bright is dense; a column is an epoch.",
         "Ridgeline": "The latest epoch is on top.",
     }[view]
-    return f"{how} {HELP_HISTORY} {outside:.1%} of the values lie outside the axis."
+    left_out = "" if drawn == there else f" {drawn} of {there} epochs are drawn."
+    return f"{how} {HELP_HISTORY} {outside:.1%} of the values lie outside the axis.{left_out}"
 
 
 def about_matched(title: str, only: "Mapping[str, Sequence[str]]", left_out: int) -> str:

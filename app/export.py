@@ -1,5 +1,6 @@
 """Tables that can be taken away."""
 
+import json
 from collections.abc import Sequence
 
 import pandas as pd
@@ -10,7 +11,7 @@ def offer_table(table: pd.DataFrame, title: str, places: Sequence[DeltaGenerator
     """Buttons for the whole table as CSV and as JSON, in two places; nothing of it is rounded or left out."""
     writers = {
         "csv": ("text/csv", lambda: table.to_csv(index=False)),
-        "json": ("application/json", lambda: table.to_json(orient="records", indent=1)),
+        "json": ("application/json", lambda: _json(table)),
     }
     for place, (suffix, (kind, write)) in zip(places, writers.items(), strict=True):
         place.download_button(
@@ -22,3 +23,9 @@ def offer_table(table: pd.DataFrame, title: str, places: Sequence[DeltaGenerator
             key=f"{key}_{suffix}",
             width="stretch",
         )
+
+
+def _json(table: pd.DataFrame) -> str:
+    """A list of records, every number with all its digits; null where there is none."""
+    records = table.astype(object).where(table.notna(), None).to_dict("records")
+    return json.dumps(records, indent=1, ensure_ascii=False, default=lambda value: value.item())

@@ -301,5 +301,8 @@ NO_RUNS_YET = (
 NO_RECORDS_YET = "This run has no record yet. Here is the opening sample meanwhile."
 RUN_ROWS = "A record keeps {rows:,} of {n:,} rows and {units} of {d:,} units of this layer: that is the batch shown."
 NO_DUMP_YET = "No dump is open: bring one on Dumps. Here is the opening sample meanwhile."
-DUMP_ROWS = "{rows:,} of {n:,} rows, evenly spread: a batch here holds about a million values at most."
+DUMP_PART = (
+    "{rows:,} of {n:,} rows and {units:,} of {d:,} units, evenly spread: a batch here holds about a million values in "
+    "at most 2,048 units, and no row that is not finite."
+)
 HELP_MEMBER = "A layer of the dump that is open on Dumps, at one epoch."

@@ -7,7 +7,6 @@ from app import dump_words as words
 from app.choice import OPENED
 from app.dump_source import OpenDump, follow, open_dump, read_all, settle, show_members
 from app.dump_view import choose_cell, show_code, show_doors, show_layer, show_matched, show_overview
-from per_core.errors import PerError
 
 
 def open_other(first: Inspection) -> OpenDump | None:
@@ -34,7 +33,7 @@ if inspection is None:
 inspection = settle(inspection, "dumps")
 st.session_state[OPENED] = inspection
 show_members(inspection, "dumps")
-if inspection.written:
+if inspection.runs:
     follow(inspection, inspection.written)
 if not inspection.readable:
     st.stop()
@@ -46,8 +45,5 @@ if other is not None:
 st.subheader("One layer")
 layer, epoch = choose_cell(dump.overview)
 show_doors(dump, layer, epoch)
-try:
-    show_layer(dump, layer, epoch, other)
-except PerError as error:
-    st.error(str(error))
+show_layer(dump, layer, epoch, other)
 show_code(dump, layer, epoch)

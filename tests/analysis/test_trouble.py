@@ -6,7 +6,7 @@ import pytest
 from analysis.batch import ActivationBatch
 from analysis.dumps import inspect
 from analysis.overview import overview, survey
-from analysis.trouble import find_troubles, list_troubles
+from analysis.trouble import find_troubles, list_troubles, unjudged
 
 RANDOM = np.random.default_rng(5)
 N, D = 800, 64
@@ -119,3 +119,9 @@ def test_the_troubles_of_a_dump_are_each_told_once_with_their_epochs(tmp_path) -
     ]
     assert "must have a finite value" in found[0].trouble.sentence
     assert "mean square is 399" in found[1].trouble.sentence  # as it is at the last of its epochs
+
+
+def test_layers_of_few_rows_are_named_as_not_judged(tmp_path) -> None:
+    np.savez(tmp_path / "epoch_1.npz", layer_1=np.zeros((8, 3)), layer_2=np.eye(40), layer_3=np.full((9, 2), np.nan))
+    found = overview(inspect(tmp_path))
+    assert unjudged(found) == ("layer_1",)
