@@ -32,8 +32,8 @@ HELP_LEFT = (
     "row to stay where it was, mean ‖h − h0‖² / 2 + λ · regulariser."
 )
 HELP_STRENGTH = (
-    "λ in a unit that all regularisers share: at strength 1 the pull at the start has the root mean square √d, as much "
-    "as the task's pull on a row that was moved by √d. λ itself stands under each flow."
+    "λ in a unit that all regularisers share: at strength 1 the pull at the start has the root mean square √d, as "
+    "much as the task's pull on a row that was moved by √d. λ itself stands under each flow."
 )
 NOTHING_CHOSEN = "Choose at least one method above: BN, DBN, VCL and PER are a good start."
 ORDER = "location, scale, correlation, shape"
@@ -43,8 +43,7 @@ FEW_ROWS_A_UNIT = 5
 
 
 def whitening_warning(name: str, rows: int, together: int, d: int) -> str:
-    """Why whitened numbers deceive where `rows` rows whiten groups of so many of the d units, or "" where they do "
-    "not."""
+    """Why whitened numbers deceive where groups of `together` of the d units are whitened by so many rows; or ""."""
     if rows >= FEW_ROWS_A_UNIT * together:
         return ""
     units = f"{d} units" if together == d else f"groups of {together} of the {d} units"
@@ -71,8 +70,7 @@ def about_parts(
     ]
     said = (
         f"SW1 to N(0, I) is {present.sw1:.3f}, taken apart by removing {ORDER} in this order (another order gives "
-        "other "
-        f"parts); the sampling floor is what {draws} Gaussian batches of this size have on average. Of it "
+        f"other parts); the sampling floor is what {draws} Gaussian batches of this size have on average. Of it "
         f"{'; '.join(left)}. Notice which bars reach the outlined one: that part is mended. A bar below 0 adds "
         "distance; grey is what N(0, I) itself shows by chance. A unit that never changes cannot be scaled: what it "
         "lacks stays in the shape."
@@ -119,8 +117,8 @@ def about_changes(level: float, fewer_rows: int | None) -> str:
     return (
         "In brackets the change by the method. Marked ≠: outside what fresh draws of N(0, I) of the same size gave, "
         f"which happens to N(0, I) itself with probability {level:.0%} at most in a cell. Of a statistic that each "
-        "unit has, the unit furthest from N(0, 1) is shown, which may be another one after the method. The variance of "
-        f"batch variances is in the unit of the activations to the fourth power.{cut}"
+        "unit has, the unit furthest from N(0, 1) is shown, which may be another one after the method. The variance "
+        f"of batch variances is in the unit of the activations to the fourth power.{cut}"
     )
 
 
@@ -189,8 +187,7 @@ def own_aim(short: str, readings: "FlowReadings", gaussian: "Mapping[str, NullBa
         f"**{short} by its own aim, from the first step to the last:** excess kurtosis, mean over the units, "
         f"{from_to(readings.kurtosis)} (N(0, I): {span(gaussian['kurtosis'])}), modes of the unit with most "
         f"{readings.modes[0]:.0f} → {readings.modes[-1]:.0f} (N(0, I): {span(gaussian['modes'], 'modes')}), variance "
-        "of "
-        f"batch variances relative to the squared variance {from_to(readings.batch_variances)} (N(0, I): "
+        f"of batch variances relative to the squared variance {from_to(readings.batch_variances)} (N(0, I): "
         f"{span(gaussian['batch_variances'])}). **By SW1:** {from_to(readings.sw1)}."
     )
 
@@ -205,12 +202,10 @@ def about_trap(curves: "Mapping[str, TrapCurve]", gaussian: "NullBand", rows: in
         said.append(f"{name} {seen:.3f} on the rows themselves{better}, {held_out:.3f} on others")
     return (
         "Statistics come from b random rows; the same layer, then in evaluation mode, is applied to rows that were "
-        "held "
-        "out, and SW1 to N(0, I) is read on b rows at a time, seen or not: fewer rows are further away by chance "
-        "alone, "
-        f"as the grey range shows, which {gaussian.draws} batches of b rows of N(0, I) gave. Median and range of "
-        f"{splits} draws. At b = {rows}, where N(0, I) has {span(gaussian)}: {'; '.join(said)}. Notice how far the two "
-        "are apart where rows are few."
+        "held out, and SW1 to N(0, I) is read on b rows at a time, seen or not: fewer rows are further away by chance "
+        f"alone, as the grey range shows, which {gaussian.draws} batches of b rows of N(0, I) gave. Median and range "
+        f"of {splits} draws. At b = {rows}, where N(0, I) has {span(gaussian)}: {'; '.join(said)}. Notice how far the "
+        "two are apart where rows are few."
     )
 
 
