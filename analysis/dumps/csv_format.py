@@ -1,4 +1,5 @@
-"""Text tables: one row a sample, one column a unit. They have no header worth the name, so that they are read whole."""
+"""Text tables, only ever in the reading process: one row a sample, one column a unit. They have no header worth the
+name, so that they are read whole; the last one is kept, for whoever asks for its rows next."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.dumps.entry import Entry
+from analysis.dumps.file_stamp import Stamp, is_settled, stamp
 from analysis.dumps.limits import Limits, in_words
 from per_core.errors import BudgetError, InvalidInputError
 
 DELIMITERS = ",;\t"
-ROWS_AT_ONCE = 4096
+CELLS_AT_ONCE = 2**19
 MOST_COLUMNS = 100_000
 MISSING = {"", "na", "nan", "null", "none", "n/a"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """How a file is to be read: names of the columns, whether the first line names them, and which hold numbers."""
+    """The columns that hold numbers, and the names of the others."""
 
-    delimiter: str
-    names: list[str]
-    has_header: bool
-    numeric: NDArray[np.intp]
-    rows: int
+    values: NDArray[np.float64]
+    left_out: tuple[str, ...]
 
 
 def list_entries(path: Path, limits: Limits) -> list[Entry]:
@@ -43,26 +43,18 @@ def list_entries(path: Path, limits: Limits) -> list[Entry]:
     BudgetError
         If it is too large to be read whole.
     """
-    table = _survey(path, limits)
-    left_out = [name for index, name in enumerate(table.names) if index not in set(table.numeric.tolist())]
-    note = f"not numeric and left out: {', '.join(left_out[:5])}{', ...' if left_out[5:] else ''}" if left_out else ""
-    return [Entry("", (table.rows, len(table.numeric)), "float64", path.stat().st_size, note=note)]
+    table = _table(path, limits)
+    more = ", ..." if table.left_out[5:] else ""
+    note = f"not numeric and left out: {', '.join(table.left_out[:5])}{more}" if table.left_out else ""
+    return [Entry("", table.values.shape, "float64", path.stat().st_size, note=note)]
 
 
-def read_rows(path: Path, start: int, stop: int, limits: Limits) -> NDArray[Any]:
-    """Rows start to stop − 1."""
-    table = _survey(path, limits)
-    values = np.empty((stop - start, len(table.numeric)))
-    position = 0
-    for cells in _blocks(path, table.delimiter, len(table.names), skip=table.has_header):
-        begin, end = max(start, position), min(stop, position + len(cells))
-        for row in range(begin, end):
-            line = cells[row - position]
-            values[row - start] = [_number(line[column]) for column in table.numeric]
-        position += len(cells)
-        if position >= stop:
-            return values
-    raise InvalidInputError(f"The table must have {stop} rows; it has {position} now. Inspect it again.")
+def read_rows(path: Path, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:  # noqa: ARG001
+    """Rows start to stop − 1; the key says nothing, there is one table in a file."""
+    values = _table(path, limits).values
+    if stop > len(values):
+        raise InvalidInputError(f"The table must have {stop} rows; it has {len(values)} now. Inspect it again.")
+    return values[start:stop]
 
 
 def require_size(size: int, limits: Limits) -> None:
@@ -74,31 +66,51 @@ def require_size(size: int, limits: Limits) -> None:
         )
 
 
-def _survey(path: Path, limits: Limits) -> _Table:
-    require_size(path.stat().st_size, limits)
+def _table(path: Path, limits: Limits) -> _Table:
+    found = stamp(path)
+    require_size(found[1], limits)
+    return _kept(path, found) if is_settled(found) else _parsed(path)
+
+
+@lru_cache(maxsize=1)
+def _kept(path: Path, found: Stamp) -> _Table:  # noqa: ARG001
+    return _parsed(path)
+
+
+def _parsed(path: Path) -> _Table:
     delimiter, first = _first_line(path)
     has_header = any(cell.strip().lower() not in MISSING and not _is_number(cell) for cell in first)
     names = [cell.strip() or f"column {index}" for index, cell in enumerate(first)]
     if not has_header:
         names = [f"column {index}" for index in range(len(first))]
-    is_numeric, rows = np.ones(len(first), bool), 0
-    for cells in _blocks(path, delimiter, len(first), skip=has_header):
-        rows += len(cells)
-        for column in np.flatnonzero(is_numeric):
-            is_numeric[column] = all(
-                _is_number(line[column]) or line[column].strip().lower() in MISSING for line in cells
-            )
+    is_numeric = np.ones(len(first), bool)
     if has_header and not first[0].strip():
         is_numeric[0] = False  # the index that pandas writes
         names[0] = "the index"
-    if not rows:
+    blocks = [_numbers(cells, is_numeric) for cells in _blocks(path, delimiter, len(first), skip=has_header)]
+    if not blocks:
         raise InvalidInputError("A table must hold rows; this one holds 0. Write one line a sample.")
     if not is_numeric.any():
         raise InvalidInputError(
             "A table must have a column of numbers; in this one all hold text. Write numbers with a decimal point,"
             " separated by commas."
         )
-    return _Table(delimiter, names, has_header, np.flatnonzero(is_numeric), rows)
+    left_out = tuple(name for name, is_read in zip(names, is_numeric, strict=True) if not is_read)
+    return _Table(np.concatenate([block[:, is_numeric] for block in blocks]), left_out)
+
+
+def _numbers(cells: list[list[str]], is_numeric: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """The cells as numbers; columns in which one is none are marked as not numeric, and NaN."""
+    try:
+        return np.array(cells, np.float64)
+    except ValueError:  # text or gaps, somewhere
+        values = np.full((len(cells), len(is_numeric)), np.nan)
+    for column in np.flatnonzero(is_numeric):
+        try:
+            values[:, column] = [_number(line[column]) for line in cells]
+        except ValueError:
+            is_numeric[column] = False
+    return values
 
 
 def _first_line(path: Path) -> tuple[str, list[str]]:
@@ -120,7 +132,7 @@ def _first_line(path: Path) -> tuple[str, list[str]]:
 
 
 def _blocks(path: Path, delimiter: str, width: int, *, skip: bool) -> Iterator[list[list[str]]]:
-    """Lines of cells, some thousand at once, empty lines left out."""
+    """Lines of cells, some at once, empty lines left out."""
     with _opened(path) as file:
         block: list[list[str]] = []
         for number, cells in enumerate(_lines(file, delimiter)):
@@ -132,7 +144,7 @@ def _blocks(path: Path, delimiter: str, width: int, *, skip: bool) -> Iterator[l
                     " It is cut short or no table: write it again."
                 )
             block.append(cells)
-            if len(block) == ROWS_AT_ONCE:
+            if len(block) * width >= CELLS_AT_ONCE:
                 yield block
                 block = []
         if block:

@@ -28,7 +28,12 @@ from per_core.run_directory import RUN
 Location = tuple[str, ...]
 Found = tuple[Location, Entry]
 
-ISOLATED: dict[Kind, str] = {"torch": "torch_format", "hdf5": "hdf5_format", "parquet": "parquet_format"}
+ISOLATED: dict[Kind, str] = {
+    "torch": "torch_format",
+    "hdf5": "hdf5_format",
+    "parquet": "parquet_format",
+    "csv": "csv_format",
+}
 DEEPEST_FOLDER = 16
 WHOLE = ""  # the key of an array without a name
 
@@ -193,11 +198,7 @@ def _list_data(
         if kind == "csv":
             csv_format.require_size(data.size, limits)
         with unpacking.as_file(data, name) as file:
-            entries = (
-                csv_format.list_entries(file.path, limits)
-                if kind == "csv"
-                else READER.list_entries(ISOLATED[kind], file.path, limits)
-            )
+            entries = READER.list_entries(ISOLATED[kind], file.path, limits)
     if not entries:
         raise InvalidInputError("A dump must hold an array; this file holds none. Save the activations themselves.")
     for entry in entries:
@@ -248,8 +249,6 @@ def _read_data(
     if kind == "safetensors":
         return safetensors_format.read_rows(data, key, start, stop, limits)
     with unpacking.as_file(data, name) as copy:
-        if kind == "csv":
-            return csv_format.read_rows(copy.path, start, stop, limits)
         return READER.read_rows(ISOLATED[kind], copy.path, key, start, stop, limits)
 
 

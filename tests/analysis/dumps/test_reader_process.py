@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import h5py
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.dumps import Limits, inspect
+from analysis.dumps import Limits, csv_format, inspect
 from analysis.dumps.reader_process import READER, ReaderProcess
 from per_core.errors import BudgetError, InvalidInputError
 from tests.analysis.dumps.dump_files import FIRST, write
@@ -75,6 +76,31 @@ def test_time_is_bounded(tmp_path):
         reader.close()
 
 
+def test_text_is_read_within_the_time_of_the_process_too(tmp_path):
+    path = write(tmp_path, "layer.csv")
+    assert inspect(path).readable
+    os.kill(READER.pid, signal.SIGSTOP)
+    path.write_text("1,2\n" * 1000)
+    (member,) = inspect(path, limits=Limits(seconds=0.5)).members
+    assert "layer.csv may take 0.5 s; it took longer and was stopped" in member.reason
+
+
+def test_text_is_parsed_once_while_the_file_is_as_it_was(tmp_path, monkeypatch):
+    parsed = []
+    whole = csv_format._parsed
+    monkeypatch.setattr(csv_format, "_parsed", lambda path: parsed.append(path) or whole(path))
+    path, limits = write(tmp_path, "layer.csv"), Limits()
+    time.sleep(0.1)  # the clock of the file system ticks
+    csv_format.list_entries(path, limits)
+    for start in range(4):
+        np.testing.assert_allclose(csv_format.read_rows(path, "", start, start + 2, limits), FIRST[start : start + 2])
+    assert len(parsed) == 1
+    path.write_text(path.read_text().replace("a,b", "x,y"))
+    for _ in range(2):  # of the same size, and written just now: nothing is taken for granted
+        csv_format.list_entries(path, limits)
+    assert len(parsed) == 3
+
+
 def test_memory_is_bounded_and_the_next_file_is_read(tmp_path):
     with h5py.File(tmp_path / "large.h5", "w") as file:
         file.create_dataset("x", data=np.zeros((64, 2**20), np.float32), chunks=(64, 2**20), compression="gzip")
@@ -133,7 +159,7 @@ def test_inspecting_numpy_and_safetensors_starts_no_process_and_loads_no_library
         "for path in sys.argv[1:]: inspect(path).members\n"
         "print(READER.pid, sorted({'h5py', 'pyarrow', 'streamlit'} & set(sys.modules)))\n"
     )
-    paths = [str(write(tmp_path, name)) for name in ("layer.npy", "layers.npz", "layers.safetensors", "layer.csv")]
+    paths = [str(write(tmp_path, name)) for name in ("layer.npy", "layers.npz", "layers.safetensors")]
     run = subprocess.run([sys.executable, "-c", script, *paths], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "None []"
 

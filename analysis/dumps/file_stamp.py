@@ -1,0 +1,22 @@
+"""Stamps: by which a file that was read before is known to be as it was."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+Stamp = tuple[int, int, int, int]
+"""Number of the file, its size, and the times of its last change and of the last change to what is known of it."""
+
+TICK = 50_000_000  # nanoseconds: two changes within one tick of a file system's clock bear the same time
+
+
+def stamp(path: Path) -> Stamp:
+    """The stamp of a file; an `OSError` if there is none."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def is_settled(found: Stamp) -> bool:
+    """Whether every change from now on will show: the last one is longer ago than the clock's tick."""
+    return max(found[2:]) + TICK < time.time_ns()
