@@ -40,6 +40,7 @@ ORDER = "location, scale, correlation, shape"
 TRAP_TITLE = "The small-batch trap"
 OVERLAY_TITLE = "Two batches on one axis"
 FEW_ROWS_A_UNIT = 5
+ABOUT_FIELD = " Arrows: the gradient field, where a regulariser pulls single rows of the batch before."
 
 
 def whitening_warning(name: str, rows: int, together: int, d: int) -> str:

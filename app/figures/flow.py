@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from analysis.density import JointDensity
-from app.palette import ALARM, BOUND, EXACT, MUTED, REFERENCE, theme_colour
+from app.figures.field import field_trace
+from app.palette import BOUND, EXACT, MUTED, REFERENCE, theme_colour
 
 ALONE, WITH_TASK = "alone", "with the task"
 _LOOKS: dict[str, dict[str, Any]] = {
@@ -20,7 +21,6 @@ COUNTS = {"modes"}
 SHAPES = {"excess kurtosis", "batch variances"}
 _FIELD_ROWS = 120
 _PARTICLES = 500
-_LONGEST_ARROW = 0.14  # of the axis range
 _CLOUDS, _ABOVE, _CURVES = [0.38, 0.88], [0.88, 0.98], [0.0, 0.22]
 
 
@@ -69,7 +69,7 @@ def flow_panels(
     """
     figure = go.Figure()
     lefts = [i * 0.345 for i in range(3)]
-    _add_field(figure, start, pull, limits)
+    figure.add_trace(field_trace(start[:_FIELD_ROWS], pull[:_FIELD_ROWS], limits, "x", "y"))
     _place_cloud(figure, 1, "gradient field on the batch", lefts[0], limits, units)
     moving = []
     for number, (name, course) in enumerate(courses.items(), start=2):
@@ -86,39 +86,6 @@ def flow_panels(
     ]
     figure.update_layout(margin={"l": 48, "r": 8, "t": 48, "b": 44}, legend={"y": 1.05, "x": 1, "xanchor": "right"})
     return figure
-
-
-def _add_field(
-    figure: go.Figure, start: NDArray[np.float32], pull: NDArray[np.float32], limits: tuple[float, float]
-) -> None:
-    """Arrows from some of the rows: nine in ten to one scale, the others cut to the longest of those."""
-    rows, arrows = start[:_FIELD_ROWS], pull[:_FIELD_ROWS]
-    lengths = np.linalg.norm(arrows, axis=1)
-    longest = max(float(np.quantile(lengths, 0.9)), 1e-30)
-    drawn = arrows / np.maximum(lengths, longest)[:, None]
-    heads = 8 * np.linalg.norm(drawn, axis=1)  # so that no pull is no arrow
-    tips = rows + drawn * (_LONGEST_ARROW * (limits[1] - limits[0]))
-    gap = np.full(len(rows), np.nan, np.float32)
-    x, y = (np.stack([rows[:, k], tips[:, k], gap], axis=1).ravel() for k in (0, 1))
-    figure.add_scatter(
-        x=x.astype(np.float32),
-        y=y.astype(np.float32),
-        name="pull on a row",
-        meta="gradient field",
-        mode="lines+markers",
-        line={"color": ALARM, "width": 1.2},
-        marker={
-            "color": ALARM,
-            "symbol": ["circle", "arrow", "circle"] * len(rows),
-            "size": np.stack([np.full(len(rows), 3), heads, np.zeros(len(rows))], axis=1).ravel().astype(np.float32),
-            "angleref": "previous",
-            "line": {"width": 0},
-        },
-        hoverinfo="skip",
-        showlegend=False,
-        xaxis="x",
-        yaxis="y",
-    )
 
 
 def _add_cloud(figure: go.Figure, number: int, name: str, course: Course) -> list[int]:

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from analysis.density import JointDensity
+from app.figures.field import field_trace
 from app.palette import EXACT, MUTED, REFERENCE, categorical, filled_contours
 
+Field = tuple[NDArray[np.float32], NDArray[np.float32]]
 _LEVELS = 10
 _GAP = 0.03
 _HIGHEST_DENSITY = 1.2  # three times N(0, 1)'s: a narrow spike is cut off rather than flattening everything else
@@ -15,12 +18,17 @@ _SPLIT_Y = 0.8  # height of the joint density; the marginal is above
 
 
 def joint_panels(
-    densities: Mapping[str, JointDensity], *, units: tuple[str, str] = ("x", "y"), before: JointDensity | None = None
+    densities: Mapping[str, JointDensity],
+    *,
+    units: tuple[str, str] = ("x", "y"),
+    before: JointDensity | None = None,
+    fields: Mapping[str, Field] | None = None,
 ) -> go.Figure:
     """One panel per density: filled contours, the first unit's marginal above, the second's at the right.
 
     All panels are square and share their axes; the dotted curves are N(0, 1), the dashed ones the marginals of
-    `before`. Levels are tenths of each panel's own maximum.
+    `before`. Levels are tenths of each panel's own maximum. `fields` holds, of some of the panels, rows (m, 2) of the
+    batch before and the pull (m, 2) on them, drawn as arrows.
     """
     figure = go.Figure()
     width = (1 - _GAP * (len(densities) - 1)) / len(densities)
@@ -29,6 +37,10 @@ def joint_panels(
     for i, (title, density) in enumerate(densities.items()):
         left = i * (width + _GAP)
         _add_panel(figure, i, title, density, left, left + width, top, units, before)
+        if fields and title in fields:
+            axis = 3 * i + 1 if i else ""
+            limits = float(density.grid[0]), float(density.grid[-1])
+            figure.add_trace(field_trace(*fields[title], limits, f"x{axis}", f"y{axis}"))
     figure.update_layout(showlegend=False, margin={"l": 48, "r": 8, "t": 30, "b": 46})
     return figure
 

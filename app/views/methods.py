@@ -8,11 +8,13 @@ import numpy as np
 import streamlit as st
 
 from analysis.batch import ActivationBatch
+from analysis.density import pair_axes
 from analysis.samples import CASE_TITLES, CASES
 from app import cached, method_words, words
 from app.change_table import show_changes
 from app.chart import show_chart
 from app.choice import Choice
+from app.figures.flow import ALONE
 from app.figures.joint import joint_panels
 from app.figures.methods import TrapCurve, overlaid, small_batches
 from app.flow_section import Flow, Pull, choose_pull, follow_method, show_flow
@@ -29,6 +31,10 @@ TRAP_ROWS = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192]
 TRAP_SPLITS = 5
 TRAP_GAUSSIANS = 39  # batches of N(0, I): level 5 %
 SLICES = 64
+FIELD_ROWS = 50
+
+
+Flows = dict[str, dict[str, Flow]]  # of the regularisers, alone and with the task
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,7 @@ def choose_place(scale: float, shift: float) -> Place:
     )
 
 
-def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], pull: Pull) -> tuple[Mapped, dict[str, Flow]]:
+def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], pull: Pull) -> tuple[Mapped, Flows]:
     """The batch before and after each method, and the flows of the regularisers; a refusal is shown and left out."""
     from analysis.flow import MOST_ROWS
 
@@ -92,21 +98,25 @@ def warn_of_whitening(chosen: list[ChosenMethod], rows: int, d: int) -> None:
                 st.warning(warning)
 
 
-def show_densities(batch: ActivationBatch, mapped: Mapped, pair: Pair) -> None:
-    """The batch and what each method makes of it, on shared axes."""
+def show_densities(batch: ActivationBatch, mapped: Mapped, flows: Flows, pair: Pair) -> None:
+    """The batch and what each method makes of it, on shared axes; on a regulariser's, where it pulls."""
     shown = {"before": batch} | {name: after for name, (_, after) in mapped.items()}
     low, high = cached.pair_limits(batch, pair)
     limits = min(low, -4.0), max(high, 4.0)
     densities = {
         name: cached.projected_density(one, batch, pair, limits) for name, one in shown.items() if one.is_finite
     }
+    axes = pair_axes(batch.values, *pair).T
+    starts = {name: flow[ALONE].start for name, flow in flows.items()}
+    fields = {name: (start.rows[:FIELD_ROWS] @ axes, start.pull[:FIELD_ROWS] @ axes) for name, start in starts.items()}
+    arrows = method_words.ABOUT_FIELD if flows else ""
     show_chart(
-        joint_panels(densities, units=axis_names(pair, batch.d), before=densities["before"]),
+        joint_panels(densities, units=axis_names(pair, batch.d), before=densities["before"], fields=fields),
         key="methods_joint",
         height=256,
         aspect=1.2 / len(densities),
         alt=f"Joint density of the batch before, and after {', '.join(mapped)}, on the same axes.",
-        about=words.about_joint(densities) + " Dashed: the marginals before.",
+        about=f"{words.about_joint(densities)} Dashed: the marginals before.{arrows}",
     )
 
 
@@ -233,7 +243,7 @@ with st.skeleton(height=360):
 st.subheader("Before and after")
 pair = choose_pair(batch.d, "methods")
 with st.skeleton(height=256):
-    show_densities(batch, mapped, pair)
+    show_densities(batch, mapped, flows, pair)
 show_changes(batch, mapped)
 if flows:
     st.subheader("Where the regularisers pull")

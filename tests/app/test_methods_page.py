@@ -83,6 +83,21 @@ def test_a_flow_is_sent_with_every_third_step_and_ends_where_the_table_says(open
     assert "leads, however long it takes: to 0" in all_text(page)
 
 
+def test_a_regularisers_column_shows_its_gradient_field(open_page: OpenPage) -> None:
+    """That of PER points to 0, in its own panel, from rows of the batch before."""
+    page = choose(open_page("methods", data_n="128", methods_steps="60"), "BN", "PER")
+    traces = sent_charts(page)["methods_joint"].figure["data"]
+    (field,) = [trace for trace in traces if trace["name"] == "pull on a row"]
+    after = next(t for t in traces if t["type"] == "contour" and t["meta"] == "PER")
+    assert (field["xaxis"], field["yaxis"]) == (after["xaxis"], after["yaxis"])
+    points = np.stack([values(field["x"]), values(field["y"])], axis=1).reshape(-1, 3, 2)
+    start, tip = points[:, 0], points[:, 1]
+    assert start.mean(axis=0) == pytest.approx([1, 1], abs=0.6)
+    cosines = ((tip - start) * -start).sum(axis=1) / np.linalg.norm(tip - start, axis=1) / np.linalg.norm(start, axis=1)
+    assert cosines == pytest.approx(np.ones(len(start)), abs=1e-3)
+    assert "Arrows: the gradient field" in all_text(page)
+
+
 def test_vcl_is_judged_by_its_own_aim_beside_sw1(open_page: OpenPage) -> None:
     page = choose(open_page("methods", data_case="d"), "VCL")
     text = all_text(page)
