@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 
 from analysis.dumps.limits import DEFAULT_LIMITS, Limits
 from analysis.dumps.reader_process import READER
@@ -128,7 +128,7 @@ def parse_names(
         If the pattern takes longer than five seconds.
     """
     if pattern == DEFAULT_PATTERN:
-        return [pattern.parse(name, context) for name, context in names]
+        return [_parsed_by_default(name, context) for name, context in names]
     bounded = Limits(process_bytes=limits.process_bytes, seconds=min(limits.seconds, PATTERN_SECONDS))
     try:
         found = READER.parse_names(asdict(pattern), list(names), bounded)
@@ -138,6 +138,11 @@ def parse_names(
             " repetitions."
         ) from error
     return [ParsedName(*parsed) for parsed in found]
+
+
+@lru_cache(maxsize=2**15)
+def _parsed_by_default(name: str, context: str) -> ParsedName:
+    return DEFAULT_PATTERN.parse(name, context)
 
 
 @cache

@@ -19,11 +19,12 @@ from analysis.dumps.byte_range import ByteRange, FileRange
 from analysis.dumps.entry import Entry
 from analysis.dumps.file_kind import Kind, file_kind, is_of_interest
 from analysis.dumps.limits import Limits, in_words
+from analysis.dumps.listings import LISTINGS, Listing
 from analysis.dumps.reader_process import READER
 from analysis.dumps.unpacking import Unpacking
 from analysis.training.folder import ComparisonFolder
 from per_core.errors import BudgetError, InvalidInputError, PerError
-from per_core.run_directory import RUN
+from per_core.run_directory import RECORDS, RUN
 
 Location = tuple[str, ...]
 Found = tuple[Location, Entry]
@@ -44,7 +45,7 @@ def list_entries(path: Path, limits: Limits) -> list[Found]:
     if not path.is_dir():
         walk = _list_file(path, (), limits, unpacking)
     elif _is_run(path):
-        walk = _guarded((), lambda: _list_run(path, ()))
+        walk = _guarded((), lambda: _list_run(path, (), limits))
     else:
         walk = _guarded((), lambda: _list_folder(path, limits, unpacking))
     found = list(islice(walk, limits.members))
@@ -105,15 +106,16 @@ def _guarded(location: Location, found: Any) -> Iterator[Found]:
 
 
 def _list_folder(root: Path, limits: Limits, unpacking: Unpacking) -> Iterator[Found]:
+    real = root.resolve()
     for name, file in _walk(root, limits):
-        if file.is_symlink() or not file.resolve().is_relative_to(root.resolve()):
+        if file.is_symlink() or not file.resolve().is_relative_to(real):
             if _is_dump(name, file):
                 yield (
                     (name,),
                     Entry(WHOLE, refusal="Links are not followed; this one is. Copy the file into the folder."),
                 )
         elif file.is_dir():
-            yield from _guarded((name,), lambda file=file, name=name: _list_run(file, (name,)))
+            yield from _guarded((name,), lambda file=file, name=name: _list_run(file, (name,), limits))
         elif _is_dump(name, file):
             yield from _list_file(file, (name,), limits, unpacking)
 
@@ -166,20 +168,31 @@ def _by_numbers(path: Path) -> list[tuple[int, str]]:
     return parts
 
 
-def _list_run(path: Path, location: Location) -> Iterator[Found]:
-    for entry in run_format.list_entries(path):
-        yield (*location, entry.key), entry
+def _list_run(path: Path, location: Location, limits: Limits) -> Iterator[Found]:
+    files = [file for file in (path / RUN, path / RECORDS) if file.exists()]
+    listed = LISTINGS.of(
+        path, files, limits, lambda: (tuple(((one.key,), one) for one in run_format.list_entries(path)), True)
+    )
+    for inner, entry in listed:
+        yield (*location, *inner), entry
 
 
 def _list_file(path: Path, location: Location, limits: Limits, inspection: Unpacking) -> Iterator[Found]:
     def found() -> Iterator[Found]:
         if not path.is_file():
             raise InvalidInputError("A dump is made of plain files; this is none. Copy its content into one.")
-        data = FileRange.whole(path)
-        unpacking = inspection.of_archive(data.size)
-        yield from _list_data(data, path.name, location, limits, unpacking, nested=False)
+        for inner, entry in LISTINGS.of(path, [path], limits, lambda: _look_into(path, limits, inspection)):
+            yield (*location, *inner), entry
 
     yield from _guarded(location, found)
+
+
+def _look_into(path: Path, limits: Limits, inspection: Unpacking) -> tuple[Listing, bool]:
+    """What is in a file, one entry more than may be at most, and whether it would be the same again."""
+    data = FileRange.whole(path)
+    unpacking = inspection.of_archive(data.size)
+    walk = _guarded((), lambda: _list_data(data, path.name, (), limits, unpacking, nested=False))
+    return tuple(islice(walk, limits.members + 1)), not unpacking.is_in_want
 
 
 def _list_data(

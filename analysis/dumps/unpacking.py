@@ -24,11 +24,16 @@ class Unpacking:
     ----------
     most : bytes, all archives and those within them together.
     outer : what this one is a part of, and takes from as well.
+
+    Attributes
+    ----------
+    is_in_want : whether it had to refuse what it would grant if others had taken less or the disk were emptier.
     """
 
     def __init__(self, most: int, outer: Unpacking | None = None) -> None:
         """See the class."""
         self._most, self._left, self._outer = most, most, outer
+        self.is_in_want = False
 
     def of_archive(self, size: int) -> Unpacking:
         """What an archive of so many bytes may unpack to: its size decides, so that no small file asks for much."""
@@ -46,8 +51,15 @@ class Unpacking:
         if isinstance(data, FileRange) and data.is_whole:
             yield data
             return
-        self._take(data.size, name)
-        _require_disk(data.size, name)
+        self._require(data.size, name)
+        try:
+            if self._outer is not None:
+                self._outer.take(data.size, name)
+            _require_disk(data.size, name)
+        except BudgetError:
+            self.is_in_want = True
+            raise
+        self._left -= data.size
         with tempfile.TemporaryDirectory(prefix="perscope-") as folder:
             path = Path(folder) / f"member{PurePosixPath(name).suffix.lower()[:12]}"
             with path.open("wb") as file:
@@ -55,16 +67,18 @@ class Unpacking:
                     file.write(chunk)
             yield FileRange.whole(path)
 
-    def _take(self, size: int, name: str) -> None:
+    def take(self, size: int, name: str) -> None:
+        """Count so many bytes as unpacked; a `BudgetError` if they are too many."""
+        self._require(size, name)
+        self._left -= size
+
+    def _require(self, size: int, name: str) -> None:
         if size > self._left:
             raise BudgetError(
                 f"What is unpacked from archives may come to {in_words(self._most)} together, for this dump;"
                 f" {PurePosixPath(name).name} has {in_words(size)} and {in_words(self._left)} are left. If it is no"
                 " zip bomb, unpack it yourself and name the file or its folder."
             )
-        if self._outer is not None:
-            self._outer._take(size, name)
-        self._left -= size
 
 
 def _require_disk(size: int, name: str) -> None:

@@ -1,0 +1,68 @@
+"""Listings: what was found in files, kept while they are as they were, so that looking again costs nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from analysis.dumps.entry import Entry
+from analysis.dumps.file_stamp import Stamp, is_settled, stamp
+from analysis.dumps.limits import Limits
+
+Listing = tuple[tuple[tuple[str, ...], Entry], ...]
+"""The way to every array within a place, and what is said of it."""
+
+MOST_CHARACTERS = 2**25  # of all that is kept, with an allowance for each entry
+ENTRY_CHARACTERS = 300
+KEPT_SECONDS = 600.0  # a reason may pass with time: a busy machine, a full disk
+
+
+class Listings:
+    """Entries by place; those that were asked for longest ago are forgotten first. Threads may share it."""
+
+    def __init__(self) -> None:
+        """See the class."""
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[tuple[Path, Limits], tuple[tuple[Stamp, ...], float, Listing, int]] = OrderedDict()
+        self._characters = 0
+
+    def of(
+        self, place: Path, files: Sequence[Path], limits: Limits, find: Callable[[], tuple[Listing, bool]]
+    ) -> Listing:
+        """What `find` finds at a place, or what it found when its files had the same stamps.
+
+        Parameters
+        ----------
+        place : a file, or the folder of a run.
+        files : those that what is found depends on; an `OSError` if one is missing.
+        limits : within which it is read.
+        find : looks, and says whether it would find the same again.
+        """
+        key, stamps = (place, limits), tuple(stamp(file) for file in files)
+        with self._lock:
+            known = self._kept.get(key)
+            if known is not None and known[0] == stamps and time.monotonic() < known[1]:
+                self._kept.move_to_end(key)
+                return known[2]
+        is_sure = all(is_settled(one) for one in stamps)  # before it looks
+        found, is_lasting = find()
+        if is_sure and is_lasting:
+            self._keep(key, stamps, found)
+        return found
+
+    def _keep(self, key: tuple[Path, Limits], stamps: tuple[Stamp, ...], found: Listing) -> None:
+        size = sum(ENTRY_CHARACTERS + len(one.key) + len(one.note) + len(one.refusal) for _, one in found)
+        with self._lock:
+            if key in self._kept:
+                self._characters -= self._kept.pop(key)[3]
+            self._kept[key] = stamps, time.monotonic() + KEPT_SECONDS, found, size
+            self._characters += size
+            while self._characters > MOST_CHARACTERS:
+                self._characters -= self._kept.popitem(last=False)[1][3]
+
+
+LISTINGS = Listings()
+"""The one that all of this program shares."""
