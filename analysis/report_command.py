@@ -23,7 +23,7 @@ BAR = 30
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("path", type=Path, metavar="PATH", help="a file, a folder, a .zip or a run directory")
+    parser.add_argument("path", metavar="PATH", help="a file, a folder, a .zip or a run directory")
     parser.add_argument("--out", type=Path, required=True, metavar="OUT.html", help="the file to write")
     parser.add_argument("--layout", choices=("sample", "position"), help="how arrays of three or more axes are meant")
     parser.add_argument(

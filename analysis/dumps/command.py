@@ -10,7 +10,6 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 
 from analysis.dumps.inspection import Inspection, Member, inspect
 from analysis.dumps.layout import Layout
@@ -31,7 +30,7 @@ PATTERNS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("path", type=Path, metavar="PATH", help="a file, a folder, a .zip or a run directory")
+    parser.add_argument("path", metavar="PATH", help="a file, a folder, a .zip or a run directory")
     parser.add_argument("--layout", choices=("sample", "position"), help="how arrays of three or more axes are meant")
     parser.add_argument(
         "--channel-axis", type=int, default=-1, metavar="AXIS", help="of the layout position; default -1"

@@ -90,6 +90,10 @@ def resolve(path: str | Path, allowed: Sequence[Path] | None) -> Path:
         If there is nothing there, it is outside, or it is neither a file nor a folder. What is outside and what is not
         there are told apart only for paths inside.
     """
+    if not str(path).strip():
+        raise InvalidInputError(
+            'A dump is a file or a folder; received an empty path. Name one, "." for the folder that you are in.'
+        )
     try:
         real = Path(path).expanduser().resolve(strict=False)
         if allowed is not None and not any(real.is_relative_to(folder.resolve()) for folder in allowed):

@@ -34,6 +34,14 @@ def test_one_means_some_are_refused_and_two_that_nothing_is_left(tmp_path, capsy
     assert "cannot be opened" in capsys.readouterr().err
 
 
+def test_an_empty_path_is_none_and_not_the_folder_that_one_is_in(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(write(tmp_path, "layer.npy").parent)
+    assert main(["inspect", ""]) == 2
+    assert main(["report", "", "--out", str(tmp_path.parent / "r.html")]) == 2
+    assert capsys.readouterr().err.count("received an empty path") == 2
+    assert main(["inspect", "."]) == 0
+
+
 def test_layout_patterns_and_json(tmp_path, capsys):
     np.savez(tmp_path / "d.npz", **{"conv1@7": np.ones((2, 3, 4))})
     arguments = ["inspect", str(tmp_path / "d.npz"), "--json", "--epoch-pattern", r"@(\d+)"]

@@ -62,6 +62,9 @@ def test_paths_that_are_no_dump(tmp_path):
         inspect(tmp_path / "none.npy")
     with pytest.raises(InvalidInputError, match="cannot be opened"):
         inspect("a\0b")
+    for empty in ("", "  "):
+        with pytest.raises(InvalidInputError, match="received an empty path"):
+            inspect(empty)
     os.mkfifo(tmp_path / "pipe.npy")
     with pytest.raises(InvalidInputError, match="is neither"):
         inspect(tmp_path / "pipe.npy")
