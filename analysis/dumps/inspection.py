@@ -36,7 +36,8 @@ class Member:
     shape : as stored; None if unknown.
     dtype : of its values, as its file calls it.
     declared : bytes that shape and type come to; None if unknown.
-    stored : bytes that it takes in the file, compressed or not; None if unknown.
+    stored : bytes that it takes in the file, compressed or not; of what is in an archive its share of the compressed
+        bytes; None if unknown.
     layer, epoch, split : read from the name, or stated by the file; None or empty if unknown.
     verdict : "ok"; "ambiguous", it has three or more axes and needs a layout; "refused".
     reason : if refused, why and what to do; if ambiguous, what to choose from.

@@ -7,7 +7,9 @@ there is none of is left out.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from analysis.dumps import csv_format, npy_format, run_format, safetensors_format, zip_format
-from analysis.dumps.byte_range import ByteRange, FileRange
+from analysis.dumps.byte_range import ByteRange, FileRange, InflatedRange
 from analysis.dumps.entry import Entry
 from analysis.dumps.file_kind import Kind, file_kind, is_of_interest
 from analysis.dumps.limits import Limits, in_words
@@ -198,7 +200,16 @@ def _look_into(path: Path, limits: Limits, inspection: Unpacking) -> tuple[Listi
 def _list_data(
     data: ByteRange, name: str, location: Location, limits: Limits, unpacking: Unpacking, *, nested: bool
 ) -> Iterator[Found]:
-    """Every array of a file, be it on disk or in an archive."""
+    """Every array of a file, be it on disk or in an archive, with the bytes that it takes there."""
+    for here, entry in _list_unpacked(data, name, location, limits, unpacking, nested=nested):
+        if isinstance(data, InflatedRange) and entry.stored is not None:
+            entry = replace(entry, stored=math.ceil(entry.stored * data.deflated.size / data.size))
+        yield here, entry
+
+
+def _list_unpacked(
+    data: ByteRange, name: str, location: Location, limits: Limits, unpacking: Unpacking, *, nested: bool
+) -> Iterator[Found]:
     kind = file_kind(name, data)
     if kind == "zip":
         yield from _list_archive(data, location, limits, unpacking, nested=nested)

@@ -1,5 +1,7 @@
 """Every format as other libraries write it: found whole, loaded exactly, row by row if asked for."""
 
+import zipfile
+
 import h5py
 import numpy as np
 import pyarrow as pa
@@ -40,6 +42,21 @@ def test_members_are_called_by_their_keys_and_layers_by_the_same(tmp_path, name)
     assert {member.dtype for member in members} == {"float32"}
     assert [member.declared for member in members] == [6 * 4 * 4, 6 * 3 * 4]
     assert all(member.stored > 0 for member in members)
+
+
+def test_what_is_stored_is_what_the_file_has_of_it(tmp_path):
+    zeros = {"a": np.zeros((1000, 500), np.float32), "b": np.zeros((1000, 500), np.float32)}
+    np.savez_compressed(tmp_path / "packed.npz", **zeros)
+    save_file({name: torch.from_numpy(values) for name, values in zeros.items()}, tmp_path / "two.safetensors")
+    with zipfile.ZipFile(tmp_path / "files.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(tmp_path / "two.safetensors", "two.safetensors")
+        archive.write(tmp_path / "packed.npz", "packed.npz")
+    for name in ("packed.npz", "files.zip"):
+        path = tmp_path / name
+        members = inspect(path).members
+        assert {member.declared for member in members} == {2_000_000}
+        assert sum(member.stored for member in members) == pytest.approx(path.stat().st_size, rel=0.25)
+    assert {member.stored for member in inspect(tmp_path / "two.safetensors").members} == {2_000_000}
 
 
 def test_nested_dicts_and_lists_of_torch(tmp_path):
