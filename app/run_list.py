@@ -93,10 +93,10 @@ def _row(entry: "RunEntry") -> dict[str, object]:
         "State": entry.state,
         "Epoch": epochs,
         "Methods": ", ".join(method_title(method) for method in entry.methods) or "recorded by a script",
-        "Asked for": words.spec_summary(entry.spec),
-        "Device": entry.device,
         "Begun": datetime.fromtimestamp(entry.created).strftime("%Y-%m-%d %H:%M"),
+        "Asked for": words.spec_summary(entry.spec),
         "Size": entry.size / 1e6,
+        "Device": entry.device,
         "Remark": entry.message,
     }
 

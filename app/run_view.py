@@ -126,7 +126,7 @@ def show_distances(shown: Shown, layer: str) -> None:
     show_chart(
         figures.distances(histories, bands, shown.epochs),
         key="train_distances",
-        height=300,
+        height=320,
         alt=f"SW1, PER and variance of {layer}. Last SW1: {ends}.",
         about=words.about_distances(layer, next(iter(histories.values()))[0], GAUSSIAN_DRAWS, _most_seeds(shown))
         + words.about_missing({layer: _lacking(shown, layer)}),

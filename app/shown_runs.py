@@ -142,7 +142,8 @@ def choose_shown(networks: Mapping[str, Network], epochs: int) -> Shown:
         seed = last.selectbox("Seed", seeds, key="train_view_seed", bind="query-params", help=words.HELP_SEED_SHOWN)
     some = Shown({name: networks[name] for name in chosen}, seed, (), 0, epochs)
     names = list(next(iter(some.runs.values())).layers)
-    opening = [names[i] for i in sorted({min(1, len(names) - 1), len(names) // 2, max(0, len(names) - 2)})]
+    common = [name for name in names if all(name in run.layers for run in some.runs.values())] or names
+    opening = [common[i] for i in sorted({min(1, len(common) - 1), len(common) // 2, max(0, len(common) - 2)})]
     layers = (
         left.multiselect(
             "Layers", names, default=opening, key="train_view_layers", max_selections=MOST_LAYERS, bind="query-params"

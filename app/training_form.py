@@ -97,6 +97,9 @@ def _offer_presets() -> None:
             key=f"train_preset_{preset.key}",
             width="stretch",
         )
+    with st.expander(words.MEASURED_TITLE):
+        for preset in PRESETS.values():
+            st.markdown(f"**{preset.title}**: {preset.description} {preset.measured}")
 
 
 def _draw_form() -> TrainingSpec:

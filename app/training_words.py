@@ -39,6 +39,7 @@ HELP_REDUCTION = (
     "printed does not: the same λ pulls n times as "
     "hard there. The published values belong to the sum."
 )
+MEASURED_TITLE = "What the presets show, measured over five seeds"
 HELP_MORE = (
     "What the form has no field for, by the names of the fields of a spec: momentum, weight_decay, probe_size, "
     "tracked_units, data.limit, data.dim, or methods with names and settings of their own. It wins over the fields."
@@ -135,7 +136,7 @@ def about_figure2(
     row: str, histories: "Mapping[str, UnitHistory]", rows: int, *, clipped: bool, own_scales: bool
 ) -> str:
     """What Figure 2 is, and whose band moves how much in the first of the layers shown."""
-    movement = ", ".join(f"{name} {unit.movement:.2f}" for name, unit in histories.items())
+    movement = ", ".join(f"{name} {unit.movement:.3f}" for name, unit in histories.items())
     axes = "each panel on an axis of its own" if own_scales else "the panels of a row on one axis"
     clip = "; the axis of the variance ends at 5" if clipped else ""
     return (

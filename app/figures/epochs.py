@@ -16,6 +16,7 @@ from app.palette import REFERENCE, categorical, filled_contours
 
 _PAPER = {"per": 0, "vanilla": 1, "bn": 2}
 _DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]
+GAUSSIAN_PEAK, HIGHEST = 0.46, 2.0  # where the axis of densities ends at the earliest and at the latest
 RIDGES = 12  # curves of a panel
 PANEL_CHARACTERS = 130  # of the titles of a row of panels together
 _SYMBOLS = ["circle", "diamond", "square", "triangle-up", "x", "star"]
@@ -166,9 +167,10 @@ def one_epoch(runs: Mapping[str, DensitySeries], centres: NDArray[np.float64], u
         )
         for epoch in epochs
     ]
-    top = max(float(np.quantile(run.densities.max(axis=1), 0.9)) for run in runs.values())
+    peak = max(float(np.quantile(run.densities.max(axis=1), 0.9)) for run in runs.values())
+    top = min(max(1.15 * peak, GAUSSIAN_PEAK), HIGHEST)  # one that collapses would flatten all others
     figure.update_xaxes(title=unit)
-    figure.update_yaxes(title="density", range=[0, 1.15 * max(top, 0.4)])
+    figure.update_yaxes(title="density" if peak <= top else f"density, up to {peak:.2g}", range=[0, top])
     return figure
 
 

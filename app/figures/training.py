@@ -50,7 +50,7 @@ def figure2(
             for place, y in enumerate((unit.mean, unit.variance), start=len(names) + 1):
                 _add_line(figure, row, place, name, layer, x, y[kept], look)
         if not own_scales:
-            _share_y(figure, row, {names.index(name) + 1: unit for name, unit in by_name.items()})
+            _share_y(figure, row, list(by_name.values()), len(names))
         highest = max((_finite(unit.variance).max(initial=0.0) for unit in by_name.values()), default=0.0)
         if clip is not None and highest > clip:
             figure.update_yaxes(range=[0, clip], row=row, col=len(names) + 2)
@@ -94,7 +94,7 @@ def distances(
             _add_seeds(figure, column, name, key, curves, looked[name], most, error)
     figure.update_xaxes(title="epoch", range=[0, max(epochs, 1)])
     figure.update_yaxes(rangemode="tozero")
-    figure.update_layout(legend={"y": 1.12})
+    figure.update_layout(legend={"y": 1.14})
     return figure
 
 
@@ -114,7 +114,7 @@ def progress(scalars: Mapping[str, Mapping[str, Sequence[Curve]]], epochs: int) 
         for name, curves in by_name.items():
             _add_seeds(figure, column, name, title, curves, looked[name], most)
     figure.update_xaxes(title="epoch", range=[0, max(epochs, 1)])
-    figure.update_layout(legend={"y": 1.12})
+    figure.update_layout(legend={"y": 1.14})
     return figure
 
 
@@ -124,7 +124,7 @@ def _figure2_panels(names: Sequence[str], layers: Sequence[str], epochs: int) ->
         rows=len(layers),
         cols=len(names) + 2,
         shared_xaxes=True,
-        horizontal_spacing=0.18 / (len(names) + 2),
+        horizontal_spacing=0.2 / (len(names) + 2),
         vertical_spacing=0.06,
         column_titles=[*(f"{shortened(name, characters)}<br>{BAND_TITLE}" for name in names), "mean", "variance"],
         row_titles=list(layers) if any(layers) else None,
@@ -244,14 +244,15 @@ def _add_line(
     )
 
 
-def _share_y(figure: go.Figure, row: int, units: Mapping[int, UnitHistory]) -> None:
-    """The networks' panels of one layer have one axis, so that widths can be compared."""
-    values = _finite(np.concatenate([[*unit.lower, *unit.upper] for unit in units.values()]))
+def _share_y(figure: go.Figure, row: int, units: Sequence[UnitHistory], panels: int) -> None:
+    """The networks' panels of one layer have one axis, labelled once, so that widths can be compared."""
+    values = _finite(np.concatenate([[*unit.lower, *unit.upper] for unit in units]))
     if not values.size:
         return
     margin = 0.06 * (values.max() - values.min()) or 1.0
-    for column in units:
-        figure.update_yaxes(range=[values.min() - margin, values.max() + margin], row=row, col=column)
+    limits = [values.min() - margin, values.max() + margin]
+    for column in range(1, panels + 1):
+        figure.update_yaxes(range=limits, showticklabels=column == 1, row=row, col=column)
 
 
 def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -69,6 +69,14 @@ def test_the_panels_of_a_row_share_an_axis_unless_each_wants_its_own() -> None:
     assert own.layout.yaxis2.range is None
 
 
+def test_a_collapsed_run_does_not_flatten_the_others_at_one_epoch() -> None:
+    runs = {"A": DensitySeries([0], np.array([[0.1, 0.4, 0.3, 0.1]])), "B": DensitySeries([0], np.full((1, 4), 40.0))}
+    axis = one_epoch(runs, CENTRES, "unit").layout.yaxis
+    assert axis.range == (0, 2)
+    assert axis.title.text == "density, up to 40"
+    assert one_epoch({"A": runs["A"]}, CENTRES, "unit").layout.yaxis.range == (0, 0.46)
+
+
 def test_a_network_without_a_layer_leaves_its_panel_empty_and_one_of_nan_breaks_nothing() -> None:
     lost = UnitHistory(*(np.array([0.0, 1.0]) if i == 0 else np.array([1.0, np.nan]) for i in range(6)))
     histories = {"layer 1": {"PER": unit([0, 1]), "BN": lost}, "layer 2": {"BN": lost}}

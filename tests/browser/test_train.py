@@ -169,6 +169,34 @@ def test_a_layer_opens_on_the_other_pages_with_one_click(page: Page, server: str
     other.close()
 
 
+def test_distributions_is_opened_at_the_address_that_it_has(page: Page, server: str) -> None:
+    start(page, server, 1)
+    expect(state(page, "finished")).to_be_visible(timeout=60_000)
+    wait_until_idle(page)
+    with page.context.expect_page() as opened:
+        page.get_by_test_id("stMainBlockContainer").get_by_role("link", name="Distributions", exact=True).click()
+    other = opened.value
+    expect(other.get_by_text(re.compile(r"per-s0, layer 1, epoch 1")).first).to_be_visible(timeout=60_000)
+    expect(other.get_by_text("Page not found")).to_have_count(0)
+    other.close()
+
+
+def test_the_address_of_a_preset_is_that_training(page: Page, browser: Browser, server: str) -> None:
+    page.goto(f"{server}/train")
+    wait_until_idle(page)
+    page.get_by_role("button", name="Hard", exact=True).click()
+    page.wait_for_url(re.compile(r"train_rate=0\.02"))
+    wait_until_idle(page)
+    other = browser.new_page()
+    other.goto(page.url)
+    wait_until_idle(other)
+    other.get_by_text("Size of the model").click()
+    expect(other.get_by_label("Hidden layers")).to_have_value("20")
+    other.get_by_text("Settings of the methods").click()
+    expect(other.get_by_label("PER: λ")).to_have_value("0.01")
+    other.close()
+
+
 def test_pictures_of_a_finished_comparison(browser: Browser, server: str) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
     start(page, server, 4, "train_seeds=2")
