@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from math import isnan, sqrt
 from typing import Literal
 
+from analysis.dumps.inspection import NOTHING_FINITE
 from analysis.overview import Epoch, LayerReading, Overview
 
 Kind = Literal["NaN", "unread", "exploding", "collapsed", "dead", "saturated", "rank-deficient"]
@@ -85,14 +86,16 @@ def unjudged(overview: Overview) -> tuple[str, ...]:
 def list_troubles(overview: Overview) -> tuple[LayerTrouble, ...]:
     """All that is wrong in a dump: each kind of trouble of each layer once, severe and recent ones first.
 
-    A member that could not be read is a severe trouble of the kind "unread", with the reason as its sentence.
+    A member that could not be read is a severe trouble of the kind "unread", or "NaN" if it holds nothing else, with
+    the reason as its sentence.
     """
     found: dict[tuple[str, Kind], tuple[list[Epoch], Trouble]] = {}
     for layer in overview.layers:
         earlier: list[LayerReading] = []
         for epoch, reading in overview.history(layer):
             if isinstance(reading, str):
-                troubles: tuple[Trouble, ...] = (Trouble("unread", "severe", reading),)
+                kind: Kind = "NaN" if reading.startswith(NOTHING_FINITE) else "unread"
+                troubles: tuple[Trouble, ...] = (Trouble(kind, "severe", reading),)
             else:
                 troubles = find_troubles(reading, earlier)
                 earlier.append(reading)

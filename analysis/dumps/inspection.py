@@ -7,7 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from analysis.batch import ActivationBatch
 from analysis.dumps.entry import ITEM_BYTES, Entry
@@ -23,6 +26,7 @@ from per_core.run_directory import RECORDS, RUN
 Verdict = Literal["ok", "ambiguous", "refused"]
 FileState = tuple[int, int]
 FLOAT_BYTES = 4
+NOTHING_FINITE = "A batch must have a finite value"
 TWICE = "Names are unique within a dump; this one was there before. Rename one of them."
 
 
@@ -184,10 +188,8 @@ class Inspection:
         matrix = (self.layout or Layout("sample")).to_matrix(values)
         batch = ActivationBatch(matrix, member.name, layer=member.layer, epoch=member.epoch, source=self.path.name)
         if batch.n_nan + batch.n_inf == batch.n * batch.d:
-            raise InvalidInputError(
-                f"A batch must have a finite value; all {batch.n * batch.d} values of {member.name} are NaN or infinite"
-                f" ({batch.n_nan} NaN, {batch.n_inf} infinite). The layer had diverged: look at an earlier epoch."
-            )
+            part = "" if stop - start == member.shape[0] else f"rows {start} to {stop - 1} of "
+            raise _nothing_finite(batch, matrix, f"{part}{member.name}")
         return batch
 
     def _chosen(self, name: str | None) -> Member:
@@ -417,6 +419,21 @@ def _matrix(layout: Layout, shape: tuple[int, ...]) -> str:
 def _require_loadable(member: Member) -> None:
     if member.verdict != "ok":
         raise InvalidInputError(f"{member.name}: {member.reason}")
+
+
+def _nothing_finite(batch: ActivationBatch, saved: NDArray[Any], name: str) -> InvalidInputError:
+    """Whether a layer had diverged, or only float32 is too small for it."""
+    too_large = int(np.isfinite(saved).sum())
+    if too_large:
+        return InvalidInputError(
+            f"Values are read as float32, up to {np.finfo(np.float32).max:.3g}; of the {batch.n * batch.d} values of"
+            f" {name} {too_large} are finite and larger, and the others are NaN or infinite. Divide them by their"
+            " scale before they are saved."
+        )
+    return InvalidInputError(
+        f"{NOTHING_FINITE}; all {batch.n * batch.d} values of {name} are NaN or infinite ({batch.n_nan} NaN,"
+        f" {batch.n_inf} infinite). The layer had diverged: look at an earlier epoch."
+    )
 
 
 def _bounds(member: Member, rows: range | None) -> tuple[int, int]:

@@ -114,11 +114,18 @@ def test_the_troubles_of_a_dump_are_each_told_once_with_their_epochs(tmp_path) -
         np.savez(tmp_path / f"epoch_{epoch}.npz", **layers)
     found = list_troubles(overview(inspect(tmp_path)))
     assert [(one.layer, one.epochs, one.trouble.kind) for one in found] == [
-        ("layer_3", (2,), "unread"),
+        ("layer_3", (2,), "NaN"),
         ("layer_2", (2, 3), "exploding"),
     ]
     assert "must have a finite value" in found[0].trouble.sentence
     assert "mean square is 399" in found[1].trouble.sentence  # as it is at the last of its epochs
+
+
+def test_what_is_too_large_for_float32_is_unread_and_not_nan(tmp_path) -> None:
+    np.save(tmp_path / "layer_1.npy", np.full((40, 3), 1e200))
+    (found,) = list_troubles(overview(inspect(tmp_path)))
+    assert found.trouble.kind == "unread"
+    assert "read as float32, up to 3.4e+38" in found.trouble.sentence
 
 
 def test_layers_of_few_rows_are_named_as_not_judged(tmp_path) -> None:

@@ -484,13 +484,20 @@ def test_formats_of_others_come_with_a_way_out(tmp_path):
     [
         (np.full((2, 3), np.nan), r"all 6 values of x.npy are NaN or infinite \(6 NaN, 0 infinite\)"),
         (np.array([[np.inf, -np.inf], [np.nan, np.nan]]), r"\(2 NaN, 2 infinite\)"),
-        (np.full((2, 2), 1e300), r"\(0 NaN, 4 infinite\)"),
+        (np.full((2, 2), -1e300), r"up to 3.4e\+38; of the 4 values of x.npy 4 are finite and larger.* Divide them"),
+        (np.array([[1e300, np.nan]]), r"of the 2 values of x.npy 1 are finite and larger"),
     ],
 )
 def test_nothing_finite(tmp_path, values, reason):
     np.save(tmp_path / "x.npy", values)
     with pytest.raises(InvalidInputError, match=reason):
         inspect(tmp_path / "x.npy").load()
+
+
+def test_nothing_finite_in_a_part_is_not_said_of_the_whole(tmp_path):
+    np.save(tmp_path / "x.npy", np.concatenate([np.full((5, 3), np.nan), np.ones((5, 3))]))
+    with pytest.raises(InvalidInputError, match=r"all 12 values of rows 0 to 3 of x.npy are NaN"):
+        inspect(tmp_path / "x.npy").load(rows=range(4))
 
 
 def test_what_is_not_finite_is_kept_and_counted(tmp_path):
