@@ -10,12 +10,13 @@ import html
 import math
 import os
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from analysis.dumps import Inspection, Member
+from analysis.dumps import Inspection, Member, Verdict
 from analysis.histogram import Histogram
 from analysis.overview import (
     BAND_DRAWS,
@@ -29,13 +30,14 @@ from analysis.overview import (
     epoch_label,
     overview,
 )
-from analysis.trouble import LayerTrouble, list_troubles
+from analysis.trouble import FEWEST_ROWS, LayerTrouble, list_troubles, unjudged
 from per_core.errors import InvalidInputError
 
 MOST_MEMBERS = 200
 MOST_LAYERS = 100
 MOST_EPOCHS = 40
 MOST_TROUBLES = 200
+MOST_NAMED = 20  # of the layers that could not be judged
 LONGEST_NAME = 100
 LONGEST_SENTENCE = 400
 WIDTH, HEIGHT = 320, 110  # of a histogram
@@ -188,7 +190,7 @@ def report_html(inspection: Inspection, seen: Overview) -> str:
     parts = [
         _head(inspection.path.name),
         _summary(inspection, seen, troubles),
-        _trouble_section(troubles, len(seen.epochs)),
+        _trouble_section(troubles, len(seen.epochs), unjudged(seen)),
         *_heat_sections(seen, layers),
         _histogram_section(seen, layers),
         _member_section(inspection),
@@ -226,9 +228,7 @@ def _summary(inspection: Inspection, seen: Overview, troubles: Sequence[LayerTro
     return "<dl>" + "".join(f"<div><dt>{label}</dt><dd>{count:,}</dd></div>" for label, count in facts) + "</dl>"
 
 
-def _trouble_section(troubles: Sequence[LayerTrouble], epochs: int) -> str:
-    if not troubles:
-        return "<h2>Troubles</h2><p>No rule found any.</p>"
+def _trouble_section(troubles: Sequence[LayerTrouble], epochs: int, few_rows: Sequence[str]) -> str:
     items = []
     for one in troubles[:MOST_TROUBLES]:
         last = epoch_label(one.epochs[-1])
@@ -237,7 +237,19 @@ def _trouble_section(troubles: Sequence[LayerTrouble], epochs: int) -> str:
             f'<li class="{one.trouble.severity}"><b>{_name(one.layer)}</b> {_name(one.trouble.kind)}'
             f" ({one.trouble.severity}; {when}). {_sentence(one.trouble.sentence)}</li>"
         )
-    return f"<h2>Troubles</h2><ul>{''.join(items)}</ul>{_left_out(len(troubles), MOST_TROUBLES, 'troubles')}"
+    listed = f"<ul>{''.join(items)}</ul>" if items else "<p>No rule found any.</p>"
+    return f"<h2>Troubles</h2>{listed}{_left_out(len(troubles), MOST_TROUBLES, 'troubles')}{_not_judged(few_rows)}"
+
+
+def _not_judged(layers: Sequence[str]) -> str:
+    if not layers:
+        return ""
+    named = ", ".join(_name(layer) for layer in layers[:MOST_NAMED])
+    more = f" and {len(layers) - MOST_NAMED:,} more" if layers[MOST_NAMED:] else ""
+    return (
+        f"<p>Dead, saturated and rank-deficient layers are told from {FEWEST_ROWS} finite rows on. Fewer have, and"
+        f" could not be judged: {named}{more}.</p>"
+    )
 
 
 def _heat_sections(seen: Overview, layers: Sequence[str]) -> Iterable[str]:
@@ -324,14 +336,16 @@ def _normal_curve(low: float, high: float, top: float) -> str:
 
 
 def _member_section(inspection: Inspection) -> str:
-    order = {"refused": 0, "ambiguous": 1, "ok": 2}
+    order: dict[Verdict, int] = {"refused": 0, "ambiguous": 1, "ok": 2}
     members = sorted(inspection.members, key=lambda member: order[member.verdict])
     rows = "".join(_member_row(member) for member in members[:MOST_MEMBERS])
     heads = "".join(f'<th scope="col">{head}</th>' for head in MEMBER_HEADS)
+    count = Counter(member.verdict for member in members)
+    counts = ", ".join(f"{count[verdict]:,} {verdict}" for verdict in order if count[verdict])
     return (
-        '<h2>Members of the dump</h2><div class="wide"><table class="members"><thead><tr>'
-        f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-        f"{_left_out(len(members), MOST_MEMBERS, 'members')}"
+        f"<h2>Members of the dump</h2><details><summary>{counts}</summary>"
+        f'<div class="wide"><table class="members"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f"{_left_out(len(members), MOST_MEMBERS, 'members')}</details>"
     )
 
 
@@ -419,6 +433,7 @@ STYLE = (
     ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:12px;font-variant-numeric:tabular-nums}"
     "th,td{padding:3px 7px;border:1px solid var(--line);text-align:left;overflow-wrap:normal}"
     ".heat td{text-align:right;min-width:2.6rem}.heat th[scope=row]{white-space:nowrap;font-weight:400}"
+    "summary{cursor:pointer}"
     ".members td{vertical-align:top}.refused,.severe b{color:var(--bad)}.ambiguous,.mild b{color:var(--warn)}"
     ".figures{display:grid;grid-template-columns:repeat(auto-fill,minmax(320px,1fr));gap:1.25rem}figure{margin:0}"
     "svg{display:block;width:100%}.bars{fill:var(--bars)}.curve{fill:none;stroke:var(--curve);stroke-width:1.5}"

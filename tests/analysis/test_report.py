@@ -94,6 +94,27 @@ def test_the_report_says_what_the_overview_says(tmp_path) -> None:
     assert f"numpy {np.__version__}" in text
 
 
+def test_layers_of_too_few_rows_are_not_passed_off_as_well(tmp_path) -> None:
+    np.savez(
+        tmp_path / "d.npz", **{f"<layer {n}>": np.zeros((4, 3)) for n in range(25)}, well=RANDOM.normal(size=(40, 9))
+    )
+    inspection = inspect(tmp_path / "d.npz")
+    text = html.unescape(re.sub("<[^>]+>", "", report_html(inspection, overview(inspection))))
+    assert "No rule found any." in text
+    assert "from 32 finite rows on. Fewer have, and could not be judged: <layer 0>, <layer 1>" in text
+    assert "<layer 19> and 5 more." in text
+    assert "well," not in text
+
+
+def test_the_members_are_folded_away(tmp_path) -> None:
+    inspection = inspect(dump(tmp_path))
+    written = report_html(inspection, overview(inspection))
+    assert re.search(
+        r"<details><summary>2 refused, 4 ok</summary>.*<table class=.members.*</table>.*</details>", written
+    )
+    assert "<details open" not in written
+
+
 def test_nothing_comes_from_outside(tmp_path) -> None:
     page = Page(report_html(inspection := inspect(dump(tmp_path)), overview(inspection)))
     assert not {"script", "link", "img", "iframe", "object", "base", "form", "a"} & set(page.tags)
