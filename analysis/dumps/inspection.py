@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -48,6 +48,7 @@ class Member:
     note : what else is worth knowing.
     rows, units : n and d of the matrix that it is loaded as; None until that is clear.
     location : the way to it in parts, see `analysis.dumps.tree`.
+    file : the file of the folder or .zip that it is in; empty if the dump is one file.
     """
 
     name: str
@@ -64,6 +65,12 @@ class Member:
     rows: int | None
     units: int | None
     location: Location
+    file: str = ""
+
+    @property
+    def axes(self) -> int:
+        """How many axes it has as stored; 0 if unknown."""
+        return len(self.shape or ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ class Inspection:
     members : in the order of the dump; at least one, if only a refused one that stands for the file.
     ignored : files of the folder that are of no kind that is read.
     layout : how arrays of three or more axes are meant, once somebody has said so.
+    layouts : (file, number of axes) -> how these are meant, where somebody has said so of them alone.
     pattern : by which names were parsed.
     limits : within which everything is read.
     allowed : folders that may be read; None for all.
@@ -89,6 +97,7 @@ class Inspection:
     limits: Limits = DEFAULT_LIMITS
     allowed: tuple[Path, ...] | None = None
     _found: tuple[Found, ...] = ()
+    layouts: Mapping[tuple[str, int], Layout] = field(default_factory=dict, hash=False)
 
     @property
     def readable(self) -> tuple[Member, ...]:
@@ -149,9 +158,31 @@ class Inspection:
         """Bytes of the records of all runs in the dump as of now; it grows with every record."""
         return sum((run / RECORDS).stat().st_size for run in self.runs if (run / RECORDS).is_file())
 
-    def with_layout(self, layout: Layout | None) -> Inspection:
-        """The same dump with its arrays of three or more axes meant in this way; nothing is read again."""
-        return _judged(replace(self, layout=layout))
+    def layout_of(self, member: Member) -> Layout | None:
+        """How a member is meant; None if it has three or more axes and nobody has said so."""
+        return self.layouts.get((member.file, member.axes), self.layout)
+
+    def with_layout(self, layout: Layout | None, *, file: str | None = None, axes: int | None = None) -> Inspection:
+        """The same dump with its arrays of three or more axes meant in this way; nothing is read again.
+
+        Parameters
+        ----------
+        layout : how they are meant; None to be asked again.
+        file : `Member.file` of those that are meant; None for those of every file.
+        axes : how many axes those have that are meant; None for any number. (n, length, channels) and (n, channels,
+            height, width) beside each other have different layouts.
+        """
+        if file is None and axes is None:
+            return _judged(replace(self, layout=layout, layouts={}))
+        chosen = {
+            (member.file, member.axes)
+            for member in self.members
+            if member.axes > 2 and file in (None, member.file) and axes in (None, member.axes)
+        }
+        layouts = {key: known for key, known in self.layouts.items() if key not in chosen}
+        if layout is not None:
+            layouts |= dict.fromkeys(chosen, layout)
+        return _judged(replace(self, layouts=layouts))
 
     def with_pattern(self, pattern: NamePattern) -> Inspection:
         """The same dump with its names parsed by another rule; nothing is read again.
@@ -185,7 +216,7 @@ class Inspection:
                 f"{member.name} must be as it was when inspected, {member.shape}; it has changed. Inspect the dump"
                 " again."
             )
-        matrix = (self.layout or Layout("sample")).to_matrix(values)
+        matrix = (self.layout_of(member) or Layout("sample")).to_matrix(values)
         batch = ActivationBatch(matrix, member.name, layer=member.layer, epoch=member.epoch, source=self.path.name)
         if batch.n_nan + batch.n_inf == batch.n * batch.d:
             part = "" if stop - start == member.shape[0] else f"rows {start} to {stop - 1} of "
@@ -344,8 +375,7 @@ def _without_suffix(part: str) -> str:
 
 
 def _member(name: str, location: Location, entry: Entry, told: ParsedName, inspection: Inspection) -> Member:
-    verdict, reason, rows, units = _verdict(entry, inspection)
-    return Member(
+    member = Member(
         name=name,
         shape=entry.shape,
         dtype=entry.dtype,
@@ -354,25 +384,39 @@ def _member(name: str, location: Location, entry: Entry, told: ParsedName, inspe
         layer=told.layer,
         epoch=told.epoch,
         split=told.split,
-        verdict=verdict,
-        reason=reason,
+        verdict="refused",
+        reason=entry.refusal or _refusal(entry, inspection.limits),
         note=entry.note,
-        rows=rows,
-        units=units,
+        rows=None,
+        units=None,
         location=location,
+        file=_file(inspection.path, location),
     )
+    if member.reason:
+        return member
+    verdict, reason, rows, units = _verdict(member, inspection.layout_of(member))
+    return replace(member, verdict=verdict, reason=reason, rows=rows, units=units)
 
 
-def _verdict(entry: Entry, inspection: Inspection) -> tuple[Verdict, str, int | None, int | None]:
-    refusal = entry.refusal or _refusal(entry, inspection.limits)
-    if refusal:
-        return "refused", refusal, None, None
-    assert entry.shape is not None
-    if len(entry.shape) > 2 and inspection.layout is None:
-        return "ambiguous", _question(entry.shape), None, None
-    layout = inspection.layout or Layout("sample")
+def _file(path: Path, location: Location) -> str:
+    """The files on the way to an array, those within .zip archives included."""
+    within = path.is_dir() or path.suffix.lower() == ".zip"
+    parts: list[str] = []
+    for part in location:
+        if not within:
+            break
+        parts.append(part)
+        within = part.lower().endswith(".zip")
+    return "/".join(parts)
+
+
+def _verdict(member: Member, layout: Layout | None) -> tuple[Verdict, str, int | None, int | None]:
+    """That of a member which nothing speaks against, the reason, and its rows and units."""
+    assert member.shape is not None
+    if member.axes > 2 and layout is None:
+        return "ambiguous", _question(member.shape), None, None
     try:
-        return "ok", "", *layout.matrix_shape(entry.shape)
+        return "ok", "", *(layout or Layout("sample")).matrix_shape(member.shape)
     except InvalidInputError as error:
         return "ambiguous", str(error), None, None
 

@@ -1,5 +1,7 @@
 """How arrays of several axes become rows, and how names become layers and epochs."""
 
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -33,6 +35,46 @@ def test_an_ambiguous_layout_is_asked_once_for_the_whole_dump(images):
     np.testing.assert_array_equal(answered.load("conv1", rows=range(1, 3)).values, expected[8:24])
     np.testing.assert_array_equal(load(path, "conv1", layout=Layout("sample")).values, values.reshape(5, -1))
     np.testing.assert_array_equal(inspection.load("fc1").values, values[:, 0, 0])
+
+
+def test_sequences_and_images_beside_each_other_have_layouts_of_their_own(tmp_path):
+    sequences = np.arange(24.0).reshape(2, 3, 4)  # (n, length, channels)
+    images = np.arange(48.0).reshape(2, 3, 2, 4)  # (n, channels, height, width)
+    for number in (1, 2):
+        np.savez(tmp_path / f"epoch_{number}.npz", attention=sequences, conv=images, fc=sequences[:, 0])
+    inspection = inspect(tmp_path).with_layout(Layout("position", -1), axes=3)
+    assert {member.shape for member in inspection.ambiguous} == {images.shape}
+    inspection = inspection.with_layout(Layout("position", 1), axes=4)
+    assert inspection.members == inspection.readable
+    assert inspection.layout is None
+    assert len(inspection.layouts) == 4
+    for member in inspection.members:
+        loaded = inspection.load(member.name).values
+        assert loaded.shape == (member.rows, member.units)
+        values = {"attention": sequences, "conv": np.moveaxis(images, 1, -1), "fc": sequences[:, 0]}[member.layer]
+        np.testing.assert_array_equal(loaded, values.reshape(-1, values.shape[-1]))
+    again = inspection.with_layout(None, axes=3)
+    assert {member.shape for member in again.ambiguous} == {sequences.shape}
+    assert inspection.with_pattern(NamePattern(split="(x)")).layouts == inspection.layouts
+
+
+def test_every_file_of_a_dump_may_have_a_layout_of_its_own(tmp_path):
+    values = np.arange(24.0).reshape(2, 3, 4)
+    (tmp_path / "dump").mkdir()
+    for name in ("a.npz", "b.npz"):
+        np.savez(tmp_path / "dump" / name, x=values)
+    with zipfile.ZipFile(tmp_path / "dump" / "c.zip", "w") as archive:
+        for name in ("a.npz", "b.npz"):
+            archive.write(tmp_path / "dump" / name, name)
+    inspection = inspect(tmp_path / "dump")
+    assert [member.file for member in inspection.members] == ["a.npz", "b.npz", "c.zip/a.npz", "c.zip/b.npz"]
+    inspection = inspection.with_layout(Layout("sample")).with_layout(Layout("position", 1), file="c.zip/a.npz")
+    assert [(member.rows, member.units) for member in inspection.members] == [(2, 12), (2, 12), (8, 3), (2, 12)]
+    assert inspection.load("c.zip/a.npz/x").values.shape == (8, 3)
+    assert inspection.load("c.zip/b.npz/x").values.shape == (2, 12)
+    assert inspection.with_layout(Layout("position", 2)).load("c.zip/a.npz/x").d == 4  # for all
+    (member,) = inspect(tmp_path / "dump" / "a.npz").members
+    assert member.file == ""
 
 
 def test_an_axis_that_is_not_there_stays_a_question(images):
