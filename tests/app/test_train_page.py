@@ -401,3 +401,19 @@ def test_the_tracked_unit_is_named_by_its_place_in_the_layer(open_page: OpenPage
     page = page.multiselect(key="train_view_layers").set_value(["layer 3"]).run()
     assert [*page.exception, *page.error] == []
     assert page.selectbox(key="train_view_unit").value == 2
+
+
+def test_of_many_networks_some_are_drawn_and_all_are_in_the_table(open_page: OpenPage, runs_folder: Path) -> None:
+    names = [f"many {number}" for number in range(8)]
+    for name in names:
+        record_run(runs_folder / name, [0, 1], title=f"A title that is rather long, {name}")
+    page = open_page("train", run=names[0], beside=names[1:])
+    assert [*page.exception, *page.error] == []
+    assert len(shown_names(page)) == 8
+    panels = sent_charts(page)["train_figure2"].figure["layout"]["annotations"]
+    assert len([text for text in panels if "median" in text["text"]]) == 6
+    assert all(len(text["text"].split("<br>")[0]) <= 16 for text in panels if "median" in text["text"])
+    page = page.multiselect(key="train_view_networks").set_value(shown_names(page)[6:]).run()
+    assert [*page.exception, *page.error] == []
+    panels = sent_charts(page)["train_figure2"].figure["layout"]["annotations"]
+    assert len([text for text in panels if "median" in text["text"]]) == 2

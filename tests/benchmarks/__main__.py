@@ -7,14 +7,17 @@ import torch
 
 from analysis.cost import machine
 from analysis.one_pass import PassSpec
+from analysis.training.presets import PRESETS
 from analysis.training.spec import VANILLA
 from per_core import list_methods
 from tests.benchmarks import one_pass as p
+from tests.benchmarks import presets
 from tests.benchmarks import recorder as r
 from tests.benchmarks import workloads as w
 from tests.benchmarks.memory import peak_of
 from tests.benchmarks.timing import Seconds, Spread, interleave, ratio
 from tests.benchmarks.training import step_times
+from tests.benchmarks.watching import BUSY, IDLE, UNWATCHED, WATCHED, watch_times
 
 
 def main() -> None:
@@ -35,6 +38,9 @@ def main() -> None:
             recording(longer, device, quick)
     for d in (256, 1024):
         one_pass(d, options.gigabytes or (0.25 if quick else 0.5), quick)
+    watching(quick)
+    if not quick:
+        claims()
 
 
 def hardware() -> str:
@@ -114,6 +120,29 @@ def one_pass(d: int, gigabytes: float, quick: bool) -> None:
     compare("speed of the pass / of its floor", ratio(seconds, p.FLOOR, p.PASS), at_least=0.5)
     met = "met" if peak <= 1000 else "not met"
     print(f"  {'peak memory of all its processes':<42} {peak:10.0f} MB   aim <= 1000: {met}")
+
+
+def watching(quick: bool) -> None:
+    epochs, pages = watch_times(quick=quick)
+    print("\n(h) the Train page drawn every second beside a training of the default preset, cpu")
+    times(epochs | pages)
+    compare("epoch watched / unwatched", ratio(epochs, WATCHED, UNWATCHED), at_most=1.05)
+    compare("page beside a training / without", ratio(pages, BUSY, IDLE))
+
+
+def claims() -> None:
+    print(f"\n(i) what the presets claim, seeds 0 to {presets.SEEDS - 1}, cpu")
+    for key in PRESETS:
+        with presets.trained(key) as comparison:
+            for method, values in presets.accuracies(comparison).items():
+                print(f"    {key}: test accuracy, {method:<28} {', '.join(f'{value:.1%}' for value in values)}")
+            for layer in presets.LAYERS if key == "figure2" else ():
+                variances = Spread.of(presets.variance_ratios(comparison, layer))
+                compare(f"{layer}, final variance, vanilla / PER", variances, at_least=1)
+                moves = presets.movements(comparison, layer)
+                pairs = zip(moves["vanilla"], moves["per"], moves["bn"], strict=True)
+                still = Spread.of([min(v.mean(), p.mean()) / b.mean() for v, p, b in pairs])
+                compare(f"{layer}, movement, the less of the two / BN", still, at_least=1)
 
 
 def times(seconds: Seconds) -> None:

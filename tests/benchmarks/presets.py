@@ -1,0 +1,67 @@
+"""What the presets claim, over several seeds: variance and movement of Figure 2, and test accuracy of all of them."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.__main__ import main as analyse
+from analysis.comparison_run import Comparison, open_comparison
+from analysis.training.presets import PRESETS
+from per_core.run_directory import Run
+
+SEEDS = 5
+LAYERS = ("layer 2", "layer 6", "layer 9")  # those of the authors' Figure 2
+
+
+@contextlib.contextmanager
+def trained(key: str) -> Iterator[Comparison]:
+    """A preset with several seeds, trained on the CPU in this process, in a folder that is removed afterwards."""
+    spec = replace(PRESETS[key].spec, device="cpu", seeds=SEEDS)
+    with tempfile.TemporaryDirectory() as folder:
+        file, out = Path(folder) / "spec.json", Path(folder) / "run"
+        file.write_text(json.dumps(spec.as_dict()))
+        with open(os.devnull, "w") as silent, contextlib.redirect_stdout(silent):
+            status = analyse(["train", str(file), "--out", str(out)])
+        if status != 0:
+            raise RuntimeError(f"The preset {key} was not trained to its end.")
+        yield open_comparison(out)
+
+
+def accuracies(comparison: Comparison) -> dict[str, list[float]]:
+    """Test accuracy of every seed in the last record, by method; NaN where it diverged."""
+    found: dict[str, list[float]] = {method: [] for method in comparison.methods}
+    for (method, seed), run in comparison.runs.items():
+        lost = (method, seed) in comparison.diverged
+        found[method].append(np.nan if lost else run.records[-1].scalars["test_accuracy"])
+    return found
+
+
+def variance_ratios(comparison: Comparison, layer: str) -> list[float]:
+    """Final variance without a method over that with PER, of every seed."""
+    runs = comparison.runs
+    return [
+        runs["vanilla", seed].records[-1].layers[layer].variance / runs["per", seed].records[-1].layers[layer].variance
+        for seed in comparison.seeds
+    ]
+
+
+def movements(comparison: Comparison, layer: str) -> dict[str, list[NDArray[np.float64]]]:
+    """Mean step of the quartiles of every recorded unit from one epoch to the next, by method and seed."""
+    found: dict[str, list[NDArray[np.float64]]] = {method: [] for method in comparison.methods}
+    for (method, _), run in comparison.runs.items():
+        found[method].append(_movement(run, layer))
+    return found
+
+
+def _movement(run: Run, layer: str) -> NDArray[np.float64]:
+    rows = [run.arrays(record.index, [layer])[layer].rows for record in run.records]
+    quartiles = np.stack([np.quantile(values, [0.25, 0.5, 0.75], axis=0) for values in rows])  # (epochs, 3, units)
+    steps: NDArray[np.float64] = np.abs(np.diff(quartiles, axis=0)).mean(axis=(0, 1))
+    return steps
