@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from analysis.dumps.entry import ITEM_BYTES, Entry, is_plain_shape
 from analysis.dumps.limits import Limits, in_words
+from analysis.dumps.natural_order import by_numbers
+from analysis.dumps.sample_groups import PLACE, join_samples
 from per_core.errors import InvalidInputError
 
 DEEPEST = 32  # groups within each other
@@ -20,34 +22,52 @@ COUNT = "count"  # attribute of a dataset or its group: rows in use, those behin
 
 
 def list_entries(path: Path, limits: Limits) -> list[Entry]:
-    """Every dataset of the file, and every link that is not followed.
+    """Every dataset of the file, those of one sample each joined, and every link that is not followed.
 
     Raises
     ------
     InvalidInputError
         If HDF5 cannot open the file, or there is nothing in it or too much.
     """
-    entries = []
     with _opened(path) as file:
-        for key, found in _walk(file, limits.members):
-            entries.append(found if isinstance(found, Entry) else _entry(key, found))
-    if not entries:
+        groups = join_samples([_entry(key, found) for key, found in _walk(file, limits.members)])
+    if not groups:
         raise InvalidInputError("An HDF5 file must hold a dataset; this one holds none. Write the activations into it.")
-    return entries
+    return [group.entry for group in groups]
 
 
 def read_rows(path: Path, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:
-    """Rows start to stop − 1 of a dataset."""
+    """Rows start to stop − 1 of a dataset, or of a group of samples."""
     with _opened(path) as file:
-        dataset = next((found for name, found in _walk(file, limits.members) if name == key), None)
-        if dataset is None or isinstance(dataset, Entry) or _entry(key, dataset).refusal:
-            raise InvalidInputError(f"There must be a readable dataset {key!r}; there is none now. Inspect it again.")
         try:
-            return np.asarray(dataset[start:stop])
-        except MemoryError:
+            rows = _read_group(file, key, start, stop, limits) if PLACE in key else None
+            return _read_dataset(file, key, start, stop, limits) if rows is None else rows
+        except (MemoryError, InvalidInputError):
             raise
         except Exception as error:
             raise _unreadable(error) from error
+
+
+def _read_dataset(file: Any, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+    dataset = next((found for name, found in _walk(file, limits.members) if name == key), None)
+    if dataset is None or _entry(key, dataset).refusal:
+        raise InvalidInputError(f"There must be a readable dataset {key!r}; there is none now. Inspect it again.")
+    return np.asarray(dataset[start:stop])
+
+
+def _read_group(file: Any, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any] | None:
+    """Samples start to stop − 1 of the group of samples of this key; None if there is none."""
+    found = dict(_walk(file, limits.members))
+    entries = {name: _entry(name, dataset) for name, dataset in found.items()}
+    group = next((one for one in join_samples(list(entries.values())) if one.entry.key == key and one.keys[1:]), None)
+    if group is None:
+        return None
+    assert group.entry.shape is not None
+    parts = [
+        found[name][: shape[0]] if (shape := entries[name].shape) else found[name][()]
+        for name in group.keys[start:stop]
+    ]
+    return np.stack(parts).reshape(-1, *group.entry.shape[1:])
 
 
 def _opened(path: Path) -> Any:
@@ -71,7 +91,7 @@ def _walk(file: Any, most: int) -> Iterator[tuple[str, Any]]:
     while pending:
         prefix, group, depth = pending.pop()
         try:
-            names = list(group)
+            names = sorted(group, key=by_numbers)
         except Exception as error:
             yield prefix, Entry(prefix, refusal=str(_unreadable(error)))
             continue
@@ -115,6 +135,8 @@ def _kind(link: Any) -> str:
 
 
 def _entry(key: str, dataset: Any) -> Entry:
+    if isinstance(dataset, Entry):
+        return dataset
     try:
         return _described(key, dataset)
     except MemoryError:

@@ -20,7 +20,8 @@ MOMENTS = "epochs?|ep|global_?steps?|steps?|iter(?:ation)?s?|checkpoint|ckpt"
 EPOCH = rf"{START}(?:{MOMENTS})[\s_=.-]*(\d{{1,15}})(?:-\d+)?{END}"
 SPLIT = r"(?:^|(?<=/))(train|training|val|valid|validation|test|eval)(?=$|/)"
 SHARDS = r"rows?[\s_=-]*\d+[\s_-]+\d+|(?:shard|part)[\s_=-]*\d+(?:[\s_-]+of[\s_-]+\d+)?"
-DROP = rf"{START}(?:activations|acts|{SHARDS}){END}"
+SAMPLES = r"[a-z]*[\s_.-]*\*"  # all samples of a group, see analysis.dumps.sample_groups
+DROP = rf"{START}(?:activations|acts|{SHARDS}|{SAMPLES}){END}"
 LAYER_WORDS = (
     "layers?|blocks?|features?|stages?|conv|fc|linear|dense|encoder|decoder|h|resid|mlp|attn|attention|heads?|bn|norm"
     "|relu|elu|gelu|act|hidden|hidden_states|units?|groups?|resnet|transformer|modules?|net"
@@ -57,7 +58,7 @@ class NamePattern:
     ----------
     epoch : its first group is the number, of an epoch or a step.
     split : its first group is "train", "val", ...
-    drop : says nothing of the layer: "activations", ranges of rows, numbers of shards.
+    drop : says nothing of the layer: "activations", ranges of rows, numbers of shards, samples.
     layer : its first group is the layer's name.
 
     Raises

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from analysis.dumps.byte_range import ByteRange
 from analysis.dumps.entry import ITEM_BYTES, Entry, is_plain_shape
 from analysis.dumps.limits import Limits, in_words
+from analysis.dumps.natural_order import by_numbers
 from per_core.errors import InvalidInputError
 
 DTYPES = {
@@ -24,7 +25,7 @@ ONLY_IN_TORCH = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 
 
 def list_entries(data: ByteRange, limits: Limits) -> list[Entry]:
-    """Every tensor of the file, from the header.
+    """Every tensor of the file, from the header; in natural order, as the library keeps none.
 
     Raises
     ------
@@ -33,7 +34,7 @@ def list_entries(data: ByteRange, limits: Limits) -> list[Entry]:
     """
     begin, tensors = _read_header(data, limits)
     entries = [_entry(key, tensor, data.size - begin) for key, tensor in tensors.items()]
-    return _refuse_overlaps(entries, tensors)
+    return sorted(_refuse_overlaps(entries, tensors), key=lambda entry: by_numbers(entry.key))
 
 
 def read_rows(data: ByteRange, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:

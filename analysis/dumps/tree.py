@@ -22,6 +22,7 @@ from analysis.dumps.entry import Entry
 from analysis.dumps.file_kind import Kind, file_kind, is_of_interest
 from analysis.dumps.limits import Limits, in_words
 from analysis.dumps.listings import LISTINGS, Listing
+from analysis.dumps.natural_order import by_numbers
 from analysis.dumps.reader_process import READER
 from analysis.dumps.unpacking import Unpacking
 from analysis.training.folder import ComparisonFolder
@@ -138,7 +139,7 @@ def _walk(root: Path, limits: Limits) -> Iterator[tuple[str, Path]]:
     while pending:
         folder, depth = pending.pop()
         inner = []
-        for path in sorted(folder.iterdir(), key=_by_numbers):
+        for path in sorted(folder.iterdir(), key=lambda path: by_numbers(path.name)):
             if path.name.startswith("."):
                 continue
             found += 1
@@ -152,22 +153,6 @@ def _walk(root: Path, limits: Limits) -> Iterator[tuple[str, Path]]:
             else:
                 yield path.relative_to(root).as_posix(), path
         pending.extend(reversed(inner))
-
-
-def _by_numbers(path: Path) -> list[tuple[int, str]]:
-    """Sorts step-20 before step-100."""
-    name = path.name
-    parts: list[tuple[int, str]] = []
-    digits = ""
-    for sign in name + " ":
-        if sign in "0123456789":
-            digits += sign
-        else:
-            if digits:
-                parts.append((len(digits.lstrip("0")), digits.lstrip("0")))
-                digits = ""
-            parts.append((-1, sign))
-    return parts
 
 
 def _list_run(path: Path, location: Location, limits: Limits) -> Iterator[Found]:
