@@ -1,6 +1,7 @@
 """Charts of a training that is followed: Figure 2, and curves over the epochs."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import plotly.graph_objects as go
@@ -37,7 +38,7 @@ def figure2(
     """
     names = list(dict.fromkeys(name for by_name in histories.values() for name in by_name))
     looked = looks(names)
-    figure = _figure2_panels(names, list(histories), epochs)
+    figure = go.Figure(_figure2_panels(tuple(names), tuple(histories), epochs))
     most = DRAWN_NUMBERS // (10 * len(names) * len(histories))
     for row, (layer, by_name) in enumerate(histories.items(), start=1):
         for name, unit in by_name.items():
@@ -61,7 +62,7 @@ def figure2(
 
 def awaited_figure2(names: Sequence[str], epochs: int, rows: int = 3) -> go.Figure:
     """Figure 2 before its first record: the axes, so that it has its place and only fills."""
-    figure = _figure2_panels(names, [""] * rows, epochs)
+    figure = go.Figure(_figure2_panels(tuple(names), ("",) * rows, epochs))
     for row in range(1, rows + 1):
         for column in range(1, len(names) + 3):
             figure.add_scatter(row=row, col=column, x=[], y=[], name=[*names, "mean", "variance"][column - 1])
@@ -118,7 +119,9 @@ def progress(scalars: Mapping[str, Mapping[str, Sequence[Curve]]], epochs: int) 
     return figure
 
 
-def _figure2_panels(names: Sequence[str], layers: Sequence[str], epochs: int) -> go.Figure:
+@lru_cache(maxsize=16)
+def _figure2_panels(names: tuple[str, ...], layers: tuple[str, ...], epochs: int) -> go.Figure:
+    """The empty panels, which plotly takes longer to lay out than to fill; to be copied."""
     characters = PANEL_CHARACTERS // (len(names) + 2)
     figure = make_subplots(
         rows=len(layers),
