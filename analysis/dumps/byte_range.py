@@ -18,6 +18,7 @@ from per_core.errors import InvalidInputError
 
 Bytes = NDArray[np.uint8]
 CHUNK = 2**20
+HEADER = 2**12  # bytes that are inflated for fewer
 SHORT = 2**16  # bytes that are read in addition if a checksum can be checked then
 
 
@@ -111,7 +112,7 @@ class InflatedRange:
             raise _truncated(self.deflated.path, offset + count, self.size)
         values = np.empty(count, np.uint8)
         position = 0  # of the chunk, within this range
-        for chunk in self.chunks():
+        for chunk in self._inflated(min(CHUNK, max(HEADER, offset + count))):
             begin, end = max(offset, position), min(offset + count, position + len(chunk))
             if begin < end:
                 values[begin - offset : end - offset] = np.frombuffer(chunk, np.uint8)[
@@ -124,12 +125,16 @@ class InflatedRange:
 
     def chunks(self) -> Iterator[bytes]:
         """See `ByteRange`."""
+        yield from self._inflated(CHUNK)
+
+    def _inflated(self, most: int) -> Iterator[bytes]:
+        """All bytes, at most so many at once: whoever needs a header does not wait for more."""
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         total, found = 0, 0
         for compressed in self.deflated.chunks():
             while compressed or inflater.unconsumed_tail:
                 try:
-                    chunk = inflater.decompress(compressed or inflater.unconsumed_tail, CHUNK)
+                    chunk = inflater.decompress(compressed or inflater.unconsumed_tail, most)
                 except zlib.error as error:
                     raise InvalidInputError(
                         f"Compressed bytes in {self.deflated.path.name} must be whole; they are damaged: {error}. Write"

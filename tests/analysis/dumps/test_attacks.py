@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save
 
 from analysis.dumps import Limits, inspect
+from analysis.dumps.byte_range import InflatedRange
 from per_core.errors import BudgetError, InvalidInputError
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, TENSORS, write
 
@@ -190,6 +191,20 @@ def test_a_zip_bomb_is_refused_by_its_sizes_smallest_members_first(tmp_path):
     assert "save it uncompressed" in reason
     np.testing.assert_array_equal(inspection.load("features.6").values, FIRST)
     assert inspection.load("first", rows=range(900, 1000)).values.sum() == 0
+
+
+def test_a_header_costs_no_more_inflation_than_a_header(tmp_path):
+    """Thousands of small members that unpack to a megabyte each would take minutes to inspect otherwise."""
+    np.savez_compressed(tmp_path / "x.npz", x=np.zeros((1000, 1000), np.float32))
+    inflated = []
+    with pytest.MonkeyPatch.context() as watch:
+        whole = InflatedRange._inflated
+        watch.setattr(
+            InflatedRange, "_inflated", lambda *a: (inflated.append(len(chunk)) or chunk for chunk in whole(*a))
+        )
+        assert inspect(tmp_path / "x.npz").readable
+        assert 0 < sum(inflated) < 2**16
+    assert not inspect(tmp_path / "x.npz").load(rows=range(900, 1000)).values.any()
 
 
 def with_central(path, member, offset, format, value):
