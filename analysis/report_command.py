@@ -11,8 +11,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from analysis.dumps import DEFAULT_PATTERN, Inspection, Layout, NamePattern, inspect
-from analysis.dumps.command import PATTERNS
+from analysis.dumps import Inspection
+from analysis.dumps.command import add_dump_arguments, open_dump
 from analysis.overview import LayerReading
 from analysis.report import printable, write_report
 from per_core.errors import InvalidInputError, PerError
@@ -23,22 +23,14 @@ BAR = 30
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("path", metavar="PATH", help="a file, a folder, a .zip or a run directory")
+    add_dump_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="OUT.html", help="the file to write")
-    parser.add_argument("--layout", choices=("sample", "position"), help="how arrays of three or more axes are meant")
-    parser.add_argument(
-        "--channel-axis", type=int, default=-1, metavar="AXIS", help="of the layout position; default -1"
-    )
-    for part, purpose in PATTERNS.items():
-        parser.add_argument(f"--{part}-pattern", default=getattr(DEFAULT_PATTERN, part), metavar="REGEX", help=purpose)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the report of a dump, return the exit status."""
     try:
-        layout = None if options.layout is None else Layout(options.layout, options.channel_axis)
-        pattern = NamePattern(options.epoch_pattern, options.split_pattern, options.drop_pattern, options.layer_pattern)
-        inspection = inspect(options.path, layout=layout, pattern=pattern)
+        inspection = open_dump(options)
         _require_readable(inspection)
         seen = write_report(inspection, options.out, on_progress=_show_progress)
     except PerError as error:

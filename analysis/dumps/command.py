@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from dataclasses import asdict
+from typing import Literal
 
 from analysis.dumps.inspection import Inspection, Member, inspect
 from analysis.dumps.layout import Layout
@@ -30,23 +32,51 @@ PATTERNS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
+    add_dump_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def add_dump_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of every command that opens a dump: where it is, and how it is to be read."""
     parser.add_argument("path", metavar="PATH", help="a file, a folder, a .zip or a run directory")
     parser.add_argument("--layout", choices=("sample", "position"), help="how arrays of three or more axes are meant")
     parser.add_argument(
         "--channel-axis", type=int, default=-1, metavar="AXIS", help="of the layout position; default -1"
     )
+    parser.add_argument(
+        "--layout-of",
+        type=_layout_of,
+        action="append",
+        default=[],
+        metavar="AXES=LAYOUT",
+        help="how arrays of so many axes are meant, others aside: 3=position, 4=position:1, 4=sample",
+    )
     for part, purpose in PATTERNS.items():
         default = getattr(DEFAULT_PATTERN, part)
         parser.add_argument(f"--{part}-pattern", default=default, metavar="REGEX", help=purpose)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+
+def open_dump(options: argparse.Namespace) -> Inspection:
+    """The inspection of the dump that the arguments name; a `PerError` if there is none."""
+    layout = None if options.layout is None else Layout(options.layout, options.channel_axis)
+    pattern = NamePattern(options.epoch_pattern, options.split_pattern, options.drop_pattern, options.layer_pattern)
+    inspection = inspect(options.path, layout=layout, pattern=pattern)
+    for axes, kind, channel_axis in options.layout_of:
+        inspection = inspection.with_layout(Layout(kind, channel_axis), axes=axes)
+    return inspection
+
+
+def _layout_of(text: str) -> tuple[int, Literal["sample", "position"], int]:
+    found = re.fullmatch(r"(\d+)=(sample|position)(?::(-?\d+))?", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"a number of axes and a layout, like 4=position:1; received {text!r}")
+    return int(found[1]), "sample" if found[2] == "sample" else "position", int(found[3] or -1)
 
 
 def run(options: argparse.Namespace) -> int:
     """Inspect a dump, print the table, return the exit status."""
     try:
-        layout = None if options.layout is None else Layout(options.layout, options.channel_axis)
-        pattern = NamePattern(options.epoch_pattern, options.split_pattern, options.drop_pattern, options.layer_pattern)
-        inspection = inspect(options.path, layout=layout, pattern=pattern)
+        inspection = open_dump(options)
     except PerError as error:
         print(f"python -m analysis inspect: {error}", file=sys.stderr)
         return UNUSABLE

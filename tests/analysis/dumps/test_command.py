@@ -56,6 +56,18 @@ def test_layout_patterns_and_json(tmp_path, capsys):
         main(["inspect", "--layout", "rows", "x"])
 
 
+def test_arrays_of_different_axes_have_layouts_of_their_own(tmp_path, capsys):
+    np.savez(tmp_path / "d.npz", sequence=np.ones((2, 3, 4)), image=np.ones((2, 3, 4, 5)))
+    arguments = ["inspect", str(tmp_path / "d.npz"), "--json", "--layout-of", "4=position:1"]
+    for more, units in (([], [None, 3]), (["--layout-of", "3=position"], [4, 3]), (["--layout", "sample"], [12, 3])):
+        assert main([*arguments, *more]) == 0
+        assert [member["units"] for member in json.loads(capsys.readouterr().out)["members"]] == units
+    for wrong in ("position", "4=rows", "x=sample", "4=position:"):
+        with pytest.raises(SystemExit):
+            main(["inspect", str(tmp_path / "d.npz"), "--layout-of", wrong])
+    assert main(["inspect", str(tmp_path / "d.npz"), "--layout-of", "4=position:0"]) == 2
+
+
 def test_names_from_a_file_give_the_terminal_no_commands(tmp_path, capsys):
     np.savez(tmp_path / "d.npz", **{"\x1b[2Jgone": FIRST, "long" * 50: FIRST})
     assert main(["inspect", str(tmp_path / "d.npz")]) == 0
