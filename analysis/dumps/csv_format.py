@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.dumps.entry import Entry
-from analysis.dumps.file_stamp import Stamp, is_settled, stamp
+from analysis.dumps.file_stamp import Stamp, settled_stamp
 from analysis.dumps.limits import Limits, in_words
 from per_core.errors import BudgetError, InvalidInputError
 
@@ -67,9 +67,9 @@ def require_size(size: int, limits: Limits) -> None:
 
 
 def _table(path: Path, limits: Limits) -> _Table:
-    found = stamp(path)
+    found, is_settled = settled_stamp(path)
     require_size(found[1], limits)
-    return _kept(path, found) if is_settled(found) else _parsed(path)
+    return _kept(path, found) if is_settled else _parsed(path)
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ Stamp = tuple[int, int, int, int]
 """Number of the file, its size, and the times of its last change and of the last change to what is known of it."""
 
 TICK = 50_000_000  # nanoseconds: two changes within one tick of a file system's clock bear the same time
+WORTH_WAITING = 2**20  # bytes
 
 
 def stamp(path: Path) -> Stamp:
@@ -17,6 +18,17 @@ def stamp(path: Path) -> Stamp:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def is_settled(found: Stamp) -> bool:
-    """Whether every change from now on will show: the last one is longer ago than the clock's tick."""
+def settled_stamp(path: Path) -> tuple[Stamp, bool]:
+    """The stamp, and whether every change from now on will show: the last one is longer ago than the clock's tick.
+
+    A large file, which takes longer to read than that, is waited for.
+    """
+    found = stamp(path)
+    if found[1] > WORTH_WAITING and not _is_settled(found):
+        time.sleep(TICK / 1e9)
+        found = stamp(path)
+    return found, _is_settled(found)
+
+
+def _is_settled(found: Stamp) -> bool:
     return max(found[2:]) + TICK < time.time_ns()

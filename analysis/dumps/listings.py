@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from analysis.dumps.entry import Entry
-from analysis.dumps.file_stamp import Stamp, is_settled, stamp
+from analysis.dumps.file_stamp import Stamp, settled_stamp, stamp
 from analysis.dumps.limits import Limits
 
 Listing = tuple[tuple[tuple[str, ...], Entry], ...]
@@ -47,10 +47,10 @@ class Listings:
             if known is not None and known[0] == stamps and time.monotonic() < known[1]:
                 self._kept.move_to_end(key)
                 return known[2]
-        is_sure = all(is_settled(one) for one in stamps)  # before it looks
+        before = [settled_stamp(file) for file in files]
         found, is_lasting = find()
-        if is_sure and is_lasting:
-            self._keep(key, stamps, found)
+        if is_lasting and all(is_settled for _, is_settled in before):
+            self._keep(key, tuple(one for one, _ in before), found)
         return found
 
     def _keep(self, key: tuple[Path, Limits], stamps: tuple[Stamp, ...], found: Listing) -> None:

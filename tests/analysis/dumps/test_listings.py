@@ -81,6 +81,13 @@ def npy_of(rows):
     return buffer.getvalue()
 
 
+def test_a_large_file_is_read_once_even_if_it_has_just_arrived(tmp_path, looked_at):
+    (tmp_path / "layer.csv").write_text("1.5,2.5\n" * 200_000)
+    for _ in range(2):
+        assert inspect(tmp_path / "layer.csv").members[0].shape == (200_000, 2)
+    assert looked_at == ["layer.csv"]
+
+
 def test_what_was_refused_for_want_of_room_is_looked_at_again(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.write(write(tmp_path, "layers.h5"), "layers.h5")
