@@ -381,7 +381,8 @@ def dumped_values(inspection: "Inspection", member: str, count: int) -> NDArray[
 
 def _member_key(inspection: "Inspection", member: str) -> str:
     """What was read of a member holds for the file as it is and the layout that was said."""
-    return f"{inspection.path}|{inspection.layout}|{inspection.state(inspection.member(member))}"
+    chosen = inspection.member(member)
+    return f"{inspection.path}|{inspection.layout_of(chosen)}|{inspection.state(chosen)}"
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from analysis.overview import Overview
 
 FOLLOW_SECONDS = 2
-SAID = "dumps_said"  # the layout and the pattern that were settled for each path
+SAID = "dumps_said"  # by path: the layouts by number of axes, and the pattern, that were settled
 _KEPT_OVERVIEWS = 8
 
 
@@ -105,9 +105,9 @@ def _close(slot: str) -> None:
 
 
 def settle(inspection: Inspection, slot: str) -> Inspection:
-    """Names by a rule that can be edited, and the layout, asked for once a file and remembered."""
+    """Names by a rule that can be edited, and layouts, asked for once for each number of axes and remembered."""
     said = st.session_state.setdefault(SAID, {})
-    layout, pattern = said.get(inspection.path, (None, DEFAULT_PATTERN))
+    layouts, pattern = said.get(inspection.path, ({}, DEFAULT_PATTERN))
     with st.expander("How names are read"):
         st.caption(words.HELP_PATTERN)
         fields = {
@@ -125,33 +125,36 @@ def settle(inspection: Inspection, slot: str) -> Inspection:
         for one in inspection.members
     ]
     preview.dataframe(pd.DataFrame(shown[:50]), hide_index=True, height=180, alt="What the rule reads from the names")
-    if any(member.shape is not None and len(member.shape) > 2 for member in inspection.members):
-        layout = _ask_layout(inspection, slot, layout)
-        inspection = inspection.with_layout(layout)
-    said[inspection.path] = layout, pattern
+    for axes in sorted(
+        {member.axes for member in inspection.members if member.axes > 2 and member.verdict != "refused"}
+    ):
+        layouts = layouts | {axes: _ask_layout(inspection, slot, axes, layouts.get(axes))}
+        inspection = inspection.with_layout(layouts[axes], axes=axes)
+    said[inspection.path] = layouts, pattern
     return inspection
 
 
-def _ask_layout(inspection: Inspection, slot: str, layout: Layout | None) -> Layout | None:
+def _ask_layout(inspection: Inspection, slot: str, axes: int, layout: Layout | None) -> Layout | None:
+    """How the arrays of so many axes are meant; what was said before is the default."""
     left, right = st.columns(2)
-    kinds = list(words.LAYOUTS)
     kind = left.segmented_control(
-        words.ASK_LAYOUT,
-        kinds,
+        words.ASK_LAYOUT.format(axes=axes),
+        list(words.LAYOUTS),
         default=None if layout is None else layout.kind,
         format_func=words.LAYOUTS.__getitem__,
-        key=f"{slot}_layout_{inspection.path.name}",
+        key=f"{slot}_layout_{axes}_{inspection.path.name}",
         help=words.HELP_LAYOUT,
     )
     if kind != "position":
         return None if kind is None else Layout(kind)
-    axes = list(words.CHANNEL_AXES)
+    channels = [axis for axis in words.CHANNEL_AXES if axis < axes]
+    known = layout.channel_axis if layout is not None and layout.kind == "position" else (1 if axes > 3 else -1)
     axis = right.selectbox(
         "Axis of the channels",
-        axes,
-        index=0 if layout is None else axes.index(layout.channel_axis),
+        channels,
+        index=channels.index(known) if known in channels else 0,
         format_func=words.CHANNEL_AXES.__getitem__,
-        key=f"{slot}_axis_{inspection.path.name}",
+        key=f"{slot}_axis_{axes}_{inspection.path.name}",
     )
     return Layout(kind, axis)
 
@@ -195,7 +198,7 @@ def read_all(inspection: Inspection) -> "Overview":
     from analysis.overview import overview
 
     known = cached.overviews()
-    key = f"{inspection.path}|{inspection.layout}|{inspection.pattern}"
+    key = f"{inspection.path}|{sorted(inspection.layouts.items())}|{inspection.pattern}"
     bar = st.empty()
     found = overview(
         inspection,

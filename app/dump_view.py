@@ -216,8 +216,10 @@ def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:
     """The lines of Python that give the numbers of one layer."""
     inspection = dump.inspection
     place = inspection.path.name if inspection.allowed is None else str(inspection.path)  # an upload has no place
-    options = "" if inspection.layout is None else f", layout={inspection.layout!r}"
     name = dump.overview.members[layer, epoch]
+    member = inspection.member(name)
+    layout = inspection.layout_of(member)
+    options = "" if member.axes < 3 or layout is None else f", layout={layout!r}"
     with st.expander("The same in Python"):
         st.code(
             "from analysis.dumps import Layout, inspect\n"

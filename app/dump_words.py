@@ -32,7 +32,7 @@ PATTERN_PARTS = {
     "drop": "Dropped from the name of the layer",
 }
 LAYOUTS = {"sample": "a sample is a row", "position": "a position is a row of channels"}
-ASK_LAYOUT = "Some members have three or more axes. How are they meant?"
+ASK_LAYOUT = "Some members have {axes} axes. How are they meant?"
 HELP_LAYOUT = (
     "The first axis is the samples. Either everything of a sample is one row, or every position, a token or a pixel, "
     "is a row of channels of its own."

@@ -160,13 +160,23 @@ def test_arrays_of_three_axes_are_asked_about_once(open_page: OpenPage, dump: Pa
         np.save(dump / f"step-{step}" / "tokens.npy", np.random.default_rng(step).standard_normal((30, 5, 4)))
     page = open_page("dumps", dumps_path=str(dump))
     assert any("4 need a layout" in one.label for one in page.expander)
-    page.segmented_control(key=f"dumps_layout_{dump.name}").set_value("position").run()
+    page.segmented_control(key=f"dumps_layout_3_{dump.name}").set_value("position").run()
     assert [*page.exception, *page.error] == []
     assert any("16 can be read, 1 are refused" in one.label for one in page.expander)
     page = page.switch_page("views/bound.py").run().switch_page("views/dumps.py").run()
-    assert page.segmented_control(key=f"dumps_layout_{dump.name}").value == "position"
+    assert page.segmented_control(key=f"dumps_layout_3_{dump.name}").value == "position"
     assert any("16 can be read, 1 are refused" in one.label for one in page.expander)
     assert "tokens" in sent_charts(page)["dumps_overview"].figure["data"][0]["y"]
+    np.save(dump / "images.npy", np.random.default_rng(9).standard_normal((8, 3, 5, 5)))
+    page = page.run()
+    page.segmented_control(key=f"dumps_layout_4_{dump.name}").set_value("position").run()
+    page.selectbox(key="dumps_layer").set_value("images").run()
+    assert [*page.exception, *page.error] == []
+    assert "effective rank" in all_text(page)
+    assert " of 3 · 200 rows" in all_text(page)  # channels second, as images have them; tokens keep theirs last
+    printed: list[object] = []
+    exec(page.code[0].value, {"print": printed.append})
+    assert printed[0].d == 3
 
 
 def test_the_rule_for_names_can_be_edited_and_a_wrong_one_is_explained(open_page: OpenPage, dump: Path) -> None:
