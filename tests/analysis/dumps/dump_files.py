@@ -1,5 +1,6 @@
 """Good files of every format, as other libraries write them, all of the same two layers."""
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 import torch
 from safetensors.torch import save_file
 
+from per_core.errors import InvalidInputError
 from per_core.layer_record import Allowance, LayerDigest
 from per_core.run_directory import RunWriter
 
@@ -106,3 +109,19 @@ def run_directory(path: Path) -> dict[tuple[str, int], np.ndarray]:
         writer.append(epoch, layers)
         kept |= {(name, epoch): arrays.rows for name, (_, arrays) in layers.items()}
     return kept
+
+
+def npy_bytes(values):
+    """What numpy.save writes."""
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    return buffer.getvalue()
+
+
+def only(inspection):
+    """The one member, which is refused."""
+    (member,) = inspection.members
+    assert member.verdict == "refused"
+    with pytest.raises(InvalidInputError):
+        inspection.load()
+    return member.reason
