@@ -354,10 +354,13 @@ def read_member(inspection: Inspection, member: Member, *, most_rows: int = MOST
     PerError
         If it cannot be read or holds no finite value.
     """
-    blocks = [inspection.load(member.name, rows=rows) for rows in _blocks(member, most_rows)]
-    if len(blocks) == 1:
-        return blocks[0]
+    rows = _blocks(member, most_rows)
+    if len(rows) == 1:
+        return inspection.load(member.name, rows=rows[0])
+    blocks = [inspection.load(member.name, rows=block, require_finite=False) for block in rows]
     joined = np.concatenate([block.values for block in blocks])
+    if not np.isfinite(joined).any():
+        return inspection.load(member.name, rows=rows[0])  # which says what is wrong with it
     return ActivationBatch(joined, member.name, layer=member.layer, epoch=member.epoch, source=inspection.path.name)
 
 

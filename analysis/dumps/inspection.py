@@ -194,8 +194,10 @@ class Inspection:
         """
         return _judged(replace(self, pattern=pattern))
 
-    def load(self, name: str | None = None, *, rows: range | None = None) -> ActivationBatch:
-        """Read one member; see `load`."""
+    def load(
+        self, name: str | None = None, *, rows: range | None = None, require_finite: bool = True
+    ) -> ActivationBatch:
+        """Read one member; see `load`. Rows without a finite value are refused, unless they need not have one."""
         member = self._chosen(name)
         _require_loadable(member)
         assert member.shape is not None
@@ -218,7 +220,7 @@ class Inspection:
             )
         matrix = (self.layout_of(member) or Layout("sample")).to_matrix(values)
         batch = ActivationBatch(matrix, member.name, layer=member.layer, epoch=member.epoch, source=self.path.name)
-        if batch.n_nan + batch.n_inf == batch.n * batch.d:
+        if require_finite and batch.n_nan + batch.n_inf == batch.n * batch.d:
             part = "" if stop - start == member.shape[0] else f"rows {start} to {stop - 1} of "
             raise _nothing_finite(batch, matrix, f"{part}{member.name}")
         return batch

@@ -38,7 +38,7 @@ BAR = 30
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("path", type=Path, metavar="PATH", help="a file, a folder of shards, a .zip or a run directory")
+    parser.add_argument("path", metavar="PATH", help="a file, a folder of shards, a .zip or a run directory")
     parser.add_argument(
         "--member", nargs="+", default=[], metavar="NAME", help="only these; * and ? stand for any signs; default all"
     )

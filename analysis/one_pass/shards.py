@@ -91,7 +91,7 @@ def cut(inspection: Inspection, members: Sequence[Member], *, piece_bytes: int =
                 start=start,
                 stop=min(start + length, samples),
                 first=first + start * rows_of_sample,
-                layout=inspection.layout or Layout("sample"),
+                layout=inspection.layout_of(member) or Layout("sample"),
                 limits=inspection.limits,
             )
             for start in range(0, samples, length)

@@ -222,6 +222,22 @@ def test_long_members_are_read_in_blocks_from_the_first_row_to_the_last(tmp_path
     assert reading.variance == pytest.approx(blocks.var())
 
 
+def test_a_block_without_a_finite_value_does_not_hide_the_others(tmp_path) -> None:
+    values = RANDOM.normal(size=(9000, 2)).astype(np.float32)
+    values[:2500] = np.nan  # the first of four blocks, and no other
+    np.save(tmp_path / "layer_1.npy", values)
+    reading = overview(inspect(tmp_path)).cells["layer_1", None]
+    assert (reading.n, reading.finite_rows, reading.n_nan) == (
+        MOST_ROWS,
+        3 * MOST_ROWS // BLOCKS,
+        2 * MOST_ROWS // BLOCKS,
+    )
+    assert reading.variance == pytest.approx(1, abs=0.1)
+    values[:] = np.inf
+    np.save(tmp_path / "layer_1.npy", values)
+    assert "must have a finite value" in overview(inspect(tmp_path)).cells["layer_1", None]
+
+
 def test_wide_members_are_read_within_the_bound(tmp_path) -> None:
     d = MOST_VALUES // 100
     np.save(tmp_path / "wide.npy", np.ones((150, d), dtype=np.float16))
