@@ -18,7 +18,7 @@ from analysis.one_pass.partial_statistics import PartialStatistics, PassSpec, ta
 from per_core.errors import InvalidInputError, PerError
 
 PIECE_BYTES = 2**27  # of float32, that make one task: long enough for its result to be worth moving
-READ_BYTES = 2**24  # of these, that are in memory at once
+READ_BYTES = 2**25  # of these, that are in memory at once: fewer merges than with less, more cache than with more
 
 
 @dataclass(frozen=True, slots=True)
