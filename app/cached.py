@@ -366,20 +366,20 @@ def opened_comparisons() -> "dict[str, Comparison]":
 def dumped_batch(inspection: "Inspection", member: str) -> ActivationBatch:
     """A member of a dump: whole rows, evenly spread, of about a million values at most."""
     units = inspection.member(member).units or 1
-    return _dumped_rows(inspection, _member_key(inspection, member), member, max(2, DUMPED_VALUES // units))
+    return _dumped_rows(inspection, member_key(inspection, member), member, max(2, DUMPED_VALUES // units))
 
 
 def dumped_view(inspection: "Inspection", member: str) -> ActivationBatch:
     """A member as the other pages take it: its finite rows, 2,048 units at most, and a name that fits anywhere."""
-    return _dumped_view(inspection, _member_key(inspection, member), member)
+    return _dumped_view(inspection, member_key(inspection, member), member)
 
 
 def dumped_values(inspection: "Inspection", member: str, count: int) -> NDArray[np.float32]:
     """At most so many values of a member, at random from its rows; empty if it cannot be read."""
-    return _dumped_values(inspection, _member_key(inspection, member), member, count)
+    return _dumped_values(inspection, member_key(inspection, member), member, count)
 
 
-def _member_key(inspection: "Inspection", member: str) -> str:
+def member_key(inspection: "Inspection", member: str) -> str:
     """What was read of a member holds for the file as it is and the layout that was said."""
     chosen = inspection.member(member)
     return f"{inspection.path}|{inspection.layout_of(chosen)}|{inspection.state(chosen)}"

@@ -171,6 +171,8 @@ def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None)
         st.error(words.NOT_READ.format(reason=escaped(reading)))
     else:
         st.markdown(words.about_reading(reading))
+        if reading.n < reading.total:
+            _offer_all_rows(dump, dump.overview.members[layer, epoch], reading.total)
         try:
             batch = cached.dumped_batch(dump.inspection, dump.overview.members[layer, epoch])
         except PerError as error:
@@ -186,6 +188,28 @@ def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None)
         _show_history({label(one.name): one.overview for one in (dump, other) if one is not None}, layer, series)
     if batch is not None and (rows := _studied(batch)).n > 1:
         _show_study(rows)
+
+
+def _offer_all_rows(dump: OpenDump, member: str, rows: int) -> None:
+    """Measure every row of a member of which the page has looked at some, in one pass."""
+    measured = st.session_state.setdefault("dumps_measured", {})
+    key = cached.member_key(dump.inspection, member)
+    if st.button(words.MEASURE_ALL.format(rows=rows), key="dumps_measure", help=words.HELP_MEASURE_ALL):
+        from analysis.one_pass import run_pass
+
+        bar = st.progress(0.0, "Reading all rows")
+        try:
+            found = run_pass(
+                dump.inspection,
+                members=[member],
+                on_progress=lambda done, total: bar.progress(done / total, f"Read {done} of {total} pieces"),
+            )
+            measured[key] = words.about_all_rows(found.statistics)
+        except PerError as error:
+            st.error(escaped(str(error)))
+        bar.empty()
+    if key in measured:
+        st.markdown(measured[key])
 
 
 def _show_study(rows: ActivationBatch) -> None:

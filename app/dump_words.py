@@ -7,6 +7,7 @@ if TYPE_CHECKING:
 
     from analysis.dumps import Inspection
     from analysis.histogram import Histogram
+    from analysis.one_pass import PartialStatistics
     from analysis.overview import Epoch, LayerReading, Quantity
 
 TITLE = "What is in a dump, and what is wrong with which layer"
@@ -46,6 +47,10 @@ CHANNEL_AXES = {
 QUANTITY = "Colour"
 NO_TROUBLE = "No layer is dead, saturated, exploding, collapsed, rank-deficient or NaN by the rules."
 FOLLOWED = "A run that is still written is followed: the page reads new records by itself."
+MEASURE_ALL = "Measure all {rows:,} rows"
+HELP_MEASURE_ALL = (
+    "One pass over the whole member, in pieces: SW1 as an interval that is certain to hold the exact value."
+)
 TROUBLE_COLUMNS = ["Layer", "Trouble", "At epoch", "Why, and what helps"]
 NOTHING_POSITIVE = "No value is positive: there is nothing to show on a logarithmic axis."
 STUDIED = "Below: {rows:,} of the layer's finite rows, evenly spread."
@@ -134,6 +139,17 @@ def about_distances(rows: int, slices: int, draws: int) -> str:
         f"SW1 to N(0, I) (bars: standard error over {slices} slices), exact PER and the mean variance of the units, "
         f"from {rows:,} rows at the last epoch; grey: {draws} Gaussian batches of that size. PER falls with the "
         "variance as well: only SW1 tells Gaussian from collapsed."
+    )
+
+
+def about_all_rows(found: "PartialStatistics") -> str:
+    """What one pass over every row has found."""
+    distance = found.distance()
+    left_out = f", {found.n_left_out:,} more are not finite" if found.n_left_out else ""
+    return (
+        f"All {found.n:,} rows{left_out}: **SW1 between {distance.lower:.4f} and {distance.upper:.4f}** on "
+        f"{len(distance.lower_per_direction)} slices, certified from counts "
+        f"(± {distance.standard_error:.4f} over slices) · PER {found.per:.4f} ± {found.per_standard_error:.4f} (over rows)"
     )
 
 

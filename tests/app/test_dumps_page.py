@@ -3,16 +3,19 @@
 import base64
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save_file
 
 from analysis.dumps import inspect
+from analysis.one_pass import PassSpec
 from analysis.overview import QUANTITIES, overview
 from app.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
-from per_core import gaussian_w1
+from per_core import gaussian_w1, per_loss, sliced_w1
 from tests.app.conftest import OpenPage
 from tests.app.test_pages import all_text, sent_charts
 
@@ -320,6 +323,28 @@ def test_of_a_file_and_a_path_the_newer_is_meant(open_page: OpenPage, dump: Path
     assert sent_charts(page)["dumps_overview"].figure["data"][0]["y"] == ["layer_7"]
     page.text_input(key="dumps_path").set_value(str(dump)).run()
     assert set(sent_charts(page)["dumps_overview"].figure["data"][0]["y"]) == set(LAYERS)
+
+
+def test_all_rows_of_a_long_member_are_measured_on_request(open_page: OpenPage, dump: Path) -> None:
+    values = np.random.default_rng(7).standard_normal((5000, 6)).astype(np.float32) * 1.3
+    values[17] = np.nan
+    save_file({"layer_9": values}, dump / "step-300" / "long.safetensors")
+    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_1")
+    assert not [button for button in page.button if button.key == "dumps_measure"]
+    page.selectbox(key="dumps_layer").set_value("layer_9").run()
+    assert page.button(key="dumps_measure").label == "Measure all 5,000 rows"
+    page.button(key="dumps_measure").click().run()
+    assert [*page.exception, *page.error] == []
+    said = re.search(
+        r"All 4,999 rows, 1 more are not finite: \*\*SW1 between ([\d.]+) and ([\d.]+)\*\*", all_text(page)
+    )
+    assert said is not None
+    finite = torch.from_numpy(np.delete(values, 17, axis=0))
+    exact = float(sliced_w1(finite, directions=PassSpec().directions(6)).value)
+    assert float(said[1]) - 5e-5 <= exact <= float(said[2]) + 5e-5
+    assert f"PER {float(per_loss(finite)):.4f}" in all_text(page)
+    page.toggle(key="dumps_log_density").set_value(True).run()
+    assert "All 4,999 rows" in all_text(page)  # it stays
 
 
 def test_nonsense_in_the_address_falls_back(open_page: OpenPage, dump: Path) -> None:
