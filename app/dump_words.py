@@ -149,7 +149,8 @@ def about_all_rows(found: "PartialStatistics") -> str:
     return (
         f"All {found.n:,} rows{left_out}: **SW1 between {distance.lower:.4f} and {distance.upper:.4f}** on "
         f"{len(distance.lower_per_direction)} slices, certified from counts "
-        f"(± {distance.standard_error:.4f} over slices) · PER {found.per:.4f} ± {found.per_standard_error:.4f} (over rows)"
+        f"(± {distance.standard_error:.4f} over slices) · PER {found.per:.4f} ± "
+        f"{found.per_standard_error:.4f} (over rows)"
     )
 
 
