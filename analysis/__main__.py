@@ -16,6 +16,16 @@ from analysis.recording import RecordingNotes, write_recording
 from analysis.training import worker
 from per_core.errors import PerError
 
+COMMANDS = {
+    "train": (worker, "train methods side by side, each watched by a recorder"),
+    "inspect": (inspect_command, "list what is in a dump of activations, and what is wrong with it"),
+    "report": (report_command, "write what is wrong with which layer of a dump to one HTML file"),
+    "measure": (
+        measure_command,
+        "distance, moments and PER of data of any size, in one pass, on this machine or on a cluster",
+    ),
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status: 0, 1 after a message on stderr, or one of the command's own."""
@@ -36,38 +46,15 @@ def _parser() -> argparse.ArgumentParser:
     record.add_argument("out", type=Path, metavar="OUT.safetensors")
     record.add_argument("--epochs", type=int, nargs="+", default=digits.EPOCHS, metavar="EPOCH")
     record.add_argument("--seed", type=int, default=0)
-    train = commands.add_parser(
-        "train",
-        help="train methods side by side, each watched by a recorder",
-        description=worker.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    train.set_defaults(run=worker.run)
-    worker.add_arguments(train)
-    inspect = commands.add_parser(
-        "inspect",
-        help="list what is in a dump of activations, and what is wrong with it",
-        description=inspect_command.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    inspect.set_defaults(run=inspect_command.run)
-    inspect_command.add_arguments(inspect)
-    report = commands.add_parser(
-        "report",
-        help="write what is wrong with which layer of a dump to one HTML file",
-        description=report_command.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    report.set_defaults(run=report_command.run)
-    report_command.add_arguments(report)
-    measure = commands.add_parser(
-        "measure",
-        help="distance, moments and PER of data of any size, in one pass, on this machine or on a cluster",
-        description=measure_command.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    measure.set_defaults(run=measure_command.run)
-    measure_command.add_arguments(measure)
+    for name, (module, help_text) in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=help_text,
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.set_defaults(run=module.run)
+        module.add_arguments(command)
     return parser
 
 

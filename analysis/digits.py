@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from analysis.one_thread import one_thread
 from analysis.training.models import MLP_UNITS, initialise, outline
 from analysis.training.spec import ModelSpec
 from per_core.errors import InvalidInputError
@@ -111,18 +111,8 @@ def _snapshots(epochs: set[int], generator: torch.Generator) -> Iterator[Snapsho
             yield _look(network, digits, epoch)
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    # Matrices this small are slower on several threads, a hundred times so where the cores are busy.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@_one_thread()
+# Matrices this small are slower on several threads, a hundred times so where the cores are busy.
+@one_thread()
 def _learn(network: nn.Module, optimizer: torch.optim.Optimizer, digits: Digits, generator: torch.Generator) -> None:
     network.train()
     order = torch.randperm(len(digits.training_labels), generator=generator)
@@ -140,7 +130,7 @@ def _network(generator: torch.Generator) -> nn.Module:
     return network
 
 
-@_one_thread()
+@one_thread()
 @torch.no_grad()
 def _look(network: nn.Module, digits: Digits, epoch: int) -> Snapshot:
     network.eval()

@@ -146,10 +146,28 @@ def read_history(found: Overview, layer: str) -> LayerHistory:
             f"A history needs an epoch that could be read; {layer} of {found.source} has none. Edit the rule for names."
         )
 
-    def column(name: str) -> Float64Array:
-        return np.array([getattr(reading, name) for _, reading in pairs], dtype=np.float64)
+    last = pairs[-1][1]
+    return _distances(pairs, n=last.n, d=last.d, slices=SLICES)
+
+
+def layer_history(run: Run, layer: str) -> LayerHistory:
+    """Distances and moments of a layer; `InvalidInputError` if the run has no such layer."""
+    pairs = _summaries(run, layer)
 
     last = pairs[-1][1]
+    return _distances(
+        [(record.epoch, summary) for record, summary in pairs], n=last.kept_rows, d=last.d, slices=last.slices
+    )
+
+
+def _distances(
+    pairs: Sequence[tuple[float, LayerReading | LayerSummary]], *, n: int, d: int, slices: int
+) -> LayerHistory:
+    """The history that epochs and what was read at them come to."""
+
+    def column(name: str) -> Float64Array:
+        return np.array([getattr(one, name) for _, one in pairs], dtype=np.float64)
+
     return LayerHistory(
         epochs=np.array([epoch for epoch, _ in pairs], dtype=np.float64),
         sw1=column("sw1"),
@@ -158,31 +176,9 @@ def read_history(found: Overview, layer: str) -> LayerHistory:
         mean=column("mean"),
         variance=column("variance"),
         dead=column("dead"),
-        n=last.n,
-        d=last.d,
-        slices=SLICES,
-    )
-
-
-def layer_history(run: Run, layer: str) -> LayerHistory:
-    """Distances and moments of a layer; `InvalidInputError` if the run has no such layer."""
-    pairs = _summaries(run, layer)
-
-    def column(name: str) -> Float64Array:
-        return np.array([getattr(summary, name) for _, summary in pairs], dtype=np.float64)
-
-    last = pairs[-1][1]
-    return LayerHistory(
-        epochs=np.array([record.epoch for record, _ in pairs], dtype=np.float64),
-        sw1=column("sw1"),
-        sw1_error=column("sw1_error"),
-        per=column("per"),
-        mean=column("mean"),
-        variance=column("variance"),
-        dead=column("dead"),
-        n=last.kept_rows,
-        d=last.d,
-        slices=last.slices,
+        n=n,
+        d=d,
+        slices=slices,
     )
 
 

@@ -101,7 +101,7 @@ class JobManager:
         grace_seconds: float | None = None,
     ) -> None:
         """See the class."""
-        self.library = library
+        self.run_library = library
         self.devices = tuple(find_devices() if devices is None else devices)
         if not self.devices or not all(re.fullmatch(r"cpu|cuda:\d+", device) for device in self.devices):
             raise InvalidInputError(
@@ -148,7 +148,7 @@ class JobManager:
             self._require_open()
             if token is not None and token in self._submitted:
                 return self._submitted[token]
-            id = self.library.create(checked)
+            id = self.run_library.create(checked)
             if token is not None:
                 self._submitted[token] = id
             self._enqueue(_Job(id, resume=False))
@@ -164,7 +164,7 @@ class JobManager:
         """
         with self._lock:
             self._require_open()
-            path = self.library.path(id)
+            path = self.run_library.path(id)
             self._look_after_ended()
             if self._find(id) is not None:
                 return
@@ -187,7 +187,7 @@ class JobManager:
             If there is no such run.
         """
         with self._lock:
-            path = self.library.path(id)
+            path = self.run_library.path(id)
             self._look_after_ended()
             job = self._find(id)
             if job is not None:
@@ -203,7 +203,7 @@ class JobManager:
         InvalidInputError
             If there is no such run, or nothing can be read of it.
         """
-        path = self.library.path(id)
+        path = self.run_library.path(id)
         with self._lock:
             self._look_after_ended()
             job, position = self._find(id), self.position(id)
@@ -225,7 +225,7 @@ class JobManager:
 
     def list_runs(self) -> tuple[RunEntry, ...]:
         """The library's runs, newest first, with "queued" and "stopping" for this manager's own."""
-        entries = self.library.list_runs()
+        entries = self.run_library.list_runs()
         with self._lock:
             own = {job.id for job in (*self._queue, *self._running)}
         return tuple(self._with_status(entry) if entry.id in own else entry for entry in entries)
@@ -238,7 +238,7 @@ class JobManager:
         InvalidInputError
             If there is no such run.
         """
-        return last_lines(self.library.path(id), lines)
+        return last_lines(self.run_library.path(id), lines)
 
     def attach(self, id: str, viewer: str) -> JobStatus:
         """Note that somebody looks at a run, for as long as it takes until `detach` or `leave`; say how it is doing.
@@ -323,7 +323,7 @@ class JobManager:
                 free.pop(0)
 
     def _start(self, job: _Job, device: str) -> None:
-        path = self.library.path(job.id)
+        path = self.run_library.path(job.id)
         ComparisonFolder(path).stop_file.unlink(missing_ok=True)  # of a worker that was killed before it saw it
         resume = ["--resume"] if job.resume else []
         job.worker = WorkerProcess(path / SPEC_FILE, path, device, [*self._limits, *resume])
@@ -342,7 +342,7 @@ class JobManager:
         """Write into the run how it ended, where the worker could not or does not know why."""
         assert job.worker is not None
         try:
-            state = ComparisonFolder(self.library.path(job.id)).read_status().get("state")
+            state = ComparisonFolder(self.run_library.path(job.id)).read_status().get("state")
         except InvalidInputError:  # the folder is gone or damaged: there is nowhere to say it
             return
         if state in ("finished", "failed"):
@@ -362,7 +362,7 @@ class JobManager:
         elif job.asked is None:
             job.asked, job.reason = time.monotonic(), reason
             try:
-                ComparisonFolder(self.library.path(job.id)).stop_file.touch()
+                ComparisonFolder(self.run_library.path(job.id)).stop_file.touch()
             except (InvalidInputError, OSError):  # no place to ask in
                 self._terminate(job)
 
@@ -390,7 +390,7 @@ class JobManager:
 
     def _change(self, job: _Job, state: folder.State, message: str) -> None:
         try:
-            change_status(self.library.path(job.id), state, message)
+            change_status(self.run_library.path(job.id), state, message)
         except (InvalidInputError, OSError):  # deleted by hand, or the disk is full: there is nowhere to say it
             return
 

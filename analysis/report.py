@@ -30,6 +30,7 @@ from analysis.overview import (
     epoch_label,
     overview,
 )
+from analysis.terminal import printable
 from analysis.trouble import FEWEST_ROWS, LayerTrouble, list_troubles, unjudged
 from per_core.errors import InvalidInputError
 
@@ -403,11 +404,6 @@ def _sentence(text: str) -> str:
 
 def _escaped(text: str) -> str:
     return html.escape(printable(text))
-
-
-def printable(text: str) -> str:
-    """The text without signs that steer a terminal or a browser: line ends, escapes, changes of direction."""
-    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
 
 
 def _levels(colours: Sequence[str], light: str, dark: str, light_from: int, light_to: int) -> str:

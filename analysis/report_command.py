@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from analysis.dumps import Inspection
 from analysis.dumps.command import add_dump_arguments, open_dump
 from analysis.overview import LayerReading
-from analysis.report import printable, write_report
+from analysis.report import write_report
+from analysis.terminal import printable, show_progress
 from per_core.errors import InvalidInputError, PerError
 
 OK, INCOMPLETE, UNUSABLE = 0, 1, 2
-BAR = 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         inspection = open_dump(options)
         _require_readable(inspection)
-        seen = write_report(inspection, options.out, on_progress=_show_progress)
+        seen = write_report(inspection, options.out, on_progress=partial(show_progress, what="members"))
     except PerError as error:
         print(f"python -m analysis report: {printable(str(error))}", file=sys.stderr)
         return UNUSABLE
@@ -53,13 +54,3 @@ def _require_readable(inspection: Inspection) -> None:
         f"A report needs a member that can be read; none of the {len(inspection.members)} can. {first.name}:"
         f" {first.reason} See python -m analysis inspect."
     )
-
-
-def _show_progress(done: int, total: int) -> None:
-    """A bar on the terminal, redrawn in place; a line at the end elsewhere."""
-    filled = BAR * done // total
-    line = f"[{'#' * filled}{'.' * (BAR - filled)}] {done}/{total} members"
-    if sys.stderr.isatty():
-        print(f"\r{line}", end="\n" if done == total else "", file=sys.stderr, flush=True)
-    elif done == total or done * 10 // total != (done - 1) * 10 // total:
-        print(line, file=sys.stderr, flush=True)

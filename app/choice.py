@@ -186,7 +186,7 @@ def _choose_run() -> Choice:
     """A layer of a run in the library; without one, say where runs come from and show the opening sample."""
     from analysis.runs import open_comparison
 
-    entries = [entry for entry in service.library().list_runs() if entry.state != "damaged"]
+    entries = [entry for entry in service.run_library().list_runs() if entry.state != "damaged"]
     if not entries:
         st.info(words.NO_RUNS_YET)
         return Choice(_DEFAULT)
@@ -195,7 +195,7 @@ def _choose_run() -> Choice:
     try:
         runs = {
             member_name(key): run
-            for key, run in open_comparison(service.library().path(run_id)).runs.items()
+            for key, run in open_comparison(service.run_library().path(run_id)).runs.items()
             if run.records
         }
     except PerError as error:

@@ -158,7 +158,7 @@ def about_history(view: str, outside: float, drawn: int, there: int) -> str:
     """What the densities over the epochs show."""
     how = {
         "One epoch": "The slider under the picture plays the epochs.",
-        "Heat map": "Bright is dense; a column is an epoch.",
+        "Heat map": "The stronger the colour, the denser; a column is an epoch.",
         "Ridgeline": "The latest epoch is on top.",
     }[view]
     left_out = "" if drawn == there else f" {drawn} of {there} epochs are drawn."

@@ -153,11 +153,11 @@ def open_runs(ids: list[str]) -> None:
 def _again(run: str) -> None:
     from analysis.training.spec import TrainingSpec
 
-    fill_form(TrainingSpec.from_dict(service.library().entry(run).spec))
+    fill_form(TrainingSpec.from_dict(service.run_library().entry(run).spec))
 
 
 def _rename(run: str, title: str) -> None:
-    service.library().rename(run, title)
+    service.run_library().rename(run, title)
 
 
 def _delete(ids: list[str]) -> None:
@@ -165,7 +165,7 @@ def _delete(ids: list[str]) -> None:
     st.session_state[DELETED] = deleted = []
     try:
         for run in ids:
-            service.library().delete(run)
+            service.run_library().delete(run)
             deleted.append(run)
     finally:
         if st.query_params.get(RUN) in deleted:
@@ -187,12 +187,12 @@ def _show_undo() -> None:
 def _restore(runs: list[str]) -> None:
     st.session_state.pop(DELETED, None)
     for run in runs:
-        service.library().undo_delete(run)
+        service.run_library().undo_delete(run)
 
 
 def _show_trash() -> None:
     """What was deleted in the last days, by whomever, each with a way back."""
-    deleted = service.library().list_deleted()[:MOST_DELETED]
+    deleted = service.run_library().list_deleted()[:MOST_DELETED]
     if not deleted:
         return
     with st.expander(words.DELETED_TITLE):

@@ -54,7 +54,7 @@ def _send_archive(request: Request) -> Response:
     from app import service
 
     try:
-        archive = service.library().zip_run(request.path_params["run"])
+        archive = service.run_library().zip_run(request.path_params["run"])
     except PerError as error:
         return PlainTextResponse(str(error), status_code=404)
     headers = {"Content-Disposition": f'attachment; filename="{archive.name}.zip"'}

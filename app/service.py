@@ -24,7 +24,7 @@ SECONDS_VARIABLE, MEMORY_VARIABLE = "PERSCOPE_MAX_SECONDS", "PERSCOPE_MAX_MEMORY
 
 
 @lru_cache(maxsize=1)
-def library() -> "RunLibrary":
+def run_library() -> "RunLibrary":
     """All runs in the folder that PERSCOPE_RUNS names, by default `runs` where the server was started."""
     from analysis.runs import RunLibrary
 
@@ -39,7 +39,7 @@ def manager() -> "JobManager":
     from analysis.jobs import JobManager
 
     return JobManager(
-        library(),
+        run_library(),
         max_seconds=_limit(SECONDS_VARIABLE),
         max_memory_mb=_limit(MEMORY_VARIABLE),
         grace_seconds=_limit(GRACE_VARIABLE),
@@ -49,7 +49,7 @@ def manager() -> "JobManager":
 def dump_folders() -> list[Path]:
     """Folders in which dumps may be named by their path: the runs, and what PERSCOPE_FOLDERS lists."""
     listed = [Path(part) for part in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if part]
-    return [library().root, *listed]
+    return [run_library().root, *listed]
 
 
 def watch_runs(runs: "Sequence[str]") -> None:

@@ -49,14 +49,11 @@ def vcl_loss(
         tensor(1.)
     """
     h = as_matrix(activations, "activations", "(n, d)")
-    n, d = h.shape
-    _require_subsets(n, subset)
+    _require_subsets(len(h), subset)
     require_finite(h, "activations")
     with torch.autocast(h.device.type, enabled=False):
-        rows = h.to(working_dtype(h))
-        order = torch.randperm(n, generator=generator, device=h.device if generator is None else generator.device)
-        variances = rows[order[: 2 * subset].to(h.device)].view(2, subset, d).var(dim=1)  # (2, d)
-        ratio = variances[0] / (variances[1] + _as_beta(beta, d, rows))
+        first, second = _subset_variances(h, subset, 2, generator)
+        ratio = first / (second + _as_beta(beta, h.shape[1], first))
         loss: Tensor = (1 - ratio).square().mean().to(h.dtype)
     return loss
 
@@ -89,15 +86,12 @@ def mean_vcl_loss(
         tensor(1.)
     """
     h = as_matrix(activations, "activations", "(n, d)")
-    n, d = h.shape
-    _require_subsets(n, subset)
+    _require_subsets(len(h), subset)
     require_finite(h, "activations")
     with torch.autocast(h.device.type, enabled=False):
-        rows = h.to(working_dtype(h))
-        count = n // subset
-        order = torch.randperm(n, generator=generator, device=h.device if generator is None else generator.device)
-        v = rows[order[: count * subset].to(h.device)].view(count, subset, d).var(dim=1)  # (S, d)
-        w = 1 / (v + _as_beta(beta, d, rows))
+        count = len(h) // subset
+        v = _subset_variances(h, subset, count, generator)
+        w = 1 / (v + _as_beta(beta, h.shape[1], v))
 
         def over_pairs(a: Tensor, b: Tensor) -> Tensor:
             return (a.sum(dim=0) * b.sum(dim=0) - (a * b).sum(dim=0)) / (count * (count - 1))
@@ -149,6 +143,13 @@ def _require_subset(subset: int) -> int:
             f"subset must be at least 2, which a variance needs; received {subset}. The paper uses 5."
         )
     return int(subset)
+
+
+def _subset_variances(h: Tensor, subset: int, count: int, generator: torch.Generator | None) -> Tensor:
+    """Variances (count, d) of `count` disjoint random subsets of the rows, in the working dtype."""
+    order = torch.randperm(len(h), generator=generator, device=h.device if generator is None else generator.device)
+    chosen = h.to(working_dtype(h))[order[: count * subset].to(h.device)]
+    return chosen.view(count, subset, h.shape[1]).var(dim=1)
 
 
 def _require_subsets(n: int, subset: int) -> None:

@@ -17,6 +17,7 @@ from analysis.dumps.inspection import Inspection, Member, inspect
 from analysis.dumps.layout import Layout
 from analysis.dumps.limits import in_words
 from analysis.dumps.name_pattern import DEFAULT_PATTERN, NamePattern
+from analysis.terminal import printable
 from per_core.errors import PerError
 
 OK, REFUSED, UNUSABLE = 0, 1, 2
@@ -98,7 +99,7 @@ def _as_text(inspection: Inspection) -> str:
     for member in inspection.members:
         told = member.reason or member.note
         if told:
-            lines.append(f"\n{_printable(member.name)}: {_printable(told)}")
+            lines.append(f"\n{printable(member.name)}: {printable(told)}")
     counts = f"{len(inspection.readable)} ok, {len(inspection.ambiguous)} ambiguous, {len(inspection.refused)} refused"
     lines.append(f"\n{len(inspection.members)} members: {counts}; {len(inspection.ignored)} other files passed over")
     return "\n".join(lines)
@@ -118,10 +119,5 @@ def _cells(member: Member) -> tuple[str, ...]:
 
 
 def _short(text: str) -> str:
-    text = _printable(text)
+    text = printable(text)
     return text if len(text) <= LONGEST_CELL else f"...{text[3 - LONGEST_CELL :]}"
-
-
-def _printable(text: str) -> str:
-    """The text without signs that a terminal would take for commands."""
-    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)

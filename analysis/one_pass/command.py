@@ -17,6 +17,7 @@ import os
 import sys
 import time
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,13 @@ from analysis.dumps.layout import Layout
 from analysis.dumps.limits import in_words
 from analysis.one_pass.partial_statistics import PassSpec
 from analysis.one_pass.scheduling import PassResult, run_pass
+from analysis.terminal import printable, show_progress
 from per_core.errors import InvalidInputError, PerError
 
 OK, INCOMPLETE, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
 MOST_THREADS = 4  # by default; each takes about 150 MB
 GAUSSIAN_SW1 = 1.288  # sliced W1 of n rows of N(0, I) is about this over √n
 SHOWN_LEFT_OUT = 20
-BAR = 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,13 +73,13 @@ def run(options: argparse.Namespace) -> int:
             members=[member.name for member in readable],
             scheduler=options.scheduler,
             workers=options.workers,
-            on_progress=_show_progress,
+            on_progress=partial(show_progress, what="pieces"),
         )
         found = as_dict(result, left_out, seconds=time.monotonic() - start)
         if options.out is not None:
             options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     except (PerError, OSError) as error:
-        print(f"python -m analysis measure: {_printable(str(error))}", file=sys.stderr)
+        print(f"python -m analysis measure: {printable(str(error))}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
         print("\npython -m analysis measure: stopped", file=sys.stderr)
@@ -144,7 +145,7 @@ def as_text(found: dict[str, Any]) -> str:
         cells = np.quantile(defined, [0, 0.5, 1]) if defined else [None] * 3
         lines.append(f"{name.replace('_', ' '):<18}" + "".join(f"{_number(cell):>12}" for cell in cells))
     reasons = list(found["members_left_out"].items())
-    lines += [f"\nleft out: {_printable(name)}: {_printable(reason)}" for name, reason in reasons[:SHOWN_LEFT_OUT]]
+    lines += [f"\nleft out: {printable(name)}: {printable(reason)}" for name, reason in reasons[:SHOWN_LEFT_OUT]]
     if len(reasons) > SHOWN_LEFT_OUT:
         lines.append(f"\nleft out: {len(reasons) - SHOWN_LEFT_OUT} more, see python -m analysis inspect")
     return "\n".join(lines)
@@ -182,18 +183,3 @@ def _defined(value: float) -> float | None:
 
 def _number(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.4g}"
-
-
-def _printable(text: str) -> str:
-    """The text without signs that a terminal would take for commands."""
-    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
-
-
-def _show_progress(done: int, total: int) -> None:
-    """A bar on the terminal, redrawn in place; a line for every tenth elsewhere."""
-    filled = BAR * done // total
-    line = f"[{'#' * filled}{'.' * (BAR - filled)}] {done}/{total} pieces"
-    if sys.stderr.isatty():
-        print(f"\r{line}", end="\n" if done == total else "", file=sys.stderr, flush=True)
-    elif done == total or done * 10 // total != (done - 1) * 10 // total:
-        print(line, file=sys.stderr, flush=True)

@@ -11,11 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from analysis.dumps.inspection import Inspection, Member, inspect
 from analysis.one_pass.partial_statistics import PartialStatistics, PassSpec, merge_in_order
 from analysis.one_pass.shards import PIECE_BYTES, Piece, choose_members, cut, take_piece
+from analysis.one_thread import one_thread
 from per_core.arguments import require_count
 from per_core.errors import InvalidInputError
 
@@ -105,7 +104,8 @@ def _on_threads(take: Take, pieces: Sequence[Piece], workers: int, on_progress: 
             on_progress(len(pieces) - len(waited), len(pieces))
 
     whole = merge_in_order(parts, delayed(PartialStatistics.merge, pure=False))
-    with _one_thread_a_task(), ThreadPoolExecutor(workers) as pool, Callback(posttask=count):
+    # Tasks run side by side, each in one thread, as on the workers of a cluster, which Dask starts in this way.
+    with one_thread(), ThreadPoolExecutor(workers) as pool, Callback(posttask=count):
         statistics: PartialStatistics = whole.compute(scheduler="threads", pool=pool)
     return statistics
 
@@ -164,14 +164,3 @@ def _lost(address: str, what: str) -> InvalidInputError:
 
 def _silent(done: int, total: int) -> None:
     """No progress is shown."""
-
-
-@contextmanager
-def _one_thread_a_task() -> Iterator[None]:
-    """Tasks run side by side, each in one thread, as on the workers of a cluster, which Dask starts in this way."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

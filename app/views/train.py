@@ -102,7 +102,7 @@ def show_comparisons(comparisons: "list[tuple[str, Comparison]]") -> None:
 
 def follow(run: str, beside: list[str]) -> None:
     """One run, drawn again every second while it changes."""
-    entry = service.library().entry(run)
+    entry = service.run_library().entry(run)
     if entry.state == "damaged":
         service.watch_runs([])
         st.error(entry.message)
@@ -139,7 +139,7 @@ def _titles(runs: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for run in dict.fromkeys(runs):
         try:
-            entry = service.library().entry(run)
+            entry = service.run_library().entry(run)
         except PerError as error:
             st.warning(words.GONE.format(reason=error))
             continue
@@ -161,7 +161,7 @@ def _opened_or_said(run: str) -> "Comparison | None":
 
 def _opened(run: str) -> "Comparison":
     """A comparison of which only new records are read again."""
-    path = service.library().path(run)
+    path = service.run_library().path(run)
     known = cached.opened_comparisons()
     known[run] = known[run].refresh() if run in known else open_comparison(path)
     return known[run]
