@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from per_core.run_directory import TEMPORARY
+from per_core.whole_file import TEMPORARY
 
 CHUNK = 1 << 20  # bytes read at a time
 CHECKPOINT = "checkpoint.pt"

@@ -2,7 +2,7 @@
 
 from per_core.activation_penalty import l1_loss, l2_loss
 from per_core.energy import energy_loss
-from per_core.errors import BudgetError, InvalidInputError, PerError
+from per_core.errors import BudgetError, InvalidInputError, PerError, StorageError
 from per_core.methods import Method, Parameter, find_method, list_methods, register_method
 from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
 from per_core.recorder import Recorder
@@ -28,6 +28,7 @@ __all__ = [
     "RMSNorm",
     "Recorder",
     "SlicedDistance",
+    "StorageError",
     "energy_loss",
     "find_method",
     "gaussian_w1",

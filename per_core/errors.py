@@ -14,3 +14,7 @@ class InvalidInputError(PerError, ValueError):
 
 class BudgetError(PerError):
     """The work asked for would need more memory or time than the budget allows."""
+
+
+class StorageError(PerError, OSError):
+    """A file or a folder cannot be written: there is no room, no permission, or it has gone."""

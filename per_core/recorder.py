@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from numbers import Integral, Real
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +19,7 @@ from torch.nn.parameter import UninitializedParameter
 from torch.utils.hooks import RemovableHandle
 
 from per_core.arguments import require_count
-from per_core.errors import InvalidInputError
+from per_core.errors import InvalidInputError, StorageError
 from per_core.layer_record import Allowance, LayerArrays, LayerDigest, LayerSummary
 from per_core.layer_selection import (
     MOST_CALLS,
@@ -35,6 +35,7 @@ from per_core.regularizer import Layout
 from per_core.run_directory import RunWriter, Sampling
 from per_core.step_sample import StepSample
 
+OnWriteError = Literal["warn", "raise"]
 Digested = dict[str, tuple[LayerSummary, LayerArrays]]
 
 
@@ -69,12 +70,15 @@ class Recorder:
             then writes what they held, "mixed over the epoch": the model changed from one to the next.
         title, description: for those who look at the run; description is JSON, added to the model's class, number of
             parameters, device and torch version.
+        on_write_error: what becomes of a record that cannot be written, on a full disk say. "warn" warns once, the
+            training goes on and the run says which epochs are missing (`Run.missing`); "raise" raises `StorageError`.
         resume: go on with the run in `run_dir`, if there is one.
         last_epoch: with `resume`, drop the records of later epochs: the checkpoint's epoch.
 
     Raises:
-        InvalidInputError: layers that do not exist or cannot call hooks, a folder that holds a run or cannot be
-            written, an argument out of range.
+        InvalidInputError: layers that do not exist or cannot call hooks, a folder that holds a run, an argument out
+            of range.
+        StorageError: the folder cannot be written.
         BudgetError: a budget too small for so many slices and units.
 
     Example:
@@ -101,10 +105,16 @@ class Recorder:
         sample_every: int | None = None,
         title: str = "",
         description: Mapping[str, Any] | None = None,
+        on_write_error: OnWriteError = "warn",
         resume: bool = False,
         last_epoch: float | None = None,
     ) -> None:
         """See the class."""
+        if on_write_error not in ("warn", "raise"):
+            raise InvalidInputError(
+                f'on_write_error must be "warn" or "raise"; received {on_write_error!r}.'
+                ' With "warn" the training goes on where a record cannot be written.'
+            )
         if layout not in ("sample", "position"):
             raise InvalidInputError(
                 f'layout must be "sample" or "position"; received {layout!r}.'
@@ -116,6 +126,7 @@ class Recorder:
         self._layout: Layout = layout
         self._training = training
         self._digest = LayerDigest(Allowance(slices, units, tracked, budget, seed))
+        self._on_write_error = on_write_error
         self._told: set[str] = set()
         self._sample: StepSample | None = None
         self._writer: RunWriter | None = None
@@ -150,6 +161,7 @@ class Recorder:
         Raises:
             InvalidInputError: epoch or a scalar is no number; epoch is before the last one; inputs is None without
                 `sample_every`.
+            StorageError: the record cannot be written, with `on_write_error="raise"`.
             Exception: what the model itself raises for these inputs.
         """
         values = {name: _as_number(name, value) for name, value in scalars.items()}
@@ -172,11 +184,14 @@ class Recorder:
         training = self._training if sampling == "probe" else True
         try:
             self._writer.append(epoch, layers, scalars=values, sampling=sampling, training=training, cost=cost)
-        except OSError as error:
+        except StorageError as error:
+            if self._on_write_error == "raise":
+                raise
+            self._writer.note_missing(epoch)
             self._warn_once(
                 "disk",
-                f"{self._writer.path} cannot be written: {error}. The training goes on, and epoch {epoch:g} is missing"
-                " in the run. Later epochs are tried again; this is said once.",
+                f"{error} The training goes on, and epoch {epoch:g} is missing in the run. Later epochs are tried"
+                " again; this is said once.",
             )
 
     def close(self) -> None:

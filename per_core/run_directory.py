@@ -2,6 +2,7 @@
 
     run.json            schema version, time of creation, title, description, layout, what is kept of a layer
     records.jsonl       one JSON object a line, one line a record, see `Record`; layer name -> `LayerSummary`
+    missing.json        blank, or the first and the last epoch of which a record could not be written
     arrays/000007.safetensors    of record 7: "<layer>/norms", "/projections", "/tracked", "/tracked_units", "/rows" and
                         "/row_units" of every layer, see `LayerArrays`
 
@@ -14,6 +15,7 @@ array files without a line, and a reader sees neither. JSON has no numbers for N
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import time
@@ -29,10 +31,11 @@ from safetensors.numpy import save
 from per_core.errors import InvalidInputError
 from per_core.layer_record import Allowance, LayerArrays, LayerSummary, from_json_number, to_json_number
 from per_core.regularizer import Layout
+from per_core.whole_file import unwritable, write_whole
 
 SCHEMA = 1
-RUN, RECORDS, ARRAYS = "run.json", "records.jsonl", "arrays"
-TEMPORARY = ".tmp"
+RUN, RECORDS, ARRAYS, MISSING = "run.json", "records.jsonl", "arrays", "missing.json"
+MISSING_BYTES = 96  # reserved, so that it can be written on a full disk
 ARRAY_NAMES = ("norms", "projections", "tracked", "tracked_units", "rows", "row_units")
 
 Sampling = Literal["probe", "mixed over the epoch"]
@@ -78,6 +81,8 @@ class Run:
         layout: "sample" or "position", how outputs of more than two dimensions became rows.
         allowance: what is kept of every layer.
         records: in the order in which they were written.
+        missing: the first and the last epoch of which a record could not be written, on a full disk say; None if
+            there is none.
     """
 
     path: Path
@@ -87,6 +92,7 @@ class Run:
     layout: Layout
     allowance: Allowance
     records: tuple[Record, ...]
+    missing: tuple[float, float] | None
     _end: int = field(repr=False)  # bytes of records.jsonl that `records` were read from
     _last_line: bytes = field(repr=False)
 
@@ -113,9 +119,11 @@ class Run:
             return open_run(self.path)
         new = data[len(self._last_line) :]
         records, whole, last = _parse_records(new, self.created, self.path, len(self.records))
+        missing = _read_missing(self.path)
         if not records:
-            return self
-        return replace(self, records=self.records + records, _end=self._end + whole, _last_line=last)
+            return self if missing == self.missing else replace(self, missing=missing)
+        records = self.records + records
+        return replace(self, records=records, missing=missing, _end=self._end + whole, _last_line=last)
 
     def arrays(self, index: int, layers: Collection[str] | None = None) -> dict[str, LayerArrays]:
         """The arrays of one record, layer by layer; those of `layers` only, if given.
@@ -198,6 +206,7 @@ def open_run(path: str | Path) -> Run:
             layout=header["layout"],
             allowance=Allowance(**header["allowance"]),
             records=records,
+            missing=_read_missing(path),
             _end=whole,
             _last_line=last,
         )
@@ -223,7 +232,8 @@ class RunWriter:
 
     Raises:
         InvalidInputError: the folder already holds a run and `resume` is False, or a run with another allowance or
-            layout; the description is not JSON; the folder cannot be written.
+            layout; the description is not JSON.
+        StorageError: the folder cannot be written.
     """
 
     def __init__(
@@ -254,9 +264,7 @@ class RunWriter:
             else:
                 self._created, self._count, self._end = self._create(layout, title, dict(description or {})), 0, 0
         except OSError as error:
-            raise InvalidInputError(
-                f"The run directory must be writable; {self.path} is not: {error}. Name a folder of yours."
-            ) from error
+            raise unwritable(self.path, error) from error
 
     def append(
         self,
@@ -268,10 +276,10 @@ class RunWriter:
         training: bool = False,
         cost: float = 0.0,
     ) -> None:
-        """Write one record. After an OSError (a full disk) the run is as it was, and one may try again later."""
+        """Write one record. After a `StorageError` (a full disk) the run is as it was; one may try again later."""
         index, now = self._count, time.time()
         arrays = {f"{name}/{part}": getattr(kept, part) for name, (_, kept) in layers.items() for part in ARRAY_NAMES}
-        _write_whole(_array_path(self.path, index), save(arrays))
+        write_whole(_array_path(self.path, index), save(arrays))
         entry = {
             "index": index,
             "epoch": epoch,
@@ -288,17 +296,27 @@ class RunWriter:
         self._end += len(line)
         self.last_epoch = epoch
 
+    def note_missing(self, epoch: float) -> None:
+        """Leave word that the record of this epoch could not be written, as far as that can be."""
+        first, _ = _read_missing(self.path) or (epoch, epoch)
+        with contextlib.suppress(OSError), (self.path / MISSING).open("r+b", buffering=0) as file:
+            file.write(_missing_bytes((first, epoch)))
+
     def _append_line(self, line: bytes) -> None:
-        with (self.path / RECORDS).open("r+b", buffering=0) as file:
-            file.truncate(self._end)  # what a failed attempt left
-            file.seek(self._end)
-            try:
-                if file.write(line) != len(line):
-                    raise OSError("the disk took only a part of the record")
-            except OSError:
-                with contextlib.suppress(OSError):
-                    file.truncate(self._end)
-                raise
+        try:
+            with (self.path / RECORDS).open("r+b", buffering=0) as file:
+                file.truncate(self._end)  # what a failed attempt left
+                file.seek(self._end)
+                try:
+                    if file.write(line) != len(line):
+                        raise OSError(errno.ENOSPC, "the disk took only a part of the record")
+                    os.fsync(file.fileno())
+                except OSError:
+                    with contextlib.suppress(OSError):
+                        file.truncate(self._end)
+                    raise
+        except OSError as error:
+            raise unwritable(self.path / RECORDS, error) from error
 
     def _create(self, layout: Layout, title: str, description: dict[str, Any]) -> float:
         created = time.time()
@@ -318,7 +336,8 @@ class RunWriter:
                 f"description must be JSON: strings, finite numbers, lists and dicts; {error}. Convert what is not."
             ) from error
         (self.path / RECORDS).write_bytes(b"")
-        _write_whole(self.path / RUN, text.encode())
+        (self.path / MISSING).write_bytes(_missing_bytes(None))
+        write_whole(self.path / RUN, text.encode())
         return created
 
     def _cut_back(self, layout: Layout, last_epoch: float | None) -> tuple[float, int, int]:
@@ -335,6 +354,10 @@ class RunWriter:
         lines = (self.path / RECORDS).read_bytes().splitlines(keepends=True)
         end = sum(map(len, lines[:count]))
         os.truncate(self.path / RECORDS, end)
+        missing = run.missing
+        if missing is not None and last_epoch is not None:  # later ones are recorded anew
+            missing = None if missing[0] > last_epoch else (missing[0], min(missing[1], last_epoch))
+        (self.path / MISSING).write_bytes(_missing_bytes(missing))
         known = {_array_path(self.path, index) for index in range(count)}
         for file in (self.path / ARRAYS).glob("*.safetensors*"):  # temporary ones too
             if file not in known:
@@ -374,19 +397,19 @@ def _parse_record(entry: Mapping[str, Any], created: float) -> Record:
     )
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is either not there or whole, also for one who reads at the same time."""
-    temporary = path.with_name(path.name + TEMPORARY)
+def _missing_bytes(epochs: tuple[float, float] | None) -> bytes:
+    """What `_read_missing` reads, always as many bytes."""
+    text = "" if epochs is None else json.dumps({"first": epochs[0], "last": epochs[1]})
+    return text.ljust(MISSING_BYTES).encode()
+
+
+def _read_missing(path: Path) -> tuple[float, float] | None:
+    """What `RunWriter.note_missing` wrote; a run of an earlier PERscope has no such file."""
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+        values = json.loads((path / MISSING).read_bytes().strip() or "null")
+        return None if values is None else (float(values["first"]), float(values["last"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _array_path(run: Path, index: int) -> Path:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import parametrizations
 
-from per_core import InvalidInputError, Recorder, open_run
+from per_core import InvalidInputError, Recorder, StorageError, open_run
 from tests.per_core.recorded import draw, first_record, network
 
 
@@ -137,7 +137,21 @@ def test_a_full_disk_warns_once_and_the_training_goes_on(tmp_path: Path) -> None
         (run / "away").rename(run / "arrays")
         recorder.record(3, inputs=draw(5, 4))
     assert [record.epoch for record in open_run(run).records] == [0, 3]
+    assert open_run(run).missing == (1, 2)
     assert len(open_run(run).arrays(1)) == 4
+
+
+def test_a_full_disk_ends_the_training_of_who_asks_for_it(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match='on_write_error must be "warn" or "raise"; received \'ignore\''):
+        Recorder(network(), tmp_path / "run", on_write_error="ignore")
+    recorder = Recorder(network(), tmp_path / "run", on_write_error="raise")
+    recorder.record(0, inputs=draw(5, 4))
+    (tmp_path / "run").rename(tmp_path / "away")
+    with pytest.raises(StorageError, match=r"cannot be written: No such file or directory\. Bring the folder back"):
+        recorder.record(1, inputs=draw(5, 4))
+    (tmp_path / "away").rename(tmp_path / "run")
+    recorder.record(1, inputs=draw(5, 4))
+    assert [record.epoch for record in open_run(tmp_path / "run").records] == [0, 1]
 
 
 def test_resume_goes_on_from_a_checkpoint(tmp_path: Path) -> None:

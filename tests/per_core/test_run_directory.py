@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from per_core import InvalidInputError, open_run
+from per_core import InvalidInputError, StorageError, open_run
 from per_core.layer_record import Allowance, LayerDigest
 from per_core.run_directory import Run, RunWriter
 
@@ -212,7 +212,7 @@ def test_a_run_is_not_overwritten_nor_mixed(run: Path) -> None:
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InvalidInputError, match=r"must be writable; .*Name a folder of yours"):
+    with pytest.raises(StorageError, match=r"file/run cannot be written: Not a directory\. Bring the folder back"):
         RunWriter(tmp_path / "file" / "run")
     with pytest.raises(InvalidInputError, match=r"description must be JSON"):
         RunWriter(tmp_path / "run", description={"model": object()})
@@ -237,12 +237,33 @@ def test_a_full_disk_leaves_the_run_as_it_was(tmp_path: Path) -> None:
     arrays = (run / "arrays" / "000002.safetensors").stat().st_size
     assert arrays < len(before) + 100
     for size in (arrays - 1, len(before) + 100):  # in the array file; in the line
-        with largest_file(size), pytest.raises(OSError, match=r"large|part of the record"):
+        with largest_file(size), pytest.raises(StorageError, match=r"large|part of the record"):
             writer.append(3, layers_of(3))
         assert (run / "records.jsonl").read_bytes() == before
     assert not list(run.rglob("*.tmp"))
     writer.append(3, layers_of(3))
     assert epochs(open_run(run)) == [0, 1, 2, 3]
+
+
+def test_what_could_not_be_written_is_said_once_there_is_a_first_failure(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    writer = written(run, 3)
+    opened = open_run(run)
+    assert opened.missing is None
+    with largest_file(100):  # below the size of a record, above that of the note
+        for epoch in (3, 4.5):
+            with pytest.raises(StorageError, match="ulimit -f"):
+                writer.append(epoch, layers_of(3))
+            writer.note_missing(epoch)
+    assert opened.refresh().missing == open_run(run).missing == (3, 4.5)
+    writer.append(5, layers_of(3))
+    assert (open_run(run).missing, epochs(opened.refresh())) == ((3, 4.5), [0, 1, 2, 5])
+    for last_epoch, missing in ((None, (3, 4.5)), (4, (3, 4)), (2, None)):
+        RunWriter(run, allowance=writer.allowance, resume=True, last_epoch=last_epoch)
+        assert open_run(run).missing == missing
+    for damaged in ("{", "[]", '{"first": "no"}'):
+        (run / "missing.json").write_text(damaged)
+        assert open_run(run).missing is None
 
 
 KILLER = """
