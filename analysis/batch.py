@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from per_core.errors import InvalidInputError
 
 Float32Matrix = NDArray[np.float32]
+Float64Matrix = NDArray[np.float64]
+Float = TypeVar("Float", np.float32, np.float64)
+
+STEPS_OF_A_RANGE = 1000  # a unit whose range holds fewer float32 roundings is kept as float64 too
+SMALLEST_ROUNDING = 2.0**-150  # of float32, of the smallest values
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +29,8 @@ class ActivationBatch:
     Parameters
     ----------
     values : array (n, d), n >= 1, d >= 1
-        One row a sample, one column a unit; any real numeric type. A value beyond float32's range becomes
-        infinite and is counted as such.
+        One row a sample, one column a unit; any real numeric type. A finite value beyond float32's range (3.4e38)
+        becomes infinite and is counted apart.
     name : what a person calls this batch.
     layer, epoch : where in the network and when in training it was taken, if known.
     source : where it came from: "figure 1", "recording", a file's name.
@@ -32,7 +38,11 @@ class ActivationBatch:
     Attributes
     ----------
     fingerprint : 32 hexadecimal digits, a hash of shape and content: equal for equal values.
-    n_nan, n_inf : how many of the n·d values are NaN, and how many are infinite.
+    n_nan, n_inf : how many of the n·d values were given as NaN, and how many as infinite.
+    n_beyond_float32 : how many were finite and are too large for float32: infinite in `values`, but not by the network.
+    n_coarse : units whose values float32 moves by more than a thousandth of their range, 1e9 + N(0, 1) for example.
+    exact : the values as float64, read-only, where float32 loses what statistics need: if one of the two counts before
+        is not 0. Otherwise None.
 
     Raises
     ------
@@ -48,6 +58,9 @@ class ActivationBatch:
     fingerprint: str = field(init=False)
     n_nan: int = field(init=False)
     n_inf: int = field(init=False)
+    n_beyond_float32: int = field(init=False)
+    n_coarse: int = field(init=False)
+    exact: Float64Matrix | None = field(init=False, repr=False)
 
     def __init__(
         self,
@@ -59,7 +72,12 @@ class ActivationBatch:
         source: str = "",
     ) -> None:
         """Validate, cast, freeze and fingerprint the values."""
-        frozen = _frozen_float32(values)
+        received = _received(values)
+        frozen = _frozen(received, np.float32)
+        n_nan, n_inf = int(np.isnan(frozen).sum()), int(np.isinf(frozen).sum())
+        n_beyond = n_inf - int(np.isinf(received).sum()) if n_inf else 0
+        n_coarse = 0 if np.can_cast(received.dtype, np.float32) else _count_coarse(received, frozen)
+        exact = _frozen(received, np.float64) if n_beyond or n_coarse else None
         put = object.__setattr__
         put(self, "values", frozen)
         put(self, "name", name)
@@ -67,10 +85,15 @@ class ActivationBatch:
         put(self, "epoch", epoch)
         put(self, "source", source)
         digest = hashlib.blake2b(repr(frozen.shape).encode(), digest_size=16)
-        digest.update(frozen.data)
+        for array in (frozen, exact):
+            if array is not None:
+                digest.update(array.data)
         put(self, "fingerprint", digest.hexdigest())
-        put(self, "n_nan", int(np.isnan(frozen).sum()))
-        put(self, "n_inf", int(np.isinf(frozen).sum()))
+        put(self, "n_nan", n_nan)
+        put(self, "n_inf", n_inf - n_beyond)
+        put(self, "n_beyond_float32", n_beyond)
+        put(self, "n_coarse", n_coarse)
+        put(self, "exact", exact)
 
     @property
     def n(self) -> int:
@@ -84,11 +107,27 @@ class ActivationBatch:
 
     @property
     def is_finite(self) -> bool:
-        """Whether no value is NaN or infinite."""
-        return self.n_nan + self.n_inf == 0
+        """Whether all `values` are finite: none is NaN, infinite or beyond float32."""
+        return self.n_nan + self.n_inf + self.n_beyond_float32 == 0
+
+    @property
+    def precise(self) -> Float32Matrix | Float64Matrix:
+        """The values for statistics: `exact` where there is such, otherwise `values`."""
+        return self.values if self.exact is None else self.exact
+
+    @property
+    def not_finite(self) -> str:
+        """What is not finite in `values`, for a person, see `count_not_finite`."""
+        return count_not_finite(self.n_nan, self.n_inf, self.n_beyond_float32)
 
 
-def _frozen_float32(values: ArrayLike) -> Float32Matrix:
+def count_not_finite(n_nan: int, n_inf: int, n_beyond_float32: int) -> str:
+    """Such values in words: "2 NaN, 1 infinite"; those beyond float32 are named where there are any."""
+    beyond = f", {n_beyond_float32:,} finite beyond float32 (3.4e38)" if n_beyond_float32 else ""
+    return f"{n_nan:,} NaN, {n_inf:,} infinite{beyond}"
+
+
+def _received(values: ArrayLike) -> NDArray[Any]:
     received = np.asarray(values)
     if received.dtype.kind not in "fiub":
         raise InvalidInputError(
@@ -100,7 +139,30 @@ def _frozen_float32(values: ArrayLike) -> Float32Matrix:
             "Activations must be a matrix (n, d) with at least one sample and one unit; "
             f"received shape {received.shape}. Reshape to one row a sample."
         )
-    with np.errstate(over="ignore"):
-        frozen = np.array(received, dtype=np.float32, order="C", copy=True)
+    return received
+
+
+def _frozen(received: NDArray[Any], dtype: type[Float]) -> NDArray[Float]:
+    with np.errstate(over="ignore", under="ignore"):  # counted by whoever asks
+        frozen = np.array(received, dtype=dtype, order="C", copy=True)
     frozen.flags.writeable = False
     return frozen
+
+
+def _count_coarse(received: NDArray[Any], frozen: Float32Matrix) -> int:
+    """How many units float32 moves by more than a thousandth of their range, see `ActivationBatch.n_coarse`."""
+    low, high = _extremes(received)
+    rounding = np.maximum(np.maximum(np.abs(low), np.abs(high)) * 2.0**-24, SMALLEST_ROUNDING)
+    units = np.flatnonzero((low < high) & (high / STEPS_OF_A_RANGE - low / STEPS_OF_A_RANGE < rounding))
+    return sum(bool((received[:, unit] != frozen[:, unit]).any()) for unit in units)
+
+
+def _extremes(received: NDArray[Any]) -> tuple[Float64Matrix, Float64Matrix]:
+    """The smallest and the largest value of every unit, (d,) each, over the rows that are finite."""
+    low, high = received.min(axis=0), received.max(axis=0)
+    if received.dtype.kind == "f" and not (np.isfinite(low).all() and np.isfinite(high).all()):
+        finite = received[np.isfinite(received).all(axis=1)]
+        if not len(finite):
+            return np.zeros(received.shape[1]), np.zeros(received.shape[1])
+        low, high = finite.min(axis=0), finite.max(axis=0)
+    return _frozen(low, np.float64), _frozen(high, np.float64)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from per_core.errors import InvalidInputError
+
+Float = TypeVar("Float", np.float32, np.float64)
 
 MAX_BINS = 512
 TRIMMED_SHARE = 0.01
@@ -27,7 +29,7 @@ class Histogram:
         to the bin on its right; the last bin holds both its edges.
     counts : array (k,), int64.
     n : all values: counts.sum() + n_below + n_above + n_nan + n_inf, exactly.
-    n_below, n_above : finite values left of the first and right of the last edge.
+    n_below, n_above : finite values left of the first and right of the last edge, those beyond float32 among them.
     n_nan, n_inf : values that are NaN, and values of either infinity.
     """
 
@@ -57,12 +59,12 @@ def histogram(
 
     Parameters
     ----------
-    values : array (n,), n ≥ 1, real numbers. NaN and infinities are counted apart; magnitudes beyond the
-        range of float32 count as infinite, as they are in an activation batch.
+    values : array (n,), n ≥ 1, real numbers. NaN and infinities are counted apart; finite values beyond
+        the range of float32 lie below or above the axis, which is for the others.
     bins : how many, or "auto": between 1 and 512, by the rule of Freedman and Diaconis, width 2 IQR n^(−1/3),
         or by that of Scott, 3.49 std n^(−1/3), where the IQR is 0. There are fewer where a bin would be
         narrower than twice the rounding step of the values' type: such bins would only show the rounding.
-    range : (low, high), or None for all finite values, or "robust": the smallest and the largest 1 % (one
+    range : (low, high), or None for all values within float32, or "robust": the smallest and the largest 1 % (one
         value at least) are set aside, the span of the others is extended by itself on both sides, and the
         range is that of the values inside. For a Gaussian the limit lies at ±7 standard deviations, so only
         real outliers fall outside. Where the others are all equal it is the range of all finite values.
@@ -88,6 +90,7 @@ def histogram(
     if bins != "auto" and bins < 1:
         raise InvalidInputError(f"A histogram needs at least one bin; received bins={bins}. Use 'auto' or 1 to 512.")
     wide = received.astype(np.float64)
+    is_finite = np.isfinite(wide)
     finite = np.sort(wide[np.abs(wide) <= FLOAT32_MAX])
     low, high = _limits(finite, range)
     inside = finite[(finite >= low) & (finite <= high)]
@@ -97,19 +100,18 @@ def histogram(
     edges = np.linspace(low, high, 1 + max(1, int(min(wanted, (high - low) / (2 * rounding)))))
     cuts = np.searchsorted(finite, edges)
     cuts[-1] = np.searchsorted(finite, high, side="right")
-    n_nan = int(np.isnan(wide).sum())
     return Histogram(
         edges=edges,
         counts=np.diff(cuts).astype(np.int64),
         n=wide.size,
-        n_below=int(cuts[0]),
-        n_above=int(finite.size - cuts[-1]),
-        n_nan=n_nan,
-        n_inf=int(wide.size - finite.size - n_nan),
+        n_below=int(cuts[0]) + int((is_finite & (wide < -FLOAT32_MAX)).sum()),
+        n_above=int(finite.size - cuts[-1]) + int((is_finite & (wide > FLOAT32_MAX)).sum()),
+        n_nan=int(np.isnan(wide).sum()),
+        n_inf=int(np.isinf(wide).sum()),
     )
 
 
-def thinned(values: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+def thinned(values: NDArray[Float], most: int) -> NDArray[Float]:
     """All values as a vector, or `most` of them drawn at random, always the same ones.
 
     At random, because every k-th of the values of a matrix can be those of a few units only.
@@ -117,7 +119,7 @@ def thinned(values: NDArray[np.float32], most: int) -> NDArray[np.float32]:
     flat = values.ravel()
     if flat.size <= most:
         return flat
-    drawn: NDArray[np.float32] = flat[np.random.default_rng(0).integers(0, flat.size, most)]
+    drawn: NDArray[Float] = flat[np.random.default_rng(0).integers(0, flat.size, most)]
     return drawn
 
 

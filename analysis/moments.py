@@ -11,6 +11,8 @@ from per_core.errors import InvalidInputError
 
 Float64Array = NDArray[np.float64]
 
+SAFE_EXPONENT = 200  # fourth powers of 2^±200 are far within float64
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
@@ -35,7 +37,8 @@ class Moments:
 def moments(values: ArrayLike) -> Moments:
     """Return mean, variance, skewness and excess kurtosis of each unit.
 
-    Computed in float64 about the mean, so float32 values around 1e4 of variance 1 come out right.
+    Computed in float64 about the mean, so float32 values around 1e4 of variance 1 come out right; and units of huge or
+    tiny values over a power of two, so that powers of 1e300 stay numbers. A variance beyond float64 is infinite.
 
     Parameters
     ----------
@@ -46,7 +49,7 @@ def moments(values: ArrayLike) -> Moments:
     InvalidInputError
         If the values are not finite numbers of shape (..., n, d) with n, d ≥ 1.
     """
-    finite = finite_values(values)
+    finite, exponent = _scaled(finite_values(values))
     mean, centred = _centred(finite)
     squared = centred * centred
     variance = squared.mean(axis=-2)
@@ -54,7 +57,8 @@ def moments(values: ArrayLike) -> Moments:
     with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN of a constant unit
         skewness = np.einsum("...nd,...nd->...d", squared, centred) / n / variance**1.5
         excess_kurtosis = np.einsum("...nd,...nd->...d", squared, squared) / n / variance**2 - 3
-    return Moments(mean, variance, skewness, excess_kurtosis)
+    with np.errstate(over="ignore", under="ignore"):  # said to be infinite, or 0
+        return Moments(np.ldexp(mean, exponent), np.ldexp(variance, 2 * exponent), skewness, excess_kurtosis)
 
 
 def correlation(values: ArrayLike) -> Float64Array:
@@ -140,6 +144,13 @@ def finite_values(values: ArrayLike) -> Float64Array:
             "Leave out the rows or units that hold them."
         )
     return received.astype(np.float64)
+
+
+def _scaled(values: Float64Array) -> tuple[Float64Array, NDArray[np.int32]]:
+    """The values over powers of two, and their exponents (..., d): 0 unless fourth powers would leave float64."""
+    exponent = np.frexp(np.abs(values).max(axis=-2))[1]
+    exponent[np.abs(exponent) < SAFE_EXPONENT] = 0
+    return np.ldexp(values, -exponent[..., None, :]) if exponent.any() else values, exponent
 
 
 def _centred(values: Float64Array) -> tuple[Float64Array, Float64Array]:

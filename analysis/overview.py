@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analysis.batch import ActivationBatch, Float32Matrix
+from analysis.batch import ActivationBatch, Float32Matrix, Float64Matrix
 from analysis.directions import mean_over_slices, shared_directions
 from analysis.dumps import FileState, Inspection, Member
 from analysis.histogram import Histogram, histogram
@@ -38,7 +38,8 @@ SATURATED_END = 0.01  # of the rows at each extreme
 class LayerReading:
     """What one layer does at one epoch, in numbers.
 
-    Everything after `n_inf` is computed on the rows without NaN and infinite values, and NaN if it is not defined.
+    Everything after `n_coarse` is computed in float64 on the rows without NaN and infinite values, and NaN if it is not
+    defined. Values beyond float32 are finite: they count in all of it.
 
     Attributes
     ----------
@@ -46,8 +47,11 @@ class LayerReading:
     total : rows of the batch, or of the member of a dump that the batch is a part of.
     d : units.
     n_nan, n_inf : values of the batch that are NaN, and that are infinite.
+    n_beyond_float32 : values that are finite and too large for float32, above 3.4e38.
+    n_coarse : units whose values float32 moves by more than a thousandth of their range, see `ActivationBatch`.
     mean, variance : means over the units of their means and of their variances (ddof = 0).
-    mean_square : mean of the squared values, the mean over the units of mean² + variance.
+    mean_square : mean of the squared values, the mean over the units of mean² + variance. Like the variance it is
+        infinite where squares leave float64, above 1e154. root_mean_square : its root, which is not.
     kurtosis : mean over the units that change of their excess kurtosis, at least −2, 0 for Gaussian units.
     dead : share of units that never change.
     saturated : share of units that sit at their extremes: at least half of the rows lie within 1 % of the unit's range
@@ -70,9 +74,12 @@ class LayerReading:
     d: int
     n_nan: int
     n_inf: int
+    n_beyond_float32: int = 0
+    n_coarse: int = 0
     mean: float = math.nan
     variance: float = math.nan
     mean_square: float = math.nan
+    root_mean_square: float = math.nan
     kurtosis: float = math.nan
     dead: float = math.nan
     saturated: float = math.nan
@@ -120,6 +127,7 @@ QUANTITIES = {
     )
 }
 
+Matrix = Float32Matrix | Float64Matrix
 Epoch = int | None
 Cell = tuple[str, Epoch]
 
@@ -243,7 +251,7 @@ def overview(
             batch = read_member(inspection, member)
             cells[layer, epoch] = survey(batch, total=member.rows)
             if layer not in histograms:
-                histograms[layer] = histogram(_spread(batch.values).ravel(), bins=HISTOGRAM_BINS)
+                histograms[layer] = histogram(_spread(batch.precise).ravel(), bins=HISTOGRAM_BINS)
         except PerError as error:
             cells[layer, epoch] = str(error)
         report(len(cells) - len(known), len(new))
@@ -264,27 +272,35 @@ def survey(batch: ActivationBatch, *, total: int | None = None) -> LayerReading:
 
     Parameters
     ----------
-    batch : of any values; NaN and infinite ones are counted and their rows left out.
+    batch : of any values; NaN and infinite ones are counted and their rows left out. Where float32 does not hold them,
+        its `exact` values are read.
     total : rows of the member that the batch is a part of; those of the batch if not given.
     """
-    looked_at = _spread(batch.values)
+    looked_at = _spread(batch.precise)
     values = looked_at[np.isfinite(looked_at).all(axis=1)].astype(np.float64)
     n, d = values.shape
-    seen = (len(looked_at), n, total or batch.n, d, batch.n_nan, batch.n_inf)
+    lost = (batch.n_nan, batch.n_inf, batch.n_beyond_float32, batch.n_coarse)
+    seen = (len(looked_at), n, total or batch.n, d, *lost)
     if n == 0:
         return LayerReading(*seen)
     per_unit = moments(values)
     changes = per_unit.variance > 0
-    dtype = torch.float32 if np.abs(values).max() < SAFE_IN_FLOAT32 else torch.float64
+    largest = float(np.abs(values).max())
+    is_plain = batch.exact is None and largest < SAFE_IN_FLOAT32
+    dtype = torch.float32 if is_plain else torch.float64
     tensor = torch.from_numpy(values).to(dtype)
     distance = sliced_w1(tensor, directions=shared_directions(d, SLICES).to(dtype))
-    sw1, sw1_error = mean_over_slices(distance.per_direction.numpy(), d)
-    rank = effective_rank(values - per_unit.mean)
+    scale = largest or 1.0  # squares of large and of small values may leave float64
+    far = max(1.0, largest)
+    sw1, sw1_error = (far * one for one in mean_over_slices(distance.per_direction.numpy() / far, d))
+    root_mean_square = scale * math.sqrt(np.square(values / scale).mean())
+    rank = effective_rank((values - per_unit.mean) / scale)
     return LayerReading(
         *seen,
         mean=float(per_unit.mean.mean()),
         variance=float(per_unit.variance.mean()),
-        mean_square=float(np.square(values).mean()),
+        mean_square=root_mean_square * root_mean_square,
+        root_mean_square=root_mean_square,
         kurtosis=float(per_unit.excess_kurtosis[changes].mean()) if changes.any() else math.nan,
         dead=float(1 - changes.mean()) if n > 1 else math.nan,
         saturated=float(saturated_units(values).mean()) if n > 1 else math.nan,
@@ -358,7 +374,7 @@ def read_member(inspection: Inspection, member: Member, *, most_rows: int = MOST
     if len(rows) == 1:
         return inspection.load(member.name, rows=rows[0])
     blocks = [inspection.load(member.name, rows=block, require_finite=False) for block in rows]
-    joined = np.concatenate([block.values for block in blocks])
+    joined = np.concatenate([block.precise for block in blocks])
     if not np.isfinite(joined).any():
         return inspection.load(member.name, rows=rows[0])  # which says what is wrong with it
     return ActivationBatch(joined, member.name, layer=member.layer, epoch=member.epoch, source=inspection.path.name)
@@ -394,7 +410,7 @@ def _blocks(member: Member, most_rows: int) -> list[range]:
     return [range(start, start + length) for start in np.linspace(0, samples - length, count).astype(int).tolist()]
 
 
-def _spread(values: Float32Matrix) -> Float32Matrix:
+def _spread(values: Matrix) -> Matrix:
     """At most 2,000 rows, evenly from the first to the last."""
     n, d = values.shape
     most = max(1, min(MOST_ROWS, MOST_VALUES // d))

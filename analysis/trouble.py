@@ -122,7 +122,7 @@ def _lost(reading: LayerReading, _: History) -> Trouble | None:
 
 
 def _exploding(reading: LayerReading, history: History) -> Trouble | None:
-    size = sqrt(reading.mean_square) if reading.mean_square >= 0 else 0.0
+    size = reading.root_mean_square
     advice = "Normalisation, a smaller initialisation, a lower learning rate or a penalty on activations usually help."
     if size > LARGE:
         severity: Severity = "severe" if size > HUGE else "mild"

@@ -399,7 +399,8 @@ def _dumped_view(_inspection: "Inspection", key: str, member: str) -> Activation
     units = np.linspace(0, batch.d - 1, min(batch.d, DUMPED_UNITS)).astype(int)
     if len(values) < 1:
         raise InvalidInputError(
-            f"The other pages need rows without NaN and infinite values; {member} has none. Choose an earlier epoch."
+            f"The other pages need rows of finite values within float32; {member} has none among its {batch.n:,}"
+            f" ({batch.not_finite}). Choose an earlier epoch."
         )
     return ActivationBatch(values[:, units] if batch.d > DUMPED_UNITS else values, harmless(batch.name))
 
@@ -410,7 +411,7 @@ def _dumped_values(_inspection: "Inspection", key: str, member: str, count: int)
     from analysis.overview import read_member
 
     try:
-        return thinned(read_member(_inspection, _inspection.member(member)).values, count)
+        return thinned(read_member(_inspection, _inspection.member(member)).precise, count)
     except PerError:
         return np.empty(0, np.float32)
 

@@ -314,7 +314,7 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationB
             batches[f"{other.name}: {layer}, {epoch_label(at)}"] = there
     except PerError as error:
         st.error(escaped(str(error)))
-    values = {name: one.values.ravel() for name, one in batches.items()}
+    values = {name: one.precise.ravel() for name, one in batches.items()}
     positive = ""
     if log_values:
         values = {name: np.log10(one[one > 0]) for name, one in values.items() if (one > 0).any()}

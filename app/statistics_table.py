@@ -33,7 +33,7 @@ def show_statistics(batches: Mapping[str, ActivationBatch], law: SampleSpec, nul
     st.subheader("What each method looks at, and what it can tell apart")
     for title, batch in batches.items():
         if not batch.is_finite:
-            st.error(f"Statistics need finite values; {title} holds {batch.n_nan} NaN and {batch.n_inf} infinite ones.")
+            st.error(f"Statistics need finite values within float32; {title} holds {batch.not_finite}.")
             return
     with st.skeleton(height=_TABLE_HEIGHT):
         law = null_law(law)

@@ -165,8 +165,8 @@ def plus_minus(error: float, over: str) -> str:
 def not_finite(batch: "ActivationBatch") -> str:
     """Why statistics of a batch cannot be shown."""
     return (
-        f"Statistics need finite values; {batch.name} holds {batch.n_nan} NaN and {batch.n_inf} infinite ones among "
-        f"{batch.n * batch.d}. Choose another layer or epoch."
+        f"Statistics need finite values within float32; among the {batch.n * batch.d:,} of {batch.name} are "
+        f"{batch.not_finite}. Choose another layer or epoch."
     )
 
 

@@ -7,10 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Literal
 
 from analysis.batch import ActivationBatch
 from analysis.dumps.entry import ITEM_BYTES, Entry
@@ -222,7 +219,10 @@ class Inspection:
         batch = ActivationBatch(matrix, member.name, layer=member.layer, epoch=member.epoch, source=self.path.name)
         if require_finite and batch.n_nan + batch.n_inf == batch.n * batch.d:
             part = "" if stop - start == member.shape[0] else f"rows {start} to {stop - 1} of "
-            raise _nothing_finite(batch, matrix, f"{part}{member.name}")
+            raise InvalidInputError(
+                f"{NOTHING_FINITE}; all {batch.n * batch.d} values of {part}{member.name} are NaN or infinite"
+                f" ({batch.not_finite}). The layer had diverged: look at an earlier epoch."
+            )
         return batch
 
     def _chosen(self, name: str | None) -> Member:
@@ -292,7 +292,8 @@ def load(
 
     Returns
     -------
-    ActivationBatch (n, d) with layer, epoch and source set. NaN and infinite values are kept and counted.
+    ActivationBatch (n, d) with layer, epoch and source set. NaN and infinite values, and those beyond float32, are kept
+    and counted.
 
     Raises
     ------
@@ -465,21 +466,6 @@ def _matrix(layout: Layout, shape: tuple[int, ...]) -> str:
 def _require_loadable(member: Member) -> None:
     if member.verdict != "ok":
         raise InvalidInputError(f"{member.name}: {member.reason}")
-
-
-def _nothing_finite(batch: ActivationBatch, saved: NDArray[Any], name: str) -> InvalidInputError:
-    """Whether a layer had diverged, or only float32 is too small for it."""
-    too_large = int(np.isfinite(saved).sum())
-    if too_large:
-        return InvalidInputError(
-            f"Values are read as float32, up to {np.finfo(np.float32).max:.3g}; of the {batch.n * batch.d} values of"
-            f" {name} {too_large} are finite and larger, and the others are NaN or infinite. Divide them by their"
-            " scale before they are saved."
-        )
-    return InvalidInputError(
-        f"{NOTHING_FINITE}; all {batch.n * batch.d} values of {name} are NaN or infinite ({batch.n_nan} NaN,"
-        f" {batch.n_inf} infinite). The layer had diverged: look at an earlier epoch."
-    )
 
 
 def _bounds(member: Member, rows: range | None) -> tuple[int, int]:

@@ -168,5 +168,5 @@ class _Pieces:
     def _cut(self, c: Floats) -> tuple[Floats, Floats]:
         """Φ and φ at c, or at the end of the piece that is closest to it."""
         cases = [c <= self.z[0], c >= self.z[1]]
-        density = np.exp(-(c**2) / 2) / math.sqrt(2 * math.pi)
+        density = np.exp(-(np.minimum(np.abs(c), 40.0) ** 2) / 2) / math.sqrt(2 * math.pi)  # 0 beyond
         return np.select(cases, self.u, ndtr(c)), np.select(cases, self.density, density)

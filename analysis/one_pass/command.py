@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.batch import count_not_finite
 from analysis.dumps.inspection import Inspection, Member, inspect
 from analysis.dumps.layout import Layout
 from analysis.dumps.limits import in_words
@@ -115,7 +116,11 @@ def as_dict(result: PassResult, left_out: list[Member], *, seconds: float) -> di
         "per": {"value": whole.per, "standard_error": _defined(whole.per_standard_error)},
         "mean_norm": whole.norm,
         "per_unit": {name: [_defined(value) for value in values.tolist()] for name, values in units.items()}
-        | {"nan": whole.n_nan.tolist(), "infinite": whole.n_inf.tolist()},
+        | {
+            "nan": whole.n_nan.tolist(),
+            "infinite": whole.n_inf.tolist(),
+            "beyond_float32": whole.n_beyond_float32.tolist(),
+        },
         "members": [member.name for member in result.members],
         "members_left_out": {member.name: member.reason for member in left_out},
         "bytes": sum(member.declared or 0 for member in result.members),
@@ -127,6 +132,7 @@ def as_text(found: dict[str, Any]) -> str:
     """The result for a person."""
     sw1, per, unit = found["sw1"], found["per"], found["per_unit"]
     members = f"{len(found['members'])} member{'s' * (len(found['members']) != 1)}"
+    lost = count_not_finite(*(sum(unit[kind]) for kind in ("nan", "infinite", "beyond_float32")))
     lines = [
         f"{found['rows']:,} rows of {found['units']:,} units in {members}; {found['rows_left_out']:,} rows left out",
         f"read {in_words(found['bytes'])} in {found['seconds']:.1f} s",
@@ -136,7 +142,7 @@ def as_text(found: dict[str, Any]) -> str:
         f"                  about {sw1['of_gaussian_data']:.3g} for Gaussian data of as many rows",
         f"PER               {per['value']:.6g} ± {_number(per['standard_error'])}",
         f"norm of a row     {found['mean_norm']:.5g} on average",
-        f"values left out   {sum(unit['nan']):,} NaN, {sum(unit['infinite']):,} infinite",
+        f"special values    {lost}",
         "",
         f"{'over units':<18}{'least':>12}{'median':>12}{'most':>12}",
     ]

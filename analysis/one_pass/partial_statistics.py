@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -26,7 +26,8 @@ Part = TypeVar("Part")
 
 DIRECTION_BYTES = 2**28
 SAMPLE_BYTES = 2**24
-LARGEST_NORM = 1e30  # float32 products and sums of longer rows may overflow
+LARGEST_NORM = 1e30  # float32 products and sums of longer rows may overflow: those are measured in float64
+LARGEST_OF_ALL = 1e304  # sums of ten thousand longer rows may overflow float64 too
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +87,18 @@ class PassSpec:
 class PartialStatistics:
     """What is known of a part of the data, or of all of it. `merge` puts parts together.
 
-    A row with a value that is NaN or infinite, or with a norm above 1e30, is left out of everything but the counts of
-    such values.
+    A row with a value that is NaN or infinite, or with a norm above 1e304, is left out of everything but the counts of
+    such values. Rows with a norm above 1e30 are measured in float64, and are not in the sample.
 
     Attributes
     ----------
     spec : what was taken.
     n_left_out : rows left out.
     n_nan, n_inf : (d,), values of each unit that are NaN, and values of either infinity.
+    n_beyond_float32 : (d,), values of each unit that are finite and too large for float32, above 3.4e38.
     projections : counts on the grid, exact for the projections as float32 products give them.
-    moments : of each unit; its n is the number of rows that count.
+    moments : of each unit, of the values as they were given; its n is the number of rows that count. Powers beyond
+        float64 are NaN: the variance of a unit around 1e200.
     row_moments : of two numbers a row, its norm ‖h‖ and its exact PER ψ(‖h‖).
     sample : of the rows, at most 16 MB of them.
     """
@@ -104,6 +107,7 @@ class PartialStatistics:
     n_left_out: int
     n_nan: NDArray[np.int64]
     n_inf: NDArray[np.int64]
+    n_beyond_float32: NDArray[np.int64]
     projections: ProjectionCounts
     moments: UnitMoments
     row_moments: UnitMoments
@@ -117,6 +121,7 @@ class PartialStatistics:
             n_left_out=0,
             n_nan=np.zeros(d, np.int64),
             n_inf=np.zeros(d, np.int64),
+            n_beyond_float32=np.zeros(d, np.int64),
             projections=ProjectionCounts.empty(spec.slices, spec.grid),
             moments=UnitMoments.empty(d),
             row_moments=UnitMoments.empty(2),
@@ -151,8 +156,8 @@ class PartialStatistics:
     def distance(self) -> CertifiedDistance:
         """The interval of sliced W1 to N(0, I) on the directions of the pass.
 
-        It holds the exact value of the rows as float32 and the directions as they are: it is wider than what follows
-        from the counts by all that float32 products can have moved the projections, 4e-4 for 256 units of variance 1.
+        It holds the exact value of the rows and the directions as they are: it is wider than what follows from the
+        counts by all that float32 can have moved the projections, 4e-4 for 256 units of variance 1.
 
         Raises
         ------
@@ -179,6 +184,7 @@ class PartialStatistics:
             n_left_out=self.n_left_out + other.n_left_out,
             n_nan=self.n_nan + other.n_nan,
             n_inf=self.n_inf + other.n_inf,
+            n_beyond_float32=self.n_beyond_float32 + other.n_beyond_float32,
             projections=self.projections.merge(other.projections),
             moments=self.moments.merge(other.moments),
             row_moments=self.row_moments.merge(other.row_moments),
@@ -187,37 +193,66 @@ class PartialStatistics:
 
 
 def take_statistics(
-    rows: NDArray[np.floating], spec: PassSpec, *, first: int = 0, directions: Tensor | None = None
+    rows: NDArray[Any], spec: PassSpec, *, first: int = 0, directions: Tensor | None = None
 ) -> PartialStatistics:
     """Statistics of rows that are in memory.
 
     Parameters
     ----------
-    rows : (n, d), d ≥ 1, real numbers; taken as float32.
+    rows : (n, d), d ≥ 1, real numbers. Projections are taken of them as float32, moments as they are.
     spec : what to take.
     first : place of the first row in the whole data, from 0, for the sample.
     directions : those of the spec, if they have been drawn already.
     """
-    with np.errstate(over="ignore"):  # counted as infinite
-        values = torch.from_numpy(np.require(rows, np.float32, ["C", "W"]))
-    n, d = values.shape
+    with np.errstate(over="ignore", under="ignore"):  # such rows are measured in float64
+        narrow = torch.from_numpy(np.require(rows, np.float32, ["C", "W"]))
+    given = (
+        narrow if np.can_cast(rows.dtype, np.float32) else torch.from_numpy(np.require(rows, np.float64, ["C", "W"]))
+    )
+    n, d = narrow.shape
     theta = spec.directions(d) if directions is None else directions
-    norms = torch.cat([torch.linalg.vector_norm(part, dim=1, dtype=torch.float64) for part in cached_parts(values)])
+    norms = torch.cat([torch.linalg.vector_norm(part, dim=1, dtype=torch.float64) for part in cached_parts(narrow)])
     counts = norms <= LARGEST_NORM  # false for NaN
     places = np.arange(first, first + n)
-    n_nan = n_inf = np.zeros(d, np.int64)
-    if not bool(counts.all()):
-        n_nan, n_inf = values.isnan().sum(dim=0).numpy(), values.isinf().sum(dim=0).numpy()
-        values, norms, places = values[counts], norms[counts], places[counts.numpy()]
-    return PartialStatistics(
-        spec=spec,
-        n_left_out=n - len(values),
-        n_nan=n_nan,
-        n_inf=n_inf,
-        projections=ProjectionCounts.of_rows(values, theta, spec.grid),
-        moments=UnitMoments.of(values),
+    if bool(counts.all()):
+        return _measured(narrow, given, norms, places, theta, spec)
+    far = given[~counts].double()
+    near = _measured(narrow[counts], given[counts], norms[counts], places[counts.numpy()], theta, spec)
+    return near.merge(_measured_far(far, theta, spec))
+
+
+def _measured(
+    narrow: Tensor, given: Tensor, norms: Tensor, places: NDArray[np.int64], theta: Tensor, spec: PassSpec
+) -> PartialStatistics:
+    """Statistics of finite rows (n, d): as they are projected, as they were given, their norms and places."""
+    d = narrow.shape[1]
+    return replace(
+        PartialStatistics.empty(d, spec),
+        projections=ProjectionCounts.of_rows(narrow, theta, spec.grid),
+        moments=UnitMoments.of(given),
         row_moments=UnitMoments.of(torch.stack([norms, radial_loss(norms, d)], dim=1)),
-        sample=RowSample.of(values.numpy(), places, spec.sample_of(d), spec.seed),
+        sample=RowSample.of(narrow.numpy(), places, spec.sample_of(d), spec.seed),
+    )
+
+
+def _measured_far(rows: Tensor, theta: Tensor, spec: PassSpec) -> PartialStatistics:
+    """Statistics of rows (n, d), float64, that float32 products do not hold, and counts of what is not finite in them.
+
+    They are in no sample: float32 does not hold them.
+    """
+    largest = rows.abs().amax(dim=1)
+    norms = largest * torch.linalg.vector_norm(rows / largest[:, None], dim=1)  # whose squares float64 holds
+    counts = norms <= LARGEST_OF_ALL
+    finite = rows[counts]
+    measured = _measured(finite, finite, norms[counts], np.zeros(len(finite), np.int64), theta.double(), spec)
+    beyond = rows.isfinite() & rows.float().isinf()
+    return replace(
+        measured,
+        sample=RowSample.empty(spec.sample_of(rows.shape[1]), rows.shape[1]),
+        n_left_out=len(rows) - len(finite),
+        n_nan=rows.isnan().sum(dim=0).numpy(),
+        n_inf=rows.isinf().sum(dim=0).numpy(),
+        n_beyond_float32=beyond.sum(dim=0).numpy(),
     )
 
 

@@ -22,7 +22,7 @@ UNIT_ROUNDOFF = 2**-24  # of float32
 
 
 def project(rows: Tensor, directions: Tensor) -> Tensor:
-    """Projections (k, n) of rows (n, d) on directions (k, d), float32, 256 units at a time; see `rounding_of`.
+    """Projections (k, n) of rows (n, d) on directions (k, d) of their type, 256 units at a time; see `rounding_of`.
 
     A row's projections do not depend on the rows beside it, so that data may be cut anywhere. Matrix products are
     filled up with zeros for that: small ones are summed in another order.
@@ -42,14 +42,15 @@ def _filled(matrix: Tensor, multiple: int) -> Tensor:
 
 
 def rounding_of(d: int) -> float:
-    """How far a projection by `project` is from the exact one at most, over the norm of its row.
+    """How far a projection by `project` is from the exact one of the row as it was given at most, over its norm.
 
     A sum of m products has the error γ_m Σ|θ_i h_i| ≤ γ_m ‖θ‖‖h‖ at most in whatever order it is taken, with γ_m =
-    m u/(1 − m u). Here m = min(d, 256) + ⌈d/256⌉ − 1, and one more for ‖θ‖, which is 1 up to its own rounding.
+    m u/(1 − m u). Here m = min(d, 256) + ⌈d/256⌉ − 1, one more for ‖θ‖, which is 1 up to its own rounding, and one more
+    for values that were rounded to float32.
 
     Source: Higham (2002), "Accuracy and stability of numerical algorithms", sections 3.1 and 4.2.
     """
-    error = (min(d, SUMMED) + math.ceil(d / SUMMED)) * UNIT_ROUNDOFF
+    error = (min(d, SUMMED) + math.ceil(d / SUMMED) + 1) * UNIT_ROUNDOFF
     return error / (1 - error)
 
 
@@ -109,9 +110,9 @@ class ProjectionCounts:
 
     @classmethod
     def of(cls, scaled: Tensor, grid: Grid) -> ProjectionCounts:
-        """Count projections (k, n), n ≥ 1, float32 and finite, given in widths of a bin; they are overwritten.
+        """Count projections (k, n), n ≥ 1, finite, given in widths of a bin; they are overwritten.
 
-        Rounding down is exact in float32, and so is the bin of every value.
+        Rounding down is exact in floating point, and so is the bin of every value.
         """
         k = len(scaled)
         end = grid.bins // 2

@@ -61,9 +61,10 @@ class UnitMoments:
             sums[3].addmv_(square.mul_(square).T, ones)
         s1, s2, s3, s4 = sums.numpy()
         delta = s1 / n
-        m2 = np.maximum(s2 - n * delta**2, 0.0)
-        m3 = s3 - 3 * delta * s2 + 2 * n * delta**3
-        m4 = np.maximum(s4 - 4 * delta * s3 + 6 * delta**2 * s2 - 3 * n * delta**4, 0.0)
+        with np.errstate(over="ignore", invalid="ignore"):  # powers beyond float64 are NaN
+            m2 = np.maximum(s2 - n * delta**2, 0.0)
+            m3 = s3 - 3 * delta * s2 + 2 * n * delta**3
+            m4 = np.maximum(s4 - 4 * delta * s3 + 6 * delta**2 * s2 - 3 * n * delta**4, 0.0)
         return cls(n, shift.numpy() + delta, m2, m3, m4)
 
     def merge(self, other: UnitMoments) -> UnitMoments:
@@ -77,19 +78,20 @@ class UnitMoments:
             return other if self.n == 0 else self
         a, b = self.n / n, other.n / n
         delta = other.mean - self.mean
-        return UnitMoments(
-            n=n,
-            mean=self.mean + b * delta,
-            m2=self.m2 + other.m2 + n * a * b * delta**2,
-            m3=self.m3 + other.m3 + n * a * b * (a - b) * delta**3 + 3 * (a * other.m2 - b * self.m2) * delta,
-            m4=self.m4 + other.m4 + n * a * b * (a * a - a * b + b * b) * delta**4
-            + 6 * (a * a * other.m2 + b * b * self.m2) * delta**2 + 4 * (a * other.m3 - b * self.m3) * delta,
-        )  # fmt: skip
+        with np.errstate(over="ignore", invalid="ignore"):  # powers beyond float64 are NaN
+            return UnitMoments(
+                n=n,
+                mean=self.mean + b * delta,
+                m2=self.m2 + other.m2 + n * a * b * delta**2,
+                m3=self.m3 + other.m3 + n * a * b * (a - b) * delta**3 + 3 * (a * other.m2 - b * self.m2) * delta,
+                m4=self.m4 + other.m4 + n * a * b * (a * a - a * b + b * b) * delta**4
+                + 6 * (a * a * other.m2 + b * b * self.m2) * delta**2 + 4 * (a * other.m3 - b * self.m3) * delta,
+            )  # fmt: skip
 
     @property
     def moments(self) -> Moments:
         """Mean, variance, skewness and excess kurtosis; NaN without rows."""
-        with np.errstate(invalid="ignore", divide="ignore"):  # 0 / 0 is the NaN of a constant unit
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # 0 / 0 is the NaN of a constant unit
             mean = self.mean if self.n else self.mean * np.nan
             variance = self.m2 / np.float64(self.n)
             return Moments(mean, variance, self.m3 / self.n / variance**1.5, self.m4 / self.n / variance**2 - 3)

@@ -33,7 +33,8 @@ def test_any_real_matrix_becomes_a_read_only_contiguous_float32_copy(values: np.
 def test_nothing_is_dropped_and_what_is_not_finite_is_counted(values: np.ndarray) -> None:
     batch = ActivationBatch(values, "any")
     assert batch.n_nan == np.isnan(batch.values).sum()
-    assert batch.n_inf == np.isinf(batch.values).sum()
+    assert batch.n_inf + batch.n_beyond_float32 == np.isinf(batch.values).sum()
+    assert batch.n_inf == np.isinf(values).sum()
     assert batch.is_finite == bool(np.isfinite(batch.values).all())
 
 
@@ -70,5 +71,30 @@ def test_what_is_not_a_real_number_is_refused(values: np.ndarray) -> None:
         ActivationBatch(values, "wrong")
 
 
-def test_a_value_beyond_float32_becomes_infinite_and_is_counted() -> None:
-    assert ActivationBatch([[1e300, -1e300, 0.0]], "huge").n_inf == 2
+@pytest.mark.parametrize("size", [1e39, 1e300])
+def test_finite_values_beyond_float32_are_not_infinities_of_the_network(size: float) -> None:
+    values = np.array([[1.0, size], [-size, np.inf], [np.nan, 2.0]])
+    batch = ActivationBatch(values, "any")
+    assert (batch.n_nan, batch.n_inf, batch.n_beyond_float32) == (1, 1, 2)
+    assert not batch.is_finite
+    assert batch.not_finite == "1 NaN, 1 infinite, 2 finite beyond float32 (3.4e38)"
+    np.testing.assert_array_equal(batch.precise, values)
+    assert not batch.precise.flags.writeable
+    assert batch.fingerprint != ActivationBatch(values / 2, "any").fingerprint  # the same as float32
+
+
+def test_a_unit_that_float32_rounds_away_is_kept_as_it_was() -> None:
+    random = np.random.default_rng(0)
+    values = np.stack([random.normal(size=50), 1.7e9 + random.normal(size=50), 1e-60 * random.normal(size=50)], axis=1)
+    batch = ActivationBatch(values, "any")
+    assert (batch.n_coarse, batch.is_finite) == (2, True)
+    np.testing.assert_array_equal(batch.precise, values)
+    assert ActivationBatch(2**53 + np.arange(4).reshape(4, 1), "any").n_coarse == 1
+
+
+@given(MATRICES)
+def test_what_float32_holds_is_not_kept_twice(values: np.ndarray) -> None:
+    with np.errstate(over="ignore"):
+        batch = ActivationBatch(values.astype(np.float32).astype(np.float64), "any")
+    assert (batch.n_beyond_float32, batch.n_coarse, batch.exact) == (0, 0, None)
+    assert batch.precise is batch.values

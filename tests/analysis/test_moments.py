@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -134,3 +136,16 @@ def test_values_that_are_not_finite_are_counted(function):
 def test_values_that_are_not_a_batch(values):
     with pytest.raises(InvalidInputError, match=r"real numbers of shape \(n, d\)"):
         moments(values)
+
+
+@pytest.mark.parametrize("size", [1e39, 1e100, 1e300, 1e-60, 1e-200])
+def test_powers_of_huge_and_tiny_values_stay_numbers(size: float) -> None:
+    values = np.random.default_rng(3).normal(1, 2, (50, 2)) * [size, 1.0]
+    found, plain = moments(values), moments(values / [size, 1.0])
+    np.testing.assert_allclose(found.mean / [size, 1.0], plain.mean, rtol=1e-12)
+    np.testing.assert_allclose(found.skewness, plain.skewness, rtol=1e-12)
+    np.testing.assert_allclose(found.excess_kurtosis, plain.excess_kurtosis, rtol=1e-12)
+    spread = math.sqrt(plain.variance[0]) * size  # whose square may be beyond float64
+    expected = spread * spread
+    assert found.variance[0] == pytest.approx(expected, rel=1e-12, abs=0)
+    np.testing.assert_allclose(found.variance[1], plain.variance[1], rtol=1e-12)

@@ -9,12 +9,14 @@ import torch
 from scipy import stats
 
 from analysis.batch import ActivationBatch
+from analysis.directions import shared_directions
 from analysis.dumps import Layout, inspect
 from analysis.overview import (
     BLOCKS,
     MOST_ROWS,
     MOST_VALUES,
     QUANTITIES,
+    SLICES,
     LayerReading,
     effective_rank,
     gaussian_sw1,
@@ -98,6 +100,40 @@ def test_rows_that_are_not_finite_are_counted_and_left_out() -> None:
     reading, clean = survey(batch(spoiled)), survey(batch(values))
     assert (reading.n_nan, reading.n_inf, reading.n, reading.finite_rows) == (5, 2, 302, 300)
     assert (reading.sw1, reading.per, reading.variance) == (clean.sw1, clean.per, clean.variance)
+
+
+@pytest.mark.parametrize("size", [1e39, 1e300, 1e-60])
+def test_what_float32_cannot_hold_is_measured_in_float64(tmp_path, size: float) -> None:
+    values = RANDOM.normal(1, 2, size=(9000, 5))
+    np.save(tmp_path / "layer_1.npy", size * values)
+    reading = overview(inspect(tmp_path)).cells["layer_1", None]
+    inspection = inspect(tmp_path)
+    assert reading == survey(read_member(inspection, inspection.members[0]), total=9000)
+    assert (reading.n_nan, reading.n_inf, reading.finite_rows) == (0, 0, reading.n)
+    assert (reading.n_beyond_float32 > 0, reading.n_coarse) == (size > 1, 0 if size > 1 else 5)
+    read = np.load(tmp_path / "layer_1.npy")[_rows_of(9000)]
+    assert reading.mean == pytest.approx(read.mean(), rel=1e-12)
+    assert reading.root_mean_square / size == pytest.approx(np.sqrt(np.square(read / size).mean()), rel=1e-12)
+    assert reading.kurtosis == pytest.approx(stats.kurtosis(read / size).mean(), rel=1e-9)
+    assert reading.effective_rank == pytest.approx(4.98, abs=0.03)
+    if size > 1:  # far away SW1 and PER are those of the norms alone
+        theta = shared_directions(5, SLICES).double().numpy()
+        assert reading.sw1 == pytest.approx(np.abs(read @ theta.T).mean(), rel=1e-6)
+        assert reading.per / size == pytest.approx(per_loss(torch.from_numpy(read / size * 1e9)).item() / 1e9, rel=1e-6)
+
+
+def _rows_of(n: int) -> list[int]:
+    """Which rows an overview reads of a long member: four blocks of 500, evenly spread."""
+    return [start + row for start in np.linspace(0, n - 500, 4).astype(int) for row in range(500)]
+
+
+def test_infinite_values_are_told_from_those_beyond_float32() -> None:
+    values = RANDOM.normal(size=(300, 5))
+    values[3, 2], values[4, 4] = 1e300, np.inf
+    reading = survey(batch(values))
+    assert (reading.n_inf, reading.n_beyond_float32, reading.finite_rows) == (1, 1, 299)
+    assert reading.mean == pytest.approx(1e300 / 299 / 5, rel=1e-12)
+    assert (reading.dead, math.isinf(reading.variance)) == (0, True)
 
 
 def test_without_a_finite_row_there_is_nothing_but_the_counts() -> None:

@@ -57,7 +57,7 @@ def test_one_if_rows_or_members_are_left_out(folder, capsys):
     assert main(["measure", str(folder)]) == 1
     out = capsys.readouterr().out
     assert "401 rows of 6 units in 4 members; 2 rows left out" in out
-    assert "values left out   6 NaN, 6 infinite" in out
+    assert "special values    6 NaN, 6 infinite" in out
     (folder / "layer_1" / "step-3.npy").unlink()
     np.save(folder / "labels\x1b.npy", np.array([None]))
     assert main(["measure", str(folder)]) == 1

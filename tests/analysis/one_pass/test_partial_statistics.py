@@ -15,7 +15,7 @@ from analysis.one_pass import Grid, PassSpec, merge_in_order, take_statistics
 from analysis.one_pass.partial_statistics import PartialStatistics
 from analysis.one_pass.projection_counts import project
 from analysis.one_pass.row_sample import RowSample
-from per_core import per_loss
+from per_core import per_loss, sliced_w1
 from per_core.errors import BudgetError, InvalidInputError
 
 SPEC = PassSpec(slices=7, sample=20)
@@ -137,10 +137,41 @@ def test_per_and_norms_are_those_of_per_core():
     assert math.isnan(take_statistics(GOOD[:0], SPEC).per)
 
 
-def test_rows_that_float32_products_cannot_hold_are_left_out():
-    rows = np.array([[1.0, 2.0], [1e31, 0.0], [1e300, 0.0]])
+def test_rows_that_float32_does_not_hold_are_measured_in_float64():
+    wide = GOOD.astype(np.float64)
+    rows = np.concatenate([wide, 1e31 * wide[:100], 1e45 * wide[100:200], [[np.inf] * 5]])
+    whole = merge_in_order(taken([300, len(GOOD) + 50], rows=rows), PartialStatistics.merge)
+    finite = rows[:-1]
+    assert (whole.n, whole.n_left_out, whole.n_nan.tolist(), whole.n_inf.tolist()) == (len(finite), 1, [0] * 5, [1] * 5)
+    beyond = np.abs(finite) > np.finfo(np.float32).max
+    np.testing.assert_array_equal(whole.n_beyond_float32, beyond.sum(axis=0))
+    np.testing.assert_allclose(whole.moments.moments.mean, finite.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(whole.moments.moments.variance, finite.var(axis=0), rtol=1e-10)
+    np.testing.assert_allclose(whole.moments.moments.excess_kurtosis, stats.kurtosis(finite), rtol=1e-6)
+    assert whole.norm == pytest.approx(np.linalg.norm(finite, axis=1).mean(), rel=1e-12)
+    assert whole.per == pytest.approx(per_loss(torch.from_numpy(finite)).item(), rel=1e-10)
+    exact = sliced_w1(torch.from_numpy(finite), directions=SPEC.directions(5).double()).value.item()
+    assert whole.distance().lower <= exact <= whole.distance().upper
+    assert np.isfinite(whole.sample.rows).all()
+
+
+def test_the_interval_holds_the_exact_value_of_rows_in_float64():
+    rows = 1e7 + RANDOM.standard_normal((500, 5))  # float32 moves them by up to 0.5
+    exact = sliced_w1(torch.from_numpy(rows), directions=SPEC.directions(5).double()).value.item()
     whole = take_statistics(rows, SPEC)
-    assert (whole.n, whole.n_left_out, whole.n_inf.tolist()) == (1, 2, [1, 0])
+    assert whole.distance().lower <= exact <= whole.distance().upper
+    np.testing.assert_allclose(whole.moments.moments.variance, rows.var(axis=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize("size", [1e160, 1e300])
+def test_powers_beyond_float64_are_undefined_and_nothing_else_is(size):
+    rows = RANDOM.standard_normal((200, 2)) * size
+    whole = merge_in_order(taken([10, 90], rows=rows), PartialStatistics.merge)
+    assert (whole.n, whole.n_left_out) == (200, 0)
+    np.testing.assert_allclose(whole.moments.moments.mean, rows.mean(axis=0), rtol=1e-11)
+    assert np.isnan(whole.moments.moments.variance).all()
+    assert whole.norm == pytest.approx(np.hypot(*rows.T).mean(), rel=1e-12)
+    assert whole.distance().lower <= whole.distance().upper < 2 * size
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64", ">f4", "int32", "uint8", "bool"])
