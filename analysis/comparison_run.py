@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,8 @@ def open_comparison(path: str | Path) -> Comparison:
 
 def is_run_directory(path: Path) -> bool:
     """Whether a single Recorder wrote there, by itself."""
-    return (path / RUN).exists() and not (path / "status.json").exists()
+    # Path.exists raises where a folder cannot be read.
+    return os.path.exists(path / RUN) and not os.path.exists(path / "status.json")
 
 
 def status_of(path: Path) -> RunStatus:
@@ -97,7 +99,16 @@ def status_of(path: Path) -> RunStatus:
 def _recording_status(run: Run) -> RunStatus:
     epoch, updated = (run.records[-1].epoch, run.records[-1].time) if run.records else (0, run.created)
     device = str(run.description.get("device", ""))
-    return RunStatus("recorded", epoch, None, f"{len(run.records)} records", device, updated, {})
+    return RunStatus("recorded", epoch, None, f"{len(run.records)} records{_missing(run)}", device, updated, {})
+
+
+def _missing(run: Run) -> str:
+    """Since when records are missing, to be added to how many there are."""
+    if run.missing is None:
+        return ""
+    first, last = run.missing
+    which = f"from epoch {first:g} to epoch {last:g}" if last > first else f"at epoch {first:g}"
+    return f"; records are missing {which}, as they could not be written"
 
 
 def read_spec_and_resolved(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -18,9 +18,11 @@ from analysis.run_status import LIVE, State, change_status
 from analysis.runs import RunEntry, RunLibrary
 from analysis.training import folder
 from analysis.training.folder import ComparisonFolder
-from analysis.training.spec import TrainingSpec
+from analysis.training.spec import TrainingSpec, read_spec
+from analysis.training.worker import UNWRITABLE
 from analysis.worker_process import WorkerProcess, last_lines
-from per_core.errors import InvalidInputError
+from per_core.errors import InvalidInputError, PerError, StorageError
+from per_core.whole_file import told
 
 # Seconds.
 WATCH_PERIOD = 0.5  # between two looks at all workers
@@ -121,6 +123,7 @@ class JobManager:
         self._queue: list[_Job] = []
         self._running: list[_Job] = []
         self._submitted: dict[str, str] = {}  # token -> id
+        self._unsaid: dict[str, tuple[folder.State, str]] = {}  # id -> what could not be written into its status
         self._viewers: defaultdict[str, set[str]] = defaultdict(set)
         self._closed = False
         self._wake = threading.Event()
@@ -140,7 +143,9 @@ class JobManager:
         Raises
         ------
         InvalidInputError
-            If the spec cannot be trained, as far as it says itself, or there is no room on disk.
+            If the spec cannot be trained here, see `plan`.
+        StorageError
+            If the disk has no room for it and what other trainings will still write, or cannot be written.
         """
         checked = TrainingSpec.from_dict(spec)
         checked = replace(checked, title=title or checked.title)
@@ -148,6 +153,7 @@ class JobManager:
             self._require_open()
             if token is not None and token in self._submitted:
                 return self._submitted[token]
+            self.run_library.require_room(checked)
             id = self.run_library.create(checked)
             if token is not None:
                 self._submitted[token] = id
@@ -161,6 +167,8 @@ class JobManager:
         ------
         InvalidInputError
             If there is no such run, it has finished, somebody else trains it, or it was not made by a training.
+        StorageError
+            If the disk has no room for what is still to come of it, or cannot be written.
         """
         with self._lock:
             self._require_open()
@@ -175,7 +183,9 @@ class JobManager:
                 raise InvalidInputError(f"The run has all its {status.epochs} epochs. Start another one with more.")
             if status.state == "recorded":
                 raise InvalidInputError("The run was recorded by somebody else's training. Go on with it there.")
+            self.run_library.require_room(read_spec(path / SPEC_FILE), id)
             change_status(path, "starting", "")
+            self._unsaid.pop(id, None)
             self._enqueue(_Job(id, resume=True))
 
     def stop(self, id: str) -> None:
@@ -185,6 +195,8 @@ class JobManager:
         ------
         InvalidInputError
             If there is no such run.
+        StorageError
+            If another server trains it, and its folder cannot be written.
         """
         with self._lock:
             path = self.run_library.path(id)
@@ -193,7 +205,8 @@ class JobManager:
             if job is not None:
                 self._stop(job)
             elif status_of(path).is_live:  # another server's, or somebody's own
-                ComparisonFolder(path).stop_file.touch()
+                with told(path):
+                    ComparisonFolder(path).stop_file.touch()
 
     def status(self, id: str) -> JobStatus:
         """How a run is doing.
@@ -208,7 +221,7 @@ class JobManager:
             self._look_after_ended()
             job, position = self._find(id), self.position(id)
             on_disk = status_of(path)
-        state, message = on_disk.state, on_disk.message
+            state, message = self._unsaid.get(id, (on_disk.state, on_disk.message))
         if job is not None and job.worker is None:
             state = "queued"
         elif job is not None and job.asked is not None:
@@ -227,7 +240,7 @@ class JobManager:
         """The library's runs, newest first, with "queued" and "stopping" for this manager's own."""
         entries = self.run_library.list_runs()
         with self._lock:
-            own = {job.id for job in (*self._queue, *self._running)}
+            own = {job.id for job in (*self._queue, *self._running)} | set(self._unsaid)
         return tuple(self._with_status(entry) if entry.id in own else entry for entry in entries)
 
     def last_output(self, id: str, lines: int = 20) -> tuple[str, ...]:
@@ -277,7 +290,7 @@ class JobManager:
                 return
             self._closed = True
             for job in self._queue:
-                self._change(job, "interrupted", "the server ended before it began")
+                self._change(job.id, "interrupted", "the server ended while it waited in the queue")
             self._queue.clear()
             for job in self._running:
                 job.reason = "the server ended"
@@ -300,6 +313,8 @@ class JobManager:
                 self._look_after_ended()
                 self._insist()
                 self._stop_unwatched()
+                for id, (state, message) in tuple(self._unsaid.items()):
+                    self._change(id, state, message)
             self._wake.wait(WATCH_PERIOD)
             self._wake.clear()
 
@@ -316,8 +331,8 @@ class JobManager:
             job = self._queue.pop(0)
             try:
                 self._start(job, free[0])
-            except (OSError, InvalidInputError) as error:
-                self._change(job, "failed", f"The worker could not be started: {error}")
+            except (OSError, PerError) as error:
+                self._change(job.id, "failed", f"The worker could not be started: {error}")
             else:
                 self._running.append(job)
                 free.pop(0)
@@ -341,29 +356,34 @@ class JobManager:
     def _conclude(self, job: _Job) -> None:
         """Write into the run how it ended, where the worker could not or does not know why."""
         assert job.worker is not None
+        unwritable = job.worker.exit_status == UNWRITABLE
         try:
             state = ComparisonFolder(self.run_library.path(job.id)).read_status().get("state")
-        except InvalidInputError:  # the folder is gone or damaged: there is nowhere to say it
+        except StorageError:  # the folder of all runs is gone, and may come back
+            state = "running"
+        except InvalidInputError:  # this one is gone or damaged: there is nowhere to say it
             return
         if state in ("finished", "failed"):
             return
         spoke = state not in LIVE
-        if self._closed:
-            self._change(job, "interrupted", job.reason)
+        if unwritable and not spoke:
+            self._change(job.id, "interrupted", job.worker.last_words())
+        elif self._closed and not unwritable:
+            self._change(job.id, "interrupted", job.reason)
         elif job.asked is not None and (job.reason or not spoke):
-            self._change(job, "stopped", job.reason or "it did not stop in time and was ended by force")
+            self._change(job.id, "stopped", job.reason or "it did not stop in time and was ended by force")
         elif not spoke:
-            self._change(job, "failed", job.worker.last_words())
+            self._change(job.id, "failed", job.worker.last_words())
 
     def _stop(self, job: _Job, reason: str = "") -> None:
         if job.worker is None:
             self._queue.remove(job)
-            self._change(job, "stopped", reason or "stopped while it waited in the queue")
+            self._change(job.id, "stopped", reason or "stopped while it waited in the queue")
         elif job.asked is None:
             job.asked, job.reason = time.monotonic(), reason
             try:
                 ComparisonFolder(self.run_library.path(job.id)).stop_file.touch()
-            except (InvalidInputError, OSError):  # no place to ask in
+            except (OSError, PerError):  # no place to ask in
                 self._terminate(job)
 
     def _insist(self) -> None:
@@ -388,16 +408,20 @@ class JobManager:
             if job.id not in self._viewers and job.alone_since < limit:
                 self._stop(job, f"stopped after {self._grace:g} seconds without anybody watching")
 
-    def _change(self, job: _Job, state: folder.State, message: str) -> None:
+    def _change(self, id: str, state: folder.State, message: str) -> None:
+        """Write a status; what cannot be written now is remembered, said by `status`, and tried again."""
+        self._unsaid.pop(id, None)
         try:
-            change_status(self.run_library.path(job.id), state, message)
-        except (InvalidInputError, OSError):  # deleted by hand, or the disk is full: there is nowhere to say it
+            change_status(self.run_library.path(id), state, message)
+        except StorageError:
+            self._unsaid[id] = state, message
+        except InvalidInputError:  # deleted by hand: there is nowhere to say it
             return
 
     def _with_status(self, entry: RunEntry) -> RunEntry:
         try:
             status = self.status(entry.id)
-        except InvalidInputError:
+        except PerError:
             return entry
         return replace(entry, state=status.state, message=status.message)
 

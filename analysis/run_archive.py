@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from per_core.whole_file import TEMPORARY
+from per_core.whole_file import TEMPORARY, told
 
 CHUNK = 1 << 20  # bytes read at a time
 CHECKPOINT = "checkpoint.pt"
-LEFT_OUT = ("lock", "stop")
+LEFT_OUT = ("lock", "stop", "reserve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,11 @@ class RunArchive:
                     yield sink.take()
 
     def _files(self) -> list[Path]:
+        """Every file; `StorageError` if a folder cannot be read, rather than an archive without what is in it."""
+        found = (Path(folder) / name for folder, _, names in os.walk(self.path, onerror=_refuse) for name in names)
         return [
             file
-            for file in sorted(self.path.rglob("*"))
+            for file in sorted(found)
             if file.is_file()
             and not file.is_symlink()
             and not file.name.startswith(".")
@@ -72,6 +75,12 @@ class RunArchive:
             and file.name not in LEFT_OUT
             and (self.checkpoint or file.name != CHECKPOINT)
         ]
+
+
+def _refuse(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):  # dropped since it was listed
+        with told(Path(error.filename), "read"):
+            raise error
 
 
 def _size(file: Path) -> int:

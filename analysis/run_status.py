@@ -15,6 +15,10 @@ from per_core.errors import InvalidInputError
 State = folder.State | Literal["queued", "stopping", "recorded", "damaged"]
 
 LIVE = ("starting", "running")
+WITHOUT_A_WORD = {  # of the process that wrote the state and is no more
+    "starting": "it waited, and the process that was to train it has ended",
+    "running": "the process that trained it has ended without a word",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,8 @@ def read_status(path: Path) -> RunStatus:
         state: State = values["state"]
         epoch, epochs, message = int(values["epoch"]), int(values["epochs"]), str(values["message"])
         updated = datetime.fromisoformat(values["updated"]).timestamp()
-        if state in LIVE and not is_running(int(values["pid"]), updated):
-            state, message = "interrupted", ""
+        if state in LIVE and not is_running(int(values["pid"]), str(values.get("birth", ""))):
+            state, message = "interrupted", WITHOUT_A_WORD[state]
         if state == "interrupted":
             message = f"interrupted at epoch {epoch} of {epochs}" + (f": {message}" if message else "")
         diverged = {

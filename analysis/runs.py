@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import shutil
@@ -17,15 +16,20 @@ from typing import Any, Literal
 from analysis.comparison_run import SPEC_FILE, Comparison, is_run_directory, open_comparison, read_spec_and_resolved
 from analysis.run_archive import RunArchive
 from analysis.run_status import LIVE, State, change_status, read_status
+from analysis.training import room
+from analysis.training.folder import ComparisonFolder
+from analysis.training.room import bytes_to_come
 from analysis.training.spec import TrainingSpec
-from per_core.errors import InvalidInputError
+from per_core.errors import InvalidInputError, PerError, StorageError
 from per_core.run_directory import RECORDS
+from per_core.whole_file import told, write_whole
 
 __all__ = ["Comparison", "DeletedRun", "RunArchive", "RunEntry", "RunLibrary", "open_comparison"]
 
 TITLE_FILE = "title.txt"
 LONGEST_TITLE = 120
 TRASH = ".trash"
+NO_FOLDER = ".none"  # of a run that is to be made
 SECRET_BYTES = 12  # of an id: who has the id has the run
 
 Kind = Literal["comparison", "recording"]
@@ -87,23 +91,24 @@ class RunLibrary:
     Raises
     ------
     InvalidInputError
-        If the folder cannot be made, and from every method that is given the id of no run.
+        From every method that is given the id of no run.
+    StorageError
+        If the folder cannot be made, and from every method while it cannot be read, or written where that is needed:
+        somebody may delete or unmount it. All works again once it is back.
     """
 
     def __init__(self, root: str | Path) -> None:
         """See the class."""
-        try:
-            Path(root).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InvalidInputError(f"{root} cannot be made: {error}. Name a folder in a place of yours.") from error
         self.root = Path(root).resolve()
+        self._make_root()
         self._lock = threading.Lock()
         self._opened: dict[str, Comparison] = {}  # recordings, of which only new records are read again
         self._sizes: dict[str, tuple[int, int]] = {}  # id -> time of the last change, and bytes
 
     def list_runs(self) -> tuple[RunEntry, ...]:
         """All runs, newest first. What cannot be read is listed with its reason."""
-        folders = [path for path in self.root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+        with told(self.root, "read"):
+            folders = [path for path in self.root.iterdir() if path.is_dir() and not path.name.startswith(".")]
         with self._lock:
             for id in (self._opened.keys() | self._sizes.keys()) - {path.name for path in folders}:
                 self._opened.pop(id, None)
@@ -128,8 +133,43 @@ class RunLibrary:
         except (OSError, ValueError):  # a name that the disk does not take
             real = False
         if not real:
+            self._require_root()
             raise _no_run(id)
         return path
+
+    def require_room(self, spec: TrainingSpec, id: str | None = None) -> None:
+        """Refuse a training that does not fit on the disk beside what the trainings under way will still write.
+
+        Parameters
+        ----------
+        spec : what is to be trained.
+        id : of the run, if it is one that goes on.
+
+        Raises
+        ------
+        InvalidInputError
+            If the spec cannot be trained here.
+        StorageError
+            If it does not fit.
+        """
+        self._make_root()
+        others = [entry for entry in self.list_runs() if entry.state in LIVE and entry.id != id]
+        needed = bytes_to_come(self.root / (id or NO_FOLDER), spec)
+        room.require_room(self.root, needed, sum(map(self._promised, others)))
+
+    def _promised(self, entry: RunEntry) -> int:
+        try:
+            return bytes_to_come(self.root / entry.id, TrainingSpec.from_dict(entry.spec))
+        except PerError:  # it will fail, and write nothing
+            return 0
+
+    def _make_root(self) -> None:
+        with told(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+
+    def _require_root(self) -> None:
+        with told(self.root, "read"):
+            next(self.root.iterdir(), None)
 
     def create(self, spec: TrainingSpec) -> str:
         """Make the folder of a comparison that is to be trained, and return its id, which nobody can guess.
@@ -139,16 +179,16 @@ class RunLibrary:
         id = f"{datetime.now():%Y-%m-%d-%H%M}-{secrets.token_urlsafe(SECRET_BYTES)}"
         # Filled under another name, so that it appears in the list as a whole.
         path = self.root / f".{id}"
+        self._make_root()
         try:
-            path.mkdir()
-            (path / SPEC_FILE).write_text(json.dumps(spec.as_dict(), indent=1), encoding="utf-8")
-            change_status(path, "starting", "", epochs=spec.epochs)
-            path.rename(self.root / id)
-        except OSError as error:
-            raise InvalidInputError(
-                f"A run needs a folder in {self.root}, which cannot be made: {error}. Free some space, or choose"
-                " another folder for the runs."
-            ) from error
+            with told(self.root / id):
+                path.mkdir()
+                ComparisonFolder(path).write_spec(spec.as_dict())
+                change_status(path, "starting", "", epochs=spec.epochs)
+                path.rename(self.root / id)
+        except StorageError:
+            shutil.rmtree(path, ignore_errors=True)
+            raise
         return id
 
     def rename(self, id: str, title: str) -> None:
@@ -165,9 +205,7 @@ class RunLibrary:
                 f"A title is one line of 1 to {LONGEST_TITLE} characters; received {title[: LONGEST_TITLE + 1]!r}."
                 " Shorten it."
             )
-        part = path / f".{TITLE_FILE}.part"
-        part.write_text(title, encoding="utf-8")
-        part.replace(path / TITLE_FILE)
+        write_whole(path / TITLE_FILE, title.encode())
 
     def delete(self, id: str) -> None:
         """Move a run to the trash.
@@ -181,9 +219,11 @@ class RunLibrary:
         entry = self._entry_or_reason(path)
         if entry is not None and entry.state in LIVE:
             raise InvalidInputError(f"{entry.title!r} cannot be deleted while it is trained. Stop it first.")
-        trash = self.root / TRASH
-        trash.mkdir(exist_ok=True)
-        path.rename(trash / f"{time.time_ns()}-{id}")
+        with told(path, "deleted"):
+            (self.root / TRASH).mkdir(exist_ok=True)
+            # After all that are there, whatever the clock says now.
+            newest = max((_deletion_time(other) for other in self._trash()), default=0)
+            path.rename(self.root / TRASH / f"{max(time.time_ns(), newest + 1)}-{id}")
 
     def undo_delete(self, id: str) -> None:
         """Take a run out of the trash; of several with that id, the one deleted last.
@@ -198,23 +238,24 @@ class RunLibrary:
             raise InvalidInputError(f"There is no deleted run {_shown(id)} any more; it was restored or is gone.")
         if (self.root / id).exists():
             raise InvalidInputError(f"Another run is called {_shown(id)} now. Delete that one first.")
-        deleted[-1].rename(self.root / id)
+        with told(self.root / id, "restored"):
+            deleted[-1].rename(self.root / id)
 
     def list_deleted(self) -> tuple[DeletedRun, ...]:
         """The runs in the trash, the one deleted last first."""
         deleted = []
         for path in reversed(self._trash()):
-            time_ns, _, id = path.name.partition("-")
+            id = path.name.partition("-")[2]
             entry = self._entry_or_reason(path)
             if entry is not None:
                 title = id if entry.title == path.name else entry.title
-                deleted.append(DeletedRun(id, title, int(time_ns) / 1e9))
+                deleted.append(DeletedRun(id, title, _deletion_time(path) / 1e9))
         return tuple(deleted)
 
     def empty_trash(self, *, older_than: float = 0.0) -> int:
         """Remove for good what was deleted more than so many seconds ago; return how many runs that were."""
         limit = time.time_ns() - int(older_than * 1e9)
-        expired = [path for path in self._trash() if int(path.name.partition("-")[0]) <= limit]
+        expired = [path for path in self._trash() if _deletion_time(path) <= limit]
         for path in expired:
             shutil.rmtree(path, ignore_errors=True)
         return len(expired)
@@ -232,8 +273,11 @@ class RunLibrary:
     def _trash(self) -> list[Path]:
         """What is in the trash, in the order in which it was deleted."""
         trash = self.root / TRASH
-        found = [path for path in trash.iterdir() if path.name.partition("-")[0].isdigit()] if trash.is_dir() else []
-        return sorted(found, key=lambda path: int(path.name.partition("-")[0]))
+        with told(trash, "read"):
+            found = (
+                [path for path in trash.iterdir() if path.name.partition("-")[0].isdigit()] if trash.is_dir() else []
+            )
+        return sorted(found, key=_deletion_time)
 
     def _entry_or_reason(self, path: Path) -> RunEntry | None:
         """The entry of a folder, damaged or not; None if it has just gone."""
@@ -302,11 +346,16 @@ class RunLibrary:
         return size
 
 
+def _deletion_time(path: Path) -> int:
+    """Of a run in the trash, nanoseconds since 1970."""
+    return int(path.name.partition("-")[0])
+
+
 def _title(path: Path) -> str:
     """What somebody called it since, or nothing."""
     try:
         return (path / TITLE_FILE).read_text(encoding="utf-8", errors="replace").strip()[:LONGEST_TITLE]
-    except FileNotFoundError:
+    except OSError:  # none, or none that can be read: the run has another
         return ""
 
 

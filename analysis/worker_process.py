@@ -59,6 +59,11 @@ class WorkerProcess:
         """Whether it runs no longer."""
         return self._process.poll() is not None
 
+    @property
+    def exit_status(self) -> int | None:
+        """How it ended, see `subprocess.Popen.returncode`; None while it runs."""
+        return self._process.poll()
+
     def terminate(self) -> None:
         """Ask it to end, and all that it has started."""
         self._signal(signal.SIGTERM)
@@ -107,7 +112,7 @@ def last_lines(folder: Path, lines: int) -> tuple[str, ...]:
         with file.open("rb") as output:
             output.seek(max(0, file.stat().st_size - OUTPUT_TAIL))
             text = output.read().decode(errors="replace")
-    except FileNotFoundError:
+    except OSError:  # none yet, or none that can be read
         return ()
     return tuple(text.splitlines()[-lines:]) if lines > 0 else ()
 

@@ -58,8 +58,9 @@ def planned(plan: "Plan", networks: int) -> str:
     """What Start will leave behind."""
     size = plan.disk_bytes
     return (
-        f"{networks} {'network' if networks == 1 else 'networks'} of {len(plan.layers)} hidden layers; the records "
-        f"will take about {f'{size / 1e6:,.0f} MB' if size < 1e9 else f'{size / 1e9:,.1f} GB'} on the server's disk."
+        f"{networks} {'network' if networks == 1 else 'networks'} of {len(plan.layers)} hidden layers; records and "
+        f"checkpoint will take up to {f'{size / 1e6:,.0f} MB' if size < 1e9 else f'{size / 1e9:,.1f} GB'} on the "
+        "server's disk."
     )
 
 

@@ -17,4 +17,4 @@ class BudgetError(PerError):
 
 
 class StorageError(PerError, OSError):
-    """A file or a folder cannot be written: there is no room, no permission, or it has gone."""
+    """A file or a folder cannot be written or read: there is no room, no permission, or it has gone."""

@@ -15,7 +15,6 @@ array files without a line, and a reader sees neither. JSON has no numbers for N
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import time
@@ -31,7 +30,7 @@ from safetensors.numpy import save
 from per_core.errors import InvalidInputError
 from per_core.layer_record import Allowance, LayerArrays, LayerSummary, from_json_number, to_json_number
 from per_core.regularizer import Layout
-from per_core.whole_file import unwritable, write_whole
+from per_core.whole_file import told, write_whole
 
 SCHEMA = 1
 RUN, RECORDS, ARRAYS, MISSING = "run.json", "records.jsonl", "arrays", "missing.json"
@@ -256,15 +255,13 @@ class RunWriter:
                 f"A run is written into a folder of its own; {self.path} already holds one. Choose another folder,"
                 " or pass resume=True to go on with it."
             )
-        try:
+        with told(self.path):
             (self.path / ARRAYS).mkdir(parents=True, exist_ok=True)
             self.last_epoch: float | None = None
             if exists:
                 self._created, self._count, self._end = self._cut_back(layout, last_epoch)
             else:
                 self._created, self._count, self._end = self._create(layout, title, dict(description or {})), 0, 0
-        except OSError as error:
-            raise unwritable(self.path, error) from error
 
     def append(
         self,
@@ -303,20 +300,18 @@ class RunWriter:
             file.write(_missing_bytes((first, epoch)))
 
     def _append_line(self, line: bytes) -> None:
-        try:
-            with (self.path / RECORDS).open("r+b", buffering=0) as file:
-                file.truncate(self._end)  # what a failed attempt left
-                file.seek(self._end)
-                try:
-                    if file.write(line) != len(line):
-                        raise OSError(errno.ENOSPC, "the disk took only a part of the record")
-                    os.fsync(file.fileno())
-                except OSError:
-                    with contextlib.suppress(OSError):
-                        file.truncate(self._end)
-                    raise
-        except OSError as error:
-            raise unwritable(self.path / RECORDS, error) from error
+        with told(self.path / RECORDS), (self.path / RECORDS).open("r+b", buffering=0) as file:
+            file.truncate(self._end)  # what a failed attempt left
+            file.seek(self._end)
+            try:
+                rest = memoryview(line)
+                while rest:  # a full disk takes a part, and says why with the next one
+                    rest = rest[file.write(rest) :]
+                os.fsync(file.fileno())
+            except OSError:
+                with contextlib.suppress(OSError):
+                    file.truncate(self._end)
+                raise
 
     def _create(self, layout: Layout, title: str, description: dict[str, Any]) -> float:
         created = time.time()

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, also for one who reads at the same time, and what to say if they cannot be."""
+"""Files that are whole or not there, also for one who reads meanwhile, and what to say where that cannot be."""
 
 from __future__ import annotations
 
@@ -18,12 +18,29 @@ _WHAT_TO_DO = {
     errno.EDQUOT: "Free some space, or have your quota raised",
     errno.EFBIG: "Raise the limit of the size of a file, ulimit -f",
     errno.EROFS: "Mount the disk for writing",
-    errno.EACCES: "Let this user write there",
-    errno.EPERM: "Let this user write there",
+    errno.EACCES: "Give this user the right to",
+    errno.EPERM: "Give this user the right to",
     errno.ENOENT: "Bring the folder back",
-    errno.ENOTDIR: "Bring the folder back",
+    errno.ENOTDIR: "Name another folder",
     errno.EIO: "Check the disk",
 }
+
+
+@contextmanager
+def told(path: Path, what: str = "written") -> Iterator[None]:
+    """A block that reads or writes; its `OSError` becomes a `StorageError`: the path, the reason, and what to do.
+
+    Args:
+        path: of what is read or written.
+        what: "written", "read", "deleted": what could not be done with it.
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        advice = _WHAT_TO_DO.get(error.errno or 0, "Check the disk, or name another folder")
+        raise StorageError(f"{path} cannot be {what}: {error.strerror or error}. {advice}.") from error
 
 
 @contextmanager
@@ -34,29 +51,20 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         StorageError: it cannot be written; what was there before still is.
     """
     part = path.with_name(path.name + TEMPORARY)
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise unwritable(path, error) from error
-        raise
+    with told(path):
+        try:
+            with part.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file at once, see `whole_file`."""
     with whole_file(path) as file:
         file.write(data)
-
-
-def unwritable(path: Path, error: OSError) -> StorageError:
-    """What to raise where something cannot be written: the file, the reason, and what to do."""
-    if isinstance(error, StorageError):
-        return error
-    advice = _WHAT_TO_DO.get(error.errno or 0, "Check the disk, or name another folder")
-    return StorageError(f"{path} cannot be written: {error.strerror or error}. {advice}.")

@@ -19,11 +19,13 @@ from analysis.training.folder import ComparisonFolder, State, now
 from analysis.training.footprint import advice, footprint
 from analysis.training.learner import Learner, Score, width_on
 from analysis.training.models import hidden_layers
-from analysis.training.plan import SLICES, UNITS, plan, require_batch
+from analysis.training.plan import SLICES, UNITS, require_batch
+from analysis.training.room import bytes_to_come, require_room
 from analysis.training.spec import TrainingSpec
 from analysis.training.watch import Limits, Watch, resident_memory
 from per_core.errors import BudgetError, InvalidInputError
 from per_core.recorder import Recorder
+from per_core.run_directory import open_run
 
 PROBE_SEED = 0
 USABLE = 0.9  # of a GPU's memory; the rest goes to libraries and fragments
@@ -44,6 +46,8 @@ class Comparison:
     ------
     InvalidInputError
         If the folder holds a comparison that is not to be resumed or is another one, or there is no such device.
+    StorageError
+        If the disk has no room for it.
     """
 
     def __init__(
@@ -68,9 +72,11 @@ class Comparison:
         self._recorders: dict[str, Recorder] = {}
         self._resume = resume
         self._require_folder()
-        plan(spec)
+        to_come = bytes_to_come(folder.path, spec)
         self._goes_on = folder.comparison_file.exists() and folder.checkpoint_file.exists()
         self._epoch = int(folder.read_status()["epoch"]) if self._goes_on else 0
+        if not self._goes_on or self._epoch < spec.epochs:
+            require_room(folder.path, to_come)
 
     def train(self, watch: Watch) -> None:
         """Train to the last epoch.
@@ -83,6 +89,9 @@ class Comparison:
             If the spec cannot be trained: data or layers that do not exist, samples of the wrong shape.
         BudgetError
             If memory does not suffice; the message says what would fit.
+        StorageError
+            If a record, the checkpoint or another file cannot be written. What is there is whole, and the folder can
+            be taken up again.
         """
         spec = self._spec
         data = load(spec.data, self._report).to(self._device)
@@ -109,10 +118,13 @@ class Comparison:
             self._write_status(state, message)
 
     def leave(self, state: State, message: str, code: int) -> NoReturn:
-        """Say so and end the process at once, from whatever thread; every file is left whole."""
-        self._telling.acquire()  # for good: nothing may be said after it
-        self._write_status(state, message)
-        os._exit(code)
+        """Say so, if that can be written, and end the process at once, from whatever thread; every file is whole."""
+        try:
+            self._telling.acquire()  # for good: nothing may be said after it
+            self._folder.release_reserve()
+            self._write_status(state, message)
+        finally:
+            os._exit(code)
 
     def _write_status(self, state: State, message: str) -> None:
         self._folder.write_status(
@@ -152,8 +164,21 @@ class Comparison:
                 tracked=spec.tracked_units,
                 title=" ".join(filter(None, (spec.title, learner.name))),
                 description={"method": learner.method.label, "seed": learner.seed, "spec": spec.as_dict(), **resolved},
+                on_write_error="raise",
                 resume=self._goes_on,
                 last_epoch=self._epoch if self._goes_on else None,
+            )
+            if self._goes_on:
+                self._require_records(learner)
+
+    def _require_records(self, learner: Learner) -> None:
+        """Refuse to go on after a checkpoint that the records do not reach."""
+        run = open_run(self._folder.run(learner.name))
+        last, due = (run.records[-1].epoch if run.records else None), learner.diverged or self._epoch
+        if last != due:
+            raise InvalidInputError(
+                f"A comparison goes on where the records and the checkpoint agree; {run.path} should have its last "
+                f"record at epoch {due}, and has it at {last}. Start anew in another folder."
             )
 
     def _begin(self, data: DataSet, probe: Tensor) -> None:

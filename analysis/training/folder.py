@@ -6,6 +6,7 @@
     runs/NAME/          one run directory for every method and seed, written by its Recorder
     checkpoint.pt       everything needed to go on after the last whole epoch
     lock                held by the process that trains
+    reserve             room for the last status on a full disk, while it trains
     stop                a file that anyone puts there to stop the worker; it is removed when the worker has stopped
 
 Every JSON file and the checkpoint are replaced as a whole: a reader never sees half of one.
@@ -13,6 +14,7 @@ Every JSON file and the checkpoint are replaced as a whole: a reader never sees 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -25,11 +27,14 @@ from typing import Any, Literal
 
 import torch
 
+from analysis.process_life import birth_of
 from per_core.errors import InvalidInputError
+from per_core.whole_file import told, whole_file, write_whole
 
 State = Literal["starting", "running", "finished", "stopped", "failed", "interrupted"]
 
 VERSION = 1
+RESERVED_BYTES = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,11 @@ class ComparisonFolder:
         """The file that asks the worker to stop."""
         return self.path / "stop"
 
+    @property
+    def reserve_file(self) -> Path:
+        """The file that makes room when it goes."""
+        return self.path / "reserve"
+
     def run(self, name: str) -> Path:
         """The run directory of one method and seed."""
         return self.path / "runs" / name
@@ -74,15 +84,13 @@ class ComparisonFolder:
         Raises
         ------
         InvalidInputError
-            If it cannot be made, or another process trains in it.
+            If another process trains in it.
+        StorageError
+            If it cannot be made.
         """
-        try:
+        with told(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             file = (self.path / "lock").open("w")
-        except OSError as error:
-            raise InvalidInputError(
-                f"{self.path} cannot be written: {error}. Name a folder in a place of yours."
-            ) from error
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -92,6 +100,19 @@ class ComparisonFolder:
                     "Wait for it, stop it, or name another folder."
                 ) from error
             yield
+
+    def reserve(self) -> None:
+        """Keep room for a last status. Random bytes, as some disks hardly store others."""
+        write_whole(self.reserve_file, os.urandom(RESERVED_BYTES))
+
+    def release_reserve(self) -> None:
+        """Give the room back, if it was kept and can be."""
+        with contextlib.suppress(OSError):
+            self.reserve_file.unlink(missing_ok=True)
+
+    def write_spec(self, values: Mapping[str, Any]) -> None:
+        """Replace spec.json."""
+        _replace(self.spec_file, values)
 
     def write_comparison(self, values: Mapping[str, Any]) -> None:
         """Replace comparison.json."""
@@ -115,8 +136,9 @@ class ComparisonFolder:
 
     def write_status(self, state: State, *, epoch: int, epochs: int, message: str = "", **more: Any) -> None:
         """Replace status.json; the process is this one, the time is now."""
-        values = {"state": state, "epoch": epoch, "epochs": epochs, "pid": os.getpid(), "message": message}
-        _replace(self.status_file, {**values, **more, "updated": now()})
+        values = {"state": state, "epoch": epoch, "epochs": epochs, "message": message}
+        process = {"pid": os.getpid(), "birth": birth_of(os.getpid())}
+        _replace(self.status_file, {**values, **process, **more, "updated": now()})
 
     def read_status(self) -> dict[str, Any]:
         """What `write_status` wrote; `InvalidInputError` if there is none."""
@@ -124,12 +146,13 @@ class ComparisonFolder:
 
     def write_checkpoint(self, values: Mapping[str, Any]) -> None:
         """Replace checkpoint.pt."""
-        part = _part(self.checkpoint_file)
-        with part.open("wb") as file:
-            torch.save(dict(values), file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.checkpoint_file)
+        with whole_file(self.checkpoint_file) as file:
+            try:
+                torch.save(dict(values), file)
+            except RuntimeError as error:  # torch's words for a write that failed
+                if isinstance(error.__context__, OSError):
+                    raise error.__context__ from None
+                raise
 
     def read_checkpoint(self, device: torch.device) -> dict[str, Any]:
         """What `write_checkpoint` wrote, its tensors on `device`.
@@ -159,13 +182,7 @@ def now() -> str:
 
 
 def _replace(path: Path, values: Mapping[str, Any]) -> None:
-    part = _part(path)
-    part.write_text(json.dumps(values, indent=1), encoding="utf-8")
-    part.replace(path)
-
-
-def _part(path: Path) -> Path:
-    return path.with_name(f".{path.name}.part")
+    write_whole(path, json.dumps(values, indent=1).encode())
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a spec comes to, before anything is trained: its hidden layers, and the disk its records take."""
+"""What a spec comes to, before anything is trained: its hidden layers, and the disk it takes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,11 @@ DIGITS_TRAINING, DIGITS, CIFAR = 1297, (1, 8, 8), (3, 32, 32)
 CIFAR_TRAINING = 50_000
 SLICES = UNITS = 32  # recorded of every layer, beside norms and tracked units: 140 kB with a probe of 500
 LAYER_BYTES, UNIT_BYTES = 1000, 150  # of a layer in a record's line and headers, and of each tracked unit
+COPIES_IN_CHECKPOINT = 2  # weights and momentum
+TENSOR_BYTES = 600  # of each tensor in a checkpoint, beside its values
+CHECKPOINTS = 2  # the new one is whole before the old one goes
+FOLDER_BYTES = 100_000  # status, specs, output and a reserve
+BLOCK_BYTES = 4096  # a record's file fills whole blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +35,19 @@ class Plan:
     layers : name of every hidden layer -> its units, those of all positions together.
     record_bytes : one record of one network.
     records : of all networks together, those before training included.
+    checkpoint_bytes : of all networks together; what methods learn themselves is not counted.
     """
 
     layers: dict[str, int]
     record_bytes: int
     records: int
+    checkpoint_bytes: int
 
     @property
     def disk_bytes(self) -> int:
-        """What all records will take, if nothing diverges and nobody stops it."""
-        return self.record_bytes * self.records
+        """What it will take at most on disk, if nothing diverges and nobody stops it."""
+        records = (self.record_bytes + BLOCK_BYTES) * self.records
+        return records + CHECKPOINTS * self.checkpoint_bytes + FOLDER_BYTES
 
 
 def plan(spec: TrainingSpec) -> Plan:
@@ -52,15 +60,19 @@ def plan(spec: TrainingSpec) -> Plan:
         not, or a batch is larger than the data.
     """
     shape, classes, samples = outline_of(spec.data)
-    layers = _units(spec, shape, classes)
+    network = outline(spec.model, shape, classes, width=width_on(spec, find_device(spec)))
+    layers = _units(network, shape)
     require_layers(spec.layers, layers)
     require_batch(spec.batch_size, samples)
     allowance = Allowance(slices=SLICES, units=UNITS, tracked=spec.tracked_units)
     n = min(spec.probe_size, samples)
+    learners = len(spec.methods) * spec.seeds
+    weights = sum(COPIES_IN_CHECKPOINT * (FLOAT_BYTES * p.numel() + TENSOR_BYTES) for p in network.parameters())
     return Plan(
         layers=layers,
         record_bytes=sum(_layer_bytes(allowance, n, d) for d in layers.values()),
-        records=len(spec.methods) * spec.seeds * (spec.epochs + 1),
+        records=learners * (spec.epochs + 1),
+        checkpoint_bytes=learners * weights,
     )
 
 
@@ -96,8 +108,7 @@ def require_batch(batch_size: int, samples: int) -> None:
         )
 
 
-def _units(spec: TrainingSpec, shape: Shape, classes: int) -> dict[str, int]:
-    network = outline(spec.model, shape, classes, width=width_on(spec, find_device(spec)))
+def _units(network: nn.Module, shape: Shape) -> dict[str, int]:
     units: dict[str, int] = {}
 
     def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:

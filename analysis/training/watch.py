@@ -96,7 +96,7 @@ class Watch:
         limits = self._limits
         if limits.parent is not None and os.getppid() != limits.parent:
             self._orphaned()
-        if self._stop_file.exists():
+        if os.path.exists(self._stop_file):  # Path.exists raises where the folder cannot be read
             self.request("stopped on request")
         if limits.seconds is not None and time.monotonic() - self._start > limits.seconds:
             self.request(f"stopped at the limit of {limits.seconds:g} seconds")

@@ -1,30 +1,34 @@
 """The process that trains: `python -m analysis train SPEC --out FOLDER`.
 
 It prints a line an epoch, and its exit status is 0 when training finished, 1 after a message on stderr, 2 after a wrong
-command line, 3 when it was stopped and can go on with --resume, 4 when its parent had gone. `status.json` in the folder
+command line, 3 when it was stopped and can go on with --resume, 4 when its parent had gone, 5 when the disk was full or
+its folder could not be written for another reason: it goes on with --resume once it can. `status.json` in the folder
 says the same in a word and a sentence.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import contextlib
 import os
 import signal
 import sys
 import traceback
 from pathlib import Path
 from types import FrameType
+from typing import Literal
 
 import torch
 
+from analysis.run_status import change_status, read_status
 from analysis.training.comparison import Comparison
 from analysis.training.folder import ComparisonFolder
 from analysis.training.presets import PRESETS, find_spec
+from analysis.training.spec import TrainingSpec
 from analysis.training.watch import Limits, StopRequested, Watch
-from per_core.errors import PerError
+from per_core.errors import PerError, StorageError
 
-FINISHED, FAILED, STOPPED, ORPHANED = 0, 1, 3, 4
+FINISHED, FAILED, STOPPED, ORPHANED, UNWRITABLE = 0, 1, 3, 4, 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,24 +47,49 @@ def run(options: argparse.Namespace) -> int:
     Raises
     ------
     PerError
-        What is wrong with the spec, the folder or the machine.
+        What is wrong with the spec or the machine.
     """
     spec = find_spec(options.spec)
     folder = ComparisonFolder(options.out)
     _be_repeatable()
     memory = None if options.max_memory is None else int(options.max_memory * 1e6)
     limits = Limits(options.max_seconds, memory, options.parent)
-    with folder.held():
-        if not folder.spec_file.exists():
-            folder.spec_file.write_text(json.dumps(spec.as_dict(), indent=1), encoding="utf-8")
-        is_new = not folder.comparison_file.exists()
-        try:
-            comparison = Comparison(spec, folder, resume=options.resume, limits=limits, report=_say)
-        except PerError as error:
-            if is_new:
-                folder.write_status("failed", epoch=0, epochs=spec.epochs, message=str(error))
-            raise
-        return _train(comparison, folder, limits)
+    try:
+        with folder.held():
+            try:
+                return _begin(spec, folder, limits, resume=options.resume)
+            except StorageError as error:
+                folder.release_reserve()
+                _interrupt(folder, spec, str(error))
+                raise
+            finally:
+                folder.release_reserve()
+    except StorageError as error:
+        _say(f"python -m analysis: {error} Then go on with --resume.", "stderr")
+        return UNWRITABLE
+
+
+def _interrupt(folder: ComparisonFolder, spec: TrainingSpec, reason: str) -> None:
+    """Say why it ended, if that can be written; a finished training that was called once more is finished still."""
+    with contextlib.suppress(StorageError):
+        if not folder.status_file.exists() or read_status(folder.path).state != "finished":
+            change_status(folder.path, "interrupted", reason, epochs=spec.epochs)
+
+
+def _begin(spec: TrainingSpec, folder: ComparisonFolder, limits: Limits, *, resume: bool) -> int:
+    is_new = not folder.comparison_file.exists()
+    if not folder.spec_file.exists():
+        folder.write_spec(spec.as_dict())
+    try:
+        comparison = Comparison(spec, folder, resume=resume, limits=limits, report=_say)
+        folder.reserve()
+    except StorageError:
+        raise
+    except PerError as error:
+        if is_new:
+            folder.write_status("failed", epoch=0, epochs=spec.epochs, message=str(error))
+        raise
+    return _train(comparison, folder, limits)
 
 
 def _train(comparison: Comparison, folder: ComparisonFolder, limits: Limits) -> int:
@@ -81,15 +110,18 @@ def _train(comparison: Comparison, folder: ComparisonFolder, limits: Limits) -> 
         comparison.write_status("stopped", str(request))
         _say(f"{request}; go on with --resume")
         return STOPPED
+    except StorageError:
+        raise
     except PerError as error:
         comparison.write_status("failed", str(error))
         raise
     except Exception as error:
         comparison.write_status("failed", f"{type(error).__name__}: {error}")
-        traceback.print_exc()
+        _say(traceback.format_exc(), "stderr")
         return FAILED
     finally:
-        folder.stop_file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            folder.stop_file.unlink(missing_ok=True)
         for number, handler in handlers.items():
             signal.signal(number, handler)
     comparison.write_status("finished")
@@ -107,11 +139,11 @@ def _be_repeatable() -> None:
     torch.backends.cudnn.deterministic = True
 
 
-def _say(line: str) -> None:
+def _say(line: str, stream: Literal["stdout", "stderr"] = "stdout") -> None:
     try:
-        print(line, flush=True)
-    except BrokenPipeError:  # nobody listens any more; whether to go on, the watch decides
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        print(line, file=getattr(sys, stream), flush=True)
+    except OSError:  # nobody listens any more, or the log's disk is full: neither decides whether to go on
+        setattr(sys, stream, open(os.devnull, "w"))  # noqa: SIM115
 
 
 def _positive(text: str) -> float:

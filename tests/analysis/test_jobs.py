@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 
 import pytest
@@ -51,8 +50,9 @@ def state(manager, id):
 
 
 def worker_of(library, id):
-    """Number of the process that last wrote the status."""
-    return ComparisonFolder(library.path(id)).read_status()["pid"]
+    """Number and birth of the process that last wrote the status."""
+    values = ComparisonFolder(library.path(id)).read_status()
+    return values["pid"], values["birth"]
 
 
 def wait_until_it_learns(manager, id):
@@ -121,7 +121,7 @@ def test_stop_and_resume(managers, library):
     worker = worker_of(library, id)
     manager.close()
     assert (state(manager, id), state(manager, next_one)) == ("interrupted", "stopped")
-    assert not is_running(worker, time.time())
+    assert not is_running(*worker)
     with pytest.raises(InvalidInputError, match="it is ending"):
         manager.resume(id)
 
@@ -131,7 +131,7 @@ def test_a_killed_worker_is_noticed(managers, library):
     manager = managers()
     id, next_one = manager.submit(LONG), manager.submit(SHORT)
     wait_until_it_learns(manager, id)
-    os.kill(worker_of(library, id), signal.SIGKILL)
+    os.kill(worker_of(library, id)[0], signal.SIGKILL)
     folder = ComparisonFolder(library.path(id))
     wait_for(lambda: folder.read_status()["state"] == "failed")  # nobody asked the manager
     status = manager.status(id)
@@ -149,7 +149,7 @@ def test_a_worker_that_fails_by_itself(managers, library):
     assert "memory" in manager.last_output(id)[-1]
 
     # It cannot even say so in its status, which is that of the manager still.
-    (library.path(id) / "spec.json").write_text("{")
+    (library.path(id) / "comparison.json").write_text("{")
     manager.resume(id)
     wait_for(lambda: state(manager, id) == "failed")
     assert "ended with exit status 1" in manager.status(id).message
@@ -163,12 +163,12 @@ def test_a_worker_that_does_not_stop_is_ended_by_force(managers, library, monkey
     id = manager.submit(LONG)
     wait_until_it_learns(manager, id)
     worker = worker_of(library, id)
-    os.kill(worker, signal.SIGSTOP)  # it hears neither the file nor SIGTERM
+    os.kill(worker[0], signal.SIGSTOP)  # it hears neither the file nor SIGTERM
     manager.stop(id)
     assert state(manager, id) == "stopping"
     wait_for(lambda: state(manager, id) == "stopped")
     assert "did not stop in time" in manager.status(id).message
-    assert not is_running(worker, time.time())
+    assert not is_running(*worker)
 
 
 def test_a_run_that_nobody_watches_is_stopped(managers):
@@ -214,11 +214,12 @@ def test_servers_end_and_leave_no_worker_but_runs_that_can_be_resumed(managers, 
         worker = worker_of(library, training)
         server.kill()
         server.wait()
-        wait_for(lambda: not is_running(worker, time.time()))
+        wait_for(lambda: not is_running(*worker))
     killed = library.entry(training)
     assert killed.state == "interrupted"
     assert killed.message.startswith(f"interrupted at epoch {killed.epoch} of 300")
-    assert library.entry(waiting).message == "interrupted at epoch 0 of 300"
+    waited = "interrupted at epoch 0 of 300: it waited, and the process that was to train it has ended"
+    assert library.entry(waiting).message == waited
 
     script = f"""
 manager.resume({training!r})
@@ -231,7 +232,9 @@ while library.entry({training!r}).epoch <= {killed.epoch}:
     ended = library.entry(training)
     assert ended.message == f"interrupted at epoch {ended.epoch} of 300: the server ended"
     assert ended.epoch > killed.epoch
-    assert library.entry(waiting).message == "interrupted at epoch 0 of 300: the server ended before it began"
+    assert library.entry(waiting).message == (
+        "interrupted at epoch 0 of 300: the server ended while it waited in the queue"
+    )
 
     manager = managers()
     manager.resume(training)

@@ -9,19 +9,20 @@ import threading
 import time
 import zipfile
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from analysis.process_life import is_running
+from analysis.process_life import birth_of, is_running
 from analysis.run_status import change_status, read_status
 from analysis.runs import RunLibrary, open_comparison
+from analysis.training import folder
 from analysis.training.spec import MethodSpec, TrainingSpec
 from per_core import Recorder
-from per_core.errors import InvalidInputError
+from per_core.errors import InvalidInputError, StorageError
 from tests.analysis.training.workers import TINY, finish, start, work_here
 
 METHODS = ("per_sampled", "vanilla", "bn+vcl")
@@ -57,15 +58,16 @@ def record(path, epochs, first=0, **options):
 
 
 def write_status(path, **changes):
-    now = datetime.now(UTC).isoformat()
-    values = {"state": "running", "epoch": 2, "epochs": 9, "pid": os.getpid(), "message": "", "updated": now}
+    process = {"pid": os.getpid(), "birth": birth_of(os.getpid())}
+    values = {"state": "running", "epoch": 2, "epochs": 9, "message": "", "updated": datetime.now(UTC).isoformat()}
+    values |= process
     (path / "status.json").write_text(json.dumps(values | changes))
 
 
 def test_an_empty_library_is_made(tmp_path):
     assert RunLibrary(tmp_path / "new" / "runs").list_runs() == ()
     (tmp_path / "file").touch()
-    with pytest.raises(InvalidInputError, match="cannot be made"):
+    with pytest.raises(StorageError, match=r"file/runs cannot be written: Not a directory\. Name another folder"):
         RunLibrary(tmp_path / "file" / "runs")
 
 
@@ -213,28 +215,45 @@ def test_damaged_folders_are_listed_with_their_reasons(library, trained, tmp_pat
 
 
 def test_a_process_that_is_gone_or_another_one():
-    now = time.time()
-    assert is_running(os.getpid(), now)
-    assert not is_running(os.getpid(), now - 1e6)  # this one was started since
-    assert not is_running(0, now)
-    assert not is_running(-1, now)
+    born = birth_of(os.getpid())
+    assert is_running(os.getpid(), born)
+    assert not is_running(os.getpid(), "of an earlier process of that number")
+    assert not is_running(0, born)
+    assert not is_running(-1, born)
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    assert is_running(process.pid, time.time())
+    child = birth_of(process.pid)
+    assert is_running(process.pid, child)
+    assert (child == born, child.partition("/")[0] == born.partition("/")[0]) == (False, True)  # later, of one boot
     process.stdin.close()
     while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT) is None:
         pass
-    assert not is_running(process.pid, time.time())  # a zombie: nobody has asked how it ended
+    assert not is_running(process.pid, child)  # a zombie: nobody has asked how it ended
     process.wait()
-    assert not is_running(process.pid, time.time())
+    assert not is_running(process.pid, child)
+
+
+@pytest.mark.parametrize("hours", [-1, 1, -24 * 365])
+def test_a_clock_that_is_set_does_not_end_a_process(library, comparison, monkeypatch, hours):
+    path = library.path(comparison)
+    set_clock = datetime.now(UTC) + timedelta(hours=hours)
+    with monkeypatch.context() as clock:
+        clock.setattr(folder, "now", set_clock.isoformat)
+        change_status(path, "running", "")
+    assert library.entry(comparison).state == "running"
+    assert read_status(path).updated == pytest.approx(set_clock.timestamp(), abs=1)
 
 
 def test_a_run_whose_process_is_gone_is_interrupted(library, comparison):
     path = library.path(comparison)
     write_status(path)
     assert (library.entry(comparison).state, library.entry(comparison).message) == ("running", "")
-    write_status(path, updated="2020-01-01T00:00:00+00:00")  # the number was given to this process since
+    gone = {"birth": "of another process"}  # its number was given to this one since
+    write_status(path, **gone)
     entry = library.entry(comparison)
-    assert (entry.state, entry.epoch, entry.message) == ("interrupted", 2, "interrupted at epoch 2 of 9")
+    reason = "the process that trained it has ended without a word"
+    assert (entry.state, entry.epoch, entry.message) == ("interrupted", 2, f"interrupted at epoch 2 of 9: {reason}")
+    write_status(path, state="starting", **gone)
+    assert library.entry(comparison).message.endswith("it waited, and the process that was to train it has ended")
     write_status(path, state="interrupted", message="the process that started it has gone")
     assert library.entry(comparison).message.endswith("epoch 2 of 9: the process that started it has gone")
     write_status(path, state="failed", message="no memory", pid=1)

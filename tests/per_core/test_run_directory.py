@@ -2,11 +2,8 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +13,7 @@ import torch
 from per_core import InvalidInputError, StorageError, open_run
 from per_core.layer_record import Allowance, LayerDigest
 from per_core.run_directory import Run, RunWriter
+from tests.per_core.recorded import largest_file
 
 ROOT = Path(__file__).parents[2]
 ALLOWANCE = Allowance(slices=4, units=3, tracked=2, budget=20_000, seed=5)
@@ -212,22 +210,11 @@ def test_a_run_is_not_overwritten_nor_mixed(run: Path) -> None:
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match=r"file/run cannot be written: Not a directory\. Bring the folder back"):
+    with pytest.raises(StorageError, match=r"file/run cannot be written: Not a directory\. Name another folder"):
         RunWriter(tmp_path / "file" / "run")
     with pytest.raises(InvalidInputError, match=r"description must be JSON"):
         RunWriter(tmp_path / "run", description={"model": object()})
     assert not (tmp_path / "run" / "run.json").exists()
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    """Writing beyond `size` bytes of a file fails as on a full disk, in the middle of the data."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_leaves_the_run_as_it_was(tmp_path: Path) -> None:
@@ -237,7 +224,7 @@ def test_a_full_disk_leaves_the_run_as_it_was(tmp_path: Path) -> None:
     arrays = (run / "arrays" / "000002.safetensors").stat().st_size
     assert arrays < len(before) + 100
     for size in (arrays - 1, len(before) + 100):  # in the array file; in the line
-        with largest_file(size), pytest.raises(StorageError, match=r"large|part of the record"):
+        with largest_file(size), pytest.raises(StorageError, match="File too large"):
             writer.append(3, layers_of(3))
         assert (run / "records.jsonl").read_bytes() == before
     assert not list(run.rglob("*.tmp"))

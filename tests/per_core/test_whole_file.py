@@ -1,12 +1,13 @@
 import contextlib
 import errno
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from per_core.errors import StorageError
-from per_core.whole_file import unwritable, whole_file, write_whole
+from per_core.whole_file import told, whole_file, write_whole
 
 
 def test_a_file_is_replaced_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -36,7 +37,7 @@ def test_a_full_device_leaves_what_was_there(tmp_path: Path) -> None:
     [
         ("EDQUOT", "Free some space, or have your quota raised"),
         ("EROFS", "Mount the disk for writing"),
-        ("EACCES", "Let this user write there"),
+        ("EACCES", "Give this user the right to"),
         ("ENOENT", "Bring the folder back"),
         ("EIO", "Check the disk"),
         ("EBUSY", "Check the disk, or name another folder"),
@@ -44,6 +45,9 @@ def test_a_full_device_leaves_what_was_there(tmp_path: Path) -> None:
 )
 def test_every_reason_comes_with_what_to_do(name: str, advice: str) -> None:
     number = getattr(errno, name)
-    error = unwritable(Path("runs/first"), OSError(number, os.strerror(number)))
-    assert str(error).startswith(f"runs/first cannot be written: {os.strerror(number)}. {advice}")
-    assert unwritable(Path("elsewhere"), error) is error
+    reason = re.escape(f"runs/first cannot be read: {os.strerror(number)}. {advice}")
+    with pytest.raises(StorageError, match=reason) as caught, told(Path("runs/first"), "read"):
+        raise OSError(number, os.strerror(number))
+    with pytest.raises(StorageError) as again, told(Path("elsewhere")):  # what is told already stays as it is
+        raise caught.value
+    assert again.value is caught.value

@@ -1,0 +1,52 @@
+"""Whether the disk has room for what a training will write, before it begins."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from analysis.training.plan import plan
+from analysis.training.spec import TrainingSpec
+from per_core.errors import StorageError
+from per_core.whole_file import told
+
+
+def bytes_to_come(folder: Path, spec: TrainingSpec) -> int:
+    """What a training in a folder will write beside what is there, estimated; the folder need not exist yet.
+
+    Raises
+    ------
+    InvalidInputError
+        If the spec cannot be trained here, see `plan`.
+    """
+    there = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return max(0, plan(spec).disk_bytes - there)
+
+
+def require_room(folder: Path, needed: int, promised: int = 0) -> None:
+    """Refuse what does not fit on the disk of a folder.
+
+    Parameters
+    ----------
+    folder : where it is to be written, there already.
+    needed : bytes.
+    promised : bytes that others will still write there.
+
+    Raises
+    ------
+    StorageError
+        If less is free than both together.
+    """
+    with told(folder, "read"):
+        free = shutil.disk_usage(folder).free
+    if needed + promised <= free:
+        return
+    others = f", of which other trainings will take {_megabytes(promised)}" if promised else ""
+    raise StorageError(
+        f"The training will write about {_megabytes(needed)}, and the disk of {folder} has {_megabytes(free)} free"
+        f"{others}. Free some space, or ask for fewer epochs, methods, seeds, layers or a smaller probe_size."
+    )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
