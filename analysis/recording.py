@@ -14,6 +14,7 @@ from safetensors.numpy import save
 
 from analysis.batch import ActivationBatch
 from per_core.errors import InvalidInputError
+from per_core.whole_file import told, write_whole
 
 HEADER_KEY = "perscope.recording"
 VERSION = 1
@@ -130,8 +131,9 @@ def write_recording(path: str | Path, arrays: Mapping[tuple[str, int], ArrayLike
     Raises
     ------
     InvalidInputError
-        If an array is missing or has another shape, a value is beyond the range of float16 (65504), or the
-        file cannot be written.
+        If an array is missing or has another shape, or a value is beyond the range of float16 (65504).
+    StorageError
+        If the file cannot be written.
     """
     layers = tuple(dict.fromkeys(layer for layer, _ in arrays))
     epochs = sorted({epoch for _, epoch in arrays})
@@ -158,12 +160,10 @@ def write_recording(path: str | Path, arrays: Mapping[tuple[str, int], ArrayLike
     header = {"version": VERSION, "layers": layers, "epochs": epochs, "notes": asdict(notes)}
     tensors = {_key(*key): batch.values.astype(np.float16) for key, batch in batches.items()}
     path = Path(path)
-    try:
+    with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Not safetensors' own save_file: its files are for the owner's eyes only, whatever the umask.
-        path.write_bytes(save(tensors, metadata={HEADER_KEY: json.dumps(header)}))
-    except OSError as error:
-        raise InvalidInputError(f"{path} cannot be written: {error}. Name a file in a folder of yours.") from error
+    # Not safetensors' own save_file: its files are for the owner's eyes only, whatever the umask.
+    write_whole(path, save(tensors, metadata={HEADER_KEY: json.dumps(header)}))
 
 
 def _key(layer: str, epoch: int) -> str:

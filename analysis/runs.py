@@ -154,13 +154,13 @@ class RunLibrary:
         """
         self._make_root()
         others = [entry for entry in self.list_runs() if entry.state in LIVE and entry.id != id]
-        needed = bytes_to_come(self.root / (id or NO_FOLDER), spec)
+        needed = bytes_to_come(self.root / NO_FOLDER if id is None else self.path(id), spec)
         room.require_room(self.root, needed, sum(map(self._promised, others)))
 
     def _promised(self, entry: RunEntry) -> int:
         try:
-            return bytes_to_come(self.root / entry.id, TrainingSpec.from_dict(entry.spec))
-        except PerError:  # it will fail, and write nothing
+            return bytes_to_come(self.path(entry.id), TrainingSpec.from_dict(entry.spec))
+        except PerError:  # it will fail and write nothing, or has just gone
             return 0
 
     def _make_root(self) -> None:
@@ -223,7 +223,7 @@ class RunLibrary:
             (self.root / TRASH).mkdir(exist_ok=True)
             # After all that are there, whatever the clock says now.
             newest = max((_deletion_time(other) for other in self._trash()), default=0)
-            path.rename(self.root / TRASH / f"{max(time.time_ns(), newest + 1)}-{id}")
+            path.rename(self.root / TRASH / f"{max(time.time_ns(), newest + 1)}-{path.name}")
 
     def undo_delete(self, id: str) -> None:
         """Take a run out of the trash; of several with that id, the one deleted last.

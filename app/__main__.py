@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import signal
+import sys
 
 
 def main() -> None:
@@ -16,6 +18,9 @@ def main() -> None:
     # Several visitors share the cores, and two computations of two threads each wait for one another: on two cores
     # that is many times slower than one thread each. Must be set before numpy and torch are loaded.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # The server ends its connections first and then sends itself the signal again: all that this process has started
+    # ends with it, and says so.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     from app.server import build_server
 
     build_server().run(config={"server.port": arguments.port, "server.address": arguments.address})

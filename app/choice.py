@@ -186,7 +186,11 @@ def _choose_run() -> Choice:
     """A layer of a run in the library; without one, say where runs come from and show the opening sample."""
     from analysis.runs import open_comparison
 
-    entries = [entry for entry in service.run_library().list_runs() if entry.state != "damaged"]
+    try:
+        entries = [entry for entry in service.run_library().list_runs() if entry.state != "damaged"]
+    except PerError as error:
+        st.error(escaped(str(error)))
+        return Choice(_DEFAULT)
     if not entries:
         st.info(words.NO_RUNS_YET)
         return Choice(_DEFAULT)

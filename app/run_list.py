@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import service
 from app import training_words as words
+from app.plain import escaped
 from app.training_form import fill_form, method_title
 from per_core.errors import PerError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 RUN, BESIDE = "run", "beside"
 DELETED = "train_deleted"
 ERROR = "train_error"
+UNREADABLE = "train_unreadable"
 CHANGED, LISTED, TABLES = "train_changed", "train_listed", "train_tables"
 LIVE = ("queued", "starting", "running", "stopping")
 LIVE_SECONDS, IDLE_SECONDS = 2.0, 10.0
@@ -27,7 +29,10 @@ MOST_DELETED = 20
 def show_runs() -> None:
     """The table of all runs, newest first, kept up to date, with actions for the selected ones."""
     st.subheader("Runs")
-    live = any(entry.state in LIVE or entry.kind == "recording" for entry in service.manager().list_runs())
+    try:
+        live = any(entry.state in LIVE or entry.kind == "recording" for entry in service.manager().list_runs())
+    except PerError:  # said below, until it is over
+        live = True
     st.session_state.pop(CHANGED, None)
     st.fragment(_show_table, run_every=LIVE_SECONDS if live else IDLE_SECONDS)()
 
@@ -35,12 +40,19 @@ def show_runs() -> None:
 def _show_table() -> None:
     if st.session_state.pop(CHANGED, False):  # what is above the table shows it too
         st.rerun()
+    try:
+        entries = service.manager().list_runs()
+    except PerError as error:
+        st.session_state[UNREADABLE] = True
+        st.error(escaped(str(error)))
+        return
+    if st.session_state.pop(UNREADABLE, False):  # what is above could not be shown either
+        st.rerun()
     _show_undo()
-    entries = _in_order(service.manager().list_runs())
     if not entries:
         st.info(words.NO_RUNS)
     else:
-        _choose_runs(entries)
+        _choose_runs(_in_order(entries))
     _show_trash()
 
 
@@ -192,7 +204,11 @@ def _restore(runs: list[str]) -> None:
 
 def _show_trash() -> None:
     """What was deleted in the last days, by whomever, each with a way back."""
-    deleted = service.run_library().list_deleted()[:MOST_DELETED]
+    try:
+        deleted = service.run_library().list_deleted()[:MOST_DELETED]
+    except PerError as error:
+        st.error(escaped(str(error)))
+        return
     if not deleted:
         return
     with st.expander(words.DELETED_TITLE):

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import IO
 
 from per_core.errors import BudgetError, InvalidInputError
+from per_core.whole_file import told
 
 CHUNK = 2**20
 SUFFIX = re.compile(r"(?:\.[A-Za-z0-9]{1,12})?$")
@@ -41,13 +42,16 @@ class Upload:
         If there is no file.
     BudgetError
         If they are larger than `most_bytes`.
+    StorageError
+        If the disk for temporary files has no room for them.
     """
 
     def __init__(self, files: Mapping[str, bytes | IO[bytes]], *, most_bytes: int = 2**31) -> None:
         """See the class."""
         if not files:
             raise InvalidInputError("An upload has at least one file; received none. Choose one.")
-        self._folder = Path(tempfile.mkdtemp(prefix="perscope-"))
+        with told(Path(tempfile.gettempdir())):
+            self._folder = Path(tempfile.mkdtemp(prefix="perscope-"))
         self._finalizer = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         left = most_bytes
         try:
@@ -141,7 +145,7 @@ def _unique(names: list[str]) -> list[str]:
 def _copy(content: bytes | IO[bytes], path: Path, left: int, most_bytes: int) -> int:
     """Write a file of at most `left` bytes; how many it has."""
     size = 0
-    with path.open("xb") as file:
+    with told(path), path.open("xb") as file:
         pieces = [content] if isinstance(content, bytes) else iter(lambda: content.read(CHUNK), b"")
         for piece in pieces:
             size += len(piece)

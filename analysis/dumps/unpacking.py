@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from analysis.dumps.byte_range import ByteRange, FileRange
 from analysis.dumps.limits import in_words
 from per_core.errors import BudgetError
+from per_core.whole_file import told
 
 EXPANSION = 20  # times the archive's own size; activations pack two- to tenfold
 ALWAYS = 2**26  # bytes that an archive may unpack to whatever its size
@@ -62,7 +63,7 @@ class Unpacking:
         self._left -= data.size
         with tempfile.TemporaryDirectory(prefix="perscope-") as folder:
             path = Path(folder) / f"member{PurePosixPath(name).suffix.lower()[:12]}"
-            with path.open("wb") as file:
+            with told(path), path.open("wb") as file:
                 for chunk in data.chunks():
                     file.write(chunk)
             yield FileRange.whole(path)

@@ -5,7 +5,8 @@ N(0, I) as an interval that is certain to hold the exact value on the directions
 units; every scheduler finds the same. Choose the members of one layer, `--member 'layer_3/*'`, if units differ.
 
 exit status: 0 if everything was read, 1 if members could not be read or rows have values that are NaN or infinite, and
-were left out, 2 if nothing can be measured, 130 after Ctrl-C.
+were left out, 2 if nothing can be measured, 3 if the result is printed and --out could not be written, 130 after
+Ctrl-C.
 """
 
 from __future__ import annotations
@@ -30,9 +31,10 @@ from analysis.dumps.limits import in_words
 from analysis.one_pass.partial_statistics import PassSpec
 from analysis.one_pass.scheduling import PassResult, run_pass
 from analysis.terminal import printable, show_progress
-from per_core.errors import InvalidInputError, PerError
+from per_core.errors import InvalidInputError, PerError, StorageError
+from per_core.whole_file import write_whole
 
-OK, INCOMPLETE, UNUSABLE, INTERRUPTED = 0, 1, 2, 130
+OK, INCOMPLETE, UNUSABLE, UNWRITTEN, INTERRUPTED = 0, 1, 2, 3, 130
 MOST_THREADS = 4  # by default; each takes about 150 MB
 GAUSSIAN_SW1 = 1.288  # sliced W1 of n rows of N(0, I) is about this over √n
 SHOWN_LEFT_OUT = 20
@@ -77,8 +79,6 @@ def run(options: argparse.Namespace) -> int:
             on_progress=partial(show_progress, what="pieces"),
         )
         found = as_dict(result, left_out, seconds=time.monotonic() - start)
-        if options.out is not None:
-            options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     except (PerError, OSError) as error:
         print(f"python -m analysis measure: {printable(str(error))}", file=sys.stderr)
         return UNUSABLE
@@ -86,6 +86,12 @@ def run(options: argparse.Namespace) -> int:
         print("\npython -m analysis measure: stopped", file=sys.stderr)
         return INTERRUPTED
     print(json.dumps(found, indent=1) if options.json else as_text(found))
+    if options.out is not None:
+        try:
+            write_whole(options.out, f"{json.dumps(found, indent=1)}\n".encode())
+        except StorageError as error:
+            print(f"python -m analysis measure: {printable(str(error))}", file=sys.stderr)
+            return UNWRITTEN
     return INCOMPLETE if left_out or result.statistics.n_left_out else OK
 
 

@@ -118,7 +118,11 @@ def follow(run: str, beside: list[str]) -> None:
 
     @st.fragment(run_every=every)
     def live() -> None:
-        still = show_state(run)
+        try:
+            still = show_state(run)
+        except PerError as error:  # somebody may have deleted it; the list below says when it can be read again
+            st.warning(words.GONE.format(reason=error))
+            return
         opened = [(title, comparison) for name, title in titles.items() if (comparison := _opened_or_said(name))]
         if opened:
             show_comparisons(opened)

@@ -1,11 +1,14 @@
 """Jobs with real processes: the worker as it is, on a comparison that takes no time."""
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,9 +19,10 @@ from analysis.process_life import is_running
 from analysis.run_status import LIVE
 from analysis.runs import RunLibrary, open_comparison
 from analysis.training.folder import ComparisonFolder
-from analysis.training.spec import MethodSpec
+from analysis.training.plan import plan
+from analysis.training.spec import MethodSpec, TrainingSpec
 from analysis.worker_process import describe_exit, last_lines
-from per_core.errors import InvalidInputError
+from per_core.errors import InvalidInputError, StorageError
 from per_core.run_directory import open_run
 from tests.analysis.training.workers import ROOT, TINY, finish, start, wait_for
 
@@ -333,3 +337,69 @@ def test_last_lines_of_much_output(tmp_path):
     assert last_lines(tmp_path, 2) == ("�", "end")
     assert last_lines(tmp_path, 0) == ()
     assert len(last_lines(tmp_path, 50_000)) < 50_000
+
+
+def test_what_does_not_fit_beside_others_is_refused(managers, library, monkeypatch):
+    manager = managers()
+    whole = plan(TrainingSpec.from_dict(LONG)).disk_bytes
+    usage = SimpleNamespace(free=whole - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(StorageError, match=r"will write about [\d.]+ MB, and the disk of .* has [\d.]+ MB free\. Free"):
+        manager.submit(LONG)
+    assert library.list_runs() == ()
+    usage.free = int(1.5 * whole)
+    first = manager.submit(LONG)
+    with pytest.raises(StorageError, match=r"MB free, of which other trainings will take [\d.]+ MB\. Free some space"):
+        manager.submit(LONG)
+    manager.stop(first)
+    wait_for(lambda: state(manager, first) == "stopped")
+    second = manager.submit(LONG)
+    with pytest.raises(StorageError, match="of which other trainings"):
+        manager.resume(first)
+    assert state(manager, first) == "stopped"
+    manager.stop(second)
+
+
+def test_the_folder_of_all_runs_goes_and_comes_back(managers, library, tmp_path):
+    manager = managers()
+    training, waiting = manager.submit(LONG), manager.submit(LONG)
+    wait_until_it_learns(manager, training)
+    library.root.rename(tmp_path / "away")
+    gone = r"runs cannot be read: No such file or directory\. Bring the folder back\."
+    for call in (manager.list_runs, library.list_runs, lambda: manager.status(training), lambda: manager.stop(waiting)):
+        with pytest.raises(StorageError, match=gone):
+            call()
+    wait_for(lambda: manager.position(waiting) is None)  # its turn came, and there was nothing to train
+    (tmp_path / "away").rename(library.root)
+    ends = {entry.id: (entry.state, entry.message) for entry in manager.list_runs()}
+    assert ends[training][0] == "interrupted"
+    assert "The worker ended with exit status 5" in ends[training][1]
+    assert ends[waiting][0] == "failed"
+    assert "The worker could not be started" in ends[waiting][1]
+    wait_for(lambda: library.entry(waiting).state == "failed")  # written down, as it can be now
+    manager.resume(training)
+    wait_for(lambda: state(manager, training) == "running")
+    manager.stop(training)
+    wait_for(lambda: state(manager, training) == "stopped")
+
+    shutil.rmtree(library.root)
+    assert library.entry(manager.submit(SHORT)).epochs == 2  # a start makes it anew
+
+
+def test_a_worker_that_cannot_write_is_interrupted(managers, library):
+    manager = managers()
+    id = manager.submit(LONG)
+    wait_until_it_learns(manager, id)
+    arrays = library.path(id) / "runs" / "vanilla-s3" / "arrays"
+    arrays.rename(arrays.with_name("away"))
+    wait_for(lambda: state(manager, id) == "interrupted")
+    status = manager.status(id)
+    reason = r"cannot be written: No such file or directory\. Bring the folder back\.$"
+    assert re.search(
+        rf"^interrupted at epoch {status.epoch} of 10000: .*arrays/\d+\.safetensors {reason}", status.message
+    )
+    assert "Then go on with --resume" in manager.last_output(id)[-1]
+    arrays.with_name("away").rename(arrays)
+    manager.resume(id)
+    wait_for(lambda: manager.status(id).epoch > status.epoch)
+    manager.stop(id)

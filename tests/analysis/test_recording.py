@@ -10,7 +10,7 @@ from analysis import digits
 from analysis.__main__ import main
 from analysis.moments import moments
 from analysis.recording import RecordingNotes, open_recording, write_recording
-from per_core.errors import InvalidInputError
+from per_core.errors import InvalidInputError, StorageError
 
 SHIPPED = Path(__file__).parents[2] / "assets" / "recordings" / "digits_elu.safetensors"
 NOTES = RecordingNotes(
@@ -193,7 +193,7 @@ def test_the_command_explains_what_is_wrong(tmp_path, capsys):
 
 def test_a_place_that_cannot_be_written(path):
     for place in (path.parent, path / "inside-a-file.safetensors"):
-        with pytest.raises(InvalidInputError, match="cannot be written"):
+        with pytest.raises(StorageError, match="cannot be written"):
             write_recording(place, arrays(), NOTES)
 
 

@@ -137,3 +137,13 @@ def test_ctrl_c_ends_everything(tmp_path):
     assert "Traceback" not in err
     assert children
     assert not any(os.path.exists(f"/proc/{child}") for child in children)
+
+
+def test_a_result_that_cannot_be_kept_is_printed(folder, tmp_path, capsys):
+    out = tmp_path / "result.json"
+    out.with_name("result.json.tmp").symlink_to("/dev/full")
+    assert main(["measure", str(folder), "--json", "--out", str(out), "--workers", "1"]) == 3
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["rows"] == 400
+    assert f"measure: {out} cannot be written: No space left on device. Free some space" in captured.err
+    assert list(tmp_path.glob("result*")) == []

@@ -1,0 +1,55 @@
+"""The server ends on SIGTERM, as a container or a service manager asks it to, and leaves word in every run."""
+
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from dataclasses import replace
+from pathlib import Path
+
+from analysis.runs import RunLibrary
+from analysis.training.spec import MethodSpec
+from app import service
+from tests.analysis.training.workers import ROOT, TINY, wait_for
+
+SERVER = """
+import sys
+from app import service
+from app.__main__ import main
+spec, port = {spec!r}, sys.argv[1]
+print(service.manager().submit(spec), service.manager().submit(spec), flush=True)
+sys.argv[1:] = ["--port", port]
+main()
+"""
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health") as answer:
+            return bool(answer.read() == b"ok")
+    except OSError:
+        return False
+
+
+def test_sigterm_ends_the_trainings_and_says_so_in_those_that_wait(tmp_path: Path, monkeypatch) -> None:
+    spec = replace(TINY, methods=(MethodSpec(),), epochs=10_000).as_dict()
+    monkeypatch.setenv(service.RUNS_VARIABLE, str(tmp_path))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    script = [sys.executable, "-c", SERVER.format(spec=spec), str(port)]
+    with subprocess.Popen(script, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            assert server.stdout is not None
+            training, waiting = server.stdout.readline().split()
+            library = RunLibrary(tmp_path)
+            wait_for(lambda: answers(port) and library.entry(training).epoch >= 1)
+            server.send_signal(signal.SIGTERM)
+            server.communicate()
+        finally:
+            server.kill()
+    ended = library.entry(training)
+    assert ended.message == f"interrupted at epoch {ended.epoch} of 10000: the server ended"
+    reason = "the server ended while it waited in the queue"
+    assert library.entry(waiting).message == f"interrupted at epoch 0 of 10000: {reason}"
