@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from analysis.dumps import Upload, inspect, load
-from per_core.errors import BudgetError, InvalidInputError
+from per_core.errors import BudgetError, InvalidInputError, StorageError
 from tests.analysis.dumps.dump_files import FIRST, write
+from tests.per_core.recorded import largest_file
 
 
 @pytest.fixture
@@ -118,3 +119,8 @@ def test_uploads_that_are_too_large_or_empty_leave_nothing(tmp_path, monkeypatch
     with pytest.raises(InvalidInputError, match="received none"):
         Upload({})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_upload_that_the_disk_does_not_take_says_so():
+    with largest_file(1000), pytest.raises(StorageError, match=r"a\.npy cannot be written: File too large"):
+        Upload({"a.npy": bytes(2000)})
