@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run test test-gpu bench lint recording clean
+.PHONY: run test test-slow test-gpu bench lint recording clean
 
 run: $(VENV)/dashboard-installed
 	$(BIN)/python -m app --port $(PORT)
 
 test: lint
-	$(BIN)/python -m pytest -m "not gpu" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not gpu and not slow" -n 2 --dist loadgroup --no-loadscope-reorder
+
+test-slow: $(VENV)/tests-installed
+	$(BIN)/python -m pytest -m "slow and not gpu" -n 2 --dist loadgroup
 
 test-gpu: $(VENV)/tests-installed
 	$(BIN)/python -m pytest -m gpu

@@ -1,11 +1,12 @@
 """The layers: app -> analysis -> per_core, never upwards, and the top level as it is promised."""
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests import processes
 
 ROOT = Path(__file__).parents[1]
 FORBIDDEN = {
@@ -41,7 +42,7 @@ def test_importing_the_lower_layers_loads_neither_streamlit_nor_plotly(module: s
         f"import sys, {module}; "
         "print(','.join(sorted({'streamlit', 'plotly', 'app'} & {name.split('.')[0] for name in sys.modules})))"
     )
-    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = processes.run([sys.executable, "-c", script], check=True)
     assert run.stdout.strip() == ""
 
 
@@ -61,7 +62,7 @@ def test_no_file_of_the_app_shadows_a_standard_or_top_level_module() -> None:
 
 
 def test_top_level_is_the_promised_one() -> None:
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    tracked = processes.run(["git", "ls-files"], check=True).stdout.split()
     top = {name.split("/")[0] for name in tracked}
     assert top == {
         "app", "per_core", "analysis", "assets", "tests", "requirements.txt", "Dockerfile", "README.md", "LICENSE",

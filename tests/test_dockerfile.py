@@ -3,9 +3,10 @@
 import json
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
+
+from tests import processes
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,10 +52,11 @@ def test_the_health_check_fails_where_nothing_listens_and_the_copied_folders_suf
             shutil.copytree(path, tmp_path / target)
         else:
             shutil.copy(path, tmp_path)
-    imported = subprocess.run(
+    imported = processes.run(
         [sys.executable, "-c", "import app.server; app.server.build_server(); print(app.__file__)"],
-        cwd=tmp_path, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=tmp_path,
+        check=True,
+    )
     assert Path(imported.stdout.strip()).is_relative_to(tmp_path)
     ignored = (ROOT / ".dockerignore").read_text().split()
     assert not {copy.split()[0] for copy in values("COPY")} & set(ignored)

@@ -1,11 +1,12 @@
 """`pip install .` installs the library alone, with ranges instead of pins."""
 
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from tests import processes
 
 ROOT = Path(__file__).parents[1]
 
@@ -14,15 +15,13 @@ ROOT = Path(__file__).parents[1]
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     """The wheel that `pip install .` builds, from a copy, so that the working tree stays clean."""
     source = tmp_path_factory.mktemp("source")
-    for line in subprocess.run(
-        ["git", "ls-files", "per_core", "app", "analysis", "pyproject.toml", "README.md", "LICENSE"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.splitlines():  # fmt: skip
+    packaged = ["per_core", "app", "analysis", "pyproject.toml", "README.md", "LICENSE"]
+    for line in processes.run(["git", "ls-files", *packaged], check=True).stdout.splitlines():
         target = source / line
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((ROOT / line).read_bytes())
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", "dist", "."]
-    subprocess.run(build, cwd=source, check=True, capture_output=True)
+    processes.run(build, cwd=source, check=True)
     return zipfile.ZipFile(next((source / "dist").glob("*.whl")))
 
 

@@ -2,11 +2,12 @@
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests import processes
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -17,14 +18,7 @@ SCRIPTS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 def test_every_script_runs(script: str, tmp_path: Path) -> None:
     file = tmp_path / "script.py"
     file.write_text(script, encoding="utf-8")
-    run = subprocess.run(
-        [sys.executable, "-W", "error", str(file)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    run = processes.run([sys.executable, "-W", "error", file], env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert run.returncode == 0, run.stderr
 
 

@@ -1,4 +1,3 @@
-import subprocess
 import sys
 
 import numpy as np
@@ -7,6 +6,7 @@ import torch
 
 from analysis import digits
 from per_core.errors import InvalidInputError
+from tests import processes
 
 
 @pytest.fixture(scope="module")
@@ -87,5 +87,5 @@ def test_seeds_that_are_none(seed):
 @pytest.mark.parametrize("module", ["analysis", "analysis.digits", "analysis.recording", "analysis.__main__"])
 def test_importing_loads_neither_streamlit_nor_plotly(module):
     check = f"import sys, {module}; print([name for name in ('streamlit', 'plotly') if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    done = processes.run([sys.executable, "-c", check], check=True)
     assert done.stdout.strip() == "[]"

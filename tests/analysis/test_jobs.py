@@ -24,7 +24,9 @@ from analysis.training.spec import MethodSpec, TrainingSpec
 from analysis.worker_process import describe_exit, last_lines
 from per_core.errors import InvalidInputError, StorageError
 from per_core.run_directory import open_run
-from tests.analysis.training.workers import ROOT, TINY, finish, start, wait_for
+from tests import processes
+from tests.analysis.training.workers import TINY, finish, start
+from tests.waiting import wait_for
 
 SHORT = replace(TINY, methods=(MethodSpec(),), epochs=2).as_dict()
 LONG = replace(TINY, methods=(MethodSpec(),), epochs=10_000).as_dict()
@@ -205,13 +207,13 @@ manager = JobManager(library, devices=("cpu",))
 def serve(library, script):
     """A small server, which does what the script says."""
     command = [sys.executable, "-c", SERVER + script, str(library.root)]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    return processes.running(command, stdout=subprocess.PIPE, text=True)
 
 
 def test_servers_end_and_leave_no_worker_but_runs_that_can_be_resumed(managers, library):
     spec = replace(TINY, methods=(MethodSpec(),), epochs=300).as_dict()
     with serve(
-        library, f"print(manager.submit({spec}), manager.submit({spec}), flush=True); time.sleep(300)"
+        library, f"print(manager.submit({spec}), manager.submit({spec}), flush=True); time.sleep(1e6)"
     ) as server:
         training, waiting = server.stdout.readline().split()
         wait_for(lambda: library.entry(training).epoch >= 1)

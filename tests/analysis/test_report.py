@@ -4,7 +4,6 @@ import html
 import math
 import os
 import re
-import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,8 +17,8 @@ from analysis.dumps import inspect
 from analysis.overview import overview
 from analysis.report import HEAT_SCALES, WIDTH, report_html, write_report
 from per_core.errors import InvalidInputError
+from tests import processes
 
-ROOT = Path(__file__).parents[2]
 RANDOM = np.random.default_rng(3)
 VOID = {"meta"}
 
@@ -290,7 +289,7 @@ def test_two_means_nothing_could_be_read_or_written(tmp_path, capsys) -> None:
 
 def test_it_runs_as_a_process_and_leaves_standard_output_alone(tmp_path) -> None:
     command = [sys.executable, "-m", "analysis", "report", str(dump(tmp_path)), "--out", str(tmp_path / "r.html")]
-    finished = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    finished = processes.run(command)
     assert (finished.returncode, finished.stdout) == (1, "")
     assert "4/4 members" in finished.stderr
     assert "\r" not in finished.stderr

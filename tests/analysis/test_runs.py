@@ -23,6 +23,7 @@ from analysis.training import folder
 from analysis.training.spec import MethodSpec, TrainingSpec
 from per_core import Recorder
 from per_core.errors import InvalidInputError, StorageError
+from tests import processes
 from tests.analysis.training.workers import TINY, finish, start, work_here
 
 METHODS = ("per_sampled", "vanilla", "bn+vcl")
@@ -220,7 +221,7 @@ def test_a_process_that_is_gone_or_another_one():
     assert not is_running(os.getpid(), "of an earlier process of that number")
     assert not is_running(0, born)
     assert not is_running(-1, born)
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process = processes.start([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     child = birth_of(process.pid)
     assert is_running(process.pid, child)
     assert (child == born, child.partition("/")[0] == born.partition("/")[0]) == (False, True)  # later, of one boot

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from app import service
+from tests import processes
+from tests.waiting import LIMIT
 
 ROOT = Path(__file__).parents[2]
 MAIN = ROOT / "app" / "main.py"
@@ -40,7 +41,7 @@ def open_page() -> OpenPage:
     """Run a page with query parameters: open_page("bound", data_case="c")."""
 
     def run(name: str, **query: str | list[str]) -> AppTest:
-        page = AppTest.from_file(str(MAIN), default_timeout=120)
+        page = AppTest.from_file(str(MAIN), default_timeout=LIMIT)
         for key, value in query.items():
             page.query_params[key] = value
         page.run()
@@ -72,5 +73,5 @@ def finished_run(runs_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     spec = tmp_path_factory.mktemp("spec") / "tiny.json"
     spec.write_text(json.dumps(TINY))
     command = [sys.executable, "-m", "analysis", "train", str(spec), "--out", str(runs_folder / "tiny")]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    processes.run(command, check=True)
     return "tiny"

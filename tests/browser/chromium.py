@@ -1,4 +1,4 @@
-"""Find a Chromium or Chrome to drive: the system's, else Playwright's own, else Debian's package."""
+"""Find a Chromium or Chrome and start it: the system's, else Playwright's own, else Debian's package."""
 
 import os
 import shutil
@@ -6,6 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from tests.waiting import LIMIT
+
+_OPTIONS = ("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
@@ -25,6 +30,13 @@ def find_chromium() -> Path:
     return found
 
 
+def launch(playwright: Playwright) -> Browser:
+    """Start a browser without a window; it ends with Playwright, which ends with this process."""
+    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    options = [*_OPTIONS, *(["--no-sandbox"] if as_root else [])]
+    return playwright.chromium.launch(executable_path=find_chromium(), args=options, timeout=1000 * LIMIT)
+
+
 def _on_the_system() -> Path | None:
     for name in _NAMES:
         if path := shutil.which(name):
@@ -35,10 +47,8 @@ def _on_the_system() -> Path | None:
 def _from_playwright() -> Path | None:
     """Playwright's own download; in a closed network it fails, and the next source is tried."""
     install = [sys.executable, "-m", "playwright", "install", "chromium"]
-    if subprocess.run(install, capture_output=True, timeout=600, check=False).returncode != 0:
+    if subprocess.run(install, capture_output=True, timeout=LIMIT, check=False).returncode != 0:
         return None
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         path = Path(playwright.chromium.executable_path)
     return path if path.exists() else None
@@ -48,6 +58,6 @@ def _from_debian() -> Path | None:
     if not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("apt-get") is None:
         return None
     for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "chromium"]):
-        if subprocess.run(command, capture_output=True, timeout=900, check=False).returncode != 0:
+        if subprocess.run(command, capture_output=True, timeout=LIMIT, check=False).returncode != 0:
             return None
     return _on_the_system()

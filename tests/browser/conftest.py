@@ -1,29 +1,26 @@
-"""A running server, a real browser and a place for pictures, shared by the browser tests."""
+"""A running server, a real browser and a picture of what fails, shared by the browser tests."""
 
 import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
-from tests.browser.chromium import NoBrowserError, find_chromium
+from tests import processes
+from tests.browser.chromium import NoBrowserError, launch
+from tests.browser.pages import PICTURES
+from tests.waiting import LIMIT, wait_for
 
-ROOT = Path(__file__).parents[2]
-PICTURES = ROOT / "test-pictures"
-LAUNCH = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+OPENED = pytest.StashKey[list[Page]]()
+NewPage = Callable[..., Page]
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder drives a browser."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.browser)
+expect.set_options(timeout=1000 * LIMIT)
 
 
 @pytest.fixture(scope="session")
@@ -44,8 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, runs_folder: Path, dumps_fo
     log = tmp_path_factory.mktemp("server") / "log.txt"
     process, address = start_server(free_port(), runs_folder, log, dumps=dumps_folder)
     yield address
-    process.terminate()
-    process.wait(timeout=20)
+    end_server(process)
 
 
 def free_port() -> int:
@@ -61,59 +57,82 @@ def start_server(
     """Start the dashboard and wait until it answers; the process and its address."""
     folders = {} if dumps is None else {"PERSCOPE_FOLDERS": str(dumps)}
     with log.open("w") as out:
-        process = subprocess.Popen(
+        process = processes.start(
             [sys.executable, "-m", "app", "--port", str(port)],
-            cwd=ROOT,
             env={**os.environ, "PERSCOPE_RUNS": str(runs), **folders},
             stdout=out,
             stderr=subprocess.STDOUT,
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_healthy(address, process, log)
+        wait_for(lambda: process.poll() is not None or _is_healthy(address))
+        assert process.poll() is None, f"The server ended with code {process.returncode}:\n{log.read_text()}"
     except BaseException:
         process.kill()
         raise
     return process, address
 
 
-def _wait_until_healthy(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            pytest.fail(f"The server ended with code {process.returncode}:\n{log.read_text()}")
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
-                if answer.read() == b"ok":
-                    return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"The server did not become healthy:\n{log.read_text()}")
+def end_server(process: "subprocess.Popen[bytes]") -> None:
+    """Ask it to end, and wait until it has."""
+    process.terminate()
+    process.wait(timeout=LIMIT)
+
+
+def _is_healthy(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=LIMIT) as answer:
+            return bool(answer.read() == b"ok")
+    except OSError:
+        return False
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One browser for all tests."""
-    try:
-        path = find_chromium()
-    except NoBrowserError as error:
-        pytest.fail(str(error), pytrace=False)
-    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(
-            executable_path=path, args=[*LAUNCH, *(["--no-sandbox"] if as_root else [])]
-        )
+        try:
+            launched = launch(playwright)
+        except NoBrowserError as error:
+            pytest.fail(str(error), pytrace=False)
         yield launched
         launched.close()
 
 
 @pytest.fixture
-def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A fresh page, 1280 wide, that fails its test if the browser reports an error of ours."""
-    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+def new_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[NewPage]:
+    """Opens pages, 1280 wide and light; the test fails if the browser reports an error of ours in one of them."""
+    opened = request.node.stash.setdefault(OPENED, [])
     errors: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    yield opened
-    PICTURES.mkdir(exist_ok=True)
-    opened.screenshot(path=PICTURES / f"{request.node.name}.png", full_page=True)
-    opened.close()
+
+    def new() -> Page:
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+        page.context.set_default_timeout(1000 * LIMIT)
+        page.context.on("weberror", lambda error: errors.append(str(error.error)))
+        opened.append(page)
+        return page
+
+    yield new
+    for page in opened:
+        page.close()
     assert errors == [], "the browser reported errors"
+
+
+@pytest.fixture
+def page(new_page: NewPage) -> Page:
+    """A fresh page."""
+    return new_page()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
+    """Keep pictures of the pages of a test that fails."""
+    report = yield
+    if call.when == "call" and call.excinfo is not None:
+        PICTURES.mkdir(exist_ok=True)
+        for number, page in enumerate(item.stash.get(OPENED, [])):
+            try:
+                page.screenshot(path=PICTURES / f"failed-{item.name}-{number}.png", full_page=True)
+            except Error as error:  # a page that has crashed or was closed: the test's own failure counts
+                report.sections.append(("picture", str(error)))
+    return report

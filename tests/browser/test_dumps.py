@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from safetensors.numpy import save_file
 
 from analysis.dumps import inspect
 from analysis.overview import overview
 from per_core import Recorder
-from tests.browser.test_pages import PICTURES, chart, wait_until_idle
+from tests.browser.pages import assert_fits, chart, take_pictures, wait_until_idle
 
 LAYERS, EPOCHS = 24, 20
 
@@ -47,23 +47,14 @@ def large_dump(dumps_folder: Path) -> Path:
 
 def open_dump(page: Page, server: str, path: Path, query: str = "") -> None:
     page.goto(f"{server}/dumps?dumps_path={path}&{query}")
-    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false", timeout=90_000)
+    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false")
     wait_until_idle(page)
 
 
-def test_pictures_of_a_large_dump_in_light_and_dark(browser: Browser, server: str, large_dump: Path) -> None:
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+def test_pictures_of_a_large_dump_in_light_and_dark(page: Page, server: str, large_dump: Path) -> None:
     open_dump(page, server, large_dump)
-    assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-    page.set_viewport_size({"width": 1280, "height": height + 20})
-    PICTURES.mkdir(exist_ok=True)
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        page.wait_for_timeout(900)
-        page.screenshot(path=PICTURES / f"dumps-{theme}.png")
-    page.close()
+    assert_fits(page)
+    take_pictures(page, "dumps-large")
 
 
 def test_a_click_on_the_map_opens_the_layer_and_one_more_the_other_pages(
@@ -85,7 +76,7 @@ def test_a_click_on_the_map_opens_the_layer_and_one_more_the_other_pages(
     expect(page.get_by_text(f"step-500/activations.safetensors/{order[3]}").first).to_be_visible()
     page.get_by_test_id("stTopNavLink").filter(has_text="Dumps").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("What is in a dump")
-    expect(chart(page, "dumps_overview")).to_have_attribute("aria-busy", "false", timeout=60_000)
+    expect(chart(page, "dumps_overview")).to_have_attribute("aria-busy", "false")
 
 
 def test_dropped_files_are_inspected_and_kept_until_they_are_closed(page: Page, server: str, tmp_path: Path) -> None:
@@ -98,17 +89,17 @@ def test_dropped_files_are_inspected_and_kept_until_they_are_closed(page: Page, 
     page.locator('input[type="file"]').first.set_input_files(
         [tmp_path / "epoch_1.npz", tmp_path / "epoch_2.npz", tmp_path / "notes.npy"]
     )
-    expect(page.get_by_text("4 members: 2 can be read, 2 are refused")).to_be_visible(timeout=30_000)
-    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false", timeout=60_000)
+    expect(page.get_by_text("4 members: 2 can be read, 2 are refused")).to_be_visible()
+    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false")
     assert chart(page, "dumps_overview").evaluate("plot => Array.from(plot._fullData[0].x)") == ["1", "2"]
     page.get_by_test_id("stTopNavLink").filter(has_text="Distributions").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("beside N(0, I)")
     wait_until_idle(page)
     page.get_by_test_id("stTopNavLink").filter(has_text="Dumps").click()
-    expect(page.get_by_text("Open:")).to_be_visible(timeout=30_000)
-    expect(chart(page, "dumps_overview")).to_have_attribute("aria-busy", "false", timeout=60_000)
+    expect(page.get_by_text("Open:")).to_be_visible()
+    expect(chart(page, "dumps_overview")).to_have_attribute("aria-busy", "false")
     page.get_by_role("button", name="Close").click()
-    expect(page.get_by_text("Drop files above")).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Drop files above")).to_be_visible()
 
 
 def test_the_report_and_the_tables_arrive_whole(page: Page, server: str, large_dump: Path, tmp_path: Path) -> None:
@@ -146,9 +137,8 @@ def test_a_run_that_somebody_writes_is_followed(page: Page, server: str, dumps_f
         assert plot.evaluate(columns) == ["0"]
         recorder.record(1, inputs=probe)
         page.wait_for_function(
-            """() => document.querySelector('[data-chart="dumps_overview"]')._fullData[0].x.length === 2""",
-            timeout=30_000,
+            """() => document.querySelector('[data-chart="dumps_overview"]')._fullData[0].x.length === 2"""
         )
         wait_until_idle(page)
     assert plot.evaluate("plot => plot.sameNode") is True
-    expect(chart(page, "dumps_distances")).to_have_attribute("aria-busy", "false", timeout=30_000)
+    expect(chart(page, "dumps_distances")).to_have_attribute("aria-busy", "false")

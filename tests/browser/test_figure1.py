@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 def test_the_dashboard_opens_on_the_four_drawn_distributions(page: Page, server: str) -> None:
     page.goto(server)
     chart = page.locator('[data-chart="dist_joint"]')
-    expect(chart).to_have_attribute("aria-busy", "false", timeout=30_000)
+    expect(chart).to_have_attribute("aria-busy", "false")
     drawn = chart.evaluate("plot => plot.data.map(trace => [trace.type, trace.meta])")
     contours = [title for kind, title in drawn if kind == "contour"]
     assert contours == ["(a) isotropic", "(b) correlated", "(c) skewed", "(d) bimodal"]

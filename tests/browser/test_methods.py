@@ -1,31 +1,31 @@
 """The Methods page in a real browser: pictures of every case, and a flow that is scrubbed and played."""
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.test_pages import PICTURES, chart, open_page, wait_until_idle
+from tests.browser.pages import assert_fits, change_theme, chart, open_page, take_pictures, wait_until_idle
 
+PER_ALONE = "data_n=256&methods_chosen=per"
+FLOW = "methods_flow_per"
+# Every step of a flow waits for `held` once it is drawn, so that what happens between two steps is the test's choice.
+HOLD = """plot => {
+    const restyle = window.Plotly.restyle
+    plot.held = new Promise(go => { plot.go = go })
+    window.Plotly.restyle = async (...all) => { await restyle(...all); await plot.held }
+}"""
 CASES = {case: f"data_case={case}" for case in "abcd"} | {"recording": "data_source=Recording&data_layer=layer+9"}
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_pictures_of_every_case_in_light_and_dark(browser: Browser, server: str, case: str) -> None:
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+def test_pictures_of_every_case_in_light_and_dark(page: Page, server: str, case: str) -> None:
     open_page(page, server, "methods", CASES[case])
-    assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
-    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-    page.set_viewport_size({"width": 1280, "height": height + 20})
-    PICTURES.mkdir(exist_ok=True)
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        page.wait_for_timeout(700)
-        page.screenshot(path=PICTURES / f"methods-case-{case}-{theme}.png")
-    page.close()
+    assert_fits(page)
+    take_pictures(page, f"methods-case-{case}")
 
 
 def test_a_flow_is_scrubbed_and_played_in_the_browser_without_asking_the_server(page: Page, server: str) -> None:
-    open_page(page, server, "methods", "data_n=512")
-    plot = chart(page, "methods_flow_per")
+    open_page(page, server, "methods", PER_ALONE, [FLOW])
+    plot = chart(page, FLOW)
     player = plot.locator("xpath=..").locator(".perscope-player")
     slider, button, label = (player.locator(name) for name in ("input", "button", "output"))
     spread = "plot => { const x = Array.from(plot._fullData[1].x); return Math.max(...x) - Math.min(...x) }"
@@ -43,16 +43,17 @@ def test_a_flow_is_scrubbed_and_played_in_the_browser_without_asking_the_server(
     page.keyboard.press("ArrowRight")
     expect(label).to_have_text("step 3 of 120")
     assert collapsed < plot.evaluate(spread) < start
+    plot.evaluate(HOLD)
     button.click()
     expect(button).to_have_text("Pause")
-    page.wait_for_function("label => label.textContent !== 'step 3 of 120'", arg=label.element_handle())
+    expect(label).to_have_text("step 6 of 120")
     button.click()
     expect(button).to_have_text("Play")
-    stopped = label.text_content()
-    page.wait_for_timeout(400)
-    assert label.text_content() == stopped
+    plot.evaluate("plot => plot.go()")
+    page.wait_for_timeout(400)  # some steps' time
+    assert label.text_content() == "step 6 of 120"
     button.click()
-    expect(label).to_have_text("step 120 of 120", timeout=20_000)
+    expect(label).to_have_text("step 120 of 120")
     expect(button).to_have_text("Play")
     assert plot.evaluate(spread) == pytest.approx(collapsed)
     assert plot.evaluate("plot => plot.sameNode") is True
@@ -60,40 +61,35 @@ def test_a_flow_is_scrubbed_and_played_in_the_browser_without_asking_the_server(
 
 
 def test_another_theme_keeps_the_step_that_is_shown_and_goes_on_playing(page: Page, server: str) -> None:
-    open_page(page, server, "methods", "data_n=256")
-    plot = chart(page, "methods_flow_per")
+    open_page(page, server, "methods", PER_ALONE, [FLOW])
+    plot = chart(page, FLOW)
     player = plot.locator("xpath=..").locator(".perscope-player")
     slider, button, label = (player.locator(name) for name in ("input", "button", "output"))
-    colour = "plot => plot._fullLayout.font.color"
     shown = "plot => Array.from(plot._fullData[1].x)"
-
-    def change_theme(theme: str) -> None:
-        before = plot.evaluate(colour)
-        page.emulate_media(color_scheme=theme)
-        page.wait_for_function(f"([plot, before]) => ({colour})(plot) !== before", arg=[plot.element_handle(), before])
-
     slider.focus()
     page.keyboard.press("Home")
     for _ in range(4):
         page.keyboard.press("ArrowRight")
     expect(label).to_have_text("step 12 of 120")
     kept = plot.evaluate(shown)
-    change_theme("dark")
+    change_theme(page, "dark")
     expect(player.locator("output")).to_have_text("step 12 of 120")
     expect(player.locator("input")).to_have_value("4")
     page.wait_for_function(
         "([plot, kept]) => Math.abs(plot._fullData[1].x[0] - kept) < 1e-6", arg=[plot.element_handle(), kept[0]]
     )
+    plot.evaluate(HOLD)
     button.click()
-    change_theme("light")
+    change_theme(page, "light")
     expect(button).to_have_text("Pause")
-    expect(label).to_have_text("step 120 of 120", timeout=30_000)
+    plot.evaluate("plot => plot.go()")
+    expect(label).to_have_text("step 120 of 120")
     expect(button).to_have_text("Play")
 
 
 def test_playing_shows_every_step_in_turn_however_slow_a_step_is(page: Page, server: str) -> None:
-    open_page(page, server, "methods", "data_n=256")
-    plot = chart(page, "methods_flow_per")
+    open_page(page, server, "methods", PER_ALONE, [FLOW])
+    plot = chart(page, FLOW)
     player = plot.locator("xpath=..").locator(".perscope-player")
     plot.evaluate(
         """plot => {
@@ -111,14 +107,14 @@ def test_playing_shows_every_step_in_turn_however_slow_a_step_is(page: Page, ser
         }"""
     )
     player.locator("button").click()
-    expect(player.locator("output")).to_have_text("step 120 of 120", timeout=60_000)
+    expect(player.locator("output")).to_have_text("step 120 of 120")
     expect(player.locator("button")).to_have_text("Play")
     assert plot.evaluate("plot => plot.steps") == [f"step {step} of 120" for step in range(0, 121, 3)]
     assert plot.evaluate("plot => plot.overlaps") == 0
 
 
 def test_a_normalisers_setting_changes_the_charts_in_place(page: Page, server: str) -> None:
-    open_page(page, server, "methods", "data_n=512")
+    open_page(page, server, "methods", "data_n=256&methods_chosen=bn", ["methods_parts"])
     plot = chart(page, "methods_parts")
     plot.evaluate("plot => { plot.sameNode = true }")
     removed = "plot => Array.from(plot._fullData.find(t => t.name === 'removed by BN').y)[1]"

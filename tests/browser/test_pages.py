@@ -6,68 +6,31 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-PICTURES = Path(__file__).parents[2] / "test-pictures"
-PAGES = {"distributions": "", "bound": "bound", "methods": "methods", "train": "train", "dumps": "dumps"}
-CHARTS = {
-    "distributions": ["dist_joint"],
-    "bound": [
-        "bound_directions", "bound_scale", "bound_parts", "bound_convergence", "bound_pot", "bound_influence",
-        "bound_cost",
-    ],
-    "methods": [
-        "methods_parts", "methods_joint", "methods_flow_vcl", "methods_flow_per", "methods_trap", "methods_overlay",
-    ],
-    "train": [],
-    "dumps": [],
-}  # fmt: skip
+from tests.browser.conftest import NewPage
+from tests.browser.pages import (
+    CHARTS,
+    PAGES,
+    assert_fits,
+    chart,
+    open_page,
+    take_pictures,
+    wait_until_drawn,
+    wait_until_idle,
+)
 
-
-def chart(page: Page, key: str) -> Locator:
-    return page.locator(f'[data-chart="{key}"]')
+SOURCES = {"Figure1": "", "recording": "data_source=Recording"}
 
 
-def wait_until_drawn(page: Page, name: str) -> None:
-    for key in CHARTS[name]:
-        expect(chart(page, key)).to_have_attribute("aria-busy", "false", timeout=60_000)
-    wait_until_idle(page)
-
-
-def wait_until_idle(page: Page) -> None:
-    expect(page.locator('[data-testid="stApp"]')).to_have_attribute(
-        "data-test-script-state", "notRunning", timeout=60_000
-    )
-    expect(page.locator('[data-testid="stSkeleton"]')).to_have_count(0, timeout=60_000)
-
-
-def open_page(page: Page, server: str, name: str, query: str = "") -> None:
-    page.goto(f"{server}/{PAGES[name]}?{query}")
-    wait_until_drawn(page, name)
-
-
-@pytest.mark.parametrize("query", ["", "data_source=Recording"], ids=["figure1", "recording"])
+@pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_fits_and_follows_light_and_dark(browser: Browser, server: str, name: str, query: str) -> None:
-    for width in (1280, 1920):
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="light")
-        open_page(page, server, name, query)
-        assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
-        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert overflow <= 0
-        colours = {}
-        height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-        page.set_viewport_size({"width": width, "height": height + 20})
-        for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme)
-            page.wait_for_timeout(700)
-            colours[theme] = page.locator("h1").evaluate("title => getComputedStyle(title).color")
-            for key in CHARTS[name][:1]:
-                colours[theme] += chart(page, key).evaluate("plot => plot._fullLayout.font.color")
-            PICTURES.mkdir(exist_ok=True)
-            page.screenshot(path=PICTURES / f"{name}-{query[12:] or 'Figure1'}-{width}-{theme}.png")
-        assert colours["light"] != colours["dark"]
-        page.close()
+def test_every_page_fits_and_follows_light_and_dark(page: Page, server: str, name: str, source: str) -> None:
+    open_page(page, server, name, SOURCES[source])
+    assert_fits(page)
+    page.set_viewport_size({"width": 1920, "height": 900})
+    assert_fits(page)
+    take_pictures(page, f"{name}-{source}")
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -108,24 +71,23 @@ def test_a_control_updates_the_chart_in_place(page: Page, server: str) -> None:
 
 
 def test_the_batch_is_kept_between_pages_and_a_link_opens_the_same_view(
-    page: Page, browser: Browser, server: str
+    page: Page, new_page: NewPage, server: str
 ) -> None:
     open_page(page, server, "distributions", "data_n=512&data_seed=3")
     page.get_by_test_id("stSidebar").get_by_role("radio", name="d", exact=True).click()
     expect(page).to_have_url(re.compile("data_case=d"))
     page.get_by_role("link", name="Bound").click()
-    wait_until_drawn(page, "bound")
+    wait_until_drawn(page, CHARTS["bound"])
     lead = page.get_by_text("(d) bimodal, n = 512, d = 2")
     expect(lead.first).to_be_visible()
     link = page.url
     assert {"data_case=d", "data_n=512", "data_seed=3"} <= set(link.split("?")[1].split("&"))
-    other = browser.new_page()
+    other = new_page()
     other.goto(link)
-    wait_until_drawn(other, "bound")
+    wait_until_drawn(other, CHARTS["bound"])
     expect(other.get_by_text("(d) bimodal, n = 512, d = 2").first).to_be_visible()
     values = [p.locator('[data-testid="stMetricValue"]').all_inner_texts() for p in (page, other)]
     assert values[0] == values[1]
-    other.close()
 
 
 def test_reset_brings_back_the_opening_settings(page: Page, server: str) -> None:
@@ -188,12 +150,12 @@ def test_the_recording_is_looked_at_in_the_same_place(page: Page, server: str) -
     open_page(page, server, "distributions")
     page.get_by_test_id("stSidebar").get_by_role("radio", name="Recording").click()
     expect(page.get_by_text("A trained network's activations beside N(0, I)")).to_be_visible()
-    wait_until_drawn(page, "distributions")
+    wait_until_drawn(page, CHARTS["distributions"])
     titles = chart(page, "dist_joint").evaluate("plot => [...new Set(plot.data.map(trace => trace.meta))]")
     assert len(titles) == 2
     assert "N(0, I)" in titles[1]
     # the cell chosen for Figure 1 is gone; the recording's own is explained instead
     expect(page.get_by_text(re.compile("Correlation of layer 6, epoch 100"))).to_be_visible()
     page.get_by_role("link", name="Bound").click()
-    wait_until_drawn(page, "bound")
+    wait_until_drawn(page, CHARTS["bound"])
     expect(page.get_by_text("Digits").first).to_be_visible()

@@ -1,17 +1,16 @@
 """Training in a real browser: followed in place, through a reload, a lost connection and the death of the server."""
 
-import os
 import re
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import PICTURES, ROOT, free_port, start_server
-from tests.browser.test_pages import chart, wait_until_idle
+from tests import processes
+from tests.browser.conftest import NewPage, end_server, free_port, start_server
+from tests.browser.pages import assert_fits, chart, take_pictures, wait_until_idle
+from tests.waiting import wait_for
 
 TINY = "train_model=Fully+connected&train_depth=4&train_width=0.125&train_dropout=0"
 STATE = '[data-testid="stMarkdownContainer"]'
@@ -24,7 +23,7 @@ model = nn.Sequential(nn.Linear(10, 32), nn.ELU(), nn.Linear(32, 2))
 probe, optimiser = torch.randn(128, 10), torch.optim.SGD(model.parameters(), 0.1)
 with Recorder(model, sys.argv[1], title="A script of my own") as recorder:
     recorder.record(0, inputs=probe)
-    for epoch in range(1, 40):
+    for epoch in range(1, 10_000):
         x = torch.randn(64, 10)
         loss = nn.functional.cross_entropy(model(x), (x[:, 0] > 0).long())
         optimiser.zero_grad(); loss.backward(); optimiser.step()
@@ -48,7 +47,7 @@ def start(page: Page, address: str, epochs: int, query: str = TINY) -> str:
 def stop(page: Page) -> None:
     """Press Stop and wait until the page says so; Streamlit's own Stop in the header is another one."""
     page.get_by_test_id("stMainBlockContainer").get_by_role("button", name="Stop", exact=True).click()
-    expect(state(page, "stopped")).to_be_visible(timeout=60_000)
+    expect(state(page, "stopped")).to_be_visible()
 
 
 def records(plot: Locator) -> int:
@@ -60,7 +59,6 @@ def wait_for_records(page: Page, count: int) -> None:
         """count => document.querySelector('[data-chart="train_figure2"]')
             ?._fullData?.find(t => t.name === 'PER, median')?.x.length >= count""",
         arg=count,
-        timeout=60_000,
     )
 
 
@@ -92,7 +90,7 @@ def test_figure_2_grows_in_place_while_it_trains_and_keeps_the_zoom(page: Page, 
     assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
 
 
-def test_a_reload_and_a_lost_connection_find_the_run_again(page: Page, browser: Browser, server: str) -> None:
+def test_a_reload_and_a_lost_connection_find_the_run_again(page: Page, new_page: NewPage, server: str) -> None:
     run = start(page, server, 1000)
     page.reload()
     wait_for_records(page, 1)
@@ -101,12 +99,11 @@ def test_a_reload_and_a_lost_connection_find_the_run_again(page: Page, browser: 
     page.wait_for_timeout(3000)
     page.context.set_offline(False)
     wait_for_records(page, count + 2)
-    other = browser.new_page()
+    other = new_page()
     other.goto(f"{server}/train?run={run}")
-    expect(chart(other, "train_figure2")).to_have_attribute("aria-busy", "false", timeout=60_000)
+    expect(chart(other, "train_figure2")).to_have_attribute("aria-busy", "false")
     stop(other)
-    expect(state(page, "stopped")).to_be_visible(timeout=60_000)
-    other.close()
+    expect(state(page, "stopped")).to_be_visible()
 
 
 def test_a_server_that_is_killed_leaves_a_run_that_can_be_resumed(page: Page, tmp_path: Path) -> None:
@@ -116,99 +113,75 @@ def test_a_server_that_is_killed_leaves_a_run_that_can_be_resumed(page: Page, tm
         run = start(page, address, 150)
         wait_for_records(page, 3)
     finally:
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait()
     process, address = start_server(port, runs, tmp_path / "second.txt")
     try:
         page.goto(f"{address}/train?run={run}")
-        expect(state(page, "interrupted")).to_be_visible(timeout=60_000)
+        expect(state(page, "interrupted")).to_be_visible()
         page.get_by_role("button", name="Resume", exact=True).click()
-        expect(state(page, "finished")).to_be_visible(timeout=120_000)
+        expect(state(page, "finished")).to_be_visible()
         wait_for_records(page, 151)
     finally:
-        process.terminate()
-        process.wait(timeout=20)
+        end_server(process)
 
 
 def test_a_script_of_ones_own_is_followed_live(page: Page, server: str, runs_folder: Path) -> None:
-    script = subprocess.Popen([sys.executable, "-c", OWN_SCRIPT, str(runs_folder / "own")], cwd=ROOT)
-    try:
-        page.goto(f"{server}/train")
-        wait_until_idle(page)
-        page.wait_for_function("() => true")
-        for _ in range(60):
-            if (runs_folder / "own" / "records.jsonl").exists():
-                break
-            page.wait_for_timeout(250)
+    with processes.running([sys.executable, "-c", OWN_SCRIPT, runs_folder / "own"]):
+        wait_for((runs_folder / "own" / "records.jsonl").exists)
         page.goto(f"{server}/train?run=own")
-        expect(page.get_by_role("heading", name="A script of my own")).to_be_visible(timeout=60_000)
+        expect(page.get_by_role("heading", name="A script of my own")).to_be_visible()
         plot = chart(page, "train_figure2")
-        expect(plot).to_have_attribute("aria-busy", "false", timeout=60_000)
+        expect(plot).to_have_attribute("aria-busy", "false")
         length = "plot => Math.max(...plot._fullData.map(t => t.x.length))"
         first = plot.evaluate(length)
         page.wait_for_function(
             """first => Math.max(...document.querySelector('[data-chart="train_figure2"]')
                 ._fullData.map(t => t.x.length)) > first + 2""",
             arg=first,
-            timeout=60_000,
         )
-    finally:
-        script.terminate()
-        script.wait()
 
 
 def test_a_layer_opens_on_the_other_pages_with_one_click(page: Page, server: str) -> None:
     start(page, server, 2)
-    expect(state(page, "finished")).to_be_visible(timeout=60_000)
+    expect(state(page, "finished")).to_be_visible()
     wait_until_idle(page)
     with page.context.expect_page() as opened:
         page.get_by_test_id("stMainBlockContainer").get_by_role("link", name="Bound", exact=True).click()
     other = opened.value
-    expect(other.get_by_text(re.compile(r"per-s0, layer 1, epoch 2")).first).to_be_visible(timeout=60_000)
+    expect(other.get_by_text(re.compile(r"per-s0, layer 1, epoch 2")).first).to_be_visible()
     expect(other.get_by_role("heading", name="What PER bounds, and what the bound hides")).to_be_visible()
-    other.close()
 
 
 def test_distributions_is_opened_at_the_address_that_it_has(page: Page, server: str) -> None:
     start(page, server, 1)
-    expect(state(page, "finished")).to_be_visible(timeout=60_000)
+    expect(state(page, "finished")).to_be_visible()
     wait_until_idle(page)
     with page.context.expect_page() as opened:
         page.get_by_test_id("stMainBlockContainer").get_by_role("link", name="Distributions", exact=True).click()
     other = opened.value
-    expect(other.get_by_text(re.compile(r"per-s0, layer 1, epoch 1")).first).to_be_visible(timeout=60_000)
+    expect(other.get_by_text(re.compile(r"per-s0, layer 1, epoch 1")).first).to_be_visible()
     expect(other.get_by_text("Page not found")).to_have_count(0)
-    other.close()
 
 
-def test_the_address_of_a_preset_is_that_training(page: Page, browser: Browser, server: str) -> None:
+def test_the_address_of_a_preset_is_that_training(page: Page, new_page: NewPage, server: str) -> None:
     page.goto(f"{server}/train")
     wait_until_idle(page)
     page.get_by_role("button", name="Hard", exact=True).click()
     page.wait_for_url(re.compile(r"train_rate=0\.02"))
     wait_until_idle(page)
-    other = browser.new_page()
+    other = new_page()
     other.goto(page.url)
     wait_until_idle(other)
     other.get_by_text("Size of the model").click()
     expect(other.get_by_label("Hidden layers")).to_have_value("20")
     other.get_by_text("Settings of the methods").click()
     expect(other.get_by_label("PER: λ")).to_have_value("0.01")
-    other.close()
 
 
-def test_pictures_of_a_finished_comparison(browser: Browser, server: str) -> None:
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+def test_pictures_of_a_finished_comparison(page: Page, server: str) -> None:
     start(page, server, 4, "train_seeds=2")
-    expect(state(page, "finished")).to_be_visible(timeout=120_000)
+    expect(state(page, "finished")).to_be_visible()
     wait_until_idle(page)
-    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
-    page.set_viewport_size({"width": 1280, "height": height + 20})
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        page.wait_for_timeout(700)
-        PICTURES.mkdir(exist_ok=True)
-        page.screenshot(path=PICTURES / f"train-run-{theme}.png")
-    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert overflow <= 0
-    page.close()
+    assert_fits(page)
+    take_pictures(page, "train-run")

@@ -1,9 +1,9 @@
 """per_core is what a training script imports: it brings nothing of the dashboard along."""
 
-import subprocess
 import sys
 
 import per_core
+from tests import processes
 
 
 def test_loads_nothing_of_the_dashboard():
@@ -11,7 +11,7 @@ def test_loads_nothing_of_the_dashboard():
         "import sys; before = set(sys.modules); import per_core; "
         "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
     )
-    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    loaded = processes.run([sys.executable, "-c", script], check=True).stdout.split()
     assert "torch" in loaded
     assert not {"streamlit", "plotly", "ot", "analysis", "app", "pandas", "sklearn"} & set(loaded)
 

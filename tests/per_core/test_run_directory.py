@@ -1,7 +1,6 @@
 """The run directory: what is written is what is read, whatever happens to the writer."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +12,9 @@ import torch
 from per_core import InvalidInputError, StorageError, open_run
 from per_core.layer_record import Allowance, LayerDigest
 from per_core.run_directory import Run, RunWriter
+from tests import processes
 from tests.per_core.recorded import largest_file
 
-ROOT = Path(__file__).parents[2]
 ALLOWANCE = Allowance(slices=4, units=3, tracked=2, budget=20_000, seed=5)
 DIGEST = LayerDigest(ALLOWANCE)
 
@@ -287,7 +286,7 @@ for kill in range(kills):
             os._exit(1)
     os.close(writing)
     if kill:  # the first may die before the run is one
-        select.select([reading], [], [], 30)
+        select.select([reading], [], [])
     time.sleep(random.uniform(0, 0.01))
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
@@ -315,13 +314,7 @@ print(known, strays)
 
 def test_a_killed_writer_leaves_whole_records(tmp_path: Path) -> None:
     """SIGKILL at 80 random moments, each time resumed: no record that was acknowledged is lost, none is damaged."""
-    ended = subprocess.run(
-        [sys.executable, "-c", KILLER, str(tmp_path / "run"), "80"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = processes.run([sys.executable, "-c", KILLER, tmp_path / "run", "80"])
     assert ended.returncode == 0, ended.stderr
     records, strays = map(int, ended.stdout.split())
     assert records >= 80
@@ -343,7 +336,7 @@ for index in range(300):
 
 def test_a_reader_follows_a_writer(tmp_path: Path) -> None:
     arguments = [sys.executable, "-c", WRITER, str(tmp_path / "run")]
-    with subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, env=os.environ) as process:
+    with processes.running(arguments, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         run, seen = open_run(tmp_path / "run"), set()

@@ -1,17 +1,14 @@
 """`python -m analysis inspect`: a table for people, JSON and exit statuses for scripts."""
 
 import json
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from analysis.__main__ import main
+from tests import processes
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, write
-
-ROOT = Path(__file__).parents[3]
 
 
 def test_the_table_tells_everything_and_zero_means_all_is_well(tmp_path, capsys):
@@ -79,6 +76,6 @@ def test_names_from_a_file_give_the_terminal_no_commands(tmp_path, capsys):
 
 def test_in_a_process_of_its_own(tmp_path):
     command = [sys.executable, "-m", "analysis", "inspect", str(write(tmp_path, "layers.pt"))]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    run = processes.run(command)
     assert (run.returncode, run.stderr) == (0, "")
     assert "activations/features.8" in run.stdout

@@ -2,11 +2,9 @@
 
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -16,9 +14,9 @@ import torch
 from analysis.dumps import Limits, csv_format, inspect
 from analysis.dumps.reader_process import READER, ReaderProcess
 from per_core.errors import BudgetError, InvalidInputError
+from tests import processes
 from tests.analysis.dumps.dump_files import FIRST, write
-
-ROOT = Path(__file__).parents[3]
+from tests.waiting import wait_for
 
 
 def test_one_process_serves_many_requests_and_is_restarted_after_its_death(tmp_path):
@@ -135,20 +133,8 @@ def test_the_process_ends_with_the_one_that_started_it(tmp_path):
         "os._exit(0)\n"  # no goodbye
     )
     path = write(tmp_path, "layers.pt")
-    run = subprocess.run(
-        [sys.executable, "-c", script, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    pid = int(run.stdout)
-    for _ in range(200):
-        try:
-            os.kill(pid, 0)
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (ProcessLookupError, FileNotFoundError):
-            return
-        if state == "Z":
-            return
-        threading.Event().wait(0.05)
-    pytest.fail("it still runs")
+    run = processes.run([sys.executable, "-c", script, path], check=True)
+    wait_for(lambda: not processes.is_alive(int(run.stdout)))
 
 
 def test_inspecting_numpy_and_safetensors_starts_no_process_and_loads_no_library(tmp_path):
@@ -160,7 +146,7 @@ def test_inspecting_numpy_and_safetensors_starts_no_process_and_loads_no_library
         "print(READER.pid, sorted({'h5py', 'pyarrow', 'streamlit'} & set(sys.modules)))\n"
     )
     paths = [str(write(tmp_path, name)) for name in ("layer.npy", "layers.npz", "layers.safetensors")]
-    run = subprocess.run([sys.executable, "-c", script, *paths], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = processes.run([sys.executable, "-c", script, *paths], check=True)
     assert run.stdout.strip() == "None []"
 
 

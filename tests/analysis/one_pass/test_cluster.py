@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,11 @@ import pytest
 from analysis.__main__ import main
 from analysis.one_pass import PassSpec, run_pass, scheduling
 from per_core.errors import InvalidInputError
+from tests import processes
 from tests.analysis.one_pass.test_partial_statistics import assert_identical
+from tests.waiting import wait_for
 
-ROOT = Path(__file__).parents[3]
 SPEC = PassSpec(slices=16, sample=50)
-START_SECONDS = 120
 
 
 @dataclass
@@ -32,9 +31,9 @@ class Cluster:
 def dask(*arguments: str, log: Path) -> subprocess.Popen[bytes]:
     local = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0", "--no-dashboard")
     command = [sys.executable, "-m", "dask", *arguments, *local]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": str(processes.ROOT), "OMP_NUM_THREADS": "1"}
     with log.open("wb") as file:
-        return subprocess.Popen(command, cwd=log.parent, env=environment, stdout=file, stderr=file)
+        return processes.start(command, cwd=log.parent, env=environment, stdout=file, stderr=file)
 
 
 def end(processes: list[subprocess.Popen[bytes]]) -> None:
@@ -52,7 +51,7 @@ def start_cluster(tmp_path) -> Iterator:
         log = tmp_path / "scheduler.log"
         scheduler = dask("scheduler", "--port", "0", log=log)
         started.append(scheduler)
-        address = wait_for(log, "Scheduler at:", scheduler).split()[-1]
+        address = line_with("Scheduler at:", log, scheduler).split()[-1]
         running = []
         for number in range(workers):
             log = tmp_path / f"worker-{number}.log"
@@ -60,22 +59,22 @@ def start_cluster(tmp_path) -> Iterator:
             running.append(dask("worker", address, *options, log=log))
             started.append(running[-1])
         for number, worker in enumerate(running):
-            wait_for(tmp_path / f"worker-{number}.log", "Registered to:", worker)
+            line_with("Registered to:", tmp_path / f"worker-{number}.log", worker)
         return Cluster(address, scheduler, running)
 
     yield start
     end(started)
 
 
-def wait_for(log: Path, words: str, process: subprocess.Popen[bytes]) -> str:
-    """The line of a log that holds these words, once it is there."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        for line in log.read_text(errors="replace").splitlines():
-            if words in line:
-                return line
-        time.sleep(0.05)
-    raise AssertionError(log.read_text(errors="replace"))
+def line_with(words: str, log: Path, process: subprocess.Popen[bytes]) -> str:
+    """The line of a process's log that holds these words, once it is there."""
+
+    def found() -> list[str]:
+        return [line for line in log.read_text(errors="replace").splitlines() if words in line]
+
+    wait_for(lambda: found() or process.poll() is not None)
+    assert found(), log.read_text(errors="replace")
+    return found()[0]
 
 
 def shards(folder: Path, count: int = 7, rows: int = 300) -> Path:

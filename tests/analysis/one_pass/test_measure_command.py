@@ -1,11 +1,9 @@
 """`python -m analysis measure`: text for people, JSON and exit statuses for scripts."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +12,9 @@ from scipy import stats
 
 from analysis.__main__ import main
 from per_core import per_loss
+from tests import processes
+from tests.waiting import LIMIT
 
-ROOT = Path(__file__).parents[3]
 ROWS = np.random.default_rng(8).gamma(3.0, size=(400, 6)).astype(np.float32)
 
 
@@ -125,18 +124,17 @@ def test_ctrl_c_ends_everything(tmp_path):
         np.lib.format.write_array_header_1_0(file, header)
         file.truncate(file.tell() + 2**33)
     command = [sys.executable, "-W", "error", "-m", "analysis", "measure", str(tmp_path)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    assert "] 0/65 pieces" in process.stderr.readline()
-    assert "] 7/65 pieces" in process.stderr.readline()  # the first tenth
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    with processes.running(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert "] 0/65 pieces" in process.stderr.readline()
+        assert "] 7/65 pieces" in process.stderr.readline()  # the first tenth
+        children = processes.children(process.pid)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=LIMIT)
     assert (process.returncode, out) == (130, "")
     assert err.splitlines()[-1] == "python -m analysis measure: stopped"
     assert "Traceback" not in err
     assert children
-    assert not any(os.path.exists(f"/proc/{child}") for child in children)
+    assert not any(map(processes.is_alive, children))
 
 
 def test_a_result_that_cannot_be_kept_is_printed(folder, tmp_path, capsys):

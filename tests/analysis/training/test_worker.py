@@ -1,7 +1,6 @@
 """The worker end to end, in processes of its own."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -18,17 +17,17 @@ from analysis.training.watch import Limits, StopRequested, Watch, resident_memor
 from per_core import list_methods
 from per_core.errors import BudgetError
 from per_core.run_directory import open_run
+from tests import processes
 from tests.analysis.training.workers import (
-    ROOT,
     TINY,
     assert_same_comparison,
     finish,
     start,
     status,
-    wait_for,
     work,
     work_here,
 )
+from tests.waiting import wait_for
 
 LONG = replace(TINY, epochs=10_000)
 
@@ -93,7 +92,7 @@ class StopsAfter(Watch):
     """Asks to stop before one step or another."""
 
     def __init__(self, steps):
-        super().__init__(ROOT / "no such file", Limits(), lambda: None)
+        super().__init__(processes.ROOT / "no such file", Limits(), lambda: None)
         self.steps = steps
 
     def check(self):
@@ -165,26 +164,16 @@ def test_it_ends_when_its_parent_is_killed(tmp_path):
     command = [sys.executable, "-m", "analysis", "train", str(out.with_suffix(".json")), "--out", str(out)]
     script = (
         f"import os, subprocess, time; p = subprocess.Popen({command} + ['--parent', str(os.getpid())]); "
-        "print(p.pid, flush=True); time.sleep(300)"
+        "print(p.pid, flush=True); time.sleep(1e6)"
     )
-    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+    with processes.running([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as parent:
         worker = int(parent.stdout.readline())
         wait_for(lambda: (out / "status.json").exists() and status(out)["epoch"] >= 1)
         parent.send_signal(signal.SIGKILL)
         parent.wait()
         wait_for(lambda: status(out)["state"] == "interrupted")
-        wait_for(lambda: not is_running(worker))
+        wait_for(lambda: not processes.is_alive(worker))
     assert status(out)["pid"] == worker
-
-
-def is_running(process):
-    """Whether it still computes; nobody may have fetched the exit status of an orphan."""
-    try:
-        os.kill(process, 0)
-        with open(f"/proc/{process}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
 
 
 def test_one_process_a_folder(tmp_path):
@@ -310,5 +299,5 @@ def test_presets_can_be_trained(name, tmp_path):
 
 def test_the_command_loads_neither_streamlit_nor_plotly_nor_pot():
     script = "import sys, analysis.__main__; print(sorted({'streamlit', 'plotly', 'ot', 'pandas'} & set(sys.modules)))"
-    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = processes.run([sys.executable, "-c", script], check=True)
     assert run.stdout.strip() == "[]"

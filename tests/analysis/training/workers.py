@@ -4,13 +4,12 @@ import json
 import os
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 from analysis.__main__ import main
 from analysis.training.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
+from tests import processes
+from tests.waiting import LIMIT
 
-ROOT = Path(__file__).parents[3]
 TINY = TrainingSpec(
     data=DataSpec("mixture", samples=80, classes=3, dim=8, noise=0.5),
     model=ModelSpec("mlp", width=0.05, depth=2, dropout=0.2),
@@ -38,12 +37,12 @@ def start(spec, out, *arguments, **options):
     ]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, cwd=ROOT, env=environment, **(pipes | options))
+    return processes.start(command, env=environment, **(pipes | options))
 
 
 def finish(process):
     """Exit status, stdout and stderr."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=LIMIT)
     return process.returncode, out, err
 
 
@@ -65,14 +64,6 @@ def _write(spec, out):
 
 def status(out):
     return json.loads((out / "status.json").read_text())
-
-
-def wait_for(condition, *, seconds=60):
-    """Wait for something another process does; fail if it does not come."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def records_of(run_dir):

@@ -1,0 +1,71 @@
+"""Pages of the dashboard in the browser: opened by address, waited for, looked at in light and dark."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+PICTURES = Path(__file__).parents[2] / "test-pictures"
+PAGES = {"distributions": "", "bound": "bound", "methods": "methods", "train": "train", "dumps": "dumps"}
+CHARTS = {
+    "distributions": ["dist_joint"],
+    "bound": [
+        "bound_directions", "bound_scale", "bound_parts", "bound_convergence", "bound_pot", "bound_influence",
+        "bound_cost",
+    ],
+    "methods": [
+        "methods_parts", "methods_joint", "methods_flow_vcl", "methods_flow_per", "methods_trap", "methods_overlay",
+    ],
+    "train": [],
+    "dumps": [],
+}  # fmt: skip
+COLOURS = """() => [
+    getComputedStyle(document.querySelector('h1')).color,
+    ...Array.from(document.querySelectorAll('[data-chart]'), plot => plot._fullLayout?.font.color),
+]"""
+
+
+def chart(page: Page, key: str) -> Locator:
+    return page.locator(f'[data-chart="{key}"]')
+
+
+def open_page(page: Page, server: str, name: str, query: str = "", charts: Sequence[str] | None = None) -> None:
+    """Open a page and wait until it is complete: these charts of it, or those that it has by itself, are drawn."""
+    page.goto(f"{server}/{PAGES[name]}?{query}")
+    wait_until_drawn(page, CHARTS[name] if charts is None else charts)
+
+
+def wait_until_drawn(page: Page, charts: Sequence[str]) -> None:
+    for key in charts:
+        expect(chart(page, key)).to_have_attribute("aria-busy", "false")
+    wait_until_idle(page)
+
+
+def wait_until_idle(page: Page) -> None:
+    expect(page.locator('[data-testid="stApp"]')).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.locator('[data-testid="stSkeleton"]')).to_have_count(0)
+
+
+def change_theme(page: Page, theme: str) -> None:
+    """Prefer the other one of light and dark, and wait until the text and every chart have changed colour."""
+    before = page.evaluate(COLOURS)
+    page.emulate_media(color_scheme=theme)
+    page.wait_for_function(
+        f"before => ({COLOURS})().every((now, i) => now !== before[i] || before[i] === undefined)", arg=before
+    )
+
+
+def assert_fits(page: Page) -> None:
+    """No error is shown, and nothing is wider than the window."""
+    assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+def take_pictures(page: Page, name: str) -> None:
+    """The whole page in light and in dark, as NAME-light.png and NAME-dark.png."""
+    height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
+    page.set_viewport_size({"width": 1280, "height": height + 20})
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=PICTURES / f"{name}-light.png")
+    change_theme(page, "dark")
+    page.screenshot(path=PICTURES / f"{name}-dark.png", animations="disabled")
