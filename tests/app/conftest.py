@@ -17,13 +17,6 @@ from tests.waiting import LIMIT
 
 ROOT = Path(__file__).parents[2]
 MAIN = ROOT / "app" / "main.py"
-VIEWS = {
-    "distributions": None,
-    "bound": "views/bound.py",
-    "methods": "views/methods.py",
-    "train": "views/train.py",
-    "dumps": "views/dumps.py",
-}
 TINY: dict[str, Any] = {
     "title": "Tiny",
     "data": {"name": "digits", "limit": 256},
@@ -38,15 +31,13 @@ OpenPage = Callable[..., AppTest]
 
 @pytest.fixture
 def open_page() -> OpenPage:
-    """Run a page with query parameters: open_page("bound", data_case="c")."""
+    """Run a page, and no other before it, with query parameters: open_page("bound", data_case="c")."""
 
     def run(name: str, **query: str | list[str]) -> AppTest:
         page = AppTest.from_file(str(MAIN), default_timeout=LIMIT)
         for key, value in query.items():
             page.query_params[key] = value
-        page.run()
-        view = VIEWS[name]
-        return page if view is None else page.switch_page(view).run()
+        return page.switch_page(f"views/{name}.py").run()
 
     return run
 

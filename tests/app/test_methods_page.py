@@ -40,7 +40,7 @@ def choose(page: AppTest, *shorts: str) -> AppTest:
 
 @pytest.mark.parametrize("case", ["a", "b", "c", "d"])
 def test_bn_mends_location_and_scale_dbn_correlation_too_and_neither_the_shape(open_page: OpenPage, case: str) -> None:
-    bars = removed(open_page("methods", data_case=case))
+    bars = removed(open_page("methods", data_case=case, methods_chosen=["BN", "DBN"]))
     there = bars["in the batch"]
     for name in ("BN", "DBN"):
         for part in ("location", "scale"):
@@ -56,7 +56,8 @@ def test_bn_mends_location_and_scale_dbn_correlation_too_and_neither_the_shape(o
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: "-".join(method.key for method in group))
 def test_every_method_of_the_registry_can_be_chosen_with_its_settings(open_page: OpenPage, group: list[Any]) -> None:
-    page = choose(open_page("methods", data_n="128", data_dim="4"), *(method.short for method in group))
+    shorts = [method.short for method in group]
+    page = open_page("methods", data_n="64", data_dim="4", methods_steps="60", methods_chosen=shorts)
     assert [*page.exception, *page.error] == []
     charts = sent_charts(page)
     table = page.dataframe[0].value
@@ -70,7 +71,7 @@ def test_every_method_of_the_registry_can_be_chosen_with_its_settings(open_page:
 
 
 def test_a_flow_is_sent_with_every_third_step_and_ends_where_the_table_says(open_page: OpenPage) -> None:
-    page = choose(open_page("methods", data_n="256", methods_left="alone"), "PER")
+    page = open_page("methods", data_n="256", methods_left="alone", methods_chosen="PER")
     figure = sent_charts(page)["methods_flow_per"].figure
     assert [frame["name"] for frame in figure["frames"]] == [f"step {step} of 120" for step in range(0, 121, 3)]
     curves = {(t["meta"], t["name"]): t for t in figure["data"] if "meta" in t}
@@ -85,7 +86,7 @@ def test_a_flow_is_sent_with_every_third_step_and_ends_where_the_table_says(open
 
 def test_a_regularisers_column_shows_its_gradient_field(open_page: OpenPage) -> None:
     """That of PER points to 0, in its own panel, from rows of the batch before."""
-    page = choose(open_page("methods", data_n="128", methods_steps="60"), "BN", "PER")
+    page = open_page("methods", data_n="128", methods_steps="60", methods_chosen=["BN", "PER"])
     traces = sent_charts(page)["methods_joint"].figure["data"]
     (field,) = [trace for trace in traces if trace["name"] == "pull on a row"]
     after = next(t for t in traces if t["type"] == "contour" and t["meta"] == "PER")
@@ -99,7 +100,7 @@ def test_a_regularisers_column_shows_its_gradient_field(open_page: OpenPage) -> 
 
 
 def test_vcl_is_judged_by_its_own_aim_beside_sw1(open_page: OpenPage) -> None:
-    page = choose(open_page("methods", data_case="d"), "VCL")
+    page = open_page("methods", data_case="d", data_n="512", methods_steps="60", methods_chosen="VCL")
     text = all_text(page)
     assert "VCL alone by its own aim" in text
     assert "By SW1:" in text
@@ -109,7 +110,7 @@ def test_vcl_is_judged_by_its_own_aim_beside_sw1(open_page: OpenPage) -> None:
 
 def test_a_mean_over_units_is_judged_by_that_mean_on_gaussian_batches(open_page: OpenPage) -> None:
     """16 units of 500 rows: the mean excess kurtosis of N(0, I) has a standard error of √(24/8000) = 0.055."""
-    page = choose(open_page("methods", data_source="Recording", data_layer="layer 6"), "VCL")
+    page = open_page("methods", data_source="Recording", data_layer="layer 6", methods_chosen="VCL")
     low, high = re.search(r"mean over the units, \S+ → \S+ \(N\(0, I\): (\S+) … (\S+)\)", all_text(page)).groups()  # type: ignore[union-attr]
     assert -0.3 < float(low) < -0.05
     assert 0.05 < float(high) < 0.3
@@ -120,7 +121,7 @@ def test_a_mean_over_units_is_judged_by_that_mean_on_gaussian_batches(open_page:
 
 def test_a_collapsed_batch_is_called_still_and_nothing_is_nan(open_page: OpenPage) -> None:
     """All rows at 1: unit directions pull nothing apart, VCL's gradient is 0 everywhere."""
-    page = choose(open_page("methods", data_scale="0.0", data_n="256"), "BN", "VCL", "SW1", "L1")
+    page = open_page("methods", data_scale="0.0", data_n="256", methods_chosen=["BN", "VCL", "SW1", "L1"])
     text = all_text(page)
     assert "No pull here: the gradient of VCL is 0 at each of the 256 rows" in text
     assert "VCL alone by its own aim" not in text
@@ -131,8 +132,7 @@ def test_a_collapsed_batch_is_called_still_and_nothing_is_nan(open_page: OpenPag
 
 def test_what_is_said_of_a_flow_is_what_it_did(open_page: OpenPage) -> None:
     """SW1 with four directions in 128 dimensions does not bring the batch to N(0, I), and is not said to."""
-    page = open_page("methods", data_n="256", data_dim="128", methods_left="alone")
-    page = choose(page, "SW1")
+    page = open_page("methods", data_n="256", data_dim="128", methods_left="alone", methods_chosen="SW1")
     page.number_input(key="methods_sw1_slices").set_value(1.0).run()
     course = {(t.get("meta"), t["name"]): t for t in sent_charts(page)["methods_flow_sw1"].figure["data"]}
     for name, said in (("alone", "Alone"), ("with the task", "With the task")):
@@ -146,25 +146,25 @@ def test_what_is_said_of_a_flow_is_what_it_did(open_page: OpenPage) -> None:
 
 def test_whitening_warns_by_the_units_that_it_whitens_together(open_page: OpenPage) -> None:
     """DBN whitens groups of 16, or all units where there are fewer."""
-    few = choose(open_page("methods", data_n="64", data_dim="32"), "DBN")
+    few = open_page("methods", data_n="64", data_dim="32", methods_chosen="DBN")
     assert "DBN whitens groups of 16 of the 32 units by statistics of 64 rows: 4.0 rows a unit" in few.warning[0].value
     few.number_input(key="methods_dbn_group_size").set_value(1.0).run()
     assert [warning.value for warning in few.warning] == []
-    enough = choose(open_page("methods", data_n="256", data_dim="64", methods_rows="128"), "DBN")
+    enough = open_page("methods", data_n="256", data_dim="64", methods_rows="128", methods_chosen="DBN")
     assert [*enough.warning] == []
     enough.select_slider(key="methods_rows").set_value(32).run()
     assert "groups of 16 of the 64 units by statistics of 32 rows: 2.0 rows a unit" in enough.warning[0].value
 
 
 def test_the_trap_compares_the_rows_with_as_many_held_out_ones(open_page: OpenPage) -> None:
-    page = open_page("methods", data_n="1024", data_dim="16", methods_rows="16")
+    page = open_page("methods", data_n="1024", data_dim="16", methods_rows="16", methods_chosen=["BN", "DBN"])
     traces = {trace["name"]: trace for trace in sent_charts(page)["methods_trap"].figure["data"]}
     assert set(traces) >= {"DBN, held out", "DBN, the rows themselves", "BN, held out"}
     assert re.search(r"At b = 16, .*DBN 0\.\d+ on the rows themselves, which is better than N\(0, I\)", all_text(page))
 
 
 def test_what_has_no_batch_statistics_is_not_in_the_trap(open_page: OpenPage) -> None:
-    page = choose(open_page("methods", data_n="256", data_case="b"), "BN", "LayerNorm", "RMSNorm")
+    page = open_page("methods", data_n="256", data_case="b", methods_chosen=["BN", "LayerNorm", "RMSNorm"])
     names = {trace["name"] for trace in sent_charts(page)["methods_trap"].figure["data"]}
     assert not any("LayerNorm" in name or "RMSNorm" in name for name in names)
     assert "LayerNorm and RMSNorm map each row by its own statistics" in page.info[0].value
@@ -174,7 +174,7 @@ def test_what_has_no_batch_statistics_is_not_in_the_trap(open_page: OpenPage) ->
 
 def test_the_traps_yardstick_is_gaussian_batches_of_as_many_rows(open_page: OpenPage) -> None:
     """1.26/√n in the limit, whatever the batch; so N(0, I) seen through BN lies near it at every b."""
-    page = choose(open_page("methods", data_case="a", data_n="4096"), "BN")
+    page = open_page("methods", data_case="a", data_n="4096", methods_chosen="BN")
     traces = {trace["name"]: trace for trace in sent_charts(page)["methods_trap"].figure["data"]}
     b = np.array(traces["range of N(0, I) itself"]["x"])
     low, high = values(traces["N(0, I) itself, low"]["y"]), values(traces["range of N(0, I) itself"]["y"])
@@ -186,7 +186,7 @@ def test_the_traps_yardstick_is_gaussian_batches_of_as_many_rows(open_page: Open
 
 
 def test_a_refused_setting_is_explained_and_the_other_methods_stay(open_page: OpenPage) -> None:
-    page = open_page("methods", data_n="32")
+    page = open_page("methods", data_n="32", methods_steps="60")
     page.number_input(key="methods_vcl_subset").set_value(20.0).run()
     assert "Variance constancy loss: activations must have at least 40 rows" in page.error[0].value
     assert page.exception == []
@@ -195,7 +195,7 @@ def test_a_refused_setting_is_explained_and_the_other_methods_stay(open_page: Op
 
 
 def test_without_a_method_the_page_says_what_to_do(open_page: OpenPage) -> None:
-    page = choose(open_page("methods", data_n="64"))
+    page = choose(open_page("methods", data_n="64", methods_chosen="BN"))
     assert "Choose at least one method" in page.info[0].value
     page = choose(page, "PER")
     assert "only normalisers take statistics from the batch" in page.info[0].value
@@ -203,7 +203,11 @@ def test_without_a_method_the_page_says_what_to_do(open_page: OpenPage) -> None:
 
 def test_two_epochs_of_the_recording_stand_on_one_axis(open_page: OpenPage) -> None:
     page = open_page(
-        "methods", data_source="Recording", methods_first="layer 6, epoch 0", methods_second="layer 6, epoch 100"
+        "methods",
+        data_source="Recording",
+        methods_chosen="BN",
+        methods_first="layer 6, epoch 0",
+        methods_second="layer 6, epoch 100",
     )
     names = [trace["name"] for trace in sent_charts(page)["methods_overlay"].figure["data"]]
     assert names == ["layer 6, epoch 0", "layer 6, epoch 100", "N(0, 1)"]
@@ -213,18 +217,19 @@ def test_two_epochs_of_the_recording_stand_on_one_axis(open_page: OpenPage) -> N
 
 def test_cases_and_epochs_are_moved_like_the_batch_before(open_page: OpenPage) -> None:
     """So the batch itself, found again as a case or an epoch, is the same one."""
-    case = open_page("methods", data_n="256", methods_second="case (a) isotropic")
-    text = all_text(choose(case, "BN"))
+    case = open_page("methods", data_n="256", methods_second="case (a) isotropic", methods_chosen="BN")
+    text = all_text(case)
     assert "They are the same batch, so SW1 between them is 0" in text
     assert "Cases and epochs are multiplied by 1.5 and shifted by 1 as well" in text
     assert "never 0 apart" not in text
-    epoch = open_page("methods", data_source="Recording", methods_scale="2.0", methods_second="layer 6, epoch 100")
-    assert "They are the same batch" in all_text(choose(epoch, "BN"))
+    again = {"methods_second": "layer 6, epoch 100", "methods_chosen": "BN"}
+    epoch = open_page("methods", data_source="Recording", methods_scale="2.0", **again)
+    assert "They are the same batch" in all_text(epoch)
 
 
 def test_the_overlay_says_what_two_samples_of_one_law_give(open_page: OpenPage) -> None:
     """Case (d) differs from (a) in x alone: the second unit can be chosen, and there the two are alike."""
-    page = choose(open_page("methods", data_case="d", methods_second="case (a) isotropic"), "BN")
+    page = open_page("methods", data_case="d", methods_second="case (a) isotropic", methods_chosen="BN")
     low, high = re.search(r"dealt out anew, 19 times, it is (\S+) … (\S+);", all_text(page)).groups()  # type: ignore[union-attr]
     for end in (float(low), float(high)):  # 1.26 √2 σ/√n on average between two samples
         assert end == pytest.approx(1.26 * np.sqrt(2 / 4096) * 1.5, rel=0.7)
@@ -238,7 +243,7 @@ def test_the_overlay_says_what_two_samples_of_one_law_give(open_page: OpenPage) 
 
 
 def test_a_regulariser_is_judged_by_as_many_rows_as_it_moved(open_page: OpenPage) -> None:
-    page = choose(open_page("methods", data_case="b", methods_steps="60", methods_left="alone"), "BN", "L2")
+    page = open_page("methods", data_case="b", methods_steps="60", methods_left="alone", methods_chosen=["BN", "L2"])
     table = page.dataframe[0].value.set_index("Statistic")
     assert list(table.columns) == ["Batch", "BN", "L2", "N(0, I), n = 4,096", "First 1,024 rows", "N(0, I), n = 1,024"]
 
@@ -257,7 +262,7 @@ def test_a_regulariser_is_judged_by_as_many_rows_as_it_moved(open_page: OpenPage
 
 
 def test_only_figure_1_is_moved_on_opening(open_page: OpenPage) -> None:
-    page = choose(open_page("methods", data_n="256"), "BN")
+    page = open_page("methods", data_n="256", methods_chosen="BN")
     assert [page.slider(key=f"methods_{name}").value for name in ("scale", "shift")] == [1.5, 1.0]
     assert "multiplied by 1.5 and shifted by 1. A normaliser maps it at once." in all_text(page)
     assert "A regulariser pulls" not in all_text(page)
@@ -270,7 +275,7 @@ def test_only_figure_1_is_moved_on_opening(open_page: OpenPage) -> None:
 
 
 def test_shift_and_scale_are_applied_whatever_the_source(open_page: OpenPage) -> None:
-    still = {"methods_shift": "0.0", "methods_scale": "1.0", "data_source": "Recording"}
+    still = {"methods_shift": "0.0", "methods_scale": "1.0", "data_source": "Recording", "methods_chosen": "BN"}
     plain, moved = open_page("methods", **still), open_page("methods", **{**still, "methods_shift": "2.0"})
     means = [
         float(p.dataframe[0].value.set_index("Statistic").loc["Mean", "Batch"].split(" ")[0]) for p in (plain, moved)

@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.pages import assert_fits, change_theme, chart, open_page, take_pictures, wait_until_idle
 
-PER_ALONE = "data_n=256&methods_chosen=per"
+PER_ALONE = "data_n=256&methods_chosen=PER&methods_steps=60"
 FLOW = "methods_flow_per"
 # Every step of a flow waits for `held` once it is drawn, so that what happens between two steps is the test's choice.
 HOLD = """plot => {
@@ -30,30 +30,30 @@ def test_a_flow_is_scrubbed_and_played_in_the_browser_without_asking_the_server(
     slider, button, label = (player.locator(name) for name in ("input", "button", "output"))
     spread = "plot => { const x = Array.from(plot._fullData[1].x); return Math.max(...x) - Math.min(...x) }"
     plot.evaluate("plot => { plot.sameNode = true }")
-    expect(label).to_have_text("step 120 of 120")
+    expect(label).to_have_text("step 60 of 60")
     collapsed = plot.evaluate(spread)
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     slider.focus()
     page.keyboard.press("Home")
-    expect(label).to_have_text("step 0 of 120")
+    expect(label).to_have_text("step 0 of 60")
     start = plot.evaluate(spread)
     assert start > 4
     assert collapsed < start / 5
     page.keyboard.press("ArrowRight")
-    expect(label).to_have_text("step 3 of 120")
+    expect(label).to_have_text("step 3 of 60")
     assert collapsed < plot.evaluate(spread) < start
     plot.evaluate(HOLD)
     button.click()
     expect(button).to_have_text("Pause")
-    expect(label).to_have_text("step 6 of 120")
+    expect(label).to_have_text("step 6 of 60")
     button.click()
     expect(button).to_have_text("Play")
     plot.evaluate("plot => plot.go()")
     page.wait_for_timeout(400)  # some steps' time
-    assert label.text_content() == "step 6 of 120"
+    assert label.text_content() == "step 6 of 60"
     button.click()
-    expect(label).to_have_text("step 120 of 120")
+    expect(label).to_have_text("step 60 of 60")
     expect(button).to_have_text("Play")
     assert plot.evaluate(spread) == pytest.approx(collapsed)
     assert plot.evaluate("plot => plot.sameNode") is True
@@ -70,10 +70,10 @@ def test_another_theme_keeps_the_step_that_is_shown_and_goes_on_playing(page: Pa
     page.keyboard.press("Home")
     for _ in range(4):
         page.keyboard.press("ArrowRight")
-    expect(label).to_have_text("step 12 of 120")
+    expect(label).to_have_text("step 12 of 60")
     kept = plot.evaluate(shown)
     change_theme(page, "dark")
-    expect(player.locator("output")).to_have_text("step 12 of 120")
+    expect(player.locator("output")).to_have_text("step 12 of 60")
     expect(player.locator("input")).to_have_value("4")
     page.wait_for_function(
         "([plot, kept]) => Math.abs(plot._fullData[1].x[0] - kept) < 1e-6", arg=[plot.element_handle(), kept[0]]
@@ -83,7 +83,7 @@ def test_another_theme_keeps_the_step_that_is_shown_and_goes_on_playing(page: Pa
     change_theme(page, "light")
     expect(button).to_have_text("Pause")
     plot.evaluate("plot => plot.go()")
-    expect(label).to_have_text("step 120 of 120")
+    expect(label).to_have_text("step 60 of 60")
     expect(button).to_have_text("Play")
 
 
@@ -107,14 +107,14 @@ def test_playing_shows_every_step_in_turn_however_slow_a_step_is(page: Page, ser
         }"""
     )
     player.locator("button").click()
-    expect(player.locator("output")).to_have_text("step 120 of 120")
+    expect(player.locator("output")).to_have_text("step 60 of 60")
     expect(player.locator("button")).to_have_text("Play")
-    assert plot.evaluate("plot => plot.steps") == [f"step {step} of 120" for step in range(0, 121, 3)]
+    assert plot.evaluate("plot => plot.steps") == [f"step {step} of 60" for step in range(0, 61, 3)]
     assert plot.evaluate("plot => plot.overlaps") == 0
 
 
 def test_a_normalisers_setting_changes_the_charts_in_place(page: Page, server: str) -> None:
-    open_page(page, server, "methods", "data_n=256&methods_chosen=bn", ["methods_parts"])
+    open_page(page, server, "methods", "data_n=256&methods_chosen=BN", ["methods_parts"])
     plot = chart(page, "methods_parts")
     plot.evaluate("plot => { plot.sameNode = true }")
     removed = "plot => Array.from(plot._fullData.find(t => t.name === 'removed by BN').y)[1]"

@@ -1,11 +1,12 @@
 """Training in a real browser: followed in place, through a reload, a lost connection and the death of the server."""
 
+import json
 import re
 import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests import processes
 from tests.browser.conftest import NewPage, end_server, free_port, start_server
@@ -90,14 +91,41 @@ def test_figure_2_grows_in_place_while_it_trains_and_keeps_the_zoom(page: Page, 
     assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
 
 
-def test_a_reload_and_a_lost_connection_find_the_run_again(page: Page, new_page: NewPage, server: str) -> None:
+class Line:
+    """The connection between a page and the server, which the test cuts."""
+
+    def __init__(self, page: Page) -> None:
+        self.is_cut = False
+        self._ends: list[WebSocketRoute] = []
+        page.route_web_socket("**/_stcore/stream", self._connect)
+
+    def _connect(self, end: WebSocketRoute) -> None:
+        if self.is_cut:
+            end.close()
+        else:
+            self._ends = [end, end.connect_to_server()]
+
+    def cut(self) -> None:
+        self.is_cut = True
+        for end in self._ends:
+            end.close()
+
+
+def test_a_reload_and_a_lost_connection_find_the_run_again(
+    page: Page, new_page: NewPage, server: str, runs_folder: Path
+) -> None:
+    line = Line(page)
     run = start(page, server, 1000)
     page.reload()
     wait_for_records(page, 1)
+    app = page.get_by_test_id("stApp")
+    line.cut()
+    expect(app).not_to_have_attribute("data-test-connection-state", "CONNECTED")
     count = records(chart(page, "train_figure2"))
-    page.context.set_offline(True)
-    page.wait_for_timeout(3000)
-    page.context.set_offline(False)
+    wait_for(lambda: json.loads((runs_folder / run / "status.json").read_text())["epoch"] > count + 2)
+    assert records(chart(page, "train_figure2")) == count
+    line.is_cut = False
+    expect(app).to_have_attribute("data-test-connection-state", "CONNECTED")
     wait_for_records(page, count + 2)
     other = new_page()
     other.goto(f"{server}/train?run={run}")
