@@ -3,10 +3,7 @@ name, so that they are read whole; the last one is kept, for whoever asks for it
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,39 +11,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.dumps.csv_dialect import Dialect, DialectError, candidates
+from analysis.dumps.csv_scan import Scan
+from analysis.dumps.csv_table import Table, table_of
 from analysis.dumps.entry import Entry
 from analysis.dumps.file_stamp import Stamp, settled_stamp
 from analysis.dumps.limits import Limits, in_words
 from per_core.errors import BudgetError, InvalidInputError
 
-DELIMITERS = ",;\t"
-CELLS_AT_ONCE = 2**19
-MOST_COLUMNS = 100_000
-MISSING = {"", "na", "nan", "null", "none", "n/a"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """The columns that hold numbers, and the names of the others."""
-
-    values: NDArray[np.float64]
-    left_out: tuple[str, ...]
+SAMPLE = 1000  # lines by which most dialects are ruled out
+RULE = (
+    "The lines of a table are separated alike and have as many cells, and its numbers have one decimal mark and no"
+    " thousands separators"
+)
+REMEDY = 'Write it again, for example with numpy.savetxt(path, array, delimiter=",").'
 
 
 def list_entries(path: Path, limits: Limits) -> list[Entry]:
-    """The one matrix of the file: all columns that hold nothing but numbers. An empty cell is NaN.
+    """The one matrix of the file: all columns that hold nothing but numbers. A missing value is NaN.
 
     Raises
     ------
     InvalidInputError
-        If it is no text, lines differ in length, or no column holds numbers.
+        If it is no text, no dialect or more than one reads it without contradiction, or no column holds numbers.
     BudgetError
         If it is too large to be read whole.
     """
     table = _table(path, limits)
-    more = ", ..." if table.left_out[5:] else ""
-    note = f"not numeric and left out: {', '.join(table.left_out[:5])}{more}" if table.left_out else ""
-    return [Entry("", table.values.shape, "float64", path.stat().st_size, note=note)]
+    return [Entry("", table.values.shape, "float64", path.stat().st_size, note=table.note)]
 
 
 def read_rows(path: Path, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:  # noqa: ARG001
@@ -66,113 +58,49 @@ def require_size(size: int, limits: Limits) -> None:
         )
 
 
-def _table(path: Path, limits: Limits) -> _Table:
+def _table(path: Path, limits: Limits) -> Table:
     found, is_settled = settled_stamp(path)
     require_size(found[1], limits)
     return _kept(path, found) if is_settled else _parsed(path)
 
 
 @lru_cache(maxsize=1)
-def _kept(path: Path, found: Stamp) -> _Table:  # noqa: ARG001
+def _kept(path: Path, found: Stamp) -> Table:  # noqa: ARG001
     return _parsed(path)
 
 
-def _parsed(path: Path) -> _Table:
-    delimiter, first = _first_line(path)
-    has_header = any(cell.strip().lower() not in MISSING and not _is_number(cell) for cell in first)
-    names = [cell.strip() or f"column {index}" for index, cell in enumerate(first)]
-    if not has_header:
-        names = [f"column {index}" for index in range(len(first))]
-    is_numeric = np.ones(len(first), bool)
-    if has_header and not first[0].strip():
-        is_numeric[0] = False  # the index that pandas writes
-        names[0] = "the index"
-    blocks = [_numbers(cells, is_numeric) for cells in _blocks(path, delimiter, len(first), skip=has_header)]
-    if not blocks:
-        raise InvalidInputError("A table must hold rows; this one holds 0. Write one line a sample.")
-    if not is_numeric.any():
-        raise InvalidInputError(
-            "A table must have a column of numbers; in this one all hold text. Write numbers with a decimal point,"
-            " separated by commas."
-        )
-    left_out = tuple(name for name, is_read in zip(names, is_numeric, strict=True) if not is_read)
-    return _Table(np.concatenate([block[:, is_numeric] for block in blocks]), left_out)
-
-
-def _numbers(cells: list[list[str]], is_numeric: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """The cells as numbers; columns in which one is none are marked as not numeric, and NaN."""
-    try:
-        return np.array(cells, np.float64)
-    except ValueError:  # text or gaps, somewhere
-        values = np.full((len(cells), len(is_numeric)), np.nan)
-    for column in np.flatnonzero(is_numeric):
+def _parsed(path: Path) -> Table:
+    """The table as the one dialect reads it that nothing in the text contradicts."""
+    tables: list[tuple[Dialect, Table]] = []
+    against: list[tuple[tuple[float, float], str]] = []  # what spoke for a dialect, and what contradicted it
+    for dialect in candidates(path):
+        scan = Scan(path, dialect)
         try:
-            values[:, column] = [_number(line[column]) for line in cells]
-        except ValueError:
-            is_numeric[column] = False
-    return values
+            scan.take(SAMPLE)
+            scan.take()
+            tables.append((dialect, table_of(scan)))
+        except DialectError as error:
+            against.append((scan.support, f"{dialect}, {error}"))
+    if not tables:
+        raise InvalidInputError(f"{RULE}; {max(against, key=lambda one: one[0])[1]}. {REMEDY}")
+    return _the_one(tables)
 
 
-def _first_line(path: Path) -> tuple[str, list[str]]:
-    """What separates the cells, and those of the first line."""
-    with _opened(path) as file:
-        try:
-            line = next((line for line in file if line.strip()), "")
-        except UnicodeDecodeError as error:
-            raise _no_text(error) from error
-    if not line:
-        raise InvalidInputError("A table must hold rows; this file is empty. Write one line a sample.")
-    delimiter = max(DELIMITERS, key=line.count)
-    cells = next(_lines(io.StringIO(line), delimiter), [])
-    if len(cells) > MOST_COLUMNS:
-        raise InvalidInputError(
-            f"A table may have {MOST_COLUMNS} columns; this one has {len(cells)}. Save it as .npy: one line a sample."
-        )
-    return delimiter, cells
+def _the_one(tables: Sequence[tuple[Dialect, Table]]) -> Table:
+    """What all readings agree in; those without words count more than others, those by spaces less."""
+    rank = [(*table.rank, table.has_words and dialect.separator == " ") for dialect, table in tables]
+    best = [one for one, its in zip(tables, rank, strict=True) if its == min(rank)]
+    first, table = best[0]
+    for other, same in best[1:] if not all(one.refusal for _, one in best) else ():
+        if not np.array_equal(same.values, table.values, equal_nan=True) or same.refusal or table.refusal:
+            raise InvalidInputError(
+                f"A table must be readable in one way; this one is {_shape(table)} if {first}, and {_shape(same)} if"
+                f" {other}. Write one number with a decimal point, 1.0, or names of the columns into the first line."
+            )
+    if table.refusal:
+        raise InvalidInputError(table.refusal)
+    return table
 
 
-def _blocks(path: Path, delimiter: str, width: int, *, skip: bool) -> Iterator[list[list[str]]]:
-    """Lines of cells, some at once, empty lines left out."""
-    with _opened(path) as file:
-        block: list[list[str]] = []
-        for number, cells in enumerate(_lines(file, delimiter)):
-            if number == 0 and skip:
-                continue
-            if len(cells) != width:
-                raise InvalidInputError(
-                    f"All lines of a table have as many cells as its first, {width}; row {number + 1} has {len(cells)}."
-                    " It is cut short or no table: write it again."
-                )
-            block.append(cells)
-            if len(block) * width >= CELLS_AT_ONCE:
-                yield block
-                block = []
-        if block:
-            yield block
-
-
-def _opened(path: Path) -> io.TextIOWrapper:
-    return path.open(encoding="utf-8-sig", newline="")
-
-
-def _lines(file: io.TextIOBase, delimiter: str) -> Iterator[list[str]]:
-    try:
-        yield from (cells for cells in csv.reader(file, delimiter=delimiter) if cells)
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise _no_text(error) from error
-
-
-def _number(cell: str) -> float:
-    return float("nan") if cell.strip().lower() in MISSING else float(cell)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _no_text(error: Exception) -> InvalidInputError:
-    return InvalidInputError(f"A table is text in UTF-8; this file is not: {error!s:.100}. Write it again as CSV.")
+def _shape(table: Table) -> str:
+    return " x ".join(map(str, table.values.shape))

@@ -335,14 +335,15 @@ def test_tables_that_are_none(tmp_path):
     cases = {
         "a,b\n": "holds 0",
         "\n\n": "is empty",
-        "a,b\nx,y\n": "all hold text",
-        "1,2\n3\n": "row 2 has 1",
+        "a,b\nx,y\n": "all hold words",
+        "1,2\n3\n": "may be two numbers or one",
+        "1.5,2\n3\n": "line 2 has 1 cell, line 1 has 2",
         "1,2\n\xe9\xff,4\n": "not: 'utf-8'",
     }
     for text, reason in cases.items():
         (tmp_path / "t.csv").write_bytes(text.encode("latin-1"))
         assert reason in only(inspect(tmp_path / "t.csv"))
-    (tmp_path / "t.csv").write_text("1,2\n" * 1000)
+    (tmp_path / "t.csv").write_text("1.5,2\n" * 1000)
     assert "Text is read whole, up to 1 kB" in only(inspect(tmp_path / "t.csv", limits=Limits(csv_bytes=1000)))
 
 

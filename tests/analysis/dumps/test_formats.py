@@ -198,7 +198,8 @@ def test_parquet_lists_scalars_and_what_is_neither(tmp_path):
 def test_a_table_of_text_with_header_index_labels_and_gaps(tmp_path):
     (tmp_path / "t.csv").write_text(",unit 0;x,unit 1,label\n0,1.5,,cat\n\n1,-2e3,inf,dog\n")
     (member,) = inspect(tmp_path / "t.csv").members
-    assert member.note == "not numeric and left out: the index, label"
+    assert member.note.startswith("separated by commas, with a decimal point; line 1 names the columns; left out: ")
+    assert member.note.endswith("column 1 (numbers the rows), label ('cat' in line 2)")
     batch = load(tmp_path / "t.csv")
     np.testing.assert_array_equal(batch.values, [[1.5, np.nan], [-2000, np.inf]])
     assert (batch.n_nan, batch.n_inf) == (1, 1)
