@@ -78,7 +78,7 @@ def test_text_is_read_within_the_time_of_the_process_too(tmp_path):
     path = write(tmp_path, "layer.csv")
     assert inspect(path).readable
     os.kill(READER.pid, signal.SIGSTOP)
-    path.write_text("1,2\n" * 1000)
+    path.write_text("1;2\n" * 1000)
     (member,) = inspect(path, limits=Limits(seconds=0.5)).members
     assert "layer.csv may take 0.5 s; it took longer and was stopped" in member.reason
 
