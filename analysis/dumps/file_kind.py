@@ -1,12 +1,15 @@
-"""What a file is, by its first bytes; a name that says something else is refused, not believed."""
+"""What a file is, by its first bytes, or an archive by its directory; a name that says something else is refused."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Literal
 
 from analysis.dumps import npy_format, zip_format
-from analysis.dumps.byte_range import ByteRange
+from analysis.dumps.byte_range import ByteRange, FileRange
+from analysis.dumps.limits import DEFAULT_LIMITS
 from per_core.errors import InvalidInputError
 
 Kind = Literal["npy", "zip", "torch", "safetensors", "hdf5", "parquet", "csv"]
@@ -16,23 +19,46 @@ SUFFIXES: dict[str, Kind] = {
     ".h5": "hdf5", ".hdf5": "hdf5", ".parquet": "parquet", ".csv": "csv",
 }  # fmt: skip
 LEGACY_TORCH = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e"
+PARQUET = b"PAR1"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NAMES: dict[Kind, str] = {
     "npy": "a .npy array", "zip": "a zip archive", "torch": "a file of torch.save", "safetensors": "a .safetensors"
     " file",
     "hdf5": "an HDF5 file", "parquet": "a Parquet file", "csv": "text",
 }  # fmt: skip
-FOREIGN = {
-    b"\x1f\x8b": "gzip; unpack it first: gunzip FILE",
-    b"ARROW1": "an Arrow file; save the table with pyarrow.parquet.write_table",
-    b"\xff\xff\xff\xff": "an Arrow stream; save the table with pyarrow.parquet.write_table",
-    b"BZh": "bzip2; unpack it first: bunzip2 FILE",
-    b"\x28\xb5\x2f\xfd": "zstd; unpack it first: unzstd FILE",
-    b"\xfd7zXZ": "xz; unpack it first: unxz FILE",
-    b"\x80": "a pickle, which can run code when opened, and is never read; save it with numpy.save or torch.save",
-    b"MATLAB 5.0": "a MATLAB file; save it with -v7.3 and name it .h5",
-}
-LONGEST_MAGIC = 16
+FOREIGN = (  # where, the bytes there, and what they tell
+    (0, b"\x1f\x8b", "gzip; unpack it first: gunzip FILE"),
+    (0, b"ARROW1\0\0", "an Arrow file; save the table with pyarrow.parquet.write_table"),
+    (0, b"\xff\xff\xff\xff", "an Arrow stream; save the table with pyarrow.parquet.write_table"),
+    (0, b"BZh", "bzip2; unpack it first: bunzip2 FILE"),
+    (0, b"\x28\xb5\x2f\xfd", "zstd; unpack it first: unzstd FILE"),
+    (0, b"\x04\x22\x4d\x18", "lz4; unpack it first: unlz4 FILE"),
+    (0, b"\xfd7zXZ", "xz; unpack it first: unxz FILE"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first: 7z x FILE"),
+    (0, b"Rar!\x1a\x07", "a rar archive; unpack it first: unrar x FILE"),
+    (257, b"ustar", "a tar archive; unpack it first: tar xf FILE"),
+    (0, b"version https://git-lfs", "the pointer that Git LFS keeps for a file; fetch the file itself: git lfs pull"),
+    (0, b"<", "a web page or XML, perhaps the error page of a download; download the file itself"),
+    (0, b"\x4c\0\0\0\x01\x14\x02\0", "a Windows shortcut; give the file that it leads to"),
+    (0, b"%PDF", "a PDF; save the arrays themselves"),
+    (0, b"\x89PNG", "a picture; save the arrays themselves, with numpy.save"),
+    (0, b"\xff\xd8\xff", "a picture; save the arrays themselves, with numpy.save"),
+    (0, b"SQLite format 3", "an SQLite database; save the table with DataFrame.to_parquet"),
+    (0, b"CDF", "a NetCDF file of the classic format; save it as NetCDF-4 and name it .h5"),
+    (0, b"\xff\xfe", "text in UTF-16; save it as UTF-8"),
+    (0, b"\xfe\xff", "text in UTF-16; save it as UTF-8"),
+    (0, b"\x80", "a pickle, which can run code when opened, and is never read; save it with numpy.save or torch.save"),
+    (0, b"MATLAB 5.0", "a MATLAB file; save it with -v7.3 and name it .h5"),
+)
+TEXT_BEGINS = (b"BZh", b"CDF", b"MATLAB 5.0", b"%PDF")  # of which a table may begin as well
+FOREIGN_ARCHIVES = (  # files in an archive that tell what it is
+    ({"config.json", "model.weights.h5"}, "a Keras model, which holds weights and no activations; save the outputs"),
+    ({"[Content_Types].xml"}, "an Office document; save the table as CSV"),
+    ({"META-INF/MANIFEST.MF"}, "a Java archive; save the arrays themselves"),
+)
+USER_BLOCKS = (0, 512, 1024, 2048, 4096)  # of HDF5, where MATLAB and others write what they like
+LONGEST_MAGIC = 512
+SMALL = 2**26  # bytes: a compressed archive in an archive is unpacked to its end for its directory
 
 
 def file_kind(name: str, data: ByteRange) -> Kind:
@@ -49,7 +75,7 @@ def file_kind(name: str, data: ByteRange) -> Kind:
     named = SUFFIXES.get(suffix)
     found = _kind_of(data, named)
     if found is None:
-        raise InvalidInputError(_unknown(suffix, data))
+        raise InvalidInputError(_unknown(suffix, data, named))
     if named and found != named:
         raise InvalidInputError(
             f"A file is what its name says; this one is called {suffix} and is {NAMES[found]}. Rename it to"
@@ -68,28 +94,52 @@ def _kind_of(data: ByteRange, named: Kind | None) -> Kind | None:
     if head.startswith(npy_format.MAGIC):
         return "npy"
     if head.startswith((zip_format.MAGIC, zip_format.EMPTY)):
-        return "torch" if named == "torch" or _is_of_torch(data) else "zip"
+        return _kind_of_archive(data, named)
     if head.startswith(LEGACY_TORCH):
         return "torch"
-    if head.startswith(HDF5):
+    if any(data.read(at, len(HDF5)).tobytes() == HDF5 for at in USER_BLOCKS if at + len(HDF5) <= data.size):
         return "hdf5"
-    if head.startswith(b"PAR1"):
+    if head.startswith(PARQUET) and (named != "csv" or data.read(data.size - 4, 4).tobytes() == PARQUET):
         return "parquet"
-    if any(head.startswith(magic) for magic in FOREIGN):
+    if _foreign(head, named):
         return None
     if (head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**40) or named == "safetensors":
         return "safetensors"
     return "csv" if named == "csv" and b"\0" not in head else None
 
 
-def _is_of_torch(archive: ByteRange) -> bool:
-    """Whether the first member of an archive is the one that torch.save writes first."""
-    return b"/data.pkl" in archive.read(0, min(512, archive.size)).tobytes()
+def _kind_of_archive(data: ByteRange, named: Kind | None) -> Kind:
+    """What an archive is, by the names in its directory: its first bytes may be those of a file in it."""
+    if named == "torch":
+        return "torch"
+    names: list[str] = []
+    if isinstance(data, FileRange) or data.size <= SMALL:
+        with contextlib.suppress(InvalidInputError):  # told by whoever opens it
+            names = zip_format.list_names(data, DEFAULT_LIMITS)
+    what = next((what for files, what in FOREIGN_ARCHIVES if files <= set(names)), "")
+    if what:
+        raise InvalidInputError(f"Files are read that are {', '.join(SUFFIXES)}; this one is {what}.")
+    return "torch" if _is_of_torch(names) else "zip"
 
 
-def _unknown(suffix: str, data: ByteRange) -> str:
+def _is_of_torch(names: Sequence[str]) -> bool:
+    """Whether an archive is one of torch.save: a pickle beside its storages, all in one folder."""
+    folders = {name.partition("/")[0] for name in names}
+    return len(folders) == 1 and f"{names[0].partition('/')[0]}/data.pkl" in names
+
+
+def _foreign(head: bytes, named: Kind | None) -> str:
+    """What a file of no kind that is read is, and what to do with it; empty if unknown."""
+    for at, magic, what in FOREIGN:
+        is_text = named == "csv" and magic in TEXT_BEGINS and b"\0" not in head
+        if head[at : at + len(magic)] == magic and not is_text:
+            return what
+    return ""
+
+
+def _unknown(suffix: str, data: ByteRange, named: Kind | None) -> str:
     head = data.read(0, min(LONGEST_MAGIC, data.size)).tobytes()
-    what = next((what for magic, what in FOREIGN.items() if head.startswith(magic)), "")
+    what = _foreign(head, named)
     if what:
         return f"Files are read that are {', '.join(SUFFIXES)}; this one is {what}."
     called = f"is called {suffix}" if suffix else "has no suffix"

@@ -44,6 +44,8 @@ def list_entries(data: ByteRange) -> list[Entry]:
             f" {in_words(math.prod(shape) * dtype.itemsize)}, the file holds {in_words(stored)}. It is cut short or"
             " lies: write it again."
         )
+    elif name in ITEM_BYTES and math.prod(shape) * dtype.itemsize < stored:
+        refusal = _too_long(data, offset + math.prod(shape) * dtype.itemsize)
     else:
         return [entry]
     return [Entry("", shape, name, stored, refusal)]
@@ -60,6 +62,20 @@ def read_rows(data: ByteRange, start: int, stop: int) -> NDArray[Any]:
     row = math.prod(shape[1:]) * dtype.itemsize
     values = data.read(offset + start * row, (stop - start) * row)
     return values.view(dtype).reshape(stop - start, *shape[1:])
+
+
+def _too_long(data: ByteRange, end: int) -> str:
+    """Why bytes behind the values are not passed over."""
+    rest = data.size - end
+    if data.read(end, min(len(MAGIC), rest)).tobytes() == MAGIC:
+        return (
+            "A .npy file holds one array; behind this one there is another, as after several numpy.save into one open"
+            " file. Load them one by one from the open file, and save them with numpy.savez."
+        )
+    return (
+        f"A .npy file ends with its values; {in_words(rest)} more are behind them, so that header and values may not"
+        " belong together. Write it again with numpy.save."
+    )
 
 
 def is_fortran_ordered(data: ByteRange) -> bool:

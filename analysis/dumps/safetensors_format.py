@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,8 +34,9 @@ def list_entries(data: ByteRange, limits: Limits) -> list[Entry]:
         If the header cannot be read.
     """
     begin, tensors = _read_header(data, limits)
-    entries = [_entry(key, tensor, data.size - begin) for key, tensor in tensors.items()]
-    return sorted(_refuse_overlaps(entries, tensors), key=lambda entry: by_numbers(entry.key))
+    size = data.size - begin
+    entries = _refuse_overlaps([_entry(key, tensor, size) for key, tensor in tensors.items()], tensors)
+    return sorted(_refuse_damaged(entries, tensors, size), key=lambda entry: by_numbers(entry.key))
 
 
 def read_rows(data: ByteRange, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:
@@ -129,7 +131,31 @@ def _refuse_overlaps(entries: list[Entry], tensors: dict[str, Any]) -> list[Entr
             )
         if end > reached:
             last, reached = entry.key, end
-    return [Entry(e.key, e.shape, e.dtype, e.stored, refused[e.key]) if e.key in refused else e for e in entries]
+    return [replace(entry, refusal=refused.get(entry.key, entry.refusal)) for entry in entries]
+
+
+def _refuse_damaged(entries: list[Entry], tensors: dict[str, Any], size: int) -> list[Entry]:
+    """Entries of a file that is not as the format demands: then all are refused, as its own library does.
+
+    The tensors have all bytes behind the header, one after another. A byte more or less moves the values of all behind.
+    """
+    bad = next((entry for entry in entries if entry.refusal), None)
+    if bad is None:
+        reached = 0
+        for begin, end in sorted(tuple(tensors[entry.key]["data_offsets"]) for entry in entries):
+            if begin != reached:
+                break
+            reached = end
+        if reached == size:
+            return entries
+        what = f"of {in_words(size)} those from byte {reached} on belong to none"
+    else:
+        what = f"{bad.key!r} does not fit"
+    refusal = (
+        f"The tensors of a .safetensors file have all bytes behind its header, one after another; here {what}. Values"
+        " may have moved: copy or write the file again."
+    )
+    return [replace(entry, refusal=entry.refusal or refusal) for entry in entries]
 
 
 def _unreadable(reason: str) -> InvalidInputError:

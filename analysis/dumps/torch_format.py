@@ -56,7 +56,7 @@ def read_rows(path: Path, key: str, start: int, stop: int, limits: Limits) -> ND
     if tensor is None or _entry(key, tensor, room).refusal:
         raise InvalidInputError(f"There must be a readable tensor {key!r}; there is none now. Inspect the file again.")
     if room is not None:
-        return _read_strided(path, tensor.detach()[start:stop], limits)
+        return _read_strided(tensor.detach()[start:stop], room, limits)
     whole = _find(_walk(_load(path, "cpu"), limits.members), key)
     assert whole is not None
     rows = whole.detach()[start:stop]
@@ -64,10 +64,11 @@ def read_rows(path: Path, key: str, start: int, stop: int, limits: Limits) -> ND
 
 
 Tensors = tuple[tuple[str, torch.Tensor], ...]
+Room = dict[int, FileRange]
 
 
 @lru_cache(maxsize=1)
-def _opened(path: Path, limits: Limits, _stamp: tuple[int, ...]) -> tuple[dict[int, int] | None, Tensors]:
+def _opened(path: Path, limits: Limits, _stamp: tuple[int, ...]) -> tuple[Room | None, Tensors]:
     """Room of the storages, see `_storage_room`, and all keys and tensors, without values; kept of the last file."""
     room = _storage_room(path, limits)
     return room, tuple(_walk(_load(path, "meta"), limits.members))
@@ -83,8 +84,8 @@ def _stamp(path: Path) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _storage_room(path: Path, limits: Limits) -> dict[int, int] | None:
-    """Where storages begin -> how many bytes they have, from the archive's own directory; None in the old format."""
+def _storage_room(path: Path, limits: Limits) -> Room | None:
+    """Where storages begin -> their bytes, from the archive's own directory; None in the old format."""
     data = FileRange.whole(path)
     if data.read(0, min(4, data.size)).tobytes() != MAGIC:
         if data.size > limits.process_bytes // 4:
@@ -113,7 +114,7 @@ def _storage_room(path: Path, limits: Limits) -> dict[int, int] | None:
                 f"torch.save never compresses; here {member.name} is compressed. Save the tensors again with"
                 " torch.save."
             )
-        room[member.data.offset] = member.size
+        room[member.data.offset] = member.data
     return room
 
 
@@ -186,7 +187,7 @@ def _walk(root: Any, most: int) -> Iterator[tuple[str, torch.Tensor]]:
             pending.extend(reversed(inner))
 
 
-def _entry(key: str, tensor: torch.Tensor, room: dict[int, int] | None) -> Entry:
+def _entry(key: str, tensor: torch.Tensor, room: Room | None) -> Entry:
     dtype = _dtype(tensor)
     if tensor.is_quantized or tensor.is_nested or tensor.layout != torch.strided:  # quantised: only in the old format
         kind = "quantised" if tensor.is_quantized else "nested" if tensor.is_nested else "sparse"
@@ -201,11 +202,12 @@ def _entry(key: str, tensor: torch.Tensor, room: dict[int, int] | None) -> Entry
     shape, storage = tuple(tensor.shape), tensor.untyped_storage()
     stored = storage.nbytes()
     begin = getattr(storage, "_checkpoint_offset", None)
+    there = 0 if room is None or begin not in room else room[begin].size
     refusal = ""
-    if room is not None and stored and (begin not in room or room[begin] < stored):
+    if room is not None and stored and stored != there:
         refusal = (
-            f"A storage's bytes must be in the file; {in_words(stored)} are declared,"
-            f" {in_words(room.get(begin or 0, 0))} are there. The file is damaged or lies: save it again."
+            f"A storage's bytes must be those of its file in the archive; {in_words(stored)} are declared,"
+            f" {in_words(there)} are there. The file is damaged or lies: save it again."
         )
     elif dtype in ITEM_BYTES and math.prod(shape) * ITEM_BYTES[dtype] > stored:
         refusal = (
@@ -220,7 +222,7 @@ def _dtype(tensor: torch.Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _read_strided(path: Path, rows: torch.Tensor, limits: Limits) -> NDArray[Any]:
+def _read_strided(rows: torch.Tensor, room: Room, limits: Limits) -> NDArray[Any]:
     """The values of a tensor without any, read from its place in the file."""
     dtype = _dtype(rows)
     item = ITEM_BYTES[dtype]
@@ -231,7 +233,7 @@ def _read_strided(path: Path, rows: torch.Tensor, limits: Limits) -> NDArray[Any
             f" {in_words((last + 1) * item)}. Save tensor.contiguous(), or ask for fewer rows."
         )
     storage: Any = rows.untyped_storage()
-    offset = storage._checkpoint_offset + rows.storage_offset() * item
-    numbers = as_numbers(FileRange.whole(path).read(offset, (last + 1) * item), dtype)
+    stored = room[storage._checkpoint_offset]  # whose checksum is checked where all of it is read
+    numbers = as_numbers(stored.read(int(rows.storage_offset()) * item, (last + 1) * item), dtype)
     strides = [stride * numbers.itemsize for stride in rows.stride()]
     return np.lib.stride_tricks.as_strided(numbers, tuple(rows.shape), strides, writeable=False)

@@ -73,6 +73,11 @@ def list_members(archive: FileRange, limits: Limits) -> list[ZipMember]:
     return _refuse_bombs(_refuse_repeated(_refuse_overlaps(members, files)), limits)
 
 
+def list_names(archive: ByteRange, limits: Limits) -> list[str]:
+    """The names in the directory of an archive; errors as of `list_members`."""
+    return [record.label for record in _read_directory(archive, limits)[1]]
+
+
 def open_member(archive: FileRange, name: str, limits: Limits) -> ByteRange:
     """The bytes of one file of an archive, which `list_members` has found harmless among the others.
 
@@ -91,7 +96,7 @@ def open_member(archive: FileRange, name: str, limits: Limits) -> ByteRange:
     return member.data
 
 
-def _read_directory(archive: FileRange, limits: Limits) -> tuple[int, list[_Record]]:
+def _read_directory(archive: ByteRange, limits: Limits) -> tuple[int, list[_Record]]:
     """Where the directory begins, and its lines."""
     tail_size = min(archive.size, END_SIZE + LONGEST_COMMENT + LOCATOR_64_SIZE)
     tail = archive.read(archive.size - tail_size, tail_size).tobytes()
@@ -113,7 +118,7 @@ def _read_directory(archive: FileRange, limits: Limits) -> tuple[int, list[_Reco
     return begin, records
 
 
-def _read_end_64(archive: FileRange, tail: bytes, position: int, short: tuple[int, int, int]) -> tuple[int, int, int]:
+def _read_end_64(archive: ByteRange, tail: bytes, position: int, short: tuple[int, int, int]) -> tuple[int, int, int]:
     """Count, size and begin of the directory of an archive that is too large for the short end, or said to be."""
     locator = position - LOCATOR_64_SIZE
     if locator < 0 or tail[locator : locator + 4] != LOCATOR_64:
