@@ -11,7 +11,9 @@ from pathlib import Path
 from analysis.runs import RunLibrary
 from analysis.training.spec import MethodSpec
 from app import service
-from tests.analysis.training.workers import ROOT, TINY, wait_for
+from tests import processes
+from tests.analysis.training.workers import TINY
+from tests.waiting import wait_for
 
 SERVER = """
 import sys
@@ -39,16 +41,12 @@ def test_sigterm_ends_the_trainings_and_says_so_in_those_that_wait(tmp_path: Pat
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     script = [sys.executable, "-c", SERVER.format(spec=spec), str(port)]
-    with subprocess.Popen(script, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
-        try:
-            assert server.stdout is not None
-            training, waiting = server.stdout.readline().split()
-            library = RunLibrary(tmp_path)
-            wait_for(lambda: answers(port) and library.entry(training).epoch >= 1)
-            server.send_signal(signal.SIGTERM)
-            server.communicate()
-        finally:
-            server.kill()
+    with processes.running(script, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        training, waiting = server.stdout.readline().split()
+        library = RunLibrary(tmp_path)
+        wait_for(lambda: answers(port) and library.entry(training).epoch >= 1)
+        server.send_signal(signal.SIGTERM)
+        server.communicate()
     ended = library.entry(training)
     assert ended.message == f"interrupted at epoch {ended.epoch} of 10000: the server ended"
     reason = "the server ended while it waited in the queue"
