@@ -8,22 +8,36 @@ import sys
 
 def main() -> None:
     """Read the command line and serve until interrupted."""
+    # Several visitors share the cores, and two computations of two threads each wait for one another: on two cores
+    # that is many times slower than one thread each. Must be set before numpy and torch are loaded.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from app.hosts import HOSTS_VARIABLE, allowed_hosts
+    from per_core.errors import InvalidInputError
+
     parser = argparse.ArgumentParser(prog="python -m app", description="PERscope, the activation dashboard.")
     parser.add_argument("--port", type=int, default=8501, help="port to listen on (default %(default)s)")
     parser.add_argument(
         "--address", default="127.0.0.1", help="address to listen on (default %(default)s: this machine only)"
     )
+    parser.add_argument(
+        "--hosts",
+        default=os.environ.get(HOSTS_VARIABLE, ""),
+        metavar="NAMES",
+        help="host names to answer to besides this machine's own, separated by commas: those of a proxy, or * for any"
+        f" (default: {HOSTS_VARIABLE} of the environment)",
+    )
     arguments = parser.parse_args()
+    try:
+        hosts = allowed_hosts(arguments.address, arguments.hosts)
+    except InvalidInputError as error:
+        parser.error(str(error))
 
-    # Several visitors share the cores, and two computations of two threads each wait for one another: on two cores
-    # that is many times slower than one thread each. Must be set before numpy and torch are loaded.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     # The server ends its connections first and then sends itself the signal again: all that this process has started
     # ends with it, and says so.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     from app.server import build_server
 
-    build_server().run(config={"server.port": arguments.port, "server.address": arguments.address})
+    build_server(hosts).run(config={"server.port": arguments.port, "server.address": arguments.address})
 
 
 if __name__ == "__main__":

@@ -1,19 +1,24 @@
-"""The ASGI server: Streamlit's own, one more route for plotly's script, and a thread that warms imports."""
+"""The ASGI server: Streamlit's own under its own names only, two more routes, and a thread that warms imports."""
 
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import plotly
 import streamlit as st
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from analysis.plain_text import message
+from app.plain import escaped
 from app.settings import OPENING_SLICES, WORST_DRAWS
+from app.shared_caches import KeepCaches
 from per_core.errors import PerError
 
 _LOG = logging.getLogger(__name__)
@@ -23,11 +28,15 @@ _MAIN = Path(__file__).with_name("main.py")
 _PLOTLY_SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
-def build_server() -> st.App:
-    """Streamlit's server for `app/main.py`."""
+def build_server(hosts: Sequence[str]) -> st.App:
+    """Streamlit's server for `app/main.py`, which answers to these host names."""
     return st.App(
         _MAIN,
         routes=[Route(SCRIPT_ROUTE, _send_plotly), Route(ARCHIVE_ROUTE, _send_archive)],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+            Middleware(KeepCaches),
+        ],
         lifespan=_lifespan,
         on_script_error=show_error,
     )
@@ -36,7 +45,7 @@ def build_server() -> st.App:
 def show_error(error: BaseException) -> bool:
     """Say what went wrong: our own errors in full, anything else goes to the log only."""
     if isinstance(error, PerError):
-        st.error(str(error))
+        st.error(escaped(error))
     else:
         _LOG.error("A page failed", exc_info=error)
         st.error("This page failed. The server's log says why. Press Reset in the sidebar, or reload to start again.")
@@ -56,7 +65,7 @@ def _send_archive(request: Request) -> Response:
     try:
         archive = service.run_library().zip_run(request.path_params["run"])
     except PerError as error:
-        return PlainTextResponse(str(error), status_code=404)
+        return PlainTextResponse(message(error), status_code=404)
     headers = {"Content-Disposition": f'attachment; filename="{archive.name}.zip"'}
     return StreamingResponse(iter(archive), media_type="application/zip", headers=headers)
 

@@ -53,7 +53,7 @@ def test_the_health_check_fails_where_nothing_listens_and_the_copied_folders_suf
         else:
             shutil.copy(path, tmp_path)
     imported = processes.run(
-        [sys.executable, "-c", "import app.server; app.server.build_server(); print(app.__file__)"],
+        [sys.executable, "-c", "import app.server; app.server.build_server(['localhost']); print(app.__file__)"],
         cwd=tmp_path,
         check=True,
     )
