@@ -110,6 +110,7 @@ class JobManager:
                 f'devices must be at least one, "cpu" or "cuda:0", "cuda:1", ...; received {self.devices!r}.'
                 " Leave them out for those that there are."
             )
+        self.max_seconds, self.max_memory_mb = max_seconds, max_memory_mb
         self._grace = grace_seconds
         limits = {"--max-seconds": max_seconds, "--max-memory": max_memory_mb}
         if not all(value is None or value > 0 for value in (*limits.values(), grace_seconds)):
@@ -235,6 +236,12 @@ class JobManager:
         """Place in the queue, from 1; None if it does not wait."""
         with self._lock:
             return next((place for place, job in enumerate(self._queue, start=1) if job.id == id), None)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait in the queue."""
+        with self._lock:
+            return len(self._queue)
 
     def list_runs(self) -> tuple[RunEntry, ...]:
         """The library's runs, newest first, with "queued" and "stopping" for this manager's own."""

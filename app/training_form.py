@@ -14,6 +14,7 @@ from typing import Any, get_args
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from analysis.plain_text import plain
 from analysis.training.models import MODELS
 from analysis.training.presets import PRESETS
 from analysis.training.spec import (
@@ -28,10 +29,13 @@ from analysis.training.spec import (
     Precision,
     Schedule,
     TrainingSpec,
+    read_object,
 )
+from app import service
 from app import training_words as words
 from app.controls import whole_number
-from per_core.errors import InvalidInputError, PerError
+from app.plain import escaped
+from per_core.errors import PerError
 from per_core.methods import Parameter, find_method, list_methods
 
 _DEFAULT = TrainingSpec()
@@ -52,7 +56,7 @@ def choose_spec() -> TrainingSpec | None:
     try:
         spec = _draw_form()
     except PerError as error:
-        st.error(str(error))
+        st.error(escaped(error))
         spec = None
     if FILLED in st.session_state:
         # A widget that appears only now takes what the address said when the page was opened: fill it once more.
@@ -241,14 +245,9 @@ def _choose_more() -> dict[str, Any]:
         help=words.HELP_MORE,
         placeholder=words.MORE_PLACEHOLDER,
     )
-    try:
-        more = json.loads(text or "{}")
-    except ValueError as error:
-        raise InvalidInputError(f"More settings must be JSON, {words.MORE_PLACEHOLDER} say: {error}.") from error
-    if not isinstance(more, dict):
-        raise InvalidInputError(f"More settings must be a JSON object, {words.MORE_PLACEHOLDER} say; received {text}.")
+    more = read_object(text or "{}", "More settings")
     if more:
-        st.caption(words.MORE_DECIDES.format(names=", ".join(more)))
+        st.caption(words.MORE_DECIDES.format(names=escaped(", ".join(more))))
     return more
 
 
@@ -269,8 +268,13 @@ def _choose_data() -> DataSpec:
         noise = st.number_input("Noise", 0.0, 10.0, data.noise, 0.01, key="train_noise", bind="query-params")
         return replace(data, name=name, samples=samples, classes=classes, noise=noise)
     if name in _IMAGES:
+        folders = service.dump_folders()
         folder = st.text_input(
-            "Folder of the binary files", key="train_folder", bind="query-params", help=words.HELP_FOLDER
+            "Folder of the binary files",
+            key="train_folder",
+            bind="query-params",
+            placeholder=plain(folders[0] / ".cifar"),
+            help=words.HELP_FOLDER.format(folders=", ".join(map(escaped, folders))),
         )
         download = st.checkbox("Download into it", key="train_download", bind="query-params", help=words.HELP_DOWNLOAD)
         if not folder:

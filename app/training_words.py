@@ -29,7 +29,11 @@ DATA = {
 }
 ACTIVATIONS = {"elu": "ELU", "relu": "ReLU", "leaky_relu": "Leaky ReLU"}
 REDUCTIONS = {"sum": "the sum", "mean": "the mean"}
-HELP_FOLDER = "A folder on the server with the official binary files, data_batch_1.bin and so on, or train.bin."
+HELP_FOLDER = (
+    "A folder on the server with the official binary files, data_batch_1.bin and so on, or train.bin; inside the "
+    "folders that its operator allows: {folders}. In the folder of the runs take a name with a dot, .cifar for "
+    "example: it is not taken for a run."
+)
 HELP_DOWNLOAD = "Fetches the archive with progress, goes on where it was cut off, and checks its checksum."
 NO_FOLDER = "CIFAR needs a folder on the server: where the binary files are, or where they may be downloaded to."
 HELP_WIDTH = "Of the numbers of units. 0 is automatic: an eighth on a CPU, the full width on a GPU."

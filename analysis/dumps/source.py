@@ -35,6 +35,7 @@ class Upload:
     Attributes
     ----------
     path : the file or folder.
+    size : bytes of the files together.
 
     Raises
     ------
@@ -63,6 +64,7 @@ class Upload:
         except BaseException:
             self.release()
             raise
+        self.size = most_bytes - left
         self.path = folder / names[0] if len(names) == 1 else folder
 
     def release(self) -> None:
@@ -99,13 +101,7 @@ def resolve(path: str | Path, allowed: Sequence[Path] | None) -> Path:
             'A dump is a file or a folder; received an empty path. Name one, "." for the folder that you are in.'
         )
     try:
-        real = Path(path).expanduser().resolve(strict=False)
-        if allowed is not None and not any(real.is_relative_to(folder.resolve()) for folder in allowed):
-            named = ", ".join(str(folder) for folder in allowed) or "none"
-            raise InvalidInputError(
-                f"Dumps are read from the folders that the operator allows: {named}; received {_shown(path)}, which is"
-                " elsewhere. Move it there, or upload it."
-            )
+        real = Path(path).expanduser().resolve(strict=False) if allowed is None else within(path, allowed)
         mode = os.stat(real).st_mode
     except (OSError, ValueError, RuntimeError) as error:
         if isinstance(error, InvalidInputError):
@@ -115,6 +111,28 @@ def resolve(path: str | Path, allowed: Sequence[Path] | None) -> Path:
         ) from error
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise InvalidInputError(f"A dump is a file or a folder; {_shown(path)} is neither. Name another one.")
+    return real
+
+
+def within(path: str | Path, allowed: Sequence[Path]) -> Path:
+    """The real place of what is there or may be made, links followed, which must be in an allowed folder.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is elsewhere, or no path at all.
+    """
+    try:
+        real = Path(path).resolve(strict=False)
+        inside = any(real.is_relative_to(folder.resolve()) for folder in allowed)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InvalidInputError(f"A path is of at most 4,095 bytes; {_shown(path)} is none. Check the path.") from error
+    if not inside:
+        named = ", ".join(str(folder) for folder in allowed) or "none"
+        raise InvalidInputError(
+            f"Files of the server are used in the folders that the operator allows: {named}; received {_shown(path)},"
+            " which is elsewhere. Move it there, or upload it."
+        )
     return real
 
 

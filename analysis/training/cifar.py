@@ -114,6 +114,7 @@ def fetch(files: CifarFiles, folder: str | Path, *, download: bool, progress: Pr
             f"there is no {missing}. Unpack the binary version there, or allow the download (data.download)."
         )
     report = progress or (lambda _: None)
+    _require_no_links(folder, files)
     archive = folder / files.url.rpartition("/")[2]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -128,6 +129,17 @@ def fetch(files: CifarFiles, folder: str | Path, *, download: bool, progress: Pr
         ) from error
     report(f"{files.title}: unpacked into {folder / files.folder}")
     return folder / files.folder
+
+
+def _require_no_links(folder: Path, files: CifarFiles) -> None:
+    """Refuse to write through a link, which may lead out of the folder."""
+    archive = files.url.rpartition("/")[2]
+    for place in (folder / archive, folder / f"{archive}.part", folder / files.folder):
+        if place.is_symlink():
+            raise InvalidInputError(
+                f"{files.title} is fetched into a folder of plain files; {place.name} in it is a link. Remove the link,"
+                " or name another folder."
+            )
 
 
 def read_training(files: CifarFiles, folder: Path) -> Images:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from analysis.plain_text import plain
 from per_core.errors import InvalidInputError
 from per_core.methods import Method, Parameter, find_method
 from per_core.regularizer import Layout, Reduction
@@ -23,6 +25,9 @@ Precision = Literal["float32", "bfloat16", "float16"]
 
 VANILLA = "vanilla"
 LARGEST_SEED = 2**31  # room for the seeds that follow it
+MOST_SYNTHETIC = 50_000_000  # values of a synthetic training set: 0.6 GB while it is drawn
+MOST_METHODS, MOST_LAYERS = 50, 100
+LONGEST_JSON, DEEPEST_JSON = 100_000, 8
 NAME = re.compile(r"[A-Za-z0-9_+.=-]{1,80}")
 
 
@@ -33,7 +38,8 @@ class DataSpec:
     Parameters
     ----------
     name : "digits" (scikit-learn's, 8 x 8), "spirals" or "mixture" (synthetic), "cifar10" or "cifar100".
-    samples : training samples of a synthetic set, 10 to 1 000 000; half as many more for testing.
+    samples : training samples of a synthetic set, 10 to 1 000 000; half as many more for testing. Together they may
+        have 50 000 000 values at most: samples times dim.
     classes : of a synthetic set, 2 to 100.
     dim : units of an input of "mixture", 2 to 4096; spirals are always in the plane.
     noise : standard deviation around the spirals' arms (which end at radius 1) or the mixture's means
@@ -62,6 +68,11 @@ class DataSpec:
         _text("data.folder", self.folder)
         _truth("data.download", self.download)
         _whole("data.limit", self.limit, 0, 1_000_000)
+        if self.name == "mixture" and self.samples * self.dim > MOST_SYNTHETIC:
+            raise InvalidInputError(
+                f"data.samples times data.dim must be at most {MOST_SYNTHETIC}; received {self.samples} times"
+                f" {self.dim}. At that dim, {MOST_SYNTHETIC // self.dim} samples fit."
+            )
         if self.name.startswith("cifar") and not self.folder:
             raise InvalidInputError(
                 f"data.folder must name the folder of {self.name}'s binary files; received ''. "
@@ -131,8 +142,8 @@ class MethodSpec:
             raise InvalidInputError(f"A method can be put in once; received {self.combination!r}. Name it once.")
         if not isinstance(self.settings, Mapping):
             raise InvalidInputError(
-                f'method.settings must be an object, {{"per.weight": 0.001}}, say; received {self.settings!r}. '
-                "Leave it out for the published values."
+                f'method.settings must be an object, {{"per.weight": 0.001}}, say; received {_shown(self.settings)}.'
+                " Leave it out for the published values."
             )
         known = {f"{m.key}.{p.name}": p for m in self.methods for p in _parameters(m)}
         for name, value in self.settings.items():
@@ -172,8 +183,8 @@ class TrainingSpec:
     Parameters
     ----------
     data, model : what learns what.
-    methods : at least one, with different labels.
-    layers : hidden layers where methods act, "layer 1", ...; all if empty.
+    methods : 1 to 50, with different labels.
+    layers : up to 100 hidden layers where methods act, "layer 1", ...; all if empty.
     epochs : passes over the training data, 0 to 10 000.
     batch_size : 2 to 65 536; an epoch leaves out the last batch if it is smaller.
     learning_rate : of SGD, above 0 and at most 100.
@@ -231,6 +242,8 @@ class TrainingSpec:
         _whole("tracked_units", self.tracked_units, 1, 64)
         _whole("probe_size", self.probe_size, 2, 10_000)
         _text("title", self.title)
+        _require(len(self.layers) <= MOST_LAYERS, "layers", f"at most {MOST_LAYERS} names", self.layers)
+        _require(len(self.methods) <= MOST_METHODS, "methods", f"at most {MOST_METHODS}", len(self.methods))
         for layer in self.layers:
             _text("layers", layer)
         labels = [method.label for method in self.methods]
@@ -277,10 +290,57 @@ def read_spec(path: str | Path) -> TrainingSpec:
         If it cannot be read, or is not a spec.
     """
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise InvalidInputError(f"{path} is not a readable JSON file: {error}. Name a training spec.") from error
-    return TrainingSpec.from_dict(values)
+    return TrainingSpec.from_dict(read_object(text, str(path)))
+
+
+def read_object(text: str, what: str) -> dict[str, Any]:
+    """The object that a text is in JSON, of numbers that are finite and names that are there once.
+
+    Parameters
+    ----------
+    text : at most 100 000 characters, nested at most 8 deep.
+    what : the subject of the message where it is not.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no such text.
+    """
+    if len(text) > LONGEST_JSON:
+        raise InvalidInputError(f"{what} must have at most {LONGEST_JSON} characters; it has {len(text)}. Shorten it.")
+    try:
+        value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
+        _require_flat(value, DEEPEST_JSON)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(f'{what} must be JSON, {{"momentum": 0.8}} say: {error}. Correct it.') from error
+    if not isinstance(value, dict):
+        raise InvalidInputError(
+            f'{what} must be a JSON object, {{"momentum": 0.8}} say; received {plain(text)}. Put it in braces.'
+        )
+    return value
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    if twice is not None:
+        raise ValueError(f"{plain(twice)} is there twice")
+    return dict(pairs)
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no finite number")
+
+
+def _require_flat(value: Any, deepest: int) -> None:
+    if isinstance(value, dict | list):
+        if deepest == 0:
+            raise ValueError(f"it is nested more than {DEEPEST_JSON} deep")
+        for one in value.values() if isinstance(value, dict) else value:
+            _require_flat(one, deepest - 1)
 
 
 def _parameters(method: Method) -> tuple[Parameter, ...]:
@@ -300,19 +360,20 @@ def _fields(what: str, cls: type[Any], values: object) -> Mapping[str, Any]:
     known = [f.name for f in fields(cls)]
     if not isinstance(values, Mapping):
         raise InvalidInputError(
-            f"{what} must be an object with fields out of {', '.join(known)}; received {values!r}. Give it as {{...}}."
+            f"{what} must be an object with fields out of {', '.join(known)}; received {_shown(values)}. Give it as"
+            " {...}."
         )
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise InvalidInputError(
-            f"{what} has the fields {', '.join(known)}; received {', '.join(unknown)}. Remove or rename them."
+            f"{what} has the fields {', '.join(known)}; received {plain(', '.join(unknown))}. Remove or rename them."
         )
     return values
 
 
 def _listed(name: str, values: object) -> list[Any] | tuple[Any, ...]:
     if not isinstance(values, list | tuple):
-        raise InvalidInputError(f"{name} must be a list; received {values!r}. Write it in square brackets.")
+        raise InvalidInputError(f"{name} must be a list; received {_shown(values)}. Write it in square brackets.")
     return values
 
 
@@ -326,7 +387,8 @@ def _whole(name: str, value: object, low: int, high: int) -> None:
 
 
 def _number(name: str, value: object, low: float, high: float, *, low_included: bool = True) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    largest = sys.float_info.max
+    number = isinstance(value, int | float) and not isinstance(value, bool) and -largest <= value <= largest
     inside = number and low <= value <= high and (low_included or value > low)  # type: ignore[operator]
     least = f"from {low:g}" if low_included else f"above {low:g}"
     most = " up" if high == math.inf else f" to {high:g}"
@@ -338,9 +400,17 @@ def _truth(name: str, value: object) -> None:
 
 
 def _text(name: str, value: object) -> None:
-    _require(isinstance(value, str), name, "a text", value)
+    _require(isinstance(value, str) and value.isprintable(), name, "a text of printable characters", value)
+
+
+def _shown(value: object) -> str:
+    """A value for a message, however large."""
+    try:
+        return plain(repr(value))
+    except (ValueError, RecursionError):  # of more digits than Python prints, or too deep
+        return f"a {type(value).__name__} too large to print"
 
 
 def _require(holds: object, name: str, rule: str, received: object) -> None:
     if not holds:
-        raise InvalidInputError(f"{name} must be {rule}; received {received!r}. Choose a value of that kind.")
+        raise InvalidInputError(f"{name} must be {rule}; received {_shown(received)}. Choose a value of that kind.")
