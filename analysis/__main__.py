@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import platform
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from analysis import digits, report_command
 from analysis.dumps import command as inspect_command
 from analysis.one_pass import command as measure_command
+from analysis.plain_text import message, plain
 from analysis.recording import RecordingNotes, write_recording
 from analysis.training import worker
 from per_core.errors import PerError
@@ -29,11 +31,13 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status: 0, 1 after a message on stderr, or one of the command's own."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that has no θ, or a name that is no UTF-8: spelt out
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         status: int = options.run(options)
     except PerError as error:
-        print(f"python -m analysis: {error}", file=sys.stderr)
+        print(f"python -m analysis: {message(error)}", file=sys.stderr)
         return 1
     return status
 
@@ -77,7 +81,7 @@ def _record(options: argparse.Namespace) -> int:
         | {package: version(package) for package in ("torch", "numpy", "scikit-learn")},
     )
     write_recording(options.out, arrays, notes)
-    print(f"wrote {options.out} ({options.out.stat().st_size / 1e3:.0f} kB)", file=sys.stderr)
+    print(f"wrote {plain(options.out)} ({options.out.stat().st_size / 1e3:.0f} kB)", file=sys.stderr)
     return 0
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from analysis.run_status import RunStatus, read_status
 from analysis.training.folder import ComparisonFolder
-from per_core.errors import InvalidInputError
+from per_core.errors import InvalidInputError, PerError
 from per_core.run_directory import RUN, Run, open_run
 
 SPEC_FILE = "spec.json"  # what was asked for, before comparison.json says what became of it
@@ -167,7 +167,12 @@ def _run_folders(path: Path, resolved: Mapping[str, Any]) -> list[Path]:
 
 
 def _read_run(path: Path, known: Mapping[str, Run]) -> Run:
-    run = known[path.name].refresh() if path.name in known else open_run(path)
+    try:
+        run = known[path.name].refresh() if path.name in known else open_run(path)
+    except PerError:
+        raise
+    except Exception as error:  # whatever a damaged file makes it raise
+        raise InvalidInputError(f"{path} cannot be read: {error!r:.200}. Delete the run.") from error
     if not isinstance(run.description, dict):
         raise InvalidInputError(f"A run's description is a JSON object; that of {path} is not. Delete the run.")
     return run

@@ -257,7 +257,7 @@ def overview(
         report(len(cells) - len(known), len(new))
     epochs = sorted({epoch for _, epoch in labels}, key=lambda epoch: -math.inf if epoch is None else epoch)
     return Overview(
-        source=inspection.path.name,
+        source=inspection.title,
         layers=tuple(dict.fromkeys(layer for layer, _ in labels)),
         epochs=tuple(epochs),
         cells={cell: cells[cell] for cell in labels},
@@ -377,7 +377,7 @@ def read_member(inspection: Inspection, member: Member, *, most_rows: int = MOST
     joined = np.concatenate([block.precise for block in blocks])
     if not np.isfinite(joined).any():
         return inspection.load(member.name, rows=rows[0])  # which says what is wrong with it
-    return ActivationBatch(joined, member.name, layer=member.layer, epoch=member.epoch, source=inspection.path.name)
+    return ActivationBatch(joined, member.name, layer=member.layer, epoch=member.epoch, source=inspection.title)
 
 
 def _unchanged(

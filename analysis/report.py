@@ -30,7 +30,7 @@ from analysis.overview import (
     epoch_label,
     overview,
 )
-from analysis.terminal import printable
+from analysis.plain_text import plain
 from analysis.trouble import FEWEST_ROWS, LayerTrouble, list_troubles, unjudged
 from per_core.errors import InvalidInputError
 
@@ -189,7 +189,7 @@ def report_html(inspection: Inspection, seen: Overview) -> str:
     troubles = list_troubles(seen)
     layers = seen.worst("sw1_in_bands")[:MOST_LAYERS]
     parts = [
-        _head(inspection.path.name),
+        _head(inspection.title),
         _summary(inspection, seen, troubles),
         _trouble_section(troubles, len(seen.epochs), unjudged(seen)),
         *_heat_sections(seen, layers),
@@ -393,17 +393,11 @@ def _left_out(count: int, most: int, what: str) -> str:
 
 def _name(text: str) -> str:
     """A name, in one line: shortened in its middle, without signs that do not print, escaped."""
-    if len(text) > LONGEST_NAME:
-        text = f"{text[: LONGEST_NAME // 2 - 1]}…{text[-LONGEST_NAME // 2 :]}"
-    return _escaped(text)
+    return html.escape(plain(text, LONGEST_NAME))
 
 
 def _sentence(text: str) -> str:
-    return _escaped(text if len(text) <= LONGEST_SENTENCE else f"{text[: LONGEST_SENTENCE - 1]}…")
-
-
-def _escaped(text: str) -> str:
-    return html.escape(printable(text))
+    return html.escape(plain(text, LONGEST_SENTENCE))
 
 
 def _levels(colours: Sequence[str], light: str, dark: str, light_from: int, light_to: int) -> str:

@@ -15,8 +15,9 @@ from pathlib import Path
 from analysis.dumps import Inspection
 from analysis.dumps.command import add_dump_arguments, open_dump
 from analysis.overview import LayerReading
+from analysis.plain_text import message, plain
 from analysis.report import write_report
-from analysis.terminal import printable, show_progress
+from analysis.terminal import show_progress
 from per_core.errors import InvalidInputError, PerError
 
 OK, INCOMPLETE, UNUSABLE = 0, 1, 2
@@ -35,12 +36,12 @@ def run(options: argparse.Namespace) -> int:
         _require_readable(inspection)
         seen = write_report(inspection, options.out, on_progress=partial(show_progress, what="members"))
     except PerError as error:
-        print(f"python -m analysis report: {printable(str(error))}", file=sys.stderr)
+        print(f"python -m analysis report: {message(error)}", file=sys.stderr)
         return UNUSABLE
     read = sum(isinstance(reading, LayerReading) for reading in seen.cells.values())
     left_out = len(inspection.members) - read
     size = options.out.stat().st_size / 1e3
-    print(f"wrote {options.out} ({size:.0f} kB): {read} members read, {left_out} not", file=sys.stderr)
+    print(f"wrote {plain(options.out)} ({size:.0f} kB): {read} members read, {left_out} not", file=sys.stderr)
     if read == 0:
         return UNUSABLE
     return INCOMPLETE if left_out else OK

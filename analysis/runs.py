@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import os
 import secrets
 import shutil
 import threading
@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from analysis.comparison_run import SPEC_FILE, Comparison, is_run_directory, open_comparison, read_spec_and_resolved
+from analysis.plain_text import file_stem, message, plain
 from analysis.run_archive import RunArchive
 from analysis.run_status import LIVE, State, change_status, read_status
 from analysis.training import room
@@ -41,8 +43,8 @@ class RunEntry:
 
     Attributes
     ----------
-    id : name of its folder.
-    title : what a person calls it.
+    id : name of its folder; percent-encoded if that is no UTF-8, so that it fits into an address.
+    title : what a person calls it; as all text of an entry fit to be shown, see `analysis.plain_text`.
     kind : "comparison", trained by `python -m analysis train`, or "recording", of somebody's own training.
     state : see `RunStatus`; "damaged" if it cannot be read.
     epoch : the last one.
@@ -125,9 +127,10 @@ class RunLibrary:
 
     def path(self, id: str) -> Path:
         """The folder of a run."""
-        if not isinstance(id, str) or not id or id.startswith(".") or set(id) & {"/", "\\", "\0"}:
+        name = _folder_name(id)
+        if not name or name.startswith(".") or set(name) & {"/", "\\", "\0"}:
             raise _no_run(id)
-        path = self.root / id
+        path = self.root / name
         try:
             real = path.is_dir() and path.resolve() == path
         except (OSError, ValueError):  # a name that the disk does not take
@@ -233,23 +236,24 @@ class RunLibrary:
         InvalidInputError
             If there is none, or another run has its place now.
         """
-        deleted = [path for path in self._trash() if path.name.partition("-")[2] == id]
+        name = _folder_name(id)
+        deleted = [path for path in self._trash() if path.name.partition("-")[2] == name]
         if not deleted:
             raise InvalidInputError(f"There is no deleted run {_shown(id)} any more; it was restored or is gone.")
-        if (self.root / id).exists():
+        if (self.root / name).exists():
             raise InvalidInputError(f"Another run is called {_shown(id)} now. Delete that one first.")
-        with told(self.root / id, "restored"):
-            deleted[-1].rename(self.root / id)
+        with told(self.root / name, "restored"):
+            deleted[-1].rename(self.root / name)
 
     def list_deleted(self) -> tuple[DeletedRun, ...]:
         """The runs in the trash, the one deleted last first."""
         deleted = []
         for path in reversed(self._trash()):
-            id = path.name.partition("-")[2]
+            name = path.name.partition("-")[2]
             entry = self._entry_or_reason(path)
             if entry is not None:
-                title = id if entry.title == path.name else entry.title
-                deleted.append(DeletedRun(id, title, _deletion_time(path) / 1e9))
+                title = entry.title if entry.title != plain(path.name, LONGEST_TITLE) else plain(name, LONGEST_TITLE)
+                deleted.append(DeletedRun(_id(name), title, _deletion_time(path) / 1e9))
         return tuple(deleted)
 
     def empty_trash(self, *, older_than: float = 0.0) -> int:
@@ -266,9 +270,9 @@ class RunLibrary:
         The archive is named after title and day, not after the id, which would give away the run itself.
         """
         entry = self.entry(id)
-        words = re.sub(r"[^a-z0-9]+", "-", entry.title.lower()).strip("-")[:40]
+        words = file_stem(entry.title.lower(), 40)
         day = f"{datetime.fromtimestamp(entry.created):%Y-%m-%d}"
-        return RunArchive(self.path(id), "-".join(filter(None, (words, day))), checkpoint)
+        return RunArchive(self.path(id), f"{words}-{day}", checkpoint)
 
     def _trash(self) -> list[Path]:
         """What is in the trash, in the order in which it was deleted."""
@@ -290,24 +294,24 @@ class RunLibrary:
                 created = path.lstat().st_mtime
             except OSError:
                 return None
-            kind: Kind = "recording" if is_run_directory(path) else "comparison"
-            return RunEntry(path.name, path.name, kind, "damaged", 0, None, "", (), created, str(error), 0)
+            title = plain(path.name, LONGEST_TITLE)
+            return RunEntry(_id(path.name), title, _kind(path), "damaged", 0, None, "", (), created, message(error), 0)
 
     def _comparison(self, path: Path) -> RunEntry:
         spec, _ = read_spec_and_resolved(path)
         status = read_status(path)
-        methods = _labels(spec)
+        methods = tuple(map(plain, _labels(spec)))
         return RunEntry(
-            id=path.name,
-            title=_title(path) or str(spec.get("title") or ", ".join(methods)),
+            id=_id(path.name),
+            title=plain(_title(path) or spec.get("title") or ", ".join(methods), LONGEST_TITLE),
             kind="comparison",
             state=status.state,
             epoch=status.epoch,
             epochs=status.epochs,
-            device=status.device,
+            device=plain(status.device),
             methods=methods,
             created=_created(path),
-            message=status.message,
+            message=message(status.message),
             size=self._size(path),
             spec=spec,
         )
@@ -321,16 +325,16 @@ class RunLibrary:
         ((title, _), run), *_ = comparison.runs.items()
         status = comparison.status
         return RunEntry(
-            id=path.name,
-            title=_title(path) or title,
+            id=_id(path.name),
+            title=plain(_title(path) or title, LONGEST_TITLE),
             kind="recording",
             state=status.state,
             epoch=status.epoch,
             epochs=None,
-            device=status.device,
+            device=plain(status.device),
             methods=(),
             created=run.created,
-            message=status.message,
+            message=message(status.message),
             size=self._size(path),
         )
 
@@ -349,6 +353,31 @@ class RunLibrary:
 def _deletion_time(path: Path) -> int:
     """Of a run in the trash, nanoseconds since 1970."""
     return int(path.name.partition("-")[0])
+
+
+def _kind(path: Path) -> Kind:
+    """What a damaged run was, as far as its folder may be looked into."""
+    try:
+        return "recording" if is_run_directory(path) else "comparison"
+    except OSError:
+        return "comparison"
+
+
+def _id(name: str) -> str:
+    """The name of a run's folder, percent-encoded where it would not fit into an address as it is."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return quote_from_bytes(os.fsencode(name))
+    return name.replace("%", "%25")
+
+
+def _folder_name(id: object) -> str:
+    """The other way round; empty if there can be no such folder."""
+    try:
+        return os.fsdecode(unquote_to_bytes(id)) if isinstance(id, str) else ""
+    except UnicodeEncodeError:
+        return ""
 
 
 def _title(path: Path) -> str:

@@ -1,15 +1,10 @@
-"""What the commands print: text that cannot steer a terminal, and a bar of progress."""
+"""What the commands print while they work: a bar of progress."""
 
 from __future__ import annotations
 
 import sys
 
 BAR = 30
-
-
-def printable(text: str) -> str:
-    """The text without signs that steer a terminal or a browser: line ends, escapes, changes of direction."""
-    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)
 
 
 def show_progress(done: int, total: int, what: str) -> None:

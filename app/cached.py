@@ -354,7 +354,7 @@ def run_batch(_run: "Run", path: str, created: float, index: int, layer: str) ->
     epoch = _run.records[index].epoch
     some = "" if arrays.rows.shape[1] == arrays.d else f", {arrays.rows.shape[1]} of {arrays.d} units"
     name = f"{_run.title or _run.path.name}, {layer}, epoch {epoch:g}{some}"
-    return ActivationBatch(arrays.rows, name, layer=layer, epoch=int(epoch), source="run")
+    return ActivationBatch(arrays.rows, harmless(name), layer=layer, epoch=int(epoch), source="run")
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -382,7 +382,7 @@ def dumped_values(inspection: "Inspection", member: str, count: int) -> NDArray[
 def member_key(inspection: "Inspection", member: str) -> str:
     """What was read of a member holds for the file as it is and the layout that was said."""
     chosen = inspection.member(member)
-    return f"{inspection.path}|{inspection.layout_of(chosen)}|{inspection.state(chosen)}"
+    return f"{str(inspection.path)!a}|{inspection.layout_of(chosen)}|{inspection.state(chosen)}"
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from analysis.batch import ActivationBatch
+from analysis.plain_text import plain, plain_names
 from analysis.samples import CASE_TITLES, CASES, FILLS, Case, SampleSpec
 from app import cached, service, words
 from app.controls import whole_number
@@ -81,7 +82,7 @@ class Choice:
         if self.run is None:
             return cached.recorded_batch(self.layer, int(epoch))
         index = next(record.index for record in self.run.records if record.epoch == epoch)
-        return cached.run_batch(self.run, str(self.run.path), self.run.created, index, self.layer)
+        return cached.run_batch(self.run, ascii(str(self.run.path)), self.run.created, index, self.layer)
 
     def _members_by_epoch(self) -> dict[float, str]:
         assert self.dump is not None
@@ -159,7 +160,7 @@ def _choose_sample() -> Choice:
     try:
         return Choice(SampleSpec(case=case, n=n, dim=dim, seed=seed, fill=fill, **shape, **place))
     except PerError as error:
-        st.error(str(error))
+        st.error(escaped(error))
         st.stop()
 
 
@@ -203,14 +204,21 @@ def _choose_run() -> Choice:
             if run.records
         }
     except PerError as error:
-        st.error(str(error))
+        st.error(escaped(error))
         return Choice(_DEFAULT)
     if not runs:
         st.info(words.NO_RECORDS_YET)
         return Choice(_DEFAULT)
     run = runs[st.selectbox("Network", list(runs), key="data_member", bind="query-params")]
-    layers = list(run.layers)
-    layer = st.selectbox("Layer", layers, index=_middle(tuple(layers)), key="data_run_layer", bind="query-params")
+    layers = plain_names(run.layers)
+    layer = st.selectbox(
+        "Layer",
+        list(layers),
+        index=_middle(tuple(layers)),
+        format_func=layers.__getitem__,
+        key="data_run_layer",
+        bind="query-params",
+    )
     epochs = [f"{record.epoch:g}" for record in run.records if layer in record.layers]
     epoch = st.select_slider("Epoch", epochs, value=epochs[-1], key="data_run_epoch", bind="query-params")
     summary = run.records[-1].layers[layer]
@@ -240,7 +248,7 @@ def _choose_dumped() -> Choice:
     try:
         batch = cached.dumped_view(inspection, name)
     except PerError as error:
-        st.error(escaped(str(error)))
+        st.error(escaped(error))
         return Choice(_DEFAULT)
     if (batch.n, batch.d) != (member.rows, member.units):
         st.caption(words.DUMP_PART.format(rows=batch.n, n=member.rows, units=batch.d, d=member.units))
@@ -254,7 +262,7 @@ def _member_label(member: "Member") -> str:
 
 def member_name(key: tuple[str, int]) -> str:
     """A method and seed of a comparison as one name."""
-    return f"{key[0]}, seed {key[1]}"
+    return f"{plain(key[0])}, seed {key[1]}"
 
 
 def run_label(run_id: str, title: str) -> str:

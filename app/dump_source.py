@@ -7,11 +7,12 @@ import pandas as pd
 import streamlit as st
 
 from analysis.dumps import DEFAULT_PATTERN, Inspection, Layout, NamePattern, Upload, inspect
+from analysis.plain_text import plain
 from app import cached, service
 from app import dump_words as words
 from app.export import offer_table
 from app.plain import escaped
-from per_core.errors import PerError
+from per_core.errors import BudgetError, PerError
 
 if TYPE_CHECKING:
     from analysis.overview import Overview
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 FOLLOW_SECONDS = 2
 SAID = "dumps_said"  # by path: the layouts by number of axes, and the pattern, that were settled
 _KEPT_OVERVIEWS = 8
+MOST_FILES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ def open_dump(slot: str) -> Inspection | None:
         bind="query-params",
         on_change=_note_newest,
         args=(slot, "path"),
-        placeholder=str(folders[0]),
-        help=words.HELP_PATH.format(folders=", ".join(map(str, folders))),
+        placeholder=plain(folders[0]),
+        help=words.HELP_PATH.format(folders=", ".join(map(escaped, folders))),
     )
     try:
         upload = _kept(slot, files)
@@ -62,11 +64,11 @@ def open_dump(slot: str) -> Inspection | None:
         inspection = inspect(brought, allowed=None if isinstance(brought, Upload) else folders)
     except PerError as error:
         place.pop(slot, None)
-        st.error(escaped(str(error)))
+        st.error(escaped(error))
         return None
     if not files and not path:
         name, close = st.columns([5, 1], vertical_alignment="center")
-        name.markdown(words.STILL_OPEN.format(name=escaped(inspection.path.name)))
+        name.markdown(words.STILL_OPEN.format(name=escaped(inspection.title)))
         close.button("Close", key=f"{slot}_close", on_click=_close, args=(slot,), width="stretch")
     return inspection
 
@@ -89,7 +91,12 @@ def _kept(slot: str, files: list[Any]) -> Upload | None:
     ids = tuple(file.file_id for file in files)
     if files and (slot not in held or held[slot][0] != ids):
         _release(slot)
-        held[slot] = ids, Upload({file.name: file for file in files})
+        if len(files) > MOST_FILES:
+            raise BudgetError(
+                f"An upload may have {MOST_FILES} files; this one has {len(files)}. Put them into a .zip."
+            )
+        kept = sum(upload.size for _, upload in held.values())
+        held[slot] = ids, Upload({file.name: file for file in files}, most_bytes=service.upload_bytes(kept))
     return held[slot][1] if slot in held else None
 
 
@@ -111,7 +118,7 @@ def settle(inspection: Inspection, slot: str) -> Inspection:
     with st.expander("How names are read"):
         st.caption(words.HELP_PATTERN)
         fields = {
-            part: st.text_input(title, getattr(pattern, part), key=f"{slot}_{part}_{inspection.path.name}")
+            part: st.text_input(title, getattr(pattern, part), key=f"{slot}_{part}_{inspection.title}")
             for part, title in words.PATTERN_PARTS.items()
         }
         preview = st.container()
@@ -119,7 +126,7 @@ def settle(inspection: Inspection, slot: str) -> Inspection:
         pattern = NamePattern(**fields)
         inspection = inspection.with_pattern(pattern)
     except PerError as error:
-        st.error(escaped(str(error)))
+        st.error(escaped(error))
     shown = [
         {"Member": one.name, "Layer": one.layer or "", "Epoch": one.epoch, "Split": one.split}
         for one in inspection.members
@@ -142,7 +149,7 @@ def _ask_layout(inspection: Inspection, slot: str, axes: int, layout: Layout | N
         list(words.LAYOUTS),
         default=None if layout is None else layout.kind,
         format_func=words.LAYOUTS.__getitem__,
-        key=f"{slot}_layout_{axes}_{inspection.path.name}",
+        key=f"{slot}_layout_{axes}_{inspection.title}",
         help=words.HELP_LAYOUT,
     )
     if kind != "position":
@@ -154,7 +161,7 @@ def _ask_layout(inspection: Inspection, slot: str, axes: int, layout: Layout | N
         channels,
         index=channels.index(known) if known in channels else 0,
         format_func=words.CHANNEL_AXES.__getitem__,
-        key=f"{slot}_axis_{axes}_{inspection.path.name}",
+        key=f"{slot}_axis_{axes}_{inspection.title}",
     )
     return Layout(kind, axis)
 

@@ -11,6 +11,7 @@ from analysis.batch import ActivationBatch
 from analysis.histogram import Histogram, histogram, thinned
 from analysis.null_band import band_of
 from analysis.overview import BAND_DRAWS, MOST_ROWS, QUANTITIES, SLICES, Epoch, LayerReading, Overview, epoch_label
+from analysis.plain_text import file_stem
 from app import cached
 from app import dump_words as words
 from app.chart import show_chart
@@ -87,7 +88,7 @@ def _offer_report(dump: OpenDump) -> None:
     st.download_button(
         "Report as HTML",
         lambda: report_html(dump.inspection, dump.overview),
-        f"{dump.inspection.path.stem}.html",
+        f"{file_stem(dump.inspection.path.stem)}.html",
         "text/html",
         on_click="ignore",
         key="dumps_report",
@@ -176,7 +177,7 @@ def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None)
         try:
             batch = cached.dumped_batch(dump.inspection, dump.overview.members[layer, epoch])
         except PerError as error:
-            st.error(escaped(str(error)))
+            st.error(escaped(error))
     if batch is not None:
         _show_histogram(dump, layer, epoch, batch, other)
     series = {
@@ -206,7 +207,7 @@ def _offer_all_rows(dump: OpenDump, member: str, rows: int) -> None:
             )
             measured[key] = words.about_all_rows(found.statistics)
         except PerError as error:
-            st.error(escaped(str(error)))
+            st.error(escaped(error))
         bar.empty()
     if key in measured:
         st.markdown(measured[key])
@@ -239,7 +240,7 @@ def show_doors(dump: OpenDump, layer: str, epoch: Epoch) -> None:
 def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:
     """The lines of Python that give the numbers of one layer."""
     inspection = dump.inspection
-    place = inspection.path.name if inspection.allowed is None else str(inspection.path)  # an upload has no place
+    place = inspection.title if inspection.allowed is None else str(inspection.path)  # an upload has no place
     name = dump.overview.members[layer, epoch]
     member = inspection.member(name)
     layout = inspection.layout_of(member)
@@ -313,7 +314,7 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationB
             there = cached.dumped_batch(other.inspection, other.overview.members[layer, at])
             batches[f"{other.name}: {layer}, {epoch_label(at)}"] = there
     except PerError as error:
-        st.error(escaped(str(error)))
+        st.error(escaped(error))
     values = {name: one.precise.ravel() for name, one in batches.items()}
     positive = ""
     if log_values:
@@ -415,5 +416,5 @@ def _show_parts(batch: ActivationBatch) -> None:
         try:
             mapped[name] = batch, cached.normalised(batch, key, ())
         except PerError as error:
-            st.caption(f"{name}: {escaped(str(error))}")
+            st.caption(f"{name}: {escaped(error)}")
     show_removed(batch, mapped, key="dumps_parts")

@@ -1,22 +1,26 @@
-"""Names that come from files, shown as what they are: text, never Markdown, formulas, links or tags."""
+"""Strangers' text in places that read it: as what it is, never as Markdown, formulas, links or tags."""
 
 import html
 import re
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:^&])")
-_NOT_PLAIN = re.compile(r"[^\w ./,()+=@%#-]")
+from analysis.plain_text import LONGEST_MESSAGE, message, plain
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:^&=@])")
+_LINK = re.compile(r"(https?(?=://)|www(?=\.)|[-.\w+](?=@))", re.IGNORECASE)
+_JOINER = "\u2060"  # no width: text that looks like an address is made a link after escapes are undone
+_NOT_PLAIN = re.compile(r"[^\w ./,()+=%#-]|w(?=ww\.)|^[-+=#]|(?<![^\W_])_|_(?![^\W_])")
 
 
-def escaped(text: str) -> str:
+def escaped(text: object, longest: int = LONGEST_MESSAGE) -> str:
     """The text for a place that reads Markdown; it is shown there sign by sign."""
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _MARKDOWN.sub(r"\\\1", _LINK.sub(rf"\1{_JOINER}", plain(message(text), longest)))
 
 
-def label(text: str) -> str:
-    """The text for a chart, whose labels know some tags."""
-    return html.escape(text, quote=False)
+def label(text: object) -> str:
+    """The text for a chart, whose labels know some tags and whose hover texts fill in %{...}."""
+    return html.escape(plain(text), quote=False).replace("%{", "%&#123;")
 
 
-def harmless(text: str) -> str:
+def harmless(text: object) -> str:
     """The text for any place: signs that mean something to Markdown or to a chart are dots."""
-    return _NOT_PLAIN.sub("·", text)
+    return _NOT_PLAIN.sub("·", plain(text))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pandas as pd
 import streamlit as st
@@ -140,7 +141,7 @@ def _show_actions(chosen: Sequence["RunEntry"]) -> None:
             title = st.text_input("Title", first.title, key=f"train_title_{first.id}", max_chars=120)
             st.button("Rename", on_click=_act, args=(_rename, first.id, title), key="train_rename")
         if first.state != "damaged":
-            places[3].link_button("Zip", f"perscope/runs/{first.id}.zip", width="stretch", help=words.HELP_ZIP)
+            places[3].link_button("Zip", f"perscope/runs/{quote(first.id)}.zip", width="stretch", help=words.HELP_ZIP)
     places[4].button("Delete", on_click=_act, args=(_delete, ids), key="train_delete", width="stretch")
 
 
@@ -149,7 +150,7 @@ def _act(do: "Callable[..., None]", *arguments: object) -> None:
     try:
         do(*arguments)
     except PerError as error:
-        st.session_state[ERROR] = str(error)
+        st.session_state[ERROR] = escaped(error)
     st.session_state[CHANGED] = True
 
 
@@ -214,6 +215,6 @@ def _show_trash() -> None:
     with st.expander(words.DELETED_TITLE):
         for one in deleted:
             left, right = st.columns([5, 1], vertical_alignment="center")
-            left.markdown(f"{one.title}, {datetime.fromtimestamp(one.deleted):%Y-%m-%d %H:%M}")
+            left.markdown(f"{escaped(one.title)}, {datetime.fromtimestamp(one.deleted):%Y-%m-%d %H:%M}")
             key = f"train_restore_{one.id}_{one.deleted}"
             right.button("Restore", on_click=_act, args=(_restore, [one.id]), key=key, width="stretch")

@@ -11,12 +11,14 @@ from analysis import density
 from analysis.histogram import Histogram, histogram
 from analysis.history import layer_history, scalar_history, unit_history
 from analysis.null_band import band_of
+from analysis.plain_text import plain, plain_names
 from app import cached
 from app import training_words as words
 from app.chart import show_chart
 from app.choice import member_name, run_query
 from app.figures import epochs as epoch_figures
 from app.figures import training as figures
+from app.plain import escaped, harmless, label
 from app.shown_runs import Network, Shown
 from app.training_form import method_title
 
@@ -46,7 +48,7 @@ def show_awaited(comparison: "Comparison") -> None:
     methods = [method.get("name") or method["combination"] for method in comparison.spec.get("methods", [])]
     st.info(words.WAITING)
     show_chart(
-        figures.awaited_figure2([method_title(method) for method in methods], comparison.status.epochs or 1),
+        figures.awaited_figure2([harmless(method_title(method)) for method in methods], comparison.status.epochs or 1),
         key="train_figure2",
         height=600,
         alt="Figure 2 without a record yet: it fills as the training goes on.",
@@ -58,7 +60,7 @@ def show_lost(networks: Mapping[str, Network]) -> None:
     for name, network in networks.items():
         for seed, reason in network.lost.items():
             which = f"{name}, seed {seed}," if len(network.runs) > 1 else name
-            st.warning(f"{which} {reason}.")
+            st.warning(f"{which} {escaped(reason)}.")
 
 
 def show_figure2(shown: Shown) -> None:
@@ -74,12 +76,17 @@ def show_figure2(shown: Shown) -> None:
     rows = next(iter(shown.runs.values())).records[-1].layers.get(shown.layers[0])
     ends = ", ".join(f"{name} {unit.variance[-1]:.3g}" for name, unit in top.items())
     show_chart(
-        figures.figure2(histories, shown.epochs, clip=figures.CLIPPED_VARIANCE if clipped else None, own_scales=own),
+        figures.figure2(
+            {label(row): by_name for row, by_name in histories.items()},
+            shown.epochs,
+            clip=figures.CLIPPED_VARIANCE if clipped else None,
+            own_scales=own,
+        ),
         key="train_figure2",
         height=180 * len(histories) + 70,
-        alt=f"Median, band, mean and variance of a unit over the epochs; last variance in {row}: {ends}.",
-        about=words.about_figure2(row, top, 0 if rows is None else rows.n, clipped=clipped, own_scales=own)
-        + words.about_missing({layer: _lacking(shown, layer) for layer in shown.layers}),
+        alt=f"Median, band, mean and variance of a unit over the epochs; last variance in {plain(row)}: {ends}.",
+        about=words.about_figure2(escaped(row), top, 0 if rows is None else rows.n, clipped=clipped, own_scales=own)
+        + words.about_missing({escaped(layer): _lacking(shown, layer) for layer in shown.layers}),
     )
 
 
@@ -102,11 +109,13 @@ def show_progress(shown: Shown, *, trained_here: bool) -> None:
         f"{name} {curves[0][1][-1]:.4g}" for name, curves in next(iter(scalars.values())).items() if len(curves[0][1])
     )
     show_chart(
-        figures.progress(scalars, shown.epochs),
+        figures.progress({label(title): curves for title, curves in scalars.items()}, shown.epochs),
         key="train_progress",
         height=290,
-        alt=f"{', '.join(scalars)} over the epochs. Last {next(iter(scalars))}: {ends or 'none'}.",
-        about=words.about_progress(list(scalars), _most_seeds(shown), trained_here=trained_here),
+        alt=plain(f"{', '.join(scalars)} over the epochs. Last {next(iter(scalars))}: {ends or 'none'}."),
+        about=words.about_progress(
+            [escaped(title) for title in scalars], _most_seeds(shown), trained_here=trained_here
+        ),
     )
 
 
@@ -119,7 +128,7 @@ def show_distances(shown: Shown, layer: str) -> None:
     }
     collapsing = [name for name, seeds in histories.items() if any(one.collapses for one in seeds)]
     if collapsing:
-        st.warning(words.collapse_alarm(collapsing, layer))
+        st.warning(words.collapse_alarm(collapsing, escaped(layer)))
     seed = next(iter(shown.runs.values())).allowance.seed
     bands = _gaussian_bands([one for seeds in histories.values() for one in seeds], seed)
     ends = ", ".join(f"{name} {seeds[0].sw1[-1]:.3f}" for name, seeds in histories.items())
@@ -127,9 +136,11 @@ def show_distances(shown: Shown, layer: str) -> None:
         figures.distances(histories, bands, shown.epochs),
         key="train_distances",
         height=320,
-        alt=f"SW1, PER and variance of {layer}. Last SW1: {ends}.",
-        about=words.about_distances(layer, next(iter(histories.values()))[0], GAUSSIAN_DRAWS, _most_seeds(shown))
-        + words.about_missing({layer: _lacking(shown, layer)}),
+        alt=f"SW1, PER and variance of {plain(layer)}. Last SW1: {ends}.",
+        about=words.about_distances(
+            escaped(layer), next(iter(histories.values()))[0], GAUSSIAN_DRAWS, _most_seeds(shown)
+        )
+        + words.about_missing({escaped(layer): _lacking(shown, layer)}),
     )
 
 
@@ -178,12 +189,12 @@ def show_densities(shown: Shown, layer: str) -> None:
     every = [one for own in counted.values() for one in own.values()]
     edges = np.linspace(*limits, BINS + 1)
     show_chart(
-        epoch_figures.VIEWS[view](series, (edges[:-1] + edges[1:]) / 2, name),
+        epoch_figures.VIEWS[view](series, (edges[:-1] + edges[1:]) / 2, label(name)),
         key=f"train_densities_{VIEWS.index(view)}",
         height=340,
-        alt=f"Distributions of {name} over {max(map(len, counted.values()))} records, of {', '.join(series)}.",
-        about=words.about_densities(view, name, _outside(every), sum(one.n_nan + one.n_inf for one in every))
-        + words.about_missing({layer: _lacking(shown, layer)}),
+        alt=f"Distributions of {plain(name)} over {max(map(len, counted.values()))} records, of {', '.join(series)}.",
+        about=words.about_densities(view, escaped(name), _outside(every), sum(one.n_nan + one.n_inf for one in every))
+        + words.about_missing({escaped(layer): _lacking(shown, layer)}),
     )
 
 
@@ -192,7 +203,7 @@ def _values(shown: Shown, name: str, layer: str, position: int | None) -> dict[f
     run, complete = shown.runs[name], shown.networks[name].complete
     records = [record for record in run.records if layer in record.layers and record.epoch <= complete]
     found = {
-        record.epoch: cached.recorded_values(run, str(run.path), run.created, record.index, layer, position)
+        record.epoch: cached.recorded_values(run, ascii(str(run.path)), run.created, record.index, layer, position)
         for record in _thinned(records, DRAWN_BINS // (BINS * len(shown.networks)))
     }
     return {epoch: values for epoch, values in found.items() if np.isfinite(values).any()}
@@ -228,7 +239,7 @@ def show_results(networks: Mapping[str, Network], layer: str) -> None:
             {
                 "Network": name,
                 "Test accuracy": cell({seed: float(y[-1]) for seed, y in tested.items() if len(y)}, ".1%"),
-                f"SW1 of {layer}": cell({seed: float(one.sw1[-1]) for seed, one in histories.items()}, ".3f"),
+                f"SW1 of {plain(layer)}": cell({seed: float(one.sw1[-1]) for seed, one in histories.items()}, ".3f"),
                 "PER": cell({seed: float(one.per[-1]) for seed, one in histories.items()}, ".3f"),
                 "Variance": cell({seed: float(one.variance[-1]) for seed, one in histories.items()}, ".3g"),
                 "Movement": cell({seed: _movement(run, layer) for seed, run in runs.items()}, ".3f"),
@@ -255,7 +266,7 @@ def _most_seeds(shown: Shown) -> int:
     return max(len(network.runs) for network in shown.networks.values())
 
 
-def show_doors(comparison: "Comparison", title: str) -> None:
+def show_doors(comparison: "Comparison", run: str, title: str) -> None:
     """Open a layer of one method at one epoch on the other pages."""
     runs = {member_name(key): run for key, run in comparison.runs.items() if run.records}
     if not runs:
@@ -263,10 +274,11 @@ def show_doors(comparison: "Comparison", title: str) -> None:
     st.markdown("**Look at one layer at one epoch on another page**")
     places = st.columns([3, 3, 2, 3, 2, 2], vertical_alignment="bottom")
     member = places[0].selectbox("Network", list(runs), key="train_door_member")
-    layer = places[1].selectbox("Layer", list(runs[member].layers), key="train_door_layer")
+    layers = plain_names(runs[member].layers)
+    layer = places[1].selectbox("Layer", list(layers), format_func=layers.__getitem__, key="train_door_layer")
     epochs = [f"{record.epoch:g}" for record in runs[member].records if layer in record.layers]
     epoch = places[2].selectbox("Epoch", [LATEST, *reversed(epochs)], key="train_door_epoch")
-    query = run_query(comparison.path.name, title, member, layer, epochs[-1] if epoch == LATEST else epoch)
+    query = run_query(run, title, member, layers[layer], epochs[-1] if epoch == LATEST else epoch)
     for place, (name, page) in zip(places[3:], PAGES.items(), strict=True):
         place.link_button(name, f"{page}?{query}", width="stretch")
 

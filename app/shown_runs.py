@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from analysis.history import not_finite_since
+from analysis.plain_text import plain_names
 from app import training_words as words
+from app.plain import harmless
 from app.training_form import method_title
 
 if TYPE_CHECKING:
@@ -39,9 +41,9 @@ class Shown:
 
     Attributes
     ----------
-    networks : those that are drawn, by name.
+    networks : those that are drawn, by name, which is fit for any place.
     seed : the one of which single runs are drawn; a network that has not got it shows its first.
-    layers : names.
+    layers : names, as they are.
     unit : position among the tracked units, from 0.
     epochs : the end of the axes.
     """
@@ -70,7 +72,7 @@ class Shown:
         return list(dict.fromkeys(summary.tracked[position].unit for summary in latest))
 
     def row_title(self, layer: str) -> str:
-        """The layer and the unit that is drawn."""
+        """The layer and the unit that is drawn, as the records call it."""
         return f"{layer}, unit {' / '.join(map(str, self.tracked_units(layer, self.unit)))}"
 
 
@@ -90,7 +92,7 @@ def networks_of(comparisons: "Sequence[tuple[str, Comparison]]") -> dict[str, Ne
             name = _name(method_title(label), title, beside=place > 0) if comparison.spec else title
             reasons = {seed: _loss(comparison.diverged.get((label, seed)), run) for seed, run in runs.items()}
             lost = {seed: reason for seed, reason in reasons.items() if reason}
-            found[_unused(name, found)] = Network(runs, lost, complete)
+            found[_unused(harmless(name), found)] = Network(runs, lost, complete)
     return found
 
 
@@ -146,7 +148,13 @@ def choose_shown(networks: Mapping[str, Network], epochs: int) -> Shown:
     opening = [common[i] for i in sorted({min(1, len(common) - 1), len(common) // 2, max(0, len(common) - 2)})]
     layers = (
         left.multiselect(
-            "Layers", names, default=opening, key="train_view_layers", max_selections=MOST_LAYERS, bind="query-params"
+            "Layers",
+            names,
+            default=opening,
+            format_func=plain_names(names).__getitem__,
+            key="train_view_layers",
+            max_selections=MOST_LAYERS,
+            bind="query-params",
         )
         or opening
     )

@@ -17,7 +17,7 @@ from analysis.dumps.inspection import Inspection, Member, inspect
 from analysis.dumps.layout import Layout
 from analysis.dumps.limits import in_words
 from analysis.dumps.name_pattern import DEFAULT_PATTERN, NamePattern
-from analysis.terminal import printable
+from analysis.plain_text import message, plain
 from per_core.errors import PerError
 
 OK, REFUSED, UNUSABLE = 0, 1, 2
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         inspection = open_dump(options)
     except PerError as error:
-        print(f"python -m analysis inspect: {error}", file=sys.stderr)
+        print(f"python -m analysis inspect: {message(error)}", file=sys.stderr)
         return UNUSABLE
     print(_as_json(inspection) if options.json else _as_text(inspection))
     if not inspection.readable and not inspection.ambiguous:
@@ -99,7 +99,7 @@ def _as_text(inspection: Inspection) -> str:
     for member in inspection.members:
         told = member.reason or member.note
         if told:
-            lines.append(f"\n{printable(member.name)}: {printable(told)}")
+            lines.append(f"\n{plain(member.name)}: {message(told)}")
     counts = f"{len(inspection.readable)} ok, {len(inspection.ambiguous)} ambiguous, {len(inspection.refused)} refused"
     lines.append(f"\n{len(inspection.members)} members: {counts}; {len(inspection.ignored)} other files passed over")
     return "\n".join(lines)
@@ -119,5 +119,5 @@ def _cells(member: Member) -> tuple[str, ...]:
 
 
 def _short(text: str) -> str:
-    text = printable(text)
+    text = plain(text)
     return text if len(text) <= LONGEST_CELL else f"...{text[3 - LONGEST_CELL :]}"

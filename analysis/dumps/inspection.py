@@ -17,6 +17,7 @@ from analysis.dumps.limits import DEFAULT_LIMITS, Limits, in_words
 from analysis.dumps.name_pattern import DEFAULT_PATTERN, NamePattern, ParsedName, parse_names
 from analysis.dumps.source import Upload, resolve
 from analysis.dumps.tree import Found, Location, ignored_files, list_entries, read_rows
+from analysis.plain_text import message, plain, plain_names
 from per_core.errors import BudgetError, InvalidInputError
 from per_core.run_directory import RECORDS, RUN
 
@@ -33,7 +34,8 @@ class Member:
 
     Attributes
     ----------
-    name : the way to it: folders, file, file in the archive and key, joined by "/". Unique in the dump.
+    name : the way to it: folders, file, file in the archive and key, joined by "/". Unique in the dump, and as all
+        text of a member fit to be shown, see `analysis.plain_text`; `location` has the names as they are.
     shape : as stored; None if unknown.
     dtype : of its values, as its file calls it.
     declared : bytes that shape and type come to; None if unknown.
@@ -97,6 +99,11 @@ class Inspection:
     layouts: Mapping[tuple[str, int], Layout] = field(default_factory=dict, hash=False)
 
     @property
+    def title(self) -> str:
+        """The name of the file or folder, fit to be shown."""
+        return plain(self.path.name)
+
+    @property
     def readable(self) -> tuple[Member, ...]:
         """Members that can be loaded as they are."""
         return tuple(member for member in self.members if member.verdict == "ok")
@@ -122,7 +129,7 @@ class Inspection:
         found = next((member for member in self.members if member.name == name), None)
         if found is None:
             some = ", ".join(member.name for member in self.members[:8]) + (", ..." if self.members[8:] else "")
-            raise InvalidInputError(f"No member {name!r} in {self.path.name}. It has: {some}.")
+            raise InvalidInputError(f"No member {name!r} in {self.title}. It has: {some}.")
         return found
 
     def state(self, member: Member) -> FileState:
@@ -216,7 +223,7 @@ class Inspection:
                 " again."
             )
         matrix = (self.layout_of(member) or Layout("sample")).to_matrix(values)
-        batch = ActivationBatch(matrix, member.name, layer=member.layer, epoch=member.epoch, source=self.path.name)
+        batch = ActivationBatch(matrix, member.name, layer=member.layer, epoch=member.epoch, source=self.title)
         if require_finite and batch.n_nan + batch.n_inf == batch.n * batch.d:
             part = "" if stop - start == member.shape[0] else f"rows {start} to {stop - 1} of "
             raise InvalidInputError(
@@ -233,9 +240,7 @@ class Inspection:
         if len(self.readable) == 1:
             return self.readable[0]
         some = ", ".join(member.name for member in self.members[:8]) + (", ..." if self.members[8:] else "")
-        raise InvalidInputError(
-            f"{self.path.name} has {len(self.members)} members; say which one is to be loaded: {some}."
-        )
+        raise InvalidInputError(f"{self.title} has {len(self.members)} members; say which one is to be loaded: {some}.")
 
 
 def inspect(
@@ -269,7 +274,8 @@ def inspect(
     found = tuple(list_entries(path, limits))
     if not found:
         found = (((), Entry("", refusal=_nothing(path))),)
-    return _judged(Inspection(path, (), ignored_files(path, limits), layout, pattern, limits, folders, found))
+    ignored = tuple(map(plain, ignored_files(path, limits)))
+    return _judged(Inspection(path, (), ignored, layout, pattern, limits, folders, found))
 
 
 def load(
@@ -309,16 +315,20 @@ def load(
 def _judged(inspection: Inspection) -> Inspection:
     """The inspection with its members made anew from what was found."""
     is_folder = inspection.path.is_dir()
-    names = [_name(inspection.path, location, is_folder=is_folder) for location, _ in inspection._found]
+    true_names = [_name(inspection.path, location, is_folder=is_folder) for location, _ in inspection._found]
+    shown = plain_names(true_names)
+    names = [shown[name] for name in true_names]
     contexts = [_context(inspection.path, location, is_folder=is_folder) for location, _ in inspection._found]
     parsed = _parsed(inspection, contexts)
     seen: Counter[str] = Counter()
     members = []
+    layers = plain_names(told.layer for told in parsed if told.layer is not None)
     for (location, entry), name, told in zip(inspection._found, names, parsed, strict=True):
         seen[name] += 1
         if seen[name] > 1:
             entry = replace(entry, refusal=entry.refusal or TWICE)
             name = f"{name} ({seen[name]})"
+        told = replace(told, layer=told.layer and layers[told.layer], split=plain(told.split))
         members.append(_member(name, location, entry, told, inspection))
     return replace(inspection, members=tuple(members))
 
@@ -381,15 +391,15 @@ def _member(name: str, location: Location, entry: Entry, told: ParsedName, inspe
     member = Member(
         name=name,
         shape=entry.shape,
-        dtype=entry.dtype,
+        dtype=plain(entry.dtype),
         declared=entry.declared,
         stored=entry.stored,
         layer=told.layer,
         epoch=told.epoch,
         split=told.split,
         verdict="refused",
-        reason=entry.refusal or _refusal(entry, inspection.limits),
-        note=entry.note,
+        reason=message(entry.refusal or _refusal(entry, inspection.limits)),
+        note=message(entry.note),
         rows=None,
         units=None,
         location=location,

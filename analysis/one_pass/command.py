@@ -30,7 +30,8 @@ from analysis.dumps.layout import Layout
 from analysis.dumps.limits import in_words
 from analysis.one_pass.partial_statistics import PassSpec
 from analysis.one_pass.scheduling import PassResult, run_pass
-from analysis.terminal import printable, show_progress
+from analysis.plain_text import message, plain
+from analysis.terminal import show_progress
 from per_core.errors import InvalidInputError, PerError, StorageError
 from per_core.whole_file import write_whole
 
@@ -80,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         )
         found = as_dict(result, left_out, seconds=time.monotonic() - start)
     except (PerError, OSError) as error:
-        print(f"python -m analysis measure: {printable(str(error))}", file=sys.stderr)
+        print(f"python -m analysis measure: {message(error)}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
         print("\npython -m analysis measure: stopped", file=sys.stderr)
@@ -157,7 +158,7 @@ def as_text(found: dict[str, Any]) -> str:
         cells = np.quantile(defined, [0, 0.5, 1]) if defined else [None] * 3
         lines.append(f"{name.replace('_', ' '):<18}" + "".join(f"{_number(cell):>12}" for cell in cells))
     reasons = list(found["members_left_out"].items())
-    lines += [f"\nleft out: {printable(name)}: {printable(reason)}" for name, reason in reasons[:SHOWN_LEFT_OUT]]
+    lines += [f"\nleft out: {plain(name)}: {message(reason)}" for name, reason in reasons[:SHOWN_LEFT_OUT]]
     if len(reasons) > SHOWN_LEFT_OUT:
         lines.append(f"\nleft out: {len(reasons) - SHOWN_LEFT_OUT} more, see python -m analysis inspect")
     return "\n".join(lines)

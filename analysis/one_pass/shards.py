@@ -58,7 +58,7 @@ def choose_members(inspection: Inspection, names: Sequence[str] | None = None) -
     if not members:
         reasons = "".join(f" {member.name}: {member.reason}" for member in inspection.members[:1])
         raise InvalidInputError(
-            f"A pass needs a member that can be read; {inspection.path.name} has none.{reasons} Choose another dump"
+            f"A pass needs a member that can be read; {inspection.title} has none.{reasons} Choose another dump"
             " or a layout."
         )
     for member in members:

@@ -9,6 +9,7 @@ from app.chart import show_chart
 from app.choice import Choice
 from app.figures.joint import joint_panels
 from app.pair import axis_names, choose_pair
+from app.plain import harmless
 from app.statistics_table import show_statistics
 
 
@@ -45,7 +46,7 @@ else:
     st.markdown(words.LEAD_RECORDING if choice.run is None else words.LEAD_RUN.format(name=batch.name))
     law, null = SampleSpec(n=batch.n, dim=batch.d), "N(0, I)"
     columns = {
-        f"{choice.layer}, epoch {choice.epoch:g}": batch,
+        f"{harmless(choice.layer)}, epoch {choice.epoch:g}": batch,
         "N(0, I), same n and d": cached.drawn_batch(law),
     }
     alt = words.ALT_RECORDING.format(name=batch.name)

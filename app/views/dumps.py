@@ -19,8 +19,8 @@ def open_other(first: Inspection) -> OpenDump | None:
         show_members(inspection, "other")
         if not inspection.readable:
             return None
-        same = inspection.path.name == first.path.name
-        return OpenDump(inspection.path.name + (" (second)" if same else ""), inspection, read_all(inspection))
+        same = inspection.title == first.title
+        return OpenDump(inspection.title + (" (second)" if same else ""), inspection, read_all(inspection))
 
 
 st.title(words.TITLE)
@@ -37,7 +37,7 @@ if inspection.runs:
     follow(inspection, inspection.written)
 if not inspection.readable:
     st.stop()
-dump = OpenDump(inspection.path.name, inspection, read_all(inspection))
+dump = OpenDump(inspection.title, inspection, read_all(inspection))
 show_overview(dump)
 other = open_other(inspection)
 if other is not None:

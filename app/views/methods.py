@@ -21,6 +21,7 @@ from app.flow_section import Flow, Pull, choose_pull, follow_method, show_flow
 from app.method_choice import ChosenMethod, choose_methods
 from app.pair import Pair, axis_names, choose_pair
 from app.parts import Mapped, show_removed
+from app.plain import escaped, harmless
 from app.progress import in_chunks
 from per_core.errors import PerError
 
@@ -84,7 +85,7 @@ def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], pull: Pull
                 end = flows[name][pull.left].frames[-1]
                 mapped[name] = rows, ActivationBatch(end, f"{batch.name}, after {name} {pull.left}")
         except PerError as error:
-            st.error(f"{one.method.title}: {error}")
+            st.error(f"{one.method.title}: {escaped(error)}")
     return mapped, flows
 
 
@@ -216,7 +217,9 @@ def show_overlay(choice: Choice, place: Place, batch: ActivationBatch, mapped: M
 def _others(choice: Choice) -> dict[str, Callable[[], ActivationBatch]]:
     """The other cases of Figure 1, or the other epochs of the layer, by what a visitor reads."""
     if choice.spec is None:
-        return {f"{choice.layer}, epoch {epoch:g}": partial(choice.at_epoch, epoch) for epoch in choice.epochs}
+        return {
+            f"{harmless(choice.layer)}, epoch {epoch:g}": partial(choice.at_epoch, epoch) for epoch in choice.epochs
+        }
     return {f"case ({case}) {CASE_TITLES[case]}": choice.with_case(case).batch for case in CASES}
 
 

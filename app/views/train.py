@@ -6,11 +6,13 @@ import time
 
 import streamlit as st
 
+from analysis.plain_text import plain
 from analysis.runs import Comparison, open_comparison
 from analysis.training.spec import TrainingSpec
 from app import cached, run_view, service
 from app import training_words as words
 from app.choice import run_label
+from app.plain import escaped
 from app.run_list import BESIDE, ERROR, RUN, show_runs
 from app.shown_runs import choose_shown, networks_of
 from app.training_form import choose_spec
@@ -29,9 +31,9 @@ def start(spec: TrainingSpec) -> None:
         st.session_state[TOKEN] = secrets.token_urlsafe(8)
     st.session_state[PRESSED] = now
     try:
-        run = service.manager().submit(spec.as_dict(), token=st.session_state[TOKEN])
+        run = service.submit(spec, st.session_state[TOKEN])
     except PerError as error:
-        st.session_state[ERROR] = str(error)
+        st.session_state[ERROR] = escaped(error)
         return
     st.query_params[RUN] = run
     st.query_params.pop(BESIDE, None)
@@ -43,7 +45,13 @@ def show_form(*, expanded: bool) -> None:
         spec = choose_spec()
         if spec is not None:
             st.button(
-                "Start", type="primary", on_click=start, args=(spec,), key="train_start", icon=":material/play_arrow:"
+                "Start",
+                type="primary",
+                on_click=start,
+                args=(spec,),
+                key="train_start",
+                icon=":material/play_arrow:",
+                help=service.limits_in_words(),
             )
 
 
@@ -52,7 +60,7 @@ def act(name: str, run: str) -> None:
     try:
         getattr(service.manager(), name)(run)
     except PerError as error:
-        st.session_state[ERROR] = str(error)
+        st.session_state[ERROR] = escaped(error)
 
 
 def show_state(run: str) -> bool:
@@ -65,8 +73,8 @@ def show_state(run: str) -> bool:
     if status.position:
         text += f", place {status.position} in the queue"
     if status.device:
-        text += f", on {status.device}"
-    left.markdown(text + (f". {status.message}" if status.message else ""))
+        text += f", on {escaped(status.device)}"
+    left.markdown(text + (f". {escaped(status.message)}" if status.message else ""))
     if status.epochs:
         left.progress(min(1.0, status.epoch / status.epochs))
     if status.state in {"queued", "starting", "running"}:
@@ -76,7 +84,7 @@ def show_state(run: str) -> bool:
     if status.state in {"failed", "interrupted"}:
         output = service.manager().last_output(run)
         if output:
-            st.code("\n".join(output), language=None)
+            st.code("\n".join(map(plain, output)), language=None)
     return live
 
 
@@ -84,7 +92,7 @@ def show_comparisons(comparisons: "list[tuple[str, Comparison]]") -> None:
     """Everything that is drawn of a run, and of those beside it."""
     first = comparisons[0][1]
     for name, reason in first.problems.items():
-        st.error(f"{name}: {reason}")
+        st.error(escaped(f"{name}: {reason}"))
     networks = networks_of(comparisons)
     run_view.show_lost(networks)
     if not any(run.records for run in first.runs.values()):
@@ -105,9 +113,9 @@ def follow(run: str, beside: list[str]) -> None:
     entry = service.run_library().entry(run)
     if entry.state == "damaged":
         service.watch_runs([])
-        st.error(entry.message)
+        st.error(escaped(entry.message))
         return
-    st.subheader(entry.title)
+    st.subheader(escaped(entry.title))
     if entry.kind == "comparison":
         with st.popover("What was asked for"):
             st.json(_opened(run).spec)
@@ -132,7 +140,7 @@ def follow(run: str, beside: list[str]) -> None:
     @st.fragment(run_every=every)
     def doors() -> None:
         if comparison := _opened_or_said(run):
-            run_view.show_doors(comparison, entry.title)
+            run_view.show_doors(comparison, run, entry.title)
 
     live()
     doors()
@@ -145,10 +153,10 @@ def _titles(runs: list[str]) -> dict[str, str]:
         try:
             entry = service.run_library().entry(run)
         except PerError as error:
-            st.warning(words.GONE.format(reason=error))
+            st.warning(words.GONE.format(reason=escaped(error)))
             continue
         if entry.state == "damaged":
-            st.warning(words.GONE.format(reason=entry.message))
+            st.warning(words.GONE.format(reason=escaped(entry.message)))
         else:
             found[run] = run_label(run, entry.title) if entry.title in found.values() else entry.title
     return found
@@ -159,7 +167,7 @@ def _opened_or_said(run: str) -> "Comparison | None":
     try:
         return _opened(run)
     except PerError as error:
-        st.warning(words.GONE.format(reason=error))
+        st.warning(words.GONE.format(reason=escaped(error)))
         return None
 
 
@@ -184,7 +192,7 @@ else:
     try:
         follow(run, st.query_params.get_all(BESIDE))
     except PerError as refused:
-        st.error(str(refused))
+        st.error(escaped(refused))
 show_runs()
 with st.expander("What the authors report"):
     run_view.show_authors_results()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,11 @@ TINY: dict[str, Any] = {
     "probe_size": 100,
 }
 OpenPage = Callable[..., AppTest]
+
+
+def shown(markdown: str) -> str:
+    """What Markdown shows of escaped text."""
+    return re.sub(r"\\(.)", r"\1", markdown).replace("\u2060", "")
 
 
 @pytest.fixture

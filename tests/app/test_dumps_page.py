@@ -16,7 +16,7 @@ from analysis.one_pass import PassSpec
 from analysis.overview import QUANTITIES, overview
 from app.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
 from per_core import gaussian_w1, per_loss, sliced_w1
-from tests.app.conftest import OpenPage
+from tests.app.conftest import OpenPage, shown
 from tests.app.test_pages import all_text, sent_charts
 
 CHARTS = {"dumps_overview", "dumps_histogram", "dumps_distances", "dumps_history_1", "dumps_parts"}
@@ -37,11 +37,6 @@ def write_dump(folder: Path, seed: int = 0, layers: list[str] = LAYERS) -> Path:
         save_file(values, place / "activations.safetensors")
     np.save(folder / "labels.npy", np.array([None]))
     return folder
-
-
-def shown(markdown: str) -> str:
-    """What Markdown shows of escaped text."""
-    return markdown.replace("\\", "")
 
 
 @pytest.fixture

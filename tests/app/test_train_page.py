@@ -23,7 +23,7 @@ from app import training_words as words
 from app.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
 from app.choice import run_query
 from per_core import Recorder
-from tests.app.conftest import OpenPage
+from tests.app.conftest import OpenPage, shown
 from tests.app.test_pages import all_text, sent_charts
 
 CHARTS = {"train_figure2", "train_progress", "train_distances", "train_densities_0"}
@@ -285,7 +285,7 @@ def test_what_cannot_be_trained_says_why_and_start_is_gone(open_page: OpenPage) 
     page = open_page("train")
     page.selectbox(key="train_data").set_value("cifar10").run()
     assert "needs a folder" in page.info[0].value
-    assert "data.folder must name the folder" in page.error[0].value
+    assert "data.folder must name the folder" in shown(page.error[0].value)
     assert "train_start" not in [button.key for button in page.button]
 
 
@@ -364,7 +364,8 @@ def test_a_network_that_diverged_has_no_results_and_does_not_cut_the_others(
     table = next(frame.value for frame in page.dataframe if "Network" in frame.value.columns).set_index("Network")
     assert table.loc["Vanilla"].tolist() == ["diverged"] * 5
     assert "diverged" not in table.loc["PER"].tolist()
-    assert "Vanilla, seed 0, diverged at epoch 1: the training loss is not finite." in [w.value for w in page.warning]
+    said = [shown(warning.value) for warning in page.warning]
+    assert "Vanilla, seed 0, diverged at epoch 1: the training loss is not finite." in said
     frames = sent_charts(page)["train_densities_0"].figure["frames"]
     assert [frame["name"] for frame in frames] == [f"epoch {epoch}" for epoch in range(5)]
 
