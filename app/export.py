@@ -1,4 +1,8 @@
-"""Tables that can be taken away."""
+"""Tables that can be taken away.
+
+In CSV, text that a spreadsheet would take for a formula has an apostrophe before it, as OWASP recommends; in JSON all
+text is as it is. https://owasp.org/www-community/attacks/CSV_Injection
+"""
 
 import json
 from collections.abc import Sequence
@@ -6,11 +10,13 @@ from collections.abc import Sequence
 import pandas as pd
 from streamlit.delta_generator import DeltaGenerator
 
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula of a spreadsheet begins with
+
 
 def offer_table(table: pd.DataFrame, title: str, places: Sequence[DeltaGenerator], *, key: str) -> None:
     """Buttons for the whole table as CSV and as JSON, in two places; nothing of it is rounded or left out."""
     writers = {
-        "csv": ("text/csv", lambda: table.to_csv(index=False)),
+        "csv": ("text/csv", lambda: table.map(_no_formula).to_csv(index=False)),
         "json": ("application/json", lambda: _json(table)),
     }
     for place, (suffix, (kind, write)) in zip(places, writers.items(), strict=True):
@@ -23,6 +29,10 @@ def offer_table(table: pd.DataFrame, title: str, places: Sequence[DeltaGenerator
             key=f"{key}_{suffix}",
             width="stretch",
         )
+
+
+def _no_formula(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and len(cell) > 1 and cell.startswith(FORMULA) else cell
 
 
 def _json(table: pd.DataFrame) -> str:

@@ -216,8 +216,12 @@ function csvOf(plot) {
   return rows.map((row) => row.map(csvCell).join(",")).join("\n") + "\n"
 }
 
+// Names are escaped for plotly's labels; what a spreadsheet would take for a formula has an apostrophe before it.
 function csvCell(value) {
-  const text = String(value).replaceAll("<br>", " ")
+  if (typeof value === "number") return String(value)
+  let text = String(value).replaceAll("<br>", " ")
+  if (text.includes("&")) text = new DOMParser().parseFromString(text, "text/html").body.textContent
+  if (/^[=+\-@\t\r]/.test(text) && Number.isNaN(Number(text))) text = `'${text}`
   return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 

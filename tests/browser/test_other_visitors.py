@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from app.server import SCRIPT_ROUTE
-from tests.browser.test_pages import chart, wait_until_idle
+from tests.browser.pages import chart, wait_until_idle
 
 WAIT = 600_000  # milliseconds that only a hang takes
 SEND = """(bytes) => new Promise((done, fail) => {

@@ -1,7 +1,10 @@
+import contextlib
 import json
-from typing import get_args
+from dataclasses import fields
+from typing import Any, get_args
 
 import pytest
+from hypothesis import given, strategies
 
 from analysis.training.dataset import LOADERS
 from analysis.training.models import ACTIVATIONS, MODELS
@@ -13,9 +16,10 @@ from analysis.training.spec import (
     ModelName,
     ModelSpec,
     TrainingSpec,
+    read_object,
     read_spec,
 )
-from per_core.errors import InvalidInputError
+from per_core.errors import InvalidInputError, PerError
 
 RICH = TrainingSpec(
     data=DataSpec("mixture", samples=50, classes=4),
@@ -117,5 +121,73 @@ def test_files_that_are_no_spec(tmp_path):
     with pytest.raises(InvalidInputError, match="not a readable JSON file"):
         read_spec(tmp_path / "none.json")
     (tmp_path / "broken.json").write_text('{"epochs":')
-    with pytest.raises(InvalidInputError, match="not a readable JSON file"):
+    with pytest.raises(InvalidInputError, match="must be JSON"):
         read_spec(tmp_path / "broken.json")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"data": {"name": "mixture", "samples": 1_000_000, "dim": 4096}}, "At that dim, 12207 samples fit"),
+        ({"methods": [{"name": f"m{i}"} for i in range(51)]}, "methods must be at most 50; received 51"),
+        ({"layers": ["layer 1"] * 101}, "layers must be at most 100 names"),
+        ({"title": "a\ud800"}, "title must be a text of printable characters"),
+        ({"learning_rate": 10**400}, "learning_rate must be a number above 0 to 100"),
+        ({"epochs": 10**5000}, "received a int too large to print"),
+        ({"methods": [{"combination": "per", "settings": {"per.weight": 10**400}}]}, "per.weight must be a number"),
+    ],
+)
+def test_what_is_too_much_is_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        TrainingSpec.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "More must be JSON"),
+        ('{"a":' * 500 + "1" + "}" * 500, "nested more than 8 deep"),
+        ('{"momentum": 1e400}', None),
+        ('{"momentum": NaN}', "NaN is no finite number"),
+        ('{"momentum": -Infinity}', "-Infinity is no finite number"),
+        ('{"seed": ' + "9" * 5000 + "}", "Exceeds the limit"),
+        ('{"seed": 1, "seed": 2}', "seed is there twice"),
+        ("3", "must be a JSON object"),
+        ('"' + "x" * 5_000_000 + '"', "at most 100000 characters; it has 5000002"),
+    ],
+)
+def test_json_of_strangers_is_an_object_or_refused(text: str, message: str | None) -> None:
+    if message is None:
+        with pytest.raises(InvalidInputError, match="momentum must be a number"):
+            TrainingSpec.from_dict(read_object(text, "More"))
+    else:
+        with pytest.raises(InvalidInputError, match=message):
+            read_object(text, "More")
+
+
+JSON = strategies.recursive(
+    strategies.none()
+    | strategies.booleans()
+    | strategies.integers()
+    | strategies.floats()
+    | strategies.text(strategies.characters(exclude_categories=[]), max_size=20),
+    lambda inner: strategies.lists(inner, max_size=3) | strategies.dictionaries(strategies.text(max_size=5), inner),
+    max_leaves=6,
+)
+FIELDS = ["data", "model", "methods", "layers", "epochs", "learning_rate", "schedule", "seed", "device", "title"]
+
+
+@given(strategies.dictionaries(strategies.sampled_from(FIELDS) | strategies.text(max_size=4), JSON, max_size=4))
+def test_whatever_json_says_a_spec_or_our_own_error_comes(values: dict[str, Any]) -> None:
+    with contextlib.suppress(PerError):
+        TrainingSpec.from_dict(values)
+
+
+@given(strategies.sampled_from(["data", "model"]), strategies.data())
+def test_whatever_json_says_of_a_part_a_spec_or_our_own_error_comes(part: str, data: strategies.DataObject) -> None:
+    names = [field.name for field in fields(DataSpec if part == "data" else ModelSpec)]
+    values = data.draw(strategies.dictionaries(strategies.sampled_from(names), JSON, max_size=3))
+    with contextlib.suppress(PerError):
+        TrainingSpec.from_dict({part: values})
+    with contextlib.suppress(PerError):
+        TrainingSpec.from_dict({"methods": [{"combination": "per", "settings": values}, values]})
