@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             write_whole(options.out, f"{json.dumps(found, indent=1)}\n".encode())
         except StorageError as error:
-            print(f"python -m analysis measure: {printable(str(error))}", file=sys.stderr)
+            print(f"python -m analysis measure: {message(error)}", file=sys.stderr)
             return UNWRITTEN
     return INCOMPLETE if left_out or result.statistics.n_left_out else OK
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from app.server import SCRIPT_ROUTE
+from tests.browser.conftest import NewPage
 from tests.browser.pages import chart, wait_until_idle
 
-WAIT = 600_000  # milliseconds that only a hang takes
 SEND = """(bytes) => new Promise((done, fail) => {
   const socket = new WebSocket(new URL("_stcore/stream", document.baseURI).href.replace("http", "ws"), ["streamlit"])
   socket.onopen = () => { socket.send(new Uint8Array(bytes)); setTimeout(() => { socket.close(); done(true) }, 500) }
@@ -36,7 +36,7 @@ def test_names_that_are_no_utf8_or_markup_are_shown_sign_by_sign(page: Page, ser
     for name in (b"caf\xe9.npy", b"www.f.example :red[x] $y$ <b>z<.npy"):
         np.save(os.path.join(os.fsencode(folder), name), rng.standard_normal((40, 3)))
     page.goto(f"{server}/dumps?dumps_path={folder}")
-    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false", timeout=WAIT)
+    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false")
     wait_until_idle(page)
     rows = chart(page, "dumps_overview").locator(".ytick")
     assert sorted(text.strip() for text in rows.all_inner_texts()) == [
@@ -48,23 +48,23 @@ def test_names_that_are_no_utf8_or_markup_are_shown_sign_by_sign(page: Page, ser
 
 
 def test_a_visitor_who_clears_the_caches_takes_no_upload_from_another(
-    browser: Browser, page: Page, server: str, tmp_path: Path
+    page: Page, new_page: NewPage, server: str, tmp_path: Path
 ) -> None:
     np.save(tmp_path / "mine.npy", np.random.default_rng(0).standard_normal((40, 3)))
     page.goto(f"{server}/dumps")
     page.locator('input[type="file"]').first.set_input_files(tmp_path / "mine.npy")
-    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false", timeout=WAIT)
+    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false")
     wait_until_idle(page)
     page.get_by_role("link", name="Bound", exact=True).first.click()
-    expect(page.get_by_role("heading", level=1)).to_contain_text("bound", ignore_case=True, timeout=WAIT)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("bound", ignore_case=True)
 
-    other = browser.new_page()
+    other = new_page()
     other.goto(f"{server}/dumps")
-    expect(other.get_by_text("Drop files above")).to_be_visible(timeout=WAIT)
+    expect(other.get_by_text("Drop files above")).to_be_visible()
     assert other.evaluate(SEND, list(BackMsg(clear_cache=True).SerializeToString()))
     other.close()
 
     page.get_by_role("link", name="Dumps", exact=True).first.click()
-    expect(page.get_by_text(re.compile("Open: mine.npy"))).to_be_visible(timeout=WAIT)
-    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false", timeout=WAIT)
+    expect(page.get_by_text(re.compile("Open: mine.npy"))).to_be_visible()
+    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false")
     assert page.locator('[data-testid="stAlertContentError"]').count() == 0
