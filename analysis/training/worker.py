@@ -78,7 +78,7 @@ def _interrupt(folder: ComparisonFolder, spec: TrainingSpec, reason: str) -> Non
 
 def _begin(spec: TrainingSpec, folder: ComparisonFolder, limits: Limits, *, resume: bool) -> int:
     is_new = not folder.comparison_file.exists()
-    if not folder.spec_file.exists():
+    if is_new or not folder.spec_file.exists():
         folder.write_spec(spec.as_dict())
     try:
         comparison = Comparison(spec, folder, resume=resume, limits=limits, report=_say)

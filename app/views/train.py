@@ -126,6 +126,8 @@ def follow(run: str, beside: list[str]) -> None:
 
     @st.fragment(run_every=every)
     def live() -> None:
+        if ERROR in st.session_state:  # Stop or Resume was refused: said at the head of the page
+            st.rerun()
         try:
             still = show_state(run)
         except PerError as error:  # somebody may have deleted it; the list below says when it can be read again

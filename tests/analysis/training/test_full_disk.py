@@ -75,6 +75,7 @@ def assert_same_weights(one, other):
         ("checkpoint.pt", 0),
         ("checkpoint.pt", 3),
         ("status.json", 1),
+        ("status.json", 4),
     ],
 )
 def test_a_full_disk_interrupts_and_room_ends_bit_identical(done, tmp_path, monkeypatch, capsys, file, epoch):
