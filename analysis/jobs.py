@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import re
 import threading
 import time
@@ -320,8 +321,7 @@ class JobManager:
                 self._look_after_ended()
                 self._insist()
                 self._stop_unwatched()
-                for id, (state, message) in tuple(self._unsaid.items()):
-                    self._change(id, state, message)
+                self._say_again()
             self._wake.wait(WATCH_PERIOD)
             self._wake.clear()
 
@@ -424,6 +424,19 @@ class JobManager:
             self._unsaid[id] = state, message
         except InvalidInputError:  # deleted by hand: there is nowhere to say it
             return
+
+    def _say_again(self) -> None:
+        """Write what could not be written before, unless somebody else has taken the run up since."""
+        for id, (state, message) in tuple(self._unsaid.items()):
+            try:
+                path = self.run_library.path(id)
+                taken_up = status_of(path).is_live and ComparisonFolder(path).read_status()["pid"] != os.getpid()
+            except PerError:
+                taken_up = False
+            if taken_up:
+                del self._unsaid[id]
+            else:
+                self._change(id, state, message)
 
     def _with_status(self, entry: RunEntry) -> RunEntry:
         try:

@@ -27,8 +27,9 @@ class RunStatus:
 
     Attributes
     ----------
-    state : "starting", "running", "finished", "stopped", "failed" or "interrupted" (the process has gone without a
-        word); "recorded" if somebody else's Recorder wrote it, who does not say whether there is more to come.
+    state : "starting", "running", "finished", "stopped", "failed" or "interrupted" (its files could not be written, or
+        the process has gone); "recorded" if somebody else's Recorder wrote it, who does not say whether there is more
+        to come.
     epoch : of the last checkpoint, from where it goes on.
     epochs : of the whole training; None if nobody said.
     message : why it is in that state, or empty.

@@ -281,6 +281,30 @@ def test_rename(library, comparison):
     assert library.entry(comparison).title == "Früh: λ = 1e-3"
 
 
+def test_a_title_that_cannot_be_written_leaves_the_old_one(library, comparison):
+    library.rename(comparison, "Old")
+    (library.path(comparison) / "title.txt.tmp").symlink_to("/dev/full")
+    with pytest.raises(StorageError, match=r"title\.txt cannot be written: No space left on device\. Free some space"):
+        library.rename(comparison, "New")
+    assert library.entry(comparison).title == "Old"
+
+
+def test_a_trash_that_cannot_be_made_deletes_nothing(library, comparison):
+    (library.root / ".trash").touch()
+    with pytest.raises(StorageError, match="by hand cannot be deleted: File exists"):
+        library.delete(comparison)
+    assert library.entry(comparison).state == "finished"
+
+
+def test_a_run_needs_its_folder_as_a_whole(library):
+    library.root.rmdir()
+    library.root.touch()
+    with pytest.raises(StorageError, match=r"runs cannot be written: File exists"):
+        library.create(TINY)
+    with pytest.raises(StorageError, match=r"runs cannot be read: Not a directory"):
+        library.list_runs()
+
+
 def test_delete_and_undo(library, comparison):
     before = library.entry(comparison)
     library.delete(comparison)
@@ -322,10 +346,12 @@ def test_a_training_that_fails_by_hand_is_listed_with_its_reason(library):
     assert open_comparison(library.path("failed")).runs == {}
 
 
-def test_of_two_deleted_runs_of_one_name_the_last_comes_back(library):
+def test_of_two_deleted_runs_of_one_name_the_last_comes_back(library, monkeypatch):
     for title in ("first", "second"):
         record(library.root / "mine", 1, title=title)
         library.delete("mine")
+        monkeypatch.setattr(time, "time_ns", lambda: 0)  # somebody sets the clock
+    monkeypatch.undo()
     library.undo_delete("mine")
     assert library.entry("mine").title == "second"
     with pytest.raises(InvalidInputError, match="Delete that one first"):
