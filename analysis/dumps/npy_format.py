@@ -90,15 +90,15 @@ def _read_header(data: ByteRange) -> tuple[int, np.dtype[Any], tuple[int, ...], 
     if not start.startswith(MAGIC) or len(start) < 12:
         raise _unreadable("it does not begin as one" if start else "it is empty")
     version, wide = start[6], start[6] > 1
-    if version not in (1, 2, 3):
-        raise _unreadable(f"its version is {version}, known are 1 to 3")
+    if version not in (1, 2, 3) or start[7]:
+        raise _unreadable(f"its version is {version}.{start[7]}, known are 1.0, 2.0 and 3.0")
     begin = 12 if wide else 10
     length = int.from_bytes(start[8:begin], "little")
     if length > min(LONGEST_HEADER, data.size - begin):
         raise _unreadable(f"its header is said to have {length} bytes")
     text = data.read(begin, length).tobytes().decode("utf-8" if version == 3 else "latin-1", "replace")
     try:
-        header = ast.literal_eval(text.strip())
+        header = ast.literal_eval(text.strip(" \t\n"))
         if not isinstance(header, dict) or set(header) != KEYS:
             raise ValueError("its header is not a dict of descr, fortran_order and shape")
         shape, fortran_order, descr = header["shape"], header["fortran_order"], header["descr"]

@@ -22,6 +22,7 @@ DTYPES = {
     "I64": "int64", "U64": "uint64", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F16": "float16",
     "BF16": "bfloat16", "F32": "float32", "F64": "float64",
 }  # fmt: skip
+NO_NUMBERS = {"F4", "F6_E2M3", "F6_E3M2", "F8_E8M0", "C64"}  # types of the format that are not read
 ONLY_IN_TORCH = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 
 
@@ -92,6 +93,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _entry(key: str, tensor: Any, size: int) -> Entry:
     try:
         dtype, shape, (begin, end) = str(tensor["dtype"]), tensor["shape"], tensor["data_offsets"]
+        if dtype not in DTYPES and dtype not in NO_NUMBERS:
+            raise ValueError
         if not is_plain_shape(shape) or type(begin) is not int or type(end) is not int or not 0 <= begin <= end:
             raise ValueError
     except (KeyError, TypeError, ValueError):

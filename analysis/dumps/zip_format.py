@@ -17,8 +17,9 @@ END_64, LOCATOR_64, LOCATOR_64_SIZE = b"PK\x06\x06", b"PK\x06\x07", 20
 ENTRY, ENTRY_SIZE = b"PK\x01\x02", 46
 LOCAL, LOCAL_SIZE = b"PK\x03\x04", 30
 STORED, DEFLATED = 0, 8
+NEWEST = 63  # tenths of a version of the format
 ENCRYPTED, UTF_8 = 1, 2**11
-FULL_16, FULL_32, ZIP_64 = 2**16 - 1, 2**32 - 1, 1
+FULL_32, ZIP_64 = 2**32 - 1, 1
 MOST_INFLATION = 1032  # times: what deflate can do at most, of nothing but equal bytes
 
 
@@ -104,22 +105,26 @@ def _read_directory(archive: ByteRange, limits: Limits) -> tuple[int, list[_Reco
     if position < 0 or len(tail) - position < END_SIZE:
         raise _unreadable("its end, where the directory is announced, is missing: it is cut short")
     count, size, begin = struct.unpack_from("<10xHLL", tail, position)
-    if FULL_16 in (count,) or FULL_32 in (size, begin):
-        count, size, begin = _read_end_64(archive, tail, position, (count, size, begin))
+    end = archive.size - tail_size + position
+    count, size, begin, end = _read_end_64(archive, tail, position, (count, size, begin, end))
     if count > limits.members:
         raise _unreadable(f"it lists {count} files, read are up to {limits.members}. Split it")
-    if size > limits.header_bytes or begin + size > archive.size:
-        raise _unreadable(f"its directory is said to take {in_words(size)} from byte {begin} on")
+    if size > limits.header_bytes or begin + size != end:
+        raise _unreadable(f"its directory is said to take {in_words(size)} from byte {begin} on, up to byte {end}")
     directory = archive.read(begin, size).tobytes()
     records, offset = [], 0
     for _ in range(count):
         record, offset = _read_record(directory, offset)
         records.append(record)
+    if offset != size:
+        raise _unreadable(f"its directory holds more than the {count} files that it is said to list")
     return begin, records
 
 
-def _read_end_64(archive: ByteRange, tail: bytes, position: int, short: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Count, size and begin of the directory of an archive that is too large for the short end, or said to be."""
+def _read_end_64(
+    archive: ByteRange, tail: bytes, position: int, short: tuple[int, int, int, int]
+) -> tuple[int, int, int, int]:
+    """Count, size, begin and end of the directory, from the longer end that large archives have, and those of torch."""
     locator = position - LOCATOR_64_SIZE
     if locator < 0 or tail[locator : locator + 4] != LOCATOR_64:
         return short
@@ -130,16 +135,18 @@ def _read_end_64(archive: ByteRange, tail: bytes, position: int, short: tuple[in
     if not end.startswith(END_64):
         raise _unreadable("the end of its directory is damaged")
     count, size, begin = struct.unpack_from("<32xQQQ", end)
-    return count, size, begin
+    return count, size, begin, offset
 
 
 def _read_record(directory: bytes, offset: int) -> tuple[_Record, int]:
     """The line at `offset`, and where the next one begins."""
     if directory[offset : offset + 4] != ENTRY or len(directory) < offset + ENTRY_SIZE:
         raise _unreadable("its directory is damaged")
-    flags, method, checksum, stored, size, name_size, extra_size, comment_size, header = struct.unpack_from(
-        "<8xHH4xLLLHHH8xL", directory, offset
+    version, flags, method, checksum, stored, size, name_size, extra_size, comment_size, header = struct.unpack_from(
+        "<6xHHH4xLLLHHH8xL", directory, offset
     )
+    if version > NEWEST:
+        raise _unreadable(f"a file needs version {version / 10:g} of the format, known are those up to {NEWEST / 10:g}")
     name_end = offset + ENTRY_SIZE + name_size
     extra_end = name_end + extra_size
     name, extra = directory[offset + ENTRY_SIZE : name_end], directory[name_end:extra_end]

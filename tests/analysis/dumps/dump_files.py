@@ -78,6 +78,24 @@ def zip_of_files(path: Path) -> None:
     inner.rmdir()
 
 
+def zip_of_a_zip(path: Path) -> None:
+    inner = path.with_name("inner.zip")
+    with zipfile.ZipFile(inner, "w") as archive:
+        for name, writer in (("layer_1.pt", torch_zip), ("layer_2.npy", npy), ("layer_3.csv", csv)):
+            writer(path.with_name(name))
+            archive.write(path.with_name(name), name)
+            path.with_name(name).unlink()
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(inner, "inner.zip")
+    inner.unlink()
+
+
+def arrow(path: Path) -> None:
+    columns = {"features.6": pa.FixedSizeListArray.from_arrays(FIRST.ravel(), FIRST.shape[1])}
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, pa.table(columns).schema) as writer:
+        writer.write_table(pa.table(columns))
+
+
 WRITERS = {
     "layer.npy": npy,
     "layers.npz": npz,
@@ -89,6 +107,7 @@ WRITERS = {
     "layers.parquet": parquet,
     "layer.csv": csv,
     "folder.zip": zip_of_files,
+    "nested.zip": zip_of_a_zip,
 }
 
 

@@ -1,0 +1,93 @@
+"""Arrays of dumps as the formats' own libraries read them, without a line of what is tested."""
+
+import csv
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import h5py
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from safetensors.torch import load_file
+
+SEPARATORS = {"commas": ",", "semicolons": ";", "tabs": "\t", "vertical bars": "|", "spaces": " "}
+
+
+def stored(path: Path, location: tuple[str, ...], note: str = "") -> np.ndarray:
+    """The array at a location: the files in archives, then the key in the file. Of text, the columns that hold numbers.
+
+    Parameters
+    ----------
+    note : of a text table, the dialect that was taken.
+    """
+    if path.is_dir():
+        return _of_run(path, location[0])
+    match path.suffix.lower():
+        case ".npy":
+            return np.load(path, allow_pickle=False)
+        case ".npz" | ".zip":
+            with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+                inner = Path(folder) / f"inner{PurePosixPath(location[0]).suffix}"
+                inner.write_bytes(archive.read(location[0]))
+                return stored(inner, location[1:], note)
+        case ".safetensors":
+            return _of_tensor(load_file(path)[location[0]])
+        case ".pt" | ".pth":
+            return _of_tensor(
+                dict(_tensors(torch.load(path, map_location=_where_it_is, weights_only=True)))["/".join(location)]
+            )
+        case ".h5":
+            with h5py.File(path) as file:
+                return np.asarray(file[location[0]][()])
+        case ".parquet":
+            if location:
+                return np.array(pq.read_table(path, columns=[location[0]]).column(0).to_pylist(), np.float64)
+            schema = pq.read_schema(path)
+            names = [field.name for field in schema if str(field.type) in ("halffloat", "float", "double")]
+            table = pq.read_table(path, columns=names)
+            return np.stack([np.array(column.to_pylist(), np.float64) for column in table.columns], axis=1)
+        case ".csv":
+            return _of_text(path, note)
+    raise ValueError(path.suffix)
+
+
+def _where_it_is(storage: torch.UntypedStorage, _: object) -> torch.UntypedStorage:
+    return storage
+
+
+def _of_tensor(tensor: torch.Tensor) -> np.ndarray:
+    return np.asarray((tensor.float() if tensor.dtype == torch.bfloat16 else tensor).detach().numpy())
+
+
+def _tensors(part: object, key: str = "") -> Iterator[tuple[str, torch.Tensor]]:
+    if isinstance(part, torch.Tensor):
+        yield key, part
+    elif isinstance(part, dict | list | tuple):
+        for name, inner in part.items() if isinstance(part, dict) else enumerate(part):
+            yield from _tensors(inner, f"{key}/{name}" if key else str(name))
+
+
+def _of_run(path: Path, key: str) -> np.ndarray:
+    record, _, layer = key.partition("/")
+    index = int(record.removeprefix("record_"))
+    assert index in [json.loads(line)["index"] for line in (path / "records.jsonl").read_text().splitlines()]
+    return load_file(path / "arrays" / f"{index:06d}.safetensors")[f"{layer}/rows"].numpy()
+
+
+def _of_text(path: Path, note: str) -> np.ndarray:
+    """All columns of which every cell is a number or missing, by the separator and decimal mark of the note."""
+    separator = next((sign for name, sign in SEPARATORS.items() if f"separated by {name}," in note), "\x1f")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        lines = [line for line in file if line.strip() and not line.startswith("#")]
+    rows = list(csv.reader(lines, delimiter=separator))[1 if "names the columns" in note else 0 :]
+    decimal = "," if "decimal comma" in note else "."
+    columns = []
+    for cells in zip(*rows, strict=True):
+        try:
+            columns.append([float(cell.replace(decimal, ".") or "nan") for cell in cells])
+        except ValueError:
+            continue
+    return np.array(columns).T
