@@ -20,7 +20,7 @@ from per_core.wasserstein import sliced_w1
 Float64Array = NDArray[np.float64]
 WINDOW = 3  # records over which a change counts
 CHANGE = 0.02  # and how large it is, relative
-VANISHED = 0.1  # variance of a layer that has as good as collapsed
+VANISHED = 0.1  # mean square of a layer that has as good as collapsed: a root of a third of that of N(0, I)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +55,8 @@ class LayerHistory:
     ----------
     epochs : numbers of the epochs. sw1, sw1_error : on the recorded slices, with the standard error over them. per :
         exact, of the full layer. mean, variance : means over the units. dead : share of units that never change.
+    mean_square : of all values, the mean over the units of mean² + variance. Records of before it was kept give
+        mean² + variance of the layer's two means, which is at most as large.
     n, d, slices : rows and slices that `sw1` is of, and the layer's units, of the last record.
     """
 
@@ -65,6 +67,7 @@ class LayerHistory:
     mean: Float64Array
     variance: Float64Array
     dead: Float64Array
+    mean_square: Float64Array
     n: int
     d: int
     slices: int
@@ -73,17 +76,19 @@ class LayerHistory:
     def collapses(self) -> bool:
         """Whether the layer shrinks towards 0, where PER has its minimum, instead of becoming Gaussian.
 
-        Its variance is less than half of what it was in the first record and its PER below that of N(0, I), and over
-        the last three records the variance was below 0.1, or PER and variance fell while SW1 rose, all by 2 % or more.
-        A layer that comes closer to N(0, I) while its variance falls does not shrink away.
+        Its mean square is less than half of what it was in the first record and its PER below that of N(0, I), and over
+        the last three records the mean square was below 0.1, or PER and mean square fell while SW1 rose, all by 2 % or
+        more. A layer that comes closer to N(0, I) while it becomes smaller does not shrink away, and one that settles
+        away from 0 with a small variance has not shrunk.
         """
-        if len(self.epochs) <= WINDOW or not self.variance[-1] < self.variance[0] / 2:
+        size = self.mean_square
+        if len(self.epochs) <= WINDOW or not size[-1] < size[0] / 2:
             return False
         if not self.per[-1] < _PER_OF_GAUSSIAN:
             return False
-        if (self.variance[-WINDOW:] < VANISHED).all():
+        if (size[-WINDOW:] < VANISHED).all():
             return True
-        falls = all(y[-1] < (1 - CHANGE) * y[-1 - WINDOW] for y in (self.per - _PER_OF_ZERO, self.variance))
+        falls = all(y[-1] < (1 - CHANGE) * y[-1 - WINDOW] for y in (self.per - _PER_OF_ZERO, size))
         return bool(falls and self.sw1[-1] > (1 + CHANGE) * self.sw1[-1 - WINDOW])
 
 
@@ -168,14 +173,16 @@ def _distances(
     def column(name: str) -> Float64Array:
         return np.array([getattr(one, name) for _, one in pairs], dtype=np.float64)
 
+    mean, variance, mean_square = (column(name) for name in ("mean", "variance", "mean_square"))
     return LayerHistory(
         epochs=np.array([epoch for epoch, _ in pairs], dtype=np.float64),
         sw1=column("sw1"),
         sw1_error=column("sw1_error"),
         per=column("per"),
-        mean=column("mean"),
-        variance=column("variance"),
+        mean=mean,
+        variance=variance,
         dead=column("dead"),
+        mean_square=np.where(np.isnan(mean_square), np.square(mean) + variance, mean_square),
         n=n,
         d=d,
         slices=slices,

@@ -10,7 +10,6 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from analysis.batch import ActivationBatch, Float32Matrix, Float64Matrix
 from analysis.directions import mean_over_slices, shared_directions
@@ -18,6 +17,11 @@ from analysis.dumps import FileState, Inspection, Member
 from analysis.histogram import Histogram, histogram
 from analysis.moments import Float64Array, moments
 from analysis.null_band import band_of, gaussian_draws
+from analysis.outliers import IndexArray, Outliers, find_outliers
+from analysis.row_groups import rows_are_grouped
+from analysis.saturation import saturated_units
+from analysis.spread import LOWEST_RANK, RANK_SHARE, Spread, centre, spread_of, without_outliers
+from analysis.value_kind import ValueKind, kind_of_values
 from per_core import per_loss, sliced_w1
 from per_core.errors import InvalidInputError, PerError
 
@@ -29,9 +33,7 @@ BLOCKS = 4  # a longer member is read in this many pieces
 FEWEST_SAMPLES = 8  # whose positions are read, however many positions each has
 SAFE_IN_FLOAT32 = 1e30  # projections and sums of smaller values stay finite
 HISTOGRAM_BINS = 64
-NEAR_AN_EXTREME = 0.01  # of the unit's range
-SATURATED_ROWS = 0.5  # of the rows at the two extremes together
-SATURATED_END = 0.01  # of the rows at each extreme
+FLOAT16_OVERFLOW = 65_520.0  # float16 rounds to infinity from here on; the largest it holds is 65,504
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,19 @@ class LayerReading:
         infinite where squares leave float64, above 1e154. root_mean_square : its root, which is not.
     kurtosis : mean over the units that change of their excess kurtosis, at least −2, 0 for Gaussian units.
     dead : share of units that never change.
-    saturated : share of units that sit at their extremes: at least half of the rows lie within 1 % of the unit's range
-        of its smallest or its largest value, and at each of the two at least 1 % of the rows, two at least. A unit
-        that is at one extreme only is not counted: a sparse ReLU unit is like that and well.
+    saturated : share of units of which at least half of the rows sit where a bounded non-linearity is flat, see
+        `saturated_units`. NaN for values that are made of levels (`kind`): there it says nothing.
     effective_rank : exp(−Σ p log p) of p, the eigenvalues of the covariance divided by their sum: how many directions
-        share the variance; 1 to min(d, n − 1).
+        share the variance; 1 to min(d, n − 1). NaN if nothing changes but by rounding: constants have no rank.
     effective_rank_share : effective_rank / d.
     per : the exact PER, at least √(2/π).
     sw1, sw1_error : the sliced distance to N(0, I) on the shared directions, and its error, see `mean_over_slices`.
     sw1_in_bands : sw1 / the median of what Gaussian batches of the same size give; about 1 for N(0, I).
+    row_ratio, unit_ratio, massive : the largest row and unit over the median one, and massive values, see `Outliers`.
+    beyond_float16 : values that become infinite in float16, of magnitude above 65,504.
+    grouped : whether the effective rank is low because the rows form few tight groups, see `rows_are_grouped`.
+    kind : what kind of values they are. outliers : which rows and units are far larger than the others.
+    bulk : size and spread without outlying units and rows; those of all units and rows if none is.
 
     Source of the effective rank: Roy and Vetterli (2007), "The effective rank: a measure of effective dimensionality",
     who take the singular values of a matrix; here they are those of the covariance, shares of the variance.
@@ -89,6 +95,14 @@ class LayerReading:
     sw1: float = math.nan
     sw1_error: float = math.nan
     sw1_in_bands: float = math.nan
+    row_ratio: float = math.nan
+    unit_ratio: float = math.nan
+    massive: int = 0
+    beyond_float16: int = 0
+    grouped: bool = False
+    kind: ValueKind | None = None
+    outliers: Outliers | None = None
+    bulk: Spread | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +141,7 @@ QUANTITIES = {
     )
 }
 
+RECORDS = ("kind", "outliers", "bulk")  # of a reading, which are no numbers
 Matrix = Float32Matrix | Float64Matrix
 Epoch = int | None
 Cell = tuple[str, Epoch]
@@ -196,7 +211,7 @@ class Overview:
 
     def as_rows(self) -> list[dict[str, str | int | float | None]]:
         """One row a member, layer by layer, for a CSV or JSON file; None where a number is not defined."""
-        numbers = [field.name for field in fields(LayerReading)]
+        numbers = [field.name for field in fields(LayerReading) if field.name not in RECORDS]
         rows: list[dict[str, str | int | float | None]] = []
         for layer in self.layers:
             for epoch, reading in self.history(layer):
@@ -209,6 +224,7 @@ class Overview:
                 for name in numbers:
                     number = math.nan if isinstance(reading, str) else getattr(reading, name)
                     row[name] = number if math.isfinite(number) else None
+                row["kind"] = reading.kind.name if isinstance(reading, LayerReading) and reading.kind else ""
                 rows.append(row)
         return rows
 
@@ -249,9 +265,9 @@ def overview(
         member = labels[layer, epoch]
         try:
             batch = read_member(inspection, member)
-            cells[layer, epoch] = survey(batch, total=member.rows)
+            cells[layer, epoch] = survey(batch, total=member.rows, rows=rows_read(member))
             if layer not in histograms:
-                histograms[layer] = histogram(_spread(batch.precise).ravel(), bins=HISTOGRAM_BINS)
+                histograms[layer] = histogram(batch.precise[_spread(*batch.values.shape)].ravel(), bins=HISTOGRAM_BINS)
         except PerError as error:
             cells[layer, epoch] = str(error)
         report(len(cells) - len(known), len(new))
@@ -267,7 +283,7 @@ def overview(
     )
 
 
-def survey(batch: ActivationBatch, *, total: int | None = None) -> LayerReading:
+def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray | None = None) -> LayerReading:
     """Read one layer: at most 2,000 rows of the batch, spread evenly from the first to the last.
 
     Parameters
@@ -275,9 +291,12 @@ def survey(batch: ActivationBatch, *, total: int | None = None) -> LayerReading:
     batch : of any values; NaN and infinite ones are counted and their rows left out. Where float32 does not hold them,
         its `exact` values are read.
     total : rows of the member that the batch is a part of; those of the batch if not given.
+    rows : the number of each row of the batch in that member, by which rows are named; 0, 1, 2, ... if not given.
     """
-    looked_at = _spread(batch.precise)
-    values = looked_at[np.isfinite(looked_at).all(axis=1)].astype(np.float64)
+    some = _spread(*batch.values.shape)
+    looked_at = batch.precise[some]
+    is_whole = np.isfinite(looked_at).all(axis=1)
+    values = looked_at[is_whole].astype(np.float64)
     n, d = values.shape
     lost = (batch.n_nan, batch.n_inf, batch.n_beyond_float32, batch.n_coarse)
     seen = (len(looked_at), n, total or batch.n, d, *lost)
@@ -285,54 +304,43 @@ def survey(batch: ActivationBatch, *, total: int | None = None) -> LayerReading:
         return LayerReading(*seen)
     per_unit = moments(values)
     changes = per_unit.variance > 0
-    largest = float(np.abs(values).max())
+    outliers = find_outliers(np.abs(values), (some if rows is None else rows[some])[is_whole])
+    largest = outliers.largest
     is_plain = batch.exact is None and largest < SAFE_IN_FLOAT32
     dtype = torch.float32 if is_plain else torch.float64
     tensor = torch.from_numpy(values).to(dtype)
     distance = sliced_w1(tensor, directions=shared_directions(d, SLICES).to(dtype))
-    scale = largest or 1.0  # squares of large and of small values may leave float64
     far = max(1.0, largest)
     sw1, sw1_error = (far * one for one in mean_over_slices(distance.per_direction.numpy() / far, d))
-    root_mean_square = scale * math.sqrt(np.square(values / scale).mean())
-    rank = effective_rank((values - per_unit.mean) / scale)
+    centred = centre(values, per_unit)
+    whole = spread_of(values, per_unit, centred, is_float32=is_plain)
+    rank = whole.effective_rank
+    is_low = rank <= max(LOWEST_RANK, RANK_SHARE * min(n - 1, round(float(changes.sum()))))
+    kind = kind_of_values(values)
     return LayerReading(
         *seen,
         mean=float(per_unit.mean.mean()),
         variance=float(per_unit.variance.mean()),
-        mean_square=root_mean_square * root_mean_square,
-        root_mean_square=root_mean_square,
+        mean_square=whole.root_mean_square * whole.root_mean_square,
+        root_mean_square=whole.root_mean_square,
         kurtosis=float(per_unit.excess_kurtosis[changes].mean()) if changes.any() else math.nan,
         dead=float(1 - changes.mean()) if n > 1 else math.nan,
-        saturated=float(saturated_units(values).mean()) if n > 1 else math.nan,
+        saturated=float(saturated_units(values).mean()) if n > 1 and not kind.is_made_of_levels else math.nan,
         effective_rank=rank,
         effective_rank_share=rank / d,
         per=float(per_loss(tensor)),
         sw1=sw1,
         sw1_error=sw1_error,
         sw1_in_bands=sw1 / gaussian_sw1(n, d),
+        row_ratio=outliers.row_ratio,
+        unit_ratio=outliers.unit_ratio,
+        massive=outliers.massive,
+        beyond_float16=int((np.abs(values) >= FLOAT16_OVERFLOW).sum()) if largest >= FLOAT16_OVERFLOW else 0,
+        grouped=is_low and rows_are_grouped(centred, rank),
+        kind=kind,
+        outliers=outliers,
+        bulk=without_outliers(values, outliers, whole, is_float32=is_plain),
     )
-
-
-def saturated_units(values: Float64Array) -> NDArray[np.bool_]:
-    """Which units of finite values (n, d) sit at their extremes, see `LayerReading`: an array (d,)."""
-    low, high = values.min(axis=0), values.max(axis=0)
-    margin = NEAR_AN_EXTREME * (high - low)
-    at_low, at_high = ((values <= low + margin).sum(axis=0), (values >= high - margin).sum(axis=0))
-    n = len(values)
-    at_each = np.minimum(at_low, at_high) >= max(2, SATURATED_END * n)
-    saturated: NDArray[np.bool_] = (high > low) & at_each & (at_low + at_high >= SATURATED_ROWS * n)
-    return saturated
-
-
-def effective_rank(centred: Float64Array) -> float:
-    """How many directions share the variance of a centred batch (n, d), see `LayerReading`; NaN if it has none."""
-    n, d = centred.shape
-    gram = centred.T @ centred if d <= n else centred @ centred.T  # the same eigenvalues, other than 0
-    eigenvalues = np.linalg.eigvalsh(gram).clip(min=0)
-    if eigenvalues[-1] == 0:
-        return math.nan
-    shares = eigenvalues[eigenvalues > 0] / eigenvalues.sum()
-    return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 @lru_cache(maxsize=4096)
@@ -380,6 +388,16 @@ def read_member(inspection: Inspection, member: Member, *, most_rows: int = MOST
     return ActivationBatch(joined, member.name, layer=member.layer, epoch=member.epoch, source=inspection.title)
 
 
+def rows_read(member: Member, *, most_rows: int = MOST_ROWS) -> IndexArray:
+    """Which rows of a member `read_member` reads, (n,): the number of each row of its batch."""
+    assert member.shape is not None
+    assert member.rows is not None
+    positions = member.rows // member.shape[0]
+    return np.concatenate(
+        [np.arange(one.start * positions, one.stop * positions) for one in _blocks(member, most_rows)]
+    )
+
+
 def _unchanged(
     earlier: Overview, labels: Mapping[Cell, Member], states: Mapping[Cell, FileState]
 ) -> dict[Cell, LayerReading | str]:
@@ -410,11 +428,10 @@ def _blocks(member: Member, most_rows: int) -> list[range]:
     return [range(start, start + length) for start in np.linspace(0, samples - length, count).astype(int).tolist()]
 
 
-def _spread(values: Matrix) -> Matrix:
-    """At most 2,000 rows, evenly from the first to the last."""
-    n, d = values.shape
+def _spread(n: int, d: int) -> IndexArray:
+    """Which of n rows are looked at: at most 2,000, evenly from the first to the last."""
     most = max(1, min(MOST_ROWS, MOST_VALUES // d))
-    return values if n <= most else values[np.linspace(0, n - 1, most).astype(int)]
+    return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
 
 
 def _badness(reading: LayerReading | str, quantity: Quantity) -> float:

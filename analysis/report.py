@@ -18,6 +18,7 @@ from pathlib import Path
 
 from analysis.dumps import Inspection, Member, Verdict
 from analysis.histogram import Histogram
+from analysis.layer_words import kind_sentence, warning_title
 from analysis.overview import (
     BAND_DRAWS,
     BLOCKS,
@@ -40,7 +41,7 @@ MOST_EPOCHS = 40
 MOST_TROUBLES = 200
 MOST_NAMED = 20  # of the layers that could not be judged
 LONGEST_NAME = 100
-LONGEST_SENTENCE = 400
+LONGEST_SENTENCE = 500
 WIDTH, HEIGHT = 320, 110  # of a histogram
 CURVE_POINTS = 65
 SUFFIXES = (".html", ".htm")
@@ -223,8 +224,8 @@ def _summary(inspection: Inspection, seen: Overview, troubles: Sequence[LayerTro
         ("refused", len(inspection.refused)),
         ("without a layout", len(inspection.ambiguous)),
         ("other files", len(inspection.ignored)),
-        ("severe troubles", severe),
-        ("mild troubles", len(troubles) - severe),
+        ("severe warnings", severe),
+        ("mild warnings", len(troubles) - severe),
     )
     return "<dl>" + "".join(f"<div><dt>{label}</dt><dd>{count:,}</dd></div>" for label, count in facts) + "</dl>"
 
@@ -235,11 +236,11 @@ def _trouble_section(troubles: Sequence[LayerTrouble], epochs: int, few_rows: Se
         last = epoch_label(one.epochs[-1])
         when = last if len(one.epochs) == 1 else f"at {len(one.epochs)} of {epochs} epochs, told for {last}"
         items.append(
-            f'<li class="{one.trouble.severity}"><b>{_name(one.layer)}</b> {_name(one.trouble.kind)}'
+            f'<li class="{one.trouble.severity}"><b>{_name(one.layer)}</b> {_name(warning_title(one.trouble.kind))}'
             f" ({one.trouble.severity}; {when}). {_sentence(one.trouble.sentence)}</li>"
         )
-    listed = f"<ul>{''.join(items)}</ul>" if items else "<p>No rule found any.</p>"
-    return f"<h2>Troubles</h2>{listed}{_left_out(len(troubles), MOST_TROUBLES, 'troubles')}{_not_judged(few_rows)}"
+    listed = f"<ul>{''.join(items)}</ul>" if items else "<p>No issue found by the rules.</p>"
+    return f"<h2>Warnings</h2>{listed}{_left_out(len(troubles), MOST_TROUBLES, 'warnings')}{_not_judged(few_rows)}"
 
 
 def _not_judged(layers: Sequence[str]) -> str:
@@ -256,7 +257,7 @@ def _not_judged(layers: Sequence[str]) -> str:
 def _heat_sections(seen: Overview, layers: Sequence[str]) -> Iterable[str]:
     epochs = seen.epochs[-MOST_EPOCHS:]
     yield "<h2>Layers and epochs</h2><p>Worst layers first, by SW1. An empty field has no member, – is not defined,"
-    yield " ! could not be read: see the troubles.</p>"
+    yield " ! could not be read: see the warnings.</p>"
     yield _left_out(len(seen.layers), MOST_LAYERS, "layers") + _left_out(len(seen.epochs), MOST_EPOCHS, "epochs")
     heads = "".join(f'<th scope="col">{"" if epoch is None else epoch}</th>' for epoch in epochs)
     for scale in HEAT_SCALES:
@@ -287,7 +288,7 @@ def _heat_cell(reading: LayerReading | str | None, scale: HeatScale) -> str:
 
 def _histogram_section(seen: Overview, layers: Sequence[str]) -> str:
     shown = [layer for layer in layers if layer in seen.histograms]
-    figures = "".join(_figure(layer, _latest(seen, layer), seen.histograms[layer]) for layer in shown)
+    figures = "".join(_figure(layer, *_latest(seen, layer), seen.histograms[layer]) for layer in shown)
     return (
         "<h2>Distributions</h2><p>The values that were looked at of each layer at its latest epoch that could be read:"
         " their density (filled) and that of N(0, 1) (line). The range leaves out far outliers; they are counted below"
@@ -296,23 +297,27 @@ def _histogram_section(seen: Overview, layers: Sequence[str]) -> str:
     )
 
 
-def _latest(seen: Overview, layer: str) -> Epoch:
-    return next(epoch for epoch, reading in reversed(seen.history(layer)) if not isinstance(reading, str))
+def _latest(seen: Overview, layer: str) -> tuple[Epoch, LayerReading]:
+    return next(
+        (epoch, reading) for epoch, reading in reversed(seen.history(layer)) if isinstance(reading, LayerReading)
+    )
 
 
-def _figure(layer: str, epoch: Epoch, counted: Histogram) -> str:
+def _figure(layer: str, epoch: Epoch, reading: LayerReading, counted: Histogram) -> str:
     low, high = float(counted.edges[0]), float(counted.edges[-1])
     top = float(counted.density.max()) or 1.0
     counts = (
         f"n {counted.n:,} · below {counted.n_below:,} · above {counted.n_above:,} · NaN {counted.n_nan:,} · infinite"
         f" {counted.n_inf:,}"
     )
+    kind = f"{_sentence(kind_sentence(reading.kind))} · " if reading.kind else ""
     return (
         f"<figure><figcaption><b>{_name(layer)}</b> {epoch_label(epoch)}</figcaption>"
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT + 16}" role="img" aria-label="Histogram of {_name(layer)}">'
         f'<path class="bars" d="{_bars(counted, top)}"/><path class="curve" d="{_normal_curve(low, high, top)}"/>'
         f'<text x="0" y="{HEIGHT + 13}">{low:.4g}</text>'
-        f'<text x="{WIDTH}" y="{HEIGHT + 13}" text-anchor="end">{high:.4g}</text></svg><small>{counts}</small></figure>'
+        f'<text x="{WIDTH}" y="{HEIGHT + 13}" text-anchor="end">{high:.4g}</text></svg>'
+        f"<small>{kind}{counts}</small></figure>"
     )
 
 
@@ -381,6 +386,8 @@ def _method_section() -> str:
         "<li>PER is the exact expectation over all directions, in closed form.</li>"
         "<li>Variances are biased (divided by n), per unit, then averaged. A dead unit never changes in the rows that"
         " were looked at.</li>"
+        "<li>Of a layer with few rows or units that are far larger than the others (massive activations), size, spread"
+        " and rank are judged without them. What kind of values a layer has is told from the values alone.</li>"
         "<li>The effective rank is exp(−Σ p log p) of the shares p of the eigenvalues of the covariance (after Roy and"
         " Vetterli, 2007). It cannot exceed the number of rows less one.</li>"
         f"</ul><p>{_sentence(', '.join(versions))}</p>"

@@ -40,7 +40,7 @@ NOTHING = "nothing"
 
 
 def show_overview(dump: OpenDump) -> None:
-    """The map, worst layers first, and troubles in words."""
+    """The map, worst layers first, and warnings in words."""
     found = dump.overview
     names = list(QUANTITIES)
     quantity = st.selectbox(
@@ -76,7 +76,7 @@ def show_overview(dump: OpenDump) -> None:
     troubles = _show_troubles(found)
     places = st.columns(5)
     offer_table(pd.DataFrame(found.as_rows()), "Overview", places[:2], key="dumps_numbers")
-    offer_table(troubles, "Troubles", places[2:4], key="dumps_troubles")
+    offer_table(troubles, "Warnings", places[2:4], key="dumps_troubles")
     with places[4]:
         _offer_report(dump)
 
@@ -99,12 +99,13 @@ def _offer_report(dump: OpenDump) -> None:
 
 def _show_troubles(found: Overview) -> pd.DataFrame:
     """What the rules found, in words; the table with the names as they are."""
+    from analysis.layer_words import warning_title
     from analysis.trouble import list_troubles, unjudged
 
     rows = [
         [
             one.layer,
-            f"{one.trouble.kind}, {one.trouble.severity}",
+            f"{warning_title(one.trouble.kind)}, {one.trouble.severity}",
             words.span(one.epochs, len(found.epochs)),
             one.trouble.sentence,
         ]
@@ -113,9 +114,9 @@ def _show_troubles(found: Overview) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=words.TROUBLE_COLUMNS)
     too_short = unjudged(found)
     if rows:
-        st.markdown("**Trouble**")
+        st.markdown(f"**{words.TROUBLE_TITLE}**")
         with st.container(height="content" if len(rows) <= 8 else 420, border=False):
-            st.table(table.map(escaped), hide_index=True, alt="Troubles of the layers in words")
+            st.table(table.map(escaped), hide_index=True, alt="Warnings about the layers in words")
     elif len(too_short) < len(found.layers):
         st.success(words.NO_TROUBLE)
     if too_short:
@@ -248,10 +249,10 @@ def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:
     with st.expander("The same in Python"):
         st.code(
             "from analysis.dumps import Layout, inspect\n"
-            "from analysis.overview import read_member, survey\n\n"
+            "from analysis.overview import read_member, rows_read, survey\n\n"
             f"dump = inspect({place!r}{options})\n"
             f"member = dump.member({name!r})\n"
-            "print(survey(read_member(dump, member), total=member.rows))",
+            "print(survey(read_member(dump, member), total=member.rows, rows=rows_read(member)))",
             language="python",
         )
 

@@ -1,6 +1,9 @@
 """What the Dumps page says."""
 
+import math
 from typing import TYPE_CHECKING
+
+from analysis.layer_words import kind_sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,13 +48,17 @@ CHANNEL_AXES = {
     3: "the fourth",
 }
 QUANTITY = "Colour"
-NO_TROUBLE = "No layer is dead, saturated, exploding, collapsed, rank-deficient or NaN by the rules."
+NO_TROUBLE = (
+    "No issue found: no layer is dead, saturated, exploding, collapsed, rank-deficient or NaN by the rules, and none "
+    "has massive activations, samples that look alike, or values beyond float16."
+)
+TROUBLE_TITLE = "Warnings"
 FOLLOWED = "A run that is still written is followed: the page reads new records by itself."
 MEASURE_ALL = "Measure all {rows:,} rows"
 HELP_MEASURE_ALL = (
     "One pass over the whole member, in pieces: SW1 as an interval that is certain to hold the exact value."
 )
-TROUBLE_COLUMNS = ["Layer", "Trouble", "At epoch", "Why, and what helps"]
+TROUBLE_COLUMNS = ["Layer", "Warning", "At epoch", "What was found, and what to try"]
 NOTHING_POSITIVE = "No value is positive: there is nothing to show on a logarithmic axis."
 STUDIED = "Below: {rows:,} of the layer's finite rows, evenly spread."
 NOT_READ = "The member of this layer at this epoch could not be read: {reason}"
@@ -61,7 +68,7 @@ SPLIT_TITLE = "What the distance is made of, and which method addresses which pa
 WORST_TITLE = "The worst directions"
 OTHER_TITLE = "A second dump beside it, matched by the names of layers"
 NO_MATCH = "The two dumps have no layer of the same name. Edit the rule for names above until they agree."
-REPORT_HELP = "One HTML file with the troubles, the overview, a histogram of each layer and the table of members."
+REPORT_HELP = "One HTML file with the warnings, the overview, a histogram of each layer and the table of members."
 
 
 def about_members(inspection: "Inspection") -> str:
@@ -99,7 +106,7 @@ def about_positive(counts: "Mapping[str, tuple[int, int]]") -> str:
 
 
 def span(epochs: "Sequence[Epoch]", total: int) -> str:
-    """Epochs of a trouble in few signs: the first to the last, and how many of all they are."""
+    """Epochs of a warning in few signs: the first to the last, and how many of all they are."""
     named = [epoch for epoch in epochs if epoch is not None]
     if not named:
         return "–"
@@ -124,12 +131,16 @@ def about_histogram(histograms: "Mapping[str, Histogram]") -> str:
 def about_reading(reading: "LayerReading") -> str:
     """One layer in a sentence."""
     rows = f"{reading.n:,} rows" if reading.n == reading.total else f"{reading.n:,} of {reading.total:,} rows"
+    saturated = "" if math.isnan(reading.saturated) else f" · saturated {reading.saturated:.1%}"
+    grouped = ", in few tight groups of rows, as classes are" if reading.grouped else ""
+    kind = f" · values: {kind_sentence(reading.kind)}" if reading.kind else ""
     return (
         f"**SW1 {reading.sw1:.3f} ± {reading.sw1_error:.3f}** (over slices), {reading.sw1_in_bands:.1f} times that of "
         f"N(0, I) · PER {reading.per:.3f} · mean {reading.mean:.3f} · variance {reading.variance:.3g} · excess "
-        f"kurtosis {reading.kurtosis:.2f} · dead {reading.dead:.1%} · saturated {reading.saturated:.1%} · effective "
-        f"rank {reading.effective_rank:.1f} of {reading.d} · {rows}, {reading.n - reading.finite_rows:,} of them not "
-        "finite"
+        f"kurtosis {reading.kurtosis:.2f} · dead {reading.dead:.1%}{saturated} · effective rank "
+        f"{reading.effective_rank:.1f} of {reading.d}{grouped} · largest row norm {reading.row_ratio:.3g} and largest "
+        f"magnitude of a unit {reading.unit_ratio:.3g} times the median{kind} · {rows}, "
+        f"{reading.n - reading.finite_rows:,} of them not finite"
     )
 
 

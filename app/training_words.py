@@ -194,8 +194,9 @@ def collapse_alarm(names: "Sequence[str]", layer: str) -> str:
     which = " and ".join(names)
     verb = "shrinks" if len(names) == 1 else "shrink"
     return (
-        f"{which}: {layer} {verb} towards 0, where PER has its minimum. Its variance is below half of what it was "
-        "before training and still falling while SW1 rises, or all but gone. A lower PER does not mean N(0, I) here."
+        f"{which}: {layer} {verb} towards 0, where PER has its minimum. Its mean square is below half of what it "
+        "was before training, and it is below 0.1 or still falls while SW1 rises. A lower PER does not mean N(0, I) "
+        "here. Try a smaller λ, or the energy-corrected PER."
     )
 
 

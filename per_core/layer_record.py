@@ -123,6 +123,8 @@ class LayerSummary:
         mean, mean_low, mean_high: mean over units of the unit means, and the smallest and largest of them.
         variance, variance_low, variance_high: the same of the biased unit variances.
         dead: share of units with variance 0, from 0 to 1.
+        mean_square: mean over units of mean² + variance, the mean of all squared values; NaN in records made before it
+            was kept.
         per: exact PER, from the norms of all finite rows; at least √(2/π).
         sw1, sw1_error: sliced W1 to N(0, I) of the finite rows among `kept_rows`, and its standard error over slices.
         tracked: the tracked units.
@@ -143,6 +145,7 @@ class LayerSummary:
     variance_low: float
     variance_high: float
     dead: float
+    mean_square: float
     per: float
     sw1: float
     sw1_error: float
@@ -158,10 +161,11 @@ class LayerSummary:
     def from_json(cls, values: Mapping[str, Any]) -> LayerSummary:
         """What `to_json` gave."""
         units = ({name: from_json_number(unit[name]) for name in _UNIT_NUMBERS} for unit in values["tracked"])
-        numbers: dict[str, Any] = {name: from_json_number(values[name]) for name in _SUMMARY_NUMBERS}
+        numbers: dict[str, Any] = {name: from_json_number({**_ADDED, **values}[name]) for name in _SUMMARY_NUMBERS}
         return cls(**numbers, tracked=tuple(TrackedUnit(**unit) for unit in units))
 
 
+_ADDED = {"mean_square": "nan"}  # what older records do not have
 _SUMMARY_NUMBERS = tuple(field.name for field in fields(LayerSummary) if field.name != "tracked")
 _UNIT_NUMBERS = tuple(field.name for field in fields(TrackedUnit))
 
@@ -330,8 +334,8 @@ def _norms(h: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _unit_moments(rows: Tensor) -> dict[str, Any]:
-    """The fields of a summary from `mean` to `dead`."""
-    names = ("mean", "mean_low", "mean_high", "variance", "variance_low", "variance_high", "dead")
+    """The fields of a summary from `mean` to `mean_square`."""
+    names = ("mean", "mean_low", "mean_high", "variance", "variance_low", "variance_high", "dead", "mean_square")
     if not len(rows):
         return dict.fromkeys(names, math.nan)
     shifted = rows - rows[0]  # a unit that never changes comes out at exactly 0
@@ -339,7 +343,8 @@ def _unit_moments(rows: Tensor) -> dict[str, Any]:
     variance = shifted.sub_(shift).square_().mean(dim=0)  # (d,)
     mean = shift + rows[0]
     dead = (variance == 0).to(mean.dtype).mean()
-    numbers = torch.stack([mean.mean(), *mean.aminmax(), variance.mean(), *variance.aminmax(), dead])
+    square = (mean.square() + variance).mean()
+    numbers = torch.stack([mean.mean(), *mean.aminmax(), variance.mean(), *variance.aminmax(), dead, square])
     return dict(zip(names, numbers.tolist(), strict=True))
 
 

@@ -1,5 +1,8 @@
 """What a run says over the epochs, from a real recorder on a small network whose activations are known."""
 
+import math
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -75,8 +78,8 @@ def test_movement_is_the_mean_step_of_the_quartiles() -> None:
 def test_only_a_layer_that_shrinks_away_from_the_gaussian_is_called_collapsing() -> None:
     x = np.arange(6.0)
 
-    def collapses(per: np.ndarray, variance: np.ndarray, sw1: np.ndarray = x) -> bool:
-        return LayerHistory(x, sw1, x, per, x, variance, x, 10, 2, 8).collapses
+    def collapses(per: np.ndarray, square: np.ndarray, sw1: np.ndarray = x, mean: float = 0.0) -> bool:
+        return LayerHistory(x, sw1, x, per, x, square - mean**2, x, square, 10, 2, 8).collapses
 
     assert not collapses(1.128 + x, 1 + x)
     assert not collapses(1.2 - 0.01 * x, 1 + 0 * x)
@@ -90,6 +93,39 @@ def test_only_a_layer_that_shrinks_away_from_the_gaussian_is_called_collapsing()
     # Near 0 and no longer moving.
     assert collapses(0.82 + 0 * x, np.where(x == 0, 0.6, 0.05), sw1=0.7 + 0 * x)
     assert not collapses(0.82 + 0 * x, 0.05 + 0 * x, sw1=0.7 + 0 * x)  # made so, and not by training
+
+
+def test_a_unit_that_settles_away_from_0_has_not_collapsed(tmp_path: Path) -> None:
+    """ELU units do this: the variance falls from 1 to 0.05 around a mean of −0.85, PER and mean square stay."""
+    model = nn.Sequential(nn.Linear(6, 6), nn.ELU())
+    probe = torch.randn(400, 6, generator=torch.Generator().manual_seed(0))
+    with Recorder(model, tmp_path / "run", layers=["1"]) as recorder:
+        for epoch, (scale, shift) in enumerate([(1.5, 0), (1, -1), (0.6, -2), (0.5, -2), (0.5, -2)]):
+            with torch.no_grad():
+                model[0].weight.copy_(scale * torch.eye(6))
+                model[0].bias.fill_(shift)
+            recorder.record(epoch, inputs=probe)
+    history = layer_history(open_run(tmp_path / "run"), "1")
+    assert history.variance[-1] < 0.1 * history.variance[0]
+    assert history.mean[-1] == pytest.approx(-0.8, abs=0.05)
+    assert not history.collapses
+    for _, summary in zip(history.epochs, open_run(tmp_path / "run").records, strict=True):
+        one = summary.layers["1"]
+        assert one.variance + one.mean**2 <= one.mean_square * (1 + 1e-6)
+
+
+def test_records_from_before_the_mean_square_was_kept_are_read(run: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "older"
+    shutil.copytree(run.path, copy)
+    (copy / "records.jsonl").write_text(
+        re.sub(r'"mean_square": ?[^,}]+, ?', "", (run.path / "records.jsonl").read_text(encoding="utf-8")),
+        encoding="utf-8",
+    )
+    older, newer = layer_history(open_run(copy), "0"), layer_history(run, "0")
+    assert math.isnan(open_run(copy).records[0].layers["0"].mean_square)
+    assert older.mean_square == pytest.approx(older.variance + older.mean**2)
+    assert (older.mean_square <= newer.mean_square * (1 + 1e-6)).all()
+    assert older.collapses
 
 
 def test_a_default_training_collapses_nowhere_and_a_strong_per_does(tmp_path: Path) -> None:

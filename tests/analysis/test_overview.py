@@ -18,12 +18,12 @@ from analysis.overview import (
     QUANTITIES,
     SLICES,
     LayerReading,
-    effective_rank,
     gaussian_sw1,
     overview,
     read_member,
     survey,
 )
+from analysis.spread import effective_rank
 from per_core import Recorder, gaussian_w1, per_loss
 from per_core.errors import InvalidInputError
 
@@ -85,10 +85,12 @@ def test_effective_rank_is_the_entropy_of_the_covariance(shape) -> None:
     assert reading.effective_rank_share == pytest.approx(expected / shape[1], rel=1e-4)
 
 
-def test_saturated_units_sit_at_both_extremes() -> None:
+def test_saturated_units_sit_at_their_bounds() -> None:
     wide = RANDOM.normal(size=(1000, 4))
     assert survey(batch(np.tanh(20 * wide))).saturated == 1
     assert survey(batch(1 / (1 + np.exp(-30 * wide)))).saturated == 1
+    assert survey(batch(np.tanh(5 + wide))).saturated == 1  # at one side
+    assert math.isnan(survey(batch(np.sign(wide))).saturated)  # two values, of which nothing follows
     for healthy in (wide, np.tanh(wide), np.maximum(wide - 1.5, 0), RANDOM.uniform(size=(1000, 4))):
         assert survey(batch(healthy)).saturated == 0
     assert survey(batch(np.ones((1000, 4)))).saturated == 0
@@ -200,7 +202,7 @@ def test_layers_come_worst_first_for_every_quantity(tmp_path) -> None:
         "variance": good / 100,
         "kurtosis": good**3,
         "dead": good * [1, 1, 0, 0, 0, 0],
-        "saturated": np.sign(good),
+        "saturated": np.tanh(30 * good),
         "effective_rank_share": good[:, :1] * np.ones(6),
     }
     assert set(bad) == set(QUANTITIES)

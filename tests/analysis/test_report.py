@@ -99,7 +99,7 @@ def test_layers_of_too_few_rows_are_not_passed_off_as_well(tmp_path) -> None:
     )
     inspection = inspect(tmp_path / "d.npz")
     text = html.unescape(re.sub("<[^>]+>", "", report_html(inspection, overview(inspection))))
-    assert "No rule found any." in text
+    assert "No issue found by the rules." in text
     assert "from 32 finite rows on. Fewer have, and could not be judged: <layer 0>, <layer 1>" in text
     assert "<layer 19> and 5 more." in text
     assert "well," not in text

@@ -78,8 +78,8 @@ def test_the_overview_shows_every_layer_at_every_epoch_worst_first(open_page: Op
     assert "13 members: 12 can be read, 1 are refused" in [one.label for one in page.expander]
     members = next(table.value for table in page.dataframe if "Verdict" in table.value)
     assert "pickles" in members.set_index("Member").loc["labels.npy", "Reason"]
-    troubles = page.table[0].value
-    assert [shown(cell) for cell in troubles.iloc[0, :3]] == ["layer_3", "dead, severe", "0 to 300 (4 of 4)"]
+    warnings = page.table[0].value
+    assert [shown(cell) for cell in warnings.iloc[0, :3]] == ["layer_3", "dead, severe", "0 to 300 (4 of 4)"]
 
 
 def test_the_opened_layer_has_the_numbers_of_the_library(open_page: OpenPage, dump: Path) -> None:
@@ -355,7 +355,7 @@ def test_everything_can_be_taken_away(open_page: OpenPage, dump: Path) -> None:
     page = open_page("dumps", dumps_path=str(dump))
     labels = [button.label for button in page.get("download_button")]
     assert labels == [
-        "Members as CSV", "Members as JSON", "Overview as CSV", "Overview as JSON", "Troubles as CSV",
-        "Troubles as JSON", "Report as HTML",
+        "Members as CSV", "Members as JSON", "Overview as CSV", "Overview as JSON", "Warnings as CSV",
+        "Warnings as JSON", "Report as HTML",
     ]  # fmt: skip
     assert json.loads(json.dumps(overview(inspect(dump)).as_rows()))[0]["layer"] == "layer_1"
