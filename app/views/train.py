@@ -131,7 +131,7 @@ def follow(run: str, beside: list[str]) -> None:
         try:
             still = show_state(run)
         except PerError as error:  # somebody may have deleted it; the list below says when it can be read again
-            st.warning(words.GONE.format(reason=error))
+            st.warning(words.GONE.format(reason=escaped(error)))
             return
         opened = [(title, comparison) for name, title in titles.items() if (comparison := _opened_or_said(name))]
         if opened:
