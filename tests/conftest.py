@@ -11,8 +11,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TESTS = Path(__file__).parent
 BROWSER = TESTS / "browser"
-# Begun first, the longest first, so that at the end no worker has a long one left that the others wait for.
-LONG = [BROWSER]
+# Begun first, in this order, so that at the end no worker has a long one left that the others wait for.
+LONG = [BROWSER, TESTS / "app", TESTS / "analysis" / "test_jobs.py", TESTS / "analysis" / "training"]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -146,6 +146,7 @@ def test_the_other_pages_begin_with_the_layer_that_is_open(open_page: OpenPage, 
     batch = page.session_state["choice"].batch()
     assert np.array_equal(batch.values, inspect(dump).load("step-200/activations.safetensors/layer_1").values)
     assert page.session_state["choice"].epochs == EPOCHS
+    page.session_state["methods_chosen"] = ["bn"]
     page = page.switch_page("views/methods.py").run()
     assert [*page.exception, *page.error] == []
     assert "layer_1, epoch 0" in page.selectbox(key="methods_second").options
@@ -278,13 +279,13 @@ def test_very_wide_layers_and_very_many_epochs_are_shown(open_page: OpenPage, du
     page = page.switch_page("views/bound.py").run()
     assert [*page.exception, *page.error] == []
     assert page.session_state["choice"].batch().d == 2048
-    for epoch in range(500):
+    for epoch in range(250):
         place = dump / f"epoch_{epoch}"
         place.mkdir()
         np.save(place / "head.npy", rng.standard_normal((40, 4)))
     page = open_page("dumps", dumps_path=str(dump), dumps_layer="head")
     assert [*page.exception, *page.error] == []
-    assert "200 of 500 epochs are drawn" in all_text(page)
+    assert "200 of 250 epochs are drawn" in all_text(page)
 
 
 def test_names_are_text_and_nothing_else(open_page: OpenPage, dump: Path) -> None:

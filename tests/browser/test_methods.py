@@ -13,12 +13,11 @@ HOLD = """plot => {
     plot.held = new Promise(go => { plot.go = go })
     window.Plotly.restyle = async (...all) => { await restyle(...all); await plot.held }
 }"""
-CASES = {case: f"data_case={case}" for case in "abcd"} | {"recording": "data_source=Recording&data_layer=layer+9"}
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_pictures_of_every_case_in_light_and_dark(page: Page, server: str, case: str) -> None:
-    open_page(page, server, "methods", CASES[case])
+@pytest.mark.parametrize("case", ["b", "c", "d"])
+def test_pictures_of_the_other_cases_in_light_and_dark(page: Page, server: str, case: str) -> None:
+    open_page(page, server, "methods", f"data_n=512&data_case={case}&methods_steps=60")
     assert_fits(page)
     take_pictures(page, f"methods-case-{case}")
 

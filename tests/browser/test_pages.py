@@ -20,26 +20,23 @@ from tests.browser.pages import (
     wait_until_idle,
 )
 
-SOURCES = {"Figure1": "", "recording": "data_source=Recording"}
+OPENINGS = {f"{name}-Figure1": (name, "") for name in PAGES} | {
+    "distributions-recording": ("distributions", "data_source=Recording"),
+    "bound-recording": ("bound", "data_source=Recording"),
+    "methods-recording": ("methods", "data_source=Recording&data_layer=layer+9&methods_steps=60"),
+}
 
 
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("name", PAGES)
-def test_every_page_fits_and_follows_light_and_dark(page: Page, server: str, name: str, source: str) -> None:
-    open_page(page, server, name, SOURCES[source])
+@pytest.mark.parametrize("opening", OPENINGS)
+def test_every_page_fits_describes_its_charts_and_follows_light_and_dark(page: Page, server: str, opening: str) -> None:
+    name, query = OPENINGS[opening]
+    open_page(page, server, name, query)
     assert_fits(page)
+    for key in CHARTS[name]:
+        assert len(chart(page, key).get_attribute("aria-label") or "") > 30
     page.set_viewport_size({"width": 1920, "height": 900})
     assert_fits(page)
-    take_pictures(page, f"{name}-{source}")
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_every_chart_says_in_words_what_it_shows(page: Page, server: str, name: str) -> None:
-    open_page(page, server, name)
-    for key in CHARTS[name]:
-        label = chart(page, key).get_attribute("aria-label")
-        assert label is not None
-        assert len(label) > 30
+    take_pictures(page, opening)
 
 
 def test_a_control_updates_the_chart_in_place(page: Page, server: str) -> None:
