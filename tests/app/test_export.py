@@ -6,6 +6,8 @@ import json
 
 from streamlit.testing.v1 import AppTest
 
+from tests.waiting import LIMIT
+
 SCRIPT = """
 import pandas as pd
 import streamlit as st
@@ -21,7 +23,7 @@ offer_table(pd.DataFrame({"Layer": names, "Value": [-1.5] * len(names)}), "T", [
 
 
 def test_no_cell_of_a_csv_is_a_formula_and_json_says_all_as_it_is() -> None:
-    page = AppTest.from_string(SCRIPT, default_timeout=60).run()
+    page = AppTest.from_string(SCRIPT, default_timeout=LIMIT).run()
     assert [*page.exception] == []
     table, records = (one.value for one in page.text)
     rows = list(csv.DictReader(io.StringIO(table)))

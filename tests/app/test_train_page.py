@@ -4,7 +4,6 @@ import base64
 import json
 import math
 import shutil
-import time
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -25,6 +24,7 @@ from app.choice import run_query
 from per_core import Recorder
 from tests.app.conftest import OpenPage, shown
 from tests.app.test_pages import all_text, sent_charts
+from tests.waiting import wait_for
 
 CHARTS = {"train_figure2", "train_progress", "train_distances", "train_densities_0"}
 
@@ -45,13 +45,16 @@ def press(page: AppTest, key: str) -> AppTest:
 
 def run_until(page: AppTest, text: str) -> AppTest:
     """Look again until the page says it; a worker needs some seconds to start."""
-    for _ in range(240):
+
+    def is_said() -> bool:
         if text in all_text(page):
-            return page
+            return True
         assert [*page.exception, *page.error] == []
-        time.sleep(0.25)
         page.run()
-    pytest.fail(f"{text!r} never appeared:\n{all_text(page)}")
+        return False
+
+    wait_for(is_said, every=0.25)
+    return page
 
 
 def test_the_form_opens_on_the_default_comparison(open_page: OpenPage) -> None:
