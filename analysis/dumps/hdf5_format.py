@@ -18,7 +18,7 @@ from per_core.errors import InvalidInputError
 
 DEEPEST = 32  # groups within each other
 MOST_COMPRESSION = 1100  # times: more than deflate can do
-COUNT = "count"  # attribute of a dataset or its group: rows in use, those behind them are reserve
+COUNT = "count"  # attribute of a dataset or its group, or a dataset beside it: rows in use, the others are reserve
 
 
 def list_entries(path: Path, limits: Limits) -> list[Entry]:
@@ -172,6 +172,9 @@ def _described(key: str, dataset: Any) -> Entry:
 
 def _rows_in_use(dataset: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...], str, str]:
     """The shape of the rows in use, a refusal and a note."""
+    beside = _count_beside(dataset)
+    if beside is not None and shape and 0 < beside < shape[0]:
+        return (beside, *shape[1:]), "", f"{beside} of {shape[0]} rows are in use, says the dataset 'count'"
     count = dataset.attrs.get(COUNT, dataset.parent.attrs.get(COUNT))
     if count is None or not shape or not np.issubdtype(np.asarray(count).dtype, np.integer) or np.size(count) != 1:
         return shape, "", ""
@@ -184,6 +187,19 @@ def _rows_in_use(dataset: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...],
             "",
         )
     return (rows, *shape[1:]), "", f"{rows} of {shape[0]} rows are in use, says the attribute 'count'"
+
+
+def _count_beside(dataset: Any) -> int | None:
+    """The one whole number in a dataset 'count' of the same group; None if there is none."""
+    import h5py
+
+    group = dataset.parent
+    if COUNT not in group or not isinstance(group.get(COUNT, getlink=True), h5py.HardLink):
+        return None
+    found = group[COUNT]
+    if not isinstance(found, h5py.Dataset) or found.is_virtual or found.external or found.size != 1:
+        return None
+    return int(np.asarray(found[()]).item()) if np.issubdtype(found.dtype, np.integer) else None
 
 
 def _foreign(what: str) -> str:

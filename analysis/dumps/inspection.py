@@ -25,6 +25,7 @@ Verdict = Literal["ok", "ambiguous", "refused"]
 FileState = tuple[int, int]
 FLOAT_BYTES = 4
 NOTHING_FINITE = "A batch must have a finite value"
+WHOLE_NUMBERS = "whole numbers: labels, indices or coordinates rather than activations"
 TWICE = "Names are unique within a dump; this one was there before. Rename one of them."
 
 
@@ -399,7 +400,7 @@ def _member(name: str, location: Location, entry: Entry, told: ParsedName, inspe
         split=told.split,
         verdict="refused",
         reason=message(entry.refusal or _refusal(entry, inspection.limits)),
-        note=message(entry.note),
+        note="; ".join(filter(None, (message(entry.note), WHOLE_NUMBERS if _holds_whole_numbers(entry) else ""))),
         rows=None,
         units=None,
         location=location,
@@ -436,6 +437,10 @@ def _verdict(member: Member, layout: Layout | None) -> tuple[Verdict, str, int |
 
 def _refusal(entry: Entry, limits: Limits) -> str:
     """Why an entry that its format does not object to is no batch, or nothing."""
+    if entry.dtype.startswith("complex"):
+        return (
+            f"Activations are real numbers; these are {entry.dtype}. Save their absolute values, or both parts apart."
+        )
     if entry.dtype not in ITEM_BYTES:
         return (
             f"Activations are real numbers; these are {entry.dtype or 'unknown'}. Save them as floating-point numbers."
@@ -456,6 +461,11 @@ def _refusal(entry: Entry, limits: Limits) -> str:
             f"One row may take {in_words(limits.batch_bytes)}; here it takes {in_words(row)}. Save fewer units a row."
         )
     return ""
+
+
+def _holds_whole_numbers(entry: Entry) -> bool:
+    """Whether values are whole and larger than quantised ones, which have 8 bits."""
+    return not entry.refusal and entry.dtype.removeprefix("u") in ("int16", "int32", "int64")
 
 
 def _question(shape: tuple[int, ...]) -> str:

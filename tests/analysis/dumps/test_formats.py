@@ -146,6 +146,18 @@ def test_what_numpy_cannot_hold_goes_through_torch(tmp_path):
             np.testing.assert_array_equal(inspection.load(name).values, tensor.float())
 
 
+def test_hdf5_with_a_dataset_that_counts_the_rows_in_use(tmp_path):
+    with h5py.File(tmp_path / "novel.hdf5", "w") as file:
+        file["all_feats"] = np.concatenate([FIRST, np.zeros((4, 4), np.float32)])
+        file["all_labels"] = np.zeros((10, 2), np.int32)
+        file["count"] = [6]
+    inspection = inspect(tmp_path / "novel.hdf5")
+    assert inspection.member("all_feats").note == "6 of 10 rows are in use, says the dataset 'count'"
+    np.testing.assert_array_equal(inspection.load("all_feats").values, FIRST)
+    assert inspection.member("all_labels").shape == (6, 2)
+    assert "labels, indices or coordinates" in inspection.member("all_labels").note
+
+
 def test_hdf5_groups_with_a_count(tmp_path):
     with h5py.File(tmp_path / "layer3_activations.h5", "w") as file:
         group = file.create_group("run")
