@@ -2,7 +2,7 @@
 
 from per_core.activation_penalty import l1_loss, l2_loss
 from per_core.energy import energy_loss
-from per_core.errors import BudgetError, InvalidInputError, PerError, StorageError
+from per_core.errors import BudgetError, DerivativeError, InvalidInputError, PerError, StorageError
 from per_core.methods import Method, Parameter, find_method, list_methods, register_method
 from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
 from per_core.recorder import Recorder
@@ -19,6 +19,7 @@ __all__ = [
     "BatchNorm",
     "BudgetError",
     "DecorrelatedBatchNorm",
+    "DerivativeError",
     "InvalidInputError",
     "IterativeNorm",
     "LayerNorm",

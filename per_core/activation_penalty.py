@@ -21,7 +21,7 @@ def l1_loss(activations: Array) -> Tensor:
         activations: (n, d), n and d at least 1, finite; any floating dtype. The check waits for a GPU.
 
     Returns:
-        Scalar in the dtype of `activations`, at least 0; shorter dtypes than float32 are computed in float32.
+        Scalar, at least 0; float64 for float64 and float32 for every shorter dtype, whose range a sum can leave.
 
     Raises:
         InvalidInputError: wrong rank, an empty batch, NaN or infinite values.
@@ -48,4 +48,4 @@ def l2_loss(activations: Array) -> Tensor:
 def _mean_over_rows(activations: Array, *, power: int) -> Tensor:
     h = as_matrix(activations, "activations", "(n, d)")
     require_finite(h, "activations")
-    return h.to(working_dtype(h)).abs().pow(power).sum(dim=1).mean().to(h.dtype)
+    return h.to(working_dtype(h)).abs().pow(power).sum(dim=1).mean()

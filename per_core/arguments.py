@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from per_core.derivatives import inspect
 from per_core.errors import InvalidInputError
 
 Array: TypeAlias = Tensor | NDArray[np.floating]
@@ -56,13 +57,17 @@ def working_dtype(values: Tensor) -> torch.dtype:
 
 def require_finite(values: Tensor, name: str) -> None:
     """Refuse NaN and infinite values, and say how many there are."""
-    nans = int(values.isnan().sum())
-    infinities = int(values.isinf().sum())
-    if nans or infinities:
-        raise InvalidInputError(
-            f"{name} must be finite; received {nans} NaN and {infinities} infinite values among"
-            f" {values.numel()}. Drop or repair these rows first."
-        )
+
+    def rule(values: Tensor) -> None:
+        nans = int(values.isnan().sum())
+        infinities = int(values.isinf().sum())
+        if nans or infinities:
+            raise InvalidInputError(
+                f"{name} must be finite; received {nans} NaN and {infinities} infinite values among"
+                f" {values.numel()}. Drop or repair these rows first."
+            )
+
+    inspect(values, rule)
 
 
 def require_count(count: int, name: str) -> int:
@@ -139,13 +144,17 @@ def as_directions(directions: Array, activations: Tensor) -> Tensor:
             " Transpose it, or draw it with random_directions(k, d)."
         )
     require_finite(matrix, "directions")
-    norms = torch.linalg.vector_norm(matrix, dim=1, dtype=torch.float64)
+    inspect(matrix, _require_unit_rows)
+    return matrix.to(activations.device, working_dtype(activations))
+
+
+def _require_unit_rows(matrix: Tensor) -> None:
+    norms = torch.linalg.vector_norm(matrix, dim=-1, dtype=torch.float64)
     if bool(((norms - 1).abs() > UNIT_TOLERANCE).any()):
         raise InvalidInputError(
             f"directions must be unit rows, norms within {UNIT_TOLERANCE:g} of 1; received norms from"
             f" {norms.min().item():.6g} to {norms.max().item():.6g}. Divide every row by its norm."
         )
-    return matrix.to(activations.device, working_dtype(activations))
 
 
 def _floating_rule(name: str, dtype: object) -> str:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from per_core.arguments import require_count
+from per_core.derivatives import shared_draw
 
 
 def random_directions(
@@ -17,6 +18,8 @@ def random_directions(
     dtype: torch.dtype = torch.float32,
 ) -> Tensor:
     """Directions drawn uniformly from the unit sphere of R^d: v/‖v‖ with v ~ N(0, I) (Muller 1959).
+
+    Inside `torch.func.vmap` all instances share them, whatever its `randomness`.
 
     Args:
         slices: number of directions k, at least 1.
@@ -33,7 +36,7 @@ def random_directions(
     """
     shape = require_count(slices, "slices"), require_count(d, "d")
     source = device if generator is None else generator.device
-    normal = torch.randn(shape, generator=generator, device=source, dtype=dtype)  # (k, d)
+    normal = shared_draw(lambda: torch.randn(shape, generator=generator, device=source, dtype=dtype))  # (k, d)
     if d == 1:  # a draw of exactly 0 has no direction
         unit = torch.copysign(torch.ones_like(normal), normal)
     else:

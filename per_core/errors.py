@@ -12,6 +12,10 @@ class InvalidInputError(PerError, ValueError):
     """An argument breaks a rule that its function states: shape, range, finiteness or type."""
 
 
+class DerivativeError(PerError, RuntimeError):
+    """A derivative was asked for that does not exist or is not known here."""
+
+
 class BudgetError(PerError):
     """The work asked for would need more memory or time than the budget allows."""
 

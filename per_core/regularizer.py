@@ -19,7 +19,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from per_core.arguments import (
     Array,
@@ -29,6 +28,7 @@ from per_core.arguments import (
     require_weight,
     working_dtype,
 )
+from per_core.derivatives import batch_first, forward_rule, refuse_derivative
 from per_core.directions import random_directions
 from per_core.errors import InvalidInputError
 from per_core.radial import SQRT_2_OVER_PI, radial_curvature, radial_loss, radial_slope
@@ -37,13 +37,22 @@ Reduction = Literal["mean", "sum"]
 Layout = Literal["sample", "position"]
 
 SQRT_HALF = math.sqrt(0.5)
+NO_THIRD_DERIVATIVE = (
+    "per_loss can be differentiated twice and per_gradient once; received one more. Give `slices` for random"
+    " directions, whose loss has every derivative, or detach what is not to be differentiated."
+)
+ONE_BACKWARD_PASS = (
+    "PER can be passed backward once: it adds to every backward pass, so that a second one through the first would add"
+    " twice. Use layer.eval() and add λ · per_loss to the loss, or torch.func.hessian, whose second pass is forward."
+)
 NORM_BLOCK = 8192  # units that float32 may sum by itself; beyond, blocks are summed in float64
 
 
 def per_loss(activations: Array, *, slices: int | None = None, generator: torch.Generator | None = None) -> Tensor:
     """The PER loss, mean_i E_θ E|<θ, h_i> − Z|: at least √(2/π), 2/√π for a wide batch of N(0, I).
 
-    Twice differentiable with respect to the activations; its gradient is `per_gradient(activations) / n`.
+    Twice differentiable with respect to the activations, torch.func included; its gradient is
+    `per_gradient(activations) / n`.
 
     Args:
         activations: (n, d), n and d at least 1, finite; any floating dtype. The check waits for a GPU.
@@ -51,7 +60,7 @@ def per_loss(activations: Array, *, slices: int | None = None, generator: torch.
         generator: source of the random directions; torch's global one if None.
 
     Returns:
-        Scalar in the dtype of `activations`; shorter dtypes than float32 are computed in float32.
+        Scalar, float64 for float64 and float32 for every shorter dtype.
 
     Raises:
         InvalidInputError: wrong rank, an empty batch, NaN or infinite values, slices below 1.
@@ -62,12 +71,13 @@ def per_loss(activations: Array, *, slices: int | None = None, generator: torch.
     """
     h = as_matrix(activations, "activations", "(n, d)")
     if slices is None:
-        return _RadialLoss.apply(h, _finite_norms(h)).mean().to(h.dtype)  # type: ignore[no-untyped-call, no-any-return]
+        values: Tensor = _RadialLoss.apply(h, _finite_norms(h))  # type: ignore[no-untyped-call]
+        return values.mean().to(working_dtype(h))
     require_finite(h, "activations")
     with torch.autocast(h.device.type, enabled=False):
         rows = h.to(working_dtype(h))
         theta = random_directions(slices, h.shape[1], generator=generator, device=h.device, dtype=rows.dtype)
-        return projection_loss(rows @ theta.T).mean().to(h.dtype)
+        return projection_loss(rows @ theta.T).mean()
 
 
 def per_gradient(activations: Array, *, slices: int | None = None, generator: torch.Generator | None = None) -> Tensor:
@@ -80,10 +90,7 @@ def per_gradient(activations: Array, *, slices: int | None = None, generator: to
     """
     h = as_matrix(activations, "activations", "(n, d)")
     if slices is None:
-        norms = _finite_norms(h)
-        if not h.requires_grad:
-            return _radial_gradient(h, norms)
-        return _RadialGradient.apply(h, norms)  # type: ignore[no-untyped-call, no-any-return]
+        return _RadialGradient.apply(h, _finite_norms(h))  # type: ignore[no-untyped-call, no-any-return]
     require_finite(h, "activations")
     return _sampled_gradient(h, slices, generator).to(h.dtype)
 
@@ -104,12 +111,13 @@ class PER(nn.Module):
 
     Args:
         weight: λ, finite and at least 0; published settings lie between 1e-7 and 3e-4.
-        slices: number of random directions, drawn anew from torch's global generator in every backward pass
-            (Algorithm 1; 256 in the paper); the exact expectation, free of noise and faster, if None.
+        slices: number of random directions, drawn anew in every backward pass (Algorithm 1; 256 in the paper); the
+            exact expectation, free of noise and faster, if None.
         reduction: "mean" divides by the number of rows (equation 6); "sum" does not (Algorithm 1 as printed). With a
             task loss averaged over the batch the two differ by that number in λ.
         layout: "sample" makes everything of one sample one row; "position" makes every location a row: (n, d) has n
             rows, (n, t, d) has n·t, (n, c, h, w) has n·h·w with d = c.
+        generator: source of the random directions; torch's global one, which dropout uses as well, if None.
 
     Data-parallel training averages gradients over ranks. With equal batches "mean" then equals one process on the
     joined batch; "sum" comes out divided by the number of ranks: multiply λ by it.
@@ -138,6 +146,7 @@ class PER(nn.Module):
         slices: int | None = None,
         reduction: Reduction = "mean",
         layout: Layout = "sample",
+        generator: torch.Generator | None = None,
     ) -> None:
         """See the class."""
         super().__init__()
@@ -155,6 +164,7 @@ class PER(nn.Module):
         self.slices = None if slices is None else require_count(slices, "slices")
         self.reduction = reduction
         self.layout = layout
+        self.generator = generator
 
     def forward(self, activations: Tensor) -> Tensor:
         """Return `activations` unchanged."""
@@ -168,7 +178,11 @@ class PER(nn.Module):
             )
         if not self.training:
             return activations
-        return _AddGradient.apply(activations, self.weight, self.slices, self.reduction, self.layout)  # type: ignore[no-untyped-call, no-any-return]
+        # torch.compile refuses functions that say what they are in forward mode, which it does not have.
+        function = _AddGradient if torch.compiler.is_compiling() else _AddGradientInAnyMode
+        return function.apply(  # type: ignore[no-untyped-call, no-any-return]
+            activations, self.weight, self.slices, self.reduction, self.layout, self.generator
+        )
 
     def extra_repr(self) -> str:
         """The arguments, as in the call."""
@@ -178,76 +192,165 @@ class PER(nn.Module):
 class _AddGradient(torch.autograd.Function):
     """Identity whose backward pass adds weight · per_gradient."""
 
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(
-        ctx: Any,
         activations: Tensor,
         weight: float,
         slices: int | None,
         reduction: Reduction,
         layout: Layout,
+        generator: torch.Generator | None,
     ) -> Tensor:
-        ctx.save_for_backward(activations)
-        ctx.options = weight, slices, reduction, layout
+        del weight, slices, reduction, layout, generator
         return activations.view_as(activations)
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        del output
+        activations, *ctx.options = inputs
+        ctx.save_for_backward(activations)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         (activations,) = ctx.saved_tensors
-        weight, slices, reduction, layout = ctx.options
+        weight, slices, reduction, layout, generator = ctx.options
         channels_second = layout == "position" and activations.ndim == 4
         h = activations.flatten(1) if layout == "sample" else activations
         if channels_second:
             h = h.movedim(1, -1)
         grad_h = grad.movedim(1, -1) if channels_second else grad.reshape(h.shape)  # (..., d) both
         scale = weight / (h[..., 0].numel() if reduction == "mean" else 1)
-        if slices is None:
+        if slices is not None:
+            total = grad_h + scale * _sampled_gradient(h.flatten(0, -2), slices, generator).view(h.shape)
+        elif torch.is_grad_enabled():  # the gradient will be differentiated
+            wide = h.to(working_dtype(h))
+            total = grad_h + scale * _RadialGradient.apply(wide, row_norms(wide.detach()))  # type: ignore[no-untyped-call]
+        else:
             slope = radial_slope(row_norms(h), h.shape[-1], dtype=working_dtype(h))
             total = torch.addcmul(grad_h, h, slope.unsqueeze(-1), value=scale)
-        else:
-            total = grad_h + scale * _sampled_gradient(h.flatten(0, -2), slices, None).view(h.shape)
         total = total.to(grad.dtype)
         total = total.movedim(-1, 1) if channels_second else total.view(activations.shape)
-        return total, None, None, None, None
+        if torch.is_grad_enabled():
+            total = refuse_derivative(total, total, ONE_BACKWARD_PASS, forward_mode=True)
+        return total, None, None, None, None, None
+
+
+class _AddGradientInAnyMode(_AddGradient):
+    """The same, the identity in forward mode, which has no backward pass."""
+
+    @staticmethod
+    @forward_rule
+    def jvp(ctx: Any, _saved: list[Tensor], tangent: Tensor, *_options: None) -> Tensor:
+        del ctx
+        return tangent.view_as(tangent)
+
+
+class _FiniteNorms(torch.autograd.Function):
+    """The norms of checked rows, (..., d) to (...): one pass finds the norms and what is not finite."""
+
+    @staticmethod
+    def forward(h: Tensor) -> Tensor:
+        norms = row_norms(h)
+        if math.isfinite(norms.sum()):
+            return norms
+        require_finite(h, "activations")
+        largest = h.abs().amax(dim=-1, keepdim=True)  # finite values whose squares overflow
+        return largest.squeeze(-1).double() * row_norms(h / largest.clamp(min=1))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        del inputs
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def backward(ctx: Any, *_grads: Tensor) -> None:
+        del ctx
+
+    @staticmethod
+    def jvp(ctx: Any, *_tangents: Tensor) -> None:
+        del ctx
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int], h: Tensor) -> tuple[Tensor, int]:
+        del info
+        return _finite_norms(h.movedim(in_dims[0], 0)), 0
 
 
 class _RadialLoss(torch.autograd.Function):
-    """ψ of every row, given its norm."""
+    """ψ of every row, (..., d) to (...), given the norms of the rows."""
 
     @staticmethod
-    def forward(ctx: Any, h: Tensor, norms: Tensor) -> Tensor:
-        ctx.save_for_backward(h, norms)
-        return radial_loss(norms, h.shape[1])  # (n,)
+    def forward(h: Tensor, norms: Tensor) -> Tensor:
+        return radial_loss(norms, h.shape[-1])
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        del output
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         h, norms = ctx.saved_tensors
         gradient = _RadialGradient.apply(h, norms)  # type: ignore[no-untyped-call]
-        return (grad.to(working_dtype(h)).unsqueeze(1) * gradient).to(h.dtype), None
+        return (grad.to(working_dtype(h)).unsqueeze(-1) * gradient).to(h.dtype), None
+
+    @staticmethod
+    @forward_rule
+    def jvp(ctx: Any, saved: list[Tensor], tangent: Tensor, _norms: None) -> Tensor:
+        del ctx
+        h, norms = saved
+        along: Tensor = (_RadialGradient.apply(h, norms) * tangent).sum(dim=-1)  # type: ignore[no-untyped-call]
+        return along.double()
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], h: Tensor, norms: Tensor) -> tuple[Tensor, int]:
+        del info
+        return _RadialLoss.apply(*batch_first(in_dims, h, norms)), 0  # type: ignore[no-untyped-call]
 
 
 class _RadialGradient(torch.autograd.Function):
     """(ψ'(r)/r) h for every row h, given its norm r."""
 
     @staticmethod
-    def forward(ctx: Any, h: Tensor, norms: Tensor) -> Tensor:
-        ctx.save_for_backward(h, norms)
-        return _radial_gradient(h, norms)
+    def forward(h: Tensor, norms: Tensor) -> Tensor:
+        slope = radial_slope(norms, h.shape[-1], dtype=working_dtype(h))
+        return (h * slope.unsqueeze(-1)).to(h.dtype)
 
     @staticmethod
-    @once_differentiable
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        del output
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
+
+    @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         h, norms = ctx.saved_tensors
-        slope = radial_slope(norms, h.shape[1]).unsqueeze(1)
-        curvature = radial_curvature(norms, h.shape[1]).unsqueeze(1)
-        along = (h.double() * grad).sum(dim=1, keepdim=True)
-        return (slope * grad + 2 * curvature * along * h).to(h.dtype), None
+        return _curved(h, norms, grad), None
+
+    @staticmethod
+    @forward_rule
+    def jvp(ctx: Any, saved: list[Tensor], tangent: Tensor, _norms: None) -> Tensor:
+        del ctx
+        h, norms = saved
+        return _curved(h, norms, tangent)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int | None, ...], h: Tensor, norms: Tensor) -> tuple[Tensor, int]:
+        del info
+        return _RadialGradient.apply(*batch_first(in_dims, h, norms)), 0  # type: ignore[no-untyped-call]
 
 
-def _radial_gradient(h: Tensor, norms: Tensor) -> Tensor:
-    slope = radial_slope(norms, h.shape[1], dtype=working_dtype(h))
-    return (h * slope.unsqueeze(1)).to(h.dtype)  # (n, d)
+def _curved(h: Tensor, norms: Tensor, vectors: Tensor) -> Tensor:
+    """The second derivative of ψ, a symmetric matrix for every row, times a vector for every row."""
+    fixed = h.detach()
+    slope = radial_slope(norms, h.shape[-1]).unsqueeze(-1)
+    curvature = radial_curvature(norms, h.shape[-1]).unsqueeze(-1)
+    along = (fixed.double() * vectors).sum(dim=-1, keepdim=True)
+    product = (slope * vectors + 2 * curvature * along * fixed).to(h.dtype)
+    return refuse_derivative(product, h, NO_THIRD_DERIVATIVE)
 
 
 def _sampled_gradient(h: Tensor, slices: int, generator: torch.Generator | None) -> Tensor:
@@ -285,11 +388,5 @@ def row_norms(h: Tensor) -> Tensor:
 
 
 def _finite_norms(h: Tensor) -> Tensor:
-    """The norms of checked activations: one pass over the batch finds the norms and what is not finite."""
-    h = h.detach()
-    norms = row_norms(h)
-    if math.isfinite(norms.sum()):
-        return norms
-    require_finite(h, "activations")
-    largest = h.abs().amax(dim=1, keepdim=True)  # finite values whose squares overflow
-    return largest.squeeze(1).double() * row_norms(h / largest.clamp(min=1))
+    """The norms of checked activations, (..., d) to (...); not differentiable."""
+    return _FiniteNorms.apply(h)  # type: ignore[no-untyped-call, no-any-return]

@@ -44,7 +44,7 @@ def sigreg_loss(
         directions: (k, d) unit rows to use instead; `slices` and `generator` are then ignored.
 
     Returns:
-        Scalar in the dtype of `activations`, at least 0; shorter dtypes than float32 are computed in float32.
+        Scalar, at least 0; float64 for float64 and float32 for every shorter dtype.
 
     Raises:
         InvalidInputError: wrong rank, an empty batch, NaN or infinite values, slices below 1, knots below 2,
@@ -74,4 +74,4 @@ def sigreg_loss(
             imaginary = (t * projections).sin().mean(dim=0)
             weight = gaussian * step * (1 if knot == 0 else 2)  # the outermost two count half
             total = total + weight * (real.square() + imaginary.square())
-        return (len(h) * total.mean()).to(h.dtype)
+        return len(h) * total.mean()

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from per_core.arguments import Array, as_matrix, require_count, require_finite, require_weight, working_dtype
+from per_core.derivatives import inspect, shared_draw
 from per_core.errors import InvalidInputError
 
 BETA_FLOOR = 1e-3
@@ -38,7 +39,7 @@ def vcl_loss(
         generator: chooses the subsets; torch's global one if None.
 
     Returns:
-        Scalar in the dtype of `activations`, at least 0; shorter dtypes than float32 are computed in float32.
+        Scalar, at least 0; float64 for float64 and float32 for every shorter dtype.
 
     Raises:
         InvalidInputError: wrong rank, fewer rows than two subsets hold, NaN or infinite values, a subset below 2, a β
@@ -54,7 +55,7 @@ def vcl_loss(
     with torch.autocast(h.device.type, enabled=False):
         first, second = _subset_variances(h, subset, 2, generator)
         ratio = first / (second + _as_beta(beta, h.shape[1], first))
-        loss: Tensor = (1 - ratio).square().mean().to(h.dtype)
+        loss: Tensor = (1 - ratio).square().mean()
     return loss
 
 
@@ -76,7 +77,7 @@ def mean_vcl_loss(
     Args: as `vcl_loss`; the generator chooses the order.
 
     Returns:
-        Scalar in the dtype of `activations`, at least 0 up to rounding.
+        Scalar, at least 0 up to rounding; float64 for float64 and float32 for every shorter dtype.
 
     Raises:
         InvalidInputError: as `vcl_loss`.
@@ -96,7 +97,7 @@ def mean_vcl_loss(
         def over_pairs(a: Tensor, b: Tensor) -> Tensor:
             return (a.sum(dim=0) * b.sum(dim=0) - (a * b).sum(dim=0)) / (count * (count - 1))
 
-        loss: Tensor = (1 - 2 * over_pairs(v, w) + over_pairs(v.square(), w.square())).mean().to(h.dtype)
+        loss: Tensor = (1 - 2 * over_pairs(v, w) + over_pairs(v.square(), w.square())).mean()
     return loss
 
 
@@ -129,7 +130,7 @@ class VCL(nn.Module):
     def forward(self, activations: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """weight · vcl_loss of `activations`, (n, d)."""
         with torch.no_grad():
-            self.beta.clamp_(min=BETA_FLOOR)  # where a step of the optimiser took it lower
+            self.beta.copy_(self.beta.clamp(min=BETA_FLOOR))  # where a step of the optimiser took it lower
         return self.weight * vcl_loss(activations, subset=self.subset, beta=self.beta, generator=generator)
 
     def extra_repr(self) -> str:
@@ -147,7 +148,8 @@ def _require_subset(subset: int) -> int:
 
 def _subset_variances(h: Tensor, subset: int, count: int, generator: torch.Generator | None) -> Tensor:
     """Variances (count, d) of `count` disjoint random subsets of the rows, in the working dtype."""
-    order = torch.randperm(len(h), generator=generator, device=h.device if generator is None else generator.device)
+    source = h.device if generator is None else generator.device
+    order = shared_draw(lambda: torch.randperm(len(h), generator=generator, device=source))
     chosen = h.to(working_dtype(h))[order[: count * subset].to(h.device)]
     return chosen.view(count, subset, h.shape[1]).var(dim=1)
 
@@ -167,8 +169,12 @@ def _as_beta(beta: float | Tensor, d: int, rows: Tensor) -> Tensor:
             f"beta must be one number or one for every unit, shape ({d},); received shape {tuple(values.shape)}."
             " Make it match the columns of the activations."
         )
+    inspect(values, _require_positive_beta)
+    return values
+
+
+def _require_positive_beta(values: Tensor) -> None:
     if not bool((values > 0).all()):
         raise InvalidInputError(
             f"beta must be greater than 0; received values down to {values.min().item():g}. The paper starts at 1."
         )
-    return values

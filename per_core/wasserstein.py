@@ -22,12 +22,10 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from per_core.arguments import (
     Array,
@@ -36,6 +34,7 @@ from per_core.arguments import (
     require_finite,
     working_dtype,
 )
+from per_core.derivatives import Evaluation, differentiable_once
 from per_core.directions import random_directions
 from per_core.errors import InvalidInputError
 
@@ -48,7 +47,7 @@ class SlicedDistance:
     """A sliced distance: the mean over slices, and what it is the mean of.
 
     Attributes:
-        value: scalar, the mean over slices; differentiable once with respect to the activations.
+        value: scalar, the mean over slices; differentiable once with respect to the activations, torch.func included.
         per_direction: (k,), the distance on every slice; detached.
         directions: (k, d), the unit directions of the slices.
         n: number of samples.
@@ -75,14 +74,15 @@ class SlicedDistance:
 def gaussian_w1(projections: Array) -> Tensor:
     """The exact Wasserstein-1 distance between N(0, 1) and every column.
 
-    Differentiable once. Where values are tied, the order within the tie is arbitrary and the gradient is the limit of
-    gradients at distinct values nearby.
+    Differentiable once, torch.func included; a second derivative is a DerivativeError, because the gradient jumps where
+    two values change places. Where values are tied, the order within the tie is arbitrary and the gradient is the limit
+    of gradients at distinct values nearby.
 
     Args:
         projections: (n, k), n and k at least 1, finite; any floating dtype. The check waits for a GPU.
 
     Returns:
-        (k,) in the dtype of `projections`; shorter dtypes than float32 are computed in float32.
+        (k,), float64 for float64 and float32 for every shorter dtype.
 
     Raises:
         InvalidInputError: wrong rank, an empty batch, NaN or infinite values.
@@ -92,12 +92,7 @@ def gaussian_w1(projections: Array) -> Tensor:
         tensor([0.7979])
     """
     x = as_matrix(projections, "projections", "(n, k)")
-    rows = x.detach().to(working_dtype(x)).T.clone(memory_format=torch.contiguous_format)  # (k, n)
-    wanted = x.requires_grad and torch.is_grad_enabled()
-    distance, gradient = _row_distances(rows, with_gradient=wanted)
-    _require_finite_distance(distance, x, "projections")
-    distance = distance.to(x.dtype)
-    return distance if gradient is None else _attach(x, distance, gradient.T)
+    return differentiable_once(x, x.new_empty(0), _evaluate_columns, _refusal("gaussian_w1"))[0]
 
 
 def sliced_w1(
@@ -119,7 +114,7 @@ def sliced_w1(
         generator: source of the random directions; torch's global one if None.
 
     Returns:
-        SlicedDistance; its value in the dtype of `activations`, at least 0.
+        SlicedDistance; its numbers are float64 for float64 and float32 for every shorter dtype, at least 0.
 
     Raises:
         InvalidInputError: wrong rank, an empty batch, NaN or infinite values, slices below 1, directions of the wrong
@@ -131,26 +126,43 @@ def sliced_w1(
     """
     x = as_matrix(activations, "activations", "(n, d)")
     n, d = x.shape
-    h = x.detach().to(working_dtype(x))
     if directions is None:
-        theta = random_directions(slices, d, generator=generator, device=h.device, dtype=h.dtype)
+        theta = random_directions(slices, d, generator=generator, device=x.device, dtype=working_dtype(x))
     else:
-        theta = as_directions(directions, h)
-    wanted = x.requires_grad and torch.is_grad_enabled()
+        theta = as_directions(directions, x)
+    value, per_direction = differentiable_once(x, theta, _evaluate_slices, _refusal("sliced_w1"))
+    return SlicedDistance(value, per_direction, theta, n)
+
+
+def _refusal(name: str) -> str:
+    return (
+        f"{name} can be differentiated once, as its gradient jumps where two values change places; received a second"
+        " derivative. Use per_loss, which can be differentiated twice, or detach what is not to be differentiated."
+    )
+
+
+def _evaluate_columns(x: Tensor, _parameter: Tensor, wanted: bool) -> Evaluation:
+    """`gaussian_w1` and its gradient."""
+    rows = x.to(working_dtype(x)).T.clone(memory_format=torch.contiguous_format)  # (k, n)
+    distance, gradient = _row_distances(rows, with_gradient=wanted)
+    _require_finite_distance(distance, x, "projections")
+    return Evaluation(distance, distance.new_empty(0), None if gradient is None else gradient.T)
+
+
+def _evaluate_slices(x: Tensor, theta: Tensor, wanted: bool) -> Evaluation:
+    """The mean over slices, the distance on every slice, and the gradient of the mean."""
+    h = x.to(working_dtype(x))
     total = torch.zeros_like(h) if wanted else None
     distances = []
     with torch.autocast(h.device.type, enabled=False):
-        for block in torch.split(theta, max(1, BLOCK_VALUES.get(h.device.type, 2**22) // n)):
+        for block in torch.split(theta, max(1, BLOCK_VALUES.get(h.device.type, 2**22) // len(h))):
             distance, gradient = _row_distances(block @ h.T, with_gradient=wanted)  # (b,), (b, n)
             distances.append(distance)
             if total is not None and gradient is not None:
                 total.addmm_(gradient.T, block)
     per_direction = torch.cat(distances)  # (k,)
     _require_finite_distance(per_direction, x, "activations")
-    value = per_direction.mean().to(x.dtype)
-    if total is not None:
-        value = _attach(x, value, total.div_(len(theta)))
-    return SlicedDistance(value, per_direction.to(x.dtype), theta, n)
+    return Evaluation(per_direction.mean(), per_direction, None if total is None else total.div_(len(theta)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,24 +233,3 @@ def _require_finite_distance(distance: Tensor, values: Tensor, name: str) -> Non
         f"{name} must stay within the range of {working_dtype(values)} when projected and summed; received values up to"
         f" {values.abs().max().item():.3g}. Rescale them."
     )
-
-
-class _PrecomputedGradient(torch.autograd.Function):
-    """A value whose gradient with respect to the argument was found along with it."""
-
-    @staticmethod
-    def forward(ctx: Any, argument: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
-        ctx.save_for_backward(gradient)
-        ctx.dtype = argument.dtype
-        return value.clone()
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        (gradient,) = ctx.saved_tensors
-        return (grad * gradient).to(ctx.dtype), None, None
-
-
-def _attach(argument: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
-    """`value` as a function of `argument` with this gradient."""
-    return _PrecomputedGradient.apply(argument, value, gradient)  # type: ignore[no-untyped-call, no-any-return]

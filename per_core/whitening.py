@@ -23,7 +23,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from per_core.arguments import (
     require_count,
@@ -33,9 +32,15 @@ from per_core.arguments import (
     require_units,
     working_dtype,
 )
+from per_core.derivatives import batch_first, forward_rule, inspect, refuse_derivative
 from per_core.errors import InvalidInputError
 
 Variant = Literal["zca", "pca"]
+
+NO_SECOND_DERIVATIVE = (
+    "DecorrelatedBatchNorm can be differentiated once; received a second derivative. Use IterativeNorm, which has every"
+    " derivative, or detach what is not to be differentiated."
+)
 
 
 class _GroupWhitening(nn.Module, ABC):
@@ -102,7 +107,8 @@ class _GroupWhitening(nn.Module, ABC):
                 y = self._map(centred, self._matrices(self.running_whitening.to(x.dtype)))
             if self.weight is not None and self.bias is not None:
                 y = torch.addcmul(self.bias.to(x.dtype).unsqueeze(1), y, self.weight.to(x.dtype).unsqueeze(1))
-        return y.view(units.shape).movedim(0, 1).to(activations.dtype)
+        # Laid out as other layers lay out theirs: dropout draws its mask in the order of memory.
+        return y.view(units.shape).movedim(0, 1).to(activations.dtype).contiguous()
 
     def extra_repr(self) -> str:
         """The arguments, for print."""
@@ -119,10 +125,10 @@ class _GroupWhitening(nn.Module, ABC):
         matrices = []
         for group in self._groups(centred):  # (g, c, m)
             covariance = group @ group.mT / m
-            _require_finite_covariance(covariance)
+            inspect(covariance, _require_finite_covariance)
             matrices.append(self.whitening_matrix(covariance))
         if self.training:
-            self._track(mean.detach().squeeze(1), [w.detach() for w in matrices])
+            self._track(mean.squeeze(1), matrices)
         return self._map(centred, matrices)
 
     def _map(self, centred: Tensor, matrices: list[Tensor]) -> Tensor:
@@ -133,11 +139,11 @@ class _GroupWhitening(nn.Module, ABC):
     def _track(self, mean: Tensor, matrices: list[Tensor]) -> None:
         if self.running_mean is None or self.running_whitening is None or self.num_batches_tracked is None:
             return
-        self.num_batches_tracked.add_(1)
+        _Track.apply(self.num_batches_tracked, self.num_batches_tracked.new_ones(()), None)  # type: ignore[no-untyped-call]
         share = self.momentum if self.momentum is not None else 1 / int(self.num_batches_tracked)
-        self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
+        _Track.apply(self.running_mean, mean, share)  # type: ignore[no-untyped-call]
         for running, matrix in zip(self._matrices(self.running_whitening), matrices, strict=True):
-            running.lerp_(matrix.to(running.dtype), share)
+            _Track.apply(running, matrix, share)  # type: ignore[no-untyped-call]
 
     def _groups(self, per_unit: Tensor) -> list[Tensor]:
         """Views of a (units, k) tensor by groups: all whole ones, (g, c, k), then a shorter last one, (1, r, k)."""
@@ -201,7 +207,8 @@ class DecorrelatedBatchNorm(_GroupWhitening):
     def whitening_matrix(self, covariance: Tensor) -> Tensor:
         """Σ^(−1/2), or Λ^(−1/2) Dᵀ with the largest eigenvalue first."""
         if self.variant == "zca":
-            return _InverseSquareRoot.apply(covariance, self.eps)  # type: ignore[no-untyped-call, no-any-return]
+            root: Tensor = _InverseSquareRoot.apply(covariance, self.eps)[0]  # type: ignore[no-untyped-call]
+            return root
         eigenvalues, vectors = _Eigenbasis.apply(covariance)  # type: ignore[no-untyped-call]
         scale = (eigenvalues.clamp(min=0) + self.eps).rsqrt()
         axes: Tensor = (vectors * scale.unsqueeze(1)).mT
@@ -265,24 +272,46 @@ class IterativeNorm(_GroupWhitening):
 
 
 class _InverseSquareRoot(torch.autograd.Function):
-    """(A + eps I)^(−1/2) of symmetric matrices that are positive semi-definite up to rounding."""
+    """(A + eps I)^(−1/2) of symmetric matrices that are positive semi-definite up to rounding, with √(λ + eps), D."""
 
     @staticmethod
-    def forward(ctx: Any, matrices: Tensor, eps: float) -> Tensor:
+    def forward(matrices: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
         eigenvalues, vectors = torch.linalg.eigh(matrices)
         roots = (eigenvalues.clamp(min=0) + eps).sqrt()  # rounding can leave an eigenvalue of 0 below it
-        ctx.save_for_backward(roots, vectors)
-        inverse: Tensor = (vectors / roots.unsqueeze(-2)) @ vectors.mT
-        return inverse
+        return (vectors / roots.unsqueeze(-2)) @ vectors.mT, roots, vectors
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        roots, vectors = ctx.saved_tensors
-        row, column = roots.unsqueeze(-1), roots.unsqueeze(-2)
-        differences = -1 / (row * column * (row + column))
-        gradient: Tensor = vectors @ (differences * (vectors.mT @ grad @ vectors)) @ vectors.mT
-        return gradient, None
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
+        _, roots, vectors = output
+        ctx.set_materialize_grads(False)
+        ctx.mark_non_differentiable(roots, vectors)
+        ctx.save_for_backward(inputs[0], roots, vectors)
+        ctx.save_for_forward(inputs[0], roots, vectors)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor | None, *_grads: None) -> tuple[Tensor | None, None]:
+        matrices, roots, vectors = ctx.saved_tensors
+        return None if grad is None else _root_differential(matrices, roots, vectors, grad), None
+
+    @staticmethod
+    @forward_rule
+    def jvp(ctx: Any, saved: list[Tensor], tangent: Tensor, _eps: None) -> tuple[Tensor, None, None]:
+        del ctx
+        matrices, roots, vectors = saved
+        return _root_differential(matrices, roots, vectors, tangent), None, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int, None], matrices: Tensor, eps: float) -> tuple[Any, tuple[int, int, int]]:
+        del info
+        return _InverseSquareRoot.apply(matrices.movedim(in_dims[0], 0), eps), (0, 0, 0)  # type: ignore[no-untyped-call]
+
+
+def _root_differential(matrices: Tensor, roots: Tensor, vectors: Tensor, direction: Tensor) -> Tensor:
+    """The derivative of the inverse root along symmetric directions, which is its own adjoint."""
+    row, column = roots.unsqueeze(-1), roots.unsqueeze(-2)
+    differences = -1 / (row * column * (row + column))
+    product: Tensor = vectors @ (differences * (vectors.mT @ direction @ vectors)) @ vectors.mT
+    return refuse_derivative(product, matrices, NO_SECOND_DERIVATIVE)
 
 
 class _Eigenbasis(torch.autograd.Function):
@@ -293,21 +322,80 @@ class _Eigenbasis(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, matrices: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(matrices: Tensor) -> tuple[Tensor, Tensor]:
         eigenvalues, vectors = torch.linalg.eigh(matrices)
-        ctx.save_for_backward(eigenvalues, vectors)
         return eigenvalues, vectors
 
     @staticmethod
-    @once_differentiable
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        ctx.save_for_backward(inputs[0], *output)
+        ctx.save_for_forward(inputs[0], *output)
+
+    @staticmethod
     def backward(ctx: Any, grad_values: Tensor, grad_vectors: Tensor) -> Tensor:
-        eigenvalues, vectors = ctx.saved_tensors
-        gaps = eigenvalues.unsqueeze(-2) - eigenvalues.unsqueeze(-1)  # λj − λi
-        rounding = torch.finfo(gaps.dtype).eps * eigenvalues.abs().amax(-1)[..., None, None] * gaps.shape[-1]
-        equal = gaps.abs() <= rounding
-        turns = (vectors.mT @ grad_vectors / gaps.masked_fill(equal, 1)).masked_fill(equal, 0)
+        matrices, eigenvalues, vectors = ctx.saved_tensors
+        eigenvalues, vectors = eigenvalues.detach(), vectors.detach()
+        turns = vectors.mT @ grad_vectors * _inverse_gaps(eigenvalues)
         gradient: Tensor = vectors @ (torch.diag_embed(grad_values) + turns) @ vectors.mT
-        return gradient
+        return refuse_derivative(gradient, matrices, NO_SECOND_DERIVATIVE)
+
+    @staticmethod
+    @forward_rule
+    def jvp(ctx: Any, saved: list[Tensor], tangent: Tensor) -> tuple[Tensor, Tensor]:
+        del ctx
+        matrices, eigenvalues, vectors = saved
+        along = refuse_derivative(vectors.mT @ tangent @ vectors, matrices, NO_SECOND_DERIVATIVE)
+        return along.diagonal(dim1=-2, dim2=-1), vectors @ (along * _inverse_gaps(eigenvalues))
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[int], matrices: Tensor) -> tuple[Any, tuple[int, int]]:
+        del info
+        return _Eigenbasis.apply(matrices.movedim(in_dims[0], 0)), (0, 0)  # type: ignore[no-untyped-call]
+
+
+def _inverse_gaps(eigenvalues: Tensor) -> Tensor:
+    """1/(λj − λi), 0 where the two are equal up to rounding."""
+    gaps = eigenvalues.unsqueeze(-2) - eigenvalues.unsqueeze(-1)
+    rounding = torch.finfo(gaps.dtype).eps * eigenvalues.abs().amax(-1)[..., None, None] * gaps.shape[-1]
+    equal = gaps.abs() <= rounding
+    return gaps.masked_fill(equal, torch.inf).reciprocal()
+
+
+class _Track(torch.autograd.Function):
+    """Nothing; running statistics move in place by a share of the way to those of a batch, or by a number if None."""
+
+    @staticmethod
+    def forward(running: Tensor, batch: Tensor, share: float | None) -> Tensor:
+        if share is None:
+            running.add_(batch)
+        else:
+            running.lerp_(batch.to(running.dtype), share)
+        return running.new_empty(0)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        del inputs
+        ctx.mark_non_differentiable(output)
+
+    @staticmethod
+    def backward(ctx: Any, *_grads: Tensor) -> tuple[None, None, None]:
+        del ctx
+        return None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, *_tangents: Tensor) -> None:
+        del ctx
+
+    @staticmethod
+    def vmap(
+        info: Any, in_dims: tuple[int | None, int | None, None], running: Tensor, batch: Tensor, share: float | None
+    ) -> tuple[Tensor, None]:
+        if in_dims[0] is None:
+            raise InvalidInputError(
+                f"running statistics must belong to one batch; received {info.batch_size} by vmap. Use eval(),"
+                " track_running_stats=False, or torch.func.stack_module_state, which gives each instance its own."
+            )
+        return _Track.apply(*batch_first(in_dims[:2], running, batch), share), None  # type: ignore[no-untyped-call]
 
 
 def _require_finite_covariance(covariance: Tensor) -> None:

@@ -23,11 +23,15 @@ class Penalty(nn.Module):
     loss : takes rows (n, d) and returns a scalar.
     weight : λ.
     layout : what is a row, as in PER.
+    generator : of whatever the loss draws; torch's global one if None.
     """
 
-    def __init__(self, loss: Loss | nn.Module, weight: float, layout: Layout) -> None:
+    def __init__(
+        self, loss: Loss | nn.Module, weight: float, layout: Layout, generator: torch.Generator | None = None
+    ) -> None:
         """See the class."""
         super().__init__()
+        self.generator = generator
         self.loss = loss
         self.weight = weight
         self.layout = layout
@@ -36,7 +40,9 @@ class Penalty(nn.Module):
     @torch.compiler.disable  # type: ignore[untyped-decorator]  # losses look at values, which breaks every graph
     def forward(self, activations: Tensor) -> Tensor:
         """Return `activations` unchanged."""
-        self.term = self.weight * self.loss(rows(activations, self.layout)) if self.training else None
+        self.term = None
+        if self.training:
+            self.term = self.weight * self.loss(rows(activations, self.layout), generator=self.generator)
         return activations
 
 
@@ -53,7 +59,14 @@ def penalty(network: nn.Module) -> Tensor | float:
     return sum(terms[1:], start=terms[0]) if terms else 0.0
 
 
-def put_in(network: nn.Module, spec: MethodSpec, *, layers: Sequence[str], shape: Shape) -> None:
+def put_in(
+    network: nn.Module,
+    spec: MethodSpec,
+    *,
+    layers: Sequence[str],
+    shape: Shape,
+    generator: torch.Generator | None = None,
+) -> None:
     """Put the methods of a spec into a network, in their order.
 
     Normalisers act between the affine map and the non-linearity. PER is put on the layer's output and other
@@ -65,6 +78,7 @@ def put_in(network: nn.Module, spec: MethodSpec, *, layers: Sequence[str], shape
     spec : the methods and their settings.
     layers : names of hidden layers; all if empty.
     shape : of one input of the network.
+    generator : of whatever the methods draw in training; torch's global one, which dropout uses as well, if None.
 
     Raises
     ------
@@ -82,23 +96,24 @@ def put_in(network: nn.Module, spec: MethodSpec, *, layers: Sequence[str], shape
     for name in layers or places:
         for method in spec.methods:
             place = places[name].output if method.acts_on == "output" else places[name].pre_activation
-            place.append(_module(method, spec, shapes[name]))
+            place.append(_module(method, spec, shapes[name], generator))
 
 
-def _module(method: Method, spec: MethodSpec, shape: Shape) -> nn.Module:
+def _module(method: Method, spec: MethodSpec, shape: Shape, generator: torch.Generator | None) -> nn.Module:
     settings = spec.parameters(method)
     if method.kind == "normaliser":
         normaliser: nn.Module = method.build(shape[0], **settings)
         return normaliser
     weight = settings.pop("weight")
     if method.key in ("per", "per_sampled"):
-        return PER(weight, slices=_slices(settings), reduction=spec.reduction, layout=spec.layout)
+        slices = _slices(settings)
+        return PER(weight, slices=slices, reduction=spec.reduction, layout=spec.layout, generator=generator)
     if method.key == "vcl":
         units = shape[0] if spec.layout == "position" else int(torch.Size(shape).numel())
         loss = VCL(units, weight=1.0, subset=int(settings["subset"]))
         nn.init.constant_(loss.beta, settings["beta"])  # learnt along with the network
-        return Penalty(loss, weight, spec.layout)
-    return Penalty(method.build(**settings), weight, spec.layout)
+        return Penalty(loss, weight, spec.layout, generator)
+    return Penalty(method.build(**settings), weight, spec.layout, generator)
 
 
 def _slices(settings: dict[str, float]) -> int | None:

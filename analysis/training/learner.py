@@ -19,6 +19,7 @@ from per_core.errors import InvalidInputError
 from per_core.regularizer import PER
 
 EVALUATION = 1000  # samples at a time
+METHODS = (1,)  # the spawn key of what methods draw; the order of the data and dropout have none
 AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -34,7 +35,8 @@ class Learner:
     """One network that learns with one method from one seed.
 
     All that is random, weights, order, dropout and what methods draw, follows from the seed and the epoch, so an epoch
-    can be repeated and no random state has to be kept.
+    can be repeated and no random state has to be kept. Methods draw from a generator of their own: dropout masks are
+    the same whatever the method.
 
     Parameters
     ----------
@@ -65,7 +67,8 @@ class Learner:
         self.diverged: int | None = None
         self.reason = ""
         network = build_network(spec.model, data.shape, data.classes, width=width_on(spec, device), seed=seed)
-        put_in(network, method, layers=spec.layers, shape=data.shape)
+        self._generator = torch.Generator(device)
+        put_in(network, method, layers=spec.layers, shape=data.shape, generator=self._generator)
         self.network = network.to(device).eval()
         self._spec = spec
         self._data = data
@@ -92,6 +95,7 @@ class Learner:
         between_steps : called before every step; what it raises ends the epoch where it is.
         """
         torch.manual_seed(epoch_seed(self.seed, epoch))
+        self._generator.manual_seed(epoch_seed(self.seed, epoch, spawn_key=METHODS))
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate(self._spec, epoch)
         loss = torch.zeros((), device=self._data.shift.device, dtype=torch.float64)
@@ -180,9 +184,10 @@ class Learner:
         )
 
 
-def epoch_seed(seed: int, epoch: int) -> int:
-    """A seed for one epoch of one run; different pairs have unrelated ones."""
-    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
+def epoch_seed(seed: int, epoch: int, *, spawn_key: tuple[int, ...] = ()) -> int:
+    """A seed for one epoch of one run; different pairs, and different spawn keys, have unrelated ones."""
+    sequence = np.random.SeedSequence([seed, epoch], spawn_key=spawn_key)
+    return int(sequence.generate_state(1, np.uint64)[0] >> 1)
 
 
 def learning_rate(spec: TrainingSpec, epoch: int) -> float:

@@ -35,8 +35,19 @@ def test_gradients(loss):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_short_dtypes_are_computed_in_float32(loss, dtype):
     h = normal(20, 4).to(dtype)
-    assert loss(h).dtype == dtype
-    assert torch.equal(loss(h), loss(h.float()).to(dtype))
+    assert torch.equal(loss(h), loss(h.float()))
+
+
+@pytest.mark.parametrize(("loss", "expected"), [(l1_loss, 300.0 * 4096), (l2_loss, 300.0**2 * 4096)])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_sum_beyond_float16_is_finite(loss, expected, dtype):
+    h = torch.full((8, 4096), 300.0, dtype=dtype).requires_grad_()
+    value = loss(h)
+    assert value.dtype == torch.float32
+    assert value.item() == pytest.approx(expected, rel=1e-6)
+    (gradient,) = torch.autograd.grad(value, h)
+    assert gradient.isfinite().all()
+    assert gradient.dtype == dtype
 
 
 @pytest.mark.parametrize("loss", LOSSES)

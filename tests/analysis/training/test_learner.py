@@ -9,9 +9,10 @@ from analysis.training.comparison import choose_probe
 from analysis.training.dataset import load
 from analysis.training.device import is_out_of_memory
 from analysis.training.footprint import advice, footprint
-from analysis.training.learner import Learner, epoch_seed, learning_rate
+from analysis.training.learner import METHODS, Learner, epoch_seed, learning_rate
 from analysis.training.models import build_network
 from analysis.training.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
+from per_core import list_methods
 
 SPEC = TrainingSpec(
     data=DataSpec("mixture", samples=70, dim=8),
@@ -79,7 +80,47 @@ def test_batches_are_whole_and_every_epoch_has_its_order(data):
 
 
 def test_seeds_of_epochs():
-    assert len({epoch_seed(seed, epoch) for seed in range(30) for epoch in range(30)}) == 900
+    keys = [(), METHODS]
+    assert (
+        len({epoch_seed(seed, epoch, spawn_key=key) for seed in range(30) for epoch in range(30) for key in keys})
+        == 1800
+    )
+
+
+def dropout_masks(data, key, epochs):
+    """Where dropout put a 0 in every step of the epochs."""
+    model = ModelSpec("mlp", width=0.1, depth=2, dropout=0.5)
+    spec = replace(SPEC, model=model, layers=("layer 1",), learning_rate=0.001)
+    learner = Learner(spec, MethodSpec(key), 0, data)
+    masks = []
+    for module in learner.network.modules():
+        if isinstance(module, nn.Dropout):
+            module.register_forward_hook(lambda m, _i, out: masks.append(out == 0) if m.training else None)
+    for epoch in range(1, epochs + 1):
+        learner.learn(epoch)
+    return torch.stack([mask.flatten() for mask in masks])
+
+
+@pytest.mark.parametrize("key", [method.key for method in list_methods()])
+def test_dropout_masks_are_the_same_whatever_the_method(data, key):
+    expected = dropout_masks(data, "vanilla", 2)
+    assert 0.1 < expected.double().mean() < 0.9
+    assert torch.equal(dropout_masks(data, key, 2), expected)
+
+
+@pytest.mark.parametrize("key", ["per_sampled", "vcl", "sw1", "sigreg"])
+def test_what_methods_draw_follows_from_seed_and_epoch(data, key):
+    """Nothing of the global state plays a part, and epoch 2 is the same from a checkpoint as at one go."""
+    spec = replace(SPEC, layers=("layer 1",))
+    whole, begun, resumed = (Learner(spec, MethodSpec(key, {f"{key}.weight": 1.0}), 0, data) for _ in range(3))
+    whole.learn(1)
+    whole.learn(2)
+    begun.learn(1)
+    resumed.load_state_dict(begun.state_dict())
+    torch.manual_seed(99)
+    resumed.learn(2)
+    for one, other in zip(whole.network.parameters(), resumed.network.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_the_cosine_falls_from_the_learning_rate_to_near_zero():
