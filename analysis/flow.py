@@ -212,6 +212,18 @@ def gaussian_readings(n: int, d: int, first: int, count: int) -> FlowReadings:
     return read_frames(np.stack([gaussian_batch(n, d, number).numpy() for number in range(first, first + count)]))
 
 
+def pull_along(spec: FlowSpec, distances: Float64Array) -> Float64Array:
+    """The pull on a row that stands alone at each distance from 0 in one dimension, −∂R/∂h; above 0 outward. (k,)."""
+    method = find_method(spec.method)
+    parameters = {name: value for name, value in spec.parameters if name != "slices"}
+    loss = method.build(**parameters, slices=1)  # in one dimension all directions are one
+    generator = torch.Generator().manual_seed(spec.seed)
+    rows = torch.from_numpy(distances).unsqueeze(1).requires_grad_()
+    total = torch.stack([loss(row.unsqueeze(0), generator=generator) for row in rows]).sum()
+    (gradient,) = torch.autograd.grad(total, rows)
+    return -gradient.squeeze(1).numpy()
+
+
 def _gradient(h: Tensor, spec: FlowSpec, *, step: int, draws: int) -> Tensor:
     """n ∂R/∂h at the rows h (n, d), averaged over draws that depend on seed and step alone."""
     method = find_method(spec.method)

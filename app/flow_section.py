@@ -11,7 +11,7 @@ from analysis import density
 from analysis.batch import ActivationBatch
 from app import cached, method_words
 from app.chart import show_chart
-from app.figures.flow import ALONE, WITH_TASK, Course, Reference, flow_panels
+from app.figures.flow import ALONE, WITH_TASK, Course, Reference, flow_panels, radial_pull
 from app.method_choice import ChosenMethod
 from app.pair import Pair, axis_names
 from app.progress import CHUNK, in_chunks
@@ -134,6 +134,8 @@ def show_flow(
         alt=f"The flow of {method.title} takes SW1 from {alone.readings.sw1[0]:.3f} to {ends}.",
         about=method_words.about_flow(method.short, alone.start, task.start, batch.n, batch.d),
     )
+    if method.key in method_words.RADIAL_PULL:
+        show_radial_pull(alone.spec)
     if alone.start.is_still:
         return
     if method.key in _OWN_AIM:
@@ -143,6 +145,24 @@ def show_flow(
     else:
         said = [method_words.where_it_leads(name, flow.readings, gaussian) for name, flow in flows.items()]
     st.markdown(" ".join([*said, method_words.LESSONS.get(method.key, "")]))
+
+
+def show_radial_pull(spec: "FlowSpec") -> None:
+    """How hard one row is pulled at distances beyond those of the field."""
+    from analysis.flow import pull_along
+    from per_core.sigreg import sigreg_period
+
+    parameters = dict(spec.parameters)
+    period = sigreg_period(knots=int(parameters["knots"]), limit=parameters["limit"])
+    distances = np.linspace(0, max(12.0, min(1.2 * period, 45.0)), 121)
+    pull = pull_along(spec, distances)
+    show_chart(
+        radial_pull(distances, pull),
+        key=f"methods_radial_{spec.method}",
+        height=260,
+        alt=f"The pull on one row over its distance from 0; it repeats after {period:.3g}.",
+        about=method_words.RADIAL_PULL[spec.method].format(period=period),
+    )
 
 
 def gaussian_bands(batch: ActivationBatch) -> "dict[str, NullBand]":

@@ -16,7 +16,7 @@ from streamlit.errors import StreamlitAPIException
 
 from analysis.plain_text import plain
 from analysis.training.models import MODELS
-from analysis.training.presets import PRESETS
+from analysis.training.presets import MEASURED_ON, PRESETS
 from analysis.training.spec import (
     LARGEST_SEED,
     VANILLA,
@@ -104,6 +104,7 @@ def _offer_presets() -> None:
     with st.expander(words.MEASURED_TITLE):
         for preset in PRESETS.values():
             st.markdown(f"**{preset.title}**: {preset.description} {preset.measured}")
+        st.caption(MEASURED_ON)
 
 
 def _draw_form() -> TrainingSpec:

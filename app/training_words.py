@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 TITLE = "Train networks and watch their activations"
 LEAD = (
-    "Networks with the same initial weights see the same data in the same order and differ by one method only. What "
-    "their "
-    "layers do is recorded before training and after every epoch, and drawn as it happens: Figure 2 of the paper, live."
+    "Networks with the same initial weights see the same data in the same order, with the same dropout masks, and differ "
+    "by one method only. What their layers do is recorded before training and after every epoch, and drawn as it "
+    "happens: Figure 2 of the paper, live."
 )
 DATA = {
     "digits": "Digits (8 × 8, real, ships with scikit-learn)",
@@ -41,7 +41,7 @@ HELP_COMBINATIONS = "Methods joined by a plus go into one network: type bn+per, 
 HELP_REDUCTION = (
     "Mean is equation 6, sum is Algorithm 1. Equation 6 divides the penalty by the batch size n, Algorithm 1 as "
     "printed does not: the same λ pulls n times as "
-    "hard there. The published values belong to the sum."
+    "hard there. The paper does not say which of the two its values of λ belong to."
 )
 MEASURED_TITLE = "What the presets show, measured over five seeds"
 HELP_MORE = (

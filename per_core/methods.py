@@ -11,9 +11,8 @@ come from:
                        the batch, a λ that belongs to Algorithm 1 is n λ here, n the number of rows.
     energy, sw1        ours: that of PER, whose pull on a row they share in size (at most 2/n and 1/n; PER 1/n).
     vcl                0.01, published.
-    sigreg             0.05, published as the λ of λ SIGReg + (1 − λ) prediction loss on embeddings; to keep it for
-                       activations, beside a task loss of weight 1, is ours. As published, the statistic grows with n.
-    l1                 0.001, published.
+    sigreg             0.05, ours, for activations beside a task loss of weight 1. The statistic grows with n.
+    l1                 0.001, ours.
     l2                 0.005: α = 2, published (Merity, Keskar and Socher, "Regularizing and optimizing LSTM language
                        models", ICLR 2018) for a mean over units as well, of a layer of d = 400; here it is α/d.
 """
@@ -60,7 +59,7 @@ class Parameter:
     Attributes:
         name: its keyword.
         title: what a person reads.
-        default: the published value where there is one; also what the method uses when it is not given.
+        default: the published value where there is one (see the module); what the method uses when it is not given.
         low: the smallest value on offer.
         high: the largest value on offer.
         integer: whether only whole numbers make sense.
@@ -221,8 +220,8 @@ def _build_mean_vcl(*, subset: int = 5, beta: float = 1.0) -> Loss:
     return partial(mean_vcl_loss, subset=subset, beta=beta)
 
 
-def _build_sigreg(*, slices: int = 256, knots: int = 17) -> Loss:
-    return partial(sigreg_loss, slices=slices, knots=knots)
+def _build_sigreg(*, slices: int = 256, knots: int = 17, limit: float = 5.0) -> Loss:
+    return partial(sigreg_loss, slices=slices, knots=knots, limit=limit)
 
 
 def _weight(default: float, *, low: float, high: float) -> Parameter:
@@ -383,7 +382,11 @@ for _method in (
             "Balestriero and LeCun, LeJEPA: provable and scalable self-supervised learning without the heuristics, 2025"
         ),
         build=_build_sigreg,
-        parameters=(SLICES, Parameter("knots", "Points of the integral", 17, 5, 65, integer=True)),
+        parameters=(
+            SLICES,
+            Parameter("knots", "Points of the integral (33 in the authors' present code)", 17, 5, 65, integer=True),
+            Parameter("limit", "End of the integral (3 in the authors' present code)", 5.0, 1.0, 10.0),
+        ),
         weight=_weight(0.05, low=1e-4, high=1.0),
     ),
     Method(

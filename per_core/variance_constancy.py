@@ -8,7 +8,8 @@ The variance of a sample variance grows with kurtosis, so the loss lowers kurtos
 modes, not towards a Gaussian. It acts on pre-activations, and is differentiated through both variances.
 
 Reference: Littwin and Wolf, "Regularizing by the variance of the activations' sample-variances", NeurIPS 2018, arXiv
-1811.08764; β is learned for every unit from 1 on and kept at or above 1e-3, as in the code published with it.
+1811.08764; β is learned for every unit from 1 on. To keep it at or above 1e-3 is ours: the code published with the
+paper has no such bound, and β below 0 can make the loss infinite.
 """
 
 from __future__ import annotations

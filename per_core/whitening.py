@@ -163,8 +163,8 @@ class DecorrelatedBatchNorm(_GroupWhitening):
     """Decorrelated batch normalisation: batch normalisation whose output has covariance I within every group of units.
 
     Arguments, buffers and modes are those of torch.nn.BatchNorm1d and BatchNorm2d, with a running whitening matrix in
-    the place of the running variance. In a batch of few rows whitening makes any data look perfect: below 5 rows a
-    unit of a group, judge it on rows it was not fitted to.
+    the place of the running variance. The covariance of the rows it is fitted to is I by construction: below 5 rows a
+    unit of a group most batches look closer to N(0, I) than N(0, I) itself; judge it on rows it was not fitted to.
 
     Args:
         num_features: number of units (channels) c.

@@ -203,6 +203,26 @@ def _add_curves(
     return len(figure.data) - 1
 
 
+def radial_pull(distances: NDArray[np.float64], pull: NDArray[np.float64]) -> go.Figure:
+    """The pull on one row over its distance from 0, outward above 0."""
+    figure = go.Figure(
+        go.Scatter(
+            x=distances,
+            y=pull,
+            mode="lines",
+            name="pull on one row",
+            hovertemplate="r = %{x:.2f}: %{y:.3g}<extra></extra>",
+        )
+    )
+    figure.add_hline(y=0, line={"color": MUTED, "width": 1})
+    figure.update_layout(
+        showlegend=False,
+        xaxis={"title": "distance r along one direction"},
+        yaxis={"title": "pull (outward above 0)"},
+    )
+    return figure
+
+
 def _range_of(title: str, courses: Mapping[str, Course], reference: Reference | None) -> list[float] | None:
     """The range of a reading of the shape, as what is left of a collapse can have any; None if it fits by itself."""
     if title not in SHAPES:

@@ -1,4 +1,4 @@
-"""Ratios measured side by side in one run, and peak memory: python -m tests.benchmarks [--quick] [--gigabytes N]."""
+"""Ratios measured side by side in one run, and peak memory: python -m tests.benchmarks [--quick] [--gigabytes N] [presets]."""
 
 import argparse
 from importlib.metadata import version
@@ -24,7 +24,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Speed and memory of per_core.")
     parser.add_argument("--quick", action="store_true", help="a smaller batch and fewer rounds")
     parser.add_argument("--gigabytes", type=float, metavar="N", help="of the shards of (g); default 0.5; full size: 8")
+    parser.add_argument("section", nargs="?", choices=["presets"], help="what the presets claim, and nothing else")
     options = parser.parse_args()
+    if options.section:
+        print(hardware())
+        claims()
+        return
     quick = options.quick
     print(hardware())
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
@@ -136,6 +141,9 @@ def claims() -> None:
         with presets.trained(key) as comparison:
             for method, values in presets.accuracies(comparison).items():
                 print(f"    {key}: test accuracy, {method:<28} {', '.join(f'{value:.1%}' for value in values)}")
+            for layer in presets.LAYERS[1:] if key == "hard" else ():
+                for title, values in presets.collapse(comparison, layer).items():
+                    print(f"    {layer}, PER network, {title:<26} {', '.join(f'{value:.4f}' for value in values)}")
             for layer in presets.LAYERS if key == "figure2" else ():
                 variances = Spread.of(presets.variance_ratios(comparison, layer))
                 compare(f"{layer}, final variance, vanilla / PER", variances, at_least=1)

@@ -52,6 +52,16 @@ def variance_ratios(comparison: Comparison, layer: str) -> list[float]:
     ]
 
 
+def collapse(comparison: Comparison, layer: str) -> dict[str, list[float]]:
+    """Variance, PER and SW1 of a layer of the networks with PER at the end, of every seed."""
+    ends = [comparison.runs["per", seed].records[-1].layers[layer] for seed in comparison.seeds]
+    return {
+        "variance": [end.variance for end in ends],
+        "PER": [end.per for end in ends],
+        "SW1": [end.sw1 for end in ends],
+    }
+
+
 def movements(comparison: Comparison, layer: str) -> dict[str, list[NDArray[np.float64]]]:
     """Mean step of the quartiles of every recorded unit from one epoch to the next, by method and seed."""
     found: dict[str, list[NDArray[np.float64]]] = {method: [] for method in comparison.methods}

@@ -7,6 +7,7 @@ import torch
 
 from per_core import InvalidInputError, sigreg_loss
 from per_core.directions import random_directions
+from per_core.sigreg import sigreg_period
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -56,6 +57,49 @@ def test_the_defaults_are_256_slices_and_17_knots():
     assert sigreg_loss(h, generator=seeded()) == sigreg_loss(h, directions=theta)
 
 
+@pytest.mark.parametrize(
+    ("knots", "limit", "period"), [(17, 5.0, 10.053), (33, 3.0, 33.510), (9, 2.0, 4 * math.pi), (4, 3.0, 2 * math.pi)]
+)
+def test_the_statistic_is_periodic_in_every_projection(knots, limit, period):
+    assert sigreg_period(knots=knots, limit=limit) == pytest.approx(period, abs=1e-3)
+    h = normal(20, 1)
+    moved = h.clone()
+    moved[3] += sigreg_period(knots=knots, limit=limit)
+    options = {"knots": knots, "limit": limit, "directions": torch.ones(1, 1, dtype=torch.float64)}
+    torch.testing.assert_close(sigreg_loss(moved, **options), sigreg_loss(h, **options))
+    moved[3] -= 0.4 * sigreg_period(knots=knots, limit=limit)
+    assert abs(sigreg_loss(moved, **options) - sigreg_loss(h, **options)) > 1e-3
+
+
+def test_where_rows_far_out_are_pulled():
+    """17 knots on [−5, 5]: outward at 9, inward at 10.5. 33 on [−3, 3]: next to nothing at either, outward at 30."""
+
+    def outward(r: float, **options: float) -> float:
+        row = torch.tensor([[r]], dtype=torch.float64, requires_grad=True)
+        loss = sigreg_loss(row, directions=torch.ones(1, 1), **options)
+        return -torch.autograd.grad(loss, row)[0].item()
+
+    present = {"knots": 33, "limit": 3.0}
+    assert outward(2) == pytest.approx(outward(2, **present), rel=1e-4)
+    assert outward(2) < -1
+    assert outward(9) > 1
+    assert outward(10.5) < -0.5
+    for r in (9, 10.5):
+        assert abs(outward(r, **present)) < 1e-3
+    assert outward(30, **present) > 0.2 > 0 > outward(35, **present)
+
+
+def test_33_knots_up_to_3_are_twice_17_knots_from_0_to_3():
+    """As the authors' present code has it: the trapezoid rule on [0, 3], doubled."""
+    h = normal(30, 1)
+    t = torch.linspace(0, 3, 17, dtype=torch.float64)
+    gaussian = torch.exp(-t.square() / 2)
+    angles = h * t
+    gap = (angles.cos().mean(dim=0) - gaussian).square() + angles.sin().mean(dim=0).square()
+    expected = 30 * 2 * torch.trapezoid(gap * gaussian, t)
+    torch.testing.assert_close(sigreg_loss(h, knots=33, limit=3.0, directions=torch.ones(1, 1)), expected)
+
+
 @pytest.mark.parametrize("knots", [4, 17])
 def test_gradients(knots):
     h = normal(6, 3).requires_grad_()
@@ -79,6 +123,7 @@ def test_short_dtypes_are_computed_in_float32(dtype):
         (torch.full((2, 2), math.nan), {}, "received 4 NaN"),
         (torch.zeros(4, 2), {"knots": 1}, "knots must be at least 2, both ends; received 1"),
         (torch.zeros(4, 2), {"knots": 2.5}, "knots must be an integer of at least 1; received 2.5"),
+        (torch.zeros(4, 2), {"limit": 0}, "limit must be a finite number above 0; received 0"),
         (torch.zeros(4, 2), {"slices": 0}, "slices must be an integer of at least 1; received 0"),
         (torch.zeros(4, 2), {"directions": torch.eye(3)}, r"shape \(k, 2\); received shape \(3, 3\)"),
     ],
