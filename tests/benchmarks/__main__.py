@@ -1,4 +1,4 @@
-"""Ratios measured side by side in one run, and peak memory: python -m tests.benchmarks [--quick] [--gigabytes N] [presets]."""
+"""Ratios measured side by side in one run, and peak memory: python -m tests.benchmarks [--quick] [presets]."""
 
 import argparse
 from importlib.metadata import version
