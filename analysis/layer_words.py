@@ -10,7 +10,12 @@ from analysis.value_kind import ValueKind
 Figures = Mapping[str, Any]
 
 SHOWN_RATIO = 2.0  # smaller ratios to a median are ordinary
-TITLES = {"massive": "massive activations", "beyond-float16": "beyond float16", "beyond-float32": "beyond float32"}
+TITLES = {
+    "alike": "samples alike",
+    "massive": "massive activations",
+    "beyond-float16": "beyond float16",
+    "beyond-float32": "beyond float32",
+}
 
 
 def warning_title(kind: str) -> str:

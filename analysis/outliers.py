@@ -17,7 +17,7 @@ ROW_RATIO = 10.0  # of a row's norm to the median: outlier tokens of ViTs, Darce
 FEWEST_UNITS = 8  # a median over fewer units says little
 FEWEST_ROWS = 32
 FEW = 0.1  # of the units or rows: more are no outliers
-MEDIAN_SAMPLE = 2**16  # values whose median stands for that of all: 0.5 % off at most for N(0, 1)
+MEDIAN_SAMPLE = 2**14  # values whose median stands for that of all: off by 1 % (standard error) for N(0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Outliers:
     Attributes
     ----------
     largest : magnitude of the largest value. typical : median magnitude of the values other than 0, 0 if there is none;
-        of 65,536 of them, drawn, if there are more values.
+        of 16,384 of them, drawn, if there are more values.
     row_ratio : largest row norm / median row norm, of the rows that are not 0. NaN if there is none.
     unit_ratio : largest / median of the units' largest magnitudes, of the units that are not 0. NaN if there is none.
     massive : values of magnitude above 100 and above 1,000 times `typical`.

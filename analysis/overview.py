@@ -20,7 +20,7 @@ from analysis.null_band import band_of, gaussian_draws
 from analysis.outliers import IndexArray, Outliers, find_outliers
 from analysis.row_groups import rows_are_grouped
 from analysis.saturation import saturated_units
-from analysis.spread import LOWEST_RANK, RANK_SHARE, Spread, centre, spread_of, without_outliers
+from analysis.spread import LOWEST_RANK, RANK_SHARE, Spread, centre, scale_of, spread_of, without_outliers
 from analysis.value_kind import ValueKind, kind_of_values
 from per_core import per_loss, sliced_w1
 from per_core.errors import InvalidInputError, PerError
@@ -304,7 +304,8 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
         return LayerReading(*seen)
     per_unit = moments(values)
     changes = per_unit.variance > 0
-    outliers = find_outliers(np.abs(values), (some if rows is None else rows[some])[is_whole])
+    magnitude = np.abs(values)
+    outliers = find_outliers(magnitude, (some if rows is None else rows[some])[is_whole])
     largest = outliers.largest
     is_plain = batch.exact is None and largest < SAFE_IN_FLOAT32
     dtype = torch.float32 if is_plain else torch.float64
@@ -312,8 +313,9 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
     distance = sliced_w1(tensor, directions=shared_directions(d, SLICES).to(dtype))
     far = max(1.0, largest)
     sw1, sw1_error = (far * one for one in mean_over_slices(distance.per_direction.numpy() / far, d))
-    centred = centre(values, per_unit)
-    whole = spread_of(values, per_unit, centred, is_float32=is_plain)
+    scale = scale_of(largest)
+    centred = centre(values, per_unit, scale)
+    whole = spread_of(values, per_unit, centred, scale, is_float32=is_plain)
     rank = whole.effective_rank
     is_low = rank <= max(LOWEST_RANK, RANK_SHARE * min(n - 1, round(float(changes.sum()))))
     kind = kind_of_values(values)
@@ -335,7 +337,7 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
         row_ratio=outliers.row_ratio,
         unit_ratio=outliers.unit_ratio,
         massive=outliers.massive,
-        beyond_float16=int((np.abs(values) >= FLOAT16_OVERFLOW).sum()) if largest >= FLOAT16_OVERFLOW else 0,
+        beyond_float16=int((magnitude >= FLOAT16_OVERFLOW).sum()) if largest >= FLOAT16_OVERFLOW else 0,
         grouped=is_low and rows_are_grouped(centred, rank),
         kind=kind,
         outliers=outliers,

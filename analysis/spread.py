@@ -12,6 +12,7 @@ from analysis.outliers import FEW, Outliers
 
 FLOAT32_ROUNDING = 2.0**-22  # of the root mean square, four roundings: smaller deviations are no values of the network
 RANK_SHARE = 0.02  # of the rank that is possible: what hidden layers of trained networks exceed (0.03 and more)
+SMALLEST_SAFE, LARGEST_SAFE = 1e-100, 1e100  # squares of values of such a size, and their sums, stay within float64
 LOWEST_RANK = 1.5  # below it one direction has nearly all of the variance
 
 
@@ -38,22 +39,33 @@ class Spread:
         return math.sqrt(self.variance) / self.root_mean_square if self.root_mean_square else math.nan
 
 
-def centre(values: Float64Array, per_unit: Moments) -> Float64Array:
-    """Values (n, d) less the mean of each unit, over the largest magnitude: squares of large values leave float64."""
-    scale = float(np.abs(values).max()) or 1.0
-    centred: Float64Array = (values - per_unit.mean) / scale
+def scale_of(largest: float) -> float:
+    """A size to divide by before squares are taken, which leave float64 for values of this magnitude; otherwise 1."""
+    return 1.0 if SMALLEST_SAFE < largest < LARGEST_SAFE else largest or 1.0
+
+
+def centre(values: Float64Array, per_unit: Moments, scale: float) -> Float64Array:
+    """Values (n, d) less the mean of each unit, over `scale`."""
+    centred: Float64Array = values - per_unit.mean
+    if scale != 1:
+        centred /= scale
     return centred
 
 
-def spread_of(values: Float64Array, per_unit: Moments, centred: Float64Array, *, is_float32: bool) -> Spread:
+def spread_of(
+    values: Float64Array, per_unit: Moments, centred: Float64Array, scale: float, *, is_float32: bool
+) -> Spread:
     """The spread of finite values (n, d), with their moments and what `centre` gave; rounded to float32 or exact."""
-    scale = float(np.abs(values).max()) or 1.0
-    root_mean_square = scale * math.sqrt(np.square(values / scale).mean())
-    deviation = scale * math.sqrt(np.square(centred).mean())
+    n, d = values.shape
+    root_mean_square = scale * _root_mean_square(values if scale == 1 else values / scale)
+    deviation = scale * _root_mean_square(centred)
     is_still = deviation <= (FLOAT32_ROUNDING * root_mean_square if is_float32 else 0)
     rank = math.nan if is_still else effective_rank(centred)
-    n, d = values.shape
     return Spread(n, d, root_mean_square, float(per_unit.variance.mean()), rank)
+
+
+def _root_mean_square(values: Float64Array) -> float:
+    return math.sqrt(float(np.vdot(values, values)) / values.size)
 
 
 def without_outliers(values: Float64Array, outliers: Outliers, whole: Spread, *, is_float32: bool) -> Spread:
@@ -66,7 +78,8 @@ def without_outliers(values: Float64Array, outliers: Outliers, whole: Spread, *,
     else:
         return whole
     per_unit = moments(rest)
-    return spread_of(rest, per_unit, centre(rest, per_unit), is_float32=is_float32)
+    scale = scale_of(float(np.abs(rest).max()))
+    return spread_of(rest, per_unit, centre(rest, per_unit, scale), scale, is_float32=is_float32)
 
 
 def effective_rank(centred: Float64Array) -> float:

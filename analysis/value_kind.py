@@ -16,7 +16,7 @@ Float64Array = NDArray[np.float64]
 SUM_TOLERANCE = 0.005  # of a row of probabilities: bfloat16 rounds each by 0.2 % at most
 MOST_LEVELS = 256  # of 8 bits
 LEVEL_TOLERANCE = 0.05  # of a step, between a value and its level
-SAMPLE = 4096  # values from which the step of a grid is estimated, before all are compared with it
+SAMPLE = 1024  # values from which the step of a grid is estimated, before all are compared with it
 REPEATED = 4  # values for each level, at least: fewer say little about a grid
 AT_A_BOUND, FEWEST_AT_A_BOUND = 0.01, 8  # share and number of values exactly at a bound: chance puts one there
 NEAR_A_BOUND = 0.01  # of the range
@@ -55,11 +55,11 @@ class ValueKind:
 def kind_of_values(values: Float64Array) -> ValueKind:
     """The kind of finite values (n, d), n, d ≥ 1: the first of `ValueKind.name` that fits, in the order given there."""
     low, high = float(values.min()), float(values.max())
-    zeros = float((values == 0).mean()) if low <= 0 <= high else 0.0
+    zeros = _share(values, 0.0) if low <= 0 <= high else 0.0
     if low == high:
         return ValueKind("constant", low, high, zeros, levels=1)
-    at_low, at_high = float((values == low).mean()), float((values == high).mean())
-    if np.isclose(at_low + at_high, 1, rtol=0, atol=1e-12):
+    at_low, at_high = _share(values, low), _share(values, high)
+    if abs(at_low + at_high - 1) < 0.5 / values.size:
         is_one_hot = values.shape[1] > 1 and (low, high) == (0, 1) and bool((values.sum(axis=1) == 1).all())
         return ValueKind("one-hot" if is_one_hot else "binary", low, high, zeros, levels=2)
     if low >= 0 and high <= 1 + SUM_TOLERANCE and (sums := _row_sum(values)):
@@ -74,6 +74,10 @@ def kind_of_values(values: Float64Array) -> ValueKind:
     if -1 <= low < 0 and high <= 1 and max(-low, high) >= 1 - NEAR_A_BOUND:
         return ValueKind("bounded", -1.0, 1.0, zeros)
     return ValueKind("non-negative" if low >= 0 else "real", low, high, zeros)
+
+
+def _share(values: Float64Array, value: float) -> float:
+    return int(np.count_nonzero(values == value)) / values.size
 
 
 def _row_sum(values: Float64Array) -> int:

@@ -14,7 +14,7 @@ def found_in(values):
 
 
 def test_ratios_are_those_of_numpy() -> None:
-    values = np.float64(gaussian(500, 40)) * np.linspace(0.5, 2, 40)
+    values = np.float64(gaussian(400, 40)) * np.linspace(0.5, 2, 40)
     found = found_in(values)
     norms, units = np.linalg.norm(values, axis=1), np.abs(values).max(axis=0)
     assert found.row_ratio == pytest.approx(norms.max() / np.median(norms))
@@ -41,9 +41,9 @@ def test_a_channel_is_an_outlier_if_it_is_large_in_6_percent_of_the_rows(rows, i
     assert found_in(values).units == ((3,) if is_outlier else ())
 
 
-def test_the_median_over_many_values_is_that_of_all_within_a_percent() -> None:
+def test_the_median_over_many_values_is_that_of_all_within_three_percent() -> None:
     values = np.float64(gaussian(2000, 512))
-    assert found_in(values).typical == pytest.approx(np.median(np.abs(values)), rel=0.01)
+    assert found_in(values).typical == pytest.approx(np.median(np.abs(values)), rel=0.03)
 
 
 def test_huge_values_and_zeros_and_a_single_value() -> None:

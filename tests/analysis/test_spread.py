@@ -11,14 +11,15 @@ from analysis.moments import moments
 from analysis.outliers import find_outliers
 from analysis.overview import QUANTITIES, survey
 from analysis.row_groups import rows_are_grouped
-from analysis.spread import centre, effective_rank, spread_of, without_outliers
+from analysis.spread import centre, effective_rank, scale_of, spread_of, without_outliers
 from tests.analysis.activation_cases import classifier, gaussian, made_by_hand
 
 
 def spread(values, *, is_float32=True):
     values = np.float64(values)
     per_unit = moments(values)
-    return spread_of(values, per_unit, centre(values, per_unit), is_float32=is_float32)
+    scale = scale_of(float(np.abs(values).max()))
+    return spread_of(values, per_unit, centre(values, per_unit, scale), scale, is_float32=is_float32)
 
 
 def test_constants_have_no_rank_even_with_rounding() -> None:

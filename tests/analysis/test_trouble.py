@@ -87,7 +87,7 @@ SAID = {
     ),
     "one unit": (
         np.where(np.arange(D) == 9, NORMAL + 2000, NORMAL), "massive", "mild",
-        "800 values are massive: the largest magnitude is 2,003, 2,927 times the median magnitude. Outliers: units 9. "
+        "800 values are massive: the largest magnitude is 2,003, 2,890 times the median magnitude. Outliers: units 9. "
         "The largest magnitude of a unit is 616 times the median.",
     ),
     "one row": (
