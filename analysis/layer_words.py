@@ -30,7 +30,7 @@ def warning_sentence(kind: str, figures: Figures) -> str:
 
 def kind_sentence(kind: ValueKind) -> str:
     """What kind of values a layer has, in a phrase with numbers."""
-    low, high, zeros = f"{kind.low:.3g}", f"{kind.high:.3g}", f"{kind.zeros:.0%} zeros"
+    low, high, zeros = f"{kind.low:,.4g}", f"{kind.high:,.4g}", f"{kind.zeros:.0%} zeros"
     match kind.name:
         case "constant":
             return f"one value, {low}"

@@ -316,8 +316,9 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
     scale = scale_of(largest)
     centred = centre(values, per_unit, scale)
     whole = spread_of(values, per_unit, centred, scale, is_float32=is_plain)
+    bulk, centred = without_outliers(values, outliers, whole, centred, is_float32=is_plain)
     rank = whole.effective_rank
-    is_low = rank <= max(LOWEST_RANK, RANK_SHARE * min(n - 1, round(float(changes.sum()))))
+    is_low = bulk.effective_rank <= max(LOWEST_RANK, RANK_SHARE * min(n - 1, round(float(changes.sum()))))
     kind = kind_of_values(values)
     return LayerReading(
         *seen,
@@ -338,10 +339,10 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
         unit_ratio=outliers.unit_ratio,
         massive=outliers.massive,
         beyond_float16=int((magnitude >= FLOAT16_OVERFLOW).sum()) if largest >= FLOAT16_OVERFLOW else 0,
-        grouped=is_low and rows_are_grouped(centred, rank),
+        grouped=is_low and rows_are_grouped(centred, bulk.effective_rank),
         kind=kind,
         outliers=outliers,
-        bulk=without_outliers(values, outliers, whole, is_float32=is_plain),
+        bulk=bulk,
     )
 
 

@@ -68,18 +68,24 @@ def _root_mean_square(values: Float64Array) -> float:
     return math.sqrt(float(np.vdot(values, values)) / values.size)
 
 
-def without_outliers(values: Float64Array, outliers: Outliers, whole: Spread, *, is_float32: bool) -> Spread:
-    """The spread without the outlying units if these are few, else without the rows of massive values if these are."""
+def without_outliers(
+    values: Float64Array, outliers: Outliers, whole: Spread, centred: Float64Array, *, is_float32: bool
+) -> tuple[Spread, Float64Array]:
+    """The spread without the outlying units if these are few, else without the rows of massive values if these are.
+
+    Beside it what `centre` gives of the same values; the spread of the whole and `centred` if nothing is left out.
+    """
     n, d = values.shape
     if 0 < len(outliers.units) <= FEW * d:
         rest = np.delete(values, outliers.units, axis=1)
     elif outliers.massive and 0 < len(outliers.positions) <= FEW * n:
         rest = np.delete(values, outliers.positions, axis=0)
     else:
-        return whole
+        return whole, centred
     per_unit = moments(rest)
     scale = scale_of(float(np.abs(rest).max()))
-    return spread_of(rest, per_unit, centre(rest, per_unit, scale), scale, is_float32=is_float32)
+    centred = centre(rest, per_unit, scale)
+    return spread_of(rest, per_unit, centred, scale, is_float32=is_float32), centred
 
 
 def effective_rank(centred: Float64Array) -> float:

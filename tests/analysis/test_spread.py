@@ -61,11 +61,19 @@ def test_without_the_outlying_unit_the_others_are_what_they_are() -> None:
     others = np.delete(normal, 9, axis=1)
     for name in ("one unit at 2000", "one unit times 2000"):
         values = np.float64(made[name])
-        rest = without_outliers(values, find_outliers(np.abs(values), np.arange(len(values))), spread(values),
-                                is_float32=True)  # fmt: skip
+        outliers = find_outliers(np.abs(values), np.arange(len(values)))
+        rest, _ = without_outliers(values, outliers, spread(values), values, is_float32=True)
         assert (rest.n, rest.d) == others.shape
         assert rest.root_mean_square == pytest.approx(np.sqrt(np.mean(others**2)))
         assert rest.effective_rank == pytest.approx(spread(others).effective_rank)
+
+
+def test_classes_are_groups_beside_an_outlying_unit_which_makes_none() -> None:
+    made = made_by_hand()
+    beside = np.float64(made["ten classes"])
+    beside[:, 3] = 2000 * (np.arange(len(beside)) % 3 == 0)
+    assert survey(ActivationBatch(beside, "made here")).grouped
+    assert not survey(ActivationBatch(made["one row at 2000"], "made here")).grouped
 
 
 def test_classes_are_groups_and_gaussian_or_uniform_directions_are_not() -> None:
