@@ -14,7 +14,7 @@ from analysis.batch import ActivationBatch
 from analysis.plain_text import plain, plain_names
 from analysis.samples import CASE_TITLES, CASES, FILLS, Case, SampleSpec
 from app import cached, service, words
-from app.controls import whole_number
+from app.controls import one_of, whole_number
 from app.plain import escaped, harmless
 from per_core.errors import PerError
 
@@ -107,14 +107,7 @@ def choose_batch(*, on_dumps: bool) -> Choice:
         st.session_state["data_source"] = DUMP
         st.session_state["data_dumped"] = st.session_state.pop(LOOKED_AT)
     with st.sidebar:
-        source = st.segmented_control(
-            "Batch",
-            [FIGURE1, RECORDING, RUN, DUMP],
-            default=FIGURE1,
-            required=True,
-            key="data_source",
-            bind="query-params",
-        )
+        source = one_of("Batch", [FIGURE1, RECORDING, RUN, DUMP], FIGURE1, key="data_source")
         choose = {FIGURE1: _choose_sample, RECORDING: _choose_recorded, RUN: _choose_run, DUMP: _choose_dumped}
         choice = choose[source]()
         st.button("Reset", on_click=_reset, help="Back to the batch the dashboard opens with.")
@@ -122,14 +115,12 @@ def choose_batch(*, on_dumps: bool) -> Choice:
 
 
 def _choose_sample() -> Choice:
-    case = st.segmented_control(
+    case = one_of(
         "Case of Figure 1",
         CASES,
-        default=_DEFAULT.case,
-        required=True,
+        _DEFAULT.case,
         key="data_case",
-        bind="query-params",
-        help="Distributions shows all four; the other pages look at this one.",
+        hint="Distributions shows all four; the other pages look at this one.",
     )
     st.caption(f"({case}) {CASE_TITLES[case]}: {words.CASES[case]}")
     n = st.select_slider("Samples n", SIZES, value=_DEFAULT.n, key="data_n", bind="query-params")

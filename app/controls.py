@@ -1,7 +1,12 @@
 """Input widgets that Streamlit's own do not quite cover."""
 
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+
+T = TypeVar("T")
 
 
 def whole_number(
@@ -31,3 +36,23 @@ def whole_number(
         help=hint,
     )
     return round(value)
+
+
+def one_of(
+    label: str,
+    options: Sequence[T],
+    default: T,
+    *,
+    key: str,
+    place: DeltaGenerator | None = None,
+    show: Callable[[T], str] = str,
+    hint: str | None = None,
+) -> T:
+    """Buttons side by side of which one is pressed, kept in the address.
+
+    Streamlit's own gives None on a link that holds the name without a value.
+    """
+    chosen = (place or st).segmented_control(
+        label, options, default=default, required=True, format_func=show, key=key, bind="query-params", help=hint
+    )
+    return default if chosen is None else chosen

@@ -16,6 +16,7 @@ from app import cached
 from app import dump_words as words
 from app.chart import show_chart
 from app.choice import LOOKED_AT
+from app.controls import one_of
 from app.dump_source import OpenDump
 from app.export import offer_table
 from app.figures import epochs as epoch_figures
@@ -366,14 +367,7 @@ def _show_history(found: Mapping[str, Overview], layer: str, series: Mapping[str
         alt=f"SW1, PER and variance of {layer} over the epochs.",
         about=words.about_distances(first.n, SLICES, BAND_DRAWS),
     )
-    view = st.segmented_control(
-        "Distributions as",
-        list(epoch_figures.VIEWS),
-        default="Heat map",
-        required=True,
-        key="dumps_as",
-        bind="query-params",
-    )
+    view = one_of("Distributions as", list(epoch_figures.VIEWS), "Heat map", key="dumps_as")
     some = np.concatenate([thinned(part, EPOCH_VALUES // 10) for own in series.values() for part in own.values()])
     low, high = map(float, histogram(some).edges[[0, -1]])
     drawn, outside = {}, []

@@ -11,6 +11,7 @@ from analysis import density
 from analysis.batch import ActivationBatch
 from app import cached, method_words
 from app.chart import show_chart
+from app.controls import one_of
 from app.figures.flow import ALONE, WITH_TASK, Course, Reference, flow_panels, radial_pull
 from app.method_choice import ChosenMethod
 from app.pair import Pair, axis_names
@@ -49,14 +50,13 @@ class Flow:
 def choose_pull() -> Pull:
     """The controls that all regularisers share."""
     left, middle, right = st.columns([2, 2, 1])
-    end = left.segmented_control(
+    end = one_of(
         "What a regulariser leaves",
         [WITH_TASK, ALONE],
-        default=WITH_TASK,
-        required=True,
+        WITH_TASK,
         key="methods_left",
-        bind="query-params",
-        help=method_words.HELP_LEFT,
+        hint=method_words.HELP_LEFT,
+        place=left,
     )
     strength = middle.slider(
         "Strength against the task",

@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from app.controls import one_of
+
 UNITS, PRINCIPAL = "units", "principal directions"
 Pair = tuple[str, int, int]
 
@@ -14,14 +16,7 @@ def choose_pair(d: int, prefix: str) -> Pair:
     if d == 2:
         return "units", 0, 1
     left, middle, right = st.columns([2, 1, 1])
-    view = left.segmented_control(
-        "View",
-        [UNITS, PRINCIPAL],
-        default=UNITS,
-        required=True,
-        key=f"{prefix}_view",
-        bind="query-params",
-    )
+    view = one_of("View", [UNITS, PRINCIPAL], UNITS, key=f"{prefix}_view", place=left)
     name = "Unit" if view == UNITS else "Direction"
     numbers = list(range(1, d + 1))
     x = middle.selectbox(f"{name} on x", numbers, index=0, key=f"{prefix}_x", bind="query-params")

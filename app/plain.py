@@ -6,14 +6,15 @@ import re
 from analysis.plain_text import LONGEST_MESSAGE, message, plain
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:^&=@])")
-_LINK = re.compile(r"(https?(?=://)|www(?=\.)|[-.\w+](?=@))", re.IGNORECASE)
-_JOINER = "\u2060"  # no width: text that looks like an address is made a link after escapes are undone
+# What is made a link, an arrow or an icon after escapes are undone: a sign without width goes into it.
+_COMPOSED = re.compile(r"(https?(?=://)|www(?=\.)|[-.\w+](?=@)|[-<>~](?=[-=>])|:(?=material|streamlit))", re.IGNORECASE)
+_JOINER = "\u2060"
 _NOT_PLAIN = re.compile(r"[^\w ./,()+=%#-]|w(?=ww\.)|^[-+=#]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def escaped(text: object, longest: int = LONGEST_MESSAGE) -> str:
     """The text for a place that reads Markdown; it is shown there sign by sign."""
-    return _MARKDOWN.sub(r"\\\1", _LINK.sub(rf"\1{_JOINER}", plain(message(text), longest)))
+    return _MARKDOWN.sub(r"\\\1", _COMPOSED.sub(rf"\1{_JOINER}", plain(message(text), longest)))
 
 
 def label(text: object) -> str:

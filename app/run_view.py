@@ -16,6 +16,7 @@ from app import cached
 from app import training_words as words
 from app.chart import show_chart
 from app.choice import member_name, run_query
+from app.controls import one_of
 from app.figures import epochs as epoch_figures
 from app.figures import training as figures
 from app.plain import escaped, harmless, label
@@ -159,16 +160,9 @@ def _gaussian_bands(histories: "Sequence[LayerHistory]", seed: int) -> dict[str,
 def show_densities(shown: Shown, layer: str) -> None:
     """The distributions of one layer over the epochs, all networks on the same bins."""
     left, right = st.columns([2, 3])
-    view = left.segmented_control(
-        "Distributions as", VIEWS, default=VIEWS[0], required=True, key="train_view_as", bind="query-params"
-    )
-    which = right.segmented_control(
-        "Of",
-        ["the tracked unit", "all recorded units"],
-        default="the tracked unit",
-        required=True,
-        key="train_view_of",
-        bind="query-params",
+    view = one_of("Distributions as", VIEWS, VIEWS[0], key="train_view_as", place=left)
+    which = one_of(
+        "Of", ["the tracked unit", "all recorded units"], "the tracked unit", key="train_view_of", place=right
     )
     position = shown.unit if which == "the tracked unit" else None
     name = shown.row_title(layer) if position is not None else f"all recorded units of {layer}"

@@ -33,7 +33,7 @@ from analysis.training.spec import (
 )
 from app import service
 from app import training_words as words
-from app.controls import whole_number
+from app.controls import one_of, whole_number
 from app.plain import escaped
 from per_core.errors import PerError
 from per_core.methods import Parameter, find_method, list_methods
@@ -335,15 +335,13 @@ def _choose_methods(given: object) -> tuple[MethodSpec, ...]:
     keys = list(dict.fromkeys(key for one in combinations for key in one.split("+") if key != VANILLA))
     reduction = _REDUCTION
     if _PER & set(keys):
-        reduction = st.segmented_control(
+        reduction = one_of(
             "λ of PER belongs to",
             REDUCTIONS,
-            default=reduction,
-            required=True,
-            format_func=words.REDUCTIONS.__getitem__,
+            reduction,
+            show=words.REDUCTIONS.__getitem__,
             key="train_reduction",
-            bind="query-params",
-            help=words.HELP_REDUCTION,
+            hint=words.HELP_REDUCTION,
         )
     settings: dict[str, float] = {}
     with st.expander("Settings of the methods", expanded=False):

@@ -14,6 +14,7 @@ from app import cached, method_words, words
 from app.change_table import show_changes
 from app.chart import show_chart
 from app.choice import Choice
+from app.controls import one_of
 from app.figures.flow import ALONE
 from app.figures.joint import joint_panels
 from app.figures.methods import TrapCurve, overlaid, small_batches
@@ -176,15 +177,7 @@ def show_overlay(choice: Choice, place: Place, batch: ActivationBatch, mapped: M
     first = left.selectbox("First", names, index=0, key="methods_first", bind="query-params")
     second = middle.selectbox("Second", names, index=min(1, len(names) - 1), key="methods_second", bind="query-params")
     names_along = dict(zip(ALONG, axis_names(pair, batch.d), strict=True))
-    axis = right.segmented_control(
-        "Along",
-        ALONG,
-        default=ALONG[0],
-        required=True,
-        format_func=names_along.__getitem__,
-        key="methods_along",
-        bind="query-params",
-    )
+    axis = one_of("Along", ALONG, ALONG[0], show=names_along.__getitem__, key="methods_along", place=right)
     unit = names_along[axis]
 
     def find(name: str) -> ActivationBatch:

@@ -151,6 +151,7 @@ def test_the_names_of_an_open_run_are_those_it_has(strange_runs: dict[str, str],
 
 def test_each_place_has_its_own_escapes() -> None:
     assert escaped("a_b*c* $x$ :red[y]") == r"a\_b\*c\* \$x\$ \:red\[y\]"
+    assert escaped("http://a www.b c@d -> :material/home:").count("\u2060") == 5
     assert label("<b>x</b> %{y}") == "&lt;b&gt;x&lt;/b&gt; %&#123;y}"
     assert harmless("_a_ snake_case [b](c) <i> www.x.example") == "·a· snake_case ·b·(c) ·i· ·ww.x.example"
     for text in (HOSTILE, "\ud800", LONG * 100):

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from playwright.sync_api import Page, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
+from torch import nn
 
 from app.server import SCRIPT_ROUTE
+from per_core import Recorder
 from tests.browser.conftest import NewPage
 from tests.browser.pages import chart, wait_until_idle
 
@@ -34,17 +37,28 @@ def test_names_that_are_no_utf8_or_markup_are_shown_sign_by_sign(page: Page, ser
     folder.mkdir()
     rng = np.random.default_rng(0)
     for name in (b"caf\xe9.npy", b"www.f.example :red[x] $y$ <b>z<.npy"):
-        np.save(os.path.join(os.fsencode(folder), name), rng.standard_normal((40, 3)))
+        np.save(folder / os.fsdecode(name), rng.standard_normal((40, 3)))
     page.goto(f"{server}/dumps?dumps_path={folder}")
     expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false")
     wait_until_idle(page)
     rows = chart(page, "dumps_overview").locator(".ytick")
-    assert sorted(text.strip() for text in rows.all_inner_texts()) == [
+    assert sorted(text.strip() for text in rows.all_text_contents() if text.strip()) == [
         "caf\\xe9",
         "www.f.example :red[x] $y$ <b>z<",
     ]
     assert page.locator('[data-testid="stMain"] a[href*="f.example"]').count() == 0
     assert page.locator('[data-testid="stAlertContentError"]').count() == 0
+
+
+def test_a_title_of_markup_is_shown_sign_by_sign(page: Page, server: str, runs_folder: Path) -> None:
+    title = "# [x](y) <i>a</i> *b* `c` $d$ :red[e] www.f.example g@h.example -> :material/home: :smile:"
+    with Recorder(nn.Sequential(nn.Linear(3, 4)), runs_folder / "markup", layers=["0"], title=title) as recorder:
+        recorder.record(0, inputs=torch.randn(40, 3))
+    page.goto(f"{server}/train?run=markup")
+    heading = page.locator("h3").first
+    expect(heading).to_contain_text("material")
+    assert heading.inner_text().replace("\u2060", "").strip() == title
+    assert heading.locator('a[href*="//"], a[href^="mailto"], em, code, strong, img, svg.katex').count() == 0
 
 
 def test_a_visitor_who_clears_the_caches_takes_no_upload_from_another(
