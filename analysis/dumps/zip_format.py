@@ -132,9 +132,9 @@ def _read_end_64(
     if offset + 56 > archive.size:
         raise _unreadable("the end of its directory is said to be behind its end")
     end = archive.read(offset, 56).tobytes()
-    if not end.startswith(END_64):
+    length, count, size, begin = struct.unpack_from("<4xQ20xQQQ", end)
+    if not end.startswith(END_64) or offset + 12 + length != archive.size - len(tail) + locator:
         raise _unreadable("the end of its directory is damaged")
-    count, size, begin = struct.unpack_from("<32xQQQ", end)
     return count, size, begin, offset
 
 

@@ -97,3 +97,12 @@ def test_bytes_around_an_archive(tmp_path):
     assert "like none of them" in only(inspect(tmp_path / "before.npz"))
     (tmp_path / "shifted.npz").write_bytes(content[:4] + b"1" + content[4:])
     assert only(inspect(tmp_path / "shifted.npz"))
+
+
+def test_bytes_between_the_ends_of_a_directory(tmp_path):
+    """Archives of torch have two ends, the longer one first."""
+    torch.save(TENSORS, tmp_path / "x.pt")
+    content = (tmp_path / "x.pt").read_bytes()
+    locator = content.rindex(b"PK\x06\x07")
+    (tmp_path / "x.pt").write_bytes(content[:locator] + b"more" + content[locator:])
+    assert "the end of its directory is damaged" in only(inspect(tmp_path / "x.pt"))
