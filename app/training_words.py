@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 TITLE = "Train networks and watch their activations"
 LEAD = (
     "Networks with the same initial weights see the same data in the same order, with the same dropout masks, and "
-    "differ by one method only. What their layers do is recorded before training and after every epoch, and drawn as it "
-    "happens: Figure 2 of the paper, live."
+    "differ by one method only. What their layers do is recorded before training and after every epoch, and drawn as "
+    "it happens: Figure 2 of the paper, live."
 )
 DATA = {
     "digits": "Digits (8 × 8, real, ships with scikit-learn)",

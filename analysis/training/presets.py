@@ -74,7 +74,8 @@ def _presets() -> tuple[Preset, ...]:
             "PER ends at 97.0 to 97.8 % test accuracy (96.8 to 97.8 % with AVX2), BN at 97.8 to 99.4 % (the same). "
             "Without a method seeds 1 and 2 diverge within two epochs on both. Where the others end depends on "
             "rounding: seeds 0, 3 and 4 at 56, 91 and 75 % (96, 68 and 8 % with AVX2). On both, "
-            "every one ends below PER and BN of its seed. λ = 0.01 is 33 times the largest published one, 0.0003, and PER's own collapse shows: the "
+            "every one ends below PER and BN of its seed. "
+            "λ = 0.01 is 33 times the largest published one, 0.0003, and PER's own collapse shows: the "
             "variance falls from about 1 to 0.01 to 0.02 in layers 6 and 9, where PER is within 0.02 of its minimum "
             "0.798 and SW1 to N(0, I) about 0.7.",
             TrainingSpec(
