@@ -5,13 +5,17 @@ import math
 import mpmath
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from analysis.batch import ActivationBatch
+from analysis.dumps import inspect
 from analysis.moments import moments
 from analysis.outliers import find_outliers
-from analysis.overview import QUANTITIES, survey
+from analysis.overview import QUANTITIES, overview, survey
 from analysis.row_groups import rows_are_grouped
 from analysis.spread import centre, effective_rank, scale_of, spread_of, without_outliers
+from per_core.layer_record import Allowance, LayerDigest
 from tests.analysis.activation_cases import classifier, gaussian, made_by_hand
 
 
@@ -92,3 +96,19 @@ def test_classes_are_groups_and_gaussian_or_uniform_directions_are_not() -> None
     for name, (values, expected) in cases.items():
         centred = np.float64(values) - np.float64(values).mean(axis=0)
         assert rows_are_grouped(centred, effective_rank(centred)) is expected, name
+
+
+def test_moments_of_bfloat16_are_taken_of_its_values_in_a_wider_type(tmp_path) -> None:
+    values = (torch.from_numpy(gaussian(1500, 16)) + 100).bfloat16()
+    wide = values.double()
+    save_file({"layer_1": values}, tmp_path / "a.safetensors")
+    torch.save({"layer_2": values}, tmp_path / "b.pt")
+    readings = list(overview(inspect(tmp_path)).cells.values())
+    summary, _ = LayerDigest(Allowance())(values)
+    assert len(readings) == 2
+    for one in (*readings, summary):
+        assert one.mean == pytest.approx(wide.mean().item(), rel=1e-6)
+        assert one.variance == pytest.approx(wide.var(dim=0, correction=0).mean().item(), rel=1e-5)
+        assert one.mean_square == pytest.approx(wide.square().mean().item(), rel=1e-6)
+    for unit in summary.tracked:
+        assert unit.lower == np.quantile(wide[:, unit.unit].numpy(), 0.25)
