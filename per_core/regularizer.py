@@ -15,6 +15,7 @@ Wasserstein metric", ICLR 2020, arXiv 2002.05366, equations 5 and 6 and Algorith
 from __future__ import annotations
 
 import math
+from inspect import signature
 from typing import Any, Literal
 
 import torch
@@ -35,6 +36,7 @@ from per_core.radial import SQRT_2_OVER_PI, radial_curvature, radial_loss, radia
 
 Reduction = Literal["mean", "sum"]
 Layout = Literal["sample", "position"]
+Options = tuple[float, int | None, Reduction, Layout, torch.Generator | None]  # the arguments of PER
 
 SQRT_HALF = math.sqrt(0.5)
 NO_THIRD_DERIVATIVE = (
@@ -180,9 +182,8 @@ class PER(nn.Module):
             return activations
         # torch.compile refuses functions that say what they are in forward mode, which it does not have.
         function = _AddGradient if torch.compiler.is_compiling() else _AddGradientInAnyMode
-        return function.apply(  # type: ignore[no-untyped-call, no-any-return]
-            activations, self.weight, self.slices, self.reduction, self.layout, self.generator
-        )
+        options: Options = self.weight, self.slices, self.reduction, self.layout, self.generator
+        return function.apply(activations, options)  # type: ignore[no-untyped-call, no-any-return]
 
     def extra_repr(self) -> str:
         """The arguments, as in the call."""
@@ -195,21 +196,14 @@ class _AddGradient(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(
-        activations: Tensor,
-        weight: float,
-        slices: int | None,
-        reduction: Reduction,
-        layout: Layout,
-        generator: torch.Generator | None,
-    ) -> Tensor:
-        del weight, slices, reduction, layout, generator
+    def forward(activations: Tensor, options: Options) -> Tensor:
+        del options
         return activations.view_as(activations)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         del output
-        activations, *ctx.options = inputs
+        activations, ctx.options = inputs
         ctx.save_for_backward(activations)
 
     @staticmethod
@@ -234,7 +228,7 @@ class _AddGradient(torch.autograd.Function):
         total = total.movedim(-1, 1) if channels_second else total.view(activations.shape)
         if torch.is_grad_enabled():
             total = refuse_derivative(total, total, ONE_BACKWARD_PASS, forward_mode=True)
-        return total, None, None, None, None, None
+        return total, None
 
 
 class _AddGradientInAnyMode(_AddGradient):
@@ -245,6 +239,10 @@ class _AddGradientInAnyMode(_AddGradient):
     def jvp(ctx: Any, _saved: list[Tensor], tangent: Tensor, *_options: None) -> Tensor:
         del ctx
         return tangent.view_as(tangent)
+
+
+# Torch asks for the signature at every call; to find it costs a fifth of a small backward pass.
+_AddGradient.forward.__signature__ = signature(_AddGradient.forward)  # type: ignore[attr-defined]
 
 
 class _FiniteNorms(torch.autograd.Function):
