@@ -10,10 +10,10 @@ run: $(VENV)/dashboard-installed
 	$(BIN)/python -m app --port $(PORT)
 
 test: lint
-	$(BIN)/python -m pytest -m "not gpu and not slow" -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not gpu and not slow" -n 2 --no-loadscope-reorder
 
 test-slow: $(VENV)/tests-installed
-	$(BIN)/python -m pytest -m "slow and not gpu" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "slow and not gpu" -n 2 --no-loadscope-reorder
 
 test-gpu: $(VENV)/tests-installed
 	$(BIN)/python -m pytest -m gpu

@@ -131,7 +131,9 @@ class PER(nn.Module):
     Exact, the backward pass keeps the activation and uses O(rows) memory beside the gradient it returns (but for copies
     of activations that are shorter than float32, on a CPU, or that are not contiguous, in layout "sample"). It never
     waits for a GPU, so it does not look for NaN; a row whose squares overflow, values beyond 10¹⁸ in float32, is not
-    pulled. It can be differentiated once.
+    pulled. It has first derivatives in reverse mode, also under `torch.func.vmap`; a backward pass through it raises a
+    DerivativeError, since it would add PER a second time. Forward mode (`torch.func.jvp`) sees the identity: add
+    λ · per_loss to the loss instead.
 
     Raises:
         InvalidInputError: weight, slices, reduction or layout out of range; in forward, activations that are not a

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 # One thread a computation, as in the dashboard: tests run side by side, and the browser needs a core as well.
 # This file is loaded before numpy and torch are.
@@ -17,14 +19,24 @@ LONG = [BROWSER, TESTS / "app", TESTS / "analysis" / "test_jobs.py", TESTS / "an
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One worker runs all tests of one file, and one all that drive the browser, which share it and a server."""
+    """What drives the browser is marked, and what takes long begins first."""
     for item in items:
         if BROWSER in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
-        else:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     items.sort(key=_turn)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """How tests are dealt out to the workers."""
+    return _OneBrowser(config, log)
+
+
+class _OneBrowser(LoadScopeScheduling):
+    """One worker runs all tests of one file, and one all that drive the browser, which share it and a server."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "browser" if BROWSER in (TESTS.parent / file).parents else file
 
 
 def _turn(item: pytest.Item) -> int:
