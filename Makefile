@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run test test-slow test-gpu bench lint recording clean
+.PHONY: run test test-slow test-gpu bench lint recording bands clean
 
 run: $(VENV)/dashboard-installed
 	$(BIN)/python -m app --port $(PORT)
@@ -29,6 +29,10 @@ lint: $(VENV)/tests-installed
 # Trains the small network whose activations ship with the dashboard.
 recording: $(VENV)/dashboard-installed
 	$(BIN)/python -m analysis record assets/recordings/digits_elu.safetensors
+
+# Draws the 999 Gaussian batches of each size on offer that the dashboard compares with; some minutes.
+bands: $(VENV)/dashboard-installed
+	$(BIN)/python -m analysis bands
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

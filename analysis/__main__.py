@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from analysis import digits, report_command
+from analysis import digits, report_command, shipped_bands
 from analysis.dumps import command as inspect_command
 from analysis.one_pass import command as measure_command
 from analysis.plain_text import message, plain
@@ -19,6 +19,7 @@ from analysis.training import worker
 from per_core.errors import PerError
 
 COMMANDS = {
+    "bands": (shipped_bands, "draw the Gaussian batches that the dashboard compares with, some minutes"),
     "train": (worker, "train methods side by side, each watched by a recorder"),
     "inspect": (inspect_command, "list what is in a dump of activations, and what is wrong with it"),
     "report": (report_command, "write what is wrong with which layer of a dump to one HTML file"),

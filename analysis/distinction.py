@@ -2,8 +2,8 @@
 
 Normalisers and regularisers see a distribution through a few statistics. Here each of those is measured on a
 batch and compared with what fresh draws of the null law, N(0, I) shifted and scaled alike, give at the same n and
-d. A value outside the range of all draws differs; with m draws that happens to a batch of the null law itself with
-probability 2 / (m + 1) (a Monte-Carlo test: Barnard 1963).
+d. A value outside the range of all draws differs; how often that happens to a batch of the null law itself says the
+band (`NullBand`, a Monte-Carlo test: Barnard 1963).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from analysis.batch import ActivationBatch, Float32Matrix
 from analysis.directions import shared_directions
 from analysis.modes import count_modes
 from analysis.moments import batch_variance_spread, correlation, moments
-from analysis.null_band import NullBand, band_of
+from analysis.null_band import NullBand
 from analysis.pot_distance import pot_against_grid
 from analysis.samples import SampleSpec, draw
 from per_core import per_loss, sliced_w1
@@ -108,13 +108,13 @@ def measure_null(law: SampleSpec, first: int, count: int) -> dict[Key, Float64Ar
     return {key: np.array([m[key] for m in measured]) for key in measured[0]}
 
 
-def compare(batch: ActivationBatch, null: Mapping[Key, Float64Array]) -> dict[Key, Cell]:
+def compare(batch: ActivationBatch, null: Mapping[Key, NullBand]) -> dict[Key, Cell]:
     """Every statistic of a batch beside the null law's range, in the order of `KEYS`.
 
     The distance by POT is judged by the exact distance's range: the two agree within the grid's error.
     """
     measured = measure(batch.values)
-    cells = {key: Cell(key, value, band_of(null[key])) for key, value in measured.items()}
+    cells = {key: Cell(key, value, null[key]) for key, value in measured.items()}
     by_pot = pot_against_grid(batch.values, shared_directions(batch.d, SLICES), points=POT_POINTS)
     exact = cells["sw1"]
     cells["sw1_pot"] = replace(exact, key="sw1_pot", value=by_pot.value, error=by_pot.grid_error)

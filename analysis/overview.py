@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from analysis.directions import mean_over_slices, shared_directions
 from analysis.dumps import FileState, Inspection, Member
 from analysis.histogram import Histogram, histogram
 from analysis.moments import Float64Array, moments
-from analysis.null_band import band_of, gaussian_draws
+from analysis.null_band import expected_gaussian_w1
 from analysis.outliers import IndexArray, Outliers, find_outliers
 from analysis.row_groups import rows_are_grouped
 from analysis.saturation import saturated_units
@@ -26,7 +25,6 @@ from per_core import per_loss, sliced_w1
 from per_core.errors import InvalidInputError, PerError
 
 SLICES = 64
-BAND_DRAWS = 9  # SW1 of Gaussian batches spreads by 5 % (n = 1024, d = 64): the median of nine is good to 2 %
 MOST_ROWS = 2_000
 MOST_VALUES = 2**23  # of one member, 32 MiB as float32
 BLOCKS = 4  # a longer member is read in this many pieces
@@ -63,7 +61,8 @@ class LayerReading:
     effective_rank_share : effective_rank / d.
     per : the exact PER, at least √(2/π).
     sw1, sw1_error : the sliced distance to N(0, I) on the shared directions, and its error, see `mean_over_slices`.
-    sw1_in_bands : sw1 / the median of what Gaussian batches of the same size give; about 1 for N(0, I).
+    sw1_in_bands : sw1 / the mean over Gaussian batches of as many rows, in closed form. N(0, I) itself has 1 on average
+        and scatters, the more the fewer the units: see `shipped_bands.gaussian_ratios`.
     row_ratio, unit_ratio, massive : the largest row and unit over the median one, and massive values, see `Outliers`.
     beyond_float16 : values that become infinite in float16, of magnitude above 65,504.
     grouped : whether the effective rank is low because the rows form few tight groups, see `rows_are_grouped`.
@@ -334,7 +333,7 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
         per=float(per_loss(tensor)),
         sw1=sw1,
         sw1_error=sw1_error,
-        sw1_in_bands=sw1 / gaussian_sw1(n, d),
+        sw1_in_bands=sw1 / expected_gaussian_w1(n),
         row_ratio=outliers.row_ratio,
         unit_ratio=outliers.unit_ratio,
         massive=outliers.massive,
@@ -344,12 +343,6 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
         outliers=outliers,
         bulk=bulk,
     )
-
-
-@lru_cache(maxsize=4096)
-def gaussian_sw1(n: int, d: int) -> float:
-    """The median SW1 of nine Gaussian batches (n, d) on the shared directions: one band."""
-    return band_of(gaussian_draws(n, d, SLICES, 1, BAND_DRAWS)["sw1"]).median
 
 
 def epoch_label(epoch: Epoch) -> str:

@@ -20,7 +20,6 @@ from analysis.dumps import Inspection, Member, Verdict
 from analysis.histogram import Histogram
 from analysis.layer_words import kind_sentence, warning_title
 from analysis.overview import (
-    BAND_DRAWS,
     BLOCKS,
     MOST_ROWS,
     QUANTITIES,
@@ -32,6 +31,7 @@ from analysis.overview import (
     overview,
 )
 from analysis.plain_text import plain
+from analysis.shipped_bands import DRAWS, gaussian_ratios
 from analysis.trouble import FEWEST_ROWS, LayerTrouble, list_troubles, unjudged
 from per_core.errors import InvalidInputError
 
@@ -374,6 +374,9 @@ def _member_row(member: Member) -> str:
 
 
 def _method_section() -> str:
+    def ratios(d: int) -> str:
+        return "{:.2f} to {:.2f}".format(*gaussian_ratios(d))
+
     versions = [f"Python {platform.python_version()}", *(f"{package} {version(package)}" for package in PACKAGES)]
     return (
         "<h2>How the numbers were computed</h2><ul>"
@@ -381,8 +384,8 @@ def _method_section() -> str:
         f" {BLOCKS} blocks of rows from the first to the last. Rows with NaN or infinite values are counted and left"
         " out of everything else.</li>"
         f"<li>SW1 is the mean of the exact Wasserstein-1 distance to N(0, 1) over {SLICES} directions that are the same"
-        f" for every layer of the same width; its unit is the median of {BAND_DRAWS} Gaussian batches of the same"
-        " size.</li>"
+        f" for every layer of the same width; its unit is the mean over Gaussian batches of as many rows, in"
+        f" closed form. N(0, I) itself had {ratios(1)} with one unit and {ratios(64)} with 64, in {DRAWS} batches.</li>"
         "<li>PER is the exact expectation over all directions, in closed form.</li>"
         "<li>Variances are biased (divided by n), per unit, then averaged. A dead unit never changes in the rows that"
         " were looked at.</li>"

@@ -16,6 +16,8 @@ Case = Literal["a", "b", "c", "d"]
 Fill = Literal["independent", "pairs"]
 CASES: tuple[Case, ...] = get_args(Case)
 FILLS: tuple[Fill, ...] = get_args(Fill)
+SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)  # on offer, n
+DIMENSIONS = (2, 3, 4, 8, 16, 32, 64, 128)  # and d
 CASE_TITLES: dict[Case, str] = {"a": "isotropic", "b": "correlated", "c": "skewed", "d": "bimodal"}
 
 Float64Array = NDArray[np.float64]

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
 Parameters = tuple[tuple[str, float], ...]
 FLOW_PIECE = 12  # steps
-SHUFFLES = 19  # above all of them with probability 5 %, by chance
 RECORDING = Path(__file__).parents[1] / "assets" / "recordings" / "digits_elu.safetensors"
 _TIMING = threading.Lock()  # two visitors must not time each other
 DUMPED_VALUES, DUMPED_UNITS = 2**20, 2048
@@ -96,8 +95,8 @@ def null_chunk(law: SampleSpec, first: int, count: int) -> "dict[Key, NDArray[np
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
 def cells(
     batch: ActivationBatch,
-    law: SampleSpec,  # noqa: ARG001  the key that stands for the null draws
-    _null: "Mapping[Key, NDArray[np.float64]]",
+    law: SampleSpec,  # noqa: ARG001  the key that stands for the null bands
+    _null: "Mapping[Key, NullBand]",
 ) -> "dict[Key, Cell]":
     """The table's column for one batch."""
     from analysis.distinction import compare
@@ -312,14 +311,15 @@ def distance_between(first: ActivationBatch, second: ActivationBatch, slices: in
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
-def shuffled_band(first: ActivationBatch, second: ActivationBatch, slices: int) -> "NullBand":
-    """What that distance is after the rows of both are dealt out anew, as if of one law."""
+def dealt_band(first: ActivationBatch, second: ActivationBatch, slices: int, *, paired: bool) -> "NullBand":
+    """What that distance is after the rows of both, or of each pair, are dealt out anew, as if of one distribution."""
     from analysis.directions import shared_directions
     from analysis.null_band import band_of
-    from analysis.permutation import shuffled_distances
+    from analysis.permutation import deals_that_fit, shuffled_distances, swapped_distances
 
-    directions = shared_directions(first.d, slices)
-    return band_of(shuffled_distances(first.values, second.values, directions, count=SHUFFLES))
+    deal = swapped_distances if paired else shuffled_distances
+    directions, count = shared_directions(first.d, slices), deals_that_fit(first.n + second.n)
+    return band_of(deal(first.values, second.values, directions, count=count))
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from analysis.batch import ActivationBatch
 from app import cached, method_words, words
-from app.progress import CHUNK, in_chunks
+from app.null_bands import statistics_bands
 from app.statistics_table import MARK, mark_style
 
 if TYPE_CHECKING:
@@ -24,18 +23,10 @@ GAUSSIAN = "N(0, I)"
 def cells_beside_gaussian(batch: ActivationBatch) -> "Cells":
     """The statistics of a batch beside what fresh draws of N(0, I) of its size gave."""
     from analysis.distinction import null_law
-    from analysis.null_band import draws_that_fit
     from analysis.samples import SampleSpec
 
     law = null_law(SampleSpec(n=batch.n, dim=batch.d))
-    chunks = in_chunks(
-        draws_that_fit(batch.n, batch.d),
-        CHUNK,
-        lambda first, count: cached.null_chunk(law, first, count),
-        "Drawing N(0, I) afresh to see what sampling alone gives",
-    )
-    null_draws = {key: np.concatenate([chunk[key] for chunk in chunks]) for key in chunks[0]}
-    return cached.cells(batch, law, null_draws)
+    return cached.cells(batch, law, statistics_bands(law, GAUSSIAN))
 
 
 def show_changes(batch: ActivationBatch, mapped: Mapping[str, tuple[ActivationBatch, ActivationBatch]]) -> None:
@@ -71,7 +62,7 @@ def show_changes(batch: ActivationBatch, mapped: Mapping[str, tuple[ActivationBa
         on_click="ignore",
         key="methods_numbers",
     )
-    st.caption(method_words.about_changes(whole["mean"].null.level, fewer.n if fewer else None))
+    st.caption(method_words.about_changes(whole["mean"].null, fewer.n if fewer else None))
 
 
 def _values(cells: "Cells") -> list[str]:

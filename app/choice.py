@@ -12,7 +12,7 @@ import streamlit as st
 
 from analysis.batch import ActivationBatch
 from analysis.plain_text import plain, plain_names
-from analysis.samples import CASE_TITLES, CASES, FILLS, Case, SampleSpec
+from analysis.samples import CASE_TITLES, CASES, DIMENSIONS, FILLS, SIZES, Case, SampleSpec
 from app import cached, service, words
 from app.controls import one_of, whole_number
 from app.plain import escaped, harmless
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from analysis.dumps import Inspection, Member
     from per_core.run_directory import Run
 
-SIZES = [32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384]
-DIMENSIONS = [2, 3, 4, 8, 16, 32, 64, 128]
 MAX_VALUES = 1_048_576
 FIGURE1, RECORDING, RUN, DUMP = "Figure 1", "Recording", "Run", "Dump"
 OPENED = "opened_dump"  # the inspection of the dump that this session looks at

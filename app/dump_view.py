@@ -10,7 +10,7 @@ import streamlit as st
 from analysis.batch import ActivationBatch
 from analysis.histogram import Histogram, histogram, thinned
 from analysis.null_band import band_of
-from analysis.overview import BAND_DRAWS, MOST_ROWS, QUANTITIES, SLICES, Epoch, LayerReading, Overview, epoch_label
+from analysis.overview import MOST_ROWS, QUANTITIES, SLICES, Epoch, LayerReading, Overview, epoch_label
 from analysis.plain_text import file_stem
 from app import cached
 from app import dump_words as words
@@ -30,6 +30,7 @@ from per_core.errors import PerError
 LAYER_PIXELS, FEW_LAYERS = 22, 28  # of a row of the map, and how many have so much
 DENSE_PIXELS, MOST_LAYERS = 14, 100  # of each row beyond, and how many are drawn
 MOST_CELLS, MOST_EPOCHS = 8_000, 200
+GAUSSIAN_DRAWS = 39  # of the grey range over the epochs
 EPOCH_VALUES, RANGE_VALUES = 50_000, 200_000
 MOST_BINS, EPOCH_BINS = 512, 80
 WORST_SLICES = 64
@@ -70,7 +71,11 @@ def show_overview(dump: OpenDump) -> None:
         ),
         alt=f"{QUANTITIES[quantity].title} of {len(order)} layers at {len(found.epochs)} epochs; worst is {order[0]}.",
         about=words.about_overview(
-            QUANTITIES[quantity], MOST_ROWS, BAND_DRAWS, len(order) - len(shown), len(found.epochs) - len(epochs)
+            QUANTITIES[quantity],
+            MOST_ROWS,
+            {reading.d for reading in found.cells.values() if isinstance(reading, LayerReading)},
+            len(order) - len(shown),
+            len(found.epochs) - len(epochs),
         ),
         on_point=open_cell,
     )
@@ -353,7 +358,7 @@ def _show_history(found: Mapping[str, Overview], layer: str, series: Mapping[str
 
     histories = {name: read_history(found[name], layer) for name in series}
     first = next(iter(histories.values()))
-    draws = cached.gaussian_chunk(first.n, first.d, SLICES, 1, BAND_DRAWS)
+    draws = cached.gaussian_chunk(first.n, first.d, SLICES, 1, GAUSSIAN_DRAWS)
     bands = {key: band_of(values) for key, values in draws.items()}
     last = max(float(history.epochs[-1]) for history in histories.values())
     show_chart(
@@ -365,7 +370,7 @@ def _show_history(found: Mapping[str, Overview], layer: str, series: Mapping[str
         key="dumps_distances",
         height=300,
         alt=f"SW1, PER and variance of {layer} over the epochs.",
-        about=words.about_distances(first.n, SLICES, BAND_DRAWS),
+        about=words.about_distances(first.n, SLICES, GAUSSIAN_DRAWS),
     )
     view = one_of("Distributions as", list(epoch_figures.VIEWS), "Heat map", key="dumps_as")
     some = np.concatenate([thinned(part, EPOCH_VALUES // 10) for own in series.values() for part in own.values()])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from analysis.layer_words import kind_sentence
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from analysis.dumps import Inspection
     from analysis.histogram import Histogram
@@ -81,16 +81,26 @@ def about_members(inspection: "Inspection") -> str:
     return f"{len(inspection.members)} members: {', '.join(parts)}"
 
 
-def about_overview(quantity: "Quantity", rows: int, draws: int, layers: int, epochs: int) -> str:
-    """What the map is. `layers` and `epochs` are left out of it."""
+def about_overview(quantity: "Quantity", rows: int, units: "Collection[int]", layers: int, epochs: int) -> str:
+    """What the map is. `units` are the numbers of units that occur; `layers` and `epochs` are left out of it."""
     left_out = [f"{count:,} {what}" for count, what in ((layers, "better layers"), (epochs, "epochs between")) if count]
     return (
         f"{quantity.title} of every layer (row, worst first) at every epoch (column), from at most {rows:,} rows each; "
-        "the stronger the colour, the worse. Click a field to open it. SW1 is in units of the median of "
-        f"{draws} Gaussian batches of the same size: about 1 is as close to N(0, I) as a sample can be. Colours change "
-        "by ratio where they span more than a factor of 20. **!** could not be read; an empty field has no member."
+        "the stronger the colour, the worse. Click a field to open it. SW1 is divided by its mean over "
+        f"Gaussian batches of as many rows.{_gaussian_ratios(units)} Colours change by ratio where they span more than "
+        "a factor of 20. **!** could not be read; an empty field has no member."
         + (f" Not drawn, but in the tables: {' and '.join(left_out)}." if left_out else "")
     )
+
+
+def _gaussian_ratios(units: "Collection[int]") -> str:
+    """What N(0, I) itself has in those units, of the narrowest and of the widest layer."""
+    from analysis.shipped_bands import DRAWS, gaussian_ratios
+
+    if not units:
+        return ""
+    spans = {d: "{:.2f} to {:.2f}".format(*gaussian_ratios(d)) for d in sorted({min(units), max(units)})}
+    return f" {DRAWS} batches of N(0, I) had {' and '.join(f'{span} at d = {d:,}' for d, span in spans.items())}."
 
 
 def about_unjudged(layers: "Sequence[str]") -> str:
@@ -130,14 +140,18 @@ def about_histogram(histograms: "Mapping[str, Histogram]") -> str:
 
 def about_reading(reading: "LayerReading") -> str:
     """One layer in a sentence."""
+    from analysis.shipped_bands import gaussian_ratios
+
+    low, high = gaussian_ratios(reading.d)
     rows = f"{reading.n:,} rows" if reading.n == reading.total else f"{reading.n:,} of {reading.total:,} rows"
     saturated = "" if math.isnan(reading.saturated) else f" · saturated {reading.saturated:.1%}"
     grouped = ", in few tight groups of rows, as classes are" if reading.grouped else ""
     kind = f" · values: {kind_sentence(reading.kind)}" if reading.kind else ""
     return (
-        f"**SW1 {reading.sw1:.3f} ± {reading.sw1_error:.3f}** (over slices), {reading.sw1_in_bands:.1f} times that of "
-        f"N(0, I) · PER {reading.per:.3f} · mean {reading.mean:.3f} · variance {reading.variance:.3g} · excess "
-        f"kurtosis {reading.kurtosis:.2f} · dead {reading.dead:.1%}{saturated} · effective rank "
+        f"**SW1 {reading.sw1:.3f} ± {reading.sw1_error:.3f}** (over slices), {reading.sw1_in_bands:.1f} times the "
+        f"mean of N(0, I), which itself has {low:.2f} to {high:.2f} · PER {reading.per:.3f} · mean {reading.mean:.3f} "
+        f"· variance {reading.variance:.3g} · excess kurtosis {reading.kurtosis:.2f} · dead {reading.dead:.1%}"
+        f"{saturated} · effective rank "
         f"{reading.effective_rank:.1f} of {reading.d}{grouped} · largest row norm {reading.row_ratio:.3g} and largest "
         f"magnitude of a unit {reading.unit_ratio:.3g} times the median{kind} · {rows}, "
         f"{reading.n - reading.finite_rows:,} of them not finite"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.words import number, plus_minus, span
+from app.words import by_chance, number, plus_minus, span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,6 +38,11 @@ HELP_STRENGTH = (
 NOTHING_CHOSEN = "Choose at least one method above: BN, DBN, VCL and PER are a good start."
 ORDER = "location, scale, correlation, shape"
 TRAP_TITLE = "The small-batch trap"
+HELP_PAIRING = (
+    "Rows in pairs: row i of both is the same input, before and after a method or at two epochs. Then the two rows of "
+    "each pair change places, which finds small changes. Independent rows are pooled and dealt out anew. A dump does "
+    "not say: epochs with as many rows count as pairs."
+)
 OVERLAY_TITLE = "Two batches on one axis"
 FEW_ROWS_A_UNIT = 5
 ABOUT_FIELD = " Arrows: the gradient field, where a regulariser pulls single rows of the batch before."
@@ -108,7 +113,7 @@ def change(after: "Cell", before: "Cell", key: "Key") -> str:
     return f"{text} ({'+' if difference > 0 else '−'}{number(abs(difference), key)})"
 
 
-def about_changes(level: float, fewer_rows: int | None) -> str:
+def about_changes(band: "NullBand", fewer_rows: int | None) -> str:
     """What the table compares."""
     cut = (
         f" A regulariser's flow follows the first {fewer_rows:,} rows: its change and its ≠ are by the two columns at "
@@ -117,9 +122,9 @@ def about_changes(level: float, fewer_rows: int | None) -> str:
         else ""
     )
     return (
-        "In brackets the change by the method. Marked ≠: outside what fresh draws of N(0, I) of the same size gave, "
-        f"which happens to N(0, I) itself with probability {level:.0%} at most in a cell. Of a statistic that each "
-        "unit has, the unit furthest from N(0, 1) is shown, which may be another one after the method. The variance "
+        f"In brackets the change by the method. ≠ marks values outside the range of {band.draws} batches of N(0, I) of "
+        f"the same size ({by_chance(band)}). Of a statistic that each unit has, the unit furthest from N(0, 1) is "
+        "shown, which may be another one after the method. The variance "
         f"of batch variances is in the unit of the activations to the fourth power.{cut}"
     )
 
@@ -228,17 +233,28 @@ def without_trap(names: Sequence[str]) -> str:
     )
 
 
-def about_overlay(names: tuple[str, str], unit: str, apart: float, error: float, shuffled: "NullBand") -> str:
-    """What the overlay shows. `shuffled` is what the distance is when the rows of both are dealt out anew."""
+def about_overlay(
+    names: tuple[str, str], unit: str, apart: float, error: float, dealt: "NullBand", pairs: int | None
+) -> str:
+    """What the overlay shows. `dealt` is what the distance is when the rows of both, or of so many pairs, change."""
     first, second = names
     start = f"Kernel densities of {unit}, of {first} and of {second}, on one axis with N(0, 1). "
     if apart == 0:
         return f"{start}They are the same batch, so SW1 between them is 0."
-    verdict = "within that, so they could be of one law" if apart <= shuffled.high else "above that: two laws"
+    p = 1 / (dealt.draws + 1)
+    verdict = (
+        "the two cannot be told from samples of one distribution"
+        if apart <= dealt.high
+        else f"the two differ (p = {p:.2g}: so far apart by chance once in {dealt.draws + 1} times)"
+    )
+    if pairs is None:
+        over, how = "", "After their rows were pooled and dealt out anew"
+    else:
+        over = f" on the {pairs:,} rows that belong together"
+        how = "After the two rows of each pair changed places at random"
     return (
-        f"{start}Over all directions the two batches are {apart:.4f} apart in SW1 (by POT, "
-        f"{plus_minus(error, 'over the slices')}). Two samples of one law are never 0 apart: with the rows of both "
-        f"dealt out anew, {shuffled.draws} times, it is {span(shuffled)}; they are {verdict}."
+        f"{start}The two batches are {apart:.4f} apart in SW1 (by POT, {plus_minus(error, 'over the slices')}){over}. "
+        f"{how}, {dealt.draws} times, it was {span(dealt)}: {verdict}."
     )
 
 

@@ -17,7 +17,6 @@ from starlette.routing import Route
 
 from analysis.plain_text import message
 from app.plain import escaped
-from app.settings import OPENING_SLICES, WORST_DRAWS
 from app.shared_caches import KeepCaches
 from per_core.errors import PerError
 
@@ -77,20 +76,13 @@ async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 def _warm() -> None:
-    """Import torch and POT, and draw the null laws of the pages' opening views, while nobody is waiting for them."""
-    from analysis.distinction import null_law
+    """Import torch and POT, and take Gaussian batches apart for Methods' opening view, while nobody waits for them."""
+    from analysis import distinction  # noqa: F401  brings torch and POT
     from analysis.null_band import draws_that_fit
     from analysis.samples import SampleSpec
     from app import cached
     from app.progress import CHUNK, spans
 
-    law = null_law(SampleSpec())
-    for first, count in spans(draws_that_fit(law.n, law.dim), CHUNK):
-        cached.null_chunk(law, first, count)
-    size = law.n, law.dim, OPENING_SLICES
-    for first, count in spans(draws_that_fit(*size), CHUNK):
-        cached.gaussian_chunk(*size, first, count)
-    for first, count in spans(draws_that_fit(law.n, law.dim), CHUNK):
-        cached.gaussian_mending_chunk(law.n, law.dim, first, count)
-    for first, count in spans(WORST_DRAWS, 1):
-        cached.gaussian_worst_chunk(*size, first, count)
+    opening = SampleSpec()
+    for first, count in spans(draws_that_fit(opening.n, opening.dim), CHUNK):
+        cached.gaussian_mending_chunk(opening.n, opening.dim, first, count)

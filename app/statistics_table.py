@@ -3,14 +3,13 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from analysis.batch import ActivationBatch
 from analysis.samples import SampleSpec
 from app import cached, words
-from app.progress import CHUNK, in_chunks
+from app.null_bands import statistics_bands
 
 if TYPE_CHECKING:
     from analysis.distinction import Cell, Key
@@ -28,7 +27,6 @@ def show_statistics(batches: Mapping[str, ActivationBatch], law: SampleSpec, nul
     batches : one column each, by title. law : the null law (its case is ignored). null : its name in words.
     """
     from analysis.distinction import null_law
-    from analysis.null_band import draws_that_fit
 
     st.subheader("What each method looks at, and what it can tell apart")
     for title, batch in batches.items():
@@ -37,15 +35,8 @@ def show_statistics(batches: Mapping[str, ActivationBatch], law: SampleSpec, nul
             return
     with st.skeleton(height=_TABLE_HEIGHT):
         law = null_law(law)
-        draws = draws_that_fit(law.n, law.dim)
-        chunks = in_chunks(
-            draws,
-            CHUNK,
-            lambda first, count: cached.null_chunk(law, first, count),
-            f"Drawing {null} afresh to see what sampling alone gives",
-        )
-        null_draws = {key: np.concatenate([chunk[key] for chunk in chunks]) for key in chunks[0]}
-        columns = {title: cached.cells(batch, law, null_draws) for title, batch in batches.items()}
+        bands = statistics_bands(law, null)
+        columns = {title: cached.cells(batch, law, bands) for title, batch in batches.items()}
         table = _table(columns, null)
         styled = table.style.map(mark_style, subset=list(columns))
         event = st.dataframe(
@@ -125,6 +116,4 @@ def _explain(row: int, title: str, columns: "Mapping[str, Mapping[Key, Cell]]", 
         st.markdown(words.explain(columns[title], key, title, null, law.n, law.dim))
     else:
         st.markdown(f"**{words.TITLE[key]}.** {words.WHAT[key]}")
-    st.caption(
-        words.ABOUT_TABLE.format(mark=MARK.strip(), null=null, level=next(iter(columns.values()))["mean"].null.level)
-    )
+    st.caption(words.about_table(next(iter(columns.values()))["mean"].null, null))

@@ -85,6 +85,22 @@ def span(band: "NullBand", key: "Key | None" = None) -> str:
     return f"{number(band.low, key)} … {number(band.high, key)}"
 
 
+def by_chance(band: "NullBand", *, sides: int = 2) -> str:
+    """How often a batch of the null law itself lies outside a band, or with sides = 1 above it."""
+    from analysis.null_band import mean_false_alarms, most_false_alarms
+
+    mean, most = (rate(band.draws, sides=sides) for rate in (mean_false_alarms, most_false_alarms))
+    return f"about 1 in {1 / mean:.0f} times by chance, at most 1 in {int(1 / most)}"
+
+
+def about_table(band: "NullBand", null: str) -> str:
+    """What the mark of the table means. `null` names the null law."""
+    return (
+        f"≠ marks values outside the range of {band.draws} batches of {null} of this size ({by_chance(band)}; one of "
+        "the ten in a column more often). Click a cell to have it explained. Fewer samples n hide more differences."
+    )
+
+
 def explain(cells: "Mapping[Key, Cell]", key: "Key", column: str, null: str, n: int, d: int) -> str:
     """One of a batch's cells in sentences. `null` names the null law: "case (a)", "N(0, I)"."""
     cell = cells[key]
@@ -95,7 +111,7 @@ def explain(cells: "Mapping[Key, Cell]", key: "Key", column: str, null: str, n: 
     if cell.differs:
         verdict = (
             f"{band}. {column} lies outside: by this statistic it differs from {null} "
-            f"(false alarm rate at most {cell.null.level:.0%})."
+            f"(a batch of {null} does so {by_chance(cell.null)})."
         )
     else:
         verdict = f"{band}. {column} lies inside: at this n the statistic cannot tell it from {null}."
@@ -126,11 +142,6 @@ LEAD_RUN = "{name}. The same view and the same statistics as for Figure 1, besid
 ALT_RECORDING = "Joint density with marginals of {name}, beside that of a Gaussian batch of the same size."
 STATISTIC = "Statistic"
 SEEN = "Seen by"
-ABOUT_TABLE = (
-    "Marked {mark}: outside the range that fresh draws of {null} gave. A cell alone is marked by chance with "
-    "probability {level:.0%} at most, one of the ten in a column more often. Click a cell to have it explained; fewer "
-    "samples n make more statistics blind."
-)
 
 LEAD_BOUND = (
     "{name}. SW1 is the exact sliced Wasserstein-1 distance to N(0, I); PER bounds it from above, but is smallest at "
@@ -174,7 +185,7 @@ def verdict(reading: "BoundReading", sw1: "NullBand", per: "NullBand") -> str:
     """What the three numbers say together, judged by fresh Gaussian batches of the same size."""
     gaussian = f"{sw1.draws} Gaussian batches of this size"
     if reading.sw1 > sw1.high:
-        where = f"SW1 is above what any of {gaussian} gave: the batch is not N(0, I)."
+        where = f"SW1 is above what any of {gaussian} gave: the batch differs from N(0, I)."
     elif reading.sw1 < sw1.low:
         where = f"SW1 is below what any of {gaussian} gave: closer to N(0, I) than sampling from it is."
     else:
@@ -185,7 +196,7 @@ def verdict(reading: "BoundReading", sw1: "NullBand", per: "NullBand") -> str:
         lesson = "PER is above its range at N(0, I): larger norms."
     else:
         lesson = "PER is in its range at N(0, I), which does not make the batch Gaussian."
-    return f"{where} {lesson} A batch of N(0, I) is called different by each of them with probability {sw1.level:.0%}."
+    return f"{where} {lesson} Each of the two calls a batch of N(0, I) different {by_chance(sw1)}."
 
 
 def points_to(vector: NDArray[np.float64]) -> str:
@@ -208,12 +219,12 @@ def about_worst(study: "DirectionStudy", bands: "Mapping[str, NullBand]") -> str
     """What the worst directions are compared with, and which kinds are worse than chance."""
     worst = study.worst_of_each_kind()
     beyond = [kind for kind, band in bands.items() if worst[kind] > band.high]
-    draws = next(iter(bands.values())).draws
+    band = next(iter(bands.values()))
     found = f"Worse than chance: {', '.join(beyond)}." if beyond else "None is worse than chance."
     return (
         f"Any finite batch has worst directions. Beside each stands the largest W1 that the worst of its kind reached "
-        f"in {draws} fresh Gaussian batches; ≠ marks what is above, which happens to a Gaussian batch with probability "
-        f"{1 / (draws + 1):.0%} for each kind. {found}"
+        f"in {band.draws} fresh Gaussian batches; ≠ marks what is above (for each kind {by_chance(band, sides=1)}). "
+        f"{found}"
     )
 
 

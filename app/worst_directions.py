@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -10,8 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from analysis.batch import ActivationBatch
 from analysis.bound import DirectionStudy
 from app import cached, words
-from app.progress import in_chunks
-from app.settings import WORST_DRAWS
+from app.null_bands import worst_bands
 
 if TYPE_CHECKING:
     from analysis.null_band import NullBand
@@ -28,16 +26,8 @@ TABLE: dict[str, Any] = {
 
 def show_worst(table: DeltaGenerator, note: DeltaGenerator, batch: ActivationBatch, slices: int) -> None:
     """Put beside each worst direction what its kind reaches on Gaussian batches. Slow, so it comes last."""
-    from analysis.null_band import band_of
-
     with note:
-        chunks = in_chunks(
-            WORST_DRAWS,
-            1,
-            lambda first, count: cached.gaussian_worst_chunk(batch.n, batch.d, slices, first, count),
-            "Searching the worst directions of N(0, I)",
-        )
-        bands = {kind: band_of(np.concatenate([chunk[kind] for chunk in chunks])) for kind in chunks[0]}
+        bands = worst_bands(batch.n, batch.d, slices)
         study = cached.direction_study(batch, slices)
         table.dataframe(worst_table(study, bands), **TABLE)
         st.caption(words.about_worst(study, bands))

@@ -12,10 +12,11 @@ from app.chart import show_chart
 from app.choice import Choice
 from app.controls import whole_number
 from app.figures import bound as figures
-from app.progress import CHUNK, in_chunks
-from app.settings import OPENING_SLICES
+from app.null_bands import distance_bands
+from app.progress import in_chunks
 from app.worst_directions import TABLE, show_worst, worst_table
 
+OPENING_SLICES = 256
 SLICES = [16, 64, 256, 1024]
 POT_GRIDS = (64, 256, 1024, 4096)
 POT_SEEDS = 8
@@ -38,16 +39,8 @@ def show_reading(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, D
 
 def show_band(place: DeltaGenerator, verdict: DeltaGenerator, batch: ActivationBatch, slices: int) -> None:
     """What SW1 is on Gaussian batches of this size, and what the numbers say together."""
-    from analysis.null_band import band_of, draws_that_fit
-
     with place, st.skeleton(height=110):
-        chunks = in_chunks(
-            draws_that_fit(batch.n, batch.d, slices),
-            CHUNK,
-            lambda first, count: cached.gaussian_chunk(batch.n, batch.d, slices, first, count),
-            "Drawing N(0, I) afresh",
-        )
-        bands = {key: band_of(np.concatenate([chunk[key] for chunk in chunks])) for key in chunks[0]}
+        bands = distance_bands(batch.n, batch.d, slices)
         st.metric(
             "SW1 of N(0, I) itself",
             words.span(bands["sw1"]),

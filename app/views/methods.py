@@ -31,7 +31,8 @@ ALONG = ["x", "y"]
 BEGINNING = "methods_beginning"
 TRAP_ROWS = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192]
 TRAP_SPLITS = 5
-TRAP_GAUSSIANS = 39  # batches of N(0, I): level 5 %
+TRAP_GAUSSIANS = 39  # batches of N(0, I)
+AS_KNOWN = "as known"
 SLICES = 64
 FIELD_ROWS = 50
 
@@ -195,16 +196,53 @@ def show_overlay(choice: Choice, place: Place, batch: ActivationBatch, mapped: M
     spans = [cached.pair_limits(each, along) for each in (one, other)]
     limits = min(low for low, _ in spans), max(high for _, high in spans)
     densities = {name: cached.projected_density(find(name), batch, along, limits) for name in (first, second)}
+    related = _share_inputs(choice, batch.n, {first: one, second: other})
+    paired = _choose_pairing(related=related)
+    rows = min(one.n, other.n)
+    one, other = (cached.first_rows(each, rows) if paired else each for each in (one, other))
     apart, error = cached.distance_between(one, other, SLICES)
-    shuffled = cached.shuffled_band(one, other, SLICES)
+    dealt = cached.dealt_band(one, other, SLICES, paired=paired)
     moved = f" {method_words.about_move(place.scale, place.shift)}" if others.keys() & {first, second} else ""
     show_chart(
         overlaid(densities, unit),
         key="methods_overlay",
         height=320,
         alt=f"Densities of {unit} in {first} and in {second}; the batches are {apart:.3f} apart in SW1.",
-        about=method_words.about_overlay((first, second), unit, apart, error, shuffled) + moved,
+        about=method_words.about_overlay((first, second), unit, apart, error, dealt, rows if paired else None) + moved,
     )
+
+
+def _choose_pairing(*, related: bool) -> bool:
+    """Whether row i of both batches is taken to belong to one input: as is known, or as the visitor says."""
+    known = f"as known: {'in pairs' if related else 'independent'}"
+    labels = {AS_KNOWN: known, "pairs": "in pairs", "independent": "independent"}
+    chosen = one_of(
+        "Rows of the two",
+        list(labels),
+        AS_KNOWN,
+        show=labels.__getitem__,
+        key="methods_pairing",
+        hint=method_words.HELP_PAIRING,
+    )
+    return related if chosen == AS_KNOWN else chosen == "pairs"
+
+
+def _share_inputs(choice: Choice, rows: int, compared: dict[str, ActivationBatch]) -> bool:
+    """Whether row i of the batches by these names is known to come from one input.
+
+    What a method makes of a batch has its rows, a regulariser's flow the first of them. Epochs of a layer have the rows
+    of one probe, if its run has one; of a dump, which does not say, if they are as many. The other cases of Figure 1
+    are drawn independently.
+    """
+    own_case = choice.spec and f"case ({choice.spec.case}) {CASE_TITLES[choice.spec.case]}"
+    one_probe = choice.run is None or all(record.sampling == "probe" for record in choice.run.records)
+
+    def shares(name: str, one: ActivationBatch) -> bool:
+        if name in ("before", own_case) or name.startswith("after "):
+            return True
+        return choice.spec is None and one_probe and one.n == rows
+
+    return all(shares(name, one) for name, one in compared.items())
 
 
 def _others(choice: Choice) -> dict[str, Callable[[], ActivationBatch]]:

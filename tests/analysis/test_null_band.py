@@ -4,22 +4,28 @@ import math
 
 import numpy as np
 import pytest
+import torch
+from scipy.special import ndtr
 
 from analysis.bound import study_directions
 from analysis.null_band import (
     NullBand,
     band_of,
     draws_that_fit,
+    expected_gaussian_w1,
     gaussian_draws,
     gaussian_worst_draws,
+    mean_false_alarms,
+    most_false_alarms,
 )
 from analysis.samples import figure1
+from per_core import gaussian_w1
 
 
 def test_the_band_spans_the_draws_and_states_its_level() -> None:
     band = band_of(np.array([3.0, 1.0, 2.0]))
     assert (band.low, band.median, band.high, band.draws) == (1, 2, 3, 3)
-    assert band.level == 0.5
+    assert band.mean_level == 0.5
     assert 1.0 in band
     assert 3.01 not in band
 
@@ -33,9 +39,42 @@ def test_the_level_is_that_of_a_rank_test() -> None:
     rng = np.random.default_rng(0)
     draws = rng.standard_normal((4000, 20))
     outside = np.mean([row[0] not in band_of(row[1:]) for row in draws])
-    level = band_of(draws[0, 1:]).level
+    level = band_of(draws[0, 1:]).mean_level
     assert level == pytest.approx(0.1)
     assert outside == pytest.approx(level, abs=5 * math.sqrt(level * (1 - level) / 4000))
+
+
+@pytest.mark.parametrize(("draws", "sides"), [(19, 1), (19, 2), (199, 2), (999, 2)])
+def test_all_but_one_range_in_a_thousand_have_a_rate_below_the_level(draws: int, sides: int) -> None:
+    """20,000 ranges of uniform draws, whose rate is known exactly: what lies outside [0, 1] cut to the range."""
+    rng = np.random.default_rng(1)
+    # the smallest and the largest of m uniform draws: the largest is U^(1/m), below it the smallest of m − 1
+    high = rng.random(20_000) ** (1 / draws)
+    low = high * (1 - rng.random(20_000) ** (1 / (draws - 1)))
+    rates = 1 - high + (low if sides == 2 else 0)
+    assert rates.mean() == pytest.approx(mean_false_alarms(draws, sides=sides), rel=0.03)
+    assert (rates > most_false_alarms(draws, sides=sides)).mean() == pytest.approx(0.001, abs=0.0008)
+
+
+def test_the_stated_levels() -> None:
+    levels = {m: NullBand(0, 0, 0, m).level for m in (0, 1, 39, 199, 999)}
+    assert levels == pytest.approx({0: 1, 1: 1, 39: 0.2133, 199: 0.0455, 999: 0.0092}, abs=5e-5)
+
+
+@pytest.mark.parametrize("n", [1, 2, 32, 1000])
+def test_the_mean_distance_of_gaussian_batches_in_closed_form(n: int) -> None:
+    rng = np.random.default_rng(2)
+    drawn = gaussian_w1(torch.from_numpy(rng.standard_normal((n, 4000)))).numpy()
+    error = drawn.std(ddof=1) / math.sqrt(4000)
+    assert expected_gaussian_w1(n) == pytest.approx(drawn.mean(), abs=4 * error)
+
+
+def test_the_mean_distance_of_one_row_and_of_many() -> None:
+    """E|Z − Z'| = 2/√π; and ∫ √(2 Φ (1 − Φ) / π) dx / √n in the limit."""
+    x = np.linspace(-9, 9, 40_001)
+    limit = np.trapezoid(np.sqrt(2 * ndtr(x) * ndtr(-x) / math.pi), x)
+    assert expected_gaussian_w1(1) == pytest.approx(2 / math.sqrt(math.pi), rel=1e-9)
+    assert expected_gaussian_w1(10**6) * 1000 == pytest.approx(limit, rel=1e-4)
 
 
 @pytest.mark.parametrize("n", [32, 1024])

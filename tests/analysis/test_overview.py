@@ -11,6 +11,7 @@ from scipy import stats
 from analysis.batch import ActivationBatch
 from analysis.directions import shared_directions
 from analysis.dumps import Layout, inspect
+from analysis.null_band import expected_gaussian_w1
 from analysis.overview import (
     BLOCKS,
     MOST_ROWS,
@@ -18,7 +19,6 @@ from analysis.overview import (
     QUANTITIES,
     SLICES,
     LayerReading,
-    gaussian_sw1,
     overview,
     read_member,
     survey,
@@ -61,7 +61,7 @@ def test_the_distances_are_those_of_the_library() -> None:
     projections = torch.from_numpy(values).double() @ torch.from_numpy(np.stack([np.cos(angles), np.sin(angles)]))
     assert reading.sw1 == pytest.approx(gaussian_w1(projections).mean().item(), rel=1e-5)
     assert reading.per == pytest.approx(per_loss(torch.from_numpy(values)).item(), rel=1e-6)
-    assert reading.sw1_in_bands == reading.sw1 / gaussian_sw1(400, 2)
+    assert reading.sw1_in_bands == reading.sw1 / expected_gaussian_w1(400)
 
 
 def test_effective_rank_counts_directions_that_share_the_variance() -> None:

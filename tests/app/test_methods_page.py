@@ -212,7 +212,8 @@ def test_two_epochs_of_the_recording_stand_on_one_axis(open_page: OpenPage) -> N
     names = [trace["name"] for trace in sent_charts(page)["methods_overlay"].figure["data"]]
     assert names == ["layer 6, epoch 0", "layer 6, epoch 100", "N(0, 1)"]
     assert "apart in SW1 (by POT" in all_text(page)
-    assert "above that: two laws" in all_text(page)
+    assert "on the 500 rows that belong together" in all_text(page)
+    assert "the two differ (p = 0.01: so far apart by chance once in 100 times)" in all_text(page)
 
 
 def test_cases_and_epochs_are_moved_like_the_batch_before(open_page: OpenPage) -> None:
@@ -230,9 +231,9 @@ def test_cases_and_epochs_are_moved_like_the_batch_before(open_page: OpenPage) -
 def test_the_overlay_says_what_two_samples_of_one_law_give(open_page: OpenPage) -> None:
     """Case (d) differs from (a) in x alone: the second unit can be chosen, and there the two are alike."""
     page = open_page("methods", data_case="d", methods_second="case (a) isotropic", methods_chosen="BN")
-    low, high = re.search(r"dealt out anew, 19 times, it is (\S+) … (\S+);", all_text(page)).groups()  # type: ignore[union-attr]
+    low, high = re.search(r"dealt out anew, 99 times, it was (\S+) … (\S+):", all_text(page)).groups()  # type: ignore[union-attr]
     for end in (float(low), float(high)):  # 1.26 √2 σ/√n on average between two samples
-        assert end == pytest.approx(1.26 * np.sqrt(2 / 4096) * 1.5, rel=0.7)
+        assert end == pytest.approx(1.26 * np.sqrt(2 / 4096) * 1.5, rel=0.9)
     along_x = values(sent_charts(page)["methods_overlay"].figure["data"][0]["y"])
     page.button_group(key="methods_along").set_value("y").run()
     figure = sent_charts(page)["methods_overlay"].figure
@@ -240,6 +241,20 @@ def test_the_overlay_says_what_two_samples_of_one_law_give(open_page: OpenPage) 
     first, second = (values(trace["y"]) for trace in figure["data"][:2])
     assert np.abs(first - along_x).max() > 0.03
     assert np.abs(first - second).max() < 0.03
+
+
+def test_rows_of_one_input_are_compared_in_pairs_and_the_visitor_may_say_otherwise(open_page: OpenPage) -> None:
+    """Scaled by 1.05 the batch is told from itself by pairs; other cases of Figure 1 are drawn by themselves."""
+    chosen = {"data_n": "256", "methods_chosen": "BN", "methods_scale": "1.1", "methods_shift": "0.0"}
+    page = open_page("methods", methods_first="before", methods_second="after BN", **chosen)
+    assert page.button_group(key="methods_pairing").options[0] == "as known: in pairs"
+    assert "on the 256 rows that belong together" in all_text(page)
+    assert "the two differ" in all_text(page)
+    page.button_group(key="methods_pairing").set_value("independent").run()
+    assert "pooled and dealt out anew" in all_text(page)
+    assert "cannot be told from samples of one distribution" in all_text(page)
+    other = open_page("methods", methods_second="case (b) correlated", **chosen)
+    assert other.button_group(key="methods_pairing").options[0] == "as known: independent"
 
 
 def test_a_regulariser_is_judged_by_as_many_rows_as_it_moved(open_page: OpenPage) -> None:

@@ -123,7 +123,7 @@ def test_the_bound_page_shows_value_uncertainty_and_band(open_page: OpenPage) ->
     assert all("±" in metrics[label].delta for label in ("SW1, exact", "PER, exact", "Gap, PER − W1"))
     low, high = (float(part) for part in metrics["SW1 of N(0, I) itself"].value.split(" … "))
     assert 0 < low < high < sw1
-    assert "not N(0, I)" in all_text(page)
+    assert "the batch differs from N(0, I)" in all_text(page)
 
 
 def test_bimodal_units_are_found_by_looking_at_the_units(open_page: OpenPage) -> None:
