@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from numpy.typing import ArrayLike
+
 from analysis import digits, report_command, shipped_bands
 from analysis.dumps import command as inspect_command
 from analysis.one_pass import command as measure_command
@@ -64,8 +66,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _record(options: argparse.Namespace) -> int:
-    arrays = {}
-    accuracy = {}
+    arrays: dict[tuple[str, float], ArrayLike] = {}
+    accuracy: dict[float, float] = {}
     for snapshot in digits.train(options.epochs, seed=options.seed):
         print(f"epoch {snapshot.epoch:3d}: test accuracy {snapshot.accuracy:.1%}", file=sys.stderr)
         accuracy[snapshot.epoch] = snapshot.accuracy

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from per_core.epoch import as_epoch
 from per_core.errors import InvalidInputError
 
 Float32Matrix = NDArray[np.float32]
@@ -53,7 +54,7 @@ class ActivationBatch:
     values: Float32Matrix
     name: str
     layer: str | None = None
-    epoch: int | None = None
+    epoch: float | None = None
     source: str = ""
     fingerprint: str = field(init=False)
     n_nan: int = field(init=False)
@@ -68,7 +69,7 @@ class ActivationBatch:
         name: str,
         *,
         layer: str | None = None,
-        epoch: int | None = None,
+        epoch: float | None = None,
         source: str = "",
     ) -> None:
         """Validate, cast, freeze and fingerprint the values."""
@@ -82,7 +83,7 @@ class ActivationBatch:
         put(self, "values", frozen)
         put(self, "name", name)
         put(self, "layer", layer)
-        put(self, "epoch", epoch)
+        put(self, "epoch", None if epoch is None else as_epoch(epoch))
         put(self, "source", source)
         digest = hashlib.blake2b(repr(frozen.shape).encode(), digest_size=16)
         for array in (frozen, exact):

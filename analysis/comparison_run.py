@@ -15,6 +15,7 @@ from per_core.errors import InvalidInputError, PerError
 from per_core.run_directory import RUN, Run, open_run
 
 SPEC_FILE = "spec.json"  # what was asked for, before comparison.json says what became of it
+MOST_NAMED = 8  # epochs in a sentence
 
 Key = tuple[str, int]  # method and seed
 
@@ -99,7 +100,9 @@ def status_of(path: Path) -> RunStatus:
 def _recording_status(run: Run) -> RunStatus:
     epoch, updated = (run.records[-1].epoch, run.records[-1].time) if run.records else (0, run.created)
     device = str(run.description.get("device", ""))
-    return RunStatus("recorded", epoch, None, f"{len(run.records)} records{_missing(run)}", device, updated, {})
+    return RunStatus(
+        "recorded", epoch, None, f"{len(run.records)} records{_missing(run)}{_repeated(run)}", device, updated, {}
+    )
 
 
 def _missing(run: Run) -> str:
@@ -107,8 +110,16 @@ def _missing(run: Run) -> str:
     if run.missing is None:
         return ""
     first, last = run.missing
-    which = f"from epoch {first:g} to epoch {last:g}" if last > first else f"at epoch {first:g}"
+    which = f"from epoch {first} to epoch {last}" if last > first else f"at epoch {first}"
     return f"; records are missing {which}, as they could not be written"
+
+
+def _repeated(run: Run) -> str:
+    """Which epochs were recorded more than once, to be added as well."""
+    if not run.repeated:
+        return ""
+    some = ", ".join(map(str, run.repeated[:MOST_NAMED])) + ", ..." * (len(run.repeated) > MOST_NAMED)
+    return f"; recorded more than once, the last record counts: epoch {some}"
 
 
 def read_spec_and_resolved(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

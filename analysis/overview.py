@@ -142,7 +142,7 @@ QUANTITIES = {
 
 RECORDS = ("kind", "outliers", "bulk")  # of a reading, which are no numbers
 Matrix = Float32Matrix | Float64Matrix
-Epoch = int | None
+Epoch = float | None
 Cell = tuple[str, Epoch]
 
 

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from analysis.batch import ActivationBatch
+from per_core.epoch import as_epoch, parse_epoch
 from per_core.errors import InvalidInputError
 from per_core.whole_file import told, write_whole
 
@@ -38,7 +39,7 @@ class RecordingNotes:
     network: str
     data: str
     seed: int
-    accuracy: dict[int, float]
+    accuracy: dict[float, float]
     versions: dict[str, str]
 
 
@@ -58,12 +59,12 @@ class Recording:
 
     path: Path
     layers: tuple[str, ...]
-    epochs: tuple[int, ...]
+    epochs: tuple[float, ...]
     n: int
     units: dict[str, int]
     notes: RecordingNotes
 
-    def batch(self, layer: str, epoch: int) -> ActivationBatch:
+    def batch(self, layer: str, epoch: float) -> ActivationBatch:
         """Return the activations of one layer after one epoch, stored as float16 and given as float32.
 
         Raises
@@ -101,10 +102,10 @@ def open_recording(path: str | Path) -> Recording:
             header = json.loads((file.metadata() or {})[HEADER_KEY])
             if header["version"] != VERSION:
                 raise ValueError(f"its version is {header['version']}, this program reads version {VERSION}")
-            layers, epochs = tuple(header["layers"]), tuple(header["epochs"])
+            layers, epochs = tuple(header["layers"]), tuple(map(as_epoch, header["epochs"]))
             shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}  # noqa: SIM118
         notes = header["notes"]
-        notes["accuracy"] = {int(epoch): accuracy for epoch, accuracy in notes["accuracy"].items()}
+        notes["accuracy"] = {parse_epoch(epoch): accuracy for epoch, accuracy in notes["accuracy"].items()}
         n, _ = shapes[_key(layers[0], epochs[0])]
         units = {layer: shapes[_key(layer, epochs[0])][1] for layer in layers}
         for layer, d in units.items():
@@ -118,7 +119,7 @@ def open_recording(path: str | Path) -> Recording:
         raise _unreadable(path, error) from error
 
 
-def write_recording(path: str | Path, arrays: Mapping[tuple[str, int], ArrayLike], notes: RecordingNotes) -> None:
+def write_recording(path: str | Path, arrays: Mapping[tuple[str, float], ArrayLike], notes: RecordingNotes) -> None:
     """Write activations and notes to one safetensors file, as float16 (11 significant bits).
 
     Parameters
@@ -135,6 +136,7 @@ def write_recording(path: str | Path, arrays: Mapping[tuple[str, int], ArrayLike
     StorageError
         If the file cannot be written.
     """
+    arrays = {(layer, as_epoch(epoch)): values for (layer, epoch), values in arrays.items()}
     layers = tuple(dict.fromkeys(layer for layer, _ in arrays))
     epochs = sorted({epoch for _, epoch in arrays})
     if not arrays or len(arrays) != len(layers) * len(epochs):
@@ -166,7 +168,7 @@ def write_recording(path: str | Path, arrays: Mapping[tuple[str, int], ArrayLike
     write_whole(path, save(tensors, metadata={HEADER_KEY: json.dumps(header)}))
 
 
-def _key(layer: str, epoch: int) -> str:
+def _key(layer: str, epoch: float) -> str:
     return f"{layer}, epoch {epoch}"
 
 

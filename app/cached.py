@@ -64,7 +64,7 @@ def shipped_recording() -> "Recording":
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def recorded_batch(layer: str, epoch: int) -> ActivationBatch:
+def recorded_batch(layer: str, epoch: float) -> ActivationBatch:
     """One layer of the shipped recording at one epoch."""
     return shipped_recording().batch(layer, epoch)
 
@@ -351,10 +351,10 @@ def recorded_values(
 def run_batch(_run: "Run", path: str, created: float, index: int, layer: str) -> ActivationBatch:  # noqa: ARG001
     """The recorded rows and units of one layer in one record, as `recorded_values` keyed."""
     arrays = _run.arrays(index, [layer])[layer]
-    epoch = _run.records[index].epoch
+    epoch = _run.record(index).epoch
     some = "" if arrays.rows.shape[1] == arrays.d else f", {arrays.rows.shape[1]} of {arrays.d} units"
-    name = f"{_run.title or _run.path.name}, {layer}, epoch {epoch:g}{some}"
-    return ActivationBatch(arrays.rows, harmless(name), layer=layer, epoch=int(epoch), source="run")
+    name = f"{_run.title or _run.path.name}, {layer}, epoch {epoch}{some}"
+    return ActivationBatch(arrays.rows, harmless(name), layer=layer, epoch=epoch, source="run")
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)

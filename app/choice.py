@@ -16,6 +16,7 @@ from analysis.samples import CASE_TITLES, CASES, DIMENSIONS, FILLS, SIZES, Case,
 from app import cached, service, words
 from app.controls import one_of, whole_number
 from app.plain import escaped, harmless
+from per_core.epoch import parse_epoch
 from per_core.errors import PerError
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Choice:
         if self.dump is not None:
             return cached.dumped_view(self.dump, self._members_by_epoch()[epoch])
         if self.run is None:
-            return cached.recorded_batch(self.layer, int(epoch))
+            return cached.recorded_batch(self.layer, epoch)
         index = next(record.index for record in self.run.records if record.epoch == epoch)
         return cached.run_batch(self.run, ascii(str(self.run.path)), self.run.created, index, self.layer)
 
@@ -208,7 +209,7 @@ def _choose_run() -> Choice:
         key="data_run_layer",
         bind="query-params",
     )
-    epochs = [f"{record.epoch:g}" for record in run.records if layer in record.layers]
+    epochs = [str(record.epoch) for record in run.records if layer in record.layers]
     epoch = st.select_slider("Epoch", epochs, value=epochs[-1], key="data_run_epoch", bind="query-params")
     summary = run.records[-1].layers[layer]
     st.caption(
@@ -216,7 +217,7 @@ def _choose_run() -> Choice:
             rows=summary.kept_rows, n=summary.n, units=min(run.allowance.units, summary.d), d=summary.d
         )
     )
-    return Choice(None, layer, float(epoch), run)
+    return Choice(None, layer, parse_epoch(epoch), run)
 
 
 def _choose_dumped() -> Choice:

@@ -365,7 +365,7 @@ def _show_history(found: Mapping[str, Overview], layer: str, series: Mapping[str
         distances(
             {name: [history] for name, history in histories.items()},
             {"N(0, I) of this size": {key: (band.low, band.high) for key, band in bands.items()}},
-            int(last),
+            last,
         ),
         key="dumps_distances",
         height=300,
@@ -398,7 +398,7 @@ def _values_over_epochs(dump: OpenDump, layer: str) -> Mapping[float, np.ndarray
     for epoch in _evenly(readable, MOST_EPOCHS) if readable else []:
         values = cached.dumped_values(dump.inspection, dump.overview.members[layer, epoch], EPOCH_VALUES)
         if values.size:
-            found[float(epoch)] = values
+            found[epoch] = values
     return found
 
 

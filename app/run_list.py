@@ -100,7 +100,7 @@ def _in_order(entries: "Sequence[RunEntry]") -> "list[RunEntry]":
 
 
 def _row(entry: "RunEntry") -> dict[str, object]:
-    epochs = f"{entry.epoch:g}" + ("" if entry.epochs is None else f" of {entry.epochs}")
+    epochs = str(entry.epoch) + ("" if entry.epochs is None else f" of {entry.epochs}")
     return {
         "Title": entry.title,
         "State": entry.state,

@@ -270,7 +270,7 @@ def show_doors(comparison: "Comparison", run: str, title: str) -> None:
     member = places[0].selectbox("Network", list(runs), key="train_door_member")
     layers = plain_names(runs[member].layers)
     layer = places[1].selectbox("Layer", list(layers), format_func=layers.__getitem__, key="train_door_layer")
-    epochs = [f"{record.epoch:g}" for record in runs[member].records if layer in record.layers]
+    epochs = [str(record.epoch) for record in runs[member].records if layer in record.layers]
     epoch = places[2].selectbox("Epoch", [LATEST, *reversed(epochs)], key="train_door_epoch")
     query = run_query(run, title, member, layers[layer], epochs[-1] if epoch == LATEST else epoch)
     for place, (name, page) in zip(places[3:], PAGES.items(), strict=True):

@@ -52,7 +52,7 @@ class Shown:
     seed: int
     layers: Sequence[str]
     unit: int
-    epochs: int
+    epochs: float
 
     @property
     def runs(self) -> "dict[str, Run]":
@@ -121,7 +121,7 @@ def _run_of(network: Network, seed: int) -> "Run":
     return network.runs.get(seed) or next(iter(network.runs.values()))
 
 
-def choose_shown(networks: Mapping[str, Network], epochs: int) -> Shown:
+def choose_shown(networks: Mapping[str, Network], epochs: float) -> Shown:
     """Networks, seed, layers and unit; an early, a middle and a late layer to begin with."""
     chosen = list(networks)[:MOST_NETWORKS]
     if len(networks) > MOST_NETWORKS:

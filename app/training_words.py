@@ -181,12 +181,12 @@ def about_missing(lacking: "Mapping[str, Sequence[str]]") -> str:
 
 def diverged(epoch: float, reason: str) -> str:
     """What the trainer says of a network that it gave up."""
-    return f"diverged at epoch {epoch:g}: {reason}"
+    return f"diverged at epoch {epoch}: {reason}"
 
 
 def not_finite(epoch: float, where: str) -> str:
     """What the records say of a network whose numbers have gone."""
-    return f"holds NaN or infinite values from epoch {epoch:g} on, first in {where}"
+    return f"holds NaN or infinite values from epoch {epoch} on, first in {where}"
 
 
 def collapse_alarm(names: "Sequence[str]", layer: str) -> str:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from numbers import Integral, Real
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -19,6 +17,7 @@ from torch.nn.parameter import UninitializedParameter
 from torch.utils.hooks import RemovableHandle
 
 from per_core.arguments import require_count
+from per_core.epoch import as_epoch
 from per_core.errors import InvalidInputError, StorageError
 from per_core.layer_record import Allowance, LayerArrays, LayerDigest, LayerSummary
 from per_core.layer_selection import (
@@ -36,6 +35,7 @@ from per_core.run_directory import RunWriter, Sampling
 from per_core.step_sample import StepSample
 
 OnWriteError = Literal["warn", "raise"]
+OnRepeatedEpoch = Literal["raise", "replace"]
 Digested = dict[str, tuple[LayerSummary, LayerArrays]]
 
 
@@ -72,6 +72,8 @@ class Recorder:
             parameters, device and torch version.
         on_write_error: what becomes of a record that cannot be written, on a full disk say. "warn" warns once, the
             training goes on and the run says which epochs are missing (`Run.missing`); "raise" raises `StorageError`.
+        on_repeated_epoch: what becomes of a second record of the last epoch. "raise" refuses it, `InvalidInputError`;
+            "replace" lets it stand for the first.
         resume: go on with the run in `run_dir`, if there is one.
         last_epoch: with `resume`, drop the records of later epochs: the checkpoint's epoch.
 
@@ -106,6 +108,7 @@ class Recorder:
         title: str = "",
         description: Mapping[str, Any] | None = None,
         on_write_error: OnWriteError = "warn",
+        on_repeated_epoch: OnRepeatedEpoch = "raise",
         resume: bool = False,
         last_epoch: float | None = None,
     ) -> None:
@@ -114,6 +117,11 @@ class Recorder:
             raise InvalidInputError(
                 f'on_write_error must be "warn" or "raise"; received {on_write_error!r}.'
                 ' With "warn" the training goes on where a record cannot be written.'
+            )
+        if on_repeated_epoch not in ("raise", "replace"):
+            raise InvalidInputError(
+                f'on_repeated_epoch must be "raise" or "replace"; received {on_repeated_epoch!r}.'
+                ' With "replace" the later record of an epoch counts.'
             )
         if layout not in ("sample", "position"):
             raise InvalidInputError(
@@ -127,6 +135,7 @@ class Recorder:
         self._training = training
         self._digest = LayerDigest(Allowance(slices, units, tracked, budget, seed))
         self._on_write_error = on_write_error
+        self._on_repeated_epoch = on_repeated_epoch
         self._told: set[str] = set()
         self._sample: StepSample | None = None
         self._writer: RunWriter | None = None
@@ -142,16 +151,17 @@ class Recorder:
                 title=title,
                 description={**_describe(self._model), **(description or {})},
                 resume=resume,
-                last_epoch=last_epoch,
+                last_epoch=None if last_epoch is None else as_epoch(last_epoch, "last_epoch"),
             )
             if sample_every is not None:
                 self._sample = StepSample(self._model, self._layers, sample_every, self._to_rows)
 
-    def record(self, epoch: float, inputs: object = None, **scalars: float | Tensor) -> None:
+    def record(self, epoch: float | Tensor, inputs: object = None, **scalars: float | Tensor) -> None:
         """Append one record.
 
         Args:
-            epoch: finite, at least 0 and at least the last one recorded; 0 is before training.
+            epoch: 0 before training, 1 after the first epoch, 0.25 within it; beyond the last one recorded. A number
+                of Python, NumPy or torch, rounded to six decimals; steps will do as well.
             inputs: the probe, on the model's device, the same at every epoch: a tensor; a tuple of positional
                 arguments; a mapping of keyword arguments; anything else is the one argument. It passes through the
                 model at once, without gradients. If None, what the training steps since the last record held
@@ -159,16 +169,16 @@ class Recorder:
             scalars: numbers to record beside it, loss=..., accuracy=...; NaN and infinite ones too.
 
         Raises:
-            InvalidInputError: epoch or a scalar is no number; epoch is before the last one; inputs is None without
-                `sample_every`.
+            InvalidInputError: epoch or a scalar is no number; epoch is before the last one, or the last one itself
+                (`on_repeated_epoch`); inputs is None without `sample_every`.
             StorageError: the record cannot be written, with `on_write_error="raise"`.
             Exception: what the model itself raises for these inputs.
         """
         values = {name: _as_number(name, value) for name, value in scalars.items()}
-        epoch = _require_epoch(epoch)
+        epoch = as_epoch(epoch)
         if self._writer is None:
             return
-        _require_order(epoch, self._writer.last_epoch)
+        _require_order(epoch, self._writer.last_epoch, self._on_repeated_epoch)
         start = time.perf_counter()
         sampling: Sampling = "probe"
         if inputs is not None:
@@ -190,7 +200,7 @@ class Recorder:
             self._writer.note_missing(epoch)
             self._warn_once(
                 "disk",
-                f"{error} The training goes on, and epoch {epoch:g} is missing in the run. Later epochs are tried"
+                f"{error} The training goes on, and epoch {epoch} is missing in the run. Later epochs are tried"
                 " again; this is said once.",
             )
 
@@ -304,19 +314,16 @@ def _as_number(name: str, value: object) -> float:
         ) from error
 
 
-def _require_epoch(epoch: float) -> float:
-    if isinstance(epoch, bool) or not isinstance(epoch, Real) or not math.isfinite(epoch) or epoch < 0:
-        raise InvalidInputError(
-            f"epoch must be a finite number of at least 0; received {epoch!r}. Epoch 0 is before training."
-        )
-    return int(epoch) if isinstance(epoch, Integral) else float(epoch)
-
-
-def _require_order(epoch: float, last: float | None) -> None:
+def _require_order(epoch: float, last: float | None, on_repeated_epoch: OnRepeatedEpoch) -> None:
     if last is not None and epoch < last:
         raise InvalidInputError(
-            f"epoch must not be before the last one recorded, {last:g}; received {epoch:g}. After a checkpoint"
+            f"epoch must not be before the last one recorded, {last}; received {epoch}. After a checkpoint"
             " make the Recorder with resume=True and last_epoch, the checkpoint's epoch, which drops the later records."
+        )
+    if epoch == last and on_repeated_epoch == "raise":
+        raise InvalidInputError(
+            f"A run has one record of an epoch; received epoch {epoch} again. Record it once, or make the Recorder"
+            ' with on_repeated_epoch="replace": then the later record counts.'
         )
 
 

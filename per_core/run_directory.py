@@ -6,6 +6,8 @@
     arrays/000007.safetensors    of record 7: "<layer>/norms", "/projections", "/tracked", "/tracked_units", "/rows" and
                         "/row_units" of every layer, see `LayerArrays`
 
+A later record of the same epoch replaces the earlier one, whose line and arrays stay where they are.
+
 A record exists once its line has ended in a newline. Its array file is there before the line is written, under its
 name only when whole. A process may therefore be killed at any moment: what is left behind is a line without an end and
 array files without a line, and a reader sees neither. JSON has no numbers for NaN and infinity; they are the strings
@@ -18,7 +20,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +29,7 @@ from typing import Any, Literal
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from per_core.epoch import as_epoch
 from per_core.errors import InvalidInputError
 from per_core.layer_record import Allowance, LayerArrays, LayerSummary, from_json_number, to_json_number
 from per_core.regularizer import Layout
@@ -45,8 +48,8 @@ class Record:
     """A model at one moment of its training.
 
     Attributes:
-        index: position in the run, from 0.
-        epoch: as given; 0 is before training.
+        index: of its line and its array file, from 0.
+        epoch: an int where it is whole; 0 is before training.
         time: seconds since 1970.
         seconds: since the run was created.
         cost: seconds that the recorder took for it, writing excepted.
@@ -79,7 +82,8 @@ class Run:
         created: seconds since 1970.
         layout: "sample" or "position", how outputs of more than two dimensions became rows.
         allowance: what is kept of every layer.
-        records: in the order in which they were written.
+        records: one of each epoch, ascending: the last that was written of it.
+        repeated: epochs that more than one record was written of, ascending.
         missing: the first and the last epoch of which a record could not be written, on a full disk say; None if
             there is none.
     """
@@ -91,7 +95,9 @@ class Run:
     layout: Layout
     allowance: Allowance
     records: tuple[Record, ...]
+    repeated: tuple[float, ...]
     missing: tuple[float, float] | None
+    _lines: int = field(repr=False)  # of records.jsonl, one a record
     _end: int = field(repr=False)  # bytes of records.jsonl that `records` were read from
     _last_line: bytes = field(repr=False)
 
@@ -99,6 +105,21 @@ class Run:
     def layers(self) -> dict[str, int]:
         """Layer -> number of units d, in the order in which they first appeared."""
         return {name: summary.d for record in self.records for name, summary in record.layers.items()}
+
+    def record(self, index: int) -> Record:
+        """The record of an index.
+
+        Raises:
+            InvalidInputError: there is none, or a later one has replaced it.
+        """
+        found = next((record for record in self.records if record.index == index), None)
+        if found is None:
+            known = ", ".join(str(record.index) for record in self.records[:20]) or "none"
+            raise InvalidInputError(
+                f"{self.path} has {len(self.records)} records, of index {known}{', ...' * (len(self.records) > 20)};"
+                f" received {index!r}. Take `Record.index` of one of `Run.records`."
+            )
+        return found
 
     def refresh(self) -> Run:
         """The run as it is now; reads only what was added, unless the run was cut back or replaced since.
@@ -117,12 +138,21 @@ class Run:
         if not data.startswith(self._last_line):
             return open_run(self.path)
         new = data[len(self._last_line) :]
-        records, whole, last = _parse_records(new, self.created, self.path, len(self.records))
+        records, whole, last = _parse_records(new, self.created, self.path, self._lines)
         missing = _read_missing(self.path)
         if not records:
             return self if missing == self.missing else replace(self, missing=missing)
-        records = self.records + records
-        return replace(self, records=records, missing=missing, _end=self._end + whole, _last_line=last)
+        lines = self._lines + len(records)
+        records, repeated = _last_of_epochs((*self.records, *records), self.repeated)
+        return replace(
+            self,
+            records=records,
+            repeated=repeated,
+            missing=missing,
+            _lines=lines,
+            _end=self._end + whole,
+            _last_line=last,
+        )
 
     def arrays(self, index: int, layers: Collection[str] | None = None) -> dict[str, LayerArrays]:
         """The arrays of one record, layer by layer; those of `layers` only, if given.
@@ -130,11 +160,7 @@ class Run:
         Raises:
             InvalidInputError: no such record or layer, or its file is missing or damaged.
         """
-        if not 0 <= index < len(self.records):
-            raise InvalidInputError(
-                f"{self.path} has {len(self.records)} records; received index {index!r}. Count from 0."
-            )
-        summaries = self.records[index].layers
+        summaries = self.record(index).layers
         unknown = set(layers or ()) - set(summaries)
         if unknown:
             raise InvalidInputError(
@@ -196,7 +222,8 @@ def open_run(path: str | Path) -> Run:
                 " version. Update PERscope."
             )
         created = float(header["created"])
-        records, whole, last = _parse_records(data, created, path, 0)
+        written, whole, last = _parse_records(data, created, path, 0)
+        records, repeated = _last_of_epochs(written)
         return Run(
             path=path,
             title=header["title"],
@@ -205,7 +232,9 @@ def open_run(path: str | Path) -> Run:
             layout=header["layout"],
             allowance=Allowance(**header["allowance"]),
             records=records,
+            repeated=repeated,
             missing=_read_missing(path),
+            _lines=len(written),
             _end=whole,
             _last_line=last,
         )
@@ -343,11 +372,12 @@ class RunWriter:
                 f"A run goes on as it began, with {run.allowance} and layout {run.layout!r}; received"
                 f" {self.allowance} and layout {layout!r}. Pass the same, or choose another folder."
             )
-        late = (r.index for r in run.records if last_epoch is not None and r.epoch > last_epoch)
-        count = next(late, len(run.records))
-        self.last_epoch = run.records[count - 1].epoch if count else None
-        lines = (self.path / RECORDS).read_bytes().splitlines(keepends=True)
-        end = sum(map(len, lines[:count]))
+        data = (self.path / RECORDS).read_bytes()
+        written, _, _ = _parse_records(data, run.created, self.path, 0)
+        late = (r.index for r in written if last_epoch is not None and r.epoch > last_epoch)
+        count = next(late, len(written))
+        self.last_epoch = max((record.epoch for record in written[:count]), default=None)
+        end = sum(map(len, data.splitlines(keepends=True)[:count]))
         os.truncate(self.path / RECORDS, end)
         missing = run.missing
         if missing is not None and last_epoch is not None:  # later ones are recorded anew
@@ -378,10 +408,23 @@ def _parse_records(data: bytes, created: float, path: Path, first: int) -> tuple
     return tuple(records), len(whole), lines[-1] + b"\n" if lines else b""
 
 
+def _last_of_epochs(
+    records: Iterable[Record], repeated: Iterable[float] = ()
+) -> tuple[tuple[Record, ...], tuple[float, ...]]:
+    """The last record of every epoch, by epoch, and the epochs that had others before; `repeated` had some already."""
+    last: dict[float, Record] = {}
+    again = set(repeated)
+    for record in records:
+        if record.epoch in last:
+            again.add(record.epoch)
+        last[record.epoch] = record
+    return tuple(last[epoch] for epoch in sorted(last)), tuple(sorted(again))
+
+
 def _parse_record(entry: Mapping[str, Any], created: float) -> Record:
     return Record(
         index=entry["index"],
-        epoch=entry["epoch"],
+        epoch=as_epoch(entry["epoch"]),
         time=entry["time"],
         seconds=entry["time"] - created,
         cost=entry["cost"],
@@ -402,7 +445,7 @@ def _read_missing(path: Path) -> tuple[float, float] | None:
     """What `RunWriter.note_missing` wrote; a run of an earlier PERscope has no such file."""
     try:
         values = json.loads((path / MISSING).read_bytes().strip() or "null")
-        return None if values is None else (float(values["first"]), float(values["last"]))
+        return None if values is None else (as_epoch(values["first"]), as_epoch(values["last"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

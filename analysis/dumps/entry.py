@@ -38,7 +38,7 @@ class Entry:
     refusal: str = ""
     note: str = ""
     layer: str | None = None
-    epoch: int | None = None
+    epoch: float | None = None
 
     @property
     def declared(self) -> int | None:

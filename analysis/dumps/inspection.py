@@ -57,7 +57,7 @@ class Member:
     declared: int | None
     stored: int | None
     layer: str | None
-    epoch: int | None
+    epoch: float | None
     split: str
     verdict: Verdict
     reason: str

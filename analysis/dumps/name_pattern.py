@@ -40,7 +40,7 @@ class ParsedName:
     """
 
     layer: str | None
-    epoch: int | None
+    epoch: float | None
     split: str
     rest: str
 

@@ -26,14 +26,14 @@ def list_entries(path: Path) -> list[Entry]:
     run = _opened(path)
     entries = []
     for record in run.records:
-        epoch = int(record.epoch) if float(record.epoch).is_integer() else None
         for layer, summary in record.layers.items():
             units = min(run.allowance.units, summary.d)
             shape = (summary.kept_rows, units)
             note = f"{summary.kept_rows} of {summary.n} rows, {units} of {summary.d} units, as recorded"
+            note += "; this epoch was recorded more than once, the last counts" * (record.epoch in run.repeated)
             key = f"record_{record.index}/{layer}"
             stored = shape[0] * shape[1] * 4
-            entries.append(Entry(key, shape, "float32", stored, note=note, layer=layer, epoch=epoch))
+            entries.append(Entry(key, shape, "float32", stored, note=note, layer=layer, epoch=record.epoch))
     if not entries:
         raise InvalidInputError(
             f"A run must have a record; {path.name} has none yet. Wait for the first, or call record."

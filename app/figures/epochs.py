@@ -76,7 +76,7 @@ def density_map(runs: Mapping[str, DensitySeries], centres: NDArray[np.float64],
         figure.add_heatmap(
             row=1,
             col=column,
-            x=np.asarray(run.epochs, np.float32),
+            x=np.asarray(run.epochs, np.float64),
             y=centres.astype(np.float32),
             z=run.densities.T.astype(np.float32),
             name=name,
@@ -114,18 +114,18 @@ def ridgeline(runs: Mapping[str, DensitySeries], centres: NDArray[np.float64], u
                 col=column,
                 x=np.concatenate([centres, centres[::-1]]).astype(np.float32),
                 y=y.astype(np.float32),
-                name=f"epoch {epoch:g}",
+                name=f"epoch {epoch}",
                 meta=name,
                 mode="lines",
                 fill="toself",
                 fillcolor=looked[name].band,
                 line={"color": looked[name].colour, "width": 1},
-                hovertemplate=f"epoch {epoch:g}<extra>{name}</extra>",
+                hovertemplate=f"epoch {epoch}<extra>{name}</extra>",
                 showlegend=False,
             )
     figure.update_xaxes(title=unit)
     figure.update_yaxes(
-        tickvals=list(range(len(chosen))), ticktext=[f"{epoch:g}" for epoch in chosen], title="epoch", col=1
+        tickvals=list(range(len(chosen))), ticktext=[str(epoch) for epoch in chosen], title="epoch", col=1
     )
     return figure
 
@@ -161,7 +161,7 @@ def one_epoch(runs: Mapping[str, DensitySeries], centres: NDArray[np.float64], u
     )
     figure.frames = [
         go.Frame(
-            name=f"epoch {epoch:g}",
+            name=f"epoch {epoch}",
             traces=list(range(len(runs))),
             data=[go.Scatter(x=x if epoch in own else nothing, y=own.get(epoch, nothing)) for own in drawn.values()],
         )

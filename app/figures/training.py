@@ -22,7 +22,7 @@ Range = tuple[float, float]
 
 def figure2(
     histories: Mapping[str, Mapping[str, UnitHistory]],
-    epochs: int,
+    epochs: float,
     *,
     clip: float | None = CLIPPED_VARIANCE,
     own_scales: bool = False,
@@ -60,7 +60,7 @@ def figure2(
     return figure
 
 
-def awaited_figure2(names: Sequence[str], epochs: int, rows: int = 3) -> go.Figure:
+def awaited_figure2(names: Sequence[str], epochs: float, rows: int = 3) -> go.Figure:
     """Figure 2 before its first record: the axes, so that it has its place and only fills."""
     figure = go.Figure(_figure2_panels(tuple(names), ("",) * rows, epochs))
     for row in range(1, rows + 1):
@@ -70,7 +70,7 @@ def awaited_figure2(names: Sequence[str], epochs: int, rows: int = 3) -> go.Figu
 
 
 def distances(
-    histories: Mapping[str, Sequence[LayerHistory]], bands: Mapping[str, Mapping[str, Range]], epochs: int
+    histories: Mapping[str, Sequence[LayerHistory]], bands: Mapping[str, Mapping[str, Range]], epochs: float
 ) -> go.Figure:
     """SW1, PER and the mean unit variance of a layer over the epochs, with the range of N(0, I).
 
@@ -93,13 +93,13 @@ def distances(
             error = seeds[0].sw1_error if key == "sw1" and len(seeds) == 1 else None
             curves = [(one.epochs, getattr(one, key)) for one in seeds]
             _add_seeds(figure, column, name, key, curves, looked[name], most, error)
-    figure.update_xaxes(title="epoch", range=[0, max(epochs, 1)])
+    figure.update_xaxes(title="epoch", range=[0, epochs or 1])
     figure.update_yaxes(rangemode="tozero")
     figure.update_layout(legend={"y": 1.14})
     return figure
 
 
-def progress(scalars: Mapping[str, Mapping[str, Sequence[Curve]]], epochs: int) -> go.Figure:
+def progress(scalars: Mapping[str, Mapping[str, Sequence[Curve]]], epochs: float) -> go.Figure:
     """Loss, accuracy, time and whatever else was recorded beside the layers.
 
     Parameters
@@ -114,13 +114,13 @@ def progress(scalars: Mapping[str, Mapping[str, Sequence[Curve]]], epochs: int) 
     for column, (title, by_name) in enumerate(scalars.items(), start=1):
         for name, curves in by_name.items():
             _add_seeds(figure, column, name, title, curves, looked[name], most)
-    figure.update_xaxes(title="epoch", range=[0, max(epochs, 1)])
+    figure.update_xaxes(title="epoch", range=[0, epochs or 1])
     figure.update_layout(legend={"y": 1.14})
     return figure
 
 
 @lru_cache(maxsize=16)
-def _figure2_panels(names: tuple[str, ...], layers: tuple[str, ...], epochs: int) -> go.Figure:
+def _figure2_panels(names: tuple[str, ...], layers: tuple[str, ...], epochs: float) -> go.Figure:
     """The empty panels, which plotly takes longer to lay out than to fill; to be copied."""
     characters = PANEL_CHARACTERS // (len(names) + 2)
     figure = make_subplots(
@@ -132,7 +132,7 @@ def _figure2_panels(names: tuple[str, ...], layers: tuple[str, ...], epochs: int
         column_titles=[*(f"{shortened(name, characters)}<br>{BAND_TITLE}" for name in names), "mean", "variance"],
         row_titles=list(layers) if any(layers) else None,
     )
-    figure.update_xaxes(range=[0, max(epochs, 1)], nticks=4)
+    figure.update_xaxes(range=[0, epochs or 1], nticks=4)
     figure.update_xaxes(title="epoch", row=len(layers))
     figure.update_layout(showlegend=False, margin={"l": 44, "r": 28, "t": 46, "b": 44})
     return figure.update_annotations(font={"size": 12})
@@ -173,7 +173,7 @@ def _add_seeds(
     )
 
 
-def _add_reference(figure: go.Figure, column: int, name: str, key: str, limits: Range, epochs: int) -> None:
+def _add_reference(figure: go.Figure, column: int, name: str, key: str, limits: Range, epochs: float) -> None:
     low, high = limits
     figure.add_scatter(
         row=1,

@@ -46,7 +46,7 @@ else:
     st.markdown(words.LEAD_RECORDING if choice.run is None else words.LEAD_RUN.format(name=batch.name))
     law, null = SampleSpec(n=batch.n, dim=batch.d), "N(0, I)"
     columns = {
-        f"{harmless(choice.layer)}, epoch {choice.epoch:g}": batch,
+        f"{harmless(choice.layer)}, epoch {choice.epoch}": batch,
         "N(0, I), same n and d": cached.drawn_batch(law),
     }
     alt = words.ALT_RECORDING.format(name=batch.name)

@@ -248,9 +248,7 @@ def _share_inputs(choice: Choice, rows: int, compared: dict[str, ActivationBatch
 def _others(choice: Choice) -> dict[str, Callable[[], ActivationBatch]]:
     """The other cases of Figure 1, or the other epochs of the layer, by what a visitor reads."""
     if choice.spec is None:
-        return {
-            f"{harmless(choice.layer)}, epoch {epoch:g}": partial(choice.at_epoch, epoch) for epoch in choice.epochs
-        }
+        return {f"{harmless(choice.layer)}, epoch {epoch}": partial(choice.at_epoch, epoch) for epoch in choice.epochs}
     return {f"case ({case}) {CASE_TITLES[case]}": choice.with_case(case).batch for case in CASES}
 
 

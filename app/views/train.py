@@ -69,7 +69,7 @@ def show_state(run: str) -> bool:
     live = status.state in LIVE or status.state == "recorded"
     left, right = st.columns([6, 1], vertical_alignment="center")
     of = "" if status.epochs is None else f" of {status.epochs}"
-    text = f"**{words.STATES.get(status.state, status.state)}**, epoch {status.epoch:g}{of}"
+    text = f"**{words.STATES.get(status.state, status.state)}**, epoch {status.epoch}{of}"
     if status.position:
         text += f", place {status.position} in the queue"
     if status.device:
@@ -100,7 +100,7 @@ def show_comparisons(comparisons: "list[tuple[str, Comparison]]") -> None:
             run_view.show_awaited(first)
         return
     last = max(run.records[-1].epoch for network in networks.values() for run in network.runs.values())
-    shown = choose_shown(networks, max(first.status.epochs or 0, math.ceil(last)))
+    shown = choose_shown(networks, max(first.status.epochs or 0, last))
     run_view.show_figure2(shown)
     run_view.show_progress(shown, trained_here=all(one.spec for _, one in comparisons))
     run_view.show_distances(shown, shown.layers[0])

@@ -41,6 +41,7 @@ def record_workloads(times: int, device: str, folder: Path) -> dict[str, Callabl
 
     plain, recorded, copied = (Learner(spec, MethodSpec(VANILLA), spec.seed, data) for _ in range(3))
     recorder = Recorder(recorded.network, folder / "run", layers=[*hidden_layers(recorded.network), "output"])
+    records = count()
     copies: list[Tensor] = []
 
     def copy(_module: nn.Module, _inputs: object, output: Tensor) -> None:
@@ -54,7 +55,7 @@ def record_workloads(times: int, device: str, folder: Path) -> dict[str, Callabl
         copies.clear()
 
     def record() -> None:
-        recorder.record(0, inputs=probe)
+        recorder.record(next(records), inputs=probe)
 
     @torch.no_grad()
     def forward() -> None:

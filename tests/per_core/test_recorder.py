@@ -394,7 +394,7 @@ def test_a_parametrized_layer_is_recorded_and_not_its_weights(tmp_path: Path, pa
 def test_epochs_do_not_go_back(tmp_path: Path) -> None:
     model, probe = network(), draw(20, 4)
     with Recorder(model, tmp_path / "run") as recorder:
-        for epoch in (0, 1, 1, 2.5):
+        for epoch in (0, 1, 2.5):
             recorder.record(epoch, inputs=probe)
         with pytest.raises(InvalidInputError, match=r"before the last one recorded, 2\.5; received 2\. After a check"):
             recorder.record(2, inputs=probe)
@@ -403,7 +403,7 @@ def test_epochs_do_not_go_back(tmp_path: Path) -> None:
         again.record(1, inputs=probe)
     with Recorder(model, tmp_path / "run", resume=True, last_epoch=1) as recorder:
         recorder.record(2, inputs=probe)
-    assert [record.epoch for record in open_run(tmp_path / "run").records] == [0, 1, 1, 2]
+    assert [record.epoch for record in open_run(tmp_path / "run").records] == [0, 1, 2]
 
 
 def test_arguments_out_of_range(tmp_path: Path) -> None:
@@ -413,13 +413,14 @@ def test_arguments_out_of_range(tmp_path: Path) -> None:
         ({"slices": 0}, "slices must be an integer"),
         ({"seed": -1}, "seed must be an integer"),
         ({"sample_every": 0}, "sample_every must be an integer"),
+        ({"on_repeated_epoch": "warn"}, 'on_repeated_epoch must be "raise" or "replace"; received \'warn\''),
+        ({"resume": True, "last_epoch": -1}, "last_epoch must be one finite number"),
     ):
         with pytest.raises(InvalidInputError, match=message):
             Recorder(model, tmp_path / "run", **options)
     recorder = Recorder(model, tmp_path / "run")
-    for epoch in (-1, float("nan"), "3", True):
-        with pytest.raises(InvalidInputError, match="epoch must be a finite number"):
-            recorder.record(epoch, inputs=draw(3, 4))
+    with pytest.raises(InvalidInputError, match=r"epoch must be one finite number from 0 .* received '3'"):
+        recorder.record("3", inputs=draw(3, 4))
     for scalar in (torch.ones(2), "high", None):
         with pytest.raises(InvalidInputError, match="single numbers; loss is"):
             recorder.record(0, inputs=draw(3, 4), loss=scalar)

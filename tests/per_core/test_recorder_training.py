@@ -228,7 +228,7 @@ def test_steps_are_mixed_over_the_epoch(tmp_path: Path) -> None:
             model.eval()
             model(torch.full((4, 1), 1000.0))  # a validation batch is no training step
             model.train()
-            recorder.record(index / 10, inputs=torch.full((4, 1), 500.0))  # nor is a probe
+            recorder.record((index + 1) / 16, inputs=torch.full((4, 1), 500.0))  # nor is a probe
         recorder.record(1, loss=0.5)
         step(model, torch.full((4, 1), 7.0))
         recorder.record(2)

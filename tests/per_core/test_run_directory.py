@@ -142,7 +142,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path, run: Path) -> None:
 def test_what_is_not_there_is_named(run: Path) -> None:
     opened = open_run(run)
     for index in (-1, 3):
-        with pytest.raises(InvalidInputError, match=r"has 3 records; received index"):
+        with pytest.raises(InvalidInputError, match=r"has 3 records, of index 0, 1, 2; received"):
             opened.arrays(index)
     with pytest.raises(InvalidInputError, match=r"has the layers a, b.c; received c"):
         opened.arrays(0, layers=["c"])
