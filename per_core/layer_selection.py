@@ -39,9 +39,12 @@ def select_layers(model: nn.Module, layers: str | Sequence[str] | None) -> dict[
 
     Args:
         model: as `unwrapped` gives it.
-        layers: a regular expression that matches whole names, or names; if None, every module without submodules but
-            for those that hand on what they were given: dropout, flatten, identity and PER. What parametrizes a
-            weight (weight_norm, spectral_norm) is part of its module.
+        layers: a regular expression that matches whole names, or names; if None,
+            every module without submodules but for those that hand on what they were given (dropout, flatten, identity
+            and PER) and those that nobody calls (inside nn.MultiheadAttention; what parametrizes a weight);
+            every attention module, which is an nn.MultiheadAttention or named "...Attention" or "...Attn";
+            every block, whose output is the residual stream: a member of an nn.ModuleList or nn.Sequential that has
+            submodules and is no nn.Sequential itself.
 
     Raises:
         InvalidInputError: nothing is selected, a name or expression is wrong, or a selected module is
@@ -49,10 +52,15 @@ def select_layers(model: nn.Module, layers: str | Sequence[str] | None) -> dict[
     """
     named = {_display_name(name) or type(model).__name__: module for name, module in model.named_modules()}
     if layers is None:
+        whole = {block for name, module in named.items() for block in _blocks(name, module)}
+        fused = [module for module in model.modules() if isinstance(module, nn.MultiheadAttention)]
+        uncalled = {inner for module in fused for inner in module.modules()} - set(fused)
         chosen = {
             name: module
             for name, module in named.items()
-            if _is_leaf(module) and not isinstance(module, PASSING_ON) and PARAMETRIZATIONS not in name.split(".")
+            if ((_is_leaf(module) and not isinstance(module, PASSING_ON)) or name in whole or _is_attention(module))
+            and module not in uncalled
+            and PARAMETRIZATIONS not in name.split(".")
         }
     elif isinstance(layers, str):
         chosen = {name: module for name, module in named.items() if _pattern(layers).fullmatch(name)}
@@ -109,6 +117,19 @@ def _parts(output: object) -> Iterator[object]:
 
 def _is_leaf(module: nn.Module) -> bool:
     return all(name == PARAMETRIZATIONS for name, _ in module.named_children())
+
+
+def _is_attention(module: nn.Module) -> bool:
+    name = type(module).__name__.lower()
+    return isinstance(module, nn.MultiheadAttention) or name.endswith(("attention", "attn"))
+
+
+def _blocks(name: str, module: nn.Module) -> Iterator[str]:
+    """Names of the blocks among the members of a container."""
+    if isinstance(module, (nn.ModuleList, nn.Sequential)):
+        for member, block in module.named_children():
+            if not _is_leaf(block) and not isinstance(block, (nn.Sequential, nn.ModuleList, nn.ModuleDict)):
+                yield f"{name}.{member}" if name != type(module).__name__ else member
 
 
 def _display_name(name: str) -> str:

@@ -30,6 +30,7 @@ from per_core.layer_selection import (
     unwrapped,
 )
 from per_core.model_state import modules_as_written, preserved_state
+from per_core.probe import pass_through, require_probe
 from per_core.regularizer import Layout
 from per_core.run_directory import RunWriter, Sampling
 from per_core.step_sample import StepSample
@@ -60,8 +61,8 @@ class Recorder:
         model: the model that is trained, or a wrapper of it: DistributedDataParallel, DataParallel, torch.compile.
         run_dir: the folder to write, one for each training.
         layers: a regular expression that matches whole module names, or a list of names, see model.named_modules();
-            the whole model goes by the name of its class. If None, every module without submodules but for those that
-            hand on what they were given: dropout, flatten, identity and PER.
+            the whole model goes by the name of its class. If None, every module without submodules that computes
+            something, every attention module and every block, see `select_layers`.
         layout: "sample" makes everything of one sample one row; "position" makes every location a row of channels, so
             that (n, t, d) has n·t rows and (n, c, h, w) has n·h·w with d = c.
         slices, units, tracked, budget, seed: what is kept of a layer in a record, see `Allowance`; 2 MB at most.
@@ -130,11 +131,13 @@ class Recorder:
             )
         self._model = unwrapped(model)
         self._layers = select_layers(self._model, layers)
-        self._named_by_user = layers is not None
         self._layout: Layout = layout
         self._training = training
         self._digest = LayerDigest(Allowance(slices, units, tracked, budget, seed))
         self._on_write_error = on_write_error
+        self._time_first = next(
+            (type(m).__name__ for m in self._model.modules() if getattr(m, "batch_first", True) is False), None
+        )
         self._on_repeated_epoch = on_repeated_epoch
         self._told: set[str] = set()
         self._sample: StepSample | None = None
@@ -182,6 +185,7 @@ class Recorder:
         start = time.perf_counter()
         sampling: Sampling = "probe"
         if inputs is not None:
+            require_probe(self._model, inputs)
             layers = self._pass_through(inputs)
         elif self._sample is not None:
             layers, sampling = self._digest_steps(self._sample), "mixed over the epoch"
@@ -238,7 +242,7 @@ class Recorder:
         with paused, preserved_state(self._model, training=self._training), modules_as_written(), torch.no_grad():
             try:
                 handles += [module.register_forward_hook(hook_of(name)) for name, module in self._layers.items()]
-                _call(self._model, inputs)
+                pass_through(self._model, inputs)
             finally:
                 for handle in handles:
                     handle.remove()
@@ -264,15 +268,24 @@ class Recorder:
                 " it is not recorded.",
             )
             return None
+        if self._time_first and activations.ndim == 3 and self._layout == "sample":
+            self._warn_once(
+                "time first",
+                f"{self._time_first} has batch_first=False, so its outputs are (tokens, samples, units): with layout"
+                f' "sample" time would become the rows, {len(activations)} here. Pass layout="position", which makes'
+                " every token of every sample a row, or build the model with batch_first=True.",
+            )
         return as_rows(activations.detach(), self._layout)
 
     def _warn_of_calls(self, calls: Mapping[str, int]) -> None:
         missed = [name for name in self._layers if name not in calls]
-        if missed and (self._named_by_user or len(missed) == len(self._layers)):
+        if missed:
+            around = ", ".join(dict.fromkeys(name.rpartition(".")[0] or "the whole model" for name in missed))
             self._warn_once(
                 "not called",
-                f"The forward pass of the probe does not call {', '.join(missed)}: nothing to record there."
-                " Name modules that are called as module(inputs).",
+                f"The forward pass of the probe does not call {', '.join(missed)}: nothing to record there. Others use"
+                f" their weights directly, or this pass does not need them. Name what contains them ({around}), or"
+                " modules that are called as module(inputs).",
             )
         for name, count in calls.items():
             if count > MOST_CALLS:
@@ -294,15 +307,6 @@ def _describe(model: nn.Module) -> dict[str, Any]:
         "device": "cpu" if first is None else str(first.device),
         "torch": torch.__version__,
     }
-
-
-def _call(model: nn.Module, inputs: object) -> None:
-    if isinstance(inputs, tuple):
-        model(*inputs)
-    elif isinstance(inputs, Mapping):
-        model(**inputs)
-    else:
-        model(inputs)
 
 
 def _as_number(name: str, value: object) -> float:

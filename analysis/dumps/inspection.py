@@ -400,7 +400,7 @@ def _member(name: str, location: Location, entry: Entry, told: ParsedName, inspe
         split=told.split,
         verdict="refused",
         reason=message(entry.refusal or _refusal(entry, inspection.limits)),
-        note="; ".join(filter(None, (message(entry.note), WHOLE_NUMBERS if _holds_whole_numbers(entry) else ""))),
+        note="; ".join(filter(None, (message(entry.note), _kind_note(entry), told.note))),
         rows=None,
         units=None,
         location=location,
@@ -461,6 +461,10 @@ def _refusal(entry: Entry, limits: Limits) -> str:
             f"One row may take {in_words(limits.batch_bytes)}; here it takes {in_words(row)}. Save fewer units a row."
         )
     return ""
+
+
+def _kind_note(entry: Entry) -> str:
+    return WHOLE_NUMBERS if _holds_whole_numbers(entry) else ""
 
 
 def _holds_whole_numbers(entry: Entry) -> bool:

@@ -18,7 +18,9 @@ def test_an_error_of_ours_is_shown_in_full() -> None:
     page = AppTest.from_string(
         SCRIPT.format(error="InvalidInputError('n must be at least 1; received 0.')"), default_timeout=LIMIT
     ).run()
-    assert [error.value for error in page.error] == ["n must be at least 1; received 0."]
+    assert [error.value for error in page.error] == [
+        r"n must be at least 1; received 0\."
+    ]  # the dot is escaped, as all text
 
 
 def test_any_other_error_goes_to_the_log_and_says_what_to_do(caplog: pytest.LogCaptureFixture) -> None:

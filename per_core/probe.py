@@ -1,0 +1,97 @@
+"""The probe: the fixed inputs that pass through a model at every record, refused where they cannot be meant so."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from per_core.errors import InvalidInputError
+
+
+def pass_through(model: nn.Module, probe: object) -> None:
+    """Call the model with the probe: a tuple as positional arguments, a mapping as keywords, else as one argument."""
+    arguments, keywords = _arguments(probe)
+    try:
+        model(*arguments, **keywords)
+    except NotImplementedError as error:
+        if "forward" in str(error):
+            raise _no_forward(model) from error
+        raise
+
+
+def require_probe(model: nn.Module, probe: object) -> None:
+    """Refuse what is no probe of this model.
+
+    Raises:
+        InvalidInputError: a list, a DataLoader, a NumPy array, an empty tensor, arguments that `forward` does not
+            take, or a model without `forward`. The message holds the line to write instead.
+    """
+    if type(model).forward is nn.Module.forward:
+        raise _no_forward(model)
+    if isinstance(probe, torch.utils.data.DataLoader):
+        raise InvalidInputError(
+            "inputs must be one fixed batch of the model's inputs; received a DataLoader. Take a batch once, before"
+            " training: probe = next(iter(loader))[0], if a batch is a pair of inputs and labels."
+        )
+    if isinstance(probe, np.ndarray):
+        raise InvalidInputError(
+            f"inputs must be a tensor; received a NumPy array of shape {probe.shape} and type {probe.dtype}. Pass"
+            " inputs=torch.from_numpy(probe).float(), on the model's device."
+        )
+    if isinstance(probe, list):
+        parts = ", ".join(_kind(part) for part in probe[:4]) + (", …" if len(probe) > 4 else "")
+        raise InvalidInputError(
+            f"inputs must be a tensor, a tuple of positional arguments or a mapping of keyword arguments; received a"
+            f" list of {len(probe)}: {parts}. A batch of a DataLoader is inputs and labels: pass inputs=batch[0]. For a"
+            " list of samples pass inputs=torch.stack(samples)."
+        )
+    arguments, keywords = _arguments(probe)
+    _require_binding(model, arguments, keywords)
+    for part in (*arguments, *keywords.values()):
+        if isinstance(part, Tensor) and part.numel() == 0:
+            raise InvalidInputError(
+                f"inputs must hold at least one sample; received a tensor of shape {tuple(part.shape)}. Pass some"
+                " hundred samples, inputs=images[:256] for example."
+            )
+
+
+def _arguments(probe: object) -> tuple[tuple[object, ...], Mapping[str, object]]:
+    if isinstance(probe, tuple):
+        return probe, {}
+    if isinstance(probe, Mapping):
+        return (), probe
+    return (probe,), {}
+
+
+def _require_binding(model: nn.Module, arguments: tuple[object, ...], keywords: Mapping[str, object]) -> None:
+    try:
+        signature = inspect.signature(model.forward)
+    except (TypeError, ValueError):  # not a Python function
+        return
+    try:
+        signature.bind(*arguments, **keywords)
+    except TypeError as error:
+        if keywords:
+            advice = "Pass what forward takes: inputs={name: probe[name] for name in names}, without the labels."
+        else:
+            advice = "A batch of a DataLoader is inputs and labels: pass inputs=batch[0]."
+        raise InvalidInputError(
+            f"inputs must be what forward of {type(model).__name__} takes, {signature}; received"
+            f" {', '.join(map(_kind, arguments)) or ', '.join(map(str, keywords))}: {error}. {advice}"
+        ) from error
+
+
+def _no_forward(model: nn.Module) -> InvalidInputError:
+    inside = next((name for name, _ in model.named_children()), "net")
+    return InvalidInputError(
+        f"The model must have a forward method for the probe; {type(model).__name__} has none, as a LightningModule"
+        f" often has not. Record the network inside, Recorder(model.{inside}, ...), or write forward."
+    )
+
+
+def _kind(part: object) -> str:
+    return f"a tensor of shape {tuple(part.shape)}" if isinstance(part, Tensor) else type(part).__name__
