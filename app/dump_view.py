@@ -194,8 +194,8 @@ def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None)
     }
     if any(len(values) > 1 for values in series.values()):
         _show_history({label(one.name): one.overview for one in (dump, other) if one is not None}, layer, series)
-    if batch is not None and (rows := _studied(batch)).n > 1:
-        _show_study(rows)
+    if batch is not None:
+        _show_study(_studied(batch))
 
 
 def _offer_all_rows(dump: OpenDump, member: str, rows: int) -> None:
@@ -220,8 +220,13 @@ def _offer_all_rows(dump: OpenDump, member: str, rows: int) -> None:
         st.markdown(measured[key])
 
 
-def _show_study(rows: ActivationBatch) -> None:
-    """What the distance is made of, and the directions in which it is largest."""
+def _show_study(rows: ActivationBatch | None) -> None:
+    """What the distance is made of, and the directions in which it is largest, of at least two rows."""
+    if rows is None:
+        st.info(words.NOT_STUDIED)
+        return
+    if rows.n < 2:
+        return
     st.caption(words.STUDIED.format(rows=rows.n))
     left, right = st.columns([4, 3], gap="large")
     with left:
@@ -402,12 +407,14 @@ def _values_over_epochs(dump: OpenDump, layer: str) -> Mapping[float, np.ndarray
     return found
 
 
-def _studied(batch: ActivationBatch) -> ActivationBatch:
-    """Finite rows, evenly spread: as many as the overview takes, fewer of a wide layer."""
+def _studied(batch: ActivationBatch) -> ActivationBatch | None:
+    """Finite rows, evenly spread: as many as the overview takes, fewer of a wide layer. None if float32 holds none."""
     values = batch.values if batch.is_finite else batch.values[np.isfinite(batch.values).all(axis=1)]
+    if not len(values):
+        return None
     most = max(2, min(len(values), MOST_ROWS, STUDIED_VALUES // batch.d))
     rows = np.linspace(0, len(values) - 1, min(len(values), most)).astype(int)
-    return ActivationBatch(values[rows], batch.name) if len(values) else batch
+    return ActivationBatch(values[rows], batch.name)
 
 
 def _show_parts(batch: ActivationBatch) -> None:

@@ -60,6 +60,11 @@ HELP_MEASURE_ALL = (
 )
 TROUBLE_COLUMNS = ["Layer", "Warning", "At epoch", "What was found, and what to try"]
 NOTHING_POSITIVE = "No value is positive: there is nothing to show on a logarithmic axis."
+SHORT = 1e6  # larger values are written with a power of ten
+NOT_STUDIED = (
+    "Directions are looked at in float32, which no row of this layer fits. Divide the activations by their scale to see"
+    " the worst directions and the parts of the distance."
+)
 STUDIED = "Below: {rows:,} of the layer's finite rows, evenly spread."
 NOT_READ = "The member of this layer at this epoch could not be read: {reason}"
 HELP_LOG_VALUES = "Of the activations; only positive ones have a place on a logarithmic axis."
@@ -148,14 +153,19 @@ def about_reading(reading: "LayerReading") -> str:
     grouped = ", in few tight groups of rows, as classes are" if reading.grouped else ""
     kind = f" · values: {kind_sentence(reading.kind)}" if reading.kind else ""
     return (
-        f"**SW1 {reading.sw1:.3f} ± {reading.sw1_error:.3f}** (over slices), {reading.sw1_in_bands:.1f} times the "
-        f"mean of N(0, I), which itself has {low:.2f} to {high:.2f} · PER {reading.per:.3f} · mean {reading.mean:.3f} "
-        f"· variance {reading.variance:.3g} · excess kurtosis {reading.kurtosis:.2f} · dead {reading.dead:.1%}"
-        f"{saturated} · effective rank "
+        f"**SW1 {_short(reading.sw1)} ± {_short(reading.sw1_error)}** (over slices), {_short(reading.sw1_in_bands, 1)} "
+        f"times the mean of N(0, I), which itself has {low:.2f} to {high:.2f} · PER {_short(reading.per)} · mean "
+        f"{_short(reading.mean)} · variance {reading.variance:.3g} · excess kurtosis {reading.kurtosis:.2f} · dead "
+        f"{reading.dead:.1%}{saturated} · effective rank "
         f"{reading.effective_rank:.1f} of {reading.d}{grouped} · largest row norm {reading.row_ratio:.3g} and largest "
         f"magnitude of a unit {reading.unit_ratio:.3g} times the median{kind} · {rows}, "
         f"{reading.n - reading.finite_rows:,} of them not finite"
     )
+
+
+def _short(value: float, decimals: int = 3) -> str:
+    """The value with so many decimals, or in three digits and a power of ten."""
+    return f"{value:.{decimals}f}" if abs(value) < SHORT else f"{value:.3g}"
 
 
 def about_distances(rows: int, slices: int, draws: int) -> str:

@@ -38,7 +38,7 @@ def overview_map(
         x=list(epochs),
         y=list(layers),
         z=np.where(np.isfinite(colours), colours, np.nan).astype(np.float32),
-        customdata=table.astype(np.float32),
+        customdata=table,
         name=shown.title,
         zmin=low,
         zmax=high,

@@ -360,3 +360,11 @@ def test_everything_can_be_taken_away(open_page: OpenPage, dump: Path) -> None:
         "Warnings as JSON", "Report as HTML",
     ]  # fmt: skip
     assert json.loads(json.dumps(overview(inspect(dump)).as_rows()))[0]["layer"] == "layer_1"
+
+
+def test_a_layer_beyond_float32_is_measured_in_few_signs(open_page: OpenPage, dump: Path) -> None:
+    np.save(dump / "big.npy", 1e300 * np.random.default_rng(0).standard_normal((40, 4)))
+    page = open_page("dumps", dumps_path=str(dump), dumps_layer="big")
+    assert [*page.exception, *page.error] == []
+    assert re.search(r"SW1 \d(\.\d+)?e\+\d+ ± ", all_text(page))
+    assert any("in float32, which no row of this layer fits" in one.value for one in page.info)
