@@ -42,7 +42,8 @@ def select_layers(model: nn.Module, layers: str | Sequence[str] | None) -> dict[
         layers: a regular expression that matches whole names, or names; if None,
             every module without submodules but for those that hand on what they were given (dropout, flatten, identity
             and PER) and those that nobody calls (inside nn.MultiheadAttention; what parametrizes a weight);
-            every attention module, which is an nn.MultiheadAttention or named "...Attention" or "...Attn";
+            every attention module, which is an nn.MultiheadAttention, or of a class "...Attention" or "...Attn", or
+            one with parts q_proj, k_proj and v_proj or query, key and value;
             every block, whose output is the residual stream: a member of an nn.ModuleList or nn.Sequential that has
             submodules and is no nn.Sequential itself.
 
@@ -73,6 +74,17 @@ def select_layers(model: nn.Module, layers: str | Sequence[str] | None) -> dict[
         )
     _require_hooks(chosen)
     return chosen
+
+
+def time_first_layers(model: nn.Module, layers: Mapping[str, nn.Module]) -> frozenset[str]:
+    """Layers with outputs (tokens, samples, units): those of torch with batch_first=False, and what is in them."""
+    first = {
+        inner
+        for module in model.modules()
+        if getattr(module, "batch_first", True) is False or _holds_time_first(module)
+        for inner in module.modules()
+    }
+    return frozenset(name for name, module in layers.items() if module in first)
 
 
 def call_name(layer: str, call: int) -> str | None:
@@ -119,9 +131,16 @@ def _is_leaf(module: nn.Module) -> bool:
     return all(name == PARAMETRIZATIONS for name, _ in module.named_children())
 
 
+def _holds_time_first(module: nn.Module) -> bool:
+    kinds = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer, nn.TransformerEncoder, nn.TransformerDecoder)
+    return isinstance(module, kinds) and any(getattr(part, "batch_first", True) is False for part in module.modules())
+
+
 def _is_attention(module: nn.Module) -> bool:
-    name = type(module).__name__.lower()
-    return isinstance(module, nn.MultiheadAttention) or name.endswith(("attention", "attn"))
+    parts = {name for name, _ in module.named_children()}
+    projects = any(set(names) <= parts for names in (("q_proj", "k_proj", "v_proj"), ("query", "key", "value")))
+    is_named = type(module).__name__.lower().endswith(("attention", "attn"))
+    return projects or is_named or isinstance(module, nn.MultiheadAttention)
 
 
 def _blocks(name: str, module: nn.Module) -> Iterator[str]:

@@ -37,11 +37,6 @@ def require_probe(model: nn.Module, probe: object) -> None:
             "inputs must be one fixed batch of the model's inputs; received a DataLoader. Take a batch once, before"
             " training: probe = next(iter(loader))[0], if a batch is a pair of inputs and labels."
         )
-    if isinstance(probe, np.ndarray):
-        raise InvalidInputError(
-            f"inputs must be a tensor; received a NumPy array of shape {probe.shape} and type {probe.dtype}. Pass"
-            " inputs=torch.from_numpy(probe).float(), on the model's device."
-        )
     if isinstance(probe, list):
         parts = ", ".join(_kind(part) for part in probe[:4]) + (", …" if len(probe) > 4 else "")
         raise InvalidInputError(
@@ -52,6 +47,11 @@ def require_probe(model: nn.Module, probe: object) -> None:
     arguments, keywords = _arguments(probe)
     _require_binding(model, arguments, keywords)
     for part in (*arguments, *keywords.values()):
+        if isinstance(part, np.ndarray):
+            raise InvalidInputError(
+                f"inputs must be tensors; received a NumPy array of shape {part.shape} and type {part.dtype}. Convert"
+                " it on the model's device: torch.from_numpy(probe).float()."
+            )
         if isinstance(part, Tensor) and part.numel() == 0:
             raise InvalidInputError(
                 f"inputs must hold at least one sample; received a tensor of shape {tuple(part.shape)}. Pass some"
@@ -76,7 +76,8 @@ def _require_binding(model: nn.Module, arguments: tuple[object, ...], keywords: 
         signature.bind(*arguments, **keywords)
     except TypeError as error:
         if keywords:
-            advice = "Pass what forward takes: inputs={name: probe[name] for name in names}, without the labels."
+            taken = [name for name in signature.parameters if name in keywords]
+            advice = f"Pass what forward takes: inputs={{name: probe[name] for name in {taken}}}."
         else:
             advice = "A batch of a DataLoader is inputs and labels: pass inputs=batch[0]."
         raise InvalidInputError(

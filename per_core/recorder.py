@@ -27,6 +27,7 @@ from per_core.layer_selection import (
     first_activations,
     is_compiled,
     select_layers,
+    time_first_layers,
     unwrapped,
 )
 from per_core.model_state import modules_as_written, preserved_state
@@ -135,9 +136,7 @@ class Recorder:
         self._training = training
         self._digest = LayerDigest(Allowance(slices, units, tracked, budget, seed))
         self._on_write_error = on_write_error
-        self._time_first = next(
-            (type(m).__name__ for m in self._model.modules() if getattr(m, "batch_first", True) is False), None
-        )
+        self._time_first = time_first_layers(self._model, self._layers)
         self._on_repeated_epoch = on_repeated_epoch
         self._told: set[str] = set()
         self._sample: StepSample | None = None
@@ -268,10 +267,10 @@ class Recorder:
                 " it is not recorded.",
             )
             return None
-        if self._time_first and activations.ndim == 3 and self._layout == "sample":
+        if activations.ndim == 3 and self._layout == "sample" and name in self._time_first:
             self._warn_once(
                 "time first",
-                f"{self._time_first} has batch_first=False, so its outputs are (tokens, samples, units): with layout"
+                f"Layer {name!r} has batch_first=False, so its outputs are (tokens, samples, units): with layout"
                 f' "sample" time would become the rows, {len(activations)} here. Pass layout="position", which makes'
                 " every token of every sample a row, or build the model with batch_first=True.",
             )
@@ -280,7 +279,7 @@ class Recorder:
     def _warn_of_calls(self, calls: Mapping[str, int]) -> None:
         missed = [name for name in self._layers if name not in calls]
         if missed:
-            around = ", ".join(dict.fromkeys(name.rpartition(".")[0] or "the whole model" for name in missed))
+            around = ", ".join(dict.fromkeys(name.rpartition(".")[0] or type(self._model).__name__ for name in missed))
             self._warn_once(
                 "not called",
                 f"The forward pass of the probe does not call {', '.join(missed)}: nothing to record there. Others use"

@@ -101,6 +101,29 @@ def test_time_in_front_is_told(tmp_path: Path, model: nn.Module) -> None:
     assert {one.n for one in open_run(tmp_path / "rows").records[0].layers.values()} == {280}
 
 
+class TimeFirst(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.lstm = nn.Conv1d(4, 6, 1), nn.LSTM(6, 5)
+
+    def forward(self, h: Tensor) -> Tensor:
+        return self.lstm(self.conv(h).permute(2, 0, 1))[0]
+
+
+def test_the_layer_whose_time_is_in_front_is_named(tmp_path: Path) -> None:
+    with (
+        Recorder(TimeFirst(), tmp_path / "run") as recorder,
+        pytest.warns(RuntimeWarning, match=r"Layer 'lstm' has batch_first=False, .* rows, 7 here") as told,
+    ):
+        recorder.record(0, inputs=draw(40, 4, 7))
+    assert len(told) == 1
+
+
+def test_attention_is_known_by_its_projections() -> None:
+    mixer = nn.ModuleDict({name: nn.Linear(4, 4) for name in ("q_proj", "k_proj", "v_proj")})
+    assert "0" in select_layers(nn.Sequential(mixer), None)
+
+
 def test_blocks_of_a_resnet_are_recorded_and_plain_sequences_stay_as_they_are() -> None:
     resnet = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Sequential(Basic(), Basic()), nn.Flatten())
     found = [f"1.{i}{part}" for i in (0, 1) for part in ("", ".conv1", ".conv2")]

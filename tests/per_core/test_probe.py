@@ -38,9 +38,10 @@ class Passing(Lit):
         (next(iter(LOADER)), "a list of 2", next(iter(LOADER))[0]),
         ((IMAGES, LABELS), "a tensor of shape (20, 4), a tensor of shape (20,): too many positional arguments", IMAGES),
         (LOADER, "probe = next(iter(loader))[0]", next(iter(LOADER))[0]),
-        (IMAGES.numpy(), "inputs=torch.from_numpy(probe).float()", torch.from_numpy(IMAGES.numpy()).float()),
+        (IMAGES.numpy(), "torch.from_numpy(probe).float()", torch.from_numpy(IMAGES.numpy()).float()),
+        ({"input": IMAGES.numpy()}, "received a NumPy array of shape (20, 4)", {"input": IMAGES}),
         (list(IMAGES), "inputs=torch.stack(samples)", torch.stack(list(IMAGES))),
-        ({"input": IMAGES, "labels": LABELS}, "unexpected keyword argument 'labels'", {"input": IMAGES}),
+        ({"input": IMAGES, "labels": LABELS}, "inputs={name: probe[name] for name in ['input']}", {"input": IMAGES}),
         (IMAGES[:0], "received a tensor of shape (0, 4)", IMAGES),
     ],
 )
