@@ -15,6 +15,7 @@ from analysis.batch import Float32Matrix
 from analysis.directions import mean_over_slices, named_directions, shared_directions
 from per_core import gaussian_w1, per_gradient, sliced_w1
 from per_core.directions import random_directions
+from per_core.interval import margin_of_error
 from per_core.radial import radial_loss
 from per_core.regularizer import projection_loss
 
@@ -30,19 +31,19 @@ class BoundReading:
 
     Attributes
     ----------
-    sw1, sw1_error : mean over the slices, and its error over slices (`mean_over_slices`).
-    per, per_error : exact expectation over directions, and its standard error over samples.
-    gap, gap_error : mean over the slices of PER − W1 of the same slice, between 0 and 2/√π: the price of the
-        independent coupling over the best one; and its error over slices.
+    sw1, sw1_margin : mean over the slices, and its margin of error over directions (`mean_over_slices`).
+    per, per_margin : exact expectation over directions, and half the width of its 95 % interval over samples.
+    gap, gap_margin : mean over the slices of PER − W1 of the same slice, between 0 and 2/√π: the price of the
+        independent coupling over the best one; and its margin of error over directions.
     n, d, slices : size of the batch, and number of shared directions.
     """
 
     sw1: float
-    sw1_error: float
+    sw1_margin: float
     per: float
-    per_error: float
+    per_margin: float
     gap: float
-    gap_error: float
+    gap_margin: float
     n: int
     d: int
     slices: int
@@ -88,14 +89,14 @@ class ScaleCurve:
 class SliceConvergence:
     """Estimates from the first k directions of one random sequence: arrays (m,) over k.
 
-    The errors are standard errors over those directions; NaN for k = 1.
+    The margins are half the widths of 95 % intervals over those directions; NaN for k = 1.
     """
 
     slices: NDArray[np.int64]
     sw1: Float64Array
-    sw1_error: Float64Array
+    sw1_margin: Float64Array
     per: Float64Array
-    per_error: Float64Array
+    per_margin: Float64Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +141,12 @@ def read_bound(values: Float32Matrix, *, slices: int) -> BoundReading:
     """Exact PER and SW1 of a finite batch (n, d) on `slices` shared directions."""
     batch = torch.from_numpy(values.copy())
     n, d = values.shape
-    w1, per = read_directions(values, shared_directions(d, slices).double().numpy())
-    sw1, sw1_error = mean_over_slices(w1, d)
-    gap, gap_error = mean_over_slices(per - w1, d)
+    w1, along = read_directions(values, shared_directions(d, slices).double().numpy())
+    sw1, sw1_margin = mean_over_slices(w1, d)
+    gap, gap_margin = mean_over_slices(along - w1, d)
     per_sample = radial_loss(torch.linalg.vector_norm(batch.double(), dim=1), d).numpy()
-    per_error = float(per_sample.std(ddof=1) / math.sqrt(n)) if n > 1 else math.nan
-    return BoundReading(sw1, sw1_error, float(per_sample.mean()), per_error, gap, gap_error, n, d, slices)
+    per, per_margin = _mean_and_margin(per_sample)
+    return BoundReading(sw1, sw1_margin, per, per_margin, gap, gap_margin, n, d, slices)
 
 
 def per_along(projections: Tensor) -> Tensor:
@@ -192,7 +193,7 @@ def slice_convergence(values: Float32Matrix, *, most: int = 1024, seed: int = 1)
     directions = random_directions(most, values.shape[1], generator=torch.Generator().manual_seed(seed))
     sw1, per = read_directions(values, directions.double().numpy())
     counts = 2 ** np.arange(int(math.log2(most)) + 1)
-    rows = [(*_mean_and_error(sw1[:k]), *_mean_and_error(per[:k])) for k in counts]
+    rows = [(*_mean_and_margin(sw1[:k]), *_mean_and_margin(per[:k])) for k in counts]
     return SliceConvergence(counts, *np.array(rows).T)
 
 
@@ -279,6 +280,6 @@ def _per_gradient(values: Float32Matrix, _: Tensor) -> Float64Array:
     return (per_gradient(torch.from_numpy(values.copy())) / len(values)).double().numpy()
 
 
-def _mean_and_error(values: Float64Array) -> tuple[float, float]:
+def _mean_and_margin(values: Float64Array) -> tuple[float, float]:
     error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
-    return float(values.mean()), error
+    return float(values.mean()), margin_of_error(error, len(values))

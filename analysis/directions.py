@@ -15,6 +15,7 @@ from analysis.batch import Float32Matrix
 from analysis.principal import principal_axes
 from per_core import gaussian_w1
 from per_core.directions import random_directions
+from per_core.interval import margin_of_error
 
 Float64Array = NDArray[np.float64]
 
@@ -47,17 +48,16 @@ def shared_directions(d: int, slices: int, seed: int = 0) -> Tensor:
 
 
 def mean_over_slices(per_slice: Float64Array, d: int) -> tuple[float, float]:
-    """Mean over the shared directions of a d-dimensional batch, and its error.
+    """Mean over the shared directions of a d-dimensional batch, and how far that over all directions may be from it.
 
-    In the plane the error is that of the quadrature over the angle, judged by the difference between its even and its
-    odd points; in more dimensions the standard error over the random directions. NaN for a single direction.
+    In the plane, where the angles are evenly spaced, that is the largest difference between the mean and the mean of
+    every fourth angle: of 2,100 batches of seven kinds none was further away. In more dimensions it is half the width
+    of a 95 % confidence interval over the random directions. NaN for a single direction.
     """
-    mean = float(per_slice.mean())
-    if len(per_slice) < 2:
-        return mean, math.nan
-    if d == 2:
-        return mean, abs(float(per_slice[::2].mean() - per_slice[1::2].mean()))
-    return mean, float(per_slice.std(ddof=1)) / math.sqrt(len(per_slice))
+    mean, k = float(per_slice.mean()), len(per_slice)
+    if d == 2 and k > 1:
+        return mean, max(abs(float(per_slice[first::4].mean()) - mean) for first in range(min(4, k)))
+    return mean, margin_of_error(float(per_slice.std(ddof=1)) / math.sqrt(k), k) if k > 1 else math.nan
 
 
 def circle_directions(count: int, *, offset: float = 0.0) -> tuple[Float64Array, Float64Array]:

@@ -53,8 +53,9 @@ class LayerHistory:
 
     Attributes
     ----------
-    epochs : numbers of the epochs. sw1, sw1_error : on the recorded slices, with the standard error over them. per :
-        exact, of the full layer. mean, variance : means over the units. dead : share of units that never change.
+    epochs : numbers of the epochs. sw1, sw1_margin : on the recorded slices, with half the width of a 95 % interval
+        over directions. per : exact, of the full layer. mean, variance : means over the units. dead : share of
+        units that never change.
     mean_square : of all values, the mean over the units of mean² + variance. Records of before it was kept give
         mean² + variance of the layer's two means, which is at most as large.
     n, d, slices : rows and slices that `sw1` is of, and the layer's units, of the last record.
@@ -62,7 +63,7 @@ class LayerHistory:
 
     epochs: Float64Array
     sw1: Float64Array
-    sw1_error: Float64Array
+    sw1_margin: Float64Array
     per: Float64Array
     mean: Float64Array
     variance: Float64Array
@@ -177,7 +178,7 @@ def _distances(
     return LayerHistory(
         epochs=np.array([epoch for epoch, _ in pairs], dtype=np.float64),
         sw1=column("sw1"),
-        sw1_error=column("sw1_error"),
+        sw1_margin=column("sw1_margin"),
         per=column("per"),
         mean=mean,
         variance=variance,

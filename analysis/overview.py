@@ -60,7 +60,8 @@ class LayerReading:
         share the variance; 1 to min(d, n − 1). NaN if nothing changes but by rounding: constants have no rank.
     effective_rank_share : effective_rank / d.
     per : the exact PER, at least √(2/π).
-    sw1, sw1_error : the sliced distance to N(0, I) on the shared directions, and its error, see `mean_over_slices`.
+    sw1, sw1_margin : the sliced distance to N(0, I) on the shared directions, and its margin of error, see
+        `mean_over_slices`.
     sw1_in_bands : sw1 / the mean over Gaussian batches of as many rows, in closed form. N(0, I) itself has 1 on average
         and scatters, the more the fewer the units: see `shipped_bands.gaussian_ratios`.
     row_ratio, unit_ratio, massive : the largest row and unit over the median one, and massive values, see `Outliers`.
@@ -92,7 +93,7 @@ class LayerReading:
     effective_rank_share: float = math.nan
     per: float = math.nan
     sw1: float = math.nan
-    sw1_error: float = math.nan
+    sw1_margin: float = math.nan
     sw1_in_bands: float = math.nan
     row_ratio: float = math.nan
     unit_ratio: float = math.nan
@@ -311,7 +312,7 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
     tensor = torch.from_numpy(values).to(dtype)
     distance = sliced_w1(tensor, directions=shared_directions(d, SLICES).to(dtype))
     far = max(1.0, largest)
-    sw1, sw1_error = (far * one for one in mean_over_slices(distance.per_direction.numpy() / far, d))
+    sw1, sw1_margin = (far * one for one in mean_over_slices(distance.per_direction.numpy() / far, d))
     scale = scale_of(largest)
     centred = centre(values, per_unit, scale)
     whole = spread_of(values, per_unit, centred, scale, is_float32=is_plain)
@@ -332,7 +333,7 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
         effective_rank_share=rank / d,
         per=float(per_loss(tensor)),
         sw1=sw1,
-        sw1_error=sw1_error,
+        sw1_margin=sw1_margin,
         sw1_in_bands=sw1 / expected_gaussian_w1(n),
         row_ratio=outliers.row_ratio,
         unit_ratio=outliers.unit_ratio,

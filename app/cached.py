@@ -302,7 +302,7 @@ def projected_density(
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
 def distance_between(first: ActivationBatch, second: ActivationBatch, slices: int) -> tuple[float, float]:
-    """SW1 between two batches by POT on the shared directions, and its error over them."""
+    """SW1 between two batches by POT on the shared directions, and its margin of error over directions."""
     from analysis.directions import mean_over_slices, shared_directions
     from analysis.pot_distance import pot_between
 

@@ -4,6 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from analysis.layer_words import kind_sentence
+from app.words import over_directions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -56,7 +57,7 @@ TROUBLE_TITLE = "Warnings"
 FOLLOWED = "A run that is still written is followed: the page reads new records by itself."
 MEASURE_ALL = "Measure all {rows:,} rows"
 HELP_MEASURE_ALL = (
-    "One pass over the whole member, in pieces: SW1 as an interval that is certain to hold the exact value."
+    "One pass over the whole member, in pieces: bounds of SW1 on the directions drawn, which hold for all rows."
 )
 TROUBLE_COLUMNS = ["Layer", "Warning", "At epoch", "What was found, and what to try"]
 NOTHING_POSITIVE = "No value is positive: there is nothing to show on a logarithmic axis."
@@ -153,10 +154,10 @@ def about_reading(reading: "LayerReading") -> str:
     grouped = ", in few tight groups of rows, as classes are" if reading.grouped else ""
     kind = f" · values: {kind_sentence(reading.kind)}" if reading.kind else ""
     return (
-        f"**SW1 {_short(reading.sw1)} ± {_short(reading.sw1_error)}** (over slices), {_short(reading.sw1_in_bands, 1)} "
-        f"times the mean of N(0, I), which itself has {low:.2f} to {high:.2f} · PER {_short(reading.per)} · mean "
-        f"{_short(reading.mean)} · variance {reading.variance:.3g} · excess kurtosis {reading.kurtosis:.2f} · dead "
-        f"{reading.dead:.1%}{saturated} · effective rank "
+        f"**SW1 {_short(reading.sw1)} ± {_short(reading.sw1_margin)}** {over_directions(reading.d)}, "
+        f"{_short(reading.sw1_in_bands, 1)} times the mean of N(0, I), which itself has {low:.2f} to {high:.2f} · "
+        f"PER {_short(reading.per)} · mean {_short(reading.mean)} · variance {reading.variance:.3g} · excess kurtosis "
+        f"{reading.kurtosis:.2f} · dead {reading.dead:.1%}{saturated} · effective rank "
         f"{reading.effective_rank:.1f} of {reading.d}{grouped} · largest row norm {reading.row_ratio:.3g} and largest "
         f"magnitude of a unit {reading.unit_ratio:.3g} times the median{kind} · {rows}, "
         f"{reading.n - reading.finite_rows:,} of them not finite"
@@ -171,9 +172,9 @@ def _short(value: float, decimals: int = 3) -> str:
 def about_distances(rows: int, slices: int, draws: int) -> str:
     """What the distances over the epochs are."""
     return (
-        f"SW1 to N(0, I) (bars: standard error over {slices} slices), exact PER and the mean variance of the units, "
-        f"from {rows:,} rows at the last epoch; grey: {draws} Gaussian batches of that size. PER falls with the "
-        "variance as well: only SW1 tells Gaussian from collapsed."
+        f"SW1 to N(0, I) (bars: 95 % interval over directions, from {slices} slices), exact PER and the mean variance "
+        f"of the units, from {rows:,} rows at the last epoch; grey: {draws} Gaussian batches of that size. PER falls "
+        "with the variance as well: only SW1 tells Gaussian from collapsed."
     )
 
 
@@ -184,8 +185,8 @@ def about_all_rows(found: "PartialStatistics") -> str:
     return (
         f"All {found.n:,} rows{left_out}: **SW1 between {distance.lower:.4f} and {distance.upper:.4f}** on "
         f"{len(distance.lower_per_direction)} slices, certified from counts "
-        f"(± {distance.standard_error:.4f} over slices) · PER {found.per:.4f} ± "
-        f"{found.per_standard_error:.4f} (over rows)"
+        f"(± {distance.margin_of_error:.4f} for all directions, 95 %) · PER {found.per:.4f} ± "
+        f"{found.per_margin:.4f} (95 %, over rows)"
     )
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.words import by_chance, number, plus_minus, span
+from app.words import by_chance, number, span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -234,9 +234,12 @@ def without_trap(names: Sequence[str]) -> str:
 
 
 def about_overlay(
-    names: tuple[str, str], unit: str, apart: float, error: float, dealt: "NullBand", pairs: int | None
+    names: tuple[str, str], unit: str, apart: float, margin: str, dealt: "NullBand", pairs: int | None
 ) -> str:
-    """What the overlay shows. `dealt` is what the distance is when the rows of both, or of so many pairs, change."""
+    """What the overlay shows: `margin` is that of `apart` in words, `dealt` what the distance is with rows dealt anew.
+
+    `pairs` is how many rows changed places pair by pair; None if the rows of both were pooled.
+    """
     first, second = names
     start = f"Kernel densities of {unit}, of {first} and of {second}, on one axis with N(0, 1). "
     if apart == 0:
@@ -253,7 +256,7 @@ def about_overlay(
         over = f" on the {pairs:,} rows that belong together"
         how = "After the two rows of each pair changed places at random"
     return (
-        f"{start}The two batches are {apart:.4f} apart in SW1 (by POT, {plus_minus(error, 'over the slices')}){over}. "
+        f"{start}The two batches are {apart:.4f} apart in SW1 (by POT, {margin}){over}. "
         f"{how}, {dealt.draws} times, it was {span(dealt)}: {verdict}."
     )
 

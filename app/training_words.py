@@ -166,7 +166,7 @@ def about_progress(titles: "Sequence[str]", seeds: int, *, trained_here: bool) -
 
 def about_distances(layer: str, one: "LayerHistory", draws: int, seeds: int) -> str:
     """How SW1 and PER were taken, and how to tell shrinking."""
-    spread = f"median and range over up to {seeds} seeds" if seeds > 1 else "standard error over the slices"
+    spread = f"median and range over up to {seeds} seeds" if seeds > 1 else "95 % interval over directions"
     return (
         f"{layer}: SW1 on {one.slices} slices of {one.n:,} rows with its {spread}; PER is exact, of all {one.d:,} "
         f"units. Grey is the range of {draws} Gaussian batches of the same size. Notice where PER falls while SW1 "

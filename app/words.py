@@ -59,8 +59,8 @@ WHAT: "dict[Key, str]" = {
     "furthest from 1/2. Variance constancy loss (VCL) lowers it; it grows with the kurtosis.",
     "per": "The exact expectation of the penalty over all directions. 1.128 at N(0, I), 0.798 at collapse: a lower "
     "PER is not a more Gaussian batch.",
-    "sw1": "The exact sliced Wasserstein-1 distance to N(0, I), mean over 64 fixed directions. It is 0 in population "
-    "for N(0, I) alone.",
+    "sw1": "The sliced Wasserstein-1 distance to N(0, I), exact along each of 64 fixed directions, and their mean. "
+    "Over all directions it is 0 in population for N(0, I) alone.",
     "sw1_pot": "The same distance computed by POT against a grid of Gaussian quantiles.",
     "skewness": "The skewness of the unit furthest from 0.",
     "kurtosis": "The excess kurtosis of the unit furthest from 0.",
@@ -144,16 +144,19 @@ STATISTIC = "Statistic"
 SEEN = "Seen by"
 
 LEAD_BOUND = (
-    "{name}. SW1 is the exact sliced Wasserstein-1 distance to N(0, I); PER bounds it from above, but is smallest at "
-    "collapse, not at N(0, I). Read the three together."
+    "{name}. SW1 is the sliced Wasserstein-1 distance to N(0, I), exact along each slice; PER bounds it from "
+    "above, but is smallest at collapse, not at N(0, I). Read the three together."
 )
 HELP_SW1 = (
-    "Exact W1 distance to N(0, 1) along every slice, without a reference sample, and the mean over the slices. The "
-    "error is that over slices only (two units: evenly spaced angles, so it is small); what another data set would "
-    "give is the band at the right."
+    "Exact W1 distance to N(0, 1) along each of {slices} slices, without a reference sample; here stands their mean. "
+    "The slices are fixed: every batch and every visit has the same. ± is half a 95 % interval for the mean over all "
+    "directions, which one set of random slices in 20 misses. With two units the slices are evenly spaced angles, and "
+    "± is the largest difference to the mean of every fourth angle. What another data set would give is the band at "
+    "the right."
 )
 HELP_PER = (
-    "Exact expectation over all directions. 0.798 at collapse, 1.128 at N(0, I). The standard error is over samples."
+    "Exact expectation over all directions. 0.798 at collapse, 1.128 at N(0, I). ± is half a 95 % interval over "
+    "samples."
 )
 HELP_GAP = (
     "Mean over the slices of PER − W1 of the same slice: between 0 (a point mass) and 2/√π = 1.128 (loosest exactly at "
@@ -161,16 +164,21 @@ HELP_GAP = (
 )
 HELP_BAND = "Smallest and largest SW1 of fresh Gaussian batches of the same size, on the same directions."
 ABOUT_CONVERGENCE = (
-    "Estimates from the first k of 1,024 random directions, with standard errors. Notice that both need many random "
-    "slices; only PER has a closed form, the dotted line, that needs none."
+    "Estimates from the first k of 1,024 random directions, other ones than above, with 95 % intervals. Both need many "
+    "random slices; only PER has a closed form, the dotted line, that needs none."
 )
 
 
-def plus_minus(error: float, over: str) -> str:
-    """Standard error under a number."""
-    if error < 5e-5:
+def plus_minus(margin: float, over: str) -> str:
+    """The margin of error under a number. `over` says of what."""
+    if margin < 5e-5:
         return f"± below 0.0001 {over}"
-    return f"± {error:.4f} {over}"
+    return f"± {margin:.4f} {over}"
+
+
+def over_directions(d: int) -> str:
+    """What the margin of a mean over the shared directions is, see `analysis.directions.mean_over_slices`."""
+    return "(every fourth angle)" if d == 2 else "(95 %, over directions)"
 
 
 def not_finite(batch: "ActivationBatch") -> str:
@@ -249,10 +257,12 @@ def about_scale(curve: "ScaleCurve") -> str:
 
 def about_pot(exact: float, sampled: "Sequence[float]", grid: "GridDistance") -> str:
     """What POT's numbers say."""
+    from per_core.interval import margin_of_error
+
     mean, spread = float(np.mean(sampled)), float(np.std(sampled, ddof=1))
-    error = spread / np.sqrt(len(sampled))
+    error = margin_of_error(spread / np.sqrt(len(sampled)), len(sampled))
     offset = mean - exact
-    seen = "biased" if abs(offset) > 2 * error else "no bias to be seen"
+    seen = "biased" if abs(offset) > error else "no bias to be seen"
     inside = "agrees" if abs(grid.value - exact) <= grid.grid_error + FLOAT32_ERROR else "does NOT agree"
     return (
         f"POT compares with a sample of N(0, I), or with a grid of its quantiles. Notice the sampled reference: it "

@@ -21,6 +21,7 @@ from torch import Tensor
 from per_core.arguments import require_count, working_dtype
 from per_core.directions import random_directions
 from per_core.errors import BudgetError, InvalidInputError
+from per_core.interval import margin_of_error
 from per_core.radial import radial_loss
 from per_core.regularizer import row_norms
 from per_core.wasserstein import gaussian_w1
@@ -150,6 +151,11 @@ class LayerSummary:
     sw1: float
     sw1_error: float
     tracked: tuple[TrackedUnit, ...]
+
+    @property
+    def sw1_margin(self) -> float:
+        """Half the width of a 95 % interval of SW1 over all directions, see `SlicedDistance.margin_of_error`."""
+        return margin_of_error(self.sw1_error, self.slices)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, see `from_json`."""

@@ -38,6 +38,7 @@ from scipy.special import ndtr, ndtri
 
 from analysis.one_pass.projection_counts import ProjectionCounts, Tails
 from per_core.errors import InvalidInputError
+from per_core.interval import margin_of_error
 
 Floats = NDArray[np.float64]
 
@@ -67,6 +68,11 @@ class CertifiedDistance:
     def upper(self) -> float:
         """Sliced W1 is at most this."""
         return float(self.upper_per_direction.mean())
+
+    @property
+    def margin_of_error(self) -> float:
+        """Half the width of a 95 % interval of the mean over all directions, see `per_core.SlicedDistance`."""
+        return margin_of_error(self.standard_error, len(self.lower_per_direction))
 
     @property
     def standard_error(self) -> float:

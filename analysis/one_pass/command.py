@@ -1,8 +1,8 @@
 """Measures data of any size in one pass: all members of a dump, taken together as one set of rows of the same units.
 
 Read once, in pieces, by threads of this process or by the workers of a Dask cluster. Prints the sliced W1 distance to
-N(0, I) as an interval that is certain to hold the exact value on the directions drawn, PER, and the moments of the
-units; every scheduler finds the same. Choose the members of one layer, `--member 'layer_3/*'`, if units differ.
+N(0, I) as two bounds of its value on the directions drawn, PER, and the moments of the units; every scheduler finds the
+same. Choose the members of one layer, `--member 'layer_3/*'`, if units differ.
 
 exit status: 0 if everything was read, 1 if members could not be read or rows have values that are NaN or infinite, and
 were left out, 2 if nothing can be measured, 3 if the result is printed and --out could not be written, 130 after
@@ -118,9 +118,14 @@ def as_dict(result: PassResult, left_out: list[Member], *, seconds: float) -> di
             "lower": distance.lower,
             "upper": distance.upper,
             "standard_error": _defined(distance.standard_error),
+            "margin_of_error": _defined(distance.margin_of_error),
             "of_gaussian_data": GAUSSIAN_SW1 / math.sqrt(whole.n),
         },
-        "per": {"value": whole.per, "standard_error": _defined(whole.per_standard_error)},
+        "per": {
+            "value": whole.per,
+            "standard_error": _defined(whole.per_standard_error),
+            "margin_of_error": _defined(whole.per_margin),
+        },
         "mean_norm": whole.norm,
         "per_unit": {name: [_defined(value) for value in values.tolist()] for name, values in units.items()}
         | {
@@ -144,10 +149,11 @@ def as_text(found: dict[str, Any]) -> str:
         f"{found['rows']:,} rows of {found['units']:,} units in {members}; {found['rows_left_out']:,} rows left out",
         f"read {in_words(found['bytes'])} in {found['seconds']:.1f} s",
         "",
-        f"SW1 to N(0, I)    between {sw1['lower']:.5g} and {sw1['upper']:.5g} on {found['directions']} directions,"
-        f" ± {_number(sw1['standard_error'])} over directions",
+        f"SW1 to N(0, I)    between {sw1['lower']:.5g} and {sw1['upper']:.5g} on the {found['directions']} directions"
+        " drawn",
+        f"                  ± {_number(sw1['margin_of_error'])} for all directions (95 %)",
         f"                  about {sw1['of_gaussian_data']:.3g} for Gaussian data of as many rows",
-        f"PER               {per['value']:.6g} ± {_number(per['standard_error'])}",
+        f"PER               {per['value']:.6g} ± {_number(per['margin_of_error'])} over rows (95 %)",
         f"norm of a row     {found['mean_norm']:.5g} on average",
         f"special values    {lost}",
         "",

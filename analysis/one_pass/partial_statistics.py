@@ -20,6 +20,7 @@ from analysis.one_pass.row_sample import RowSample
 from analysis.one_pass.unit_moments import UnitMoments, cached_parts
 from per_core.directions import random_directions
 from per_core.errors import BudgetError, InvalidInputError
+from per_core.interval import margin_of_error
 from per_core.radial import radial_loss
 
 Part = TypeVar("Part")
@@ -152,6 +153,11 @@ class PartialStatistics:
     def per_standard_error(self) -> float:
         """Standard error of `per` over rows; NaN below two rows."""
         return math.sqrt(self.row_moments.m2[1] / self.n / (self.n - 1)) if self.n > 1 else math.nan
+
+    @property
+    def per_margin(self) -> float:
+        """Half the width of a 95 % interval of `per` over rows; NaN below two rows."""
+        return margin_of_error(self.per_standard_error, self.n)
 
     def distance(self) -> CertifiedDistance:
         """The interval of sliced W1 to N(0, I) on the directions of the pass.

@@ -124,13 +124,13 @@ def scale(curve: ScaleCurve, slices: int) -> go.Figure:
 
 
 def convergence(curve: SliceConvergence, exact_per: float) -> go.Figure:
-    """Estimates from ever more directions with standard errors, PER above SW1, each on its own scale."""
+    """Estimates from ever more directions with 95 % intervals, PER above SW1, each on its own scale."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
     for row, name, y, error, colour, symbol in (
-        (1, "PER, Monte Carlo", curve.per, curve.per_error, BOUND, "diamond"),
-        (2, "SW1", curve.sw1, curve.sw1_error, EXACT, "circle"),
+        (1, "PER, Monte Carlo", curve.per, curve.per_margin, BOUND, "diamond"),
+        (2, "SW1", curve.sw1, curve.sw1_margin, EXACT, "circle"),
     ):
-        known = ~np.isnan(error)  # one direction has no standard error
+        known = ~np.isnan(error)  # one direction has no interval
         figure.add_scatter(
             row=row,
             col=1,

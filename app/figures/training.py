@@ -90,7 +90,7 @@ def distances(
     most = DRAWN_NUMBERS // (3 * 8 * len(histories))
     for name, seeds in histories.items():
         for column, key in enumerate(titles, start=1):
-            error = seeds[0].sw1_error if key == "sw1" and len(seeds) == 1 else None
+            error = seeds[0].sw1_margin if key == "sw1" and len(seeds) == 1 else None
             curves = [(one.epochs, getattr(one, key)) for one in seeds]
             _add_seeds(figure, column, name, key, curves, looked[name], most, error)
     figure.update_xaxes(title="epoch", range=[0, epochs or 1])

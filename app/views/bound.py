@@ -27,11 +27,12 @@ POT_SLICES = 32
 def show_reading(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, DeltaGenerator]:
     """The three numbers with their uncertainty; returns the places of the N(0, I) band and of the verdict."""
     reading = cached.bound_reading(batch, slices)
+    slicing = words.over_directions(batch.d)
     columns = st.columns(4)
     for column, label, value, error, over, hint in (
-        (columns[0], "SW1, exact", reading.sw1, reading.sw1_error, "over slices", words.HELP_SW1),
-        (columns[1], "PER, exact", reading.per, reading.per_error, "over samples", words.HELP_PER),
-        (columns[2], "Gap, PER − W1", reading.gap, reading.gap_error, "over slices", words.HELP_GAP),
+        (columns[0], "SW1, exact", reading.sw1, reading.sw1_margin, slicing, words.HELP_SW1.format(slices=slices)),
+        (columns[1], "PER, exact", reading.per, reading.per_margin, "(95 %, over samples)", words.HELP_PER),
+        (columns[2], "Gap, PER − W1", reading.gap, reading.gap_margin, slicing, words.HELP_GAP),
     ):
         column.metric(label, f"{value:.4f}", help=hint, **_note(words.plus_minus(error, over)))
     return columns[3], st.container()

@@ -200,7 +200,8 @@ def show_overlay(choice: Choice, place: Place, batch: ActivationBatch, mapped: M
     paired = _choose_pairing(related=related)
     rows = min(one.n, other.n)
     one, other = (cached.first_rows(each, rows) if paired else each for each in (one, other))
-    apart, error = cached.distance_between(one, other, SLICES)
+    apart, margin = cached.distance_between(one, other, SLICES)
+    uncertainty = words.plus_minus(margin, words.over_directions(one.d))
     dealt = cached.dealt_band(one, other, SLICES, paired=paired)
     moved = f" {method_words.about_move(place.scale, place.shift)}" if others.keys() & {first, second} else ""
     show_chart(
@@ -208,7 +209,8 @@ def show_overlay(choice: Choice, place: Place, batch: ActivationBatch, mapped: M
         key="methods_overlay",
         height=320,
         alt=f"Densities of {unit} in {first} and in {second}; the batches are {apart:.3f} apart in SW1.",
-        about=method_words.about_overlay((first, second), unit, apart, error, dealt, rows if paired else None) + moved,
+        about=method_words.about_overlay((first, second), unit, apart, uncertainty, dealt, rows if paired else None)
+        + moved,
     )
 
 

@@ -31,9 +31,9 @@ CONSTANT = 1 / math.sqrt(math.pi)
 def test_a_large_gaussian_batch_gives_the_population_values() -> None:
     n = 100_000
     reading = read_bound(figure1("a", n, dim=3).values, slices=64)
-    assert reading.per == pytest.approx(PER_AT_GAUSSIAN, abs=5 * reading.per_error)
+    assert reading.per == pytest.approx(PER_AT_GAUSSIAN, abs=5 * reading.per_margin)
     assert reading.sw1 == pytest.approx(1.288 / math.sqrt(n), rel=0.3)
-    assert reading.gap == pytest.approx(reading.per - reading.sw1, abs=5 * reading.gap_error + 0.01)
+    assert reading.gap == pytest.approx(reading.per - reading.sw1, abs=5 * reading.gap_margin + 0.01)
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_a_large_gaussian_batch_gives_the_population_values() -> None:
 )
 def test_correlated_pairs_give_the_population_values(rho: float, per: float, sw1: float) -> None:
     reading = read_bound(figure1("b", 100_000, rho=rho).values, slices=1024)
-    assert reading.per == pytest.approx(per, abs=5 * reading.per_error)
-    assert reading.sw1 == pytest.approx(sw1, abs=5 * reading.sw1_error + 0.003)
+    assert reading.per == pytest.approx(per, abs=5 * reading.per_margin)
+    assert reading.sw1 == pytest.approx(sw1, abs=5 * reading.sw1_margin + 0.003)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -82,8 +82,8 @@ def test_more_slices_converge_to_the_exact_expectation_of_per() -> None:
     values = figure1("b", 3000, rho=0.9).values
     curve = slice_convergence(values)
     exact = read_bound(values, slices=1).per
-    assert math.isnan(curve.per_error[0])
-    assert abs(curve.per[-1] - exact) < 5 * curve.per_error[-1]
+    assert math.isnan(curve.per_margin[0])
+    assert abs(curve.per[-1] - exact) < 5 * curve.per_margin[-1]
     assert curve.slices.tolist() == [2**i for i in range(11)]
     _, per = read_directions(values, np.eye(2))
     assert per.shape == (2,)
@@ -151,5 +151,5 @@ def test_reading_uses_every_row_once() -> None:
     first, second = read_bound(values, slices=16), read_bound(doubled, slices=16)
     assert second.per == pytest.approx(first.per, rel=1e-9)
     assert second.sw1 == pytest.approx(first.sw1, rel=1e-5)
-    assert math.isnan(read_bound(values[:1], slices=4).per_error)
+    assert math.isnan(read_bound(values[:1], slices=4).per_margin)
     assert torch.get_default_dtype() == torch.float32

@@ -86,7 +86,7 @@ def test_the_opened_layer_has_the_numbers_of_the_library(open_page: OpenPage, du
     page = open_page("dumps", dumps_path=str(dump))
     reading = overview(inspect(dump)).cells["layer_2", 300]
     text = all_text(page)
-    assert f"**SW1 {reading.sw1:.3f} ± {reading.sw1_error:.3f}**" in text
+    assert f"**SW1 {reading.sw1:.3f} ± {reading.sw1_margin:.3f}**" in text
     assert f"mean {reading.mean:.3f}" in text
     assert "1,200 values, 0 below the axis, 0 above, 0 NaN, 0 infinite" in text
     curve = sent_charts(page)["dumps_distances"].figure["data"]

@@ -13,6 +13,7 @@ from scipy import integrate, special, stats
 
 from per_core import SlicedDistance, gaussian_w1, sliced_w1, wasserstein
 from per_core.directions import random_directions
+from per_core.interval import margin_of_error
 from tests.per_core.memory import PeakMemory
 
 with warnings.catch_warnings():
@@ -215,10 +216,18 @@ def test_sliced_is_the_mean_over_its_directions():
         distance.n = 3
 
 
+def test_the_margin_is_students():
+    distance = sliced_w1(torch.randn(50, 4, generator=torch.Generator().manual_seed(0)), slices=17)
+    margin = 2.1199 * distance.standard_error.item()  # the 97.5 % quantile of t with 16 degrees of freedom
+    assert distance.margin_of_error.item() == pytest.approx(margin, rel=1e-4)
+    assert margin_of_error(1.0, 10**6) == pytest.approx(1.95996, abs=1e-4)
+
+
 def test_one_slice_has_no_standard_error():
     distance = sliced_w1(normal(5, 3), slices=1)
     assert distance.value == distance.per_direction[0]
     assert math.isnan(distance.standard_error)
+    assert math.isnan(distance.margin_of_error)
 
 
 def test_one_unit_has_one_distance():

@@ -156,6 +156,7 @@ def test_the_standard_error_is_that_over_slices():
     per_direction = gaussian_w1(torch.from_numpy(rows).double() @ spec.directions(3).double().T)
     expected = per_direction.std().item() / math.sqrt(50)
     assert take_statistics(rows, spec).distance().standard_error == pytest.approx(expected, rel=0.01)
+    assert take_statistics(rows, spec).distance().margin_of_error > 1.9 * expected
     assert math.isnan(take_statistics(rows, PassSpec(slices=1)).distance().standard_error)
 
 

@@ -1,6 +1,7 @@
 """`python -m analysis measure`: text for people, JSON and exit statuses for scripts."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -34,7 +35,9 @@ def test_zero_and_a_table_if_all_was_read(folder, capsys):
     assert lines[0] == "400 rows of 6 units in 3 members; 0 rows left out"
     assert lines[1].startswith("read 9.6 kB in ")
     assert lines[3].startswith("SW1 to N(0, I)    between ")
-    assert "0.0644 for Gaussian data of as many rows" in lines[4]
+    assert lines[3].endswith(" on the 32 directions drawn")
+    assert re.fullmatch(r" +± 0\.\d+ for all directions \(95 %\)", lines[4])
+    assert "0.0644 for Gaussian data of as many rows" in lines[5]
     assert lines[-1].split()[:2] == ["excess", "kurtosis"]
     assert captured.err.splitlines()[-1] == f"[{'#' * 30}] 3/3 pieces"
 
