@@ -119,7 +119,7 @@ def _repeated(run: Run) -> str:
     if not run.repeated:
         return ""
     some = ", ".join(map(str, run.repeated[:MOST_NAMED])) + ", ..." * (len(run.repeated) > MOST_NAMED)
-    return f"; recorded more than once, the last record counts: epoch {some}"
+    return f"; of epoch {some} several records were written, of which the last counts"
 
 
 def read_spec_and_resolved(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from analysis.overview import Overview
 
 FOLLOW_SECONDS = 2
-SAID = "dumps_said"  # by path: the layouts by number of axes, and the pattern, that were settled
+SAID = "dumps_said"  # by path: the layouts by number of axes that were settled, and the pattern if somebody edited it
 _KEPT_OVERVIEWS = 8
 MOST_FILES = 1000
 
@@ -114,11 +114,14 @@ def _close(slot: str) -> None:
 def settle(inspection: Inspection, slot: str) -> Inspection:
     """Names by a rule that can be edited, and layouts, asked for once for each number of axes and remembered."""
     said = st.session_state.setdefault(SAID, {})
-    layouts, pattern = said.get(inspection.path, ({}, DEFAULT_PATTERN))
+    proposed = inspection.pattern
+    layouts, edited = said.get(inspection.path, ({}, None))
+    pattern = edited or proposed
+    fresh = "" if proposed == DEFAULT_PATTERN else proposed.epoch  # fields of their own for every proposal
     with st.expander("How names are read"):
         st.caption(words.HELP_PATTERN)
         fields = {
-            part: st.text_input(title, getattr(pattern, part), key=f"{slot}_{part}_{inspection.title}")
+            part: st.text_input(title, getattr(pattern, part), key=f"{slot}_{part}_{inspection.title}{fresh}")
             for part, title in words.PATTERN_PARTS.items()
         }
         preview = st.container()
@@ -137,7 +140,7 @@ def settle(inspection: Inspection, slot: str) -> Inspection:
     ):
         layouts = layouts | {axes: _ask_layout(inspection, slot, axes, layouts.get(axes))}
         inspection = inspection.with_layout(layouts[axes], axes=axes)
-    said[inspection.path] = layouts, pattern
+    said[inspection.path] = layouts, None if pattern == proposed else pattern
     return inspection
 
 

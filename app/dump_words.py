@@ -28,11 +28,12 @@ STILL_OPEN = "Open: **{name}**"
 HELP_PATH = "A file or folder on the server, inside the folders that its operator allows: {folders}."
 HELP_PATTERN = (
     "Regular expressions; what the first group of each finds is taken. The table shows at once what they find. A "
-    "key of the file that states layer and epoch needs no rule."
+    "key of the file that states layer and epoch needs no rule. Whether the 50 of epoch_10_50 is a decimal or a layer "
+    "is decided by all names together."
 )
 PATTERN_PARTS = {
     "layer": "Layer: the part of the name that is the layer",
-    "epoch": "Epoch: a number after a word",
+    "epoch": "Epoch: a number after a word, 3 or 0.25 or 00_25",
     "split": "Split: train, val or the like",
     "drop": "Dropped from the name of the layer",
 }

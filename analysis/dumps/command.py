@@ -10,13 +10,12 @@ import argparse
 import json
 import re
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Literal
 
 from analysis.dumps.inspection import Inspection, Member, inspect
 from analysis.dumps.layout import Layout
 from analysis.dumps.limits import in_words
-from analysis.dumps.name_pattern import DEFAULT_PATTERN, NamePattern
 from analysis.plain_text import message, plain
 from per_core.errors import PerError
 
@@ -53,15 +52,17 @@ def add_dump_arguments(parser: argparse.ArgumentParser) -> None:
         help="how arrays of so many axes are meant, others aside: 3=position, 4=position:1, 4=sample",
     )
     for part, purpose in PATTERNS.items():
-        default = getattr(DEFAULT_PATTERN, part)
-        parser.add_argument(f"--{part}-pattern", default=default, metavar="REGEX", help=purpose)
+        parser.add_argument(f"--{part}-pattern", metavar="REGEX", help=purpose)
 
 
 def open_dump(options: argparse.Namespace) -> Inspection:
     """The inspection of the dump that the arguments name; a `PerError` if there is none."""
     layout = None if options.layout is None else Layout(options.layout, options.channel_axis)
-    pattern = NamePattern(options.epoch_pattern, options.split_pattern, options.drop_pattern, options.layer_pattern)
-    inspection = inspect(options.path, layout=layout, pattern=pattern)
+    inspection = inspect(options.path, layout=layout)
+    given = {part: getattr(options, f"{part}_pattern") for part in PATTERNS}
+    if any(given.values()):
+        edited = {part: expression for part, expression in given.items() if expression}
+        inspection = inspection.with_pattern(replace(inspection.pattern, **edited))
     for axes, kind, channel_axis in options.layout_of:
         inspection = inspection.with_layout(Layout(kind, channel_axis), axes=axes)
     return inspection

@@ -14,7 +14,7 @@ from analysis.dumps.entry import ITEM_BYTES, Entry
 from analysis.dumps.file_kind import SUFFIXES
 from analysis.dumps.layout import Layout
 from analysis.dumps.limits import DEFAULT_LIMITS, Limits, in_words
-from analysis.dumps.name_pattern import DEFAULT_PATTERN, NamePattern, ParsedName, parse_names
+from analysis.dumps.name_pattern import DEFAULT_PATTERN, NamePattern, ParsedName, fitting_pattern, parse_names
 from analysis.dumps.source import Upload, resolve
 from analysis.dumps.tree import Found, Location, ignored_files, list_entries, read_rows
 from analysis.plain_text import message, plain, plain_names
@@ -248,7 +248,7 @@ def inspect(
     dump: str | Path | Upload,
     *,
     layout: Layout | None = None,
-    pattern: NamePattern = DEFAULT_PATTERN,
+    pattern: NamePattern | None = None,
     limits: Limits = DEFAULT_LIMITS,
     allowed: Sequence[Path] | None = None,
 ) -> Inspection:
@@ -259,7 +259,7 @@ def inspect(
     dump : a run directory, a .npy, .npz, .safetensors, .pt, .h5, .parquet or .csv file, a folder or .zip of them; or
         an upload of such.
     layout : how arrays of three or more axes are meant; None to be asked: they are "ambiguous".
-    pattern : by which names are parsed.
+    pattern : by which names are parsed; None for the one that fits all names together, see `fitting_pattern`.
     limits : within which everything is read.
     allowed : folders that may be read, links followed; None for all. Uploads are always allowed.
 
@@ -276,6 +276,7 @@ def inspect(
     if not found:
         found = (((), Entry("", refusal=_nothing(path))),)
     ignored = tuple(map(plain, ignored_files(path, limits)))
+    pattern = pattern or fitting_pattern(_contexts(path, found))
     return _judged(Inspection(path, (), ignored, layout, pattern, limits, folders, found))
 
 
@@ -285,7 +286,7 @@ def load(
     *,
     layout: Layout | None = None,
     rows: range | None = None,
-    pattern: NamePattern = DEFAULT_PATTERN,
+    pattern: NamePattern | None = None,
     limits: Limits = DEFAULT_LIMITS,
     allowed: Sequence[Path] | None = None,
 ) -> ActivationBatch:
@@ -319,7 +320,7 @@ def _judged(inspection: Inspection) -> Inspection:
     true_names = [_name(inspection.path, location, is_folder=is_folder) for location, _ in inspection._found]
     shown = plain_names(true_names)
     names = [shown[name] for name in true_names]
-    contexts = [_context(inspection.path, location, is_folder=is_folder) for location, _ in inspection._found]
+    contexts = _contexts(inspection.path, inspection._found)
     parsed = _parsed(inspection, contexts)
     seen: Counter[str] = Counter()
     members = []
@@ -373,6 +374,12 @@ def _name(path: Path, location: Location, *, is_folder: bool) -> str:
     if (not is_folder and path.suffix.lower() == ".npz") or (len(parts) > 1 and parts[-2].lower().endswith(".npz")):
         parts[-1] = parts[-1].removesuffix(".npy")
     return "/".join(parts)
+
+
+def _contexts(path: Path, found: Sequence[Found]) -> list[tuple[str, str]]:
+    """Of every member the name to parse and what is around it."""
+    is_folder = path.is_dir()
+    return [_context(path, location, is_folder=is_folder) for location, _ in found]
 
 
 def _context(path: Path, location: Location, *, is_folder: bool) -> tuple[str, str]:

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from functools import cache, lru_cache
 
+from analysis.dumps.epoch_names import END, EPOCH, OWN_EXPRESSIONS, START, fitting_expression, note_on, read_epoch
 from analysis.dumps.limits import DEFAULT_LIMITS, Limits
 from analysis.dumps.reader_process import READER
-from per_core.epoch import as_epoch
 from per_core.errors import BudgetError, InvalidInputError
 
 LONGEST_NAME = 1000
 LONGEST_EXPRESSION = 1000
 PATTERN_SECONDS = 5.0
-SEPARATORS = r"\s/_.,=-"
-START, END = rf"(?:^|(?<=[{SEPARATORS}]))", rf"(?=$|[{SEPARATORS}])"
-MOMENTS = "epochs?|ep|global_?steps?|steps?|iter(?:ation)?s?|checkpoint|ckpt"
-EPOCH_WORD = rf"{START}(?:{MOMENTS})[\s_=.-]*"
-EPOCH = rf"{EPOCH_WORD}(\d{{1,15}}(?:\.\d{{1,6}}(?=$|/))?)(?:-\d+)?{END}"
-# Numbers as `f"{epoch:05.2f}"` writes them, whose point some replace because a file's name has one already.
-DOTTED_EPOCH = rf"{EPOCH_WORD}(\d{{1,15}}\.\d{{1,6}}){END}"
-PADDED_EPOCH = rf"{EPOCH_WORD}(\d{{2,15}}_\d{{2}}){END}"
-NUMBER = re.compile(r"([0-9]{1,14})(?:[._]([0-9]{1,6}))?")
 SPLIT = r"(?:^|(?<=/))(train|training|val|valid|validation|test|eval)(?=$|/)"
 SHARDS = r"rows?[\s_=-]*\d+[\s_-]+\d+|(?:shard|part)[\s_=-]*\d+(?:[\s_-]+of[\s_-]+\d+)?"
 SAMPLES = r"[a-z]*[\s_.-]*\*"  # all samples of a group, see analysis.dumps.sample_groups
@@ -110,10 +101,8 @@ class NamePattern:
         own, around = self._rest(name), self._rest(context)
         rest = f"{around}/{own}".strip("/")
         layer = _last(self.layer, own) or _last(self.layer, rest) or own or around or None
-        epoch = _epoch(number)
-        with_underscore = epoch is not None and "_" in (number or "")
-        note = f"{number} in its name is epoch {epoch}" if with_underscore else ""
-        return ParsedName(layer, epoch, split, rest, note)
+        epoch = read_epoch(number)
+        return ParsedName(layer, epoch, split, rest, note_on(f"{context}/{name}", number, epoch))
 
     def _rest(self, text: str) -> str:
         """The text without epoch, split and what is dropped."""
@@ -124,25 +113,29 @@ class NamePattern:
 
 
 DEFAULT_PATTERN = NamePattern()
-_DOTTED, _PADDED = NamePattern(epoch=DOTTED_EPOCH), NamePattern(epoch=PADDED_EPOCH)
+
+
+def fitting_pattern(names: Sequence[tuple[str, str]]) -> NamePattern:
+    """The rule that fits names, each with its context: the default one, unless together they speak against it."""
+    return NamePattern(epoch=fitting_expression([f"{context}/{name}" for name, context in names]))
 
 
 def parse_names(
-    names: Sequence[tuple[str, str]], pattern: NamePattern = DEFAULT_PATTERN, limits: Limits = DEFAULT_LIMITS
+    names: Sequence[tuple[str, str]], pattern: NamePattern | None = None, limits: Limits = DEFAULT_LIMITS
 ) -> list[ParsedName]:
     """Parse many names, each with its context; also the preview of a rule that somebody edits.
 
-    Expressions other than the default ones are tried in the reading process: some never come to an end.
+    Without a pattern the one that fits them all together is taken. Expressions other than our own are tried in the
+    reading process: some never come to an end.
 
     Raises
     ------
     InvalidInputError
         If the pattern takes longer than five seconds.
     """
-    if pattern == DEFAULT_PATTERN:
-        fitting = _fitting_pattern(names)
-        parsed = [(name, context, _parsed(name, context, fitting)) for name, context in names]
-        return [_told(*one) if fitting is DEFAULT_PATTERN else one[2] for one in parsed]
+    pattern = pattern or fitting_pattern(names)
+    if pattern.epoch in OWN_EXPRESSIONS and pattern == NamePattern(epoch=pattern.epoch):
+        return [_parsed(name, context, pattern) for name, context in names]
     bounded = Limits(process_bytes=limits.process_bytes, seconds=min(limits.seconds, PATTERN_SECONDS))
     try:
         found = READER.parse_names(asdict(pattern), list(names), bounded)
@@ -159,49 +152,9 @@ def _parsed(name: str, context: str, pattern: NamePattern) -> ParsedName:
     return pattern.parse(name, context)
 
 
-def _fitting_pattern(names: Sequence[tuple[str, str]]) -> NamePattern:
-    """The default one, or one whose epochs have fractions where all names of a dump that have an epoch agree.
-
-    `epoch_10_50` is epoch 10.5 only if every epoch is written with two digits before and behind the underscore, one is
-    whole (_00), and no two arrays come out as the same: otherwise the second number may count layers.
-    """
-    return next((pattern for pattern in (_DOTTED, _PADDED) if _agree(names, pattern)), DEFAULT_PATTERN)
-
-
-def _told(name: str, context: str, found: ParsedName) -> ParsedName:
-    """The same with a word on two numbers that could be one epoch."""
-    both = _last(PADDED_EPOCH, name) or _last(PADDED_EPOCH, context)
-    if both is None or found.epoch is None:
-        return found
-    return replace(
-        found,
-        note=f"{both} in its name is taken for epoch {found.epoch} and another number; if it is epoch"
-        rf" {_epoch(both)}, write epoch_(\d+_\d+) as the rule for epochs",
-    )
-
-
-def _agree(names: Sequence[tuple[str, str]], pattern: NamePattern) -> bool:
-    """Whether the pattern reads the epoch of every name in which the default one finds any, and all are distinct."""
-    plain = [_parsed(name, context, DEFAULT_PATTERN) for name, context in names]
-    found = [_parsed(name, context, pattern) for name, context in names]
-    dated = [other for one, other in zip(plain, found, strict=True) if one.epoch is not None]
-    if not dated or any(one.epoch is None for one in dated):
-        return False
-    places = [(one.epoch, one.split, one.rest) for one in dated]
-    return any(float(one.epoch or 0).is_integer() for one in dated) and len(set(places)) == len(places)
-
-
 @cache
 def _compiled(expression: str) -> re.Pattern[str]:
     return re.compile(expression, re.IGNORECASE)
-
-
-def _epoch(number: str | None) -> float | None:
-    """The number of an epoch, whose fraction follows a point or an underscore; None if it is no such number."""
-    found = NUMBER.fullmatch(number or "")
-    if not found:
-        return None
-    return as_epoch(int(found[1]) if found[2] is None else float(f"{found[1]}.{found[2]}"))
 
 
 def _last(expression: str, text: str) -> str | None:
