@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from analysis.batch import ActivationBatch
@@ -14,6 +14,7 @@ from analysis.dumps.entry import ITEM_BYTES, Entry
 from analysis.dumps.file_kind import SUFFIXES
 from analysis.dumps.layout import Layout
 from analysis.dumps.limits import DEFAULT_LIMITS, Limits, in_words
+from analysis.dumps.member_names import contexts_of, member_name, run_names
 from analysis.dumps.name_pattern import DEFAULT_PATTERN, NamePattern, ParsedName, fitting_pattern, parse_names
 from analysis.dumps.source import Upload, resolve
 from analysis.dumps.tree import Found, Location, ignored_files, list_entries, read_rows
@@ -276,7 +277,7 @@ def inspect(
     if not found:
         found = (((), Entry("", refusal=_nothing(path))),)
     ignored = tuple(map(plain, ignored_files(path, limits)))
-    pattern = pattern or fitting_pattern(_contexts(path, found))
+    pattern = pattern or fitting_pattern(contexts_of(path, found))
     return _judged(Inspection(path, (), ignored, layout, pattern, limits, folders, found))
 
 
@@ -317,10 +318,10 @@ def load(
 def _judged(inspection: Inspection) -> Inspection:
     """The inspection with its members made anew from what was found."""
     is_folder = inspection.path.is_dir()
-    true_names = [_name(inspection.path, location, is_folder=is_folder) for location, _ in inspection._found]
+    true_names = [member_name(inspection.path, location, is_folder=is_folder) for location, _ in inspection._found]
     shown = plain_names(true_names)
     names = [shown[name] for name in true_names]
-    contexts = _contexts(inspection.path, inspection._found)
+    contexts = contexts_of(inspection.path, inspection._found)
     parsed = _parsed(inspection, contexts)
     seen: Counter[str] = Counter()
     members = []
@@ -343,7 +344,7 @@ def _parsed(inspection: Inspection, contexts: list[tuple[str, str]]) -> list[Par
         for told, (_, entry) in zip(parsed, inspection._found, strict=True)
     ]
     count = Counter((told.layer, told.epoch, told.split) for told in stated)
-    runs = _run_names({location[0] for location, entry in inspection._found if _is_in_run(location, entry)})
+    runs = run_names({location[0] for location, entry in inspection._found if _is_in_run(location, entry)})
     return [
         told
         if count[told.layer, told.epoch, told.split] == 1
@@ -359,40 +360,6 @@ def _parsed(inspection: Inspection, contexts: list[tuple[str, str]]) -> list[Par
 def _is_in_run(location: Location, entry: Entry) -> bool:
     """Whether it is a layer of one of the runs in a folder."""
     return entry.layer is not None and len(location) > 1
-
-
-def _run_names(places: set[str]) -> dict[str, str]:
-    """The last folder of each run, or the whole way to it where several end in the same."""
-    count = Counter(PurePosixPath(place).name for place in places)
-    return {place: name if count[name := PurePosixPath(place).name] == 1 else place for place in places}
-
-
-def _name(path: Path, location: Location, *, is_folder: bool) -> str:
-    if not location:
-        return path.name
-    parts = list(location)
-    if (not is_folder and path.suffix.lower() == ".npz") or (len(parts) > 1 and parts[-2].lower().endswith(".npz")):
-        parts[-1] = parts[-1].removesuffix(".npy")
-    return "/".join(parts)
-
-
-def _contexts(path: Path, found: Sequence[Found]) -> list[tuple[str, str]]:
-    """Of every member the name to parse and what is around it."""
-    is_folder = path.is_dir()
-    return [_context(path, location, is_folder=is_folder) for location, _ in found]
-
-
-def _context(path: Path, location: Location, *, is_folder: bool) -> tuple[str, str]:
-    """The name to parse and what is around it, without the suffixes of files."""
-    parts = [_without_suffix(part) for part in (location if is_folder else (path.name, *location))]
-    if not parts:
-        return path.name, ""
-    return parts[-1], "/".join(parts[:-1])
-
-
-def _without_suffix(part: str) -> str:
-    pure = PurePosixPath(part)
-    return part.removesuffix(pure.suffix) if pure.suffix.lower() in SUFFIXES else part
 
 
 def _member(name: str, location: Location, entry: Entry, told: ParsedName, inspection: Inspection) -> Member:
