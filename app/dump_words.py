@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from analysis.layer_words import kind_sentence
-from app.words import over_directions
+from app.words import by_chance, over_directions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -174,8 +174,9 @@ def about_distances(rows: int, slices: int, draws: int) -> str:
     """What the distances over the epochs are."""
     return (
         f"SW1 to N(0, I) (bars: 95 % interval over directions, from {slices} slices), exact PER and the mean variance "
-        f"of the units, from {rows:,} rows at the last epoch; grey: {draws} Gaussian batches of that size. PER falls "
-        "with the variance as well: only SW1 tells Gaussian from collapsed."
+        f"of the units, from {rows:,} rows at the last epoch; grey: {draws} Gaussian batches of that size, which "
+        f"another leaves {by_chance(draws)}. PER falls with the variance as well: only SW1 tells "
+        "Gaussian from collapsed."
     )
 
 

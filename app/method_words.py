@@ -123,8 +123,8 @@ def about_changes(band: "NullBand", fewer_rows: int | None) -> str:
     )
     return (
         f"In brackets the change by the method. ≠ marks values outside the range of {band.draws} batches of N(0, I) of "
-        f"the same size ({by_chance(band)}). Of a statistic that each unit has, the unit furthest from N(0, 1) is "
-        "shown, which may be another one after the method. The variance "
+        f"the same size ({by_chance(band.draws)}). Of a statistic that each unit has, the unit furthest from N(0, 1) "
+        "is shown, which may be another one after the method. The variance "
         f"of batch variances is in the unit of the activations to the fourth power.{cut}"
     )
 
@@ -212,7 +212,7 @@ def about_trap(curves: "Mapping[str, TrapCurve]", gaussian: "NullBand", rows: in
     for name, curve in curves.items():
         at = list(curve.rows).index(rows)
         seen, held_out = float(np.median(curve.seen[at])), float(np.median(curve.held_out[at]))
-        better = ", which is better than N(0, I) itself" if seen < gaussian.low else ""
+        better = ", closer than any batch of N(0, I) there" if seen < gaussian.low else ""
         said.append(f"{name} {seen:.3f} on the rows themselves{better}, {held_out:.3f} on others")
     return (
         "Statistics come from b random rows; the same layer, then in evaluation mode, is applied to rows that were "

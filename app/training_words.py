@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.training.spec import TrainingSpec
+from app.words import by_chance
 from per_core.errors import PerError
 
 if TYPE_CHECKING:
@@ -169,8 +170,8 @@ def about_distances(layer: str, one: "LayerHistory", draws: int, seeds: int) -> 
     spread = f"median and range over up to {seeds} seeds" if seeds > 1 else "95 % interval over directions"
     return (
         f"{layer}: SW1 on {one.slices} slices of {one.n:,} rows with its {spread}; PER is exact, of all {one.d:,} "
-        f"units. Grey is the range of {draws} Gaussian batches of the same size. Notice where PER falls while SW1 "
-        "does not: that is shrinking, not becoming Gaussian."
+        f"units. Grey is the range of {draws} Gaussian batches of the same size, which another one leaves "
+        f"{by_chance(draws)}. Notice where PER falls while SW1 does not: that is shrinking, not becoming Gaussian."
     )
 
 

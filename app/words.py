@@ -85,19 +85,20 @@ def span(band: "NullBand", key: "Key | None" = None) -> str:
     return f"{number(band.low, key)} … {number(band.high, key)}"
 
 
-def by_chance(band: "NullBand", *, sides: int = 2) -> str:
-    """How often a batch of the null law itself lies outside a band, or with sides = 1 above it."""
+def by_chance(draws: int, *, sides: int = 2) -> str:
+    """How often a batch of the null law lies outside the range of so many others, or with sides = 1 above it."""
     from analysis.null_band import mean_false_alarms, most_false_alarms
 
-    mean, most = (rate(band.draws, sides=sides) for rate in (mean_false_alarms, most_false_alarms))
-    return f"about 1 in {1 / mean:.0f} times by chance, at most 1 in {int(1 / most)}"
+    mean, most = (rate(draws, sides=sides) for rate in (mean_false_alarms, most_false_alarms))
+    return f"by chance about once in {1 / mean:.0f} times, at most once in {int(1 / most)}"
 
 
 def about_table(band: "NullBand", null: str) -> str:
     """What the mark of the table means. `null` names the null law."""
     return (
-        f"≠ marks values outside the range of {band.draws} batches of {null} of this size ({by_chance(band)}; one of "
-        "the ten in a column more often). Click a cell to have it explained. Fewer samples n hide more differences."
+        f"≠ marks values outside the range of {band.draws} batches of {null} of this size ({by_chance(band.draws)}; "
+        "one of the ten in a column more often). Click a cell to have it explained. Fewer samples n hide more "
+        "differences."
     )
 
 
@@ -111,7 +112,7 @@ def explain(cells: "Mapping[Key, Cell]", key: "Key", column: str, null: str, n: 
     if cell.differs:
         verdict = (
             f"{band}. {column} lies outside: by this statistic it differs from {null} "
-            f"(a batch of {null} does so {by_chance(cell.null)})."
+            f"(a batch of {null} does so {by_chance(cell.null.draws)})."
         )
     else:
         verdict = f"{band}. {column} lies inside: at this n the statistic cannot tell it from {null}."
@@ -178,7 +179,7 @@ def plus_minus(margin: float, over: str) -> str:
 
 def over_directions(d: int) -> str:
     """What the margin of a mean over the shared directions is, see `analysis.directions.mean_over_slices`."""
-    return "(every fourth angle)" if d == 2 else "(95 %, over directions)"
+    return "(over angles)" if d == 2 else "(95 %, over directions)"
 
 
 def not_finite(batch: "ActivationBatch") -> str:
@@ -204,7 +205,7 @@ def verdict(reading: "BoundReading", sw1: "NullBand", per: "NullBand") -> str:
         lesson = "PER is above its range at N(0, I): larger norms."
     else:
         lesson = "PER is in its range at N(0, I), which does not make the batch Gaussian."
-    return f"{where} {lesson} Each of the two calls a batch of N(0, I) different {by_chance(sw1)}."
+    return f"{where} {lesson} Each of the two calls a batch of N(0, I) different {by_chance(sw1.draws)}."
 
 
 def points_to(vector: NDArray[np.float64]) -> str:
@@ -230,9 +231,9 @@ def about_worst(study: "DirectionStudy", bands: "Mapping[str, NullBand]") -> str
     band = next(iter(bands.values()))
     found = f"Worse than chance: {', '.join(beyond)}." if beyond else "None is worse than chance."
     return (
-        f"Any finite batch has worst directions. Beside each stands the largest W1 that the worst of its kind reached "
-        f"in {band.draws} fresh Gaussian batches; ≠ marks what is above (for each kind {by_chance(band, sides=1)}). "
-        f"{found}"
+        "Any finite batch has worst directions. Beside each stands the largest W1 that the worst of its kind reached "
+        f"in {band.draws} fresh Gaussian batches; ≠ marks what is above (for each kind "
+        f"{by_chance(band.draws, sides=1)}). {found}"
     )
 
 
