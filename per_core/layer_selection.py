@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 
@@ -14,6 +15,7 @@ from per_core.errors import InvalidInputError
 from per_core.regularizer import PER, Layout
 
 PASSING_ON = (nn.Identity, nn.Flatten, nn.Unflatten, nn.modules.dropout._DropoutNd, PER)  # outputs what came in
+CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)  # which hand on what their last member returns
 PARAMETRIZATIONS = "parametrizations"  # torch's submodule that computes a weight, not an activation
 MOST_CALLS = 16  # of one module in one pass: a recurrent cell may be called thousands of times
 
@@ -42,24 +44,25 @@ def select_layers(model: nn.Module, layers: str | Sequence[str] | None) -> dict[
         layers: a regular expression that matches whole names, or names; if None,
             every module without submodules but for those that hand on what they were given (dropout, flatten, identity
             and PER) and those that nobody calls (inside nn.MultiheadAttention; what parametrizes a weight);
-            every attention module, which is an nn.MultiheadAttention, or of a class "...Attention" or "...Attn", or
-            one with parts q_proj, k_proj and v_proj or query, key and value;
-            every block, whose output is the residual stream: a member of an nn.ModuleList or nn.Sequential that has
-            submodules and is no nn.Sequential itself.
+            every attention module, which is an nn.MultiheadAttention, or of a class with "attention" or "attn" in its
+            name, or one with parts q_proj, k_proj and v_proj or query, key and value;
+            every block, whose output is the residual stream: a module with submodules, no container itself, that is a
+            member of an nn.ModuleList or nn.Sequential or has siblings of its class (block1, block2).
 
     Raises:
         InvalidInputError: nothing is selected, a name or expression is wrong, or a selected module is
             scripted, and calls no hooks.
     """
-    named = {_display_name(name) or type(model).__name__: module for name, module in model.named_modules()}
+    named = _named(model)
     if layers is None:
-        whole = {block for name, module in named.items() for block in _blocks(name, module)}
+        whole = {block for module in model.modules() for block in _blocks(module)}
+        whole |= {module for module in model.modules() if _is_attention(module, is_model=module is model)}
         fused = [module for module in model.modules() if isinstance(module, nn.MultiheadAttention)]
         uncalled = {inner for module in fused for inner in module.modules()} - set(fused)
         chosen = {
             name: module
             for name, module in named.items()
-            if ((_is_leaf(module) and not isinstance(module, PASSING_ON)) or name in whole or _is_attention(module))
+            if ((_is_leaf(module) and not isinstance(module, PASSING_ON)) or module in whole)
             and module not in uncalled
             and PARAMETRIZATIONS not in name.split(".")
         }
@@ -69,7 +72,7 @@ def select_layers(model: nn.Module, layers: str | Sequence[str] | None) -> dict[
         chosen = {name: _find(name, named) for name in layers}
     if not chosen:
         raise InvalidInputError(
-            f"layers must name at least one module; {layers!r} matches none of {_some(named)}."
+            f"layers must name at least one module; {layers!r} matches none of {some_of(named)}."
             " A regular expression has to match the whole name, r'.*\\.relu' for example."
         )
     _require_hooks(chosen)
@@ -85,6 +88,15 @@ def time_first_layers(model: nn.Module, layers: Mapping[str, nn.Module]) -> froz
         for inner in module.modules()
     }
     return frozenset(name for name, module in layers.items() if module in first)
+
+
+def callable_around(model: nn.Module, name: str) -> str:
+    """The name of the nearest module around another that can be called, which lists and dicts of modules cannot."""
+    named = _named(model)
+    while name := name.rpartition(".")[0]:
+        if not isinstance(named[name], nn.ModuleList | nn.ModuleDict):
+            return name
+    return type(model).__name__
 
 
 def call_name(layer: str, call: int) -> str | None:
@@ -136,19 +148,25 @@ def _holds_time_first(module: nn.Module) -> bool:
     return isinstance(module, kinds) and any(getattr(part, "batch_first", True) is False for part in module.modules())
 
 
-def _is_attention(module: nn.Module) -> bool:
+def _is_attention(module: nn.Module, *, is_model: bool) -> bool:
     parts = {name for name, _ in module.named_children()}
     projects = any(set(names) <= parts for names in (("q_proj", "k_proj", "v_proj"), ("query", "key", "value")))
-    is_named = type(module).__name__.lower().endswith(("attention", "attn"))
-    return projects or is_named or isinstance(module, nn.MultiheadAttention)
+    is_named = any(word in type(module).__name__.lower() for word in ("attention", "attn")) and not is_model
+    return projects or isinstance(module, nn.MultiheadAttention) or (is_named and not isinstance(module, CONTAINERS))
 
 
-def _blocks(name: str, module: nn.Module) -> Iterator[str]:
-    """Names of the blocks among the members of a container."""
-    if isinstance(module, (nn.ModuleList, nn.Sequential)):
-        for member, block in module.named_children():
-            if not _is_leaf(block) and not isinstance(block, (nn.Sequential, nn.ModuleList, nn.ModuleDict)):
-                yield f"{name}.{member}" if name != type(module).__name__ else member
+def _blocks(module: nn.Module) -> list[nn.Module]:
+    """The blocks among the parts of a module."""
+    parts = [part for part in module.children() if not _is_leaf(part) and not isinstance(part, CONTAINERS)]
+    if isinstance(module, CONTAINERS):
+        return parts
+    classes = Counter(map(type, parts))
+    return [part for part in parts if classes[type(part)] > 1]
+
+
+def _named(model: nn.Module) -> dict[str, nn.Module]:
+    """Every module of the model by its name; the model by that of its class."""
+    return {_display_name(name) or type(model).__name__: module for name, module in model.named_modules()}
 
 
 def _display_name(name: str) -> str:
@@ -169,12 +187,13 @@ def _find(name: str, named: Mapping[str, nn.Module]) -> nn.Module:
     if name not in named:
         close = difflib.get_close_matches(str(name), named) or list(named)
         raise InvalidInputError(
-            f"layers must be names from model.named_modules(); {name!r} is none. Did you mean {_some(close)}?"
+            f"layers must be names from model.named_modules(); {name!r} is none. Did you mean {some_of(close)}?"
         )
     return named[name]
 
 
-def _some(names: Mapping[str, object] | Sequence[str], most: int = 12) -> str:
+def some_of(names: Mapping[str, object] | Sequence[str], most: int = 12) -> str:
+    """At most so many names, and how many more there are."""
     names = list(names)
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
@@ -184,6 +203,6 @@ def _require_hooks(chosen: Mapping[str, nn.Module]) -> None:
     silent = [name for name, module in chosen.items() if isinstance(module, torch.jit.ScriptModule)]
     if silent:
         raise InvalidInputError(
-            f"Layers must be modules that call hooks, which scripted modules never do; received {_some(silent)}."
+            f"Layers must be modules that call hooks, which scripted modules never do; received {some_of(silent)}."
             " Record the original module, as it was before torch.jit.script or torch.jit.trace, or name other layers."
         )

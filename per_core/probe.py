@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -27,15 +27,20 @@ def require_probe(model: nn.Module, probe: object) -> None:
     """Refuse what is no probe of this model.
 
     Raises:
-        InvalidInputError: a list, a DataLoader, a NumPy array, an empty tensor, arguments that `forward` does not
+        InvalidInputError: a list, a DataLoader or Dataset, a NumPy array, nothing, arguments that `forward` does not
             take, or a model without `forward`. The message holds the line to write instead.
     """
     if type(model).forward is nn.Module.forward:
         raise _no_forward(model)
-    if isinstance(probe, torch.utils.data.DataLoader):
+    if isinstance(probe, torch.utils.data.DataLoader | torch.utils.data.Dataset | Iterator):
         raise InvalidInputError(
-            "inputs must be one fixed batch of the model's inputs; received a DataLoader. Take a batch once, before"
-            " training: probe = next(iter(loader))[0], if a batch is a pair of inputs and labels."
+            f"inputs must be one fixed batch of the model's inputs; received a {type(probe).__name__}. Take a batch"
+            f" once, before training: probe = {_first_batch(probe)}[0], if a batch is a pair of inputs and labels."
+        )
+    if isinstance(probe, list | tuple | Mapping) and not probe:
+        raise InvalidInputError(
+            f"inputs must hold at least one sample; received an empty {type(probe).__name__}. Pass some hundred"
+            " samples, inputs=images[:256] for example."
         )
     if isinstance(probe, list):
         parts = ", ".join(_kind(part) for part in probe[:4]) + (", …" if len(probe) > 4 else "")
@@ -59,6 +64,13 @@ def require_probe(model: nn.Module, probe: object) -> None:
             )
 
 
+def _first_batch(batches: object) -> str:
+    if isinstance(batches, Iterator):
+        return "next(batches)"
+    is_loader = isinstance(batches, torch.utils.data.DataLoader)
+    return f"next(iter({'loader' if is_loader else 'DataLoader(dataset, batch_size=256)'}))"
+
+
 def _arguments(probe: object) -> tuple[tuple[object, ...], Mapping[str, object]]:
     if isinstance(probe, tuple):
         return probe, {}
@@ -78,6 +90,8 @@ def _require_binding(model: nn.Module, arguments: tuple[object, ...], keywords: 
         if keywords:
             taken = [name for name in signature.parameters if name in keywords]
             advice = f"Pass what forward takes: inputs={{name: probe[name] for name in {taken}}}."
+            if not taken:
+                advice = "If forward takes the mapping itself, pass it as the one argument: inputs=(probe,)."
         else:
             advice = "A batch of a DataLoader is inputs and labels: pass inputs=batch[0]."
         raise InvalidInputError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -24,9 +24,11 @@ from per_core.layer_selection import (
     MOST_CALLS,
     as_rows,
     call_name,
+    callable_around,
     first_activations,
     is_compiled,
     select_layers,
+    some_of,
     time_first_layers,
     unwrapped,
 )
@@ -256,6 +258,8 @@ class Recorder:
                 "No training step reached the layers since the last record, which is empty. Hooks are called in"
                 " training mode only, and not by compiled code: pass a probe instead, record(epoch, inputs=probe).",
             )
+        else:
+            self._warn_of_missed(layers, "The training steps do")
         return layers
 
     def _to_rows(self, name: str, output: object) -> Tensor | None:
@@ -277,20 +281,23 @@ class Recorder:
         return as_rows(activations.detach(), self._layout)
 
     def _warn_of_calls(self, calls: Mapping[str, int]) -> None:
-        missed = [name for name in self._layers if name not in calls]
-        if missed:
-            around = ", ".join(dict.fromkeys(name.rpartition(".")[0] or type(self._model).__name__ for name in missed))
-            self._warn_once(
-                "not called",
-                f"The forward pass of the probe does not call {', '.join(missed)}: nothing to record there. Others use"
-                f" their weights directly, or this pass does not need them. Name what contains them ({around}), or"
-                " modules that are called as module(inputs).",
-            )
+        self._warn_of_missed(calls, "The forward pass of the probe does")
         for name, count in calls.items():
             if count > MOST_CALLS:
                 self._warn_once(
                     f"calls of {name}", f"Layer {name!r} is called {count} times; the first {MOST_CALLS} are recorded."
                 )
+
+    def _warn_of_missed(self, called: Collection[str], who: str) -> None:
+        missed = [name for name in self._layers if name not in called]
+        if missed:
+            around = list(dict.fromkeys(callable_around(self._model, name) for name in missed))
+            self._warn_once(
+                "not called",
+                f"{who} not call {some_of(missed)}: nothing to record there. Others use their weights directly, or"
+                f" their outputs are not needed. Name what contains them ({some_of(around)}), or modules that are"
+                " called as module(inputs).",
+            )
 
     def _warn_once(self, topic: str, message: str) -> None:
         if topic not in self._told:

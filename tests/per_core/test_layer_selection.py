@@ -132,6 +132,65 @@ def test_blocks_of_a_resnet_are_recorded_and_plain_sequences_stay_as_they_are() 
     assert list(select_layers(vgg, None)) == ["0.0", "0.1", "1.0", "1.1"]
 
 
+class LlamaFlashAttention2(FusedAttention):
+    """A class whose name ends in something else."""
+
+
+class AttentionNetwork(nn.Module):
+    """Blocks as attributes; the name of the whole says attention too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block1, self.block2, self.pool = Basic(), Basic(), Wrapped()
+
+    def forward(self, h: Tensor) -> Tensor:
+        return self.pool(self.block2(self.block1(h)))
+
+
+class Wrapped(nn.Module):
+    """One of its kind: no block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.relu = nn.ReLU()
+
+    def forward(self, h: Tensor) -> Tensor:
+        return self.relu(h)
+
+
+def test_attention_is_known_by_its_class_and_blocks_by_their_siblings() -> None:
+    holder = nn.ModuleDict({"self_attn": LlamaFlashAttention2(4)})
+    assert list(select_layers(holder, None)) == ["self_attn", "self_attn.c_attn", "self_attn.c_proj"]
+    found = [f"block{i}{part}" for i in (1, 2) for part in ("", ".conv1", ".conv2")]
+    assert list(select_layers(AttentionNetwork(), None)) == [*found, "pool.relu"]
+
+
+class Unused(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.heads = nn.Linear(4, 4), nn.ModuleList(nn.Linear(4, 4) for _ in range(40))
+
+    def forward(self, h: Tensor) -> Tensor:
+        return self.fc(h)
+
+
+def test_many_modules_that_nobody_calls_are_named_in_few_words(tmp_path: Path) -> None:
+    with (
+        Recorder(Unused(), tmp_path / "run") as recorder,
+        pytest.warns(RuntimeWarning, match=r"heads\.11 and 28 more: .* contains them \(Unused\), or"),
+    ):
+        recorder.record(0, inputs=draw(5, 4))
+
+
+def test_modules_that_no_training_step_calls_are_named(tmp_path: Path) -> None:
+    model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    with Recorder(model, tmp_path / "run", layers=["self_attn.out_proj", "linear1"], sample_every=1) as recorder:
+        model(draw(4, 5, 8)).sum().backward()
+        with pytest.warns(RuntimeWarning, match=r"The training steps do not call self_attn\.out_proj: .*\(self_attn\)"):
+            recorder.record(1)
+    assert list(open_run(tmp_path / "run").layers) == ["linear1"]
+
+
 @pytest.mark.parametrize("layers", [["self_attn.out_proj", "linear1"], "self_attn.out_proj"])
 def test_a_chosen_module_that_nobody_calls_is_named(tmp_path: Path, layers: str | list[str]) -> None:
     model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)

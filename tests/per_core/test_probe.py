@@ -42,6 +42,11 @@ class Passing(Lit):
         ({"input": IMAGES.numpy()}, "received a NumPy array of shape (20, 4)", {"input": IMAGES}),
         (list(IMAGES), "inputs=torch.stack(samples)", torch.stack(list(IMAGES))),
         ({"input": IMAGES, "labels": LABELS}, "inputs={name: probe[name] for name in ['input']}", {"input": IMAGES}),
+        (LOADER.dataset, "received a TensorDataset", next(iter(DataLoader(LOADER.dataset, batch_size=256)))[0]),
+        (iter(LOADER), "probe = next(batches)[0]", next(iter(LOADER))[0]),
+        ((), "received an empty tuple", IMAGES),
+        ([], "received an empty list", IMAGES),
+        ({}, "received an empty dict", IMAGES),
         (IMAGES[:0], "received a tensor of shape (0, 4)", IMAGES),
     ],
 )
@@ -69,3 +74,24 @@ def test_an_array_of_numbers_that_a_model_takes_by_name(tmp_path: Path) -> None:
     with Recorder(nn.Linear(4, 3), tmp_path / "run") as recorder:
         recorder.record(0, inputs={"input": torch.from_numpy(np.ones((5, 4), np.float32))})
     assert open_run(tmp_path / "run").records[0].layers["Linear"].n == 5
+
+
+class Mapped(nn.Module):
+    """Takes a batch that is a mapping as its one argument."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        return self.layer(batch["x"])
+
+
+def test_a_mapping_that_is_the_one_argument(tmp_path: Path) -> None:
+    with Recorder(Mapped(), tmp_path / "run") as recorder:
+        with pytest.raises(
+            InvalidInputError, match=r"the mapping itself, pass it as the one argument: inputs=\(probe,\)"
+        ):
+            recorder.record(0, inputs={"x": IMAGES})
+        recorder.record(0, inputs=({"x": IMAGES},))
+    assert open_run(tmp_path / "run").records[0].layers["layer"].n == 20
