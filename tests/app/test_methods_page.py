@@ -160,7 +160,7 @@ def test_the_trap_compares_the_rows_with_as_many_held_out_ones(open_page: OpenPa
     page = open_page("methods", data_n="1024", data_dim="16", methods_rows="16", methods_chosen=["BN", "DBN"])
     traces = {trace["name"]: trace for trace in sent_charts(page)["methods_trap"].figure["data"]}
     assert set(traces) >= {"DBN, held out", "DBN, the rows themselves", "BN, held out"}
-    assert re.search(r"At b = 16, .*DBN 0\.\d+ on the rows themselves, closer than any batch of N\(0, I\)", all_text(page))
+    assert re.search(r"At b = 16, .*DBN 0\.\d+ on the rows themselves, closer than any batch of N", all_text(page))
 
 
 def test_what_has_no_batch_statistics_is_not_in_the_trap(open_page: OpenPage) -> None:
