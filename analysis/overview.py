@@ -143,6 +143,7 @@ QUANTITIES = {
 
 RECORDS = ("kind", "outliers", "bulk")  # of a reading, which are no numbers
 Matrix = Float32Matrix | Float64Matrix
+ONE_LAYER = "the layer"  # of members whose names tell the epoch alone
 Epoch = float | None
 Cell = tuple[str, Epoch]
 
@@ -363,7 +364,7 @@ def _labels(members: tuple[Member, ...]) -> dict[Cell, Member]:
 
 
 def _layer_label(member: Member, *, with_split: bool) -> str:
-    layer = member.layer or member.name
+    layer = member.layer or (member.name if member.epoch is None else ONE_LAYER)
     return f"{member.split}/{layer}" if with_split and member.split else layer
 
 

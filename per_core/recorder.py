@@ -202,11 +202,14 @@ class Recorder:
         except StorageError as error:
             if self._on_write_error == "raise":
                 raise
-            self._writer.note_missing(epoch)
+            if epoch == self._writer.last_epoch:
+                lost = f"epoch {epoch} keeps its earlier record"
+            else:
+                self._writer.note_missing(epoch)
+                lost = f"epoch {epoch} is missing in the run"
             self._warn_once(
                 "disk",
-                f"{error} The training goes on, and epoch {epoch} is missing in the run. Later epochs are tried"
-                " again; this is said once.",
+                f"{error} The training goes on, and {lost}. Later epochs are tried again; this is said once.",
             )
 
     def close(self) -> None:
@@ -332,8 +335,8 @@ def _require_order(epoch: float, last: float | None, on_repeated_epoch: OnRepeat
         )
     if epoch == last and on_repeated_epoch == "raise":
         raise InvalidInputError(
-            f"A run has one record of an epoch; received epoch {epoch} again. Record it once, or make the Recorder"
-            ' with on_repeated_epoch="replace": then the later record counts.'
+            f"A run has one record of an epoch; received epoch {epoch} again (epochs are kept to six decimals)."
+            ' Record it once, or make the Recorder with on_repeated_epoch="replace": then the later record counts.'
         )
 
 

@@ -74,7 +74,7 @@ def note_on(text: str, number: str | None, epoch: float | None) -> str:
         return f"e{number} in its name is epoch {epoch}"
     for _, first, mark, second in reversed(_pairs(text)):
         both = f"{first}{mark}{second}"
-        if first == number and (mark == "." or len(second) == 2):
+        if first == number:
             return (
                 f"{both} in its name is taken for epoch {epoch} and another number; if it is epoch {read_epoch(both)},"
                 rf" write epoch_(\d+{re.escape(mark)}\d+) as the rule for epochs"

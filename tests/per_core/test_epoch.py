@@ -84,7 +84,10 @@ def test_an_epoch_recorded_twice_is_refused(tmp_path: Path) -> None:
     model = network()
     with Recorder(model, tmp_path / "run") as recorder:
         recorder.record(0.5, inputs=draw(10, 4))
-        message = r'one record of an epoch; received epoch 0\.5 again\. Record it once, .*on_repeated_epoch="replace"'
+        message = (
+            r"one record of an epoch; received epoch 0\.5 again \(epochs are kept to six decimals\)\. Record it once, "
+            r'.*on_repeated_epoch="replace"'
+        )
         with pytest.raises(InvalidInputError, match=message):
             recorder.record(torch.tensor(0.5), inputs=draw(20, 4))
         recorder.record(1, inputs=draw(10, 4))

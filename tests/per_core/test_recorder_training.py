@@ -141,6 +141,18 @@ def test_a_full_disk_warns_once_and_the_training_goes_on(tmp_path: Path) -> None
     assert len(open_run(run).arrays(1)) == 4
 
 
+def test_a_record_that_cannot_be_replaced_stays(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with Recorder(network(), run, on_repeated_epoch="replace") as recorder:
+        recorder.record(1, inputs=draw(5, 4))
+        (run / "arrays").rename(run / "away")
+        with pytest.warns(RuntimeWarning, match="goes on, and epoch 1 keeps its earlier record"):
+            recorder.record(1, inputs=draw(6, 4))
+        (run / "away").rename(run / "arrays")
+    assert [record.layers["0"].n for record in open_run(run).records] == [5]
+    assert open_run(run).missing is None
+
+
 def test_a_full_disk_ends_the_training_of_who_asks_for_it(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match='on_write_error must be "warn" or "raise"; received \'ignore\''):
         Recorder(network(), tmp_path / "run", on_write_error="ignore")

@@ -155,6 +155,21 @@ def test_what_is_read_from_a_name_that_leaves_it_open_is_said(tmp_path: Path) ->
     assert {member.name: member.note for member in inspect(tmp_path).members}["epoch_0.5.npy"] == ""
 
 
+def test_one_digit_that_may_be_a_decimal_is_said(tmp_path: Path) -> None:
+    for name in ("0_0", "0_5", "1_0", "1_5"):
+        np.save(tmp_path / f"epoch_{name}.npy", np.ones((3, 2)))
+    found = inspect(tmp_path).members
+    assert [(member.epoch, member.layer) for member in found] == [(0, "0"), (0, "5"), (1, "0"), (1, "5")]
+    assert "1_5 in its name is taken for epoch 1 and another number; if it is epoch 1.5, write" in found[-1].note
+
+
+def test_a_dump_of_one_layer_is_one_row_over_the_epochs(tmp_path: Path) -> None:
+    for epoch in (0.5, 1, 10.5):
+        np.save(tmp_path / f"epoch_{epoch}.npy", np.random.default_rng(0).normal(size=(40, 3)))
+    seen = overview(inspect(tmp_path))
+    assert (seen.layers, seen.epochs) == (("the layer",), (0.5, 1, 10.5))
+
+
 def test_the_rule_that_was_decided_can_be_seen(tmp_path: Path) -> None:
     for layer in ("00", "01", "02"):
         np.save(tmp_path / f"epoch_01_{layer}.npy", np.ones((3, 2)))
