@@ -14,7 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from analysis.distinction import measure_null
 from analysis.null_band import (
     Float64Array,
     NullBand,
@@ -75,6 +74,8 @@ STUDIES = (
 
 def draws_of(study: Study, first: int, count: int) -> dict[str, Float64Array]:
     """What the draws number first..first + count − 1 give, arrays (count,)."""
+    from analysis.distinction import measure_null  # brings POT and pandas, which no other command needs
+
     kind, n, d, slices = study
     how: dict[str, Callable[[], dict[str, Float64Array]]] = {
         "statistics": lambda: dict(measure_null(SampleSpec(n=n, dim=d), first, count).items()),

@@ -29,6 +29,12 @@ def chart(page: Page, key: str) -> Locator:
     return page.locator(f'[data-chart="{key}"]')
 
 
+def drawn_chart(page: Page, key: str) -> Locator:
+    """A chart once plotly has drawn it: before that the element has no data to ask for."""
+    expect(chart(page, key)).to_have_attribute("aria-busy", "false")
+    return chart(page, key)
+
+
 def open_page(page: Page, server: str, name: str, query: str = "", charts: Sequence[str] | None = None) -> None:
     """Open a page and wait until it is complete: these charts of it, or those that it has by itself, are drawn."""
     page.goto(f"{server}/{PAGES[name]}?{query}")
@@ -37,7 +43,7 @@ def open_page(page: Page, server: str, name: str, query: str = "", charts: Seque
 
 def wait_until_drawn(page: Page, charts: Sequence[str]) -> None:
     for key in charts:
-        expect(chart(page, key)).to_have_attribute("aria-busy", "false")
+        drawn_chart(page, key)
     wait_until_idle(page)
 
 

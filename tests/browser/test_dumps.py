@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from analysis.dumps import inspect
 from analysis.overview import overview
 from per_core import Recorder
-from tests.browser.pages import assert_fits, chart, take_pictures, wait_until_idle
+from tests.browser.pages import assert_fits, chart, drawn_chart, take_pictures, wait_until_idle
 
 LAYERS, EPOCHS = 24, 20
 
@@ -47,7 +47,7 @@ def large_dump(dumps_folder: Path) -> Path:
 
 def open_dump(page: Page, server: str, path: Path, query: str = "") -> None:
     page.goto(f"{server}/dumps?dumps_path={path}&{query}")
-    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false")
+    drawn_chart(page, "dumps_parts")
     wait_until_idle(page)
 
 
@@ -62,7 +62,7 @@ def test_a_click_on_the_map_opens_the_layer_and_one_more_the_other_pages(
 ) -> None:
     open_dump(page, server, large_dump)
     order = overview(inspect(large_dump)).worst("sw1_in_bands")
-    field = chart(page, "dumps_overview").locator(".nsewdrag").first
+    field = drawn_chart(page, "dumps_overview").locator(".nsewdrag").first
     box = field.bounding_box()
     assert box is not None
     field.click(position={"x": box["width"] * 5.5 / EPOCHS, "y": box["height"] * 3.5 / LAYERS})
@@ -76,7 +76,7 @@ def test_a_click_on_the_map_opens_the_layer_and_one_more_the_other_pages(
     expect(page.get_by_text(f"step-500/activations.safetensors/{order[3]}").first).to_be_visible()
     page.get_by_test_id("stTopNavLink").filter(has_text="Dumps").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("What is in a dump")
-    expect(chart(page, "dumps_overview")).to_have_attribute("aria-busy", "false")
+    drawn_chart(page, "dumps_overview")
 
 
 def test_dropped_files_are_inspected_and_kept_until_they_are_closed(page: Page, server: str, tmp_path: Path) -> None:
@@ -90,14 +90,14 @@ def test_dropped_files_are_inspected_and_kept_until_they_are_closed(page: Page, 
         [tmp_path / "epoch_1.npz", tmp_path / "epoch_2.npz", tmp_path / "notes.npy"]
     )
     expect(page.get_by_text("4 members: 2 can be read, 2 are refused")).to_be_visible()
-    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false")
-    assert chart(page, "dumps_overview").evaluate("plot => Array.from(plot._fullData[0].x)") == ["1", "2"]
+    drawn_chart(page, "dumps_parts")
+    assert drawn_chart(page, "dumps_overview").evaluate("plot => Array.from(plot._fullData[0].x)") == ["1", "2"]
     page.get_by_test_id("stTopNavLink").filter(has_text="Distributions").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("beside N(0, I)")
     wait_until_idle(page)
     page.get_by_test_id("stTopNavLink").filter(has_text="Dumps").click()
     expect(page.get_by_text("Open:")).to_be_visible()
-    expect(chart(page, "dumps_overview")).to_have_attribute("aria-busy", "false")
+    drawn_chart(page, "dumps_overview")
     page.get_by_role("button", name="Close").click()
     expect(page.get_by_text("Drop files above")).to_be_visible()
 
@@ -132,7 +132,7 @@ def test_a_run_that_somebody_writes_is_followed(page: Page, server: str, dumps_f
     with Recorder(model, dumps_folder / "mine", layers=["0", "1"]) as recorder:
         recorder.record(0, inputs=probe)
         open_dump(page, server, dumps_folder / "mine")
-        plot = chart(page, "dumps_overview")
+        plot = drawn_chart(page, "dumps_overview")
         plot.evaluate("plot => { plot.sameNode = true }")
         assert plot.evaluate(columns) == ["0"]
         recorder.record(1, inputs=probe)
@@ -141,4 +141,4 @@ def test_a_run_that_somebody_writes_is_followed(page: Page, server: str, dumps_f
         )
         wait_until_idle(page)
     assert plot.evaluate("plot => plot.sameNode") is True
-    expect(chart(page, "dumps_distances")).to_have_attribute("aria-busy", "false")
+    drawn_chart(page, "dumps_distances")

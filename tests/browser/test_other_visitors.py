@@ -16,7 +16,7 @@ from torch import nn
 from app.server import SCRIPT_ROUTE
 from per_core import Recorder
 from tests.browser.conftest import NewPage
-from tests.browser.pages import chart, wait_until_idle
+from tests.browser.pages import drawn_chart, wait_until_idle
 
 SEND = """(bytes) => new Promise((done, fail) => {
   const socket = new WebSocket(new URL("_stcore/stream", document.baseURI).href.replace("http", "ws"), ["streamlit"])
@@ -39,9 +39,9 @@ def test_names_that_are_no_utf8_or_markup_are_shown_sign_by_sign(page: Page, ser
     for name in (b"caf\xe9.npy", b"www.f.example :red[x] $y$ <b>z<.npy"):
         np.save(folder / os.fsdecode(name), rng.standard_normal((40, 3)))
     page.goto(f"{server}/dumps?dumps_path={folder}")
-    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false")
+    drawn_chart(page, "dumps_parts")
     wait_until_idle(page)
-    rows = chart(page, "dumps_overview").locator(".ytick")
+    rows = drawn_chart(page, "dumps_overview").locator(".ytick")
     assert sorted(text.strip() for text in rows.all_text_contents() if text.strip()) == [
         "caf\\xe9",
         "www.f.example :red[x] $y$ <b>z<",
@@ -67,7 +67,7 @@ def test_a_visitor_who_clears_the_caches_takes_no_upload_from_another(
     np.save(tmp_path / "mine.npy", np.random.default_rng(0).standard_normal((40, 3)))
     page.goto(f"{server}/dumps")
     page.locator('input[type="file"]').first.set_input_files(tmp_path / "mine.npy")
-    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false")
+    drawn_chart(page, "dumps_parts")
     wait_until_idle(page)
     page.get_by_role("link", name="Bound", exact=True).first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("bound", ignore_case=True)
@@ -80,5 +80,5 @@ def test_a_visitor_who_clears_the_caches_takes_no_upload_from_another(
 
     page.get_by_role("link", name="Dumps", exact=True).first.click()
     expect(page.get_by_text(re.compile("Open: mine.npy"))).to_be_visible()
-    expect(chart(page, "dumps_parts")).to_have_attribute("aria-busy", "false")
+    drawn_chart(page, "dumps_parts")
     assert page.locator('[data-testid="stAlertContentError"]').count() == 0

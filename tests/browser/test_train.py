@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from tests import processes
 from tests.analysis.training.workers import TINY, work_here
 from tests.browser.conftest import NewPage, end_server, free_port, start_server
-from tests.browser.pages import assert_fits, chart, take_pictures, wait_until_idle
+from tests.browser.pages import assert_fits, drawn_chart, take_pictures, wait_until_idle
 from tests.waiting import wait_for
 
 # A network that learns an epoch at once, for more epochs than anything here waits for.
@@ -80,7 +80,7 @@ def state(page: Page, text: str) -> Locator:
 
 def test_figure_2_grows_in_place_while_it_trains_and_keeps_the_zoom(page: Page, server: str) -> None:
     start(page, server)
-    plot = chart(page, "train_figure2")
+    plot = drawn_chart(page, "train_figure2")
     wait_for_records(page, 3)
     plot.evaluate("plot => { plot.sameNode = true }")
     panel = plot.locator(".nsewdrag").first.bounding_box()
@@ -135,15 +135,15 @@ def test_a_reload_and_a_lost_connection_find_the_run_again(
     app = page.get_by_test_id("stApp")
     line.cut()
     expect(app).not_to_have_attribute("data-test-connection-state", "CONNECTED")
-    count = records(chart(page, "train_figure2"))
+    count = records(drawn_chart(page, "train_figure2"))
     wait_for(lambda: json.loads((runs_folder / run / "status.json").read_text())["epoch"] > count + 2)
-    assert records(chart(page, "train_figure2")) == count
+    assert records(drawn_chart(page, "train_figure2")) == count
     line.is_cut = False
     expect(app).to_have_attribute("data-test-connection-state", "CONNECTED")
     wait_for_records(page, count + 2)
     other = new_page()
     other.goto(f"{server}/train?run={run}")
-    expect(chart(other, "train_figure2")).to_have_attribute("aria-busy", "false")
+    drawn_chart(other, "train_figure2")
     stop(other)
     expect(state(page, "stopped")).to_be_visible()
 
@@ -161,7 +161,7 @@ def test_a_server_that_is_killed_leaves_a_run_that_can_be_resumed(page: Page, tm
     try:
         page.goto(f"{address}/train?run={run}")
         expect(state(page, "interrupted")).to_be_visible()
-        count = records(chart(page, "train_figure2"))
+        count = records(drawn_chart(page, "train_figure2"))
         assert count >= 3
         page.get_by_role("button", name="Resume", exact=True).click()
         wait_for_records(page, count + 2)
@@ -175,8 +175,7 @@ def test_a_script_of_ones_own_is_followed_live(page: Page, server: str, runs_fol
         wait_for((runs_folder / "own" / "records.jsonl").exists)
         page.goto(f"{server}/train?run=own")
         expect(page.get_by_role("heading", name="A script of my own")).to_be_visible()
-        plot = chart(page, "train_figure2")
-        expect(plot).to_have_attribute("aria-busy", "false")
+        plot = drawn_chart(page, "train_figure2")
         length = "plot => Math.max(...plot._fullData.map(t => t.x.length))"
         first = plot.evaluate(length)
         page.wait_for_function(
@@ -223,7 +222,7 @@ def test_the_address_of_a_preset_is_that_training(page: Page, new_page: NewPage,
 def test_pictures_of_a_finished_comparison(page: Page, server: str, finished: str) -> None:
     page.goto(f"{server}/train?run={finished}")
     expect(state(page, "finished")).to_be_visible()
-    expect(chart(page, "train_figure2")).to_have_attribute("aria-busy", "false")
+    drawn_chart(page, "train_figure2")
     wait_until_idle(page)
     assert_fits(page)
     take_pictures(page, "train-run")
