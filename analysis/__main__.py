@@ -12,9 +12,11 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
-from analysis import digits, report_command, shipped_bands
-from analysis.dumps import command as inspect_command
-from analysis.one_pass import command as measure_command
+from analysis import digits
+from analysis.commands import inspect as inspect_command
+from analysis.commands import measure as measure_command
+from analysis.commands import report as report_command
+from analysis.distances import shipped_bands
 from analysis.plain_text import message, plain
 from analysis.recording import RecordingNotes, write_recording
 from analysis.training import worker

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from per_core.epoch import as_epoch
 from per_core.errors import InvalidInputError
+from per_core.recording.epoch import as_epoch
 
 Float32Matrix = NDArray[np.float32]
 Float64Matrix = NDArray[np.float64]

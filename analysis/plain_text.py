@@ -1,7 +1,7 @@
 """Strangers' text, made fit to be shown: titles, names of files, layers and keys, and messages that contain them.
 
 Whatever a file, a link or a visitor calls something goes through here before anybody sees it. Places that read
-Markdown or tags escape the result once more, see `app.plain`.
+Markdown or tags escape the result once more, see `app.text.plain`.
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from analysis.batch import ActivationBatch
-from per_core.epoch import as_epoch, parse_epoch
 from per_core.errors import InvalidInputError
-from per_core.whole_file import told, write_whole
+from per_core.recording.epoch import as_epoch, parse_epoch
+from per_core.recording.whole_file import told, write_whole
 
 HEADER_KEY = "perscope.recording"
 VERSION = 1

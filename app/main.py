@@ -4,8 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import service
-from app.choice import choose_batch
+from app.session import service
+from app.session.choice import choose_batch
 
 _ASSETS = Path(__file__).parents[1] / "assets"
 
@@ -19,11 +19,11 @@ st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "icon.svg"), size="l
 
 page = st.navigation(
     [
-        st.Page("views/distributions.py", title="Distributions", url_path="distributions", default=True),
-        st.Page("views/bound.py", title="Bound", url_path="bound"),
-        st.Page("views/methods.py", title="Methods", url_path="methods"),
-        st.Page("views/train.py", title="Train", url_path="train"),
-        st.Page("views/dumps.py", title="Dumps", url_path="dumps"),
+        st.Page("views/distributions/page.py", title="Distributions", url_path="distributions", default=True),
+        st.Page("views/bound/page.py", title="Bound", url_path="bound"),
+        st.Page("views/methods/page.py", title="Methods", url_path="methods"),
+        st.Page("views/train/page.py", title="Train", url_path="train"),
+        st.Page("views/dumps/page.py", title="Dumps", url_path="dumps"),
     ],
     position="top",
 )

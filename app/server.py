@@ -16,8 +16,8 @@ from starlette.responses import FileResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from analysis.plain_text import message
-from app.plain import escaped
-from app.shared_caches import KeepCaches
+from app.session.shared_caches import KeepCaches
+from app.text.plain import escaped
 from per_core.errors import PerError
 
 _LOG = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ async def _send_plotly(_: Request) -> FileResponse:
 
 def _send_archive(request: Request) -> Response:
     """A run as a zip file, made while it is sent."""
-    from app import service
+    from app.session import service
 
     try:
         archive = service.run_library().zip_run(request.path_params["run"])
@@ -77,11 +77,11 @@ async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 def _warm() -> None:
     """Import torch and POT, and take Gaussian batches apart for Methods' opening view, while nobody waits for them."""
-    from analysis import distinction  # noqa: F401  brings torch and POT
-    from analysis.null_band import draws_that_fit
+    from analysis.distances import distinction  # noqa: F401  brings torch and POT
     from analysis.samples import SampleSpec
-    from app import cached
-    from app.progress import CHUNK, spans
+    from analysis.statistics.null_band import draws_that_fit
+    from app.session import cached
+    from app.session.progress import CHUNK, spans
 
     opening = SampleSpec()
     for first, count in spans(draws_that_fit(opening.n, opening.dim), CHUNK):

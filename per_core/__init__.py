@@ -5,9 +5,9 @@ from per_core.energy import energy_loss
 from per_core.errors import BudgetError, DerivativeError, InvalidInputError, PerError, StorageError
 from per_core.methods import Method, Parameter, find_method, list_methods, register_method
 from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
-from per_core.recorder import Recorder
-from per_core.regularizer import PER, per_gradient, per_loss
-from per_core.run_directory import open_run
+from per_core.per import PER, per_gradient, per_loss
+from per_core.recording.recorder import Recorder
+from per_core.recording.run_directory import open_run
 from per_core.sigreg import sigreg_loss
 from per_core.variance_constancy import VCL, vcl_loss
 from per_core.wasserstein import SlicedDistance, gaussian_w1, sliced_w1

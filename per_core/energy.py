@@ -23,7 +23,7 @@ from torch import Tensor
 
 from per_core.arguments import Array, as_matrix, working_dtype
 from per_core.derivatives import Evaluation, differentiable_once
-from per_core.regularizer import per_loss
+from per_core.per import per_loss
 
 BLOCK_DISTANCES = 2**18  # distances held at a time
 NO_SECOND_DERIVATIVE = (

@@ -31,7 +31,7 @@ from per_core.activation_penalty import l1_loss, l2_loss
 from per_core.energy import energy_loss
 from per_core.errors import InvalidInputError
 from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
-from per_core.regularizer import per_loss
+from per_core.per import per_loss
 from per_core.sigreg import sigreg_loss
 from per_core.variance_constancy import mean_vcl_loss, vcl_loss
 from per_core.wasserstein import sliced_w1

@@ -35,7 +35,14 @@ def test_no_import_points_upwards(package: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["per_core", "analysis.digits", "analysis.distinction", "analysis.bound", "analysis.training.worker"]
+    "module",
+    [
+        "per_core",
+        "analysis.digits",
+        "analysis.distances.distinction",
+        "analysis.distances.bound",
+        "analysis.training.worker",
+    ],
 )
 def test_importing_the_lower_layers_loads_neither_streamlit_nor_plotly(module: str) -> None:
     script = (

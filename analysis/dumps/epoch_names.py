@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 
-from per_core.epoch import parse_epoch
+from per_core.recording.epoch import parse_epoch
 
 SEPARATORS = r"\s/_.,=-"
 START, END = rf"(?:^|(?<=[{SEPARATORS}]))", rf"(?=$|[{SEPARATORS}])"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Literal
 
-from analysis.dumps import npy_format, zip_format
 from analysis.dumps.byte_range import ByteRange, FileRange
+from analysis.dumps.formats import npy_format, zip_format
 from analysis.dumps.limits import DEFAULT_LIMITS
 from per_core.errors import InvalidInputError
 

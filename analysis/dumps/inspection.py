@@ -20,7 +20,7 @@ from analysis.dumps.source import Upload, resolve
 from analysis.dumps.tree import Found, Location, ignored_files, list_entries, read_rows
 from analysis.plain_text import message, plain, plain_names
 from per_core.errors import BudgetError, InvalidInputError
-from per_core.run_directory import RECORDS, RUN
+from per_core.recording.run_directory import RECORDS, RUN
 
 Verdict = Literal["ok", "ambiguous", "refused"]
 FileState = tuple[int, int]

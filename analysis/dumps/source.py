@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import IO
 
 from per_core.errors import BudgetError, InvalidInputError
-from per_core.whole_file import told
+from per_core.recording.whole_file import told
 
 CHUNK = 2**20
 SUFFIX = re.compile(r"(?:\.[A-Za-z0-9]{1,12})?$")

@@ -16,10 +16,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from analysis.dumps import csv_format, npy_format, run_format, safetensors_format, zip_format
 from analysis.dumps.byte_range import ByteRange, FileRange, InflatedRange
 from analysis.dumps.entry import Entry
 from analysis.dumps.file_kind import Kind, file_kind, is_of_interest
+from analysis.dumps.formats import csv_format, npy_format, run_format, safetensors_format, zip_format
 from analysis.dumps.limits import Limits, in_words
 from analysis.dumps.listings import LISTINGS, Listing
 from analysis.dumps.natural_order import by_numbers
@@ -27,7 +27,7 @@ from analysis.dumps.reader_process import READER
 from analysis.dumps.unpacking import Unpacking
 from analysis.training.folder import ComparisonFolder
 from per_core.errors import BudgetError, InvalidInputError, PerError
-from per_core.run_directory import RECORDS, RUN
+from per_core.recording.run_directory import RECORDS, RUN
 
 Location = tuple[str, ...]
 Found = tuple[Location, Entry]

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from analysis.dumps.byte_range import ByteRange, FileRange
 from analysis.dumps.limits import in_words
 from per_core.errors import BudgetError
-from per_core.whole_file import told
+from per_core.recording.whole_file import told
 
 EXPANSION = 20  # times the archive's own size; activations pack two- to tenfold
 ALWAYS = 2**26  # bytes that an archive may unpack to whatever its size

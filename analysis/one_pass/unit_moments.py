@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.moments import Moments
+from analysis.statistics.moments import Moments
 
 Floats = NDArray[np.float64]
 

@@ -24,8 +24,8 @@ from analysis.training.room import bytes_to_come, require_room
 from analysis.training.spec import TrainingSpec
 from analysis.training.watch import Limits, Watch, resident_memory
 from per_core.errors import BudgetError, InvalidInputError
-from per_core.recorder import Recorder
-from per_core.run_directory import open_run
+from per_core.recording.recorder import Recorder
+from per_core.recording.run_directory import open_run
 
 PROBE_SEED = 0
 USABLE = 0.9  # of a GPU's memory; the rest goes to libraries and fragments

@@ -27,9 +27,9 @@ from typing import Any, Literal
 
 import torch
 
-from analysis.process_life import birth_of
+from analysis.runs.process_life import birth_of
 from per_core.errors import InvalidInputError
-from per_core.whole_file import told, whole_file, write_whole
+from per_core.recording.whole_file import told, whole_file, write_whole
 
 State = Literal["starting", "running", "finished", "stopped", "failed", "interrupted"]
 

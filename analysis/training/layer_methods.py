@@ -11,7 +11,7 @@ from analysis.training.models import HiddenLayer, Shape, hidden_layers
 from analysis.training.spec import MethodSpec
 from per_core.errors import InvalidInputError
 from per_core.methods import Loss, Method
-from per_core.regularizer import PER, Layout
+from per_core.per import PER, Layout
 from per_core.variance_constancy import VCL
 
 

@@ -16,7 +16,7 @@ from analysis.training.layer_methods import penalty, put_in
 from analysis.training.models import FULL, NARROW, build_network
 from analysis.training.spec import MethodSpec, TrainingSpec
 from per_core.errors import InvalidInputError
-from per_core.regularizer import PER
+from per_core.per import PER
 
 EVALUATION = 1000  # samples at a time
 METHODS = (1,)  # the spawn key of what methods draw; the order of the data and dropout have none

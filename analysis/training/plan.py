@@ -13,7 +13,7 @@ from analysis.training.learner import width_on
 from analysis.training.models import Shape, hidden_layers, outline
 from analysis.training.spec import DataName, DataSpec, TrainingSpec
 from per_core.errors import InvalidInputError
-from per_core.layer_record import FLOAT_BYTES, INDEX_BYTES, Allowance
+from per_core.recording.layer_record import FLOAT_BYTES, INDEX_BYTES, Allowance
 
 DIGITS_TRAINING, DIGITS, CIFAR = 1297, (1, 8, 8), (3, 32, 32)
 CIFAR_TRAINING = 50_000

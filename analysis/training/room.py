@@ -8,7 +8,7 @@ from pathlib import Path
 from analysis.training.plan import plan
 from analysis.training.spec import TrainingSpec
 from per_core.errors import StorageError
-from per_core.whole_file import told
+from per_core.recording.whole_file import told
 
 
 def bytes_to_come(folder: Path, spec: TrainingSpec) -> int:

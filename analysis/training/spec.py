@@ -14,7 +14,7 @@ from typing import Any, Literal, Self, get_args
 from analysis.plain_text import plain
 from per_core.errors import InvalidInputError
 from per_core.methods import Method, Parameter, find_method
-from per_core.regularizer import Layout, Reduction
+from per_core.per import Layout, Reduction
 
 DataName = Literal["digits", "spirals", "mixture", "cifar10", "cifar100"]
 ModelName = Literal["mlp", "cnn11"]

@@ -20,7 +20,7 @@ from typing import Literal
 
 import torch
 
-from analysis.run_status import change_status, read_status
+from analysis.runs.status import change_status, read_status
 from analysis.training.comparison import Comparison
 from analysis.training.folder import ComparisonFolder
 from analysis.training.presets import PRESETS, find_spec

@@ -8,8 +8,8 @@ from safetensors.numpy import save_file
 
 from analysis import digits
 from analysis.__main__ import main
-from analysis.moments import moments
 from analysis.recording import RecordingNotes, open_recording, write_recording
+from analysis.statistics.moments import moments
 from per_core.errors import InvalidInputError, StorageError
 
 SHIPPED = Path(__file__).parents[2] / "assets" / "recordings" / "digits_elu.safetensors"

@@ -12,7 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app import service
+from app.session import service
 from tests import processes
 from tests.waiting import LIMIT
 
@@ -43,7 +43,7 @@ def open_page() -> OpenPage:
         page = AppTest.from_file(str(MAIN), default_timeout=LIMIT)
         for key, value in query.items():
             page.query_params[key] = value
-        return page.switch_page(f"views/{name}.py").run()
+        return page.switch_page(f"views/{name}/page.py").run()
 
     return run
 

@@ -8,7 +8,7 @@ from starlette.types import Message, Receive, Scope, Send
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from app.hosts import LOOPBACK, allowed_hosts
-from app.shared_caches import KeepCaches
+from app.session.shared_caches import KeepCaches
 from per_core.errors import InvalidInputError
 
 

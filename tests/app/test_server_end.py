@@ -8,16 +8,16 @@ import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
-from analysis.runs import RunLibrary
+from analysis.runs.library import RunLibrary
 from analysis.training.spec import MethodSpec
-from app import service
+from app.session import service
 from tests import processes
 from tests.analysis.training.workers import TINY
 from tests.waiting import wait_for
 
 SERVER = """
 import sys
-from app import service
+from app.session import service
 from app.__main__ import main
 spec, port = {spec!r}, sys.argv[1]
 print(service.manager().submit(spec), service.manager().submit(spec), flush=True)

@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 import torch
 
-from analysis.cost import machine
+from analysis.distances.cost import machine
 from analysis.one_pass import PassSpec
 from analysis.training.presets import PRESETS
 from analysis.training.spec import VANILLA

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.__main__ import main as analyse
-from analysis.comparison_run import Comparison, open_comparison
+from analysis.runs.comparison import Comparison, open_comparison
 from analysis.training.presets import PRESETS
-from per_core.run_directory import Run
+from per_core.recording.run_directory import Run
 
 SEEDS = 5
 LAYERS = ("layer 2", "layer 6", "layer 9")  # those of the authors' Figure 2

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from analysis.comparison_run import open_comparison
+from analysis.runs.comparison import open_comparison
 from analysis.training.presets import PRESETS
 from tests.benchmarks.timing import Seconds
 
@@ -52,7 +52,7 @@ def watch_times(*, quick: bool) -> tuple[Seconds, Seconds]:
 
 def _open_page() -> AppTest:
     page = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=120).run()
-    return page.switch_page("views/train.py").run()
+    return page.switch_page("views/train/page.py").run()
 
 
 def _train(out: Path) -> "subprocess.Popen[bytes]":

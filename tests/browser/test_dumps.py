@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from safetensors.numpy import save_file
 
 from analysis.dumps import inspect
-from analysis.overview import overview
+from analysis.survey.overview import overview
 from per_core import Recorder
 from tests.browser.pages import assert_fits, chart, drawn_chart, take_pictures, wait_until_idle
 

@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import save_file
 
 from per_core.errors import InvalidInputError
-from per_core.layer_record import Allowance, LayerDigest
-from per_core.run_directory import RunWriter
+from per_core.recording.layer_record import Allowance, LayerDigest
+from per_core.recording.run_directory import RunWriter
 
 RANDOM = np.random.default_rng(7)
 LAYERS = {name: RANDOM.normal(size=(6, d)).astype(np.float32) for name, d in (("features.6", 4), ("features.8", 3))}

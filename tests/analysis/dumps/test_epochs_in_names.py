@@ -12,7 +12,7 @@ from torch import nn
 from analysis.__main__ import main
 from analysis.dumps import NamePattern, inspect, parse_names
 from analysis.dumps.name_pattern import fitting_pattern
-from analysis.overview import overview
+from analysis.survey.overview import overview
 from per_core import Recorder
 
 

@@ -8,7 +8,7 @@ import torch
 
 from analysis.dumps import DEFAULT_PATTERN, Layout, NamePattern, inspect, load, parse_names
 from per_core.errors import InvalidInputError
-from per_core.layer_selection import as_rows
+from per_core.recording.layer_selection import as_rows
 
 
 @pytest.fixture

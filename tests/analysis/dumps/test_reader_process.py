@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.dumps import Limits, csv_format, inspect
+from analysis.dumps import Limits, inspect
+from analysis.dumps.formats import csv_format
 from analysis.dumps.reader_process import READER, ReaderProcess
 from per_core.errors import BudgetError, InvalidInputError
 from tests import processes

@@ -10,7 +10,7 @@ import pytest
 from analysis.dumps import Upload, inspect, load
 from per_core.errors import BudgetError, InvalidInputError, StorageError
 from tests.analysis.dumps.dump_files import FIRST, write
-from tests.per_core.recorded import largest_file
+from tests.per_core.recording.recorded import largest_file
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.moments import moments
 from analysis.one_pass import Grid, PassSpec, merge_in_order, take_statistics
 from analysis.one_pass.partial_statistics import PartialStatistics
 from analysis.one_pass.projection_counts import project
 from analysis.one_pass.row_sample import RowSample
+from analysis.statistics.moments import moments
 from per_core import per_loss, sliced_w1
 from per_core.errors import BudgetError, InvalidInputError
 

@@ -12,14 +12,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from analysis.run_status import read_status
+from analysis.runs.status import read_status
 from analysis.training.folder import ComparisonFolder
 from analysis.training.plan import plan
 from analysis.training.room import bytes_to_come
 from per_core.errors import StorageError
-from per_core.run_directory import open_run
+from per_core.recording.run_directory import open_run
 from tests.analysis.training.workers import TINY, assert_same_comparison, finish, start, status, work_here
-from tests.per_core.recorded import largest_file
+from tests.per_core.recording.recorded import largest_file
 
 
 @pytest.fixture(scope="module")

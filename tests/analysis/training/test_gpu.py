@@ -7,7 +7,7 @@ import torch
 
 from analysis.training.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from per_core import list_methods
-from per_core.run_directory import open_run
+from per_core.recording.run_directory import open_run
 from tests.analysis.training.workers import assert_same_comparison, status, work
 
 pytestmark = pytest.mark.gpu

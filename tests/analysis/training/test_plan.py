@@ -5,7 +5,7 @@ import pytest
 from analysis.training.plan import outline_of, plan
 from analysis.training.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from per_core.errors import InvalidInputError
-from per_core.run_directory import open_run
+from per_core.recording.run_directory import open_run
 from tests.analysis.training.workers import TINY, work_here
 
 IMAGES = TrainingSpec(epochs=1, methods=(MethodSpec(),), device="cpu", data=DataSpec(limit=128), probe_size=100)

@@ -7,7 +7,7 @@ import pytest
 
 from analysis.training.presets import PRESETS, find_spec
 from per_core.errors import InvalidInputError
-from per_core.run_directory import open_run
+from per_core.recording.run_directory import open_run
 from tests.analysis.training.workers import work_here
 
 LAYERS = ("layer 2", "layer 6", "layer 9")  # those of the authors' Figure 2

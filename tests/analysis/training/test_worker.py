@@ -16,7 +16,7 @@ from analysis.training.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from analysis.training.watch import Limits, StopRequested, Watch, resident_memory
 from per_core import list_methods
 from per_core.errors import BudgetError
-from per_core.run_directory import open_run
+from per_core.recording.run_directory import open_run
 from tests import processes
 from tests.analysis.training.workers import (
     TINY,

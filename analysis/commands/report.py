@@ -1,0 +1,57 @@
+"""Writes a report of a dump: one HTML file that needs nothing else.
+
+exit status: 0 if everything was read, 1 if the report is written but some members were refused, need a layout or could
+not be read, 2 if nothing could be read or the report cannot be written. What the report says about the layers does not
+change the status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+from analysis.commands.inspect import add_dump_arguments, open_dump
+from analysis.commands.progress import show_progress
+from analysis.dumps import Inspection
+from analysis.plain_text import message, plain
+from analysis.survey.overview import LayerReading
+from analysis.survey.report import write_report
+from per_core.errors import InvalidInputError, PerError
+
+OK, INCOMPLETE, UNUSABLE = 0, 1, 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command."""
+    add_dump_arguments(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="OUT.html", help="the file to write")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the report of a dump, return the exit status."""
+    try:
+        inspection = open_dump(options)
+        _require_readable(inspection)
+        seen = write_report(inspection, options.out, on_progress=partial(show_progress, what="members"))
+    except PerError as error:
+        print(f"python -m analysis report: {message(error)}", file=sys.stderr)
+        return UNUSABLE
+    read = sum(isinstance(reading, LayerReading) for reading in seen.cells.values())
+    left_out = len(inspection.members) - read
+    size = options.out.stat().st_size / 1e3
+    print(f"wrote {plain(options.out)} ({size:.0f} kB): {read} members read, {left_out} not", file=sys.stderr)
+    if read == 0:
+        return UNUSABLE
+    return INCOMPLETE if left_out else OK
+
+
+def _require_readable(inspection: Inspection) -> None:
+    if inspection.readable:
+        return
+    first = inspection.members[0]
+    raise InvalidInputError(
+        f"A report needs a member that can be read; none of the {len(inspection.members)} can. {first.name}:"
+        f" {first.reason} See python -m analysis inspect."
+    )

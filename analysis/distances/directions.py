@@ -1,0 +1,123 @@
+"""Directions worth looking at: a shared random set, and the few that are likely to be the worst."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from analysis.batch import Float32Matrix
+from analysis.statistics.principal import principal_axes
+from per_core import gaussian_w1
+from per_core.directions import random_directions
+from per_core.interval import margin_of_error
+
+Float64Array = NDArray[np.float64]
+
+PRINCIPAL = 4
+STARTS = 16
+STEPS = 40
+AXES_SHOWN = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedDirection:
+    """One unit vector (d,) with the name a person reads: "unit 3", "principal 1", "maximised"."""
+
+    name: str
+    vector: Float64Array
+
+
+@lru_cache(maxsize=64)
+def shared_directions(d: int, slices: int, seed: int = 0) -> Tensor:
+    """The same `slices` unit vectors (slices, d), float32, for everybody who asks: the slices of every mean shown.
+
+    In the plane the half circle is divided evenly, which averages over the angle far more precisely than random
+    directions do; in more dimensions the directions are random. Two batches compared on the same directions differ by
+    the batches alone. Do not modify the tensor.
+    """
+    if d == 2:
+        _, vectors = circle_directions(2 * slices, offset=0.25)
+        return torch.from_numpy(vectors[:slices]).to(torch.float32)
+    return random_directions(slices, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
+
+
+def mean_over_slices(per_slice: Float64Array, d: int) -> tuple[float, float]:
+    """Mean over the shared directions of a d-dimensional batch, and how far that over all directions may be from it.
+
+    In the plane, where the angles are evenly spaced, that is the largest difference between the mean and the mean of
+    every fourth angle: of 2,100 batches of seven kinds none was further away. In more dimensions it is half the width
+    of a 95 % confidence interval over the random directions. NaN for a single direction.
+    """
+    mean, k = float(per_slice.mean()), len(per_slice)
+    if d == 2 and k > 1:
+        return mean, max(abs(float(per_slice[first::4].mean()) - mean) for first in range(min(4, k)))
+    return mean, margin_of_error(float(per_slice.std(ddof=1)) / math.sqrt(k), k) if k > 1 else math.nan
+
+
+def circle_directions(count: int, *, offset: float = 0.0) -> tuple[Float64Array, Float64Array]:
+    """Angles (count,) in degrees, evenly from `offset` steps upwards, and the unit vectors (count, 2) of the plane."""
+    degrees = (np.arange(count) + offset) * np.float64(360 / count)
+    radians = np.deg2rad(degrees)
+    return degrees, np.stack([np.cos(radians), np.sin(radians)], axis=1)
+
+
+def axis_directions(values: Float32Matrix) -> list[NamedDirection]:
+    """The coordinate axes, one a unit; of more than 64 units the 64 furthest from N(0, 1) in W1."""
+    d = values.shape[1]
+    distances = gaussian_w1(torch.from_numpy(values.copy())).numpy()
+    shown = sorted(np.argsort(distances)[-AXES_SHOWN:].tolist())
+    rows_of_identity = np.zeros((len(shown), d))
+    rows_of_identity[np.arange(len(shown)), shown] = 1
+    return [NamedDirection(f"unit {j + 1}", row) for j, row in zip(shown, rows_of_identity, strict=True)]
+
+
+def principal_directions(values: Float32Matrix, count: int = PRINCIPAL) -> list[NamedDirection]:
+    """The leading principal directions, largest variance first."""
+    axes = principal_axes(values, count)
+    return [NamedDirection(f"principal {i + 1}", axis) for i, axis in enumerate(axes)]
+
+
+def maximised_direction(
+    values: Float32Matrix, starts: list[NamedDirection], *, seed: int = 0, steps: int = STEPS
+) -> NamedDirection:
+    """The direction of the largest W1 to N(0, 1) that gradient ascent on the sphere finds (max-sliced W1).
+
+    Of the given starts and 64 random directions the worst 16 climb, with a step that shrinks as 1 / (2 + t / 5). The
+    result is a lower bound of the maximum. On N(0, I) itself it is well above 0, because n samples in d dimensions
+    always have a worst direction: compare it with the same search on fresh Gaussian batches.
+
+    Source: Deshpande et al. (2019), "Max-sliced Wasserstein distance and its use for GANs".
+    """
+    batch = torch.from_numpy(values.copy())
+    random = random_directions(64, values.shape[1], generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
+    candidates = torch.cat([torch.from_numpy(np.stack([s.vector for s in starts])).to(torch.float32), random])
+    order = gaussian_w1(batch @ candidates.T).argsort(descending=True)
+    thetas = candidates[order[:STARTS]].clone()
+    best, best_distance = thetas[0], -np.inf
+    for step in range(steps + 1):
+        thetas.requires_grad_(True)
+        distances = gaussian_w1(batch @ thetas.T)
+        top = int(distances.argmax())
+        reached = distances[top].item()
+        if reached > best_distance:
+            best, best_distance = thetas[top].detach().clone(), reached
+        if step == steps:
+            break
+        (slope,) = torch.autograd.grad(distances.sum(), thetas)
+        with torch.no_grad():
+            tangent = slope - (slope * thetas).sum(1, keepdim=True) * thetas
+            length = tangent.norm(dim=1, keepdim=True).clamp_min(1e-12)
+            thetas = torch.nn.functional.normalize(thetas + tangent / length / (2 + step / 5), dim=1)
+    return NamedDirection("maximised", best.double().numpy())
+
+
+def named_directions(values: Float32Matrix) -> list[NamedDirection]:
+    """Axes, leading principal directions and the maximised one, in this order."""
+    starts = [*axis_directions(values), *principal_directions(values)]
+    return [*starts, maximised_direction(values, starts)]

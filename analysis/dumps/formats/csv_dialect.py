@@ -1,0 +1,123 @@
+"""The dialect of a text table: what separates its cells and marks decimals. It is decided by all lines, or refused.
+
+A dialect contradicts a text if lines would have different numbers of cells, or if a cell would be neither a number nor
+a word: "5;5", "1,234.5". Those that are left are compared by what they read, see `analysis.dumps.formats.csv_format`.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from per_core.errors import InvalidInputError
+
+NO_SEPARATOR = "\x1f"  # a sign that no text has: one cell a line
+SEPARATORS = {
+    ",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "spaces", NO_SEPARATOR: "",
+}  # fmt: skip
+MARKS = {".": "a decimal point", ",": "a decimal comma"}
+COMMENT = "#"
+CELL = re.compile("[^ ]+")
+EXCEL = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # the first line by which Excel is told the separator
+
+Record = tuple[int, list[str]]
+"""Number of a line, from 1, and its cells."""
+
+
+class DialectError(InvalidInputError):
+    """A text is not of a dialect; the message is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a text is cut into cells, and cells are read as numbers.
+
+    Attributes
+    ----------
+    separator : one of `SEPARATORS`. Several spaces count as one if they align the columns.
+    decimal : the mark before the decimals.
+    """
+
+    separator: str
+    decimal: Literal[".", ","]
+
+    def __str__(self) -> str:
+        """For a person: "separated by commas, with a decimal point"."""
+        if self.separator == NO_SEPARATOR:
+            return f"one column, with {MARKS[self.decimal]}"
+        return f"separated by {SEPARATORS[self.separator]}, with {MARKS[self.decimal]}"
+
+    def records(self, path: Path) -> Iterator[Record]:
+        """The lines of a file and their cells; empty ones, comments and Excel's first one left out.
+
+        Raises
+        ------
+        DialectError
+            If quotes are where none can be, or spaces neither separate nor align.
+        InvalidInputError
+            If it is no text in UTF-8.
+        """
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = _Lines(file)
+            reader = csv.reader(
+                _aligned(lines) if self.separator == " " else lines, delimiter=self.separator, strict=True
+            )
+            try:
+                for cells in reader:
+                    if len(cells) > 1 or (cells and (not cells[0] or cells[0].strip())):  # "" in quotes is a cell
+                        yield lines.number, [cell.strip() for cell in cells]
+            except csv.Error as error:
+                raise DialectError(f"line {lines.number} cannot be cut into cells: {error!s:.100}") from error
+            except UnicodeDecodeError as error:
+                raise InvalidInputError(
+                    f"A table is text in UTF-8; this file is not: {error!s:.100}. Write it again as CSV."
+                ) from error
+
+
+def candidates(path: Path) -> list[Dialect]:
+    """All dialects that a text could be of; those of one separator if its first line names it, as Excel writes it."""
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        found = EXCEL.fullmatch(file.readline(16))
+    separators = [found[1]] if found and found[1] in SEPARATORS else list(SEPARATORS)
+    return [Dialect(separator, decimal) for separator in separators for decimal in (".", ",")]
+
+
+class _Lines:
+    """The lines of a file that hold cells, and the number of the last one."""
+
+    def __init__(self, file: Iterable[str]) -> None:
+        self._file = file
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._file:
+            self.number += 1
+            is_for_excel = self.number == 1 and EXCEL.fullmatch(line)
+            if not is_for_excel and not line.startswith(COMMENT):
+                yield line
+
+
+def _aligned(lines: _Lines) -> Iterator[str]:
+    """Lines with one space between cells.
+
+    Spaces elsewhere are taken only if all lines have the same ones around them, or their cells end at the same places:
+    otherwise a cell may be missing.
+    """
+    is_padded = False
+    around: set[tuple[bool, bool]] = set()
+    ends: set[tuple[int, ...]] = set()
+    for line in lines:
+        text = line.rstrip("\r\n")
+        bare = text.strip(" ")
+        if bare:
+            is_padded = is_padded or "  " in bare
+            around.add((text.startswith(" "), text.endswith(" ")))
+            if len(ends) < 2:
+                ends.add(tuple(found.end() for found in CELL.finditer(text)))
+            if (is_padded or len(around) > 1) and len(ends) > 1:
+                raise DialectError(f"line {lines.number} has spaces that neither separate nor align its cells")
+        yield re.sub(" +", " ", bare) + "\n"

@@ -1,0 +1,66 @@
+"""Run directories as dumps: every layer of every record is a member, and its values are the rows that were kept."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from analysis.dumps.entry import Entry
+from per_core.errors import InvalidInputError
+from per_core.recording.run_directory import ARRAYS, Run, open_run
+
+KEY = re.compile(r"record_(\d{1,9})/(.*)", re.DOTALL)
+
+
+def list_entries(path: Path) -> list[Entry]:
+    """Every layer of every record, from their summaries.
+
+    Raises
+    ------
+    InvalidInputError
+        If the run cannot be read or has no record yet.
+    """
+    run = _opened(path)
+    entries = []
+    for record in run.records:
+        for layer, summary in record.layers.items():
+            units = min(run.allowance.units, summary.d)
+            shape = (summary.kept_rows, units)
+            note = f"{summary.kept_rows} of {summary.n} rows, {units} of {summary.d} units, as recorded"
+            note += "; this epoch was recorded more than once, the last counts" * (record.epoch in run.repeated)
+            key = f"record_{record.index}/{layer}"
+            stored = shape[0] * shape[1] * 4
+            entries.append(Entry(key, shape, "float32", stored, note=note, layer=layer, epoch=record.epoch))
+    if not entries:
+        raise InvalidInputError(
+            f"A run must have a record; {path.name} has none yet. Wait for the first, or call record."
+        )
+    return entries
+
+
+def read_rows(path: Path, key: str, start: int, stop: int) -> NDArray[Any]:
+    """Rows start to stop − 1 of those that were kept of a layer."""
+    found = KEY.fullmatch(key)
+    if not found:
+        raise InvalidInputError(
+            f"Members of a run are called record_<index>/<layer>; received {key!r}. Inspect it again."
+        )
+    run, index, layer = _opened(path), int(found[1]), found[2]
+    return run.arrays(index, [layer])[layer].rows[start:stop]
+
+
+def _opened(path: Path) -> Run:
+    arrays = path / ARRAYS
+    if arrays.is_symlink():
+        raise InvalidInputError(f"A run's arrays are in a folder of its own; {arrays} is a link. Copy the run.")
+    try:
+        return open_run(path)
+    except InvalidInputError:
+        raise
+    except Exception as error:  # whatever a damaged file makes it raise
+        raise InvalidInputError(
+            f"A run directory must be readable; {path.name} is not: {error!r:.200}. Record it again."
+        ) from error

@@ -1,0 +1,239 @@
+"""Files of torch.save. Always weights_only=True, and only ever in the reading process.
+
+With map_location="meta" torch builds the tensors without reading a value: it says where in the file each storage
+begins and how long it claims to be. Rows are then read from there.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from analysis.dumps.byte_range import FileRange
+from analysis.dumps.entry import ITEM_BYTES, MOST_AXES, Entry
+from analysis.dumps.formats.safetensors_format import ONLY_IN_TORCH, as_numbers
+from analysis.dumps.formats.zip_format import MAGIC, list_members
+from analysis.dumps.limits import Limits, in_words
+from per_core.errors import BudgetError, InvalidInputError
+
+DEEPEST = 32  # dicts and lists within each other
+MOST_PARTS = 200_000  # dicts, lists, tensors and all else that is looked at
+FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
+TORCH_SAYS = re.compile(r"WeightsUnpickler error:\s*(.+)|(Trying to .+)")
+
+
+def list_entries(path: Path, limits: Limits) -> list[Entry]:
+    """Every tensor of the file, however nested: keys and indices joined by "/".
+
+    Raises
+    ------
+    InvalidInputError
+        If torch does not read the file under weights_only=True, or there are too many tensors in it.
+    """
+    room, tensors = _opened(path, limits, _stamp(path))
+    entries = [_entry(key, tensor, room) for key, tensor in tensors]
+    if not entries:
+        raise InvalidInputError(
+            "A file of torch.save must hold a tensor, or dicts and lists of tensors; this one holds none. Save the"
+            " activations themselves."
+        )
+    return entries
+
+
+def read_rows(path: Path, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+    """Rows start to stop − 1 of a tensor; bfloat16 and float8, which numpy has not, as float32."""
+    room, tensors = _opened(path, limits, _stamp(path))
+    tensor = _find(tensors, key)
+    if tensor is None or _entry(key, tensor, room).refusal:
+        raise InvalidInputError(f"There must be a readable tensor {key!r}; there is none now. Inspect the file again.")
+    if room is not None:
+        return _read_strided(tensor.detach()[start:stop], room, limits)
+    whole = _find(_walk(_load(path, "cpu"), limits.members), key)
+    assert whole is not None
+    rows = whole.detach()[start:stop]
+    return np.asarray((rows.float() if _dtype(rows) in ONLY_IN_TORCH else rows).contiguous().numpy())
+
+
+Tensors = tuple[tuple[str, torch.Tensor], ...]
+Room = dict[int, FileRange]
+
+
+@lru_cache(maxsize=1)
+def _opened(path: Path, limits: Limits, _stamp: tuple[int, ...]) -> tuple[Room | None, Tensors]:
+    """Room of the storages, see `_storage_room`, and all keys and tensors, without values; kept of the last file."""
+    room = _storage_room(path, limits)
+    return room, tuple(_walk(_load(path, "meta"), limits.members))
+
+
+def _find(tensors: Iterable[tuple[str, torch.Tensor]], key: str) -> torch.Tensor | None:
+    return next((tensor for name, tensor in tensors if name == key), None)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Changes when the file does."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _storage_room(path: Path, limits: Limits) -> Room | None:
+    """Where storages begin -> their bytes, from the archive's own directory; None in the old format."""
+    data = FileRange.whole(path)
+    if data.read(0, min(4, data.size)).tobytes() != MAGIC:
+        if data.size > limits.process_bytes // 4:
+            raise BudgetError(
+                f"Files of torch's old format are read whole, up to {in_words(limits.process_bytes // 4)}; this one has"
+                f" {in_words(data.size)}. Save it again with a torch of version 1.6 or later."
+            )
+        return None
+    members = list_members(data, limits)
+    if any(member.name.rpartition("/")[2] == "constants.pkl" for member in members):
+        raise InvalidInputError(
+            "Activations are tensors; this file is a TorchScript program. Save what it computes: torch.save(output,"
+            " path)."
+        )
+    if not any(member.name.endswith("/data.pkl") for member in members):
+        raise InvalidInputError(
+            "A file of torch.save holds data.pkl; this one is another zip archive. Rename it to .npz or .zip if it is"
+            " one."
+        )
+    room = {}
+    for member in members:
+        if member.refusal:
+            raise InvalidInputError(f"In {member.name}: {member.refusal}")
+        if not isinstance(member.data, FileRange):
+            raise InvalidInputError(
+                f"torch.save never compresses; here {member.name} is compressed. Save the tensors again with"
+                " torch.save."
+            )
+        room[member.data.offset] = member.data
+    return room
+
+
+def _load(path: Path, where: str) -> Any:
+    try:
+        return torch.load(path, map_location=where, weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InvalidInputError(_forbidden(str(error))) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file makes torch raise
+        if "not enough memory" in str(error) or "can't allocate memory" in str(error):
+            raise MemoryError(str(error)) from error
+        if "Quantized" in str(error):
+            raise InvalidInputError(
+                "Activations are dense tensors of real numbers; this file holds a quantised one, which torch does not"
+                " show without its values. Save tensor.dequantize() in its place."
+            ) from error
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise InvalidInputError(
+            f"torch must be able to read the file; it cannot: {reason[:200]}. Save the tensors again with torch.save."
+        ) from error
+
+
+def _forbidden(message: str) -> str:
+    """Why weights_only=True refuses a file, and the line that saves it in another way."""
+    found = FORBIDDEN.search(message)
+    name = found[1] if found else ""
+    if name.startswith("numpy"):
+        return (
+            "A .pt file is read with weights_only=True, which takes tensors and no numpy arrays; this one holds"
+            " arrays. Save it again: torch.save({name: torch.as_tensor(array) for name, array in arrays.items()},"
+            " path)."
+        )
+    if name:
+        return (
+            f"A .pt file is read with weights_only=True, which runs no code; opening this one would call {name}. If it"
+            " is your own, save its tensors alone: torch.save({name: tensor.detach() for name, tensor in ...},"
+            " path)."
+        )
+    reason = TORCH_SAYS.search(message)
+    return (
+        "A .pt file is a pickle of tensors, dicts and lists; this one is damaged or holds something else:"
+        f" {(reason[1] or reason[2] if reason else message)[:200]}. Save the tensors again with torch.save."
+    )
+
+
+def _walk(root: Any, most: int) -> Iterator[tuple[str, torch.Tensor]]:
+    """Key and tensor, depth first, in the order of the file. Nothing is followed twice."""
+    seen: set[int] = set()
+    parts, tensors = 0, 0
+    pending: list[tuple[str, Any, int]] = [("", root, 0)]
+    while pending:
+        key, part, depth = pending.pop()
+        parts += 1
+        if parts > MOST_PARTS or depth > DEEPEST:
+            raise InvalidInputError(
+                f"Tensors may be nested {DEEPEST} deep among {MOST_PARTS} parts; this file goes beyond. Save a flat"
+                " dict."
+            )
+        if isinstance(part, torch.Tensor):
+            tensors += 1
+            if tensors > most:
+                raise InvalidInputError(f"A file may hold {most} tensors; this one holds more. Split it.")
+            yield key, part
+        elif isinstance(part, Mapping | list | tuple) and id(part) not in seen:
+            seen.add(id(part))
+            named = part.items() if isinstance(part, Mapping) else enumerate(part)
+            inner = [(f"{key}/{name}" if key else str(name), value, depth + 1) for name, value in named]
+            pending.extend(reversed(inner))
+
+
+def _entry(key: str, tensor: torch.Tensor, room: Room | None) -> Entry:
+    dtype = _dtype(tensor)
+    if tensor.is_quantized or tensor.is_nested or tensor.layout != torch.strided:  # quantised: only in the old format
+        kind = "quantised" if tensor.is_quantized else "nested" if tensor.is_nested else "sparse"
+        return Entry(
+            key,
+            dtype=dtype,
+            refusal=f"Activations are dense tensors; this one is {kind}. Save tensor.to_dense(), or"
+            " tensor.dequantize().",
+        )
+    if tensor.ndim > MOST_AXES:
+        return Entry(key, dtype=dtype, refusal=f"Up to {MOST_AXES} axes are read; here are {tensor.ndim}. Reshape it.")
+    shape, storage = tuple(tensor.shape), tensor.untyped_storage()
+    stored = storage.nbytes()
+    begin = getattr(storage, "_checkpoint_offset", None)
+    there = 0 if room is None or begin not in room else room[begin].size
+    refusal = ""
+    if room is not None and stored and stored != there:
+        refusal = (
+            f"A storage's bytes must be those of its file in the archive; {in_words(stored)} are declared,"
+            f" {in_words(there)} are there. The file is damaged or lies: save it again."
+        )
+    elif dtype in ITEM_BYTES and math.prod(shape) * ITEM_BYTES[dtype] > stored:
+        refusal = (
+            f"A tensor must not be larger than its storage; {shape} of {dtype} is"
+            f" {in_words(math.prod(shape) * ITEM_BYTES[dtype])}, stored are {in_words(stored)}. It was expanded: save"
+            " tensor.clone() if it fits, or what it was expanded from."
+        )
+    return Entry(key, shape, dtype, stored, refusal)
+
+
+def _dtype(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _read_strided(rows: torch.Tensor, room: Room, limits: Limits) -> NDArray[Any]:
+    """The values of a tensor without any, read from its place in the file."""
+    dtype = _dtype(rows)
+    item = ITEM_BYTES[dtype]
+    last = sum((length - 1) * stride for length, stride in zip(rows.shape, rows.stride(), strict=True))
+    if (last + 1) * item > 2 * limits.batch_bytes:
+        raise BudgetError(
+            f"The rows asked for lie within {in_words(2 * limits.batch_bytes)} of the file; these are spread over"
+            f" {in_words((last + 1) * item)}. Save tensor.contiguous(), or ask for fewer rows."
+        )
+    storage: Any = rows.untyped_storage()
+    stored = room[storage._checkpoint_offset]  # whose checksum is checked where all of it is read
+    numbers = as_numbers(stored.read(int(rows.storage_offset()) * item, (last + 1) * item), dtype)
+    strides = [stride * numbers.itemsize for stride in rows.stride()]
+    return np.lib.stride_tricks.as_strided(numbers, tuple(rows.shape), strides, writeable=False)

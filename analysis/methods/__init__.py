@@ -1,0 +1,1 @@
+"""What normalisers make of a batch and where regularisers move it."""

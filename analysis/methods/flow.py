@@ -1,0 +1,240 @@
+"""Where a regulariser takes a batch that follows its gradient: every row is a particle.
+
+With R the regulariser, a mean over n rows, the rows h_i move along
+
+    alone            dh_i/dt = −n ∂R/∂h_i
+    with a task      dh_i/dt = −(h_i − h0_i) − λ n ∂R/∂h_i,
+
+the second being the gradient flow of  mean_i ‖h_i − h0_i‖²/2 + λ R,  in which the task wants the rows to stay where
+they were. It is followed by Euler steps of one size η: the first moves the rows by 7 % of √d (root mean square), but
+no step is larger than STIFFEST · d alone, or STIFFEST with a task, which stays stable where R is curved and flat where
+it vanishes. A step moves the rows by 14 % of √d at most, and over the second half of the steps η falls to 0, because
+gradients that are drawn, or that jump as that of a sorted sample does, never come to rest by themselves.
+
+A regulariser is given its pull in a unit that all of them share: at strength s, λ is chosen so that λ n ∂R/∂h has the
+root mean square s √d over the rows of the start. Of a gradient that is drawn this is the size of its mean, not of its
+noise: with g and g' from independent draws, the mean of ⟨g, g'⟩. R is the mean of the loss over its draws where the
+registry knows one, averaged over 32 draws in each step; any other loss draws once in each step, as in training.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from analysis.batch import Float32Matrix
+from analysis.distances.directions import shared_directions
+from analysis.statistics.modes import count_modes
+from analysis.statistics.moments import batch_variance_spread, moments
+from analysis.statistics.null_band import gaussian_batch
+from per_core import find_method, per_loss, sliced_w1
+from per_core.errors import InvalidInputError
+
+Float64Array = NDArray[np.float64]
+FIRST_MOVE = 0.07
+STIFFEST = 0.5
+EVERY = 3
+MOST_ROWS = 1024
+DRAWS = 32
+SLICES = 64
+VCL_SUBSET = 5
+_NOTHING = 1e-12  # of a gradient: a flow that starts where there is none stays there
+
+
+@dataclass(frozen=True, slots=True)
+class FlowSpec:
+    """What to follow.
+
+    Parameters
+    ----------
+    method : key of a regulariser of `per_core.list_methods("regulariser")`.
+    parameters : what it is built with, as pairs of name and value.
+    strength : of the regulariser against the task, above 0; None for the regulariser alone.
+    steps : a positive multiple of 6. The batch is kept after every third step.
+    seed : of whatever the regulariser draws.
+
+    Raises
+    ------
+    InvalidInputError
+        If the method is no regulariser, or a number is out of range.
+    """
+
+    method: str
+    parameters: tuple[tuple[str, float], ...] = ()
+    strength: float | None = None
+    steps: int = 120
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be followed."""
+        method = find_method(self.method)
+        if method.kind != "regulariser":
+            raise InvalidInputError(
+                f"Only a regulariser has a gradient flow; received {method.title!r}, a {method.kind}. Apply it instead."
+            )
+        if self.strength is not None and not 0 < self.strength < math.inf:
+            raise InvalidInputError(
+                f"strength must be a number above 0, or None for no task; received {self.strength!r}. 1 is usual."
+            )
+        if self.steps < 1 or self.steps % (2 * EVERY):
+            raise InvalidInputError(
+                f"steps must be a positive multiple of {2 * EVERY}; received {self.steps!r}. 120 is usual."
+            )
+
+    @property
+    def frames(self) -> int:
+        """How many batches are kept, the start included."""
+        return self.steps // EVERY + 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlowStart:
+    """Where a flow starts and how it is stepped.
+
+    Attributes
+    ----------
+    rows : (n, d) the batch, at most its first 1,024 rows.
+    pull : (n, d) −n ∂R/∂h at the start, the gradient field.
+    weight : λ; 1 without a task, 0 where there is no pull.
+    step : η, the size of the first step.
+    draws : over how many draws of a random loss a gradient is averaged.
+    agreement : cosine of two gradient fields at the start that were drawn independently; 1 if nothing is drawn.
+    """
+
+    rows: Float32Matrix
+    pull: Float32Matrix
+    weight: float
+    step: float
+    draws: int
+    agreement: float
+
+    @property
+    def is_still(self) -> bool:
+        """Whether there is no pull at all, so that nothing will move."""
+        return not self.pull.any()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlowReadings:
+    """What happens to a batch on its way: arrays (frames,).
+
+    Attributes
+    ----------
+    sw1 : on 64 shared directions. per : exact. variance, kurtosis : means over the units (kurtosis is excess).
+    modes : the largest number of modes of a unit. batch_variances : variance of the variances of 5 rows divided by the
+        square of the unit's variance, mean over the units; 1/2 for Gaussian units, less for lower kurtosis.
+    """
+
+    sw1: Float64Array
+    per: Float64Array
+    variance: Float64Array
+    kurtosis: Float64Array
+    modes: Float64Array
+    batch_variances: Float64Array
+
+
+def start_flow(values: Float32Matrix, spec: FlowSpec) -> FlowStart:
+    """The gradient field of a finite batch (n, d), and the size of the steps.
+
+    Raises
+    ------
+    InvalidInputError
+        If the regulariser refuses the batch or a parameter.
+    """
+    rows = values[:MOST_ROWS]
+    n, d = rows.shape
+    batch = torch.from_numpy(rows.copy())
+    draws = DRAWS if find_method(spec.method).averaged else 1
+    one, other = (_gradient(batch, spec, step=number, draws=draws) for number in (0, spec.steps + 1))
+    pull = -(one + other) / 2
+    drawn_size = _root_mean_square(pull)
+    if drawn_size < _NOTHING:
+        return FlowStart(rows, np.zeros_like(rows), 0.0 if spec.strength else 1.0, STIFFEST, draws, 1.0)
+    common = (one * other).sum().item() / n
+    size = math.sqrt(common) if common > 0 else drawn_size  # drawn fields that disagree are noise alone
+    weight = 1.0 if spec.strength is None else spec.strength * math.sqrt(d) / size
+    stiffest = STIFFEST * d if spec.strength is None else STIFFEST
+    step = min(FIRST_MOVE * math.sqrt(d) / (weight * drawn_size), stiffest)
+    agreement = common / max(_root_mean_square(one) * _root_mean_square(other), _NOTHING**2)
+    return FlowStart(rows, pull.numpy(), weight, step, draws, agreement)
+
+
+def follow(start: FlowStart, rows: Float32Matrix, spec: FlowSpec, first: int, count: int) -> NDArray[np.float32]:
+    """The batches after the steps `first`..`first` + `count` − 1 (counted from 1), every third of them.
+
+    Parameters
+    ----------
+    rows : (n, d) the batch after step `first` − 1. count : a multiple of 3.
+
+    Returns
+    -------
+    (count / 3, n, d). However the steps are divided into calls, the batches are the same.
+    """
+    origin, h = torch.from_numpy(start.rows.copy()), torch.from_numpy(rows.copy())
+    longest = 2 * FIRST_MOVE * math.sqrt(h.shape[1])
+    kept = []
+    for number in range(first, first + count):
+        direction = start.weight * _gradient(h, spec, step=number, draws=start.draws)
+        if spec.strength is not None:
+            direction += h - origin
+        move = start.step * min(1.0, 2 * (1 - number / spec.steps)) * direction
+        h = h - move * min(1.0, longest / max(_root_mean_square(move), longest))
+        if number % EVERY == 0:
+            kept.append(h.numpy())
+    return np.stack(kept)
+
+
+def read_frames(frames: NDArray[np.float32]) -> FlowReadings:
+    """What happens to a batch on its way: frames (frames, n, d), n ≥ 10."""
+    directions = shared_directions(frames.shape[2], SLICES)
+    batches = [torch.from_numpy(frame.copy()) for frame in frames]
+    stats = moments(frames)
+    spread = batch_variance_spread(frames, subset=VCL_SUBSET, seed=0)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a collapsed unit has no shape
+        relative = spread / stats.variance**2
+    return FlowReadings(
+        sw1=np.array([sliced_w1(batch, directions=directions).value.item() for batch in batches]),
+        per=np.array([per_loss(batch).item() for batch in batches]),
+        variance=stats.variance.mean(axis=1),
+        kurtosis=stats.excess_kurtosis.mean(axis=1),
+        modes=np.array([float(count_modes(frame).max()) for frame in frames]),
+        batch_variances=relative.mean(axis=1),
+    )
+
+
+def gaussian_readings(n: int, d: int, first: int, count: int) -> FlowReadings:
+    """The same readings of the Gaussian batches (n, d) number first..first + count − 1: arrays (count,)."""
+    return read_frames(np.stack([gaussian_batch(n, d, number).numpy() for number in range(first, first + count)]))
+
+
+def pull_along(spec: FlowSpec, distances: Float64Array) -> Float64Array:
+    """The pull on a row that stands alone at each distance from 0 in one dimension, −∂R/∂h; above 0 outward. (k,)."""
+    method = find_method(spec.method)
+    parameters = {name: value for name, value in spec.parameters if name != "slices"}
+    loss = method.build(**parameters, slices=1)  # in one dimension all directions are one
+    generator = torch.Generator().manual_seed(spec.seed)
+    rows = torch.from_numpy(distances).unsqueeze(1).requires_grad_()
+    total = torch.stack([loss(row.unsqueeze(0), generator=generator) for row in rows]).sum()
+    (gradient,) = torch.autograd.grad(total, rows)
+    return -gradient.squeeze(1).numpy()
+
+
+def _gradient(h: Tensor, spec: FlowSpec, *, step: int, draws: int) -> Tensor:
+    """n ∂R/∂h at the rows h (n, d), averaged over draws that depend on seed and step alone."""
+    method = find_method(spec.method)
+    loss = (method.averaged or method.build)(**dict(spec.parameters))
+    generator = torch.Generator().manual_seed(1_000_003 * spec.seed + step)
+    leaf = h.clone().requires_grad_()
+    total = torch.stack([loss(leaf, generator=generator) for _ in range(draws)]).sum()
+    (gradient,) = torch.autograd.grad(total, leaf)
+    return gradient * (len(h) / draws)
+
+
+def _root_mean_square(vectors: Tensor) -> float:
+    """Root of the mean squared norm of the rows."""
+    return vectors.square().sum(dim=1).mean().sqrt().item()

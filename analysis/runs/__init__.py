@@ -1,0 +1,1 @@
+"""Runs on disk: the library, their state, and the jobs that train them."""

@@ -1,0 +1,194 @@
+"""A comparison read back: its spec, how far it has come, and one run for every method and seed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.runs.status import RunStatus, read_status
+from analysis.training.folder import ComparisonFolder
+from per_core.errors import InvalidInputError, PerError
+from per_core.recording.run_directory import RUN, Run, open_run
+
+SPEC_FILE = "spec.json"  # what was asked for, before comparison.json says what became of it
+MOST_NAMED = 8  # epochs in a sentence
+
+Key = tuple[str, int]  # method and seed
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A comparison as it was when read; `refresh` gives a newer one. Somebody's run directory is one of a single run.
+
+    Attributes
+    ----------
+    path : the folder.
+    spec : what was asked for, see `TrainingSpec.from_dict`; empty for somebody's run directory.
+    resolved : what became of it: device, width, numbers of parameters, ...; empty before it begins.
+    status : how far it has come.
+    runs : (label of the method, seed) -> run, in the order of the spec; those that have begun and can be read.
+    problems : name of a run -> why it cannot be read.
+    """
+
+    path: Path
+    spec: dict[str, Any]
+    resolved: dict[str, Any]
+    status: RunStatus
+    runs: dict[Key, Run]
+    problems: dict[str, str]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Labels of the methods that have begun, in the order of the spec."""
+        return tuple(dict.fromkeys(method for method, _ in self.runs))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds that have begun, increasing."""
+        return tuple(sorted({seed for _, seed in self.runs}))
+
+    @property
+    def diverged(self) -> dict[Key, tuple[int, str]]:
+        """Method and seed -> the epoch in which it stopped being finite, and why."""
+        return {
+            key: self.status.diverged[run.path.name]
+            for key, run in self.runs.items()
+            if run.path.name in self.status.diverged
+        }
+
+    def refresh(self) -> Comparison:
+        """The comparison as it is now, the same object if nothing happened; of records, only new ones are read.
+
+        Raises
+        ------
+        InvalidInputError
+            If the folder is gone or damaged, see `open_comparison`.
+        """
+        new = _read(self.path, {run.path.name: run for run in self.runs.values()})
+        unchanged = new.status == self.status and new.problems == self.problems and list(new.runs) == list(self.runs)
+        if unchanged and all(new.runs[key] is run for key, run in self.runs.items()):
+            return self
+        return new
+
+
+def open_comparison(path: str | Path) -> Comparison:
+    """Read a comparison, finished, under way or waiting to begin, or a run directory that any Recorder wrote.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is neither, or it is damaged. A damaged run of a comparison is left out and its reason given.
+    """
+    return _read(Path(path), {})
+
+
+def is_run_directory(path: Path) -> bool:
+    """Whether a single Recorder wrote there, by itself."""
+    # Path.exists raises where a folder cannot be read.
+    return os.path.exists(path / RUN) and not os.path.exists(path / "status.json")
+
+
+def status_of(path: Path) -> RunStatus:
+    """How far a comparison or somebody's run directory has come; errors as of `open_comparison`."""
+    return _recording_status(open_run(path)) if is_run_directory(path) else read_status(path)
+
+
+def _recording_status(run: Run) -> RunStatus:
+    epoch, updated = (run.records[-1].epoch, run.records[-1].time) if run.records else (0, run.created)
+    device = str(run.description.get("device", ""))
+    return RunStatus(
+        "recorded", epoch, None, f"{len(run.records)} records{_missing(run)}{_repeated(run)}", device, updated, {}
+    )
+
+
+def _missing(run: Run) -> str:
+    """Since when records are missing, to be added to how many there are."""
+    if run.missing is None:
+        return ""
+    first, last = run.missing
+    which = f"from epoch {first} to epoch {last}" if last > first else f"at epoch {first}"
+    return f"; records are missing {which}, as they could not be written"
+
+
+def _repeated(run: Run) -> str:
+    """Which epochs were recorded more than once, to be added as well."""
+    if not run.repeated:
+        return ""
+    some = ", ".join(map(str, run.repeated[:MOST_NAMED])) + ", ..." * (len(run.repeated) > MOST_NAMED)
+    return f"; of epoch {some} several records were written, of which the last counts"
+
+
+def read_spec_and_resolved(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The spec of a comparison, and what became of it: nothing before it begins.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none, or it is damaged.
+    """
+    folder = ComparisonFolder(path)
+    if folder.comparison_file.exists():
+        values = folder.read_comparison()
+        spec, resolved = values.get("spec"), values.get("resolved")
+    else:
+        spec, resolved = _read_spec(path), {}
+    if not isinstance(spec, Mapping) or not isinstance(resolved, Mapping):
+        raise InvalidInputError(f"{path} must hold a training's spec; the one in it is damaged. Delete the run.")
+    return dict(spec), dict(resolved)
+
+
+def _read_spec(path: Path) -> Any:
+    try:
+        return json.loads((path / SPEC_FILE).read_bytes())
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(
+            f"A run is a folder that a training or a Recorder wrote; {path} is none that can be read: {error}."
+            " Name another folder."
+        ) from error
+
+
+def _read(path: Path, known: Mapping[str, Run]) -> Comparison:
+    if is_run_directory(path):
+        run = _read_run(path, known)
+        return Comparison(path, {}, {}, _recording_status(run), {(run.title or path.name, 0): run}, {})
+    spec, resolved = read_spec_and_resolved(path)
+    # The status first: what it speaks of has been written before it.
+    status = read_status(path)
+    runs, problems = {}, {}
+    for folder in _run_folders(path, resolved):
+        try:
+            run = _read_run(folder, known)
+        except InvalidInputError as error:
+            problems[folder.name] = str(error)
+        else:
+            runs[_key(run)] = run
+    return Comparison(path, spec, resolved, status, runs, problems)
+
+
+def _run_folders(path: Path, resolved: Mapping[str, Any]) -> list[Path]:
+    """Those that have begun, in the order of the spec."""
+    names = resolved.get("runs", [])
+    if not isinstance(names, list):
+        raise InvalidInputError(f"{path / 'comparison.json'} must list its runs; it has {names!r}. Delete the run.")
+    return [folder for name in names if ((folder := path / "runs" / str(name)) / RUN).exists()]
+
+
+def _read_run(path: Path, known: Mapping[str, Run]) -> Run:
+    try:
+        run = known[path.name].refresh() if path.name in known else open_run(path)
+    except PerError:
+        raise
+    except Exception as error:  # whatever a damaged file makes it raise
+        raise InvalidInputError(f"{path} cannot be read: {error!r:.200}. Delete the run.") from error
+    if not isinstance(run.description, dict):
+        raise InvalidInputError(f"A run's description is a JSON object; that of {path} is not. Delete the run.")
+    return run
+
+
+def _key(run: Run) -> Key:
+    method, seed = run.description.get("method", run.path.name), run.description.get("seed", 0)
+    return str(method), seed if isinstance(seed, int) else 0

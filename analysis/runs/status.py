@@ -1,0 +1,106 @@
+"""How far a comparison has come: `status.json`, checked against the process that wrote it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, get_args
+
+from analysis.runs.process_life import is_running
+from analysis.training import folder
+from analysis.training.folder import ComparisonFolder
+from per_core.errors import InvalidInputError
+
+State = folder.State | Literal["queued", "stopping", "recorded", "damaged"]
+
+LIVE = ("starting", "running")
+WITHOUT_A_WORD = {  # of the process that wrote the state and is no more
+    "starting": "it waited, and the process that was to train it has ended",
+    "running": "the process that trained it has ended without a word",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """What a run does, or how it ended.
+
+    Attributes
+    ----------
+    state : "starting", "running", "finished", "stopped", "failed" or "interrupted" (its files could not be written, or
+        the process has gone); "recorded" if somebody else's Recorder wrote it, who does not say whether there is more
+        to come.
+    epoch : of the last checkpoint, from where it goes on.
+    epochs : of the whole training; None if nobody said.
+    message : why it is in that state, or empty.
+    device : what it is trained on, or empty.
+    updated : seconds since 1970.
+    diverged : name of a run -> in which epoch it stopped being finite, and why.
+    """
+
+    state: State
+    epoch: float
+    epochs: int | None
+    message: str
+    device: str
+    updated: float
+    diverged: dict[str, tuple[int, str]]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a process works on it."""
+        return self.state in LIVE
+
+
+def read_status(path: Path) -> RunStatus:
+    """Read the status of a comparison's folder; "interrupted" if it says that it runs and its process does not.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no `status.json`, or it is damaged.
+    """
+    values = ComparisonFolder(path).read_status()
+    try:
+        if values["state"] not in get_args(folder.State):
+            raise ValueError(f"no such state: {values['state']!r}")
+        state: State = values["state"]
+        epoch, epochs, message = int(values["epoch"]), int(values["epochs"]), str(values["message"])
+        updated = datetime.fromisoformat(values["updated"]).timestamp()
+        if state in LIVE and not is_running(int(values["pid"]), str(values.get("birth", ""))):
+            state, message = "interrupted", WITHOUT_A_WORD[state]
+        if state == "interrupted":
+            message = f"interrupted at epoch {epoch} of {epochs}" + (f": {message}" if message else "")
+        diverged = {
+            name: (int(run["diverged"]), str(run["reason"]))
+            for name, run in values.get("runs", {}).items()
+            if run["diverged"] is not None
+        }
+        device = str(values.get("device", ""))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InvalidInputError(
+            f"{path / 'status.json'} must be a training's status; it is damaged: {error!r}. Delete the run."
+        ) from error
+    return RunStatus(state, epoch, epochs, message, device, updated, diverged)
+
+
+def change_status(path: Path, state: folder.State, message: str, *, epochs: int = 0) -> None:
+    """Write another state and message, for a worker that cannot; the rest stays.
+
+    Until a worker writes its own, the status is that of this process: when this ends, the run is interrupted.
+
+    Parameters
+    ----------
+    path : the folder of a comparison that no process works on.
+    state, message : see `RunStatus`.
+    epochs : of the whole training, where no status was written yet.
+    """
+    comparison = ComparisonFolder(path)
+    try:
+        values = comparison.read_status()
+    except InvalidInputError:
+        values = {}
+    kept = {name: values[name] for name in ("device", "started", "runs") if name in values}
+    comparison.write_status(
+        state, epoch=values.get("epoch", 0), epochs=values.get("epochs", epochs), message=message, **kept
+    )

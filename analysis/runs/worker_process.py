@@ -1,0 +1,135 @@
+"""One process that trains, seen from the one that started it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+OUTPUT_FILE = "output.log"
+OUTPUT_TAIL = 1 << 16  # bytes of output in which the last lines are looked for
+
+
+class WorkerProcess:
+    """`python -m analysis train SPEC --out FOLDER`, started; it ends when the process that starts it has gone.
+
+    What it prints is added to a file in the folder.
+
+    Parameters
+    ----------
+    spec : file of the training's spec.
+    folder : where it trains, there already.
+    device : "cpu", or "cuda:0", ... of the GPUs that this process sees; the worker sees no other.
+    arguments : further ones, "--resume" say.
+
+    Raises
+    ------
+    OSError
+        If the system cannot start it or the output cannot be written.
+    """
+
+    def __init__(self, spec: Path, folder: Path, device: str, arguments: Sequence[str] = ()) -> None:
+        """See the class."""
+        self._folder = folder
+        self._kills_before = _kills_for_memory()
+        command = [sys.executable, "-m", "analysis", "train", str(spec), "--out", str(folder)]
+        with (folder / OUTPUT_FILE).open("ab") as output:
+            self._process = subprocess.Popen(
+                [*command, "--parent", str(os.getpid()), *arguments],
+                cwd=ROOT,
+                env={**os.environ, **_environment(device)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C in the server's terminal is the server's
+            )
+
+    @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no longer."""
+        return self._process.poll() is not None
+
+    @property
+    def exit_status(self) -> int | None:
+        """How it ended, see `subprocess.Popen.returncode`; None while it runs."""
+        return self._process.poll()
+
+    def terminate(self) -> None:
+        """Ask it to end, and all that it has started."""
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it, and all that it has started."""
+        self._signal(signal.SIGKILL)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it has ended, or the time is up; say whether it has."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return self.has_ended
+
+    def last_words(self) -> str:
+        """How it ended, in a sentence or two."""
+        code = self._process.returncode
+        if code == -signal.SIGKILL and _kills_for_memory() > self._kills_before:
+            return (
+                "Out of memory: the system killed the worker. Use a smaller batch_size or model.width, or fewer methods"
+                " and seeds; it goes on from its last checkpoint where there is more memory."
+            )
+        lines = last_lines(self._folder, 1)
+        return f"The worker {describe_exit(code)}." + (f" Its last words: {lines[-1]}" if lines else "")
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if not self.has_ended:
+                os.killpg(self.pid, number)
+
+
+def describe_exit(code: int) -> str:
+    """The exit code of a process in words: "was killed by signal 9 (SIGKILL)", "ended with exit status 1"."""
+    if code >= 0:
+        return f"ended with exit status {code}"
+    try:
+        return f"was killed by signal {-code} ({signal.Signals(-code).name})"
+    except ValueError:  # one without a name
+        return f"was killed by signal {-code}"
+
+
+def last_lines(folder: Path, lines: int) -> tuple[str, ...]:
+    """The last lines that workers printed in a folder, oldest first; none before the first."""
+    file = folder / OUTPUT_FILE
+    try:
+        with file.open("rb") as output:
+            output.seek(max(0, file.stat().st_size - OUTPUT_TAIL))
+            text = output.read().decode(errors="replace")
+    except OSError:  # none yet, or none that can be read
+        return ()
+    return tuple(text.splitlines()[-lines:]) if lines > 0 else ()
+
+
+def _environment(device: str) -> dict[str, str]:
+    """What a worker must be told to see its device and no other."""
+    if device == "cpu":
+        return {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+    index = int(device.partition(":")[2])
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return {"CUDA_VISIBLE_DEVICES": visible.split(",")[index] if visible else str(index)}
+
+
+def _kills_for_memory() -> int:
+    """How many processes this system has killed for want of memory; 0 where it does not count."""
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

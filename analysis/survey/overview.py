@@ -1,0 +1,449 @@
+"""The overview of a dump: one reading of every layer at every epoch, so that nobody has to open them one by one."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+
+from analysis.batch import ActivationBatch, Float32Matrix, Float64Matrix
+from analysis.distances.directions import mean_over_slices, shared_directions
+from analysis.dumps import FileState, Inspection, Member
+from analysis.statistics.histogram import Histogram, histogram
+from analysis.statistics.moments import Float64Array, moments
+from analysis.statistics.null_band import expected_gaussian_w1
+from analysis.statistics.outliers import IndexArray, Outliers, find_outliers
+from analysis.statistics.row_groups import rows_are_grouped
+from analysis.statistics.saturation import saturated_units
+from analysis.statistics.spread import LOWEST_RANK, RANK_SHARE, Spread, centre, scale_of, spread_of, without_outliers
+from analysis.statistics.value_kind import ValueKind, kind_of_values
+from per_core import per_loss, sliced_w1
+from per_core.errors import InvalidInputError, PerError
+
+SLICES = 64
+MOST_ROWS = 2_000
+MOST_VALUES = 2**23  # of one member, 32 MiB as float32
+BLOCKS = 4  # a longer member is read in this many pieces
+FEWEST_SAMPLES = 8  # whose positions are read, however many positions each has
+SAFE_IN_FLOAT32 = 1e30  # projections and sums of smaller values stay finite
+HISTOGRAM_BINS = 64
+FLOAT16_OVERFLOW = 65_520.0  # float16 rounds to infinity from here on; the largest it holds is 65,504
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReading:
+    """What one layer does at one epoch, in numbers.
+
+    Everything after `n_coarse` is computed in float64 on the rows without NaN and infinite values, and NaN if it is not
+    defined. Values beyond float32 are finite: they count in all of it.
+
+    Attributes
+    ----------
+    n : rows that were looked at, spread evenly over the batch. finite_rows : those of them that are finite.
+    total : rows of the batch, or of the member of a dump that the batch is a part of.
+    d : units.
+    n_nan, n_inf : values of the batch that are NaN, and that are infinite.
+    n_beyond_float32 : values that are finite and too large for float32, above 3.4e38.
+    n_coarse : units whose values float32 moves by more than a thousandth of their range, see `ActivationBatch`.
+    mean, variance : means over the units of their means and of their variances (ddof = 0).
+    mean_square : mean of the squared values, the mean over the units of mean² + variance. Like the variance it is
+        infinite where squares leave float64, above 1e154. root_mean_square : its root, which is not.
+    kurtosis : mean over the units that change of their excess kurtosis, at least −2, 0 for Gaussian units.
+    dead : share of units that never change.
+    saturated : share of units of which at least half of the rows sit where a bounded non-linearity is flat, see
+        `saturated_units`. NaN for values that are made of levels (`kind`): there it says nothing.
+    effective_rank : exp(−Σ p log p) of p, the eigenvalues of the covariance divided by their sum: how many directions
+        share the variance; 1 to min(d, n − 1). NaN if nothing changes but by rounding: constants have no rank.
+    effective_rank_share : effective_rank / d.
+    per : the exact PER, at least √(2/π).
+    sw1, sw1_margin : the sliced distance to N(0, I) on the shared directions, and its margin of error, see
+        `mean_over_slices`.
+    sw1_in_bands : sw1 / the mean over Gaussian batches of as many rows, in closed form. N(0, I) itself has 1 on average
+        and scatters, the more the fewer the units: see `shipped_bands.gaussian_ratios`.
+    row_ratio, unit_ratio, massive : the largest row and unit over the median one, and massive values, see `Outliers`.
+    beyond_float16 : values that become infinite in float16, of magnitude above 65,504.
+    grouped : whether the effective rank is low because the rows form few tight groups, see `rows_are_grouped`.
+    kind : what kind of values they are. outliers : which rows and units are far larger than the others.
+    bulk : size and spread without outlying units and rows; those of all units and rows if none is.
+
+    Source of the effective rank: Roy and Vetterli (2007), "The effective rank: a measure of effective dimensionality",
+    who take the singular values of a matrix; here they are those of the covariance, shares of the variance.
+    """
+
+    n: int
+    finite_rows: int
+    total: int
+    d: int
+    n_nan: int
+    n_inf: int
+    n_beyond_float32: int = 0
+    n_coarse: int = 0
+    mean: float = math.nan
+    variance: float = math.nan
+    mean_square: float = math.nan
+    root_mean_square: float = math.nan
+    kurtosis: float = math.nan
+    dead: float = math.nan
+    saturated: float = math.nan
+    effective_rank: float = math.nan
+    effective_rank_share: float = math.nan
+    per: float = math.nan
+    sw1: float = math.nan
+    sw1_margin: float = math.nan
+    sw1_in_bands: float = math.nan
+    row_ratio: float = math.nan
+    unit_ratio: float = math.nan
+    massive: int = 0
+    beyond_float16: int = 0
+    grouped: bool = False
+    kind: ValueKind | None = None
+    outliers: Outliers | None = None
+    bulk: Spread | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number of every reading by which layers are compared.
+
+    Attributes
+    ----------
+    name : the attribute of `LayerReading`. title : what a person calls it.
+    badness : of a value, larger for what deserves a look sooner.
+    scale : what a person calls the badness. at : the number that stands for a badness on that scale.
+    """
+
+    name: str
+    title: str
+    badness: Callable[[float], float]
+    scale: str
+    at: Callable[[float], float] = float
+
+
+def _far_from_one(value: float) -> float:
+    return abs(math.log(value)) if value > 0 else math.inf
+
+
+QUANTITIES = {
+    quantity.name: quantity
+    for quantity in (
+        Quantity("sw1_in_bands", "SW1 ÷ SW1 of N(0, I)", float, "SW1 ÷ SW1 of N(0, I)"),
+        Quantity("per", "PER", float, "PER"),
+        Quantity("mean", "Mean", abs, "|mean|"),
+        Quantity("variance", "Variance", _far_from_one, "variance, × or ÷", math.exp),
+        Quantity("kurtosis", "Excess kurtosis", abs, "|excess kurtosis|"),
+        Quantity("dead", "Dead units", float, "share of dead units"),
+        Quantity("saturated", "Saturated units", float, "share of saturated units"),
+        Quantity("effective_rank_share", "Effective rank / d", lambda value: -value, "effective rank / d", abs),
+    )
+}
+
+RECORDS = ("kind", "outliers", "bulk")  # of a reading, which are no numbers
+Matrix = Float32Matrix | Float64Matrix
+ONE_LAYER = "the layer"  # of members whose names tell the epoch alone
+Epoch = float | None
+Cell = tuple[str, Epoch]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overview:
+    """Readings of all layers at all epochs.
+
+    Attributes
+    ----------
+    source : name of the dump.
+    layers : the rows, in the order of the dump. Where a dump has several splits the split comes before the name; a
+        member whose name tells no layer is called by its name.
+    epochs : the columns, ascending; None, for members whose name tells none, comes first.
+    cells : (layer, epoch) -> the reading, or the reason why there is none; nothing where the dump has no member.
+    members : (layer, epoch) -> name of the member.
+    histograms : layer -> its values at the latest epoch that could be read, in up to 64 bins.
+    states : (layer, epoch) -> that of the file when the member was read, see `Inspection.state`.
+    """
+
+    source: str
+    layers: tuple[str, ...]
+    epochs: tuple[Epoch, ...]
+    cells: Mapping[Cell, LayerReading | str]
+    members: Mapping[Cell, str]
+    histograms: Mapping[str, Histogram]
+    states: Mapping[Cell, FileState]
+
+    def table(self, quantity: str) -> Float64Array:
+        """The values of a quantity, (layers, epochs); NaN where there is none.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such quantity.
+        """
+        name = _quantity(quantity).name
+        values = np.full((len(self.layers), len(self.epochs)), math.nan)
+        row = {layer: position for position, layer in enumerate(self.layers)}
+        column = {epoch: position for position, epoch in enumerate(self.epochs)}
+        for (layer, epoch), reading in self.cells.items():
+            if isinstance(reading, LayerReading):
+                values[row[layer], column[epoch]] = getattr(reading, name)
+        return values
+
+    def worst(self, quantity: str) -> tuple[str, ...]:
+        """The layers, worst first by the worst of their epochs; equal ones in the order of the dump.
+
+        Large SW1, PER, dead and saturated shares are bad; means, excess kurtoses and variances far from 0, 0 and 1; low
+        effective ranks. Worst of all is a layer without a finite value, or with a member that could not be read.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such quantity.
+        """
+        chosen = _quantity(quantity)
+        score = dict.fromkeys(self.layers, -math.inf)
+        for (layer, _), reading in self.cells.items():
+            score[layer] = max(score[layer], _badness(reading, chosen))
+        return tuple(sorted(self.layers, key=lambda layer: -score[layer]))
+
+    def history(self, layer: str) -> tuple[tuple[Epoch, LayerReading | str], ...]:
+        """What there is of a layer, epoch by epoch."""
+        return tuple((epoch, self.cells[layer, epoch]) for epoch in self.epochs if (layer, epoch) in self.cells)
+
+    def as_rows(self) -> list[dict[str, str | int | float | None]]:
+        """One row a member, layer by layer, for a CSV or JSON file; None where a number is not defined."""
+        numbers = [field.name for field in fields(LayerReading) if field.name not in RECORDS]
+        rows: list[dict[str, str | int | float | None]] = []
+        for layer in self.layers:
+            for epoch, reading in self.history(layer):
+                row: dict[str, str | int | float | None] = {
+                    "layer": layer,
+                    "epoch": epoch,
+                    "member": self.members[layer, epoch],
+                    "reason": reading if isinstance(reading, str) else "",
+                }
+                for name in numbers:
+                    number = math.nan if isinstance(reading, str) else getattr(reading, name)
+                    row[name] = number if math.isfinite(number) else None
+                row["kind"] = reading.kind.name if isinstance(reading, LayerReading) and reading.kind else ""
+                rows.append(row)
+        return rows
+
+
+def overview(
+    inspection: Inspection,
+    *,
+    earlier: Overview | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Overview:
+    """Read every readable member of a dump, one at a time.
+
+    Of a member of more than 2,000 rows, or of more values than fit, four blocks of rows are read, spread evenly from
+    its first row to its last; every reading says how many rows it has looked at. Of arrays with many positions a
+    sample at least 8 samples are read, if they fit.
+
+    Parameters
+    ----------
+    inspection : of the dump.
+    earlier : an overview of the same dump, in the same layout; what it read of files that have not changed since is
+        taken over, so that a dump that grows costs only its growth.
+    on_progress : called as on_progress(done, total) at the start and after every member that had to be read.
+    """
+    labels = _labels(inspection.readable)
+    states = {cell: inspection.state(member) for cell, member in labels.items()}
+    known = {} if earlier is None else _unchanged(earlier, labels, states)
+    latest_first = sorted(labels, key=lambda cell: -math.inf if cell[1] is None else cell[1], reverse=True)
+    cells = dict(known)
+    histograms: dict[str, Histogram] = {}
+    report = on_progress or _silent
+    new = [cell for cell in latest_first if cell not in known]
+    report(0, len(new))
+    for layer, epoch in latest_first:
+        if (layer, epoch) in known:
+            if earlier is not None and layer not in histograms and isinstance(known[layer, epoch], LayerReading):
+                histograms[layer] = earlier.histograms[layer]
+            continue
+        member = labels[layer, epoch]
+        try:
+            batch = read_member(inspection, member)
+            cells[layer, epoch] = survey(batch, total=member.rows, rows=rows_read(member))
+            if layer not in histograms:
+                histograms[layer] = histogram(batch.precise[_spread(*batch.values.shape)].ravel(), bins=HISTOGRAM_BINS)
+        except PerError as error:
+            cells[layer, epoch] = str(error)
+        report(len(cells) - len(known), len(new))
+    epochs = sorted({epoch for _, epoch in labels}, key=lambda epoch: -math.inf if epoch is None else epoch)
+    return Overview(
+        source=inspection.title,
+        layers=tuple(dict.fromkeys(layer for layer, _ in labels)),
+        epochs=tuple(epochs),
+        cells={cell: cells[cell] for cell in labels},
+        members={cell: member.name for cell, member in labels.items()},
+        histograms=histograms,
+        states=states,
+    )
+
+
+def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray | None = None) -> LayerReading:
+    """Read one layer: at most 2,000 rows of the batch, spread evenly from the first to the last.
+
+    Parameters
+    ----------
+    batch : of any values; NaN and infinite ones are counted and their rows left out. Where float32 does not hold them,
+        its `exact` values are read.
+    total : rows of the member that the batch is a part of; those of the batch if not given.
+    rows : the number of each row of the batch in that member, by which rows are named; 0, 1, 2, ... if not given.
+    """
+    some = _spread(*batch.values.shape)
+    looked_at = batch.precise[some]
+    is_whole = np.isfinite(looked_at).all(axis=1)
+    values = looked_at[is_whole].astype(np.float64)
+    n, d = values.shape
+    lost = (batch.n_nan, batch.n_inf, batch.n_beyond_float32, batch.n_coarse)
+    seen = (len(looked_at), n, total or batch.n, d, *lost)
+    if n == 0:
+        return LayerReading(*seen)
+    per_unit = moments(values)
+    changes = per_unit.variance > 0
+    magnitude = np.abs(values)
+    outliers = find_outliers(magnitude, (some if rows is None else rows[some])[is_whole])
+    largest = outliers.largest
+    is_plain = batch.exact is None and largest < SAFE_IN_FLOAT32
+    dtype = torch.float32 if is_plain else torch.float64
+    tensor = torch.from_numpy(values).to(dtype)
+    distance = sliced_w1(tensor, directions=shared_directions(d, SLICES).to(dtype))
+    far = max(1.0, largest)
+    sw1, sw1_margin = (far * one for one in mean_over_slices(distance.per_direction.numpy() / far, d))
+    scale = scale_of(largest)
+    centred = centre(values, per_unit, scale)
+    whole = spread_of(values, per_unit, centred, scale, is_float32=is_plain)
+    bulk, centred = without_outliers(values, outliers, whole, centred, is_float32=is_plain)
+    rank = whole.effective_rank
+    is_low = bulk.effective_rank <= max(LOWEST_RANK, RANK_SHARE * min(n - 1, round(float(changes.sum()))))
+    kind = kind_of_values(values)
+    return LayerReading(
+        *seen,
+        mean=float(per_unit.mean.mean()),
+        variance=float(per_unit.variance.mean()),
+        mean_square=whole.root_mean_square * whole.root_mean_square,
+        root_mean_square=whole.root_mean_square,
+        kurtosis=float(per_unit.excess_kurtosis[changes].mean()) if changes.any() else math.nan,
+        dead=float(1 - changes.mean()) if n > 1 else math.nan,
+        saturated=float(saturated_units(values).mean()) if n > 1 and not kind.is_made_of_levels else math.nan,
+        effective_rank=rank,
+        effective_rank_share=rank / d,
+        per=float(per_loss(tensor)),
+        sw1=sw1,
+        sw1_margin=sw1_margin,
+        sw1_in_bands=sw1 / expected_gaussian_w1(n),
+        row_ratio=outliers.row_ratio,
+        unit_ratio=outliers.unit_ratio,
+        massive=outliers.massive,
+        beyond_float16=int((magnitude >= FLOAT16_OVERFLOW).sum()) if largest >= FLOAT16_OVERFLOW else 0,
+        grouped=is_low and rows_are_grouped(centred, bulk.effective_rank),
+        kind=kind,
+        outliers=outliers,
+        bulk=bulk,
+    )
+
+
+def epoch_label(epoch: Epoch) -> str:
+    """What a person calls a column."""
+    return "no epoch" if epoch is None else f"epoch {epoch}"
+
+
+def _labels(members: tuple[Member, ...]) -> dict[Cell, Member]:
+    """The row and column of every member; where two would share one, the rows say the member's name too."""
+    with_split = len({member.split for member in members}) > 1
+    cells = [(_layer_label(member, with_split=with_split), member.epoch) for member in members]
+    count = Counter(cells)
+    return {
+        (f"{layer} ({member.name})" if count[layer, epoch] > 1 else layer, epoch): member
+        for (layer, epoch), member in zip(cells, members, strict=True)
+    }
+
+
+def _layer_label(member: Member, *, with_split: bool) -> str:
+    layer = member.layer or (member.name if member.epoch is None else ONE_LAYER)
+    return f"{member.split}/{layer}" if with_split and member.split else layer
+
+
+def read_member(inspection: Inspection, member: Member, *, most_rows: int = MOST_ROWS) -> ActivationBatch:
+    """Rows of a member, about `most_rows` at most, in blocks that are spread evenly from its first to its last.
+
+    Raises
+    ------
+    PerError
+        If it cannot be read or holds no finite value.
+    """
+    rows = _blocks(member, most_rows)
+    if len(rows) == 1:
+        return inspection.load(member.name, rows=rows[0])
+    blocks = [inspection.load(member.name, rows=block, require_finite=False) for block in rows]
+    joined = np.concatenate([block.precise for block in blocks])
+    if not np.isfinite(joined).any():
+        return inspection.load(member.name, rows=rows[0])  # which says what is wrong with it
+    return ActivationBatch(joined, member.name, layer=member.layer, epoch=member.epoch, source=inspection.title)
+
+
+def rows_read(member: Member, *, most_rows: int = MOST_ROWS) -> IndexArray:
+    """Which rows of a member `read_member` reads, (n,): the number of each row of its batch."""
+    assert member.shape is not None
+    assert member.rows is not None
+    positions = member.rows // member.shape[0]
+    return np.concatenate(
+        [np.arange(one.start * positions, one.stop * positions) for one in _blocks(member, most_rows)]
+    )
+
+
+def _unchanged(
+    earlier: Overview, labels: Mapping[Cell, Member], states: Mapping[Cell, FileState]
+) -> dict[Cell, LayerReading | str]:
+    """What was read of files that are as they were, of layers whose latest picture is still known."""
+    return {
+        cell: reading
+        for cell, reading in earlier.cells.items()
+        if cell in labels
+        and earlier.members[cell] == labels[cell].name
+        and earlier.states[cell] == states[cell]
+        and (isinstance(reading, str) or cell[0] in earlier.histograms)
+    }
+
+
+def _blocks(member: Member, most_rows: int) -> list[range]:
+    """Which rows of the first axis are read: all of them, or evenly spread blocks."""
+    assert member.shape is not None
+    assert member.rows is not None
+    assert member.units is not None
+    samples = member.shape[0]
+    positions = member.rows // samples
+    wanted = max(math.ceil(most_rows / positions), FEWEST_SAMPLES)
+    read = max(1, min(wanted, MOST_VALUES // (positions * member.units)))
+    if read >= samples:
+        return [range(samples)]
+    count = min(BLOCKS, read)
+    length = read // count
+    return [range(start, start + length) for start in np.linspace(0, samples - length, count).astype(int).tolist()]
+
+
+def _spread(n: int, d: int) -> IndexArray:
+    """Which of n rows are looked at: at most 2,000, evenly from the first to the last."""
+    most = max(1, min(MOST_ROWS, MOST_VALUES // d))
+    return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
+
+
+def _badness(reading: LayerReading | str, quantity: Quantity) -> float:
+    if isinstance(reading, str) or reading.finite_rows == 0:
+        return math.inf
+    badness = quantity.badness(getattr(reading, quantity.name))
+    return -math.inf if math.isnan(badness) else badness
+
+
+def _quantity(name: str) -> Quantity:
+    if name not in QUANTITIES:
+        raise InvalidInputError(f"A quantity is one of {', '.join(QUANTITIES)}; received {name!r}. Choose one of them.")
+    return QUANTITIES[name]
+
+
+def _silent(done: int, total: int) -> None:
+    """Nobody wants to know."""

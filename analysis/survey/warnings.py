@@ -1,0 +1,266 @@
+"""Warnings about layers: the rules that say what is found in a layer that trained networks ordinarily do not show.
+
+A rule looks at one reading, and where it needs to at the layer's earlier ones. The thresholds are where a layer leaves
+what trained networks ordinarily show, not where training fails: a warning is a reason to look, and says so in numbers.
+What a rule finds is a kind, a severity and figures; `analysis.survey.layer_words` makes sentences of them.
+
+"Measured" beside a threshold means: on the networks of tests/analysis/survey/activation_cases.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isnan
+from typing import Literal
+
+from analysis.dumps.inspection import NOTHING_FINITE
+from analysis.statistics.spread import LOWEST_RANK, RANK_SHARE, Spread
+from analysis.survey.layer_words import Figures, warning_sentence
+from analysis.survey.overview import Epoch, LayerReading, Overview
+
+Kind = Literal[
+    "NaN",
+    "unread",
+    "beyond-float32",
+    "beyond-float16",
+    "exploding",
+    "massive",
+    "collapsed",
+    "alike",
+    "dead",
+    "saturated",
+    "rank-deficient",
+]
+Severity = Literal["severe", "mild"]
+History = Sequence[LayerReading]
+
+FEWEST_ROWS = 32  # a unit that is active in one row of ten is silent in all of 32 with a probability of 3 %
+DEAD, MANY_DEAD = 0.2, 0.5  # of the units; measured: 0 to 5 % in ReLU networks, 23 % with a weight decay of 0.1
+SATURATED, MANY_SATURATED = 0.25, 0.5  # of the units; gates have some at any time; measured: 0 at usual initialisations
+LARGE, HUGE = 100.0, 1000.0  # root mean square; squares of 256 overflow float16, and N(0, I) has 1
+GROWTH = 100.0  # of the variance since the first reading: a standard deviation ten times as large
+COLLAPSED = 0.01  # root mean square; a fifth of 0.05, with which networks still train
+ALIKE = 0.01  # standard deviation over root mean square: two samples differ by about 1 % of their length
+FEWEST_DIRECTIONS = 8  # in fewer, a low rank says little
+MOST_NAMED = 6  # rows or units that a warning names
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One warning about a layer.
+
+    Attributes
+    ----------
+    kind : which rule found it.
+    severity : "severe": the layer hardly does its work, or numbers are lost; "mild": worth a look.
+    figures : what was found, by name: numbers, and tuples of the numbers of rows and units.
+    """
+
+    kind: Kind
+    severity: Severity
+    figures: Figures
+
+    @property
+    def sentence(self) -> str:
+        """What is found, with numbers and a comparison, and what to try."""
+        return warning_sentence(self.kind, self.figures)
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTrouble:
+    """A warning about a layer, and when there is reason for it.
+
+    Attributes
+    ----------
+    layer : its row in the overview.
+    epochs : at which this kind of warning was found, ascending.
+    trouble : as it is at the last of them.
+    """
+
+    layer: str
+    epochs: tuple[Epoch, ...]
+    trouble: Trouble
+
+
+def find_troubles(reading: LayerReading, history: History = ()) -> tuple[Trouble, ...]:
+    """The warnings about a layer, severe ones first; none if it is well.
+
+    Parameters
+    ----------
+    reading : of the layer now.
+    history : readings of the same layer at earlier epochs, oldest first, if there are any.
+    """
+    found = [trouble for rule in RULES if (trouble := rule(reading, history)) is not None]
+    return tuple(sorted(found, key=lambda trouble: trouble.severity != "severe"))
+
+
+def unjudged(overview: Overview) -> tuple[str, ...]:
+    """Layers that no rule has judged at any epoch, because they have fewer finite rows than the rules need."""
+    return tuple(
+        layer
+        for layer in overview.layers
+        if all(isinstance(one, LayerReading) and one.finite_rows < FEWEST_ROWS for _, one in overview.history(layer))
+    )
+
+
+def list_troubles(overview: Overview) -> tuple[LayerTrouble, ...]:
+    """All warnings about a dump: each kind about each layer once, severe and recent ones first.
+
+    A member that could not be read is a severe warning of the kind "unread", or "NaN" if it holds nothing else, with
+    the reason as its sentence. One of massive activations names the first layer, in the order of the dump, that has
+    such rows or units at that epoch.
+    """
+    found: dict[tuple[str, Kind], tuple[list[Epoch], Trouble]] = {}
+    onset: dict[Epoch, str] = {}
+    for layer in overview.layers:
+        earlier: list[LayerReading] = []
+        for epoch, reading in overview.history(layer):
+            if isinstance(reading, str):
+                kind: Kind = "NaN" if reading.startswith(NOTHING_FINITE) else "unread"
+                troubles: tuple[Trouble, ...] = (Trouble(kind, "severe", {"reason": reading}),)
+            else:
+                troubles = find_troubles(reading, earlier)
+                earlier.append(reading)
+            for trouble in troubles:
+                if trouble.kind == "massive":
+                    first = onset.setdefault(epoch, layer)
+                    trouble = replace(trouble, figures={**trouble.figures, "onset": first, "begins": first == layer})
+                epochs, _ = found.get((layer, trouble.kind), ([], trouble))
+                found[layer, trouble.kind] = ([*epochs, epoch], trouble)
+    listed = [LayerTrouble(layer, tuple(epochs), trouble) for (layer, _), (epochs, trouble) in found.items()]
+    age = {epoch: -position for position, epoch in enumerate(overview.epochs)}
+    return tuple(sorted(listed, key=lambda one: (one.trouble.severity != "severe", age[one.epochs[-1]])))
+
+
+def _lost(reading: LayerReading, _: History) -> Trouble | None:
+    if reading.n_nan + reading.n_inf == 0:
+        return None
+    rows = reading.n - reading.finite_rows
+    return Trouble(
+        "NaN", "severe", {"nan": reading.n_nan, "infinite": reading.n_inf, "rows": rows, "of_rows": reading.n}
+    )
+
+
+def _beyond_float32(reading: LayerReading, _: History) -> Trouble | None:
+    if reading.n_beyond_float32 == 0:
+        return None
+    return Trouble("beyond-float32", "severe", {"count": reading.n_beyond_float32})
+
+
+def _beyond_float16(reading: LayerReading, _: History) -> Trouble | None:
+    if reading.beyond_float16 == 0 or reading.n_beyond_float32 or reading.outliers is None:
+        return None
+    return Trouble("beyond-float16", "mild", {"count": reading.beyond_float16, "largest": reading.outliers.largest})
+
+
+def _exploding(reading: LayerReading, history: History) -> Trouble | None:
+    bulk = reading.bulk
+    if bulk is None:
+        return None
+    size = bulk.root_mean_square
+    if size > LARGE:
+        return Trouble("exploding", "severe" if size > HUGE else "mild", {"root_mean_square": size})
+    variances = (earlier.bulk.variance for earlier in history if earlier.bulk is not None)
+    first = next((variance for variance in variances if variance > 0), None)
+    if first is not None and bulk.variance > max(1.0, GROWTH * first):
+        return Trouble("exploding", "mild", {"first_variance": first, "variance": bulk.variance})
+    return None
+
+
+def _massive(reading: LayerReading, _: History) -> Trouble | None:
+    found = reading.outliers
+    if found is None or not (found.rows or found.units) or _is_made_of_levels(reading):
+        return None
+    figures: Mapping[str, object] = {
+        "largest": found.largest,
+        "typical": found.typical,
+        "row_ratio": found.row_ratio,
+        "unit_ratio": found.unit_ratio,
+        "massive": found.massive,
+        "rows": found.rows[:MOST_NAMED],
+        "of_rows": reading.finite_rows,
+        "n_rows": len(found.rows),
+        "units": found.units[:MOST_NAMED],
+        "n_units": len(found.units),
+        "of_units": reading.d,
+    }
+    return Trouble("massive", "mild", figures)
+
+
+def _collapsed(reading: LayerReading, _: History) -> Trouble | None:
+    bulk = _judged(reading)
+    if bulk is None or not bulk.root_mean_square < COLLAPSED:
+        return None
+    return Trouble("collapsed", "mild", {"root_mean_square": bulk.root_mean_square})
+
+
+def _alike(reading: LayerReading, _: History) -> Trouble | None:
+    bulk = _judged(reading)
+    if bulk is None or not bulk.relative < ALIKE:
+        return None
+    return Trouble("alike", "severe", {"relative": bulk.relative})
+
+
+def _dead(reading: LayerReading, _: History) -> Trouble | None:
+    if reading.finite_rows < FEWEST_ROWS or not reading.dead >= DEAD or _is_probability(reading):
+        return None
+    return Trouble(
+        "dead",
+        "severe" if reading.dead >= MANY_DEAD else "mild",
+        {"share": reading.dead, "units": reading.d, "rows": reading.finite_rows},
+    )
+
+
+def _saturated(reading: LayerReading, _: History) -> Trouble | None:
+    if reading.finite_rows < FEWEST_ROWS or not reading.saturated >= SATURATED:
+        return None
+    return Trouble(
+        "saturated",
+        "severe" if reading.saturated >= MANY_SATURATED else "mild",
+        {"share": reading.saturated, "units": reading.d, "rows": reading.finite_rows},
+    )
+
+
+def _rank_deficient(reading: LayerReading, _: History) -> Trouble | None:
+    bulk = _judged(reading)
+    if bulk is None or reading.finite_rows < FEWEST_ROWS or isnan(bulk.effective_rank) or reading.grouped:
+        return None
+    possible = min(round(bulk.d * (1 - reading.dead)), bulk.n - 1)
+    if possible < FEWEST_DIRECTIONS or bulk.effective_rank > max(LOWEST_RANK, RANK_SHARE * possible):
+        return None
+    return Trouble(
+        "rank-deficient",
+        "severe" if bulk.effective_rank < LOWEST_RANK else "mild",
+        {"effective_rank": bulk.effective_rank, "possible": possible},
+    )
+
+
+def _judged(reading: LayerReading) -> Spread | None:
+    """The spread of a layer of which size and directions can be judged: two rows, not all dead, no probabilities."""
+    if isnan(reading.dead) or reading.dead == 1 or _is_probability(reading):
+        return None
+    return reading.bulk
+
+
+def _is_probability(reading: LayerReading) -> bool:
+    """Rows that sum to 1: units at 0 are masked or unlikely there, and small values no sign of collapse."""
+    return reading.kind is not None and reading.kind.name in ("probabilities", "one-hot")
+
+
+def _is_made_of_levels(reading: LayerReading) -> bool:
+    return reading.kind is not None and reading.kind.name in ("probabilities", "one-hot", "binary")
+
+
+RULES: tuple[Callable[[LayerReading, History], Trouble | None], ...] = (
+    _lost,
+    _beyond_float32,
+    _exploding,
+    _alike,
+    _collapsed,
+    _dead,
+    _saturated,
+    _rank_deficient,
+    _massive,
+    _beyond_float16,
+)

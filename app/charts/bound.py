@@ -1,0 +1,268 @@
+"""Charts of the Bound page: exact SW1 in one colour and PER in another, everywhere the same."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from analysis.distances.bound import (
+    PER_AT_COLLAPSE,
+    PER_AT_GAUSSIAN,
+    Decomposition,
+    Influence,
+    ScaleCurve,
+    SliceConvergence,
+)
+from analysis.distances.cost import Timing
+from analysis.distances.pot_distance import GridDistance
+from app.charts.palette import (
+    ALARM,
+    BOUND,
+    CHECK,
+    CLEAR,
+    EXACT,
+    GRID,
+    MUTED,
+    OTHER,
+    REFERENCE,
+    TEXT,
+    categorical,
+    theme_colour,
+)
+
+_SW1 = {"color": EXACT, "width": 2.4}
+_PER = {"color": BOUND, "width": 2.4, "dash": "dash"}
+_SYMBOLS = {"random": "circle", "unit": "square", "principal": "diamond", "maximised": "star"}
+_COLOURS = {"random": MUTED, "unit": EXACT, "principal": CHECK, "maximised": ALARM}
+
+
+def polar_directions(degrees: NDArray[np.float64], w1: NDArray[np.float64], per: NDArray[np.float64]) -> go.Figure:
+    """W1 and PER along every direction of the plane over the angle, each on its own scale."""
+    figure = go.Figure()
+    axis = {"gridcolor": GRID, "linecolor": GRID}
+    for name, r, line, place, domain in (
+        ("W1, exact", w1, _SW1, "polar", [0, 0.41]),
+        ("PER", per, _PER, "polar2", [0.59, 1]),
+    ):
+        figure.add_scatterpolar(
+            theta=np.append(degrees, degrees[0]),
+            r=np.append(r, r[0]).astype(np.float32),
+            name=name,
+            subplot=place,
+            mode="lines",
+            line=line,
+            hovertemplate="%{theta:.0f}°: %{r:.4f}<extra>" + name + "</extra>",
+        )
+        figure.layout[place] = {
+            "domain": {"x": domain},
+            "bgcolor": CLEAR,
+            "radialaxis": {**axis, "rangemode": "tozero", "angle": 90, "tickangle": 90, "nticks": 4},
+            "angularaxis": {**axis, "dtick": 45},
+        }
+    figure.update_layout(margin={"l": 36, "r": 36, "t": 50, "b": 30})
+    return figure
+
+
+def sorted_directions(
+    kinds: Sequence[str], names: Sequence[str], w1: NDArray[np.float64], per: NDArray[np.float64]
+) -> go.Figure:
+    """W1 of every direction sorted downwards, the kind of direction by symbol, and PER of the same directions."""
+    order = np.argsort(-w1, kind="stable")
+    rank = np.empty(len(w1), dtype=np.int32)
+    rank[order] = np.arange(1, len(w1) + 1)
+    figure = go.Figure()
+    figure.add_scatter(
+        x=np.arange(1, len(w1) + 1),
+        y=per[order].astype(np.float32),
+        name="PER of the same direction",
+        mode="lines",
+        line={**_PER, "width": 1.6},
+    )
+    for kind, symbol in _SYMBOLS.items():
+        chosen = np.array([k == kind for k in kinds])
+        if chosen.any():
+            figure.add_scatter(
+                x=rank[chosen],
+                y=w1[chosen].astype(np.float32),
+                name=f"W1, {kind}",
+                mode="markers",
+                text=[n for n, c in zip(names, chosen, strict=True) if c],
+                marker={"symbol": symbol, "color": _COLOURS[kind], "size": 13 if kind == "maximised" else 6},
+                hovertemplate="%{text}: %{y:.4f}<extra></extra>",
+            )
+    worst = order[0]
+    figure.add_annotation(
+        x=1, y=float(w1[worst]), text=f"worst: {names[worst]}", showarrow=True, ax=70, ay=-18, xanchor="left"
+    )
+    figure.update_xaxes(title="direction, sorted by W1")
+    figure.update_yaxes(title="distance along the direction", rangemode="tozero")
+    return figure
+
+
+def scale(curve: ScaleCurve, slices: int) -> go.Figure:
+    """PER and SW1 of c·h over c, with the reference values of PER."""
+    figure = go.Figure()
+    for name, y, line in (("PER", curve.per, _PER), (f"SW1, {slices} slices", curve.sw1, _SW1)):
+        figure.add_scatter(x=curve.factors, y=y.astype(np.float32), name=name, mode="lines", line=line)
+        lowest = int(np.argmin(y))
+        figure.add_scatter(
+            x=[float(curve.factors[lowest])],
+            y=[float(y[lowest])],
+            name=f"smallest {name.split(',')[0]}",
+            mode="markers",
+            marker={"color": line["color"], "size": 11, "symbol": "circle-open", "line": {"width": 2.5}},
+            showlegend=False,
+        )
+    _reference_line(figure, PER_AT_GAUSSIAN, "PER at N(0, I), 2/√π = 1.128")
+    _reference_line(figure, PER_AT_COLLAPSE, "PER at collapse, √(2/π) = 0.798", dash="dashdot")
+    figure.update_xaxes(title="factor c on the whole batch", range=[0, float(curve.factors[-1])])
+    figure.update_yaxes(title="of c·h", rangemode="tozero")
+    return figure
+
+
+def convergence(curve: SliceConvergence, exact_per: float) -> go.Figure:
+    """Estimates from ever more directions with 95 % intervals, PER above SW1, each on its own scale."""
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    for row, name, y, error, colour, symbol in (
+        (1, "PER, Monte Carlo", curve.per, curve.per_margin, BOUND, "diamond"),
+        (2, "SW1", curve.sw1, curve.sw1_margin, EXACT, "circle"),
+    ):
+        known = ~np.isnan(error)  # one direction has no interval
+        figure.add_scatter(
+            row=row,
+            col=1,
+            x=curve.slices[known],
+            y=y[known].astype(np.float32),
+            error_y={"type": "data", "array": error[known].astype(np.float32), "thickness": 1.4},
+            name=name,
+            mode="lines+markers",
+            line={"color": colour, "width": 1.4},
+            marker={"color": colour, "symbol": symbol, "size": 8},
+        )
+        figure.update_yaxes(title=name.split(",")[0], row=row, col=1)
+    figure.add_scatter(
+        row=1,
+        col=1,
+        x=[int(curve.slices[1]), int(curve.slices[-1])],
+        y=[exact_per, exact_per],
+        name=f"exact PER, {exact_per:.4f}",
+        mode="lines",
+        line={"color": REFERENCE, "width": 1.4, "dash": "dot"},
+    )
+    ticks = curve.slices.tolist()[1::2]
+    figure.update_xaxes(type="log", tickvals=ticks, ticktext=[str(k) for k in ticks])
+    figure.update_xaxes(title="number of slices", row=2, col=1)
+    return figure
+
+
+def pot_check(exact: float, sampled: Sequence[float], grids: Sequence[GridDistance], slices: int) -> go.Figure:
+    """The closed form beside POT with sampled references and with quantile grids, on the same directions."""
+    figure = go.Figure()
+    labels = [*(f"grid<br>{g.points:,}" for g in grids), f"sampled<br>{len(sampled)} seeds"]
+    figure.add_scatter(
+        x=labels[:-1],
+        y=[g.value for g in grids],
+        error_y={"type": "data", "array": [g.grid_error for g in grids], "thickness": 1.4},
+        name="POT, quantile grid ± grid error",
+        mode="markers",
+        marker={"color": CHECK, "symbol": "diamond", "size": 9},
+    )
+    figure.add_scatter(
+        x=[labels[-1]] * len(sampled),
+        y=list(sampled),
+        name="POT, sampled reference, one point a seed",
+        mode="markers",
+        marker={"color": OTHER, "symbol": "line-ew-open", "size": 18, "line": {"width": 2}},
+    )
+    _reference_line(figure, exact, f"closed form on the same {slices} slices, {exact:.4f}", EXACT)
+    figure.update_yaxes(title="sliced W1")
+    figure.update_xaxes(title="reference that POT compares with", categoryorder="array", categoryarray=labels)
+    return figure
+
+
+def decomposition(parts: Decomposition) -> go.Figure:
+    """PER's three parts for the batch, for N(0, I) and for a batch collapsed to 0."""
+    constant = 1 / math.sqrt(math.pi)
+    bars = {
+        "collapse": (PER_AT_COLLAPSE - constant, 0.0, constant),
+        "N(0, I)": (0.0, constant, constant),
+        "this batch": (parts.half_energy_distance, parts.half_spread, parts.constant),
+    }
+    figure = go.Figure()
+    for index, (name, colour) in enumerate(
+        (
+            ("half the energy distance", categorical(0, 0.45)),
+            ("half the spread", categorical(1, 0.45)),
+            ("1/√π", theme_colour("gray", 0.35)),
+        )
+    ):
+        values = [row[index] for row in bars.values()]
+        figure.add_bar(
+            y=list(bars),
+            x=values,
+            name=name,
+            orientation="h",
+            marker={"color": colour, "line": {"color": MUTED, "width": 1}},
+            text=[f"{v:.3f}" if v > 0.06 else "" for v in values],
+            textfont={"color": TEXT},
+            textposition="inside",
+            insidetextanchor="middle",
+        )
+    figure.update_layout(barmode="stack", bargap=0.45, legend={"traceorder": "normal"})
+    figure.update_xaxes(title="PER, the sum of the three")
+    return figure
+
+
+def influence(effect: Influence) -> go.Figure:
+    """Change of the other samples' gradients when one sample moves, most changed first: SW1's and PER's."""
+    figure = go.Figure()
+    for name, y, line in (("SW1", effect.sw1, _SW1), ("PER", effect.per, _PER)):
+        figure.add_scatter(
+            x=100 * effect.share,
+            y=(100 * y[::-1]).astype(np.float32),
+            name=f"gradient of {name}",
+            mode="lines",
+            line=line,
+        )
+    figure.update_xaxes(title="other samples, most changed first (%)", range=[0, 100])
+    figure.update_yaxes(title="change (% of a mean gradient)", rangemode="tozero")
+    return figure
+
+
+def cost(timings: Sequence[Timing]) -> go.Figure:
+    """Seconds for one gradient against n, median with the range of the repeats."""
+    figure = go.Figure()
+    looks = {
+        "PER, exact": (BOUND, "diamond", "solid"),
+        "PER, Algorithm 1": (OTHER, "square", "dot"),
+        "SW1, exact": (EXACT, "circle", "solid"),
+    }
+    for method, (colour, symbol, dash) in looks.items():
+        own = [t for t in timings if t.method == method]
+        figure.add_scatter(
+            x=[t.n for t in own],
+            y=[1000 * t.median for t in own],
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [1000 * (t.slowest - t.median) for t in own],
+                "arrayminus": [1000 * (t.median - t.fastest) for t in own],
+                "thickness": 1.4,
+            },
+            name=method,
+            mode="lines+markers",
+            line={"color": colour, "dash": dash},
+            marker={"symbol": symbol, "size": 8, "color": colour},
+        )
+    sizes = sorted({t.n for t in timings})
+    figure.update_xaxes(title="samples n", type="log", tickvals=sizes, ticktext=[f"{n:,}" for n in sizes])
+    figure.update_yaxes(title="milliseconds a gradient", type="log", dtick=1)
+    return figure
+
+
+def _reference_line(figure: go.Figure, y: float, name: str, colour: str = REFERENCE, dash: str = "dot") -> None:
+    """A horizontal line with its meaning in the legend, where no point can hide it."""
+    figure.add_hline(y=y, line={"color": colour, "width": 1.4, "dash": dash}, name=name, showlegend=True)

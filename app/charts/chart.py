@@ -1,0 +1,103 @@
+"""The one way a chart reaches the page: a component that updates plotly figures in place.
+
+`st.plotly_chart` builds a new chart on every change of the data: it flickers and loses the zoom. This
+component calls `Plotly.react` on the same node. Every chart has a text alternative, follows the theme, and can
+be taken away as PNG, SVG and as the CSV of exactly what is drawn.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+from plotly.io import to_json
+
+from app.charts.palette import CLEAR, GRID, TEXT
+
+MAX_STATIC_BYTES = 300_000
+MAX_ANIMATED_BYTES = 1_500_000
+
+_AXIS = re.compile(r"[xy]axis\d*")
+_FRONTEND = Path(__file__).parent / "frontend"
+_COMPONENT = st.components.v2.component(
+    "perscope_chart",
+    css=(_FRONTEND / "chart.css").read_text(encoding="utf-8"),
+    js=(_FRONTEND / "chart.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def show_chart(
+    figure: go.Figure,
+    *,
+    key: str,
+    alt: str,
+    height: int,
+    aspect: float = 0.0,
+    about: str = "",
+    on_point: Callable[[Any, Any], None] | None = None,
+) -> None:
+    """Draw a plotly figure and update it in place on later runs.
+
+    Parameters
+    ----------
+    figure : at most 300 kB as JSON: bins and curves, never all samples. With frames, named by what a visitor reads
+        at the slider, at most 1.5 MB; a frame holds x and y of the traces it changes, and the figure shows the last.
+    key : the chart's identity, and the stem of the files one downloads.
+    alt : the takeaway in words, for people who do not see the picture.
+    height : pixels.
+    aspect : where the height should grow with the width: height / width, between `height` and 1.6 times that.
+    about : two sentences under the chart: what it is, what to notice. Markdown.
+    on_point : called with x and y of a point or a field that is clicked, before the page runs again.
+    """
+    if not alt.strip():
+        raise ValueError(f"Chart {key!r} needs a text alternative: say what the picture shows.")
+    payload = to_json(style(figure, height), validate=False)
+    limit = MAX_ANIMATED_BYTES if figure.frames else MAX_STATIC_BYTES
+    if len(payload) > limit:
+        raise ValueError(
+            f"Chart {key!r} would send {len(payload):,} bytes to the browser; the limit is "
+            f"{limit:,}. Bin or thin its data on the server."
+        )
+    callbacks = {} if on_point is None else {"on_point_change": lambda: on_point(**st.session_state[key]["point"])}
+    data = {"figure": payload, "alt": alt, "height": height, "aspect": aspect, "name": key, "clicks": bool(callbacks)}
+    _COMPONENT(key=key, data=data, **callbacks)
+    if about:
+        st.caption(about)
+
+
+def style(figure: go.Figure, height: int) -> dict[str, Any]:
+    """A figure as the browser gets it, with the house look; whatever the figure itself says wins.
+
+    Plain dictionaries: the figure checked its own settings when they were made, and to check them again takes longer
+    than all the rest.
+    """
+    styled: dict[str, Any] = figure.to_dict()
+    house = {
+        "height": height,
+        "autosize": True,
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "font": {"color": TEXT, "size": 13},
+        "margin": {"l": 56, "r": 16, "t": 32, "b": 48},
+        "hoverlabel": {"font": {"size": 13}},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "uirevision": "keep",
+    }
+    layout = _merged(house, styled["layout"])
+    layout.pop("template", None)
+    axis = {"gridcolor": GRID, "zerolinecolor": GRID, "linecolor": GRID, "automargin": True}
+    for name in {"xaxis", "yaxis", *filter(_AXIS.fullmatch, layout)}:
+        layout[name] = axis | layout.get(name, {})
+    return styled | {"layout": layout}
+
+
+def _merged(house: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Both, and where both say something, what is `own`; settings within settings one by one."""
+    both = {
+        key: _merged(house[key], value) if isinstance(house.get(key), dict) and isinstance(value, dict) else value
+        for key, value in own.items()
+    }
+    return house | both

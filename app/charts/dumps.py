@@ -1,0 +1,179 @@
+"""Charts of the Dumps page: all layers at all epochs at a glance, one layer's honest histogram, two dumps matched."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from analysis.statistics.histogram import Histogram
+from analysis.survey.overview import LayerReading, Quantity
+from app.charts.palette import ALARM, MUTED, REFERENCE, categorical, filled_contours
+
+_DASHES = ["solid", "dash", "dot", "dashdot"]
+_SYMBOLS = ["circle", "diamond"]
+WIDE_RATIO = 20.0  # beyond which colours change by ratio
+
+
+def overview_map(
+    cells: Sequence[Sequence[LayerReading | str | None]], layers: Sequence[str], epochs: Sequence[str], shown: Quantity
+) -> go.Figure:
+    """A row a layer, a column an epoch; the stronger the colour, the worse; "!" where a member could not be read.
+
+    Parameters
+    ----------
+    cells : (layers, epochs) readings, or why there is none, or None where there is no member.
+    """
+    table = np.array([[_value(cell, shown) for cell in row] for row in cells], dtype=np.float64)
+    badness = np.array([[shown.badness(value) for value in row] for row in table.tolist()], dtype=np.float64)
+    finite = badness[np.isfinite(badness)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    by_ratio = low > 0 and high / low > WIDE_RATIO
+    colours = np.log10(badness) if by_ratio else badness
+    low, high = (float(np.log10(low)), float(np.log10(high))) if by_ratio else (low, high)
+    high = high if high > low else low + 1
+    ticks = np.log10(_round_ratios(low, high)) if by_ratio else np.linspace(low, high, 5)
+    figure = go.Figure()
+    figure.add_heatmap(
+        x=list(epochs),
+        y=list(layers),
+        z=np.where(np.isfinite(colours), colours, np.nan).astype(np.float32),
+        customdata=table,
+        name=shown.title,
+        zmin=low,
+        zmax=high,
+        colorscale=[[0.0, filled_contours()[2][1]], *filled_contours()[3:]],
+        xgap=1,
+        ygap=1,
+        colorbar={
+            "title": {"text": shown.scale, "side": "right"},
+            "thickness": 12,
+            "outlinewidth": 0,
+            "tickvals": ticks.tolist(),
+            "ticktext": [f"{shown.at(10**tick if by_ratio else tick):.3g}" for tick in ticks.tolist()],
+        },
+        hovertemplate="%{y}, epoch %{x}: %{customdata:.4g}<extra></extra>",
+        hoverongaps=False,
+    )
+    unread = [(epochs[j], layers[i]) for i, row in enumerate(cells) for j, cell in enumerate(row) if _is_unread(cell)]
+    if unread:
+        figure.add_scatter(
+            x=[x for x, _ in unread],
+            y=[y for _, y in unread],
+            name="could not be read",
+            mode="text",
+            text="<b>!</b>",
+            textfont={"color": ALARM, "size": 15},
+            hovertemplate="%{y}, epoch %{x}: could not be read<extra></extra>",
+            showlegend=False,
+        )
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False, dtick=1)
+    figure.update_xaxes(type="category", showgrid=False, side="top", title="epoch", nticks=24)
+    figure.update_layout(margin={"t": 60, "b": 16})
+    return figure
+
+
+def _is_unread(cell: LayerReading | str | None) -> bool:
+    return isinstance(cell, str) or (cell is not None and cell.finite_rows == 0)
+
+
+def _value(cell: LayerReading | str | None, shown: Quantity) -> float:
+    return float(getattr(cell, shown.name)) if isinstance(cell, LayerReading) else float("nan")
+
+
+def _round_ratios(low: float, high: float) -> NDArray[np.float64]:
+    """1, 2 and 5 times powers of ten between two decimal logarithms."""
+    steps = [factor * 10.0**power for power in range(int(low) - 2, int(high) + 2) for factor in (1, 2, 5)]
+    inside = [step for step in steps if low <= np.log10(step) <= high]
+    return np.array(inside[:: max(1, len(inside) // 8)])
+
+
+def honest_histograms(histograms: Mapping[str, Histogram], *, log_density: bool, log_values: bool) -> go.Figure:
+    """Densities in equal bins with what lies beyond them drawn as bars of their own at both ends, and N(0, 1).
+
+    Parameters
+    ----------
+    histograms : on the same bins; of the decimal logarithms of the positive values where `log_values`.
+    """
+    figure = go.Figure()
+    for i, (name, one) in enumerate(histograms.items()):
+        edges = 10**one.edges if log_values else one.edges
+        figure.add_scatter(
+            x=edges.astype(np.float32),
+            y=np.append(one.density, one.density[-1]).astype(np.float32),
+            name=name,
+            mode="lines",
+            line={"color": categorical(i), "width": 2, "shape": "hv", "dash": _DASHES[i % 4]},
+            fill="tozeroy",
+            fillcolor=categorical(i, 0.2),
+            hovertemplate="from %{x:.3g}: %{y:.4g}<extra>" + name + "</extra>",
+        )
+        width = float(one.edges[1] - one.edges[0])
+        finite = max(one.n - one.n_nan - one.n_inf, 1)
+        beyond = [one.n_below / finite / width, one.n_above / finite / width]
+        if any(beyond) and not log_values:
+            figure.add_bar(
+                x=[float(one.edges[0]) - (i + 1) * width, float(one.edges[-1]) + (i + 1) * width],
+                y=beyond,
+                width=width,
+                name=f"{name}, beyond the axis",
+                marker={"color": ALARM, "pattern": {"shape": "/\\x."[i % 4]}},
+                text=[f"{one.n_below:,}" if one.n_below else "", f"{one.n_above:,}" if one.n_above else ""],
+                textposition="outside",
+                cliponaxis=False,
+                hovertemplate="%{text} values<extra>" + name + ", beyond the axis</extra>",
+            )
+    limits = next(iter(histograms.values())).edges
+    grid = np.linspace(limits[0], limits[-1], 201)
+    values = 10**grid if log_values else grid
+    normal = np.exp(-(values**2) / 2) / np.sqrt(2 * np.pi)
+    figure.add_scatter(
+        x=values.astype(np.float32),
+        y=(2 * values * np.log(10) * normal if log_values else normal).astype(np.float32),
+        name="N(0, 1), its positive half" if log_values else "N(0, 1)",
+        mode="lines",
+        line={"color": REFERENCE, "width": 1.4, "dash": "dot"},
+        hoverinfo="skip",
+    )
+    figure.update_xaxes(title="activation", type="log" if log_values else "linear")
+    figure.update_yaxes(title="density a decade" if log_values else "density", type="log" if log_density else "linear")
+    if log_density:
+        drawn = np.concatenate([one.density[one.density > 0] for one in histograms.values()])
+        figure.update_yaxes(range=[np.log10(drawn.min() / 2), np.log10(max(drawn.max(), 0.4) * 2)])
+    return figure
+
+
+def matched_layers(values: Mapping[str, Mapping[str, float]], title: str) -> go.Figure:
+    """A quantity of the layers that two dumps share: a row a layer, a mark a dump, joined by a line.
+
+    Parameters
+    ----------
+    values : by dump and layer, the same layers for both. title : of the quantity.
+    """
+    layers = list(next(iter(values.values())))
+    figure = go.Figure()
+    for layer in layers:
+        figure.add_scatter(
+            x=[own[layer] for own in values.values()],
+            y=[layer] * len(values),
+            name=layer,
+            mode="lines",
+            line={"color": MUTED, "width": 1.5},
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    for i, (name, own) in enumerate(values.items()):
+        figure.add_scatter(
+            x=[own[layer] for layer in layers],
+            y=layers,
+            name=name,
+            mode="markers",
+            marker={"color": categorical(i), "symbol": _SYMBOLS[i % 2], "size": 10},
+            hovertemplate="%{y}: %{x:.4g}<extra>" + name + "</extra>",
+        )
+    finite = np.array([value for own in values.values() for value in own.values() if np.isfinite(value)])
+    if finite.size and finite.min() > 0 and finite.max() / finite.min() > WIDE_RATIO:
+        figure.update_xaxes(type="log")
+    figure.update_xaxes(title=title)
+    figure.update_yaxes(type="category", autorange="reversed")
+    return figure

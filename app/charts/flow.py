@@ -1,0 +1,284 @@
+"""A regulariser's gradient field and flow: rows as particles, and what happens to the batch on their way."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from analysis.statistics.density import JointDensity
+from app.charts.field import field_trace
+from app.charts.palette import BOUND, EXACT, MUTED, REFERENCE, theme_colour
+
+ALONE, WITH_TASK = "alone", "with the task"
+_LOOKS: dict[str, dict[str, Any]] = {
+    ALONE: {"color": BOUND, "dash": "solid", "symbol": "circle"},
+    WITH_TASK: {"color": EXACT, "dash": "dash", "symbol": "diamond"},
+}
+COUNTS = {"modes"}
+SHAPES = {"excess kurtosis", "batch variances"}
+_FIELD_ROWS = 120
+_PARTICLES = 500
+_CLOUDS, _ABOVE, _CURVES = [0.38, 0.88], [0.88, 0.98], [0.0, 0.22]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """One flow to draw.
+
+    Attributes
+    ----------
+    clouds : (frames, rows, 2) coordinates of the rows.
+    marginals : a density of the first coordinate for each frame.
+    readings : what happens to the batch, by title, arrays (frames,).
+    """
+
+    clouds: NDArray[np.float32]
+    marginals: Sequence[JointDensity]
+    readings: Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Where a reading is at N(0, I): a range, or a single value."""
+
+    low: float
+    high: float
+    name: str
+
+
+def flow_panels(
+    start: NDArray[np.float32],
+    pull: NDArray[np.float32],
+    courses: Mapping[str, Course],
+    references: Mapping[str, Reference],
+    steps: Sequence[int],
+    *,
+    limits: tuple[float, float],
+    units: tuple[str, str],
+) -> go.Figure:
+    """The field, the flows with a frame for each of the steps, and curves over the steps.
+
+    Parameters
+    ----------
+    start, pull : (rows, 2) coordinates of the batch and of −n ∂R/∂h.
+    courses : the flows, `ALONE` and `WITH_TASK`.
+    references : of the readings, by title.
+    """
+    figure = go.Figure()
+    lefts = [i * 0.345 for i in range(3)]
+    figure.add_trace(field_trace(start[:_FIELD_ROWS], pull[:_FIELD_ROWS], limits, "x", "y"))
+    _place_cloud(figure, 1, "gradient field on the batch", lefts[0], limits, units)
+    moving = []
+    for number, (name, course) in enumerate(courses.items(), start=2):
+        moving += _add_cloud(figure, number, name, course)
+        _place_cloud(figure, number, f"flow {name}", lefts[number - 1], limits, units)
+    titles = list(next(iter(courses.values())).readings)
+    share = 1 / len(titles)
+    for i, title in enumerate(titles):
+        domain = [i * share + (0.05 if i else 0.0), (i + 1) * share - 0.01]
+        moving.append(_add_curves(figure, 11 + i, title, courses, references.get(title), steps, domain))
+    figure.frames = [  # plain dictionaries, which plotly copies and checks only once
+        {"name": f"step {step} of {steps[-1]}", "traces": moving, "data": _frame_data(courses, titles, index, step)}
+        for index, step in enumerate(steps)
+    ]
+    figure.update_layout(margin={"l": 48, "r": 8, "t": 48, "b": 44}, legend={"y": 1.05, "x": 1, "xanchor": "right"})
+    return figure
+
+
+def _add_cloud(figure: go.Figure, number: int, name: str, course: Course) -> list[int]:
+    """The rows at the last step and the marginal above; returns the numbers of the traces that move."""
+    look = _LOOKS[name]
+    last = course.clouds[-1, :_PARTICLES]
+    figure.add_scattergl(
+        x=last[:, 0],
+        y=last[:, 1],
+        name=f"rows, {name}",
+        meta=f"flow {name}",
+        mode="markers",
+        marker={"color": look["color"], "size": 4, "opacity": 0.55, "symbol": look["symbol"]},
+        hoverinfo="skip",
+        showlegend=False,
+        xaxis=f"x{number}",
+        yaxis=f"y{number}",
+    )
+    marginal = course.marginals[-1]
+    figure.add_scatter(
+        x=marginal.grid.astype(np.float32),
+        y=marginal.marginal_x.astype(np.float32),
+        name=f"density, {name}",
+        meta=f"flow {name}",
+        mode="lines",
+        line={"color": look["color"], "width": 1.6},
+        hoverinfo="skip",
+        showlegend=False,
+        xaxis=f"x{number}",
+        yaxis=f"y{number + 5}",
+    )
+    count = len(figure.data)
+    return [count - 2, count - 1]
+
+
+def _add_curves(
+    figure: go.Figure,
+    number: int,
+    title: str,
+    courses: Mapping[str, Course],
+    reference: Reference | None,
+    steps: Sequence[int],
+    domain: list[float],
+) -> int:
+    """One reading over the steps of every flow, with dots that move; returns the number of the dots' trace."""
+    x, y = f"x{number}", f"y{number}"
+    if reference is not None:
+        figure.add_scatter(
+            x=[steps[0], steps[-1], steps[-1], steps[0]],
+            y=[reference.low, reference.low, reference.high, reference.high],
+            name=reference.name,
+            meta=title,
+            mode="lines",
+            fill="toself",
+            fillcolor=theme_colour("gray", 0.25),
+            line={"color": REFERENCE, "width": 1, "dash": "dot"},
+            hoverinfo="skip",
+            legendgroup="reference",
+            showlegend=number == 11,
+            xaxis=x,
+            yaxis=y,
+        )
+    for name, course in courses.items():
+        look = _LOOKS[name]
+        figure.add_scatter(
+            x=np.asarray(steps, np.int16),
+            y=course.readings[title].astype(np.float32),
+            name=name,
+            meta=title,
+            mode="lines",
+            line={
+                "color": look["color"],
+                "dash": look["dash"],
+                "width": 2,
+                "shape": "hv" if title in COUNTS else "linear",
+            },
+            legendgroup=name,
+            showlegend=number == 11,
+            hovertemplate="step %{x}: %{y:.4f}<extra>" + name + "</extra>",
+            xaxis=x,
+            yaxis=y,
+        )
+    figure.add_scatter(
+        x=[steps[-1]] * len(courses),
+        y=[float(course.readings[title][-1]) for course in courses.values()],
+        name=f"{title} at the step shown",
+        meta=title,
+        mode="markers",
+        marker={
+            "color": [_LOOKS[name]["color"] for name in courses],
+            "symbol": [_LOOKS[name]["symbol"] for name in courses],
+            "size": 9,
+        },
+        showlegend=False,
+        hoverinfo="skip",
+        xaxis=x,
+        yaxis=y,
+    )
+    figure.update_layout(
+        {
+            f"xaxis{number}": {"domain": domain, "anchor": y, "title": {"text": "step", "standoff": 2}, "nticks": 4},
+            f"yaxis{number}": {
+                "domain": _CURVES,
+                "anchor": x,
+                "nticks": 5,
+                "range": _range_of(title, courses, reference),
+                "dtick": 1 if title in COUNTS else None,
+            },
+        }
+    )
+    figure.add_annotation(
+        text=title, xref="paper", yref="paper", x=domain[0], y=_CURVES[1], xanchor="left", yanchor="bottom",
+        showarrow=False,
+    )  # fmt: skip
+    return len(figure.data) - 1
+
+
+def radial_pull(distances: NDArray[np.float64], pull: NDArray[np.float64]) -> go.Figure:
+    """The pull on one row over its distance from 0, outward above 0."""
+    figure = go.Figure(
+        go.Scatter(
+            x=distances,
+            y=pull,
+            mode="lines",
+            name="pull on one row",
+            hovertemplate="r = %{x:.2f}: %{y:.3g}<extra></extra>",
+        )
+    )
+    figure.add_hline(y=0, line={"color": MUTED, "width": 1})
+    figure.update_layout(
+        showlegend=False,
+        xaxis={"title": "distance r along one direction"},
+        yaxis={"title": "pull (outward above 0)"},
+    )
+    return figure
+
+
+def _range_of(title: str, courses: Mapping[str, Course], reference: Reference | None) -> list[float] | None:
+    """The range of a reading of the shape, as what is left of a collapse can have any; None if it fits by itself."""
+    if title not in SHAPES:
+        return None
+    values = np.concatenate([course.readings[title] for course in courses.values()])
+    usual = [course.readings[title][0] for course in courses.values()] + list(courses[WITH_TASK].readings[title])
+    if reference is not None:
+        usual += [reference.low, reference.high]
+    usual = [value for value in usual if np.isfinite(value)]
+    if not usual or not np.isfinite(values).any():
+        return None
+    low, high = min(usual), max(usual)
+    reach = 2 * max(high - low, 1.0)
+    lowest, highest = max(float(np.nanmin(values)), low - reach), min(float(np.nanmax(values)), high + reach)
+    margin = 0.06 * (max(highest, high) - min(lowest, low))
+    return [min(lowest, low) - margin, max(highest, high) + margin]
+
+
+def _frame_data(courses: Mapping[str, Course], titles: Sequence[str], index: int, step: int) -> list[dict[str, Any]]:
+    """x and y of the moving traces at one frame, in the order in which they were added."""
+    data = []
+    for course in courses.values():
+        cloud, marginal = course.clouds[index, :_PARTICLES], course.marginals[index]
+        data.append({"x": cloud[:, 0], "y": cloud[:, 1]})
+        data.append({"x": marginal.grid.astype(np.float32), "y": marginal.marginal_x.astype(np.float32)})
+    for title in titles:
+        heights = [float(course.readings[title][index]) for course in courses.values()]
+        data.append({"x": [step] * len(courses), "y": heights})
+    return data
+
+
+def _place_cloud(
+    figure: go.Figure, number: int, title: str, left: float, limits: tuple[float, float], units: tuple[str, str]
+) -> None:
+    """A square for the rows, zooming with the first one, and a strip above it for the marginal."""
+    own = "" if number == 1 else str(number)
+    box = {"showline": True, "mirror": True, "linecolor": MUTED, "showgrid": False, "zeroline": False}
+    axes = {
+        f"xaxis{own}": {
+            **box, "domain": [left, left + 0.31], "range": list(limits), "anchor": f"y{own}",
+            "title": {"text": units[0], "standoff": 2},
+            "matches": None if number == 1 else "x", "constrain": "domain", "constraintoward": "left",
+        },
+        f"yaxis{own}": {
+            **box, "domain": _CLOUDS, "range": list(limits), "anchor": f"x{own}",
+            "constrain": "domain", "constraintoward": "top",
+            **({"scaleanchor": "x"} if number == 1 else {"matches": "y"}),
+        },
+    }  # fmt: skip
+    if number == 1:
+        axes["yaxis"]["title"] = units[1]
+    else:
+        axes[f"yaxis{number + 5}"] = {
+            "domain": _ABOVE, "anchor": f"x{own}", "range": [0, 1.2], "visible": False, "fixedrange": True,
+        }  # fmt: skip
+    figure.update_layout(axes)
+    figure.add_annotation(
+        text=title, xref="paper", yref="paper", x=left, y=1, xanchor="left", yanchor="bottom", showarrow=False
+    )

@@ -1,0 +1,155 @@
+"""Joint densities with both marginals, side by side, as in Figure 1."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from analysis.statistics.density import JointDensity
+from app.charts.field import field_trace
+from app.charts.palette import EXACT, MUTED, REFERENCE, categorical, filled_contours
+
+Field = tuple[NDArray[np.float32], NDArray[np.float32]]
+_LEVELS = 10
+_GAP = 0.03
+_HIGHEST_DENSITY = 1.2  # three times N(0, 1)'s: a narrow spike is cut off rather than flattening everything else
+_SPLIT_Y = 0.8  # height of the joint density; the marginal is above
+
+
+def joint_panels(
+    densities: Mapping[str, JointDensity],
+    *,
+    units: tuple[str, str] = ("x", "y"),
+    before: JointDensity | None = None,
+    fields: Mapping[str, Field] | None = None,
+) -> go.Figure:
+    """One panel per density: filled contours, the first unit's marginal above, the second's at the right.
+
+    All panels are square and share their axes; the dotted curves are N(0, 1), the dashed ones the marginals of
+    `before`. Levels are tenths of each panel's own maximum. `fields` holds, of some of the panels, rows (m, 2) of the
+    batch before and the pull (m, 2) on them, drawn as arrows.
+    """
+    figure = go.Figure()
+    width = (1 - _GAP * (len(densities) - 1)) / len(densities)
+    highest = max(float(max(d.marginal_x.max(), d.marginal_y.max(), 0.4)) for d in densities.values())
+    top = 1.05 * min(highest, _HIGHEST_DENSITY)
+    for i, (title, density) in enumerate(densities.items()):
+        left = i * (width + _GAP)
+        _add_panel(figure, i, title, density, left, left + width, top, units, before)
+        if fields and title in fields:
+            axis = 3 * i + 1 if i else ""
+            limits = float(density.grid[0]), float(density.grid[-1])
+            figure.add_trace(field_trace(*fields[title], limits, f"x{axis}", f"y{axis}"))
+    figure.update_layout(showlegend=False, margin={"l": 48, "r": 8, "t": 30, "b": 46})
+    return figure
+
+
+def _add_panel(
+    figure: go.Figure,
+    index: int,
+    title: str,
+    density: JointDensity,
+    left: float,
+    right: float,
+    top: float,
+    units: tuple[str, str],
+    before: JointDensity | None,
+) -> None:
+    """The joint density's axes, one more for the marginal above and one for that at the right."""
+    split_x = left + (right - left) * 0.82
+    joint, above, beside = (str(3 * index + k) if 3 * index + k > 1 else "" for k in (1, 2, 3))
+    on_top = {"xaxis": f"x{joint}", "yaxis": f"y{above}"}
+    at_right = {"xaxis": f"x{beside}", "yaxis": f"y{joint}"}
+    limits = [float(density.grid[0]), float(density.grid[-1])]
+    grid = density.grid.astype(np.float32)
+    normal = np.exp(-(density.grid**2) / 2) / np.sqrt(2 * np.pi)
+    peak = float(density.joint.max()) or 1.0
+
+    figure.add_contour(
+        x=grid,
+        y=grid,
+        z=density.joint.astype(np.float32),
+        name="joint density",
+        meta=title,
+        xaxis=f"x{joint}",
+        yaxis=f"y{joint}",
+        colorscale=filled_contours(),
+        zmin=0,
+        zmax=peak,
+        showscale=False,
+        contours={"start": 0.05 * peak, "end": peak, "size": 0.95 * peak / _LEVELS, "coloring": "fill"},
+        line={"width": 0},
+        hovertemplate="%{x:.2f}, %{y:.2f}: %{z:.3f}<extra></extra>",
+    )
+    for x, y, axes, fill, name in (
+        (grid, density.marginal_x, on_top, "tozeroy", f"density of {units[0]}"),
+        (density.marginal_y, grid, at_right, "tozerox", f"density of {units[1]}"),
+    ):
+        figure.add_scatter(
+            x=np.asarray(x, np.float32),
+            y=np.asarray(y, np.float32),
+            name=name,
+            meta=title,
+            mode="lines",
+            fill=fill,
+            line={"color": EXACT, "width": 1.6},
+            fillcolor=categorical(0, 0.22),
+            **axes,
+            hovertemplate="%{x:.2f}, %{y:.3f}<extra></extra>",
+        )
+    references = [("N(0, 1)", normal, normal, "dot")]
+    if before is not None and before is not density:
+        references.append(("before", before.marginal_x, before.marginal_y, "dash"))
+    for name, of_x, of_y, dash in references:
+        for x, y, axes in ((grid, of_x, on_top), (of_y, grid, at_right)):
+            figure.add_scatter(
+                x=np.asarray(x, np.float32),
+                y=np.asarray(y, np.float32),
+                name=name,
+                meta=title,
+                mode="lines",
+                line={"color": REFERENCE, "width": 1.2, "dash": dash},
+                hoverinfo="skip",
+                **axes,
+            )
+
+    _place_axes(figure, (joint, above, beside), left, split_x, right, limits, top, units, first=index == 0)
+    figure.add_annotation(
+        text=title, xref="paper", yref="paper", x=left, y=1, xanchor="left", yanchor="bottom", showarrow=False
+    )
+
+
+def _place_axes(
+    figure: go.Figure,
+    numbers: tuple[str, str, str],
+    left: float,
+    split: float,
+    right: float,
+    limits: list[float],
+    top: float,
+    units: tuple[str, str],
+    *,
+    first: bool,
+) -> None:
+    """All panels zoom together, and stay square: what one axis has too much of its domain is left empty."""
+    joint, above, beside = numbers
+    box = {"showline": True, "mirror": True, "linecolor": MUTED, "showgrid": False, "zeroline": False}
+    shared = {"range": limits, "constrain": "domain"}
+    density = {"range": [0, top], "fixedrange": True, "visible": False}
+    x = {
+        "domain": [left, split],
+        "anchor": f"y{joint}",
+        "title": {"text": units[0], "standoff": 4},
+        "constraintoward": "right",
+    }
+    y = {"domain": [0, _SPLIT_Y], "anchor": f"x{joint}", "showticklabels": first, "constraintoward": "top"}
+    axes = {
+        f"xaxis{joint}": {**box, **shared, **x, "matches": None if first else "x"},
+        f"yaxis{joint}": {**box, **shared, **y, **({"scaleanchor": "x"} if first else {"matches": "y"})},
+        f"yaxis{above}": {**density, "domain": [_SPLIT_Y, 1], "anchor": f"x{joint}"},
+        f"xaxis{beside}": {**density, "domain": [split, right], "anchor": f"y{joint}"},
+    }
+    if first:
+        axes["yaxis"]["title"] = units[1]
+    figure.update_layout(axes)

@@ -1,0 +1,270 @@
+"""Charts of a training that is followed: Figure 2, and curves over the epochs."""
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from analysis.survey.history import LayerHistory, UnitHistory, over_seeds
+from app.charts.epochs import PANEL_CHARACTERS, Look, looks, shortened
+from app.charts.palette import REFERENCE, theme_colour
+
+CLIPPED_VARIANCE = 5.0
+DRAWN_NUMBERS = 36_000  # in the curves of a chart, which may take 300 kB
+BAND_TITLE = "median, 0.25–0.75"
+
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]  # epochs and values
+Range = tuple[float, float]
+
+
+def figure2(
+    histories: Mapping[str, Mapping[str, UnitHistory]],
+    epochs: float,
+    *,
+    clip: float | None = CLIPPED_VARIANCE,
+    own_scales: bool = False,
+) -> go.Figure:
+    """One unit of every layer over the epochs: a row a layer; a column a network, then mean and variance of all.
+
+    Parameters
+    ----------
+    histories : by the title of the row and the name of the network; a network may lack a layer.
+    epochs : of the whole training, the end of the axis.
+    clip : where the axis of the variance ends at the latest.
+    own_scales : whether every network's panel has a vertical axis of its own, not one with the others of its row.
+    """
+    names = list(dict.fromkeys(name for by_name in histories.values() for name in by_name))
+    looked = looks(names)
+    figure = go.Figure(_figure2_panels(tuple(names), tuple(histories), epochs))
+    most = DRAWN_NUMBERS // (10 * len(names) * len(histories))
+    for row, (layer, by_name) in enumerate(histories.items(), start=1):
+        for name, unit in by_name.items():
+            kept = _thinned(len(unit.epochs), most)
+            x = unit.epochs[kept]
+            column, look = names.index(name) + 1, looked[name]
+            band = unit.lower[kept], unit.upper[kept]
+            _add_band(figure, row, column, f"{name}, 0.25 to 0.75", layer, x, band, look)
+            _add_line(figure, row, column, f"{name}, median", layer, x, unit.median[kept], look)
+            for place, y in enumerate((unit.mean, unit.variance), start=len(names) + 1):
+                _add_line(figure, row, place, name, layer, x, y[kept], look)
+        if not own_scales:
+            _share_y(figure, row, list(by_name.values()), len(names))
+        highest = max((_finite(unit.variance).max(initial=0.0) for unit in by_name.values()), default=0.0)
+        if clip is not None and highest > clip:
+            figure.update_yaxes(range=[0, clip], row=row, col=len(names) + 2)
+        else:
+            figure.update_yaxes(rangemode="tozero", row=row, col=len(names) + 2)
+    return figure
+
+
+def awaited_figure2(names: Sequence[str], epochs: float, rows: int = 3) -> go.Figure:
+    """Figure 2 before its first record: the axes, so that it has its place and only fills."""
+    figure = go.Figure(_figure2_panels(tuple(names), ("",) * rows, epochs))
+    for row in range(1, rows + 1):
+        for column in range(1, len(names) + 3):
+            figure.add_scatter(row=row, col=column, x=[], y=[], name=[*names, "mean", "variance"][column - 1])
+    return figure
+
+
+def distances(
+    histories: Mapping[str, Sequence[LayerHistory]], bands: Mapping[str, Mapping[str, Range]], epochs: float
+) -> go.Figure:
+    """SW1, PER and the mean unit variance of a layer over the epochs, with the range of N(0, I).
+
+    Parameters
+    ----------
+    histories : by network, one of each seed; of several seeds median and range are drawn.
+    bands : name of the band -> "sw1" and "per" -> low and high, one of each size of batch.
+    epochs : the end of the axis.
+    """
+    titles = {"sw1": "SW1 to N(0, I)", "per": "PER", "variance": "variance"}
+    figure = make_subplots(rows=1, cols=3, horizontal_spacing=0.07, subplot_titles=list(titles.values()))
+    for name, by_key in bands.items():
+        for column, key in enumerate(titles, start=1):
+            if key in by_key:
+                _add_reference(figure, column, name, key, by_key[key], epochs)
+    looked = looks(list(histories))
+    most = DRAWN_NUMBERS // (3 * 8 * len(histories))
+    for name, seeds in histories.items():
+        for column, key in enumerate(titles, start=1):
+            error = seeds[0].sw1_margin if key == "sw1" and len(seeds) == 1 else None
+            curves = [(one.epochs, getattr(one, key)) for one in seeds]
+            _add_seeds(figure, column, name, key, curves, looked[name], most, error)
+    figure.update_xaxes(title="epoch", range=[0, epochs or 1])
+    figure.update_yaxes(rangemode="tozero")
+    figure.update_layout(legend={"y": 1.14})
+    return figure
+
+
+def progress(scalars: Mapping[str, Mapping[str, Sequence[Curve]]], epochs: float) -> go.Figure:
+    """Loss, accuracy, time and whatever else was recorded beside the layers.
+
+    Parameters
+    ----------
+    scalars : by title and network, one curve of each seed; of several seeds median and range are drawn.
+    epochs : the end of the axis.
+    """
+    names = list(dict.fromkeys(name for by_name in scalars.values() for name in by_name))
+    looked = looks(names)
+    figure = make_subplots(rows=1, cols=len(scalars), horizontal_spacing=0.05, subplot_titles=list(scalars))
+    most = DRAWN_NUMBERS // (8 * len(names) * len(scalars))
+    for column, (title, by_name) in enumerate(scalars.items(), start=1):
+        for name, curves in by_name.items():
+            _add_seeds(figure, column, name, title, curves, looked[name], most)
+    figure.update_xaxes(title="epoch", range=[0, epochs or 1])
+    figure.update_layout(legend={"y": 1.14})
+    return figure
+
+
+@lru_cache(maxsize=16)
+def _figure2_panels(names: tuple[str, ...], layers: tuple[str, ...], epochs: float) -> go.Figure:
+    """The empty panels, which plotly takes longer to lay out than to fill; to be copied."""
+    characters = PANEL_CHARACTERS // (len(names) + 2)
+    figure = make_subplots(
+        rows=len(layers),
+        cols=len(names) + 2,
+        shared_xaxes=True,
+        horizontal_spacing=0.2 / (len(names) + 2),
+        vertical_spacing=0.06,
+        column_titles=[*(f"{shortened(name, characters)}<br>{BAND_TITLE}" for name in names), "mean", "variance"],
+        row_titles=list(layers) if any(layers) else None,
+    )
+    figure.update_xaxes(range=[0, epochs or 1], nticks=4)
+    figure.update_xaxes(title="epoch", row=len(layers))
+    figure.update_layout(showlegend=False, margin={"l": 44, "r": 28, "t": 46, "b": 44})
+    return figure.update_annotations(font={"size": 12})
+
+
+def _add_seeds(
+    figure: go.Figure,
+    column: int,
+    name: str,
+    key: str,
+    curves: Sequence[Curve],
+    look: Look,
+    most: int,
+    error: NDArray[np.float64] | None = None,
+) -> None:
+    """The curve of one seed, with the error of its values, or the median of several on their range."""
+    found = over_seeds(curves)
+    kept = _thinned(len(found.epochs), most)
+    x = found.epochs[kept]
+    if len(curves) > 1:
+        band = found.low[kept], found.high[kept]
+        _add_band(figure, 1, column, f"{name}, range of {len(curves)} seeds", key, x, band, look, group=name)
+    figure.add_scatter(
+        row=1,
+        col=column,
+        x=x.astype(np.float32),
+        y=found.median[kept].astype(np.float32),
+        error_y=None
+        if error is None
+        else {"type": "data", "array": error[kept].astype(np.float32), "thickness": 0.8, "width": 0},
+        name=name,
+        meta=key,
+        mode="lines+markers",
+        line={"color": look.colour, "dash": look.dash, "width": 1.8},
+        marker={"symbol": look.symbol, "size": 5, "color": look.colour},
+        legendgroup=name,
+        showlegend=column == 1,
+    )
+
+
+def _add_reference(figure: go.Figure, column: int, name: str, key: str, limits: Range, epochs: float) -> None:
+    low, high = limits
+    figure.add_scatter(
+        row=1,
+        col=column,
+        x=[0, epochs, epochs, 0],
+        y=[low, low, high, high],
+        name=name,
+        meta=key,
+        mode="lines",
+        fill="toself",
+        fillcolor=theme_colour("gray", 0.25),
+        line={"color": REFERENCE, "width": 1, "dash": "dot"},
+        hoverinfo="skip",
+        legendgroup=name,
+        showlegend=column == 1,
+    )
+
+
+def _add_band(
+    figure: go.Figure,
+    row: int,
+    column: int,
+    name: str,
+    meta: str,
+    x: NDArray[np.float64],
+    limits: tuple[NDArray[np.float64], NDArray[np.float64]],
+    look: Look,
+    *,
+    group: str | None = None,
+) -> None:
+    low, high = limits
+    there = np.isfinite(low) & np.isfinite(high)  # a gap would close the outline before its time
+    x = x[there]
+    figure.add_scatter(
+        row=row,
+        col=column,
+        x=np.concatenate([x, x[::-1]]).astype(np.float32),
+        y=np.concatenate([high[there], low[there][::-1]]).astype(np.float32),
+        name=name,
+        meta=meta,
+        mode="lines",
+        fill="toself",
+        fillcolor=look.band,
+        line={"width": 0},
+        hoverinfo="skip",
+        legendgroup=group,
+        showlegend=False,
+    )
+
+
+def _add_line(
+    figure: go.Figure,
+    row: int,
+    column: int,
+    name: str,
+    meta: str,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    look: Look,
+) -> None:
+    figure.add_scatter(
+        row=row,
+        col=column,
+        x=x.astype(np.float32),
+        y=y.astype(np.float32),
+        name=name,
+        meta=meta,
+        mode="lines",
+        line={"color": look.colour, "dash": look.dash, "width": 1.8},
+        hovertemplate="epoch %{x}: %{y:.4f}<extra>" + name + "</extra>",
+    )
+
+
+def _share_y(figure: go.Figure, row: int, units: Sequence[UnitHistory], panels: int) -> None:
+    """The networks' panels of one layer have one axis, labelled once, so that widths can be compared."""
+    values = _finite(np.concatenate([[*unit.lower, *unit.upper] for unit in units]))
+    if not values.size:
+        return
+    margin = 0.06 * (values.max() - values.min()) or 1.0
+    limits = [values.min() - margin, values.max() + margin]
+    for column in range(1, panels + 1):
+        figure.update_yaxes(range=limits, showticklabels=column == 1, row=row, col=column)
+
+
+def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return values[np.isfinite(values)]
+
+
+def _thinned(count: int, most: int) -> NDArray[np.int64]:
+    """Which of `count` points are drawn, at most about `most`: every second, fourth, ..., and the last."""
+    step = 1
+    while count > most * step:
+        step *= 2
+    return np.unique([*range(0, count, step), *([count - 1] if count else [])]).astype(np.int64)

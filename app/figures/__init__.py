@@ -1,1 +1,0 @@
-"""Plotly figures: each function takes computed records and returns a figure, nothing else."""

@@ -1,0 +1,292 @@
+"""The batch a visitor looks at: chosen once in the sidebar, kept on every page and in the address.
+
+Widget keys start with `data_` and are public: they are the names in the URL. The values a client sends are checked
+again on the server, because a link or a modified client can hold anything.
+"""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from analysis.batch import ActivationBatch
+from analysis.plain_text import plain, plain_names
+from analysis.samples import CASE_TITLES, CASES, DIMENSIONS, FILLS, SIZES, Case, SampleSpec
+from app.session import cached, service
+from app.session.controls import one_of, whole_number
+from app.text import words
+from app.text.plain import escaped, harmless
+from per_core.errors import PerError
+from per_core.recording.epoch import parse_epoch
+
+if TYPE_CHECKING:
+    from analysis.dumps import Inspection, Member
+    from per_core.recording.run_directory import Run
+
+MAX_VALUES = 1_048_576
+FIGURE1, RECORDING, RUN, DUMP = "Figure 1", "Recording", "Run", "Dump"
+OPENED = "opened_dump"  # the inspection of the dump that this session looks at
+LOOKED_AT = "looked_at"  # the member of it that is open on Dumps; the other pages begin with it
+_DEFAULT = SampleSpec(
+    seed=5,  # a typical draw: by every statistic it says of each case what the population says
+    skewness=1.41,
+    left_weight=0.44,
+    left_mean=-0.93,
+    left_sd=0.68,
+    right_mean=0.73,
+    right_sd=0.47,
+)
+_SHAPE = {
+    "rho": ("(b) correlation ρ", -1.0, 1.0),
+    "skewness": ("(c) skewness of x", 0.05, 4.0),
+    "left_weight": ("(d) weight of the left mode", 0.01, 0.99),
+    "left_mean": ("(d) mean of the left mode", -4.0, 0.0),
+    "left_sd": ("(d) width of the left mode", 0.05, 3.0),
+    "right_mean": ("(d) mean of the right mode", 0.0, 4.0),
+    "right_sd": ("(d) width of the right mode", 0.05, 3.0),
+}
+_PLACE = {"shift": ("Shift of every unit", -4.0, 4.0), "scale": ("Scale of every unit", 0.0, 4.0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen: a sample's spec, or a layer and an epoch of the shipped recording, of a run or of a dump."""
+
+    spec: SampleSpec | None
+    layer: str = ""
+    epoch: float = 0
+    run: "Run | None" = None
+    dump: "Inspection | None" = None
+    member: str = ""
+
+    def batch(self) -> ActivationBatch:
+        """The chosen batch (cached)."""
+        if self.spec is not None:
+            return cached.drawn_batch(self.spec)
+        return self.at_epoch(self.epoch) if self.dump is None else cached.dumped_view(self.dump, self.member)
+
+    @property
+    def epochs(self) -> list[float]:
+        """The epochs that a recording, a run or a dump has of the layer."""
+        if self.dump is not None:
+            return sorted(self._members_by_epoch())
+        if self.run is None:
+            return list(cached.shipped_recording().epochs)
+        return [record.epoch for record in self.run.records if self.layer in record.layers]
+
+    def at_epoch(self, epoch: float) -> ActivationBatch:
+        """The same layer at another epoch."""
+        if self.dump is not None:
+            return cached.dumped_view(self.dump, self._members_by_epoch()[epoch])
+        if self.run is None:
+            return cached.recorded_batch(self.layer, epoch)
+        index = next(record.index for record in self.run.records if record.epoch == epoch)
+        return cached.run_batch(self.run, ascii(str(self.run.path)), self.run.created, index, self.layer)
+
+    def _members_by_epoch(self) -> dict[float, str]:
+        assert self.dump is not None
+        own = self.dump.member(self.member)
+        return {
+            one.epoch: one.name
+            for one in self.dump.readable
+            if one.epoch is not None and (one.layer, one.split, one.units) == (own.layer, own.split, own.units)
+        }
+
+    def with_case(self, case: Case) -> "Choice":
+        """The same sample settings with another case of Figure 1."""
+        return self if self.spec is None else replace(self, spec=replace(self.spec, case=case))
+
+
+def choose_batch(*, on_dumps: bool) -> Choice:
+    """Draw the sidebar's controls and return what they say; stop the page with a message if it cannot be drawn.
+
+    Who comes from Dumps sees the layer that is open there.
+    """
+    if not on_dumps and LOOKED_AT in st.session_state:
+        st.session_state["data_source"] = DUMP
+        st.session_state["data_dumped"] = st.session_state.pop(LOOKED_AT)
+    with st.sidebar:
+        source = one_of("Batch", [FIGURE1, RECORDING, RUN, DUMP], FIGURE1, key="data_source")
+        choose = {FIGURE1: _choose_sample, RECORDING: _choose_recorded, RUN: _choose_run, DUMP: _choose_dumped}
+        choice = choose[source]()
+        st.button("Reset", on_click=_reset, help="Back to the batch the dashboard opens with.")
+    return choice
+
+
+def _choose_sample() -> Choice:
+    case = one_of(
+        "Case of Figure 1",
+        CASES,
+        _DEFAULT.case,
+        key="data_case",
+        hint="Distributions shows all four; the other pages look at this one.",
+    )
+    st.caption(f"({case}) {CASE_TITLES[case]}: {words.CASES[case]}")
+    n = st.select_slider("Samples n", SIZES, value=_DEFAULT.n, key="data_n", bind="query-params")
+    dim = st.select_slider("Units d", DIMENSIONS, value=_DEFAULT.dim, key="data_dim", bind="query-params")
+    fill = _DEFAULT.fill
+    if dim > 2:
+        fill = st.radio(
+            "Units beyond the first two",
+            FILLS,
+            captions=[words.FILLS[fill] for fill in FILLS],
+            key="data_fill",
+            bind="query-params",
+        )
+    seed = whole_number("Seed", 0, 999_999, _DEFAULT.seed, key="data_seed", hint=words.HELP_SEED)
+    with st.expander("Shape of the cases"):
+        shape = _sliders(_SHAPE)
+        st.caption("Whatever the numbers, every unit is standardised to mean 0 and variance 1 in population.")
+    with st.expander("Shift and scale"):
+        place = _sliders(_PLACE)
+        st.caption("Applied to all four cases, so that batch normalisation has something to mend.")
+    if n * dim > MAX_VALUES:
+        fits = max(size for size in SIZES if size * dim <= MAX_VALUES)
+        st.error(
+            f"A batch may hold at most {MAX_VALUES:,} values; n = {n:,} with d = {dim} is {n * dim:,}. "
+            f"Choose n = {fits:,} or fewer, or fewer units."
+        )
+        st.stop()
+    try:
+        return Choice(SampleSpec(case=case, n=n, dim=dim, seed=seed, fill=fill, **shape, **place))
+    except PerError as error:
+        st.error(escaped(error))
+        st.stop()
+
+
+def _sliders(table: dict[str, tuple[str, float, float]]) -> dict[str, Any]:
+    """One slider for each field of the sample spec in the table."""
+    return {
+        name: st.slider(label, low, high, getattr(_DEFAULT, name), 0.01, key=f"data_{name}", bind="query-params")
+        for name, (label, low, high) in table.items()
+    }
+
+
+def _choose_recorded() -> Choice:
+    recording = cached.shipped_recording()
+    layer = st.radio("Layer", recording.layers, index=_middle(recording.layers), key="data_layer", bind="query-params")
+    epoch = st.select_slider(
+        "Epoch", recording.epochs, value=recording.epochs[-1], key="data_epoch", bind="query-params"
+    )
+    notes = recording.notes
+    st.caption(f"{notes.description} Test accuracy at epoch {epoch}: {notes.accuracy[epoch]:.1%}.")
+    return Choice(None, layer, epoch)
+
+
+def _choose_run() -> Choice:
+    """A layer of a run in the library; without one, say where runs come from and show the opening sample."""
+    from analysis.runs.library import open_comparison
+
+    try:
+        entries = [entry for entry in service.run_library().list_runs() if entry.state != "damaged"]
+    except PerError as error:
+        st.error(escaped(str(error)))
+        return Choice(_DEFAULT)
+    if not entries:
+        st.info(words.NO_RUNS_YET)
+        return Choice(_DEFAULT)
+    ids = {run_label(entry.id, entry.title): entry.id for entry in entries}
+    run_id = ids[st.selectbox("Run", list(ids), key="data_run", bind="query-params")]
+    try:
+        runs = {
+            member_name(key): run
+            for key, run in open_comparison(service.run_library().path(run_id)).runs.items()
+            if run.records
+        }
+    except PerError as error:
+        st.error(escaped(error))
+        return Choice(_DEFAULT)
+    if not runs:
+        st.info(words.NO_RECORDS_YET)
+        return Choice(_DEFAULT)
+    run = runs[st.selectbox("Network", list(runs), key="data_member", bind="query-params")]
+    layers = plain_names(run.layers)
+    layer = st.selectbox(
+        "Layer",
+        list(layers),
+        index=_middle(tuple(layers)),
+        format_func=layers.__getitem__,
+        key="data_run_layer",
+        bind="query-params",
+    )
+    epochs = [str(record.epoch) for record in run.records if layer in record.layers]
+    epoch = st.select_slider("Epoch", epochs, value=epochs[-1], key="data_run_epoch", bind="query-params")
+    summary = run.records[-1].layers[layer]
+    st.caption(
+        words.RUN_ROWS.format(
+            rows=summary.kept_rows, n=summary.n, units=min(run.allowance.units, summary.d), d=summary.d
+        )
+    )
+    return Choice(None, layer, parse_epoch(epoch), run)
+
+
+def _choose_dumped() -> Choice:
+    """A member of the dump that is open on Dumps."""
+    inspection = st.session_state.get(OPENED)
+    if inspection is None or not inspection.readable:
+        st.info(words.NO_DUMP_YET)
+        return Choice(_DEFAULT)
+    names = [member.name for member in inspection.readable]
+    if st.session_state.get("data_dumped", names[0]) not in names:
+        del st.session_state["data_dumped"]
+    labels = {member.name: _member_label(member) for member in inspection.readable}
+    unique = len(set(labels.values())) == len(names)
+    name = st.selectbox(
+        "Member", names, key="data_dumped", format_func=labels.__getitem__ if unique else str, help=words.HELP_MEMBER
+    )
+    member = inspection.member(name)
+    try:
+        batch = cached.dumped_view(inspection, name)
+    except PerError as error:
+        st.error(escaped(error))
+        return Choice(_DEFAULT)
+    if (batch.n, batch.d) != (member.rows, member.units):
+        st.caption(words.DUMP_PART.format(rows=batch.n, n=member.rows, units=batch.d, d=member.units))
+    return Choice(None, harmless(member.layer or name), member.epoch or 0, dump=inspection, member=name)
+
+
+def _member_label(member: "Member") -> str:
+    parts = [member.split, member.layer or member.name, "" if member.epoch is None else f"epoch {member.epoch}"]
+    return ", ".join(part for part in parts if part)
+
+
+def member_name(key: tuple[str, int]) -> str:
+    """A method and seed of a comparison as one name."""
+    return f"{plain(key[0])}, seed {key[1]}"
+
+
+def run_label(run_id: str, title: str) -> str:
+    """A run for the eye and for the address: its title, and the end of its id, as titles can be the same."""
+    return f"{title} ({run_id[-5:]})"
+
+
+def run_query(run_id: str, title: str, member: str, layer: str, epoch: str) -> str:
+    """The query of an address that shows one layer of a run at one epoch."""
+    return urlencode(
+        {
+            "data_source": RUN,
+            "data_run": run_label(run_id, title),
+            "data_member": member,
+            "data_run_layer": layer,
+            "data_run_epoch": epoch,
+        }
+    )
+
+
+def _middle(options: tuple[str, ...]) -> int:
+    return len(options) // 2
+
+
+def _reset() -> None:
+    """Put every control that is on the page back to its default, which also clears it from the address."""
+    recording = cached.shipped_recording()
+    defaults = {f"data_{name}": value for name, value in _DEFAULT.as_dict().items()}
+    defaults |= {
+        "data_source": FIGURE1,
+        "data_seed": float(_DEFAULT.seed),
+        "data_layer": recording.layers[_middle(recording.layers)],
+        "data_epoch": recording.epochs[-1],
+    }
+    for key in defaults.keys() & st.session_state.keys():
+        st.session_state[key] = defaults[key]

@@ -1,0 +1,330 @@
+"""What the dashboard says: labels and explanations, in one place, as plain sentences."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from analysis.batch import ActivationBatch
+    from analysis.distances.bound import BoundReading, Decomposition, DirectionStudy, Influence, ScaleCurve
+    from analysis.distances.distinction import Cell, Key
+    from analysis.distances.pot_distance import GridDistance
+    from analysis.samples import SampleSpec
+    from analysis.statistics.density import JointDensity
+    from analysis.statistics.null_band import NullBand
+
+FILLS = {"independent": "N(0, 1) each", "pairs": "the two-unit structure, repeated"}
+CASES = {
+    "a": "two independent N(0, 1) units, the target.",
+    "b": "two N(0, 1) units with correlation ρ.",
+    "c": "x is a standardised Gamma variable, y is N(0, 1).",
+    "d": "x is a mixture of two normals, y is N(0, 1).",
+}
+FLOAT32_ERROR = 1e-6
+TITLE: "dict[Key, str]" = {
+    "mean": "Mean",
+    "variance": "Variance",
+    "correlation": "Correlation",
+    "batch_variances": "Variance of batch variances",
+    "per": "PER",
+    "sw1": "SW1, exact",
+    "sw1_pot": "SW1, by POT",
+    "skewness": "Skewness",
+    "kurtosis": "Excess kurtosis",
+    "modes": "Modes",
+}
+SEEN_BY: "dict[Key, str]" = {
+    "mean": "BN",
+    "variance": "BN",
+    "correlation": "DBN",
+    "batch_variances": "VCL",
+    "per": "PER",
+    "sw1": "the distance itself",
+    "sw1_pot": "independent check",
+    "skewness": "none directly",
+    "kurtosis": "VCL, indirectly",
+    "modes": "none directly",
+}
+WHAT: "dict[Key, str]" = {
+    "mean": "The mean of the unit furthest from 0. Batch normalisation (BN) sees each unit's mean and variance only.",
+    "variance": "The variance of the unit furthest from 1. Batch normalisation (BN) sees each unit's mean and "
+    "variance only. Under a heavy tail a sample's variance scatters more than a Gaussian's, so a batch of the same "
+    "variance in population, like (c), falls outside now and then: try another seed.",
+    "correlation": "The correlation of the pair of units furthest from 0. Decorrelated batch normalisation (DBN) "
+    "removes it; beyond mean, variance and correlation it sees nothing.",
+    "batch_variances": "How much the variance of 5 samples varies from one such small batch to the next, of the unit "
+    "furthest from 1/2. Variance constancy loss (VCL) lowers it; it grows with the kurtosis.",
+    "per": "The exact expectation of the penalty over all directions. 1.128 at N(0, I), 0.798 at collapse: a lower "
+    "PER is not a more Gaussian batch.",
+    "sw1": "The sliced Wasserstein-1 distance to N(0, I), exact along each of 64 fixed directions, and their mean. "
+    "Over all directions it is 0 in population for N(0, I) alone.",
+    "sw1_pot": "The same distance computed by POT against a grid of Gaussian quantiles.",
+    "skewness": "The skewness of the unit furthest from 0.",
+    "kurtosis": "The excess kurtosis of the unit furthest from 0.",
+    "modes": "The number of modes of the unit that has most, counted in a kernel density where they stand out of its "
+    "sampling noise.",
+}
+
+
+def number(value: float, key: "Key | None" = None) -> str:
+    """A number for a table: three decimals, whole for a count, "undefined" for NaN."""
+    if value != value:
+        return "undefined"
+    if key == "modes":
+        return f"{value:.0f}"
+    return f"{round(value, 3) + 0.0:.3f}" if abs(value) < 100 else f"{value:.4g}"  # + 0.0: no minus before a zero
+
+
+def span(band: "NullBand", key: "Key | None" = None) -> str:
+    """A null band as "low … high"."""
+    if band.draws == 0:
+        return "undefined"
+    return f"{number(band.low, key)} … {number(band.high, key)}"
+
+
+def by_chance(draws: int, *, sides: int = 2) -> str:
+    """How often a batch of the null law lies outside the range of so many others, or with sides = 1 above it."""
+    from analysis.statistics.null_band import mean_false_alarms, most_false_alarms
+
+    mean, most = (rate(draws, sides=sides) for rate in (mean_false_alarms, most_false_alarms))
+    return f"by chance about once in {1 / mean:.0f} times, at most once in {int(1 / most)}"
+
+
+def about_table(band: "NullBand", null: str) -> str:
+    """What the mark of the table means. `null` names the null law."""
+    return (
+        f"≠ marks values outside the range of {band.draws} batches of {null} of this size ({by_chance(band.draws)}; "
+        "one of the ten in a column more often). Click a cell to have it explained. Fewer samples n hide more "
+        "differences."
+    )
+
+
+def explain(cells: "Mapping[Key, Cell]", key: "Key", column: str, null: str, n: int, d: int) -> str:
+    """One of a batch's cells in sentences. `null` names the null law: "case (a)", "N(0, I)"."""
+    cell = cells[key]
+    title = TITLE[cell.key]
+    if cell.value != cell.value:
+        return f"**{title} of {column} is undefined**: a unit that never changes has none. {WHAT[cell.key]}"
+    band = f"{cell.null.draws} fresh draws of {null} at n = {n:,}, d = {d} gave {span(cell.null, cell.key)}"
+    if cell.differs:
+        verdict = (
+            f"{band}. {column} lies outside: by this statistic it differs from {null} "
+            f"(a batch of {null} does so {by_chance(cell.null.draws)})."
+        )
+    else:
+        verdict = f"{band}. {column} lies inside: at this n the statistic cannot tell it from {null}."
+    if cell.key == "sw1_pot":
+        gap = abs(cell.value - cells["sw1"].value)
+        agree = "agree" if gap <= cell.error + FLOAT32_ERROR else "do NOT agree"
+        verdict += f" It and the exact value {agree} within the error of POT's grid, ±{cell.error:.4f}."
+    return f"**{title} of {column}: {number(cell.value, cell.key)}.** {verdict} {WHAT[cell.key]}"
+
+
+HELP_SEED = (
+    "The dashboard opens on a typical draw, chosen by hand. Other seeds give other samples of the same law: see which "
+    "statistics waver."
+)
+LEAD_MOVED = (
+    "The four cases, every unit shifted by {shift:g} and scaled by {scale:g}: mean and variance are now off, which "
+    "batch normalisation mends. The statistics compare with case (a), shifted and scaled alike."
+)
+LEAD_FIGURE1 = (
+    "In all four, every unit has mean 0 and variance 1 in population. Batch normalisation treats them alike, whitening "
+    "treats (a), (c) and (d) alike; the exact distance to N(0, I) tells all of them apart, given samples enough."
+)
+LEAD_RECORDING = (
+    "One layer of a small ELU network, recorded while it learnt to read digits. The same view and the same statistics "
+    "as for Figure 1, beside a Gaussian batch of the same size."
+)
+LEAD_RUN = "{name}. The same view and the same statistics as for Figure 1, beside a Gaussian batch of the same size."
+ALT_RECORDING = "Joint density with marginals of {name}, beside that of a Gaussian batch of the same size."
+STATISTIC = "Statistic"
+SEEN = "Seen by"
+
+LEAD_BOUND = (
+    "{name}. SW1 is the sliced Wasserstein-1 distance to N(0, I), exact along each slice; PER bounds it from "
+    "above, but is smallest at collapse, not at N(0, I). Read the three together."
+)
+HELP_SW1 = (
+    "Exact W1 distance to N(0, 1) along each of {slices} slices, without a reference sample; here stands their mean. "
+    "The slices are fixed: every batch and every visit has the same. ± is half a 95 % interval for the mean over all "
+    "directions, which one set of random slices in 20 misses. With two units the slices are evenly spaced angles, and "
+    "± is the largest difference to the mean of every fourth angle. What another data set would give is the band at "
+    "the right."
+)
+HELP_PER = (
+    "Exact expectation over all directions. 0.798 at collapse, 1.128 at N(0, I). ± is half a 95 % interval over "
+    "samples."
+)
+HELP_GAP = (
+    "Mean over the slices of PER − W1 of the same slice: between 0 (a point mass) and 2/√π = 1.128 (loosest exactly at "
+    "the target N(0, I))."
+)
+HELP_BAND = "Smallest and largest SW1 of fresh Gaussian batches of the same size, on the same directions."
+ABOUT_CONVERGENCE = (
+    "Estimates from the first k of 1,024 random directions, other ones than above, with 95 % intervals. Both need many "
+    "random slices; only PER has a closed form, the dotted line, that needs none."
+)
+
+
+def plus_minus(margin: float, over: str) -> str:
+    """The margin of error under a number. `over` says of what."""
+    if margin < 5e-5:
+        return f"± below 0.0001 {over}"
+    return f"± {margin:.4f} {over}"
+
+
+def over_directions(d: int) -> str:
+    """What the margin of a mean over the shared directions is, see `analysis.distances.directions.mean_over_slices`."""
+    return "(over angles)" if d == 2 else "(95 %, over directions)"
+
+
+def not_finite(batch: "ActivationBatch") -> str:
+    """Why statistics of a batch cannot be shown."""
+    return (
+        f"Statistics need finite values within float32; among the {batch.n * batch.d:,} of {batch.name} are "
+        f"{batch.not_finite}. Choose another layer or epoch."
+    )
+
+
+def verdict(reading: "BoundReading", sw1: "NullBand", per: "NullBand") -> str:
+    """What the three numbers say together, judged by fresh Gaussian batches of the same size."""
+    gaussian = f"{sw1.draws} Gaussian batches of this size"
+    if reading.sw1 > sw1.high:
+        where = f"SW1 is above what any of {gaussian} gave: the batch differs from N(0, I)."
+    elif reading.sw1 < sw1.low:
+        where = f"SW1 is below what any of {gaussian} gave: closer to N(0, I) than sampling from it is."
+    else:
+        where = f"SW1 is inside what {gaussian} gave: by SW1 the batch cannot be told from N(0, I)."
+    if reading.per < per.low:
+        lesson = "PER is below its range at N(0, I): smaller or more unequal norms, not a more Gaussian batch."
+    elif reading.per > per.high:
+        lesson = "PER is above its range at N(0, I): larger norms."
+    else:
+        lesson = "PER is in its range at N(0, I), which does not make the batch Gaussian."
+    return f"{where} {lesson} Each of the two calls a batch of N(0, I) different {by_chance(sw1.draws)}."
+
+
+def points_to(vector: NDArray[np.float64]) -> str:
+    """A direction in words: the unit of its largest entry, and that entry."""
+    largest = int(np.argmax(np.abs(vector)))
+    return f"unit {largest + 1} ({vector[largest]:+.2f})"
+
+
+def marked(value: float, band: "NullBand | None") -> str:
+    """W1 along a worst direction, marked where it is above what its kind reaches on Gaussian batches."""
+    return f"{value:.3f}" + (" ≠" if band is not None and value > band.high else "")
+
+
+def reached(band: "NullBand | None") -> str:
+    """The largest W1 a kind of direction reached on Gaussian batches."""
+    return "…" if band is None else f"{band.high:.3f}"
+
+
+def about_worst(study: "DirectionStudy", bands: "Mapping[str, NullBand]") -> str:
+    """What the worst directions are compared with, and which kinds are worse than chance."""
+    worst = study.worst_of_each_kind()
+    beyond = [kind for kind, band in bands.items() if worst[kind] > band.high]
+    band = next(iter(bands.values()))
+    found = f"Worse than chance: {', '.join(beyond)}." if beyond else "None is worse than chance."
+    return (
+        "Any finite batch has worst directions. Beside each stands the largest W1 that the worst of its kind reached "
+        f"in {band.draws} fresh Gaussian batches; ≠ marks what is above (for each kind "
+        f"{by_chance(band.draws, sides=1)}). {found}"
+    )
+
+
+def about_directions(study: "DirectionStudy") -> str:
+    """W1 and PER along the directions, and how far apart the worst and the mean are."""
+    shared = np.array(study.kinds) == study.kinds[0]
+    return (
+        "The exact W1 and PER of the batch projected on one direction after the other. Notice the spread: W1 runs from "
+        f"{study.w1.min():.3f} to {study.w1.max():.3f} where SW1, the mean over the slices, says "
+        f"{study.w1[shared].mean():.3f}; PER runs from {study.per.min():.3f} to {study.per.max():.3f}."
+    )
+
+
+def about_scale(curve: "ScaleCurve") -> str:
+    """Where PER and SW1 of the scaled batch have their minima."""
+    per, sw1 = (float(curve.factors[int(np.argmin(y))]) for y in (curve.per, curve.sw1))
+    return (
+        "PER and SW1 of the batch multiplied by c; circles mark the smallest values. Notice where they are: PER's at "
+        f"c = {per:.1f}, collapse, whatever the batch; SW1's at c = {sw1:.1f}."
+    )
+
+
+def about_pot(exact: float, sampled: "Sequence[float]", grid: "GridDistance") -> str:
+    """What POT's numbers say."""
+    from per_core.interval import margin_of_error
+
+    mean, spread = float(np.mean(sampled)), float(np.std(sampled, ddof=1))
+    error = margin_of_error(spread / np.sqrt(len(sampled)), len(sampled))
+    offset = mean - exact
+    seen = "biased" if abs(offset) > error else "no bias to be seen"
+    inside = "agrees" if abs(grid.value - exact) <= grid.grid_error + FLOAT32_ERROR else "does NOT agree"
+    return (
+        f"POT compares with a sample of N(0, I), or with a grid of its quantiles. Notice the sampled reference: it "
+        f"scatters by {spread:.4f} from seed to seed and is off by {offset:+.4f} ± {error:.4f} ({seen}); the finest "
+        f"grid {inside} with the closed form within its error of {grid.grid_error:.4f}."
+    )
+
+
+def about_parts(parts: "Decomposition", slices: int) -> str:
+    """What the decomposition says."""
+    return (
+        f"PER on {slices} slices, {parts.per:.4f}, is half the energy distance to N(0, I), plus half the spread of the "
+        f"batch, plus 1/√π; the parts are computed independently and miss it by {max(abs(parts.residual), 1e-16):.0e}. "
+        "Notice the middle part: PER pays for spread, which N(0, I) has and collapse has not."
+    )
+
+
+def about_influence(effect: "Influence") -> str:
+    """What moving one sample did."""
+    return (
+        "How much the other samples' gradients changed, most changed first. Notice that "
+        f"{effect.sw1_changed:,} of {effect.others:,} SW1 gradients changed, and {effect.per_changed:,} of PER's: SW1 "
+        "ranks the samples among each other, PER is a mean over samples and splits over batches and machines."
+    )
+
+
+def about_cost(machine: str, d: int, repeats: int) -> str:
+    """What the timings say."""
+    return (
+        f"Median time of one gradient at d = {d}, with the range of {repeats} repeats, measured on this server "
+        f"({machine}). Notice that exact PER needs no slices; SW1 and Algorithm 1 use 256."
+    )
+
+
+def about_joint(densities: "Mapping[str, JointDensity]") -> str:
+    """What the panels are, and how many samples lie beyond their axes."""
+    outside = [f"{d.n_outside:,} of {d.n:,} in {title}" for title, d in densities.items() if d.n_outside]
+    beyond = f" Beyond the axes lie {', '.join(outside)}." if outside else ""
+    return (
+        "Kernel densities in ten levels from 5 % of each panel's own maximum; the dotted curves are N(0, 1). "
+        f"Notice what a mean and a variance cannot say: tilt, a hard edge, two hills.{beyond}"
+    )
+
+
+def alt_figure1(spec: "SampleSpec") -> str:
+    """What the four panels hold, for people who do not see them."""
+    return (
+        f"Joint densities with marginals of {spec.n} samples on the same axes: isotropic; correlated with ρ = "
+        f"{spec.rho:g}; x skewed to the right by {spec.skewness:g}; x a mixture of a left normal of weight "
+        f"{spec.left_weight:g} and a right one. Shift {spec.shift:g}, scale {spec.scale:g}."
+    )
+
+
+NO_RUNS_YET = (
+    "There is no run yet: train one on Train, or write one with the Recorder. Here is the opening sample meanwhile."
+)
+NO_RECORDS_YET = "This run has no record yet. Here is the opening sample meanwhile."
+RUN_ROWS = "A record keeps {rows:,} of {n:,} rows and {units} of {d:,} units of this layer: that is the batch shown."
+NO_DUMP_YET = "No dump is open: bring one on Dumps. Here is the opening sample meanwhile."
+DUMP_PART = (
+    "{rows:,} of {n:,} rows and {units:,} of {d:,} units, evenly spread: a batch here holds about a million values in "
+    "at most 2,048 units, and no row that is not finite."
+)
+HELP_MEMBER = "A layer of the dump that is open on Dumps, at one epoch."

@@ -1,0 +1,1 @@
+"""The pages: a folder each, with the parts that only it uses."""

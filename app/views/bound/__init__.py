@@ -1,0 +1,1 @@
+"""The page Bound and the parts that only it uses."""

@@ -1,0 +1,1 @@
+"""The page Distributions and the parts that only it uses."""

@@ -1,0 +1,1 @@
+"""The page Dumps and the parts that only it uses."""

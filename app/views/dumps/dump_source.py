@@ -1,0 +1,233 @@
+"""The dump that is open: dropped or named by a path, its names read, its layout asked for, followed while it grows."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from analysis.dumps import DEFAULT_PATTERN, Inspection, Layout, NamePattern, Upload, inspect
+from analysis.plain_text import plain
+from app.sections.export import offer_table
+from app.session import cached, service
+from app.text import dump_words as words
+from app.text.plain import escaped
+from per_core.errors import BudgetError, PerError
+
+if TYPE_CHECKING:
+    from analysis.survey.overview import Overview
+
+FOLLOW_SECONDS = 2
+SAID = "dumps_said"  # by path: the layouts by number of axes that were settled, and the pattern if somebody edited it
+_KEPT_OVERVIEWS = 8
+MOST_FILES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDump:
+    """A dump with what was read of it."""
+
+    name: str
+    inspection: Inspection
+    overview: "Overview"
+
+
+def open_dump(slot: str) -> Inspection | None:
+    """A dump that a visitor drops or names, inspected; it stays open until it is closed or another is brought.
+
+    `slot` tells the dumps apart that are open side by side. None with a hint or an error on the page.
+    """
+    place = st.session_state.setdefault("dumps_places", {})
+    left, right = st.columns(2, gap="large")
+    files = left.file_uploader(
+        "Files", accept_multiple_files=True, key=f"{slot}_files", on_change=_note_newest, args=(slot, "files")
+    )
+    folders = service.dump_folders()
+    path = right.text_input(
+        "Or a path on the server",
+        key=f"{slot}_path",
+        bind="query-params",
+        on_change=_note_newest,
+        args=(slot, "path"),
+        placeholder=plain(folders[0]),
+        help=words.HELP_PATH.format(folders=", ".join(map(escaped, folders))),
+    )
+    try:
+        upload = _kept(slot, files)
+        if upload is not None and files and not (path and st.session_state.get(f"{slot}_newest") == "path"):
+            place[slot] = upload
+        elif path:
+            place[slot] = path
+        if slot not in place:
+            return None
+        brought = place[slot]
+        inspection = inspect(brought, allowed=None if isinstance(brought, Upload) else folders)
+    except PerError as error:
+        place.pop(slot, None)
+        st.error(escaped(error))
+        return None
+    if not files and not path:
+        name, close = st.columns([5, 1], vertical_alignment="center")
+        name.markdown(words.STILL_OPEN.format(name=escaped(inspection.title)))
+        close.button("Close", key=f"{slot}_close", on_click=_close, args=(slot,), width="stretch")
+    return inspection
+
+
+def _note_newest(slot: str, source: str) -> None:
+    """Of a file and a path the newer one is meant."""
+    st.session_state[f"{slot}_newest"] = source
+
+
+@st.cache_resource(
+    scope="session", show_spinner=False, on_release=lambda held: [one.release() for _, one in held.values()]
+)
+def _uploads() -> dict[str, tuple[tuple[str, ...], Upload]]:
+    """Uploaded files by slot, in temporary files; released when they are replaced, closed, or the session ends."""
+    return {}
+
+
+def _kept(slot: str, files: list[Any]) -> Upload | None:
+    held = _uploads()
+    ids = tuple(file.file_id for file in files)
+    if files and (slot not in held or held[slot][0] != ids):
+        _release(slot)
+        if len(files) > MOST_FILES:
+            raise BudgetError(
+                f"An upload may have {MOST_FILES} files; this one has {len(files)}. Put them into a .zip."
+            )
+        kept = sum(upload.size for _, upload in held.values())
+        held[slot] = ids, Upload({file.name: file for file in files}, most_bytes=service.upload_bytes(kept))
+    return held[slot][1] if slot in held else None
+
+
+def _release(slot: str) -> None:
+    held = _uploads()
+    if slot in held:
+        held.pop(slot)[1].release()
+
+
+def _close(slot: str) -> None:
+    st.session_state["dumps_places"].pop(slot, None)
+    _release(slot)
+
+
+def settle(inspection: Inspection, slot: str) -> Inspection:
+    """Names by a rule that can be edited, and layouts, asked for once for each number of axes and remembered."""
+    said = st.session_state.setdefault(SAID, {})
+    proposed = inspection.pattern
+    layouts, edited = said.get(inspection.path, ({}, None))
+    pattern = edited or proposed
+    fresh = "" if proposed == DEFAULT_PATTERN else proposed.epoch  # fields of their own for every proposal
+    with st.expander("How names are read"):
+        st.caption(words.HELP_PATTERN)
+        fields = {
+            part: st.text_input(title, getattr(pattern, part), key=f"{slot}_{part}_{inspection.title}{fresh}")
+            for part, title in words.PATTERN_PARTS.items()
+        }
+        preview = st.container()
+    try:
+        pattern = NamePattern(**fields)
+        inspection = inspection.with_pattern(pattern)
+    except PerError as error:
+        st.error(escaped(error))
+    shown = [
+        {"Member": one.name, "Layer": one.layer or "", "Epoch": one.epoch, "Split": one.split}
+        for one in inspection.members
+    ]
+    preview.dataframe(pd.DataFrame(shown[:50]), hide_index=True, height=180, alt="What the rule reads from the names")
+    for axes in sorted(
+        {member.axes for member in inspection.members if member.axes > 2 and member.verdict != "refused"}
+    ):
+        layouts = layouts | {axes: _ask_layout(inspection, slot, axes, layouts.get(axes))}
+        inspection = inspection.with_layout(layouts[axes], axes=axes)
+    said[inspection.path] = layouts, None if pattern == proposed else pattern
+    return inspection
+
+
+def _ask_layout(inspection: Inspection, slot: str, axes: int, layout: Layout | None) -> Layout | None:
+    """How the arrays of so many axes are meant; what was said before is the default."""
+    left, right = st.columns(2)
+    kind = left.segmented_control(
+        words.ASK_LAYOUT.format(axes=axes),
+        list(words.LAYOUTS),
+        default=None if layout is None else layout.kind,
+        format_func=words.LAYOUTS.__getitem__,
+        key=f"{slot}_layout_{axes}_{inspection.title}",
+        help=words.HELP_LAYOUT,
+    )
+    if kind != "position":
+        return None if kind is None else Layout(kind)
+    channels = [axis for axis in words.CHANNEL_AXES if axis < axes]
+    known = layout.channel_axis if layout is not None and layout.kind == "position" else (1 if axes > 3 else -1)
+    axis = right.selectbox(
+        "Axis of the channels",
+        channels,
+        index=channels.index(known) if known in channels else 0,
+        format_func=words.CHANNEL_AXES.__getitem__,
+        key=f"{slot}_axis_{axes}_{inspection.title}",
+    )
+    return Layout(kind, axis)
+
+
+def show_members(inspection: Inspection, slot: str) -> None:
+    """The inspection table: what there is and why something is refused."""
+    rows = [
+        {
+            "Member": member.name,
+            "Shape": " × ".join(map(str, member.shape)) if member.shape else "",
+            "Type": member.dtype,
+            "Declared": member.declared,
+            "Stored": member.stored,
+            "Layer": member.layer or "",
+            "Epoch": member.epoch,
+            "Verdict": member.verdict,
+            "Reason": member.reason or member.note,
+        }
+        for member in inspection.members
+    ]
+    with st.expander(words.about_members(inspection), expanded=not inspection.readable or bool(inspection.refused)):
+        table = pd.DataFrame(rows)
+        st.dataframe(
+            table,
+            hide_index=True,
+            height="auto" if len(rows) < 8 else 280,
+            column_config={
+                "Declared": st.column_config.NumberColumn(format="bytes"),
+                "Stored": st.column_config.NumberColumn(format="bytes"),
+                "Reason": st.column_config.TextColumn(width="large"),
+            },
+            alt="All members of the dump",
+        )
+        offer_table(table, "Members", st.columns(5)[:2], key=f"{slot}_members")
+    if inspection.ignored:
+        st.caption(f"Passed over, of no kind that is read: {escaped(', '.join(inspection.ignored[:8]))}.")
+
+
+def read_all(inspection: Inspection) -> "Overview":
+    """The overview, with progress; of a dump that has grown only what is new is read."""
+    from analysis.survey.overview import overview
+
+    known = cached.overviews()
+    key = f"{inspection.path}|{sorted(inspection.layouts.items())}|{inspection.pattern}"
+    bar = st.empty()
+    found = overview(
+        inspection,
+        earlier=known.get(key),
+        on_progress=lambda done, total: (
+            bar.progress(done / total, f"Read {done} of {total} members") if total else None
+        ),
+    )
+    bar.empty()
+    known.pop(key, None)
+    known[key] = found
+    while len(known) > _KEPT_OVERVIEWS:
+        known.pop(next(iter(known)))
+    return found
+
+
+@st.fragment(run_every=FOLLOW_SECONDS)
+def follow(inspection: Inspection, written: int) -> None:
+    """Read the page again when a run in the dump has a new record, whoever writes it."""
+    if inspection.written != written:
+        st.rerun()
+    st.caption(words.FOLLOWED)

@@ -1,0 +1,427 @@
+"""What is wrong with which layer of a dump: the overview, one layer in full, and two dumps side by side."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from analysis.batch import ActivationBatch
+from analysis.plain_text import file_stem
+from analysis.statistics.histogram import Histogram, histogram, thinned
+from analysis.statistics.null_band import band_of
+from analysis.survey.overview import MOST_ROWS, QUANTITIES, SLICES, Epoch, LayerReading, Overview, epoch_label
+from app.charts import epochs as epoch_figures
+from app.charts.chart import show_chart
+from app.charts.dumps import honest_histograms, matched_layers, overview_map
+from app.charts.training import distances
+from app.sections.decomposition import show_removed
+from app.sections.export import offer_table
+from app.sections.worst_directions import TABLE, show_worst, worst_table
+from app.session import cached
+from app.session.choice import LOOKED_AT
+from app.session.controls import one_of
+from app.text import dump_words as words
+from app.text.plain import escaped, label
+from app.views.dumps.dump_source import OpenDump
+from per_core.errors import PerError
+
+LAYER_PIXELS, FEW_LAYERS = 22, 28  # of a row of the map, and how many have so much
+DENSE_PIXELS, MOST_LAYERS = 14, 100  # of each row beyond, and how many are drawn
+MOST_CELLS, MOST_EPOCHS = 8_000, 200
+GAUSSIAN_DRAWS = 39  # of the grey range over the epochs
+EPOCH_VALUES, RANGE_VALUES = 50_000, 200_000
+MOST_BINS, EPOCH_BINS = 512, 80
+WORST_SLICES = 64
+STUDIED_VALUES = 2**19  # of the rows whose distance is taken apart: the null law is drawn up to 199 times
+T = TypeVar("T")
+MOST_MATCHED = 40
+METHODS = {"BN": "bn", "DBN": "dbn"}
+NOTHING = "nothing"
+
+
+def show_overview(dump: OpenDump) -> None:
+    """The map, worst layers first, and warnings in words."""
+    found = dump.overview
+    names = list(QUANTITIES)
+    quantity = st.selectbox(
+        words.QUANTITY,
+        names,
+        format_func=lambda name: QUANTITIES[name].title,
+        key="dumps_quantity",
+        bind="query-params",
+        width=320,
+    )
+    order = found.worst(quantity)
+    shown = order[:MOST_LAYERS]
+    epochs = _evenly(found.epochs, MOST_CELLS // len(shown))
+    names_shown = {label(layer): layer for layer in shown}
+
+    def open_cell(x: str, y: str) -> None:
+        st.session_state["dumps_layer"], st.session_state["dumps_epoch"] = names_shown[y], x
+
+    show_chart(
+        overview_map(
+            _cells(found, shown, epochs), list(names_shown), [_column(e) for e in epochs], QUANTITIES[quantity]
+        ),
+        key="dumps_overview",
+        height=max(
+            260, 100 + LAYER_PIXELS * min(len(shown), FEW_LAYERS) + DENSE_PIXELS * max(0, len(shown) - FEW_LAYERS)
+        ),
+        alt=f"{QUANTITIES[quantity].title} of {len(order)} layers at {len(found.epochs)} epochs; worst is {order[0]}.",
+        about=words.about_overview(
+            QUANTITIES[quantity],
+            MOST_ROWS,
+            {reading.d for reading in found.cells.values() if isinstance(reading, LayerReading)},
+            len(order) - len(shown),
+            len(found.epochs) - len(epochs),
+        ),
+        on_point=open_cell,
+    )
+    troubles = _show_troubles(found)
+    places = st.columns(5)
+    offer_table(pd.DataFrame(found.as_rows()), "Overview", places[:2], key="dumps_numbers")
+    offer_table(troubles, "Warnings", places[2:4], key="dumps_troubles")
+    with places[4]:
+        _offer_report(dump)
+
+
+def _offer_report(dump: OpenDump) -> None:
+    """The whole dump as one file."""
+    from analysis.survey.report import report_html
+
+    st.download_button(
+        "Report as HTML",
+        lambda: report_html(dump.inspection, dump.overview),
+        f"{file_stem(dump.inspection.path.stem)}.html",
+        "text/html",
+        on_click="ignore",
+        key="dumps_report",
+        help=words.REPORT_HELP,
+        width="stretch",
+    )
+
+
+def _show_troubles(found: Overview) -> pd.DataFrame:
+    """What the rules found, in words; the table with the names as they are."""
+    from analysis.survey.layer_words import warning_title
+    from analysis.survey.warnings import list_troubles, unjudged
+
+    rows = [
+        [
+            one.layer,
+            f"{warning_title(one.trouble.kind)}, {one.trouble.severity}",
+            words.span(one.epochs, len(found.epochs)),
+            one.trouble.sentence,
+        ]
+        for one in list_troubles(found)
+    ]
+    table = pd.DataFrame(rows, columns=words.TROUBLE_COLUMNS)
+    too_short = unjudged(found)
+    if rows:
+        st.markdown(f"**{words.TROUBLE_TITLE}**")
+        with st.container(height="content" if len(rows) <= 8 else 420, border=False):
+            st.table(table.map(escaped), hide_index=True, alt="Warnings about the layers in words")
+    elif len(too_short) < len(found.layers):
+        st.success(words.NO_TROUBLE)
+    if too_short:
+        st.info(words.about_unjudged([escaped(layer) for layer in too_short]))
+    return table
+
+
+def _cells(found: Overview, layers: Sequence[str], epochs: Sequence[Epoch]) -> list[list[LayerReading | str | None]]:
+    """Readings, or why there is none, or None where the dump has nothing: a row a layer, a column an epoch."""
+    return [[found.cells.get((layer, epoch)) for epoch in epochs] for layer in layers]
+
+
+def _map_height(layers: int) -> int:
+    few = min(layers, FEW_LAYERS)
+    return max(260, 100 + LAYER_PIXELS * few + DENSE_PIXELS * (layers - few))
+
+
+def _evenly(epochs: Sequence[T], most: int) -> list[T]:
+    """At most so many of them, the first and the last included."""
+    chosen = np.unique(np.linspace(0, len(epochs) - 1, min(len(epochs), max(most, 2))).astype(int))
+    return [epochs[i] for i in chosen]
+
+
+def _column(epoch: Epoch) -> str:
+    return "none" if epoch is None else str(epoch)
+
+
+def choose_cell(found: Overview) -> tuple[str, Epoch]:
+    """The layer and the epoch to open: the worst at the latest that can be read, until somebody chooses."""
+    left, right = st.columns(2)
+    layers = list(found.worst(st.session_state["dumps_quantity"]))
+    _forget("dumps_layer", layers)
+    layer = left.selectbox("Layer, worst first", layers, key="dumps_layer", bind="query-params")
+    epochs = {_column(epoch): epoch for epoch, _ in found.history(layer)}
+    _forget("dumps_epoch", list(epochs))
+    readable = [i for i, (_, reading) in enumerate(found.history(layer)) if isinstance(reading, LayerReading)]
+    latest = readable[-1] if readable else len(epochs) - 1
+    default = 0 if "dumps_epoch" in st.session_state else latest  # a default beside a value is warned of
+    chosen = right.selectbox("Epoch", list(epochs), index=default, key="dumps_epoch", bind="query-params")
+    return layer, epochs[chosen]
+
+
+def _forget(key: str, options: list[str]) -> None:
+    """Drop what was chosen where it is not on offer any more."""
+    if st.session_state.get(key, options[0]) not in options:
+        del st.session_state[key]
+
+
+def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None) -> None:
+    """One layer at one epoch: its numbers, distributions now and over the epochs, worst directions and parts."""
+    reading = dump.overview.cells[layer, epoch]
+    batch = None
+    if isinstance(reading, str):
+        st.error(words.NOT_READ.format(reason=escaped(reading)))
+    else:
+        st.markdown(words.about_reading(reading))
+        if reading.n < reading.total:
+            _offer_all_rows(dump, dump.overview.members[layer, epoch], reading.total)
+        try:
+            batch = cached.dumped_batch(dump.inspection, dump.overview.members[layer, epoch])
+        except PerError as error:
+            st.error(escaped(error))
+    if batch is not None:
+        _show_histogram(dump, layer, epoch, batch, other)
+    series = {
+        label(one.name): values
+        for one in (dump, other)
+        if one is not None and (values := _values_over_epochs(one, layer))
+    }
+    if any(len(values) > 1 for values in series.values()):
+        _show_history({label(one.name): one.overview for one in (dump, other) if one is not None}, layer, series)
+    if batch is not None:
+        _show_study(_studied(batch))
+
+
+def _offer_all_rows(dump: OpenDump, member: str, rows: int) -> None:
+    """Measure every row of a member of which the page has looked at some, in one pass."""
+    measured = st.session_state.setdefault("dumps_measured", {})
+    key = cached.member_key(dump.inspection, member)
+    if st.button(words.MEASURE_ALL.format(rows=rows), key="dumps_measure", help=words.HELP_MEASURE_ALL):
+        from analysis.one_pass import run_pass
+
+        bar = st.progress(0.0, "Reading all rows")
+        try:
+            found = run_pass(
+                dump.inspection,
+                members=[member],
+                on_progress=lambda done, total: bar.progress(done / total, f"Read {done} of {total} pieces"),
+            )
+            measured[key] = words.about_all_rows(found.statistics)
+        except PerError as error:
+            st.error(escaped(error))
+        bar.empty()
+    if key in measured:
+        st.markdown(measured[key])
+
+
+def _show_study(rows: ActivationBatch | None) -> None:
+    """What the distance is made of, and the directions in which it is largest, of at least two rows."""
+    if rows is None:
+        st.info(words.NOT_STUDIED)
+        return
+    if rows.n < 2:
+        return
+    st.caption(words.STUDIED.format(rows=rows.n))
+    left, right = st.columns([4, 3], gap="large")
+    with left:
+        st.markdown(f"**{words.SPLIT_TITLE}**")
+        parts = st.container()
+    with right:
+        st.markdown(f"**{words.WORST_TITLE}**")
+        table, note = st.empty(), st.container()
+        table.dataframe(worst_table(cached.direction_study(rows, WORST_SLICES), {}), **TABLE)
+    with parts:
+        _show_parts(rows)
+    show_worst(table, note, rows, WORST_SLICES)
+
+
+def show_doors(dump: OpenDump, layer: str, epoch: Epoch) -> None:
+    """The way to the other pages, which show the layer that is open here."""
+    st.session_state[LOOKED_AT] = dump.overview.members[layer, epoch]
+    st.markdown("**Look at this layer on another page**")
+    for place, view in zip(st.columns(6)[:3], ("distributions", "bound", "methods"), strict=True):
+        place.page_link(f"views/{view}/page.py", label=view.capitalize(), width="stretch")
+
+
+def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:
+    """The lines of Python that give the numbers of one layer."""
+    inspection = dump.inspection
+    place = inspection.title if inspection.allowed is None else str(inspection.path)  # an upload has no place
+    name = dump.overview.members[layer, epoch]
+    member = inspection.member(name)
+    layout = inspection.layout_of(member)
+    options = "" if member.axes < 3 or layout is None else f", layout={layout!r}"
+    with st.expander("The same in Python"):
+        st.code(
+            "from analysis.dumps import Layout, inspect\n"
+            "from analysis.survey.overview import read_member, rows_read, survey\n\n"
+            f"dump = inspect({place!r}{options})\n"
+            f"member = dump.member({name!r})\n"
+            "print(survey(read_member(dump, member), total=member.rows, rows=rows_read(member)))",
+            language="python",
+        )
+
+
+def show_matched(dump: OpenDump, other: OpenDump) -> None:
+    """Every layer that both dumps have, by the quantity that the overview shows."""
+    quantity = QUANTITIES[st.session_state["dumps_quantity"]]
+    shared = [layer for layer in dump.overview.worst(quantity.name) if layer in set(other.overview.layers)]
+    if not shared:
+        st.warning(words.NO_MATCH)
+        return
+    names = [label(dump.name), label(other.name)]
+    values: dict[str, dict[str, float]] = {name: {} for name in names}
+    for layer in shared[:MOST_MATCHED]:
+        for name, reading in zip(names, _together(dump.overview, other.overview, layer), strict=True):
+            values[name][label(layer)] = getattr(reading, quantity.name) if reading else float("nan")
+    only = {
+        escaped(one.name): [escaped(layer) for layer in one.overview.layers if layer not in shared]
+        for one in (dump, other)
+    }
+    show_chart(
+        matched_layers(values, quantity.title),
+        key="dumps_matched",
+        height=110 + LAYER_PIXELS * min(len(shared), MOST_MATCHED),
+        alt=f"{quantity.title} of {len(shared)} layers in {dump.name} and in {other.name}.",
+        about=words.about_matched(quantity.title, only, max(0, len(shared) - MOST_MATCHED)),
+    )
+
+
+def _together(first: Overview, second: Overview, layer: str) -> tuple[LayerReading | None, LayerReading | None]:
+    """Readings of a layer at the latest epoch that both have, else at the latest of each."""
+    readable = [{e: r for e, r in one.history(layer) if isinstance(r, LayerReading)} for one in (first, second)]
+    both = [epoch for epoch in readable[0] if epoch in readable[1]]
+    if both:
+        return readable[0][both[-1]], readable[1][both[-1]]
+    latest = [next(reversed(one.values()), None) for one in readable]
+    return latest[0], latest[1]
+
+
+def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationBatch, other: OpenDump | None) -> None:
+    """The layer's values, and beside them those of another epoch or layer, or of the same layer in another dump."""
+    left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
+    cells = {
+        f"{name}, {epoch_label(at)}": (name, at) for name, at in dump.overview.cells if (name, at) != (layer, epoch)
+    }
+    ordered = sorted(cells, key=lambda label: cells[label][0] != layer)
+    _forget("dumps_beside", [NOTHING, *ordered])
+    beside = left.selectbox("Beside it", [NOTHING, *ordered], key="dumps_beside", bind="query-params")
+    log_density = middle.toggle("Logarithmic density", key="dumps_log_density", bind="query-params")
+    log_values = right.toggle(
+        "Logarithmic values", key="dumps_log_values", bind="query-params", help=words.HELP_LOG_VALUES
+    )
+    mark = f"{dump.name}: " if other else ""
+    batches = {f"{mark}{layer}, {epoch_label(epoch)}": batch}
+    try:
+        if beside != NOTHING:
+            batches[mark + beside] = cached.dumped_batch(dump.inspection, dump.overview.members[cells[beside]])
+        if other is not None and other.overview.history(layer):
+            at = epoch if (layer, epoch) in other.overview.members else other.overview.history(layer)[-1][0]
+            there = cached.dumped_batch(other.inspection, other.overview.members[layer, at])
+            batches[f"{other.name}: {layer}, {epoch_label(at)}"] = there
+    except PerError as error:
+        st.error(escaped(error))
+    values = {name: one.precise.ravel() for name, one in batches.items()}
+    positive = ""
+    if log_values:
+        values = {name: np.log10(one[one > 0]) for name, one in values.items() if (one > 0).any()}
+        positive = words.about_positive({escaped(n): (one.size, batches[n].values.size) for n, one in values.items()})
+    if not values:
+        st.info(words.NOTHING_POSITIVE)
+        return
+    histograms = _shared_histograms(values)
+    show_chart(
+        honest_histograms(
+            {label(name): one for name, one in histograms.items()}, log_density=log_density, log_values=log_values
+        ),
+        key="dumps_histogram",
+        height=340,
+        alt=f"Histogram of {' and '.join(histograms)}.",
+        about=words.about_histogram({escaped(name): one for name, one in histograms.items()}) + positive,
+    )
+
+
+def _shared_histograms(values: Mapping[str, np.ndarray]) -> dict[str, Histogram]:
+    """Histograms on the same bins, as wide as the narrowest batch asks for, over the robust range of all of them."""
+    few = [thinned(one, RANGE_VALUES) for one in values.values()]
+    low, high = histogram(np.concatenate(few)).edges[[0, -1]]
+    own = [histogram(one).edges for one in few]
+    width = min(float(edges[1] - edges[0]) for edges in own)
+    bins = max(1, min(MOST_BINS, round((high - low) / width)))
+    return {name: histogram(one, bins=bins, range=(float(low), float(high))) for name, one in values.items()}
+
+
+def _show_history(found: Mapping[str, Overview], layer: str, series: Mapping[str, Mapping[float, np.ndarray]]) -> None:
+    """The layer over the epochs: distances with what N(0, I) has, and distributions. `series` holds values by epoch."""
+    from analysis.survey.history import read_history
+
+    histories = {name: read_history(found[name], layer) for name in series}
+    first = next(iter(histories.values()))
+    draws = cached.gaussian_chunk(first.n, first.d, SLICES, 1, GAUSSIAN_DRAWS)
+    bands = {key: band_of(values) for key, values in draws.items()}
+    last = max(float(history.epochs[-1]) for history in histories.values())
+    show_chart(
+        distances(
+            {name: [history] for name, history in histories.items()},
+            {"N(0, I) of this size": {key: (band.low, band.high) for key, band in bands.items()}},
+            last,
+        ),
+        key="dumps_distances",
+        height=300,
+        alt=f"SW1, PER and variance of {layer} over the epochs.",
+        about=words.about_distances(first.n, SLICES, GAUSSIAN_DRAWS),
+    )
+    view = one_of("Distributions as", list(epoch_figures.VIEWS), "Heat map", key="dumps_as")
+    some = np.concatenate([thinned(part, EPOCH_VALUES // 10) for own in series.values() for part in own.values()])
+    low, high = map(float, histogram(some).edges[[0, -1]])
+    drawn, outside = {}, []
+    for name, own in series.items():
+        counted = [histogram(part, bins=EPOCH_BINS, range=(low, high)) for part in own.values()]
+        drawn[name] = epoch_figures.DensitySeries(list(own), np.stack([one.density for one in counted]))
+        outside += [(one.n_below + one.n_above) / one.n for one in counted]
+    edges = np.linspace(low, high, EPOCH_BINS + 1)
+    there = max(len(one.history(layer)) for one in found.values())
+    show_chart(
+        epoch_figures.VIEWS[view](drawn, (edges[:-1] + edges[1:]) / 2, "activation"),
+        key=f"dumps_history_{list(epoch_figures.VIEWS).index(view)}",
+        height=340,
+        alt=f"Distributions of {layer} over {max(map(len, series.values()))} epochs.",
+        about=words.about_history(view, float(np.mean(outside)), max(map(len, series.values())), there),
+    )
+
+
+def _values_over_epochs(dump: OpenDump, layer: str) -> Mapping[float, np.ndarray]:
+    """Values of the layer by epoch, of those that can be read."""
+    found = {}
+    readable = [e for e, one in dump.overview.history(layer) if e is not None and isinstance(one, LayerReading)]
+    for epoch in _evenly(readable, MOST_EPOCHS) if readable else []:
+        values = cached.dumped_values(dump.inspection, dump.overview.members[layer, epoch], EPOCH_VALUES)
+        if values.size:
+            found[epoch] = values
+    return found
+
+
+def _studied(batch: ActivationBatch) -> ActivationBatch | None:
+    """Finite rows, evenly spread: as many as the overview takes, fewer of a wide layer. None if float32 holds none."""
+    values = batch.values if batch.is_finite else batch.values[np.isfinite(batch.values).all(axis=1)]
+    if not len(values):
+        return None
+    most = max(2, min(len(values), MOST_ROWS, STUDIED_VALUES // batch.d))
+    rows = np.linspace(0, len(values) - 1, min(len(values), most)).astype(int)
+    return ActivationBatch(values[rows], batch.name)
+
+
+def _show_parts(batch: ActivationBatch) -> None:
+    mapped = {}
+    for name, key in METHODS.items():
+        try:
+            mapped[name] = batch, cached.normalised(batch, key, ())
+        except PerError as error:
+            st.caption(f"{name}: {escaped(error)}")
+    show_removed(batch, mapped, key="dumps_parts")

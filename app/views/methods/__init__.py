@@ -1,0 +1,1 @@
+"""The page Methods and the parts that only it uses."""

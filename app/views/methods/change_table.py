@@ -1,0 +1,108 @@
+"""The table under the Methods page's densities: every statistic before and after each method."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from analysis.batch import ActivationBatch
+from app.sections.statistics_table import MARK, mark_style
+from app.session import cached
+from app.session.null_bands import statistics_bands
+from app.text import method_words, words
+
+if TYPE_CHECKING:
+    from analysis.distances.distinction import Cell, Key
+
+    Cells = Mapping[Key, Cell]
+
+BATCH = "Batch"
+GAUSSIAN = "N(0, I)"
+
+
+def cells_beside_gaussian(batch: ActivationBatch) -> "Cells":
+    """The statistics of a batch beside what fresh draws of N(0, I) of its size gave."""
+    from analysis.distances.distinction import null_law
+    from analysis.samples import SampleSpec
+
+    law = null_law(SampleSpec(n=batch.n, dim=batch.d))
+    return cached.cells(batch, law, statistics_bands(law, GAUSSIAN))
+
+
+def show_changes(batch: ActivationBatch, mapped: Mapping[str, tuple[ActivationBatch, ActivationBatch]]) -> None:
+    """Draw the table. `mapped` holds the batch before and after each method, by the method's short name."""
+    whole = cells_beside_gaussian(batch)
+    pairs = {
+        name: (cells_beside_gaussian(before), cells_beside_gaussian(after)) for name, (before, after) in mapped.items()
+    }
+    fewer = next((before for before, _ in mapped.values() if before.n < batch.n), None)
+    columns = {
+        words.STATISTIC: [words.TITLE[key] for key in whole],
+        BATCH: _values(whole),
+        **{name: _changes(before, after) for name, (before, after) in pairs.items()},
+        GAUSSIAN if fewer is None else f"{GAUSSIAN}, n = {batch.n:,}": _spans(whole),
+    }
+    if fewer is not None:
+        first = cells_beside_gaussian(fewer)
+        columns |= {f"First {fewer.n:,} rows": _values(first), f"{GAUSSIAN}, n = {fewer.n:,}": _spans(first)}
+    table = pd.DataFrame(columns)
+    st.dataframe(
+        table.style.map(mark_style),
+        key="methods_table",
+        height="content",
+        column_config={words.STATISTIC: st.column_config.TextColumn(pinned=True, width="medium")},
+        hide_index=True,
+        alt="Statistics of the batch before and after each method, with the change",
+    )
+    st.download_button(
+        "Numbers as CSV",
+        _numbers(whole, pairs).to_csv(index=False),
+        "methods.csv",
+        "text/csv",
+        on_click="ignore",
+        key="methods_numbers",
+    )
+    st.caption(method_words.about_changes(whole["mean"].null, fewer.n if fewer else None))
+
+
+def _values(cells: "Cells") -> list[str]:
+    return [words.number(cell.value, key) + (MARK if cell.differs else "") for key, cell in cells.items()]
+
+
+def _changes(before: "Cells", after: "Cells") -> list[str]:
+    return [method_words.change(cell, before[key], key) + (MARK if cell.differs else "") for key, cell in after.items()]
+
+
+def _spans(cells: "Cells") -> list[str]:
+    return [words.span(cell.null, key) for key, cell in cells.items()]
+
+
+def _numbers(whole: "Cells", pairs: "Mapping[str, tuple[Cells, Cells]]") -> pd.DataFrame:
+    """Every value in full precision, one row each."""
+    rows = [
+        {
+            "statistic": key,
+            "method": "",
+            "before": cell.value,
+            "after": cell.value,
+            "null_low": cell.null.low,
+            "null_high": cell.null.high,
+            "differs": cell.differs,
+        }
+        for key, cell in whole.items()
+    ]
+    rows += [
+        {
+            "statistic": key,
+            "method": name,
+            "before": before[key].value,
+            "after": cell.value,
+            "null_low": cell.null.low,
+            "null_high": cell.null.high,
+            "differs": cell.differs,
+        }
+        for name, (before, after) in pairs.items()
+        for key, cell in after.items()
+    ]
+    return pd.DataFrame(rows)

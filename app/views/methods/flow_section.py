@@ -1,0 +1,180 @@
+"""A regulariser's part of the Methods page: its flow, computed once in pieces, watched in the browser."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from analysis.batch import ActivationBatch
+from analysis.statistics import density
+from app.charts.chart import show_chart
+from app.charts.flow import ALONE, WITH_TASK, Course, Reference, flow_panels, radial_pull
+from app.sections.pair import Pair, axis_names
+from app.session import cached
+from app.session.controls import one_of
+from app.session.progress import CHUNK, in_chunks
+from app.text import method_words
+from app.views.methods.method_choice import ChosenMethod
+
+if TYPE_CHECKING:
+    from analysis.methods.flow import FlowReadings, FlowSpec, FlowStart
+    from analysis.statistics.null_band import NullBand
+
+STEPS = [60, 120, 240]
+GAUSSIAN = "N(0, I) of this size"
+_OWN_AIM = {"vcl"}  # judged by kurtosis, modes and batch variances as well
+_READINGS = {"SW1": "sw1", "PER": "per", "variance": "variance", "excess kurtosis": "kurtosis"}
+_OWN_READINGS = {"modes": "modes", "batch variances": "batch_variances"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """How regularisers are followed: chosen once for all of them."""
+
+    strength: float
+    steps: int
+    left: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flow:
+    """One flow that has been followed: every kept batch and what happened on the way."""
+
+    spec: "FlowSpec"
+    start: "FlowStart"
+    frames: NDArray[np.float32]
+    readings: "FlowReadings"
+
+
+def choose_pull() -> Pull:
+    """The controls that all regularisers share."""
+    left, middle, right = st.columns([2, 2, 1])
+    end = one_of(
+        "What a regulariser leaves",
+        [WITH_TASK, ALONE],
+        WITH_TASK,
+        key="methods_left",
+        hint=method_words.HELP_LEFT,
+        place=left,
+    )
+    strength = middle.slider(
+        "Strength against the task",
+        0.1,
+        4.0,
+        1.0,
+        0.1,
+        key="methods_strength",
+        bind="query-params",
+        help=method_words.HELP_STRENGTH,
+    )
+    steps = right.select_slider("Steps", STEPS, value=120, key="methods_steps", bind="query-params")
+    return Pull(strength, steps, end)
+
+
+def follow_method(batch: ActivationBatch, chosen: ChosenMethod, pull: Pull) -> dict[str, Flow]:
+    """The flows of a regulariser alone and with the task, with progress where they are new."""
+    from analysis.methods.flow import FlowSpec
+
+    flows = {}
+    for name, strength in ((ALONE, None), (WITH_TASK, pull.strength)):
+        spec = FlowSpec(chosen.method.key, chosen.parameters, strength, pull.steps)
+        pieces = in_chunks(
+            spec.steps // cached.FLOW_PIECE,
+            1,
+            lambda piece, _, spec=spec: cached.flow_piece(batch, spec, piece),
+            f"Following {chosen.method.short} {name}, in pieces of {cached.FLOW_PIECE} steps",
+        )
+        start = cached.flow_start(batch, spec)
+        frames = np.concatenate([start.rows[None], *pieces])
+        flows[name] = Flow(spec, start, frames, cached.flow_readings(batch, spec, frames))
+    return flows
+
+
+def show_flow(
+    batch: ActivationBatch,
+    onto: ActivationBatch,
+    pair: Pair,
+    chosen: ChosenMethod,
+    flows: dict[str, Flow],
+) -> None:
+    """The field, both flows and the curves over the steps."""
+    from analysis.methods.flow import EVERY
+
+    method = chosen.method
+    st.markdown(f"**{method.short}: where its gradient leads**")
+    axes = density.pair_axes(onto.values, *pair)
+    clouds = {name: flow.frames @ axes.T for name, flow in flows.items()}
+    limits = density.robust_limits(np.concatenate([c[:: max(1, len(c) // 4)].reshape(-1) for c in clouds.values()]))
+    wanted = _READINGS | (_OWN_READINGS if method.key in _OWN_AIM else {})
+    gaussian = gaussian_bands(batch)
+    courses = {
+        name: Course(
+            clouds[name],
+            [density.joint_density(*cloud.T, limits=limits) for cloud in clouds[name]],
+            {title: getattr(flow.readings, field) for title, field in wanted.items()},
+        )
+        for name, flow in flows.items()
+    }
+    alone, task = flows[ALONE], flows[WITH_TASK]
+    ends = " and ".join(f"{flow.readings.sw1[-1]:.3f} {name}" for name, flow in flows.items())
+    show_chart(
+        flow_panels(
+            clouds[ALONE][0],
+            alone.start.pull @ axes.T,
+            courses,
+            {title: Reference(gaussian[field].low, gaussian[field].high, GAUSSIAN) for title, field in wanted.items()},
+            range(0, alone.spec.steps + 1, EVERY),
+            limits=limits,
+            units=axis_names(pair, batch.d),
+        ),
+        key=f"methods_flow_{method.key}",
+        height=560,
+        aspect=0.62,
+        alt=f"The flow of {method.title} takes SW1 from {alone.readings.sw1[0]:.3f} to {ends}.",
+        about=method_words.about_flow(method.short, alone.start, task.start, batch.n, batch.d),
+    )
+    if method.key in method_words.RADIAL_PULL:
+        show_radial_pull(alone.spec)
+    if alone.start.is_still:
+        return
+    if method.key in _OWN_AIM:
+        for name, flow in flows.items():
+            st.markdown(method_words.own_aim(f"{method.short} {name}", flow.readings, gaussian))
+        said = []
+    else:
+        said = [method_words.where_it_leads(name, flow.readings, gaussian) for name, flow in flows.items()]
+    st.markdown(" ".join([*said, method_words.LESSONS.get(method.key, "")]))
+
+
+def show_radial_pull(spec: "FlowSpec") -> None:
+    """How hard one row is pulled at distances beyond those of the field."""
+    from analysis.methods.flow import pull_along
+    from per_core.sigreg import sigreg_period
+
+    parameters = dict(spec.parameters)
+    period = sigreg_period(knots=int(parameters["knots"]), limit=parameters["limit"])
+    distances = np.linspace(0, max(12.0, min(1.2 * period, 45.0)), 121)
+    pull = pull_along(spec, distances)
+    show_chart(
+        radial_pull(distances, pull),
+        key=f"methods_radial_{spec.method}",
+        height=260,
+        alt=f"The pull on one row over its distance from 0; it repeats after {period:.3g}.",
+        about=method_words.RADIAL_PULL[spec.method].format(period=period),
+    )
+
+
+def gaussian_bands(batch: ActivationBatch) -> "dict[str, NullBand]":
+    """What the readings of fresh draws of N(0, I) of the batch's size span, by the field of `FlowReadings`."""
+    from analysis.statistics.null_band import band_of, draws_that_fit
+
+    chunks = in_chunks(
+        draws_that_fit(batch.n, batch.d),
+        CHUNK,
+        lambda first, count: cached.gaussian_readings_chunk(batch.n, batch.d, first, count),
+        "Reading N(0, I) of the same size",
+    )
+    fields = {**_READINGS, **_OWN_READINGS}.values()
+    return {field: band_of(np.concatenate([getattr(chunk, field) for chunk in chunks])) for field in fields}

@@ -1,0 +1,289 @@
+"""Methods: what normalisers make of a batch and where regularisers pull it, side by side."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from analysis.batch import ActivationBatch
+from analysis.samples import CASE_TITLES, CASES
+from analysis.statistics.density import pair_axes
+from app.charts.chart import show_chart
+from app.charts.flow import ALONE
+from app.charts.joint import joint_panels
+from app.charts.methods import TrapCurve, overlaid, small_batches
+from app.sections.decomposition import Mapped, show_removed
+from app.sections.pair import Pair, axis_names, choose_pair
+from app.session import cached
+from app.session.choice import Choice
+from app.session.controls import one_of
+from app.session.progress import in_chunks
+from app.text import method_words, words
+from app.text.plain import escaped, harmless
+from app.views.methods.change_table import show_changes
+from app.views.methods.flow_section import Flow, Pull, choose_pull, follow_method, show_flow
+from app.views.methods.method_choice import ChosenMethod, choose_methods
+from per_core.errors import PerError
+
+MOVED, STILL = (1.5, 1.0), (1.0, 0.0)  # scale and shift: Figure 1 has nothing for BN to mend, a recording has
+ALONG = ["x", "y"]
+BEGINNING = "methods_beginning"
+TRAP_ROWS = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192]
+TRAP_SPLITS = 5
+TRAP_GAUSSIANS = 39  # batches of N(0, I)
+AS_KNOWN = "as known"
+SLICES = 64
+FIELD_ROWS = 50
+
+
+Flows = dict[str, dict[str, Flow]]  # of the regularisers, alone and with the task
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What happens to every batch of the page before the methods."""
+
+    scale: float
+    shift: float
+
+    def move(self, batch: ActivationBatch) -> ActivationBatch:
+        """shift + scale · h (cached)."""
+        return cached.moved_batch(batch, self.shift, self.scale)
+
+
+def choose_place(scale: float, shift: float) -> Place:
+    """Scale and shift of the batch before the methods, whatever its source; both begin at what is given.
+
+    A visitor who has not touched them and goes to another source goes to the beginning of that source as well.
+    """
+    beginning = {"methods_scale": scale, "methods_shift": shift}
+    before = st.session_state.get(BEGINNING, beginning)
+    for key, value in beginning.items():
+        if before[key] != value and st.session_state.get(key) == before[key]:
+            st.session_state[key] = value
+    st.session_state[BEGINNING] = beginning
+    left, right = st.columns(2)
+    return Place(
+        left.slider("Scale before the methods", 0.1, 4.0, scale, 0.1, key="methods_scale", bind="query-params"),
+        right.slider("Shift before the methods", -4.0, 4.0, shift, 0.1, key="methods_shift", bind="query-params"),
+    )
+
+
+def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], pull: Pull) -> tuple[Mapped, Flows]:
+    """The batch before and after each method, and the flows of the regularisers; a refusal is shown and left out."""
+    from analysis.methods.flow import MOST_ROWS
+
+    mapped: Mapped = {}
+    flows = {}
+    for one in chosen:
+        name = one.method.short
+        try:
+            if one.method.kind == "normaliser":
+                mapped[name] = batch, cached.normalised(batch, one.method.key, one.parameters)
+            else:
+                rows = cached.first_rows(batch, MOST_ROWS)
+                flows[name] = follow_method(rows, one, pull)
+                end = flows[name][pull.left].frames[-1]
+                mapped[name] = rows, ActivationBatch(end, f"{batch.name}, after {name} {pull.left}")
+        except PerError as error:
+            st.error(f"{one.method.title}: {escaped(error)}")
+    return mapped, flows
+
+
+def warn_of_whitening(chosen: list[ChosenMethod], rows: int, d: int) -> None:
+    """Say where so few rows whiten so many units that any batch comes out perfect."""
+    for one in chosen:
+        together = dict(one.parameters).get("group_size")
+        if together is not None:
+            warning = method_words.whitening_warning(one.method.short, rows, min(round(together), d), d)
+            if warning:
+                st.warning(warning)
+
+
+def show_densities(batch: ActivationBatch, mapped: Mapped, flows: Flows, pair: Pair) -> None:
+    """The batch and what each method makes of it, on shared axes; on a regulariser's, where it pulls."""
+    shown = {"before": batch} | {name: after for name, (_, after) in mapped.items()}
+    low, high = cached.pair_limits(batch, pair)
+    limits = min(low, -4.0), max(high, 4.0)
+    densities = {
+        name: cached.projected_density(one, batch, pair, limits) for name, one in shown.items() if one.is_finite
+    }
+    axes = pair_axes(batch.values, *pair).T
+    starts = {name: flow[ALONE].start for name, flow in flows.items()}
+    fields = {name: (start.rows[:FIELD_ROWS] @ axes, start.pull[:FIELD_ROWS] @ axes) for name, start in starts.items()}
+    arrows = method_words.ABOUT_FIELD if flows else ""
+    show_chart(
+        joint_panels(densities, units=axis_names(pair, batch.d), before=densities["before"], fields=fields),
+        key="methods_joint",
+        height=256,
+        aspect=1.2 / len(densities),
+        alt=f"Joint density of the batch before, and after {', '.join(mapped)}, on the same axes.",
+        about=f"{words.about_joint(densities)} Dashed: the marginals before.{arrows}",
+    )
+
+
+def show_trap(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
+    """Statistics from few rows, applied to rows that were held out."""
+    from analysis.statistics.null_band import band_of
+
+    st.subheader(method_words.TRAP_TITLE)
+    sizes = [rows for rows in TRAP_ROWS if rows <= batch.n // 2]
+    normalisers = [one for one in chosen if one.method.kind == "normaliser"]
+    by_batch = [one for one in normalisers if one.method.scope == "batch"]
+    if len(by_batch) < len(normalisers) or not normalisers:
+        st.info(method_words.without_trap([one.method.short for one in normalisers if one.method.scope == "row"]))
+    if not by_batch or not sizes:
+        return
+    rows = st.select_slider(
+        "Rows b that the statistics come from",
+        sizes,
+        value=min(16, sizes[-1]),
+        key="methods_rows",
+        bind="query-params",
+        width=420,
+    )
+    work = [(one, size) for one in by_batch for size in sizes]
+    results = in_chunks(
+        len(work),
+        1,
+        lambda i, _: cached.small_batch(
+            batch, work[i - 1][0].method.key, work[i - 1][0].parameters, work[i - 1][1], TRAP_SPLITS
+        ),
+        "Statistics from few rows",
+    )
+    gaussian = [band_of(cached.gaussian_chunk(size, batch.d, SLICES, 1, TRAP_GAUSSIANS)["sw1"]) for size in sizes]
+    warn_of_whitening(by_batch, rows, batch.d)
+    curves = {}
+    for i, one in enumerate(by_batch):
+        own = results[i * len(sizes) : (i + 1) * len(sizes)]
+        curves[one.method.short] = TrapCurve(
+            sizes, np.stack([result.seen for result in own]), np.stack([result.held_out for result in own])
+        )
+    show_chart(
+        small_batches(curves, gaussian, rows),
+        key="methods_trap",
+        height=380,
+        alt="SW1 to N(0, I) over the number of rows that statistics come from, on those rows and on as many others.",
+        about=method_words.about_trap(curves, gaussian[sizes.index(rows)], rows, TRAP_SPLITS),
+    )
+
+
+def show_overlay(choice: Choice, place: Place, batch: ActivationBatch, mapped: Mapped, pair: Pair) -> None:
+    """Two batches that a visitor picks, on one axis."""
+    st.subheader(method_words.OVERLAY_TITLE)
+    others = _others(choice)
+    names = ["before", *(f"after {name}" for name in mapped), *others]
+    left, middle, right = st.columns([2, 2, 1])
+    first = left.selectbox("First", names, index=0, key="methods_first", bind="query-params")
+    second = middle.selectbox("Second", names, index=min(1, len(names) - 1), key="methods_second", bind="query-params")
+    names_along = dict(zip(ALONG, axis_names(pair, batch.d), strict=True))
+    axis = one_of("Along", ALONG, ALONG[0], show=names_along.__getitem__, key="methods_along", place=right)
+    unit = names_along[axis]
+
+    def find(name: str) -> ActivationBatch:
+        if name == "before":
+            return batch
+        if name.startswith("after "):
+            return mapped[name.removeprefix("after ")][1]
+        return place.move(others[name]())
+
+    one, other = find(first), find(second)
+    if not (one.is_finite and other.is_finite):
+        st.error("One of the two batches holds values that are not finite. Choose another.")
+        return
+    along = pair if axis == ALONG[0] else (pair[0], pair[2], pair[1])
+    spans = [cached.pair_limits(each, along) for each in (one, other)]
+    limits = min(low for low, _ in spans), max(high for _, high in spans)
+    densities = {name: cached.projected_density(find(name), batch, along, limits) for name in (first, second)}
+    related = _share_inputs(choice, batch.n, {first: one, second: other})
+    paired = _choose_pairing(related=related)
+    rows = min(one.n, other.n)
+    one, other = (cached.first_rows(each, rows) if paired else each for each in (one, other))
+    apart, margin = cached.distance_between(one, other, SLICES)
+    uncertainty = words.plus_minus(margin, words.over_directions(one.d))
+    dealt = cached.dealt_band(one, other, SLICES, paired=paired)
+    moved = f" {method_words.about_move(place.scale, place.shift)}" if others.keys() & {first, second} else ""
+    show_chart(
+        overlaid(densities, unit),
+        key="methods_overlay",
+        height=320,
+        alt=f"Densities of {unit} in {first} and in {second}; the batches are {apart:.3f} apart in SW1.",
+        about=method_words.about_overlay((first, second), unit, apart, uncertainty, dealt, rows if paired else None)
+        + moved,
+    )
+
+
+def _choose_pairing(*, related: bool) -> bool:
+    """Whether row i of both batches is taken to belong to one input: as is known, or as the visitor says."""
+    known = f"as known: {'in pairs' if related else 'independent'}"
+    labels = {AS_KNOWN: known, "pairs": "in pairs", "independent": "independent"}
+    chosen = one_of(
+        "Rows of the two",
+        list(labels),
+        AS_KNOWN,
+        show=labels.__getitem__,
+        key="methods_pairing",
+        hint=method_words.HELP_PAIRING,
+    )
+    return related if chosen == AS_KNOWN else chosen == "pairs"
+
+
+def _share_inputs(choice: Choice, rows: int, compared: dict[str, ActivationBatch]) -> bool:
+    """Whether row i of the batches by these names is known to come from one input.
+
+    What a method makes of a batch has its rows, a regulariser's flow the first of them. Epochs of a layer have the rows
+    of one probe, if its run has one; of a dump, which does not say, if they are as many. The other cases of Figure 1
+    are drawn independently.
+    """
+    own_case = choice.spec and f"case ({choice.spec.case}) {CASE_TITLES[choice.spec.case]}"
+    one_probe = choice.run is None or all(record.sampling == "probe" for record in choice.run.records)
+
+    def shares(name: str, one: ActivationBatch) -> bool:
+        if name in ("before", own_case) or name.startswith("after "):
+            return True
+        return choice.spec is None and one_probe and one.n == rows
+
+    return all(shares(name, one) for name, one in compared.items())
+
+
+def _others(choice: Choice) -> dict[str, Callable[[], ActivationBatch]]:
+    """The other cases of Figure 1, or the other epochs of the layer, by what a visitor reads."""
+    if choice.spec is None:
+        return {f"{harmless(choice.layer)}, epoch {epoch}": partial(choice.at_epoch, epoch) for epoch in choice.epochs}
+    return {f"case ({case}) {CASE_TITLES[case]}": choice.with_case(case).batch for case in CASES}
+
+
+choice: Choice = st.session_state["choice"]
+st.title("What the methods do to a distribution")
+lead = st.container()
+if not choice.batch().is_finite:
+    st.error(words.not_finite(choice.batch()))
+    st.stop()
+place = choose_place(*(MOVED if choice.spec else STILL))
+batch = place.move(choice.batch())
+chosen = choose_methods()
+if not chosen:
+    st.info(method_words.NOTHING_CHOSEN)
+    st.stop()
+lead.markdown(method_words.lead(batch.name, place.scale, place.shift, {one.method.kind for one in chosen}))
+regularisers = [one for one in chosen if one.method.kind == "regulariser"]
+pull = choose_pull() if regularisers else Pull(1.0, 120, "")
+warn_of_whitening(chosen, batch.n, batch.d)
+mapped, flows = apply_methods(batch, chosen, pull)
+st.subheader("How much of the distance to N(0, I) each method removes")
+with st.skeleton(height=360):
+    show_removed(batch, mapped, key="methods_parts")
+st.subheader("Before and after")
+pair = choose_pair(batch.d, "methods")
+with st.skeleton(height=256):
+    show_densities(batch, mapped, flows, pair)
+show_changes(batch, mapped)
+if flows:
+    st.subheader("Where the regularisers pull")
+    for one in regularisers:
+        if one.method.short in flows:
+            show_flow(mapped[one.method.short][0], batch, pair, one, flows[one.method.short])
+show_trap(batch, chosen)
+show_overlay(choice, place, batch, mapped, pair)

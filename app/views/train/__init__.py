@@ -1,0 +1,1 @@
+"""The page Train and the parts that only it uses."""

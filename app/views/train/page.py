@@ -1,0 +1,201 @@
+"""Train: comparisons of methods on small networks, followed live, and any other training that a Recorder writes."""
+
+import math
+import secrets
+import time
+
+import streamlit as st
+
+from analysis.plain_text import plain
+from analysis.runs.library import Comparison, open_comparison
+from analysis.training.spec import TrainingSpec
+from app.session import cached, service
+from app.session.choice import run_label
+from app.text import training_words as words
+from app.text.plain import escaped
+from app.views.train import run_view
+from app.views.train.run_list import BESIDE, ERROR, RUN, show_runs
+from app.views.train.shown_runs import choose_shown, networks_of
+from app.views.train.training_form import choose_spec
+from per_core.errors import PerError
+
+REFRESH_SECONDS = 1.0
+LIVE = {"queued", "starting", "running", "stopping"}
+TOKEN, PRESSED = "train_token", "train_pressed"
+DOUBLE_CLICK_SECONDS = 2.0
+
+
+def start(spec: TrainingSpec) -> None:
+    """Train a spec and follow it."""
+    now = time.monotonic()
+    if now - st.session_state.get(PRESSED, -math.inf) > DOUBLE_CLICK_SECONDS:
+        st.session_state[TOKEN] = secrets.token_urlsafe(8)
+    st.session_state[PRESSED] = now
+    try:
+        run = service.submit(spec, st.session_state[TOKEN])
+    except PerError as error:
+        st.session_state[ERROR] = escaped(error)
+        return
+    st.query_params[RUN] = run
+    st.query_params.pop(BESIDE, None)
+
+
+def show_form(*, expanded: bool) -> None:
+    """The form of a new comparison with its Start button."""
+    with st.expander("New comparison", expanded=expanded):
+        spec = choose_spec()
+        if spec is not None:
+            st.button(
+                "Start",
+                type="primary",
+                on_click=start,
+                args=(spec,),
+                key="train_start",
+                icon=":material/play_arrow:",
+                help=service.limits_in_words(),
+            )
+
+
+def act(name: str, run: str) -> None:
+    """Stop or resume a run; what is refused is said on the page."""
+    try:
+        getattr(service.manager(), name)(run)
+    except PerError as error:
+        st.session_state[ERROR] = escaped(error)
+
+
+def show_state(run: str) -> bool:
+    """The head of a run: state, progress, device, Stop or Resume. Returns whether it may still change."""
+    status = service.manager().status(run)
+    live = status.state in LIVE or status.state == "recorded"
+    left, right = st.columns([6, 1], vertical_alignment="center")
+    of = "" if status.epochs is None else f" of {status.epochs}"
+    text = f"**{words.STATES.get(status.state, status.state)}**, epoch {status.epoch}{of}"
+    if status.position:
+        text += f", place {status.position} in the queue"
+    if status.device:
+        text += f", on {escaped(status.device)}"
+    left.markdown(text + (f". {escaped(status.message)}" if status.message else ""))
+    if status.epochs:
+        left.progress(min(1.0, status.epoch / status.epochs))
+    if status.state in {"queued", "starting", "running"}:
+        right.button("Stop", on_click=act, args=("stop", run), key="train_stop", width="stretch")
+    if status.state in {"stopped", "interrupted", "failed"}:
+        right.button("Resume", on_click=act, args=("resume", run), key="train_resume", width="stretch", type="primary")
+    if status.state in {"failed", "interrupted"}:
+        output = service.manager().last_output(run)
+        if output:
+            st.code("\n".join(map(plain, output)), language=None)
+    return live
+
+
+def show_comparisons(comparisons: "list[tuple[str, Comparison]]") -> None:
+    """Everything that is drawn of a run, and of those beside it."""
+    first = comparisons[0][1]
+    for name, reason in first.problems.items():
+        st.error(escaped(f"{name}: {reason}"))
+    networks = networks_of(comparisons)
+    run_view.show_lost(networks)
+    if not any(run.records for run in first.runs.values()):
+        if first.status.is_live:
+            run_view.show_awaited(first)
+        return
+    last = max(run.records[-1].epoch for network in networks.values() for run in network.runs.values())
+    shown = choose_shown(networks, max(first.status.epochs or 0, last))
+    run_view.show_figure2(shown)
+    run_view.show_progress(shown, trained_here=all(one.spec for _, one in comparisons))
+    run_view.show_distances(shown, shown.layers[0])
+    run_view.show_densities(shown, shown.layers[0])
+    run_view.show_results(networks, shown.layers[0])
+
+
+def follow(run: str, beside: list[str]) -> None:
+    """One run, drawn again every second while it changes."""
+    entry = service.run_library().entry(run)
+    if entry.state == "damaged":
+        service.watch_runs([])
+        st.error(escaped(entry.message))
+        return
+    st.subheader(escaped(entry.title))
+    if entry.kind == "comparison":
+        with st.popover("What was asked for"):
+            st.json(_opened(run).spec)
+    titles = _titles([run, *beside])
+    service.watch_runs(list(titles))
+    changing = service.manager().status(run).state in LIVE | {"recorded"}
+    every = REFRESH_SECONDS if changing else None
+
+    @st.fragment(run_every=every)
+    def live() -> None:
+        if ERROR in st.session_state:  # Stop or Resume was refused: said at the head of the page
+            st.rerun()
+        try:
+            still = show_state(run)
+        except PerError as error:  # somebody may have deleted it; the list below says when it can be read again
+            st.warning(words.GONE.format(reason=escaped(error)))
+            return
+        opened = [(title, comparison) for name, title in titles.items() if (comparison := _opened_or_said(name))]
+        if opened:
+            show_comparisons(opened)
+        if still != changing:  # the timer is set when the whole page runs
+            st.rerun()
+
+    @st.fragment(run_every=every)
+    def doors() -> None:
+        if comparison := _opened_or_said(run):
+            run_view.show_doors(comparison, run, entry.title)
+
+    live()
+    doors()
+
+
+def _titles(runs: list[str]) -> dict[str, str]:
+    """What the runs are called, by their id, each differently; those that cannot be shown are named and left out."""
+    found: dict[str, str] = {}
+    for run in dict.fromkeys(runs):
+        try:
+            entry = service.run_library().entry(run)
+        except PerError as error:
+            st.warning(words.GONE.format(reason=escaped(error)))
+            continue
+        if entry.state == "damaged":
+            st.warning(words.GONE.format(reason=escaped(entry.message)))
+        else:
+            found[run] = run_label(run, entry.title) if entry.title in found.values() else entry.title
+    return found
+
+
+def _opened_or_said(run: str) -> "Comparison | None":
+    """A comparison; None, with the reason on the page, if it can no longer be read: somebody may have deleted it."""
+    try:
+        return _opened(run)
+    except PerError as error:
+        st.warning(words.GONE.format(reason=escaped(error)))
+        return None
+
+
+def _opened(run: str) -> "Comparison":
+    """A comparison of which only new records are read again."""
+    path = service.run_library().path(run)
+    known = cached.opened_comparisons()
+    known[run] = known[run].refresh() if run in known else open_comparison(path)
+    return known[run]
+
+
+st.title(words.TITLE)
+st.markdown(words.LEAD)
+error = st.session_state.pop(ERROR, None)
+if error:
+    st.error(error)
+run = st.query_params.get(RUN)
+show_form(expanded=run is None)
+if run is None:
+    service.watch_runs([])
+else:
+    try:
+        follow(run, st.query_params.get_all(BESIDE))
+    except PerError as refused:
+        st.error(escaped(refused))
+show_runs()
+with st.expander("What the authors report"):
+    run_view.show_authors_results()

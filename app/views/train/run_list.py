@@ -1,0 +1,220 @@
+"""The runs in the library: a table, and what can be done with the rows that are selected."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pandas as pd
+import streamlit as st
+
+from app.session import service
+from app.text import training_words as words
+from app.text.plain import escaped
+from app.views.train.training_form import fill_form, method_title
+from per_core.errors import PerError
+
+if TYPE_CHECKING:
+    from analysis.runs.library import RunEntry
+
+RUN, BESIDE = "run", "beside"
+DELETED = "train_deleted"
+ERROR = "train_error"
+UNREADABLE = "train_unreadable"
+CHANGED, LISTED, TABLES = "train_changed", "train_listed", "train_tables"
+LIVE = ("queued", "starting", "running", "stopping")
+LIVE_SECONDS, IDLE_SECONDS = 2.0, 10.0
+MOST_DELETED = 20
+
+
+def show_runs() -> None:
+    """The table of all runs, newest first, kept up to date, with actions for the selected ones."""
+    st.subheader("Runs")
+    try:
+        live = any(entry.state in LIVE or entry.kind == "recording" for entry in service.manager().list_runs())
+    except PerError:  # said below, until it is over
+        live = True
+    st.session_state.pop(CHANGED, None)
+    st.fragment(_show_table, run_every=LIVE_SECONDS if live else IDLE_SECONDS)()
+
+
+def _show_table() -> None:
+    if st.session_state.pop(CHANGED, False):  # what is above the table shows it too
+        st.rerun()
+    try:
+        entries = service.manager().list_runs()
+    except PerError as error:
+        st.session_state[UNREADABLE] = True
+        st.error(escaped(str(error)))
+        return
+    if st.session_state.pop(UNREADABLE, False):  # what is above could not be shown either
+        st.rerun()
+    _show_undo()
+    if not entries:
+        st.info(words.NO_RUNS)
+    else:
+        _choose_runs(_in_order(entries))
+    _show_trash()
+
+
+def _choose_runs(entries: "Sequence[RunEntry]") -> None:
+    event = st.dataframe(
+        pd.DataFrame([_row(entry) for entry in entries]),
+        key=_table_key(),
+        on_select="rerun",
+        selection_mode="multi-row",
+        hide_index=True,
+        height="auto" if len(entries) <= 8 else 320,
+        column_config={
+            "Size": st.column_config.NumberColumn(format="%.1f MB", width="small"),
+            "State": st.column_config.TextColumn(width="small"),
+            "Epoch": st.column_config.TextColumn(width="small"),
+        },
+        alt="All runs with title, state, methods, what was asked for and size",
+    )
+    chosen = [entries[row] for row in event.selection.rows if row < len(entries)]
+    if chosen:
+        _show_actions(chosen)
+    else:
+        st.caption(words.SELECT_RUNS)
+
+
+def _table_key() -> str:
+    return f"train_runs_{st.session_state.get(TABLES, 0)}"
+
+
+def _in_order(entries: "Sequence[RunEntry]") -> "list[RunEntry]":
+    """The runs as they were listed while some are selected, new ones below: a selection is of rows.
+
+    Where a listed run has gone, the rows are no longer what was selected, and a new table begins.
+    """
+    listed = st.session_state.get(LISTED, [])
+    if set(listed) - {entry.id for entry in entries}:
+        st.session_state[TABLES] = st.session_state.get(TABLES, 0) + 1
+    table = st.session_state.get(_table_key())
+    if table is not None and table["selection"]["rows"]:
+        places = {run: place for place, run in enumerate(listed)}
+        entries = sorted(entries, key=lambda entry: places.get(entry.id, len(places)))
+    st.session_state[LISTED] = [entry.id for entry in entries]
+    return list(entries)
+
+
+def _row(entry: "RunEntry") -> dict[str, object]:
+    epochs = str(entry.epoch) + ("" if entry.epochs is None else f" of {entry.epochs}")
+    return {
+        "Title": entry.title,
+        "State": entry.state,
+        "Epoch": epochs,
+        "Methods": ", ".join(method_title(method) for method in entry.methods) or "recorded by a script",
+        "Begun": datetime.fromtimestamp(entry.created).strftime("%Y-%m-%d %H:%M"),
+        "Asked for": words.spec_summary(entry.spec),
+        "Size": entry.size / 1e6,
+        "Device": entry.device,
+        "Remark": entry.message,
+    }
+
+
+def _show_actions(chosen: Sequence["RunEntry"]) -> None:
+    first, only = chosen[0], len(chosen) == 1
+    places = st.columns([1, 1, 1, 1, 1, 2])
+    ids = [entry.id for entry in chosen]
+    places[0].button(
+        "Open" if only else "Compare",
+        on_click=_act,
+        args=(open_runs, ids),
+        key="train_open",
+        type="primary",
+        width="stretch",
+        help=words.HELP_OPEN,
+    )
+    if only and first.spec and first.state != "damaged":
+        places[1].button(
+            "Again",
+            on_click=_act,
+            args=(_again, first.id),
+            key="train_again",
+            width="stretch",
+            help=words.HELP_AGAIN,
+        )
+    if only:
+        with places[2].popover("Rename", width="stretch"):
+            title = st.text_input("Title", first.title, key=f"train_title_{first.id}", max_chars=120)
+            st.button("Rename", on_click=_act, args=(_rename, first.id, title), key="train_rename")
+        if first.state != "damaged":
+            places[3].link_button("Zip", f"perscope/runs/{quote(first.id)}.zip", width="stretch", help=words.HELP_ZIP)
+    places[4].button("Delete", on_click=_act, args=(_delete, ids), key="train_delete", width="stretch")
+
+
+def _act(do: "Callable[..., None]", *arguments: object) -> None:
+    """Do something that the whole page shows; what is refused is said on it."""
+    try:
+        do(*arguments)
+    except PerError as error:
+        st.session_state[ERROR] = escaped(error)
+    st.session_state[CHANGED] = True
+
+
+def open_runs(ids: list[str]) -> None:
+    """Put the runs into the address: the first is followed, the others stand beside it."""
+    st.query_params[RUN] = ids[0]
+    if len(ids) > 1:
+        st.query_params[BESIDE] = ids[1:]
+    else:
+        st.query_params.pop(BESIDE, None)
+
+
+def _again(run: str) -> None:
+    from analysis.training.spec import TrainingSpec
+
+    fill_form(TrainingSpec.from_dict(service.run_library().entry(run).spec))
+
+
+def _rename(run: str, title: str) -> None:
+    service.run_library().rename(run, title)
+
+
+def _delete(ids: list[str]) -> None:
+    """Delete what can be deleted, and take it out of the address."""
+    st.session_state[DELETED] = deleted = []
+    try:
+        for run in ids:
+            service.run_library().delete(run)
+            deleted.append(run)
+    finally:
+        if st.query_params.get(RUN) in deleted:
+            st.query_params.pop(RUN)
+            st.query_params.pop(BESIDE, None)
+        elif BESIDE in st.query_params:
+            left = [run for run in st.query_params.get_all(BESIDE) if run not in deleted]
+            st.query_params.update({BESIDE: left}) if left else st.query_params.pop(BESIDE)
+
+
+def _show_undo() -> None:
+    deleted = st.session_state.get(DELETED)
+    if deleted:
+        left, right = st.columns([5, 1])
+        left.info(f"Deleted {len(deleted)} {'run' if len(deleted) == 1 else 'runs'}.")
+        right.button("Undo", on_click=_act, args=(_restore, deleted), key="train_undo", width="stretch")
+
+
+def _restore(runs: list[str]) -> None:
+    st.session_state.pop(DELETED, None)
+    for run in runs:
+        service.run_library().undo_delete(run)
+
+
+def _show_trash() -> None:
+    """What was deleted in the last days, by whomever, each with a way back."""
+    try:
+        deleted = service.run_library().list_deleted()[:MOST_DELETED]
+    except PerError as error:
+        st.error(escaped(str(error)))
+        return
+    if not deleted:
+        return
+    with st.expander(words.DELETED_TITLE):
+        for one in deleted:
+            left, right = st.columns([5, 1], vertical_alignment="center")
+            left.markdown(f"{escaped(one.title)}, {datetime.fromtimestamp(one.deleted):%Y-%m-%d %H:%M}")
+            key = f"train_restore_{one.id}_{one.deleted}"
+            right.button("Restore", on_click=_act, args=(_restore, [one.id]), key=key, width="stretch")

@@ -1,0 +1,185 @@
+"""What of one or several comparisons is drawn on the Train page: which networks, which seed, which layers and unit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from analysis.plain_text import plain_names
+from analysis.survey.history import not_finite_since
+from app.text import training_words as words
+from app.text.plain import harmless
+from app.views.train.training_form import method_title
+
+if TYPE_CHECKING:
+    from analysis.runs.comparison import Comparison
+    from per_core.recording.run_directory import Run
+
+MOST_NETWORKS, MOST_LAYERS = 6, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One method of one comparison, as often as it was repeated.
+
+    Attributes
+    ----------
+    runs : by seed, those that have a record.
+    lost : seed -> since when and why its numbers are no longer finite, in words.
+    complete : up to this epoch all methods of its comparison have been recorded.
+    """
+
+    runs: "Mapping[int, Run]"
+    lost: Mapping[int, str]
+    complete: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is looked at.
+
+    Attributes
+    ----------
+    networks : those that are drawn, by name, which is fit for any place.
+    seed : the one of which single runs are drawn; a network that has not got it shows its first.
+    layers : names, as they are.
+    unit : position among the tracked units, from 0.
+    epochs : the end of the axes.
+    """
+
+    networks: Mapping[str, Network]
+    seed: int
+    layers: Sequence[str]
+    unit: int
+    epochs: float
+
+    @property
+    def runs(self) -> "dict[str, Run]":
+        """One run of each network."""
+        return {name: _run_of(network, self.seed) for name, network in self.networks.items()}
+
+    def having(self, layer: str) -> "dict[str, Run]":
+        """Those of the runs that have the layer."""
+        return {name: run for name, run in self.runs.items() if layer in run.layers}
+
+    def tracked_units(self, layer: str, position: int) -> list[int]:
+        """Which unit of a layer is followed at a position, in each of the runs that have the layer; mostly the same."""
+        latest = (
+            next(record.layers[layer] for record in reversed(run.records) if layer in record.layers)
+            for run in self.having(layer).values()
+        )
+        return list(dict.fromkeys(summary.tracked[position].unit for summary in latest))
+
+    def row_title(self, layer: str) -> str:
+        """The layer and the unit that is drawn, as the records call it."""
+        return f"{layer}, unit {' / '.join(map(str, self.tracked_units(layer, self.unit)))}"
+
+
+def networks_of(comparisons: "Sequence[tuple[str, Comparison]]") -> dict[str, Network]:
+    """The networks of comparisons with their titles, by unique names.
+
+    Those of the first go by their method alone, a script's run by its title.
+    """
+    found: dict[str, Network] = {}
+    for place, (title, comparison) in enumerate(comparisons):
+        by_label: dict[str, dict[int, Run]] = {}
+        for (label, seed), run in comparison.runs.items():
+            if run.records:
+                by_label.setdefault(label, {})[seed] = run
+        complete = comparison.status.epoch if comparison.status.is_live else float("inf")
+        for label, runs in by_label.items():
+            name = _name(method_title(label), title, beside=place > 0) if comparison.spec else title
+            reasons = {seed: _loss(comparison.diverged.get((label, seed)), run) for seed, run in runs.items()}
+            lost = {seed: reason for seed, reason in reasons.items() if reason}
+            found[_unused(harmless(name), found)] = Network(runs, lost, complete)
+    return found
+
+
+def _name(method: str, title: str, *, beside: bool) -> str:
+    return f"{method} ({title})" if beside else method
+
+
+def _loss(diverged: tuple[int, str] | None, run: "Run") -> str:
+    """Why a run is lost, or nothing."""
+    if diverged is not None:
+        return words.diverged(*diverged)
+    since = not_finite_since(run)
+    return "" if since is None else words.not_finite(*since)
+
+
+def _unused(name: str, taken: Mapping[str, object]) -> str:
+    number = 2
+    unused = name
+    while unused in taken:
+        unused = f"{name}, {number}"
+        number += 1
+    return unused
+
+
+def _run_of(network: Network, seed: int) -> "Run":
+    return network.runs.get(seed) or next(iter(network.runs.values()))
+
+
+def choose_shown(networks: Mapping[str, Network], epochs: float) -> Shown:
+    """Networks, seed, layers and unit; an early, a middle and a late layer to begin with."""
+    chosen = list(networks)[:MOST_NETWORKS]
+    if len(networks) > MOST_NETWORKS:
+        chosen = (
+            st.multiselect(
+                "Networks",
+                list(networks),
+                default=chosen,
+                key="train_view_networks",
+                bind="query-params",
+                max_selections=MOST_NETWORKS,
+                help=words.HELP_NETWORKS.format(most=MOST_NETWORKS),
+            )
+            or chosen
+        )
+    left, middle, right, last = st.columns([4, 2, 2, 1], vertical_alignment="bottom")
+    seeds = sorted({seed for network in networks.values() for seed in network.runs})
+    seed = seeds[0]
+    if len(seeds) > 1:
+        seed = last.selectbox("Seed", seeds, key="train_view_seed", bind="query-params", help=words.HELP_SEED_SHOWN)
+    some = Shown({name: networks[name] for name in chosen}, seed, (), 0, epochs)
+    names = list(next(iter(some.runs.values())).layers)
+    common = [name for name in names if all(name in run.layers for run in some.runs.values())] or names
+    opening = [common[i] for i in sorted({min(1, len(common) - 1), len(common) // 2, max(0, len(common) - 2)})]
+    layers = (
+        left.multiselect(
+            "Layers",
+            names,
+            default=opening,
+            format_func=plain_names(names).__getitem__,
+            key="train_view_layers",
+            max_selections=MOST_LAYERS,
+            bind="query-params",
+        )
+        or opening
+    )
+    unit = middle.selectbox(
+        "Tracked unit",
+        range(_tracked(some, layers)),
+        format_func=lambda position: words.tracked_unit(
+            position, {layer: some.tracked_units(layer, position) for layer in layers}
+        ),
+        key="train_view_unit",
+        bind="query-params",
+        help=words.HELP_UNIT,
+    )
+    with right:
+        st.toggle("Clip variance", value=True, key="train_view_clip", help=words.HELP_CLIP, bind="query-params")
+        st.toggle("Own scales", key="train_view_own", help=words.HELP_OWN, bind="query-params")
+    return Shown(some.networks, seed, layers, unit, epochs)
+
+
+def _tracked(shown: Shown, layers: Sequence[str]) -> int:
+    """How many units every network follows in every one of the layers."""
+    return min(
+        len(summary.tracked)
+        for layer in layers
+        for run in shown.having(layer).values()
+        for record in run.records
+        if (summary := record.layers.get(layer)) is not None
+    )

@@ -1,0 +1,1 @@
+"""What a training leaves behind: the Recorder and the run directory that it writes."""

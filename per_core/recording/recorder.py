@@ -1,0 +1,376 @@
+"""The Recorder: watches the activations of a model while it trains, from any PyTorch training script."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
+from torch.utils.hooks import RemovableHandle
+
+from per_core.arguments import require_count
+from per_core.errors import InvalidInputError, StorageError
+from per_core.per import Layout
+from per_core.recording.epoch import as_epoch
+from per_core.recording.layer_record import Allowance, LayerArrays, LayerDigest, LayerSummary
+from per_core.recording.layer_selection import (
+    MOST_CALLS,
+    as_rows,
+    call_name,
+    callable_around,
+    first_activations,
+    is_compiled,
+    select_layers,
+    some_of,
+    time_first_layers,
+    unwrapped,
+)
+from per_core.recording.model_state import modules_as_written, preserved_state
+from per_core.recording.probe import pass_through, require_probe
+from per_core.recording.run_directory import RunWriter, Sampling
+from per_core.recording.step_sample import StepSample
+
+OnWriteError = Literal["warn", "raise"]
+OnRepeatedEpoch = Literal["raise", "replace"]
+Digested = dict[str, tuple[LayerSummary, LayerArrays]]
+
+
+class Recorder:
+    """Writes what the layers of a model do, epoch by epoch, into a run directory that the dashboard follows live.
+
+    Record epoch 0 before training, then after every epoch. `record` passes a fixed set of inputs, the probe, through
+    the model as it is at that moment. It leaves no trace in the training: modes, buffers (running statistics),
+    gradients and random states are afterwards what they were before.
+
+    A layer is recorded as its module returns it, before any later operation can overwrite it. Of tuples, mappings and
+    dataclasses the first floating tensor of at least two dimensions counts. A module called several times gives the
+    layers "name", "name (call 2)", up to call 16. NaN and infinite values are counted and stored.
+
+    What cannot be recorded warns once and never ends a training: a layer that the forward pass does not call, and a
+    run directory that can no longer be written, on a full disk for example. Later records are tried all the same.
+
+    Under DistributedDataParallel make the Recorder on every rank, after the process group: rank 0 records, on the
+    others `record` returns at once. A compiled model is recorded as written, without its compiled code.
+
+    Args:
+        model: the model that is trained, or a wrapper of it: DistributedDataParallel, DataParallel, torch.compile.
+        run_dir: the folder to write, one for each training.
+        layers: a regular expression that matches whole module names, or a list of names, see model.named_modules();
+            the whole model goes by the name of its class. If None, every module without submodules that computes
+            something, every attention module and every block, see `select_layers`.
+        layout: "sample" makes everything of one sample one row; "position" makes every location a row of channels, so
+            that (n, t, d) has n·t rows and (n, c, h, w) has n·h·w with d = c.
+        slices, units, tracked, budget, seed: what is kept of a layer in a record, see `Allowance`; 2 MB at most.
+        training: the probe passes in training mode: batch statistics, dropout.
+        sample_every: besides, look at every so many forward passes of the training itself; `record` without inputs
+            then writes what they held, "mixed over the epoch": the model changed from one to the next.
+        title, description: for those who look at the run; description is JSON, added to the model's class, number of
+            parameters, device and torch version.
+        on_write_error: what becomes of a record that cannot be written, on a full disk say. "warn" warns once, the
+            training goes on and the run says which epochs are missing (`Run.missing`); "raise" raises `StorageError`.
+        on_repeated_epoch: what becomes of a second record of the last epoch. "raise" refuses it, `InvalidInputError`;
+            "replace" lets it stand for the first.
+        resume: go on with the run in `run_dir`, if there is one.
+        last_epoch: with `resume`, drop the records of later epochs: the checkpoint's epoch.
+
+    Raises:
+        InvalidInputError: layers that do not exist or cannot call hooks, a folder that holds a run, an argument out
+            of range.
+        StorageError: the folder cannot be written.
+        BudgetError: a budget too small for so many slices and units.
+
+    Example:
+        >>> with Recorder(model, "runs/first", layers=r".*relu\\d") as recorder:  # doctest: +SKIP
+        ...     recorder.record(0, inputs=probe)  # before training
+        ...     for epoch in range(1, 11):
+        ...         loss = train_one_epoch(model)
+        ...         recorder.record(epoch, inputs=probe, loss=loss)
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        run_dir: str | Path,
+        *,
+        layers: str | Sequence[str] | None = None,
+        layout: Layout = "sample",
+        slices: int = 64,
+        units: int = 64,
+        tracked: int = 4,
+        budget: int = 2_000_000,
+        seed: int = 0,
+        training: bool = False,
+        sample_every: int | None = None,
+        title: str = "",
+        description: Mapping[str, Any] | None = None,
+        on_write_error: OnWriteError = "warn",
+        on_repeated_epoch: OnRepeatedEpoch = "raise",
+        resume: bool = False,
+        last_epoch: float | None = None,
+    ) -> None:
+        """See the class."""
+        if on_write_error not in ("warn", "raise"):
+            raise InvalidInputError(
+                f'on_write_error must be "warn" or "raise"; received {on_write_error!r}.'
+                ' With "warn" the training goes on where a record cannot be written.'
+            )
+        if on_repeated_epoch not in ("raise", "replace"):
+            raise InvalidInputError(
+                f'on_repeated_epoch must be "raise" or "replace"; received {on_repeated_epoch!r}.'
+                ' With "replace" the later record of an epoch counts.'
+            )
+        if layout not in ("sample", "position"):
+            raise InvalidInputError(
+                f'layout must be "sample" or "position"; received {layout!r}.'
+                ' For convolutions "position" makes every location a row of channels.'
+            )
+        self._model = unwrapped(model)
+        self._layers = select_layers(self._model, layers)
+        self._layout: Layout = layout
+        self._training = training
+        self._digest = LayerDigest(Allowance(slices, units, tracked, budget, seed))
+        self._on_write_error = on_write_error
+        self._time_first = time_first_layers(self._model, self._layers)
+        self._on_repeated_epoch = on_repeated_epoch
+        self._told: set[str] = set()
+        self._sample: StepSample | None = None
+        self._writer: RunWriter | None = None
+        _require_recordable(self._model, training)
+        if sample_every is not None:
+            require_count(sample_every, "sample_every")
+            _require_not_compiled(model)
+        if _rank() == 0:
+            self._writer = RunWriter(
+                run_dir,
+                allowance=self._digest.allowance,
+                layout=layout,
+                title=title,
+                description={**_describe(self._model), **(description or {})},
+                resume=resume,
+                last_epoch=None if last_epoch is None else as_epoch(last_epoch, "last_epoch"),
+            )
+            if sample_every is not None:
+                self._sample = StepSample(self._model, self._layers, sample_every, self._to_rows)
+
+    def record(self, epoch: float | Tensor, inputs: object = None, **scalars: float | Tensor) -> None:
+        """Append one record.
+
+        Args:
+            epoch: 0 before training, 1 after the first epoch, 0.25 within it; beyond the last one recorded. A number
+                of Python, NumPy or torch, rounded to six decimals; steps will do as well.
+            inputs: the probe, on the model's device, the same at every epoch: a tensor; a tuple of positional
+                arguments; a mapping of keyword arguments; anything else is the one argument. It passes through the
+                model at once, without gradients. If None, what the training steps since the last record held
+                (`sample_every`).
+            scalars: numbers to record beside it, loss=..., accuracy=...; NaN and infinite ones too.
+
+        Raises:
+            InvalidInputError: epoch or a scalar is no number; epoch is before the last one, or the last one itself
+                (`on_repeated_epoch`); inputs is None without `sample_every`.
+            StorageError: the record cannot be written, with `on_write_error="raise"`.
+            Exception: what the model itself raises for these inputs.
+        """
+        values = {name: _as_number(name, value) for name, value in scalars.items()}
+        epoch = as_epoch(epoch)
+        if self._writer is None:
+            return
+        _require_order(epoch, self._writer.last_epoch, self._on_repeated_epoch)
+        start = time.perf_counter()
+        sampling: Sampling = "probe"
+        if inputs is not None:
+            require_probe(self._model, inputs)
+            layers = self._pass_through(inputs)
+        elif self._sample is not None:
+            layers, sampling = self._digest_steps(self._sample), "mixed over the epoch"
+        else:
+            raise InvalidInputError(
+                "record needs the probe, inputs=..., a fixed batch of the model's inputs; received None."
+                " Without a probe, make the Recorder with sample_every=10 to look at training steps."
+            )
+        cost = time.perf_counter() - start
+        training = self._training if sampling == "probe" else True
+        try:
+            self._writer.append(epoch, layers, scalars=values, sampling=sampling, training=training, cost=cost)
+        except StorageError as error:
+            if self._on_write_error == "raise":
+                raise
+            if epoch == self._writer.last_epoch:
+                lost = f"epoch {epoch} keeps its earlier record"
+            else:
+                self._writer.note_missing(epoch)
+                lost = f"epoch {epoch} is missing in the run"
+            self._warn_once(
+                "disk",
+                f"{error} The training goes on, and {lost}. Later epochs are tried again; this is said once.",
+            )
+
+    def close(self) -> None:
+        """Take the hooks of `sample_every` off the model. Leaving a with block does it, after an exception too."""
+        if self._sample is not None:
+            self._sample.close()
+
+    def __enter__(self) -> Recorder:
+        """Itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close."""
+        self.close()
+
+    def _pass_through(self, inputs: object) -> Digested:
+        layers: Digested = {}
+        calls: Counter[str] = Counter()
+
+        def hook_of(name: str) -> Callable[[nn.Module, object, object], None]:
+            def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+                calls[name] += 1
+                call = call_name(name, calls[name])
+                rows = None if call is None else self._to_rows(call, output)
+                if call is not None and rows is not None:
+                    layers[call] = self._digest(rows)
+
+            return hook
+
+        handles: list[RemovableHandle] = []
+        paused = self._sample.paused() if self._sample is not None else nullcontext()
+        with paused, preserved_state(self._model, training=self._training), modules_as_written(), torch.no_grad():
+            try:
+                handles += [module.register_forward_hook(hook_of(name)) for name, module in self._layers.items()]
+                pass_through(self._model, inputs)
+            finally:
+                for handle in handles:
+                    handle.remove()
+        self._warn_of_calls(calls)
+        return layers
+
+    def _digest_steps(self, sample: StepSample) -> Digested:
+        layers = {name: self._digest(rows) for name, rows in sample.take().items()}
+        if not layers:
+            self._warn_once(
+                "no steps",
+                "No training step reached the layers since the last record, which is empty. Hooks are called in"
+                " training mode only, and not by compiled code: pass a probe instead, record(epoch, inputs=probe).",
+            )
+        else:
+            self._warn_of_missed(layers, "The training steps do")
+        return layers
+
+    def _to_rows(self, name: str, output: object) -> Tensor | None:
+        activations = first_activations(output)
+        if activations is None:
+            self._warn_once(
+                f"output of {name}",
+                f"Layer {name!r} returned no floating tensor of at least two dimensions that holds values;"
+                " it is not recorded.",
+            )
+            return None
+        if activations.ndim == 3 and self._layout == "sample" and name in self._time_first:
+            self._warn_once(
+                "time first",
+                f"Layer {name!r} has batch_first=False, so its outputs are (tokens, samples, units): with layout"
+                f' "sample" time would become the rows, {len(activations)} here. Pass layout="position", which makes'
+                " every token of every sample a row, or build the model with batch_first=True.",
+            )
+        return as_rows(activations.detach(), self._layout)
+
+    def _warn_of_calls(self, calls: Mapping[str, int]) -> None:
+        self._warn_of_missed(calls, "The forward pass of the probe does")
+        for name, count in calls.items():
+            if count > MOST_CALLS:
+                self._warn_once(
+                    f"calls of {name}", f"Layer {name!r} is called {count} times; the first {MOST_CALLS} are recorded."
+                )
+
+    def _warn_of_missed(self, called: Collection[str], who: str) -> None:
+        missed = [name for name in self._layers if name not in called]
+        if missed:
+            around = list(dict.fromkeys(callable_around(self._model, name) for name in missed))
+            self._warn_once(
+                "not called",
+                f"{who} not call {some_of(missed)}: nothing to record there. Others use their weights directly, or"
+                f" their outputs are not needed. Name what contains them ({some_of(around)}), or modules that are"
+                " called as module(inputs).",
+            )
+
+    def _warn_once(self, topic: str, message: str) -> None:
+        if topic not in self._told:
+            self._told.add(topic)
+            warnings.warn(f"PERscope recorder: {message}", RuntimeWarning, stacklevel=4)
+
+
+def _describe(model: nn.Module) -> dict[str, Any]:
+    first = next(model.parameters(), None)
+    return {
+        "model": type(model).__name__,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "device": "cpu" if first is None else str(first.device),
+        "torch": torch.__version__,
+    }
+
+
+def _as_number(name: str, value: object) -> float:
+    try:
+        return float(value.detach() if isinstance(value, Tensor) else value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InvalidInputError(
+            f"Scalars must be single numbers; {name} is {value!r:.80}. Pass its mean, {name}={name}.mean()."
+        ) from error
+
+
+def _require_order(epoch: float, last: float | None, on_repeated_epoch: OnRepeatedEpoch) -> None:
+    if last is not None and epoch < last:
+        raise InvalidInputError(
+            f"epoch must not be before the last one recorded, {last}; received {epoch}. After a checkpoint"
+            " make the Recorder with resume=True and last_epoch, the checkpoint's epoch, which drops the later records."
+        )
+    if epoch == last and on_repeated_epoch == "raise":
+        raise InvalidInputError(
+            f"A run has one record of an epoch; received epoch {epoch} again (epochs are kept to six decimals)."
+            ' Record it once, or make the Recorder with on_repeated_epoch="replace": then the later record counts.'
+        )
+
+
+def _require_recordable(model: nn.Module, training: bool) -> None:
+    """Refuse what a pass on one rank alone would break or block."""
+    if any(isinstance(parameter, UninitializedParameter) for parameter in model.parameters()):
+        raise InvalidInputError(
+            "The model's parameters must exist, and those of lazy modules do not before the first forward pass."
+            " Pass a batch through the model, then make the Recorder."
+        )
+    several = torch.distributed.is_available() and torch.distributed.is_initialized()
+    several = several and torch.distributed.get_world_size() > 1
+    if several and training and any(isinstance(module, nn.SyncBatchNorm) for module in model.modules()):
+        raise InvalidInputError(
+            "In training mode SyncBatchNorm waits for all ranks, and rank 0 alone passes the probe through the model."
+            " Record in evaluation mode, training=False."
+        )
+    sharded = {type(part).__name__ for part in (*model.modules(), *model.parameters())}
+    if sharded & {"FullyShardedDataParallel", "DTensor"}:
+        raise InvalidInputError(
+            "Every rank must hold the whole model; this one is sharded over ranks (FSDP, tensor parallelism)."
+            " Record with DistributedDataParallel, or on one device."
+        )
+
+
+def _require_not_compiled(model: nn.Module) -> None:
+    if any(is_compiled(module) for module in model.modules()):
+        raise InvalidInputError(
+            "sample_every needs hooks, and compiled code does not call them; the model was compiled with torch.compile."
+            " Leave sample_every out and pass a probe, record(epoch, inputs=probe), or train the original module."
+        )
+
+
+def _rank() -> int:
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank()
+    return 0

@@ -1,0 +1,132 @@
+"""The distance taken apart: sums, population values, and what a Gaussian batch shows."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.distances.decomposition import (
+    PARTS,
+    DistanceParts,
+    distances_while_mending,
+    gaussian_distances,
+    mend,
+    take_apart,
+)
+from analysis.distances.directions import shared_directions
+from analysis.samples import CASES, Case, figure1
+from per_core import DecorrelatedBatchNorm, sliced_w1
+from per_core.errors import InvalidInputError
+
+N = 20_000
+
+
+@pytest.fixture(scope="module")
+def gaussian() -> np.ndarray:
+    return gaussian_distances(N, 2, 1, 30)
+
+
+def parts_of(case: Case, gaussian: np.ndarray, **parameters: float) -> DistanceParts:
+    return take_apart(distances_while_mending(figure1(case, N, **parameters).values), gaussian)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_parts_sum_to_the_distance(case: Case, gaussian: np.ndarray) -> None:
+    parts = parts_of(case, gaussian, shift=0.7, scale=1.6)
+    assert list(parts.values) == list(PARTS)
+    assert sum(parts.values.values()) == pytest.approx(parts.sw1, abs=1e-12)
+    directions = shared_directions(2, 64)
+    own = sliced_w1(torch.from_numpy(figure1(case, N, shift=0.7, scale=1.6).values.copy()), directions=directions)
+    assert parts.sw1 == pytest.approx(own.value.item(), abs=1e-6)
+
+
+@pytest.mark.parametrize(("scale", "distance"), [(0.5, 0.39894), (2.0, 0.79788), (4.0, 2.39365)])
+def test_a_scaled_gaussian_has_the_known_distance_as_its_scale_part(
+    scale: float, distance: float, gaussian: np.ndarray
+) -> None:
+    parts = parts_of("a", gaussian, scale=scale)
+    assert parts.values["scale"] == pytest.approx(distance, abs=0.02)
+    assert abs(parts.values["correlation"]) < 0.005
+    assert abs(parts.values["shape"]) < 0.005
+
+
+@pytest.mark.parametrize(("rho", "distance"), [(0.5, 0.12990), (0.8, 0.21778)])
+def test_a_correlated_gaussian_has_the_known_distance_as_its_correlation_part(
+    rho: float, distance: float, gaussian: np.ndarray
+) -> None:
+    parts = parts_of("b", gaussian, rho=rho)
+    assert parts.values["correlation"] == pytest.approx(distance, abs=0.01)
+    assert max(abs(parts.values[part]) for part in ("location", "scale", "shape")) < 0.012
+
+
+@pytest.mark.parametrize("case", ["c", "d"])
+def test_skew_and_modes_are_shape(case: Case, gaussian: np.ndarray) -> None:
+    parts = parts_of(case, gaussian)
+    assert parts.values["shape"] > parts.bands["shape"].high + 0.02
+    assert abs(parts.values["correlation"]) < 0.005
+
+
+def test_a_shift_is_location(gaussian: np.ndarray) -> None:
+    parts = parts_of("a", gaussian, shift=1.0)
+    assert parts.values["location"] == pytest.approx(parts.sw1 - parts.values["floor"], abs=0.01)
+
+
+def test_gaussian_batches_have_parts_of_mean_0_and_the_known_floor() -> None:
+    draws = gaussian_distances(1024, 2, 1, 60)
+    parts = [take_apart(row, draws) for row in draws]
+    for part in PARTS[:4]:
+        assert np.mean([p.values[part] for p in parts]) == pytest.approx(0, abs=1e-12)
+        assert all(p.values[part] in p.bands[part] for p in parts)
+    assert parts[0].values["floor"] == pytest.approx(1.28 / np.sqrt(1024), rel=0.1)
+
+
+def test_each_step_mends_what_it_is_named_after() -> None:
+    values = figure1("b", 500, dim=6, fill="pairs", shift=2.0, scale=3.0).values
+    as_it_is, centred, standardised, whitened = mend(values)
+    assert np.array_equal(as_it_is, values)
+    assert np.abs(centred.mean(axis=0)).max() < 1e-12
+    assert standardised.var(axis=0) == pytest.approx(np.ones(6), abs=1e-12)
+    assert np.cov(whitened.T, ddof=0) == pytest.approx(np.eye(6), abs=1e-10)
+
+
+def test_whitening_agrees_with_the_layer() -> None:
+    """Decorrelated batch normalisation of the standardised batch is the last step."""
+    *_, standardised, whitened = mend(figure1("b", 800, dim=4, fill="pairs").values)
+    layer = DecorrelatedBatchNorm(4, eps=1e-12, group_size=4, affine=False).double()
+    assert layer(torch.from_numpy(standardised)).numpy() == pytest.approx(whitened, abs=1e-8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(1, 12), d=st.integers(1, 8), seed=st.integers(0, 99))
+def test_few_rows_and_constant_units_stay_finite(n: int, d: int, seed: int) -> None:
+    values = np.random.default_rng(seed).standard_normal((n, d)).astype(np.float32)
+    values[:, 0] = 3.0
+    for stage in mend(values):
+        assert np.isfinite(stage).all()
+    assert np.abs(mend(values)[3][:, 0]).max() < 1e-6
+    assert np.isfinite(distances_while_mending(values)).all()
+
+
+def test_more_units_than_rows_are_whitened_by_their_singular_values() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((30, 12)) @ rng.standard_normal((12, 90))  # of rank 12
+    standardised, whitened = mend(x.astype(np.float32))[2:]
+    u, singular, vt = np.linalg.svd(standardised, full_matrices=False)
+    kept = singular > 1e-3 * singular[0]
+    assert kept.sum() == 12
+    assert whitened == pytest.approx(np.sqrt(30) * u[:, kept] @ vt[kept], abs=1e-3)
+
+
+def test_very_wide_layers_need_no_matrix_of_all_units() -> None:
+    wide = np.random.default_rng(6).standard_normal((4, 200_000)).astype(np.float32)  # (d, d) would take 320 GB
+    assert distances_while_mending(wide)[0] == pytest.approx(
+        float(sliced_w1(torch.from_numpy(wide), directions=shared_directions(200_000, 64)).value), rel=1e-6
+    )
+
+
+def test_what_cannot_be_taken_apart_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="1 NaN"):
+        mend([[1.0, np.nan]])
+    with pytest.raises(InvalidInputError, match="one batch"):
+        mend(np.zeros((2, 3, 4)))

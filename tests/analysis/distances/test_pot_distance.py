@@ -1,0 +1,54 @@
+"""POT and the closed form agree: exactly where they must, within the grid's certified error elsewhere."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate, stats
+
+from analysis.distances.directions import shared_directions
+from analysis.distances.pot_distance import gaussian_grid, grid_error, pot_against_grid, pot_against_sample
+from analysis.samples import CASES, figure1
+from per_core import sliced_w1
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("dim", [2, 16])
+def test_the_exact_distance_lies_within_the_grids_error_of_pots(case: str, dim: int) -> None:
+    values = figure1(case, 1500, dim=dim, fill="pairs", shift=0.2).values
+    directions = shared_directions(dim, 32)
+    exact = float(sliced_w1(torch.from_numpy(values.copy()), directions=directions).value)
+    for points in (64, 1024):
+        by_pot = pot_against_grid(values, directions, points=points)
+        assert abs(by_pot.value - exact) <= by_pot.grid_error + 1e-6
+
+
+def test_the_grids_error_is_its_distance_to_the_normal() -> None:
+    for points in (1, 7, 100):
+        grid = gaussian_grid(points)
+
+        def gap(x: float, grid: np.ndarray = grid) -> float:
+            return abs(np.searchsorted(grid, x, side="right") / len(grid) - stats.norm.cdf(x))
+
+        oracle = sum(
+            integrate.quad(gap, a, b, limit=200)[0]
+            for a, b in zip([-12, *grid], [*grid, 12], strict=True)
+        )  # fmt: skip
+        assert grid_error(points) == pytest.approx(oracle, abs=1e-8)
+    errors = [grid_error(points) for points in (16, 64, 256, 1024)]
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_blocks_do_not_change_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    values, directions = figure1("c", 500).values, shared_directions(2, 10)
+    whole = pot_against_grid(values, directions, points=128), pot_against_sample(values, directions, seed=3)
+    monkeypatch.setattr("analysis.distances.pot_distance._BLOCK_VALUES", 3000)
+    parts = pot_against_grid(values, directions, points=128), pot_against_sample(values, directions, seed=3)
+    assert parts[0].value == pytest.approx(whole[0].value, rel=1e-12)
+    assert parts[1] == pytest.approx(whole[1], rel=1e-12)
+
+
+def test_a_sampled_reference_is_biased_upwards_at_the_target_by_about_root_2() -> None:
+    values, directions = figure1("a", 1024, dim=64).values, shared_directions(64, 64)
+    exact = float(sliced_w1(torch.from_numpy(values.copy()), directions=directions).value)
+    sampled = np.mean([pot_against_sample(values, directions, seed=seed) for seed in range(5)])
+    assert sampled / exact == pytest.approx(np.sqrt(2), rel=0.1)

@@ -1,0 +1,85 @@
+"""The shipped bands: of every size that is promised, equal to fresh computation, written anew by the command."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.distances.shipped_bands import (
+    DRAWS,
+    OPENING,
+    PATH,
+    RECORDED,
+    STUDIES,
+    Study,
+    _read,
+    distances_of,
+    draws_of,
+    gaussian_ratios,
+    shipped_bands,
+    statistics_of,
+    worst_of,
+    write_bands,
+)
+from analysis.recording import open_recording
+from analysis.samples import SampleSpec
+from analysis.statistics.null_band import expected_gaussian_w1, gaussian_draws
+from per_core.errors import InvalidInputError
+
+
+def test_every_promised_study_is_in_the_file_and_no_other() -> None:
+    assert set(json.loads(PATH.read_text())) == {study.key for study in STUDIES}
+    for study in STUDIES:
+        bands = shipped_bands(study)
+        assert bands is not None
+        for band in bands.values():
+            assert band.low <= band.median <= band.high
+            assert band.draws == DRAWS
+            assert band.level < 0.01
+
+
+def test_the_opening_view_and_the_recording_need_no_draws() -> None:
+    spec = SampleSpec()
+    recording = open_recording(PATH.with_name("recordings") / "digits_elu.safetensors")
+    assert OPENING[:2] == (spec.n, spec.dim)
+    assert {(recording.n, d) for d in recording.units.values()} == {RECORDED}
+    assert shipped_bands(worst_of(*OPENING)) is not None
+    assert shipped_bands(statistics_of(*RECORDED)) is not None
+    assert shipped_bands(distances_of(77, 2, 64)) is None
+
+
+@pytest.mark.parametrize("study", [statistics_of(32, 2), statistics_of(32, 8), distances_of(1000, 1, 64)])
+def test_what_is_shipped_is_what_the_draws_give(study: Study, tmp_path: Path) -> None:
+    """To single precision: another processor adds in another order."""
+    write_bands(tmp_path / "bands.json", [study])
+    written = json.loads((tmp_path / "bands.json").read_text())[study.key]
+    shipped = json.loads(PATH.read_text())[study.key]
+    assert written.keys() == shipped.keys()
+    for name, edges in written.items():
+        np.testing.assert_allclose(edges, shipped[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("study", [statistics_of(4096, 2), distances_of(*OPENING), worst_of(*OPENING)])
+def test_single_draws_of_the_opening_lie_in_the_shipped_bands(study: Study) -> None:
+    bands = shipped_bands(study)
+    assert bands is not None
+    for name, values in draws_of(study, 500, 3).items():
+        assert (values >= bands[name].low - 1e-6).all()
+        assert (values <= bands[name].high + 1e-6).all()
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 64, 5000])
+def test_the_ratio_of_gaussian_batches_holds_other_sizes(d: int) -> None:
+    """SW1 over its mean at 300 rows, 200 batches: inside, and not far inside."""
+    low, high = gaussian_ratios(d)
+    if d <= 64:
+        ratios = gaussian_draws(300, d, 64, 2000, 200)["sw1"] / expected_gaussian_w1(300)
+        assert low - 0.03 < ratios.min() < 1 < ratios.max() < high + 0.1
+    assert gaussian_ratios(1)[0] <= low < 0.9
+    assert 1.1 < high <= gaussian_ratios(1)[1]
+
+
+def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="make bands"):
+        _read(tmp_path / "none.json")

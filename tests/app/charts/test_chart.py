@@ -1,0 +1,134 @@
+"""The chart component's Python side, and the figures' colours."""
+
+import json
+import re
+from itertools import pairwise
+
+import numpy as np
+import plotly.graph_objects as go
+import pytest
+from plotly.io import to_json
+
+from analysis.samples import CASES, figure1
+from analysis.statistics.density import joint_density
+from app.charts import palette
+from app.charts.chart import MAX_STATIC_BYTES, show_chart, style
+from app.charts.flow import ALONE, WITH_TASK, Course, Reference, flow_panels
+from app.charts.joint import joint_panels
+
+THEME = re.compile(r"^var\(--st-[a-z-]+(\[\d+\])?(, [\d.]+)?\)$")
+
+
+def colours(node: object) -> set[str]:
+    """Every string in a figure that stands where a colour stands."""
+    found: set[str] = set()
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if isinstance(value, str) and key.lower().endswith("color"):
+                found.add(value)
+            elif key == "colorscale":
+                found |= {colour for _, colour in value}
+            else:
+                found |= colours(value)
+    elif isinstance(node, list):
+        for value in node:
+            found |= colours(value)
+    return found
+
+
+def test_a_chart_without_words_is_refused() -> None:
+    with pytest.raises(ValueError, match="text alternative"):
+        show_chart(go.Figure(), key="x", alt="  ", height=100)
+
+
+def test_a_chart_that_would_send_raw_samples_is_refused() -> None:
+    raw = go.Figure(go.Scattergl(y=np.random.default_rng(0).standard_normal(MAX_STATIC_BYTES // 4)))
+    with pytest.raises(ValueError, match="Bin or thin its data"):
+        show_chart(raw, key="x", alt="many points", height=100)
+
+
+def test_every_colour_follows_the_theme() -> None:
+    figure = joint_panels({case: joint_density(*figure1(case, 500).values.T) for case in CASES})
+    used = colours(style(figure, 400))
+    assert used
+    assert all(THEME.match(colour) or colour == palette.CLEAR for colour in used), used
+
+
+def test_the_density_scale_is_ordered_and_ends_at_one() -> None:
+    stops = [stop for stop, _ in palette.filled_contours()]
+    assert stops[0] == 0
+    assert stops[-1] == 1
+    assert stops == sorted(stops)
+
+
+def test_the_house_style_never_overrides_what_a_figure_says() -> None:
+    own = {"margin": {"l": 1}, "xaxis": {"gridcolor": palette.ALARM}, "legend": {"y": 2}, "font": {"size": 9}}
+    layout = style(go.Figure(layout=own), 300)["layout"]
+    assert layout["margin"] == {"l": 1, "r": 16, "t": 32, "b": 48}
+    assert layout["xaxis"]["gridcolor"] == palette.ALARM
+    assert layout["xaxis"]["automargin"] is layout["yaxis"]["automargin"] is True
+    assert layout["legend"] == {"orientation": "h", "y": 2, "yanchor": "bottom", "x": 0}
+    assert layout["font"] == {"size": 9, "color": palette.TEXT}
+    assert layout["height"] == 300
+    assert "template" not in layout
+
+
+def test_styling_is_what_plotlys_own_update_makes() -> None:
+    """By graph objects, setting by setting: slow, but plotly's own rules of what an update is."""
+    figure = joint_panels({case: joint_density(*figure1(case, 300).values.T) for case in CASES})
+    house = style(go.Figure(), 250)["layout"]
+    expected = go.Figure(figure)
+    expected.layout = go.Layout({k: v for k, v in house.items() if "axis" not in k}).update(figure.layout)
+    expected.update_layout(template=None)
+    expected.for_each_xaxis(lambda a: a.update({**house["xaxis"], **a.to_plotly_json()}))
+    expected.for_each_yaxis(lambda a: a.update({**house["yaxis"], **a.to_plotly_json()}))
+    by_plotly = json.loads(expected.to_json())
+    assert by_plotly["layout"].pop("template") == {}
+    assert json.loads(to_json(style(figure, 250), validate=False)) == by_plotly
+
+
+def test_panels_share_their_axes() -> None:
+    figure = joint_panels({case: joint_density(*figure1(case, 500).values.T) for case in CASES})
+    joints = [figure.layout[f"xaxis{3 * i + 1 if i else ''}"] for i in range(4)]
+    assert {tuple(axis.range) for axis in joints} == {(-4.0, 4.0)}
+    assert [axis.matches for axis in joints] == [None, "x", "x", "x"]
+    domains = [axis.domain for axis in joints]
+    assert all(left[1] < right[0] for left, right in pairwise(domains))
+    assert {round(right - left, 9) for left, right in domains} == {round(domains[0][1], 9)}
+
+
+def test_panels_are_square_so_that_the_standard_normal_is_a_circle() -> None:
+    """One scale for x and y in the first panel, which the others match; what is too much of a domain stays empty."""
+    layout = joint_panels({case: joint_density(*figure1(case, 500).values.T) for case in CASES}).layout
+    assert layout.yaxis.scaleanchor == "x"
+    assert layout.yaxis.scaleratio is None
+    assert {layout[name].constrain for name in ("xaxis", "yaxis", "xaxis4", "yaxis4")} == {"domain"}
+    assert (layout.xaxis4.matches, layout.yaxis4.matches) == ("x", "y")
+
+
+def flow_figure(kurtosis: list[float], pull: np.ndarray) -> go.Figure:
+    cloud = figure1("a", 50).values
+    density = joint_density(*cloud.T)
+    courses = {
+        name: Course(np.stack([cloud] * 3), [density] * 3, {"excess kurtosis": np.array(values), "modes": np.ones(3)})
+        for name, values in ((ALONE, kurtosis), (WITH_TASK, [0.0, -0.2, -0.5]))
+    }
+    reference = {"excess kurtosis": Reference(-0.1, 0.1, "N(0, I)")}
+    return flow_panels(cloud, pull, courses, reference, range(0, 9, 3), limits=(-4, 4), units=("x", "y"))
+
+
+@pytest.mark.parametrize("far", [80.0, 998.0, float("nan")])
+def test_what_is_left_of_a_collapse_does_not_flatten_the_other_flow(far: float) -> None:
+    low, high = flow_figure([0.0, 1.0, far], np.ones((50, 2), np.float32)).layout.yaxis11.range
+    assert low < -0.5
+    assert 1 < high < 4
+    near = flow_figure([0.0, 0.3, 0.4], np.ones((50, 2), np.float32)).layout.yaxis11.range
+    assert 0.4 < near[1] < 0.6
+
+
+def test_a_row_that_nothing_pulls_on_has_no_arrow() -> None:
+    pull = np.zeros((50, 2), np.float32)
+    pull[:10] = 3.0
+    sizes = np.asarray(flow_figure([0, 0, 0], pull).data[0].marker.size).reshape(-1, 3)
+    assert sizes[:10, 1] == pytest.approx(np.full(10, 8.0))
+    assert (sizes[10:, 1] == 0).all()

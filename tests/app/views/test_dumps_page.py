@@ -1,0 +1,370 @@
+"""The Dumps page in process: the overview, one layer, two dumps, and what cannot be read."""
+
+import base64
+import io
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+from analysis.dumps import inspect
+from analysis.one_pass import PassSpec
+from analysis.survey.overview import QUANTITIES, overview
+from app.charts.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
+from per_core import gaussian_w1, per_loss, sliced_w1
+from tests.app.conftest import OpenPage, shown
+from tests.app.views.test_pages import all_text, sent_charts
+
+CHARTS = {"dumps_overview", "dumps_histogram", "dumps_distances", "dumps_history_1", "dumps_parts"}
+LAYERS, EPOCHS = ["layer_1", "layer_2", "layer_3"], [0, 100, 200, 300]
+
+
+def write_dump(folder: Path, seed: int = 0, layers: list[str] = LAYERS) -> Path:
+    """Three layers at four steps: the second moves away, the third has dead units, and labels that are pickles."""
+    rng = np.random.default_rng(seed)
+    for epoch in EPOCHS:
+        values = {layer: rng.standard_normal((200, 6)).astype(np.float32) for layer in layers}
+        if "layer_2" in values:
+            values["layer_2"] += epoch / 100
+        if "layer_3" in values:
+            values["layer_3"][:, :4] = 0
+        place = folder / f"step-{epoch}"
+        place.mkdir(parents=True)
+        save_file(values, place / "activations.safetensors")
+    np.save(folder / "labels.npy", np.array([None]))
+    return folder
+
+
+@pytest.fixture
+def dump(runs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dump in a folder that the server allows."""
+    return write_dump(Path(tmp_path_factory.mktemp("dump", numbered=True).rename(runs_folder / "dump_of_a_test")))
+
+
+@pytest.fixture(autouse=True)
+def _gone(runs_folder: Path):
+    yield
+    for name in ("dump_of_a_test", "other_of_a_test"):
+        for path in sorted((runs_folder / name).rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        if (runs_folder / name).exists():
+            (runs_folder / name).rmdir()
+
+
+def test_without_a_dump_the_page_says_how_to_bring_one(open_page: OpenPage) -> None:
+    page = open_page("dumps")
+    assert [*page.exception, *page.error] == []
+    assert "Drop files above" in page.info[0].value
+    assert sent_charts(page) == {}
+
+
+def test_the_overview_shows_every_layer_at_every_epoch_worst_first(open_page: OpenPage, dump: Path) -> None:
+    page = open_page("dumps", dumps_path=str(dump))
+    assert [*page.exception, *page.error] == []
+    charts = sent_charts(page)
+    assert set(charts) == CHARTS
+    for key, chart in charts.items():
+        assert chart.size < (MAX_ANIMATED_BYTES if "frames" in chart.figure else MAX_STATIC_BYTES), key
+        assert len(chart.data["alt"]) > 30, key
+    found = overview(inspect(dump))
+    (field,) = charts["dumps_overview"].figure["data"]
+    assert field["y"] == list(found.worst("sw1_in_bands")) == ["layer_2", "layer_3", "layer_1"]
+    assert field["x"] == [str(epoch) for epoch in EPOCHS]
+    assert charts["dumps_overview"].data["clicks"] is True
+    assert "13 members: 12 can be read, 1 are refused" in [one.label for one in page.expander]
+    members = next(table.value for table in page.dataframe if "Verdict" in table.value)
+    assert "pickles" in members.set_index("Member").loc["labels.npy", "Reason"]
+    warnings = page.table[0].value
+    assert [shown(cell) for cell in warnings.iloc[0, :3]] == ["layer_3", "dead, severe", "0 to 300 (4 of 4)"]
+
+
+def test_the_opened_layer_has_the_numbers_of_the_library(open_page: OpenPage, dump: Path) -> None:
+    page = open_page("dumps", dumps_path=str(dump))
+    reading = overview(inspect(dump)).cells["layer_2", 300]
+    text = all_text(page)
+    assert f"**SW1 {reading.sw1:.3f} ± {reading.sw1_margin:.3f}**" in text
+    assert f"mean {reading.mean:.3f}" in text
+    assert "1,200 values, 0 below the axis, 0 above, 0 NaN, 0 infinite" in text
+    curve = sent_charts(page)["dumps_distances"].figure["data"]
+    errors = next(trace["error_y"] for trace in curve if trace.get("error_y", {}).get("array"))
+    assert errors["type"] == "data"
+    printed: list[object] = []
+    exec(page.code[0].value, {"print": printed.append})  # the lines that the page gives
+    assert printed == [reading]
+    maximised = next(table.value for table in page.dataframe if "Direction" in table.value).iloc[0]
+    matrix = inspect(dump).load("step-300/activations.safetensors/layer_2").values
+    assert float(maximised["W1"].split()[0]) >= float(gaussian_w1(matrix).max()) - 1e-3
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_every_quantity_colours_the_map(open_page: OpenPage, dump: Path, quantity: str) -> None:
+    page = open_page("dumps", dumps_path=str(dump), dumps_quantity=QUANTITIES[quantity].title)
+    assert [*page.exception, *page.error] == []
+    (field,) = sent_charts(page)["dumps_overview"].figure["data"]
+    assert field["name"] == QUANTITIES[quantity].title
+    assert field["y"] == list(overview(inspect(dump)).worst(quantity))
+
+
+def test_a_link_opens_a_layer_at_an_epoch_beside_another(open_page: OpenPage, dump: Path) -> None:
+    page = open_page(
+        "dumps", dumps_path=str(dump), dumps_layer="layer_1", dumps_epoch="100", dumps_beside="layer_1, epoch 0",
+        dumps_as="Ridgeline",
+    )  # fmt: skip
+    assert [*page.exception, *page.error] == []
+    names = {trace["name"] for trace in sent_charts(page)["dumps_histogram"].figure["data"]}
+    assert names == {"layer_1, epoch 100", "layer_1, epoch 0", "N(0, 1)"}
+    assert "dumps_history_2" in sent_charts(page)
+
+
+def test_two_dumps_are_matched_by_the_names_of_their_layers(open_page: OpenPage, dump: Path, runs_folder: Path) -> None:
+    other = write_dump(runs_folder / "other_of_a_test", seed=9, layers=["layer_2", "layer_1", "head"])
+    page = open_page("dumps", dumps_path=str(dump), other_path=str(other))
+    assert [*page.exception, *page.error] == []
+    charts = sent_charts(page)
+    marks = {t["name"]: t for t in charts["dumps_matched"].figure["data"] if t["mode"] == "markers"}
+    assert list(marks) == ["dump_of_a_test", "other_of_a_test"]
+    for path in (dump, other):
+        found = overview(inspect(path))
+        assert marks[path.name]["y"] == ["layer_2", "layer_1"]
+        expected = [found.cells[layer, 300].sw1_in_bands for layer in ("layer_2", "layer_1")]
+        assert marks[path.name]["x"] == pytest.approx(expected)
+    assert "only in dump_of_a_test: layer_3; only in other_of_a_test: head" in shown(all_text(page))
+    histogram = {trace["name"] for trace in charts["dumps_histogram"].figure["data"]}
+    assert {"dump_of_a_test: layer_2, epoch 300", "other_of_a_test: layer_2, epoch 300"} <= histogram
+    assert {trace["meta"] for trace in charts["dumps_history_1"].figure["data"]} == set(marks)
+
+
+def test_the_other_pages_begin_with_the_layer_that_is_open(open_page: OpenPage, dump: Path) -> None:
+    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_1", dumps_epoch="200")
+    page = page.switch_page("views/bound/page.py").run()
+    assert [*page.exception, *page.error] == []
+    assert page.session_state["data_source"] == "Dump"
+    batch = page.session_state["choice"].batch()
+    assert np.array_equal(batch.values, inspect(dump).load("step-200/activations.safetensors/layer_1").values)
+    assert page.session_state["choice"].epochs == EPOCHS
+    page.session_state["methods_chosen"] = ["bn"]
+    page = page.switch_page("views/methods/page.py").run()
+    assert [*page.exception, *page.error] == []
+    assert "layer_1, epoch 0" in page.selectbox(key="methods_second").options
+    page.segmented_control(key="data_source").set_value("Figure 1").run()
+    assert page.session_state["choice"].spec is not None
+
+
+def test_arrays_of_three_axes_are_asked_about_once(open_page: OpenPage, dump: Path) -> None:
+    for step in EPOCHS:
+        np.save(dump / f"step-{step}" / "tokens.npy", np.random.default_rng(step).standard_normal((30, 5, 4)))
+    page = open_page("dumps", dumps_path=str(dump))
+    assert any("4 need a layout" in one.label for one in page.expander)
+    page.segmented_control(key=f"dumps_layout_3_{dump.name}").set_value("position").run()
+    assert [*page.exception, *page.error] == []
+    assert any("16 can be read, 1 are refused" in one.label for one in page.expander)
+    page = page.switch_page("views/bound/page.py").run().switch_page("views/dumps/page.py").run()
+    assert page.segmented_control(key=f"dumps_layout_3_{dump.name}").value == "position"
+    assert any("16 can be read, 1 are refused" in one.label for one in page.expander)
+    assert "tokens" in sent_charts(page)["dumps_overview"].figure["data"][0]["y"]
+    np.save(dump / "images.npy", np.random.default_rng(9).standard_normal((8, 3, 5, 5)))
+    page = page.run()
+    page.segmented_control(key=f"dumps_layout_4_{dump.name}").set_value("position").run()
+    page.selectbox(key="dumps_layer").set_value("images").run()
+    assert [*page.exception, *page.error] == []
+    assert "effective rank" in all_text(page)
+    assert re.search(r" of 3 · .* · 200 rows", all_text(page))  # channels second in images; tokens keep theirs last
+    printed: list[object] = []
+    exec(page.code[0].value, {"print": printed.append})
+    assert printed[0].d == 3
+
+
+def test_the_rule_for_names_can_be_edited_and_a_wrong_one_is_explained(open_page: OpenPage, dump: Path) -> None:
+    page = open_page("dumps", dumps_path=str(dump))
+    page.text_input(key=f"dumps_epoch_{dump.name}").set_value(r"step-(\d)00").run()
+    assert sent_charts(page)["dumps_overview"].figure["data"][0]["x"] == ["none", "1", "2", "3"]
+    page.text_input(key=f"dumps_epoch_{dump.name}").set_value("(").run()
+    assert len(page.error) == 1
+    assert "regular expression" in page.error[0].value
+
+
+def test_a_path_outside_the_allowed_folders_is_refused_and_nothing_is_lost(open_page: OpenPage, dump: Path) -> None:
+    page = open_page("dumps", dumps_path="/etc")
+    assert len(page.error) == 1
+    assert "Drop files above" in page.info[0].value
+    page.text_input(key="dumps_path").set_value(str(dump)).run()
+    assert [*page.exception, *page.error] == []
+    assert set(sent_charts(page)) == CHARTS
+
+
+def test_a_member_that_fails_shows_its_reason_and_the_others_stay(open_page: OpenPage, dump: Path) -> None:
+    np.savez(dump / "bad.npz", layer_9=np.full((20, 3), np.nan))
+    page = open_page("dumps", dumps_path=str(dump))
+    assert [*page.exception] == []
+    assert "The member of this layer at this epoch could not be read" in page.error[0].value  # it is the worst
+    assert "must have a finite value" in page.error[0].value
+    mark = next(t for t in sent_charts(page)["dumps_overview"].figure["data"] if t["type"] == "scatter")
+    assert (mark["x"], mark["y"]) == (["none"], ["layer_9"])
+    page.selectbox(key="dumps_layer").set_value("layer_1").run()
+    assert [*page.exception, *page.error] == []
+    assert set(sent_charts(page)) == CHARTS
+
+
+def test_rows_that_are_not_finite_are_counted_and_the_rest_is_shown(open_page: OpenPage, dump: Path) -> None:
+    values = np.random.default_rng(1).standard_normal((80, 3)).astype(np.float32)
+    values[3, 1], values[4, 2] = np.nan, np.inf
+    save_file({"layer_8": values}, dump / "step-300" / "more.safetensors")
+    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_8")
+    assert [*page.exception, *page.error] == []
+    assert "80 rows, 2 of them not finite" in all_text(page)
+    assert "240 values, 0 below the axis, 0 above, 1 NaN, 1 infinite" in all_text(page)
+    assert {"dumps_histogram", "dumps_parts"} <= set(sent_charts(page))
+
+
+def test_a_layer_that_ends_in_nan_opens_at_its_last_readable_epoch(open_page: OpenPage, dump: Path) -> None:
+    save_file({"layer_1": np.full((20, 6), np.nan, np.float32)}, dump / "step-300" / "activations.safetensors")
+    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_1")
+    assert page.selectbox(key="dumps_epoch").value == "200"
+    assert [*page.exception, *page.error] == []
+    assert set(sent_charts(page)) == CHARTS
+    page.selectbox(key="dumps_epoch").set_value("300").run()
+    assert len(page.error) == 1
+    assert {"dumps_distances", "dumps_history_1"} <= set(sent_charts(page))  # the history is what one comes for
+
+
+def test_the_axes_belong_to_all_units(open_page: OpenPage, dump: Path) -> None:
+    values = np.random.default_rng(0).standard_normal((30_000, 10)).astype(np.float32)
+    values[:, 0] *= 0.01  # every tenth value
+    for epoch in (0, 100):
+        save_file({"layer_9": values}, dump / f"step-{epoch}" / "logits.safetensors")
+    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_9")
+    assert "0.0% of the values lie outside the axis" in all_text(page)
+    x = sent_charts(page)["dumps_histogram"].figure["data"][0]["x"]
+    edges = np.frombuffer(base64.b64decode(x["bdata"]), x["dtype"])
+    assert (edges[0], edges[-1]) == pytest.approx((-4.5, 4.5), abs=0.5)
+
+
+def test_narrow_and_far_apart_batches_keep_their_shapes(open_page: OpenPage, dump: Path, runs_folder: Path) -> None:
+    other = write_dump(runs_folder / "other_of_a_test", layers=["layer_1"])
+    for epoch in EPOCHS:
+        values = 60 + np.random.default_rng(epoch).standard_normal((400, 6)).astype(np.float32)
+        save_file({"layer_1": values}, other / f"step-{epoch}" / "activations.safetensors")
+    page = open_page("dumps", dumps_path=str(dump), other_path=str(other), dumps_layer="layer_1")
+    drawn = {t["name"]: t for t in sent_charts(page)["dumps_histogram"].figure["data"]}
+    for name in ("dump_of_a_test: layer_1, epoch 300", "other_of_a_test: layer_1, epoch 300"):
+        y = drawn[name]["y"]
+        density = np.frombuffer(base64.b64decode(y["bdata"]), y["dtype"])
+        assert (density > 0).sum() > 12
+        assert density.max() == pytest.approx(0.4, abs=0.1)
+
+
+def test_a_constant_layer_and_positive_values_are_drawn(open_page: OpenPage, dump: Path) -> None:
+    save_file({"layer_9": np.zeros((80, 4), np.float32)}, dump / "step-300" / "more.safetensors")
+    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_9")
+    x = sent_charts(page)["dumps_histogram"].figure["data"][0]["x"]
+    assert len(np.frombuffer(base64.b64decode(x["bdata"]), x["dtype"])) == 2
+    page.toggle(key="dumps_log_values").set_value(True).run()
+    assert "No value is positive" in "".join(one.value for one in page.info)
+    page.selectbox(key="dumps_layer").set_value("layer_1").run()
+    assert [*page.exception, *page.error] == []
+    positive = int((inspect(dump).load("step-300/activations.safetensors/layer_1").values > 0).sum())
+    assert f"{positive:,} of 1,200" in all_text(page)
+
+
+def test_very_wide_layers_and_very_many_epochs_are_shown(open_page: OpenPage, dump: Path) -> None:
+    rng = np.random.default_rng(1)
+    save_file({"layer_9": rng.standard_normal((40, 20_000)).astype(np.float32)}, dump / "step-300" / "wide.safetensors")
+    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_9")
+    assert [*page.exception, *page.error] == []
+    assert {"dumps_histogram", "dumps_parts"} <= set(sent_charts(page))
+    page = page.switch_page("views/bound/page.py").run()
+    assert [*page.exception, *page.error] == []
+    assert page.session_state["choice"].batch().d == 2048
+    for epoch in range(250):
+        place = dump / f"epoch_{epoch}"
+        place.mkdir()
+        np.save(place / "head.npy", rng.standard_normal((40, 4)))
+    page = open_page("dumps", dumps_path=str(dump), dumps_layer="head")
+    assert [*page.exception, *page.error] == []
+    assert "200 of 250 epochs are drawn" in all_text(page)
+
+
+def test_names_are_text_and_nothing_else(open_page: OpenPage, dump: Path) -> None:
+    name = "![x](http://127.0.0.1:9/leak.png) $a$ <b>_y_"
+    bad = {name: np.full((40, 3), np.nan, np.float32), f"{name}2": np.ones((40, 3), np.float32)}
+    save_file(bad, dump / "step-300" / "leak.safetensors")
+    page = open_page("dumps", dumps_path=str(dump))
+    layer = next(one for one in page.selectbox(key="dumps_layer").options if one.endswith("_y_2"))
+    page.selectbox(key="dumps_layer").set_value(layer).run()
+    said = [*page.error, *page.info, *page.caption, *page.markdown]
+    unread = next(one for one in page.selectbox(key="dumps_layer").options if one.endswith("_y"))
+    page.selectbox(key="dumps_layer").set_value(unread).run()
+    said += [*page.error, *page.info, *page.caption, *page.markdown]
+    texts = [one.value for one in said] + page.table[0].value["Layer"].tolist()
+    assert any("leak" in text for text in texts)
+    for text in texts:
+        assert "![" not in text
+        assert "$a$" not in text
+    labels = json.dumps([chart.figure for chart in sent_charts(page).values()])
+    assert "leak" in labels
+    assert "<b>_y_" not in labels
+    page = page.switch_page("views/bound/page.py").run()
+    assert all("![" not in one.value and "$a$" not in one.value for one in [*page.markdown, *page.caption])
+
+
+def test_of_a_file_and_a_path_the_newer_is_meant(open_page: OpenPage, dump: Path) -> None:
+    page = open_page("dumps")
+    content = io.BytesIO()
+    np.save(content, np.random.default_rng(0).standard_normal((40, 3)))
+    page.file_uploader(key="dumps_files").set_value([("layer_7.npy", content.getvalue(), "")]).run()
+    assert sent_charts(page)["dumps_overview"].figure["data"][0]["y"] == ["layer_7"]
+    page.text_input(key="dumps_path").set_value(str(dump)).run()
+    assert set(sent_charts(page)["dumps_overview"].figure["data"][0]["y"]) == set(LAYERS)
+
+
+def test_all_rows_of_a_long_member_are_measured_on_request(open_page: OpenPage, dump: Path) -> None:
+    values = np.random.default_rng(7).standard_normal((5000, 6)).astype(np.float32) * 1.3
+    values[17] = np.nan
+    save_file({"layer_9": values}, dump / "step-300" / "long.safetensors")
+    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_1")
+    assert not [button for button in page.button if button.key == "dumps_measure"]
+    page.selectbox(key="dumps_layer").set_value("layer_9").run()
+    assert page.button(key="dumps_measure").label == "Measure all 5,000 rows"
+    page.button(key="dumps_measure").click().run()
+    assert [*page.exception, *page.error] == []
+    said = re.search(
+        r"All 4,999 rows, 1 more are not finite: \*\*SW1 between ([\d.]+) and ([\d.]+)\*\*", all_text(page)
+    )
+    assert said is not None
+    finite = torch.from_numpy(np.delete(values, 17, axis=0))
+    exact = float(sliced_w1(finite, directions=PassSpec().directions(6)).value)
+    assert float(said[1]) - 5e-5 <= exact <= float(said[2]) + 5e-5
+    assert f"PER {float(per_loss(finite)):.4f}" in all_text(page)
+    page.toggle(key="dumps_log_density").set_value(True).run()
+    assert "All 4,999 rows" in all_text(page)  # it stays
+
+
+def test_nonsense_in_the_address_falls_back(open_page: OpenPage, dump: Path) -> None:
+    page = open_page(
+        "dumps", dumps_path=str(dump), dumps_quantity="'; drop", dumps_layer="<script>", dumps_epoch="1e999",
+        dumps_beside="nan", dumps_as="?", dumps_log_density="maybe",
+    )  # fmt: skip
+    assert [*page.exception, *page.error] == []
+    assert set(sent_charts(page)) == CHARTS
+
+
+def test_everything_can_be_taken_away(open_page: OpenPage, dump: Path) -> None:
+    page = open_page("dumps", dumps_path=str(dump))
+    labels = [button.label for button in page.get("download_button")]
+    assert labels == [
+        "Members as CSV", "Members as JSON", "Overview as CSV", "Overview as JSON", "Warnings as CSV",
+        "Warnings as JSON", "Report as HTML",
+    ]  # fmt: skip
+    assert json.loads(json.dumps(overview(inspect(dump)).as_rows()))[0]["layer"] == "layer_1"
+
+
+def test_a_layer_beyond_float32_is_measured_in_few_signs(open_page: OpenPage, dump: Path) -> None:
+    np.save(dump / "big.npy", 1e300 * np.random.default_rng(0).standard_normal((40, 4)))
+    page = open_page("dumps", dumps_path=str(dump), dumps_layer="big")
+    assert [*page.exception, *page.error] == []
+    assert re.search(r"SW1 \d(\.\d+)?e\+\d+ ± ", all_text(page))
+    assert any("in float32, which no row of this layer fits" in one.value for one in page.info)

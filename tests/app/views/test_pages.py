@@ -1,0 +1,195 @@
+"""The pages in process: what they say, how big their charts are, and that nothing in the address breaks them."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.charts.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
+from tests.app.conftest import OpenPage
+
+PAGES = ["distributions", "bound", "methods"]
+CHART_COUNT = {"distributions": 1, "bound": 7, "methods": 6}
+SOURCES: list[dict[str, str]] = [
+    {},
+    {"data_dim": "16", "data_fill": "pairs", "data_n": "256"},
+    {"data_source": "Recording", "data_layer": "layer 2", "data_epoch": "5"},
+    {"data_scale": "0.0", "data_n": "64"},
+]
+
+
+@dataclass(frozen=True)
+class SentChart:
+    """What one chart sends to the browser."""
+
+    data: dict[str, Any]
+    size: int
+
+    @property
+    def figure(self) -> dict[str, Any]:
+        return json.loads(self.data["figure"])
+
+
+def sent_charts(page: AppTest) -> dict[str, SentChart]:
+    found = {}
+    for component in page.get("bidi_component"):
+        data = json.loads(component.proto.json)
+        found[data["name"]] = SentChart(data, len(component.proto.json))
+    return found
+
+
+def all_text(page: AppTest) -> str:
+    return "\n".join([e.value for e in [*page.title, *page.markdown, *page.caption, *page.subheader]])
+
+
+@pytest.mark.parametrize("query", SOURCES, ids=["figure1", "pairs", "recording", "collapsed"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_draws_all_its_charts_small_and_described(open_page: OpenPage, name: str, query: dict[str, str]) -> None:
+    page = open_page(name, **query)
+    assert [*page.exception, *page.error] == []
+    charts = sent_charts(page)
+    assert len(charts) == CHART_COUNT[name]
+    for key, chart in charts.items():
+        assert chart.size < (MAX_ANIMATED_BYTES if "frames" in chart.figure else MAX_STATIC_BYTES), key
+        assert len(chart.data["alt"]) > 30, key
+        assert chart.figure["data"], key
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nonsense_in_the_address_falls_back_to_the_defaults(open_page: OpenPage, name: str) -> None:
+    nonsense = {
+        "data_n": "-5", "data_dim": "9999", "data_seed": "1e400", "data_case": "<script>", "data_source": "'; drop",
+        "data_rho": "nan", "data_left_sd": "0", "dist_x": "0", "dist_view": "x", "bound_slices": "17",
+        "bound_move": "inf", "bound_sample": "-1", "unknown": "?", "methods_scale": "0",
+        "methods_chosen": "nonsense", "methods_strength": "inf", "methods_steps": "7",
+        "methods_dbn_group_size": "1e999",
+    }  # fmt: skip
+    assert [*(page := open_page(name, **nonsense)).exception, *page.error] == []
+    plain = sent_charts(open_page(name))
+    assert {key: chart.data["alt"] for key, chart in sent_charts(page).items() if key != "bound_cost"} == {
+        key: chart.data["alt"] for key, chart in plain.items() if key != "bound_cost"
+    }
+
+
+def test_the_opening_page_shows_figure_1_and_the_table(open_page: OpenPage) -> None:
+    page = open_page("distributions")
+    assert "cannot tell apart" in page.title[0].value
+    titles = [trace["meta"] for trace in sent_charts(page)["dist_joint"].figure["data"] if trace["type"] == "contour"]
+    assert titles == ["(a) isotropic", "(b) correlated", "(c) skewed", "(d) bimodal"]
+    table = page.dataframe[0].value
+    by_statistic = table.set_index("Statistic")
+    assert list(by_statistic["Seen by"][["Mean", "Variance", "Correlation"]]) == ["BN", "BN", "DBN"]
+    assert "≠" in by_statistic.loc["Correlation", "(b) correlated"]
+    for case in ("(b) correlated", "(c) skewed", "(d) bimodal"):
+        assert "≠" in by_statistic.loc["SW1, exact", case]
+        assert by_statistic.loc["SW1, exact", case] == by_statistic.loc["SW1, by POT", case]
+    assert not by_statistic["(a) isotropic"].str.contains("≠").any()
+    assert "Correlation of (b) correlated" in all_text(page)
+
+
+def test_few_samples_are_shown_honestly_as_too_few(open_page: OpenPage) -> None:
+    table = open_page("distributions", data_n="32").dataframe[0].value.set_index("Statistic")
+    assert "≠" not in table.loc["Modes", "(d) bimodal"]
+    assert "≠" not in table.loc["SW1, exact", "(d) bimodal"]
+
+
+def test_the_recording_stands_beside_a_gaussian_batch(open_page: OpenPage) -> None:
+    page = open_page("distributions", data_source="Recording", data_layer="layer 9", data_epoch="10")
+    table = page.dataframe[0].value
+    assert {"layer 9, epoch 10", "N(0, I), same n and d"} <= set(table.columns)
+    assert not table["N(0, I), same n and d"].str.contains("≠").any()
+    assert table["layer 9, epoch 10"].str.contains("≠").sum() >= 5
+    page.segmented_control(key="dist_view").select("principal directions").run()
+    axis = sent_charts(page)["dist_joint"].figure["layout"]["xaxis"]["title"]["text"]
+    assert axis == "principal direction 1"
+
+
+def test_the_batch_is_kept_between_pages(open_page: OpenPage) -> None:
+    page = open_page("distributions")
+    page.segmented_control(key="data_case").select("d").run()
+    page.number_input(key="data_seed").set_value(11).run()
+    page.switch_page("views/bound/page.py").run()
+    assert "(d) bimodal" in all_text(page)
+    assert page.number_input(key="data_seed").value == 11
+
+
+def test_the_bound_page_shows_value_uncertainty_and_band(open_page: OpenPage) -> None:
+    page = open_page("bound", data_case="b")
+    metrics = {metric.label: metric for metric in page.metric}
+    sw1, per, gap = (float(metrics[label].value) for label in ("SW1, exact", "PER, exact", "Gap, PER − W1"))
+    assert gap == pytest.approx(per - sw1, abs=2e-3)
+    assert all("±" in metrics[label].delta for label in ("SW1, exact", "PER, exact", "Gap, PER − W1"))
+    low, high = (float(part) for part in metrics["SW1 of N(0, I) itself"].value.split(" … "))
+    assert 0 < low < high < sw1
+    assert "the batch differs from N(0, I)" in all_text(page)
+
+
+def test_bimodal_units_are_found_by_looking_at_the_units(open_page: OpenPage) -> None:
+    page = open_page("bound", data_case="d", data_dim="32", data_fill="pairs", data_n="1024")
+    assert "cannot be told from N(0, I)" in all_text(page)
+    table = page.dataframe[0].value
+    units = table[table["Direction"].str.startswith("unit")]
+    assert len(units) >= 3
+    assert units["W1"].str.contains("≠").all()
+    assert "Worse than chance: unit" in all_text(page)
+
+
+def test_a_moved_batch_is_not_introduced_as_standardised(open_page: OpenPage) -> None:
+    page = open_page("distributions", data_shift="3.0", data_n="256")
+    assert "shifted by 3 and scaled by 1" in all_text(page)
+    assert "In all four, every unit has mean 0" not in all_text(page)
+
+
+def test_collapse_is_called_by_its_name(open_page: OpenPage) -> None:
+    page = open_page("bound", data_scale="0.0")
+    values = {metric.label: metric.value for metric in page.metric}
+    assert values["PER, exact"] == "0.7979"
+    assert values["SW1, exact"] == "0.7979"
+    assert "not a more Gaussian batch" in all_text(page)
+
+
+def test_two_units_are_drawn_as_a_polar_plot_and_more_as_a_sorted_list(open_page: OpenPage) -> None:
+    polar = sent_charts(open_page("bound", data_n="256"))["bound_directions"].figure
+    assert {trace["type"] for trace in polar["data"]} == {"scatterpolar"}
+    ranked = sent_charts(open_page("bound", data_n="256", data_dim="8"))["bound_directions"].figure
+    names = {trace["name"] for trace in ranked["data"]}
+    assert {"W1, unit", "W1, principal", "W1, random", "W1, maximised"} <= names
+
+
+def test_moving_a_sample_changes_sw1s_gradients_and_never_pers(open_page: OpenPage) -> None:
+    page = open_page("bound", data_n="256")
+    assert "and 0 of PER's" in all_text(page)
+    page.slider(key="bound_move").set_value(0.0).run()
+    assert "0 of 255 SW1 gradients changed" in all_text(page)
+
+
+def test_a_batch_too_large_for_the_budget_says_what_fits(open_page: OpenPage) -> None:
+    page = open_page("distributions", data_n="16384", data_dim="128")
+    assert "at most 1,048,576 values" in page.error[0].value
+    assert "n = 8,192 or fewer" in page.error[0].value
+
+
+def test_every_input_is_bound_to_the_address(open_page: OpenPage) -> None:
+    for name, query in (
+        ("distributions", {"data_dim": "8"}),
+        ("bound", {"data_source": "Recording"}),
+        ("methods", {"data_n": "64"}),
+    ):
+        page = open_page(name, **query)
+        widgets = [
+            *page.slider, *page.select_slider, *page.number_input,
+            *page.radio, *page.selectbox, *page.segmented_control, *page.multiselect,
+        ]  # fmt: skip
+        assert len(widgets) >= 4
+        for widget in widgets:
+            assert widget.proto.query_param_key == widget.key, widget.key
+            assert widget.key.split("_")[0] in {"data", "dist", "bound", "methods", "train"}
+
+
+def test_reset_clears_the_choice(open_page: OpenPage) -> None:
+    page = open_page("distributions", data_n="512", data_case="d")
+    next(button for button in page.button if button.label == "Reset").click().run()
+    assert page.select_slider(key="data_n").value == 4096
+    assert page.segmented_control(key="data_case").value == "a"
