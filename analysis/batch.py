@@ -27,28 +27,24 @@ class ActivationBatch:
     The values are cast to float32, made C-contiguous, copied and made read-only on construction, so a batch
     can be shared between threads and caches. NaN and infinities are kept and counted, never dropped.
 
-    Parameters
-    ----------
-    values : array (n, d), n >= 1, d >= 1
-        One row a sample, one column a unit; any real numeric type. A finite value beyond float32's range (3.4e38)
-        becomes infinite and is counted apart.
-    name : what a person calls this batch.
-    layer, epoch : where in the network and when in training it was taken, if known.
-    source : where it came from: "figure 1", "recording", a file's name.
+    Args:
+        values: array (n, d), n >= 1, d >= 1 One row a sample, one column a unit; any real numeric type. A finite value
+            beyond float32's range (3.4e38) becomes infinite and is counted apart.
+        name: what a person calls this batch.
+        layer, epoch: where in the network and when in training it was taken, if known.
+        source: where it came from: "figure 1", "recording", a file's name.
 
-    Attributes
-    ----------
-    fingerprint : 32 hexadecimal digits, a hash of shape and content: equal for equal values.
-    n_nan, n_inf : how many of the n·d values were given as NaN, and how many as infinite.
-    n_beyond_float32 : how many were finite and are too large for float32: infinite in `values`, but not by the network.
-    n_coarse : units whose values float32 moves by more than a thousandth of their range, 1e9 + N(0, 1) for example.
-    exact : the values as float64, read-only, where float32 loses what statistics need: if one of the two counts before
-        is not 0. Otherwise None.
+    Attributes:
+        fingerprint: 32 hexadecimal digits, a hash of shape and content: equal for equal values.
+        n_nan, n_inf: how many of the n·d values were given as NaN, and how many as infinite.
+        n_beyond_float32: how many were finite and are too large for float32: infinite in `values`, but not by the
+            network.
+        n_coarse: units whose values float32 moves by more than a thousandth of their range, 1e9 + N(0, 1) for example.
+        exact: the values as float64, read-only, where float32 loses what statistics need: if one of the two counts
+            before is not 0. Otherwise None.
 
-    Raises
-    ------
-    InvalidInputError
-        If `values` is not a numeric matrix with at least one row and one column.
+    Raises:
+        InvalidInputError: If `values` is not a numeric matrix with at least one row and one column.
     """
 
     values: Float32Matrix

@@ -50,11 +50,10 @@ class Digits:
 class Snapshot:
     """What the probe images do in the network after some epochs of training.
 
-    Attributes
-    ----------
-    epoch : passes over the training images so far; 0 is before training.
-    accuracy : share of probe images classified correctly, 0 to 1.
-    activations : layer name -> array float32 (500, 32), the outputs of the ELU, each ≥ −1.
+    Attributes:
+        epoch: passes over the training images so far; 0 is before training.
+        accuracy: share of probe images classified correctly, 0 to 1.
+        activations: layer name -> array float32 (500, 32), the outputs of the ELU, each ≥ −1.
     """
 
     epoch: int
@@ -80,15 +79,12 @@ def train(epochs: Sequence[int] = EPOCHS, *, seed: int = 0) -> Iterator[Snapshot
     The seed decides the initial weights and the order of the images; the global random state is neither
     read nor changed. A seed gives the same bits on one machine; on others rounding may grow apart.
 
-    Parameters
-    ----------
-    epochs : which to yield, each ≥ 0, in any order; training ends at the largest.
-    seed : 0 ≤ seed < 2^63.
+    Args:
+        epochs: which to yield, each ≥ 0, in any order; training ends at the largest.
+        seed: 0 ≤ seed < 2^63.
 
-    Raises
-    ------
-    InvalidInputError
-        If no epoch is given, one is negative, or the seed is out of range.
+    Raises:
+        InvalidInputError: If no epoch is given, one is negative, or the seed is out of range.
     """
     if not epochs or min(epochs) < 0:
         raise InvalidInputError(

@@ -24,10 +24,9 @@ def plain(text: object, longest: int = LONGEST_NAME) -> str:
     Controls, line ends, changes of direction, signs without width, lone surrogates and bytes that are no UTF-8 are
     spelt out as Python does: \n, \x1b, \u202e, \xe9. What is too long loses its middle.
 
-    Parameters
-    ----------
-    text : of which `str` is taken.
-    longest : characters of the result, ≥ 1.
+    Args:
+        text: of which `str` is taken.
+        longest: characters of the result, ≥ 1.
     """
     spelt = "".join(map(_spelt, _shortened(str(text), longest)))
     return _shortened(spelt, longest)

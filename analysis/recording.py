@@ -25,13 +25,12 @@ VERSION = 1
 class RecordingNotes:
     """What a person wants to know about a recording.
 
-    Attributes
-    ----------
-    title : a few words; the batches are named after it.
-    description, network, data : sentences.
-    seed : of the training.
-    accuracy : epoch -> share of test inputs classified correctly, 0 to 1.
-    versions : package -> version that the network was trained with.
+    Attributes:
+        title: a few words; the batches are named after it.
+        description, network, data: sentences.
+        seed: of the training.
+        accuracy: epoch -> share of test inputs classified correctly, 0 to 1.
+        versions: package -> version that the network was trained with.
     """
 
     title: str
@@ -47,14 +46,13 @@ class RecordingNotes:
 class Recording:
     """A recording on disk. Opening reads the header; `batch` reads one array and nothing else.
 
-    Attributes
-    ----------
-    path : the file.
-    layers : names, from input to output.
-    epochs : increasing; 0 is before training.
-    n : samples, the same in all batches: row i is always the same input.
-    units : layer -> number of units d.
-    notes : what it is a recording of.
+    Attributes:
+        path: the file.
+        layers: names, from input to output.
+        epochs: increasing; 0 is before training.
+        n: samples, the same in all batches: row i is always the same input.
+        units: layer -> number of units d.
+        notes: what it is a recording of.
     """
 
     path: Path
@@ -67,10 +65,8 @@ class Recording:
     def batch(self, layer: str, epoch: float) -> ActivationBatch:
         """Return the activations of one layer after one epoch, stored as float16 and given as float32.
 
-        Raises
-        ------
-        InvalidInputError
-            If the recording has no such layer or epoch, or its file can no longer be read.
+        Raises:
+            InvalidInputError: If the recording has no such layer or epoch, or its file can no longer be read.
         """
         if layer not in self.layers:
             raise InvalidInputError(f"No layer {layer!r} in {self.path.name}. It has: {', '.join(self.layers)}.")
@@ -89,10 +85,9 @@ class Recording:
 def open_recording(path: str | Path) -> Recording:
     """Read the header of a recording that `write_recording` made.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is no such file, or it is not a recording of this version, or an array is missing from it.
+    Raises:
+        InvalidInputError: If there is no such file, or it is not a recording of this version, or an array is missing
+            from it.
     """
     path = Path(path)
     if not path.is_file():
@@ -122,19 +117,16 @@ def open_recording(path: str | Path) -> Recording:
 def write_recording(path: str | Path, arrays: Mapping[tuple[str, float], ArrayLike], notes: RecordingNotes) -> None:
     """Write activations and notes to one safetensors file, as float16 (11 significant bits).
 
-    Parameters
-    ----------
-    path : where to; missing folders are made, an existing file is replaced.
-    arrays : (layer, epoch) -> array (n, d). Layers are kept in the order given. Every layer is given at every
-        epoch, n is the same for all and d for all epochs of a layer.
-    notes : what it is a recording of; written into the file's header as JSON.
+    Args:
+        path: where to; missing folders are made, an existing file is replaced.
+        arrays: (layer, epoch) -> array (n, d). Layers are kept in the order given. Every layer is given at every epoch,
+            n is the same for all and d for all epochs of a layer.
+        notes: what it is a recording of; written into the file's header as JSON.
 
-    Raises
-    ------
-    InvalidInputError
-        If an array is missing or has another shape, or a value is beyond the range of float16 (65504).
-    StorageError
-        If the file cannot be written.
+    Raises:
+        InvalidInputError: If an array is missing or has another shape, or a value is beyond the range of float16
+            (65504).
+        StorageError: If the file cannot be written.
     """
     arrays = {(layer, as_epoch(epoch)): values for (layer, epoch), values in arrays.items()}
     layers = tuple(dict.fromkeys(layer for layer, _ in arrays))

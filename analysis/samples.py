@@ -27,25 +27,22 @@ Float64Array = NDArray[np.float64]
 class SampleSpec:
     """What to draw: plain scalars, so that a spec is a link and a line of JSON.
 
-    Parameters
-    ----------
-    case : "a" isotropic N(0, I), "b" correlated, "c" skewed, "d" bimodal.
-    n : samples, >= 1.
-    dim : units d, >= 2.
-    seed : >= 0. The same spec gives the same batch; the cases use independent streams.
-    fill : what the units beyond the first two hold: "independent" N(0, 1) values, or the two-unit structure
-        repeated in "pairs" (of an odd number of units the last one is an independent N(0, 1)).
-    rho : correlation of each pair in case "b", -1 <= rho <= 1.
-    skewness : of x in case "c", 0 < skewness <= 10; a standardised Gamma of shape 4 / skewness².
-    left_weight, left_mean, left_sd, right_mean, right_sd : the two-component normal mixture of case "d",
-        0 < weight < 1, sd > 0. Whatever is given is standardised to mean 0 and variance 1 in population;
-        the defaults already are, to three digits.
-    shift, scale : applied to every unit at the end, h = shift + scale · (standardised value); scale >= 0.
+    Args:
+        case: "a" isotropic N(0, I), "b" correlated, "c" skewed, "d" bimodal.
+        n: samples, >= 1.
+        dim: units d, >= 2.
+        seed: >= 0. The same spec gives the same batch; the cases use independent streams.
+        fill: what the units beyond the first two hold: "independent" N(0, 1) values, or the two-unit structure repeated
+            in "pairs" (of an odd number of units the last one is an independent N(0, 1)).
+        rho: correlation of each pair in case "b", -1 <= rho <= 1.
+        skewness: of x in case "c", 0 < skewness <= 10; a standardised Gamma of shape 4 / skewness².
+        left_weight, left_mean, left_sd, right_mean, right_sd: the two-component normal mixture of case "d", 0 < weight
+            < 1, sd > 0. Whatever is given is standardised to mean 0 and variance 1 in population; the defaults already
+            are, to three digits.
+        shift, scale: applied to every unit at the end, h = shift + scale · (standardised value); scale >= 0.
 
-    Raises
-    ------
-    InvalidInputError
-        If a value is outside its range.
+    Raises:
+        InvalidInputError: If a value is outside its range.
     """
 
     case: Case = "a"
@@ -103,25 +100,19 @@ def figure1(case: Case, n: int, *, dim: int = 2, seed: int = 0, **parameters: An
     The first unit x carries the case and the second unit y is N(0, 1); in case "b" they are correlated.
     Standardisation (BN) treats all four cases alike, whitening (DBN) treats a, c and d alike.
 
-    Parameters
-    ----------
-    case, n, dim, seed, **parameters : the fields of `SampleSpec`.
+    Args:
+        case, n, dim, seed, **parameters: the fields of `SampleSpec`.
 
-    Returns
-    -------
-    ActivationBatch (n, dim).
+    Returns:
+        ActivationBatch (n, dim).
 
-    Raises
-    ------
-    InvalidInputError
-        If a parameter is outside the range that `SampleSpec` states.
+    Raises:
+        InvalidInputError: If a parameter is outside the range that `SampleSpec` states.
+        Source: Joo, Kang and Kim (2020), Figure 1; the parameters of (c) and (d) were read off the drawing.
 
-    Source: Joo, Kang and Kim (2020), Figure 1; the parameters of (c) and (d) were read off the drawing.
-
-    Example
-    -------
-    >>> figure1("b", 1000, rho=0.9).values.shape
-    (1000, 2)
+    Example:
+        >>> figure1("b", 1000, rho=0.9).values.shape
+        (1000, 2)
     """
     return draw(SampleSpec(case=case, n=n, dim=dim, seed=seed, **parameters))
 

@@ -21,15 +21,12 @@ _NAME = re.compile(r"\*|(\*\.)?[a-z0-9_.-]+|\[[0-9a-f:.]+\]")
 def allowed_hosts(address: str, named: str = "") -> list[str]:
     """The names of a server that listens on an address; on loopback none but those of loopback.
 
-    Parameters
-    ----------
-    address : "127.0.0.1", "0.0.0.0" for all of this machine, ...
-    named : further names, of a proxy say, separated by commas: "perscope.example.org, *.example.com"; "*" for any.
+    Args:
+        address: "127.0.0.1", "0.0.0.0" for all of this machine, ...
+        named: further names, of a proxy say, separated by commas: "perscope.example.org, *.example.com"; "*" for any.
 
-    Raises
-    ------
-    InvalidInputError
-        If one of these is no name.
+    Raises:
+        InvalidInputError: If one of these is no name.
     """
     names = [name.strip().lower() for name in named.split(",") if name.strip()]
     wrong = next((name for name in names if not _NAME.fullmatch(name)), None)

@@ -99,10 +99,8 @@ def run(options: argparse.Namespace) -> int:
 def as_dict(result: PassResult, left_out: list[Member], *, seconds: float) -> dict[str, Any]:
     """What was found, as JSON can hold it; None stands for what is undefined.
 
-    Raises
-    ------
-    InvalidInputError
-        If there was no row of finite values.
+    Raises:
+        InvalidInputError: If there was no row of finite values.
     """
     whole = result.statistics
     distance = whole.distance()

@@ -29,13 +29,12 @@ PER_AT_GAUSSIAN = 2 / math.sqrt(math.pi)
 class BoundReading:
     """PER, exact SW1 and their gap for one batch.
 
-    Attributes
-    ----------
-    sw1, sw1_margin : mean over the slices, and its margin of error over directions (`mean_over_slices`).
-    per, per_margin : exact expectation over directions, and half the width of its 95 % interval over samples.
-    gap, gap_margin : mean over the slices of PER − W1 of the same slice, between 0 and 2/√π: the price of the
-        independent coupling over the best one; and its margin of error over directions.
-    n, d, slices : size of the batch, and number of shared directions.
+    Attributes:
+        sw1, sw1_margin: mean over the slices, and its margin of error over directions (`mean_over_slices`).
+        per, per_margin: exact expectation over directions, and half the width of its 95 % interval over samples.
+        gap, gap_margin: mean over the slices of PER − W1 of the same slice, between 0 and 2/√π: the price of the
+            independent coupling over the best one; and its margin of error over directions.
+        n, d, slices: size of the batch, and number of shared directions.
     """
 
     sw1: float
@@ -53,11 +52,11 @@ class BoundReading:
 class DirectionStudy:
     """W1 and PER along random and named directions.
 
-    Attributes
-    ----------
-    names : k names, the slices first: "random 17" (in the plane "angle 42.4°"), "unit 3", "principal 1", "maximised".
-    vectors : (k, d) unit rows.
-    w1, per : (k,) along each of them.
+    Attributes:
+        names: k names, the slices first: "random 17" (in the plane "angle 42.4°"), "unit 3", "principal 1",
+            "maximised".
+        vectors: (k, d) unit rows.
+        w1, per: (k,) along each of them.
     """
 
     names: tuple[str, ...]
@@ -121,12 +120,11 @@ class Decomposition:
 class Influence:
     """What moving one sample does to the gradients of all others.
 
-    Attributes
-    ----------
-    share : (m,) from 0 to 1, share of the other samples.
-    sw1, per : (m,) change of a sample's gradient, relative to the mean length of a gradient before, sorted.
-    sw1_changed, per_changed : how many of the n − 1 others have a gradient that changed at all.
-    others : n − 1.
+    Attributes:
+        share: (m,) from 0 to 1, share of the other samples.
+        sw1, per: (m,) change of a sample's gradient, relative to the mean length of a gradient before, sorted.
+        sw1_changed, per_changed: how many of the n − 1 others have a gradient that changed at all.
+        others: n − 1.
     """
 
     share: Float64Array
@@ -219,9 +217,8 @@ def decompose(values: Float32Matrix, *, slices: int = 64) -> Decomposition:
 def gaussian_energy_distance(ordered: Float64Array) -> Float64Array:
     """Energy distance of each column to N(0, 1), 2 ∫ (F_n(x) − Φ(x))² dx, in closed form.
 
-    Parameters
-    ----------
-    ordered : (n, k), every column sorted upwards.
+    Args:
+        ordered: (n, k), every column sorted upwards.
 
     Between two neighbouring values F_n = i/n is constant, and with G = xΦ + φ, H = xΦ² + 2φΦ − Φ(√2 x)/√π
     ∫ (c − Φ)² = c² x − 2 c G + H. Left of all values the integral is H(x_1), right of them H(−x_n).

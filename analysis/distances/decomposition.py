@@ -37,11 +37,10 @@ _FLAT = 1e-10  # of the largest eigenvalue: what float32 values cannot tell from
 class DistanceParts:
     """SW1 of a batch to N(0, I) and its parts.
 
-    Attributes
-    ----------
-    sw1 : the distance of the batch as it is, mean over the shared directions.
-    values : the parts by name, in the order in which they are removed; they sum to `sw1`.
-    bands : what each part is on Gaussian batches of the same size; the floor's is that of their whole distance.
+    Attributes:
+        sw1: the distance of the batch as it is, mean over the shared directions.
+        values: the parts by name, in the order in which they are removed; they sum to `sw1`.
+        bands: what each part is on Gaussian batches of the same size; the floor's is that of their whole distance.
     """
 
     sw1: float
@@ -54,10 +53,8 @@ def mend(values: ArrayLike) -> list[Float64Array]:
 
     A direction in which the batch never changes stays at 0 where it would have to be divided by 0.
 
-    Raises
-    ------
-    InvalidInputError
-        If the values are not finite numbers of shape (n, d).
+    Raises:
+        InvalidInputError: If the values are not finite numbers of shape (n, d).
     """
     as_it_is = finite_values(values)
     if as_it_is.ndim != 2:
@@ -96,10 +93,9 @@ def gaussian_distances(n: int, d: int, first: int, count: int) -> Float64Array:
 def take_apart(distances: Float64Array, gaussian: Float64Array) -> DistanceParts:
     """The parts of a batch's distance.
 
-    Parameters
-    ----------
-    distances : (4,) of the batch, from `distances_while_mending`.
-    gaussian : (draws, 4) of Gaussian batches of the same n and d, from `gaussian_distances`.
+    Args:
+        distances: (4,) of the batch, from `distances_while_mending`.
+        gaussian: (draws, 4) of Gaussian batches of the same n and d, from `gaussian_distances`.
     """
     expected = gaussian.mean(axis=0)
     own = _raw_parts(distances) - _raw_parts(expected)

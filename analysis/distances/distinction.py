@@ -49,11 +49,10 @@ VCL_SUBSET = 5
 class Cell:
     """One statistic of one batch beside the null law's range.
 
-    Attributes
-    ----------
-    value : the statistic; NaN where it is undefined (the skewness of a constant unit).
-    null : what fresh draws of the null law gave.
-    error : bound of the value's numerical error; above 0 for the distance by POT only (its grid).
+    Attributes:
+        value: the statistic; NaN where it is undefined (the skewness of a constant unit).
+        null: what fresh draws of the null law gave.
+        error: bound of the value's numerical error; above 0 for the distance by POT only (its grid).
     """
 
     key: Key

@@ -32,9 +32,11 @@ def shuffled_distances(
 ) -> Float64Array:
     """SW1 between two batches whose rows were pooled and dealt out anew, `count` times: an array (count,).
 
-    Parameters
-    ----------
-    values : (n, d). others : (m, d). directions : (k, d) unit rows. seed : of the shuffling.
+    Args:
+        values: (n, d).
+        others: (m, d).
+        directions: (k, d) unit rows.
+        seed: of the shuffling.
     """
     steps = np.repeat(np.array([1 / len(values), -1 / len(others)], np.float32), [len(values), len(others)])
     rng = np.random.default_rng(seed)
@@ -46,14 +48,13 @@ def swapped_distances(
 ) -> Float64Array:
     """SW1 between two batches of which each pair of rows i changed places or not, `count` times: an array (count,).
 
-    Parameters
-    ----------
-    values, others : (n, d), row i of both of the same input. directions : (k, d) unit rows. seed : of the swaps.
+    Args:
+        values, others: (n, d), row i of both of the same input.
+        directions: (k, d) unit rows.
+        seed: of the swaps.
 
-    Raises
-    ------
-    InvalidInputError
-        If the batches have different numbers of rows.
+    Raises:
+        InvalidInputError: If the batches have different numbers of rows.
     """
     n = len(values)
     if len(others) != n:

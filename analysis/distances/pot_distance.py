@@ -22,12 +22,11 @@ _BLOCK_VALUES = 2_000_000  # POT keeps about 13 arrays of (n + m) x slices
 class GridDistance:
     """Sliced W1 against a grid of Gaussian quantiles.
 
-    Attributes
-    ----------
-    value : POT's distance, averaged over the directions.
-    grid_error : W1 between the grid and N(0, 1). By the triangle inequality the exact sliced W1 is within
-        this of `value`.
-    points : of the grid.
+    Attributes:
+        value: POT's distance, averaged over the directions.
+        grid_error: W1 between the grid and N(0, 1). By the triangle inequality the exact sliced W1 is within this of
+            `value`.
+        points: of the grid.
     """
 
     value: float
@@ -38,9 +37,10 @@ class GridDistance:
 def pot_against_grid(values: Float32Matrix, directions: Tensor, *, points: int) -> GridDistance:
     """Sliced W1 to the measure on the quantiles Φ⁻¹((j − 1/2)/m), j = 1..m, by `ot.wasserstein_1d`.
 
-    Parameters
-    ----------
-    values : (n, d). directions : (k, d) unit rows. points : m, at least 1.
+    Args:
+        values: (n, d).
+        directions: (k, d) unit rows.
+        points: m, at least 1.
     """
     grid = gaussian_grid(points)
     projections = values.astype(np.float64) @ directions.double().numpy().T  # (n, k)
@@ -57,9 +57,10 @@ def pot_against_sample(values: Float32Matrix, directions: Tensor, *, seed: int) 
 
     Biased upwards, by as much as √2 when the batch is Gaussian itself, and different for every seed.
 
-    Parameters
-    ----------
-    values : (n, d). directions : (k, d) unit rows. seed : of the reference sample.
+    Args:
+        values: (n, d).
+        directions: (k, d) unit rows.
+        seed: of the reference sample.
     """
     reference = np.random.default_rng([seed, 0x907]).standard_normal(values.shape)
     vectors = directions.double().numpy().T  # (d, k)
@@ -74,9 +75,10 @@ def pot_against_sample(values: Float32Matrix, directions: Tensor, *, seed: int) 
 def pot_between(values: Float32Matrix, others: Float32Matrix, directions: Tensor) -> Float64Array:
     """W1 between two batches along each direction, by `ot.wasserstein_1d`: an array (k,).
 
-    Parameters
-    ----------
-    values : (n, d). others : (m, d). directions : (k, d) unit rows.
+    Args:
+        values: (n, d).
+        others: (m, d).
+        directions: (k, d) unit rows.
     """
     vectors = directions.double().numpy().T  # (d, k)
     block = max(1, _BLOCK_VALUES // (len(values) + len(others)))

@@ -88,10 +88,8 @@ def draws_of(study: Study, first: int, count: int) -> dict[str, Float64Array]:
 def shipped_bands(study: Study) -> dict[str, NullBand] | None:
     """The bands of a study by statistic; None if they are not in the file.
 
-    Raises
-    ------
-    InvalidInputError
-        If the file cannot be read.
+    Raises:
+        InvalidInputError: If the file cannot be read.
     """
     return _read(PATH).get(study.key)
 

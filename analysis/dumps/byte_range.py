@@ -32,10 +32,8 @@ class ByteRange(Protocol):
     def read(self, offset: int, count: int) -> Bytes:
         """So many of them from `offset` on.
 
-        Raises
-        ------
-        InvalidInputError
-            If the file has fewer, or a checksum does not fit.
+        Raises:
+            InvalidInputError: If the file has fewer, or a checksum does not fit.
         """
 
     def chunks(self) -> Iterator[bytes]:
@@ -46,11 +44,10 @@ class ByteRange(Protocol):
 class FileRange:
     """A file or a piece of one.
 
-    Attributes
-    ----------
-    path : the file.
-    offset, size : of the piece, in bytes.
-    checksum : its CRC-32, checked whenever the piece is read to the end from near its beginning.
+    Attributes:
+        path: the file.
+        offset, size: of the piece, in bytes.
+        checksum: its CRC-32, checked whenever the piece is read to the end from near its beginning.
     """
 
     path: Path
@@ -95,11 +92,10 @@ class FileRange:
 class InflatedRange:
     """A deflated piece of a file, inflated while it is read and never beyond the size that is declared.
 
-    Attributes
-    ----------
-    deflated : the piece.
-    size : bytes that it is said to inflate to.
-    checksum : CRC-32 of these.
+    Attributes:
+        deflated: the piece.
+        size: bytes that it is said to inflate to.
+        checksum: CRC-32 of these.
     """
 
     deflated: FileRange

@@ -19,16 +19,15 @@ MOST_VALUES = 2**62  # larger shapes are refused before their product meets a 64
 class Entry:
     """One array as its file declares it.
 
-    Attributes
-    ----------
-    key : its name within the file; empty if the file holds one array without a name.
-    shape : as stored; None if unknown.
-    dtype : a key of `ITEM_BYTES`, or whatever else the file calls it.
-    stored : bytes that it takes in the file, compressed or not; of what is in an archive its share of the compressed
-        bytes; None if unknown.
-    refusal : why it cannot be read and what to do, or empty.
-    note : what else is worth knowing.
-    layer, epoch : if the file states them, instead of a name that has to be parsed.
+    Attributes:
+        key: its name within the file; empty if the file holds one array without a name.
+        shape: as stored; None if unknown.
+        dtype: a key of `ITEM_BYTES`, or whatever else the file calls it.
+        stored: bytes that it takes in the file, compressed or not; of what is in an archive its share of the compressed
+            bytes; None if unknown.
+        refusal: why it cannot be read and what to do, or empty.
+        note: what else is worth knowing.
+        layer, epoch: if the file states them, instead of a name that has to be parsed.
     """
 
     key: str

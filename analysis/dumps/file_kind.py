@@ -64,10 +64,8 @@ SMALL = 2**26  # bytes: a compressed archive in an archive is unpacked to its en
 def file_kind(name: str, data: ByteRange) -> Kind:
     """What a file is; the suffix decides only where the first bytes cannot: between text and safetensors and others.
 
-    Raises
-    ------
-    InvalidInputError
-        If the file is empty, of no kind that is read, or of another kind than its name says.
+    Raises:
+        InvalidInputError: If the file is empty, of no kind that is read, or of another kind than its name says.
     """
     if not data.size:
         raise InvalidInputError("A file must hold something; this one is empty, 0 bytes. Write it again.")

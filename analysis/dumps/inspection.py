@@ -34,22 +34,21 @@ TWICE = "Names are unique within a dump; this one was there before. Rename one o
 class Member:
     """One array of a dump: a line of the table.
 
-    Attributes
-    ----------
-    name : the way to it: folders, file, file in the archive and key, joined by "/". Unique in the dump, and as all
-        text of a member fit to be shown, see `analysis.plain_text`; `location` has the names as they are.
-    shape : as stored; None if unknown.
-    dtype : of its values, as its file calls it.
-    declared : bytes that shape and type come to; None if unknown.
-    stored : bytes that it takes in the file, compressed or not; of what is in an archive its share of the compressed
-        bytes; None if unknown.
-    layer, epoch, split : read from the name, or stated by the file; None or empty if unknown.
-    verdict : "ok"; "ambiguous", it has three or more axes and needs a layout; "refused".
-    reason : if refused, why and what to do; if ambiguous, what to choose from.
-    note : what else is worth knowing.
-    rows, units : n and d of the matrix that it is loaded as; None until that is clear.
-    location : the way to it in parts, see `analysis.dumps.tree`.
-    file : the file of the folder or .zip that it is in; empty if the dump is one file.
+    Attributes:
+        name: the way to it: folders, file, file in the archive and key, joined by "/". Unique in the dump, and as all
+            text of a member fit to be shown, see `analysis.plain_text`; `location` has the names as they are.
+        shape: as stored; None if unknown.
+        dtype: of its values, as its file calls it.
+        declared: bytes that shape and type come to; None if unknown.
+        stored: bytes that it takes in the file, compressed or not; of what is in an archive its share of the compressed
+            bytes; None if unknown.
+        layer, epoch, split: read from the name, or stated by the file; None or empty if unknown.
+        verdict: "ok"; "ambiguous", it has three or more axes and needs a layout; "refused".
+        reason: if refused, why and what to do; if ambiguous, what to choose from.
+        note: what else is worth knowing.
+        rows, units: n and d of the matrix that it is loaded as; None until that is clear.
+        location: the way to it in parts, see `analysis.dumps.tree`.
+        file: the file of the folder or .zip that it is in; empty if the dump is one file.
     """
 
     name: str
@@ -78,16 +77,15 @@ class Member:
 class Inspection:
     """What is in a dump, before any value is read.
 
-    Attributes
-    ----------
-    path : the file or folder, links followed.
-    members : in the order of the dump; at least one, if only a refused one that stands for the file.
-    ignored : files of the folder that are of no kind that is read.
-    layout : how arrays of three or more axes are meant, once somebody has said so.
-    layouts : (file, number of axes) -> how these are meant, where somebody has said so of them alone.
-    pattern : by which names were parsed.
-    limits : within which everything is read.
-    allowed : folders that may be read; None for all.
+    Attributes:
+        path: the file or folder, links followed.
+        members: in the order of the dump; at least one, if only a refused one that stands for the file.
+        ignored: files of the folder that are of no kind that is read.
+        layout: how arrays of three or more axes are meant, once somebody has said so.
+        layouts: (file, number of axes) -> how these are meant, where somebody has said so of them alone.
+        pattern: by which names were parsed.
+        limits: within which everything is read.
+        allowed: folders that may be read; None for all.
     """
 
     path: Path
@@ -123,10 +121,8 @@ class Inspection:
     def member(self, name: str) -> Member:
         """The member of a name.
 
-        Raises
-        ------
-        InvalidInputError
-            If there is none.
+        Raises:
+            InvalidInputError: If there is none.
         """
         found = next((member for member in self.members if member.name == name), None)
         if found is None:
@@ -171,12 +167,11 @@ class Inspection:
     def with_layout(self, layout: Layout | None, *, file: str | None = None, axes: int | None = None) -> Inspection:
         """The same dump with its arrays of three or more axes meant in this way; nothing is read again.
 
-        Parameters
-        ----------
-        layout : how they are meant; None to be asked again.
-        file : `Member.file` of those that are meant; None for those of every file.
-        axes : how many axes those have that are meant; None for any number. (n, length, channels) and (n, channels,
-            height, width) beside each other have different layouts.
+        Args:
+            layout: how they are meant; None to be asked again.
+            file: `Member.file` of those that are meant; None for those of every file.
+            axes: how many axes those have that are meant; None for any number. (n, length, channels) and (n, channels,
+                height, width) beside each other have different layouts.
         """
         if file is None and axes is None:
             return _judged(replace(self, layout=layout, layouts={}))
@@ -193,10 +188,8 @@ class Inspection:
     def with_pattern(self, pattern: NamePattern) -> Inspection:
         """The same dump with its names parsed by another rule; nothing is read again.
 
-        Raises
-        ------
-        InvalidInputError
-            If the rule takes longer than five seconds.
+        Raises:
+            InvalidInputError: If the rule takes longer than five seconds.
         """
         return _judged(replace(self, pattern=pattern))
 
@@ -255,19 +248,17 @@ def inspect(
 ) -> Inspection:
     """List what is in a dump, from headers alone; only text and .pt files of torch's old format are read for it.
 
-    Parameters
-    ----------
-    dump : a run directory, a .npy, .npz, .safetensors, .pt, .h5, .parquet or .csv file, a folder or .zip of them; or
-        an upload of such.
-    layout : how arrays of three or more axes are meant; None to be asked: they are "ambiguous".
-    pattern : by which names are parsed; None for the one that fits all names together, see `fitting_pattern`.
-    limits : within which everything is read.
-    allowed : folders that may be read, links followed; None for all. Uploads are always allowed.
+    Args:
+        dump: a run directory, a .npy, .npz, .safetensors, .pt, .h5, .parquet or .csv file, a folder or .zip of them; or
+            an upload of such.
+        layout: how arrays of three or more axes are meant; None to be asked: they are "ambiguous".
+        pattern: by which names are parsed; None for the one that fits all names together, see `fitting_pattern`.
+        limits: within which everything is read.
+        allowed: folders that may be read, links followed; None for all. Uploads are always allowed.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is nothing at the path or it is not allowed. Whatever is wrong in a file is told member by member.
+    Raises:
+        InvalidInputError: If there is nothing at the path or it is not allowed. Whatever is wrong in a file is told
+            member by member.
     """
     if isinstance(dump, Upload):
         path, folders = resolve(dump.path, None), None
@@ -293,23 +284,18 @@ def load(
 ) -> ActivationBatch:
     """Read one member of a dump. `inspect(dump).load(member)` is the same, and inspects once for many members.
 
-    Parameters
-    ----------
-    dump, layout, pattern, limits, allowed : see `inspect`.
-    member : its name; None if there is only one, or only one that can be read.
-    rows : of the first axis, without gaps; None for all. Nothing else of the file is read, where the format allows.
+    Args:
+        dump, layout, pattern, limits, allowed: see `inspect`.
+        member: its name; None if there is only one, or only one that can be read.
+        rows: of the first axis, without gaps; None for all. Nothing else of the file is read, where the format allows.
 
-    Returns
-    -------
-    ActivationBatch (n, d) with layer, epoch and source set. NaN and infinite values, and those beyond float32, are kept
-    and counted.
+    Returns:
+        ActivationBatch (n, d) with layer, epoch and source set. NaN and infinite values, and those beyond float32, are
+        kept and counted.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is no such member, it is refused or needs a layout, or holds no finite value.
-    BudgetError
-        If it takes more memory or time than the limits allow; the message says how many rows fit.
+    Raises:
+        InvalidInputError: If there is no such member, it is refused or needs a layout, or holds no finite value.
+        BudgetError: If it takes more memory or time than the limits allow; the message says how many rows fit.
     """
     inspection = inspect(dump, layout=layout, pattern=pattern, limits=limits, allowed=allowed)
     return inspection.load(member, rows=rows)

@@ -16,17 +16,15 @@ from per_core.errors import InvalidInputError
 class Layout:
     """How an array of three or more axes is meant; the first axis is the samples. Matrices need none.
 
-    Attributes
-    ----------
-    kind : "sample", everything of one sample is one row: (n, rest); "position", every position is a row of
-        channels: (n·positions, channels).
-    channel_axis : of kind "position", which axis holds the channels: 1 in images (n, channels, height, width), -1 in
-        sequences (n, length, channels).
+    Attributes:
+        kind: "sample", everything of one sample is one row: (n, rest); "position", every position is a row of channels:
+            (n·positions, channels).
+        channel_axis: of kind "position", which axis holds the channels: 1 in images (n, channels, height, width), -1 in
+            sequences (n, length, channels).
 
-    Raises
-    ------
-    InvalidInputError
-        If the kind is another one, or the channel axis is no whole number or the axis of the samples.
+    Raises:
+        InvalidInputError: If the kind is another one, or the channel axis is no whole number or the axis of the
+            samples.
     """
 
     kind: Literal["sample", "position"]
@@ -45,10 +43,8 @@ class Layout:
     def matrix_shape(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """Rows and units (n, d) of an array of this shape, which has two axes or more, or one: n rows of 1 unit.
 
-        Raises
-        ------
-        InvalidInputError
-            If the shape has no such channel axis.
+        Raises:
+            InvalidInputError: If the shape has no such channel axis.
         """
         if len(shape) < 3:
             return shape[0], math.prod(shape[1:])

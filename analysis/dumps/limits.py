@@ -9,16 +9,15 @@ from dataclasses import dataclass
 class Limits:
     """Bounds on what one file may ask of this machine. Whatever would need more is refused with the reason.
 
-    Attributes
-    ----------
-    batch_bytes : of one loaded batch, as float32.
-    unpacked_bytes : that the compressed members of one archive may unpack to, all together; and that temporary files
-        may take which one inspection unpacks, archives within archives included.
-    csv_bytes : of a text file, which is read whole.
-    header_bytes : of a header or directory, before the values.
-    members : of one file; entries of one archive; files of one folder.
-    process_bytes : of memory that the reading process may take on top of what it takes idle.
-    seconds : that one request to the reading process may take.
+    Attributes:
+        batch_bytes: of one loaded batch, as float32.
+        unpacked_bytes: that the compressed members of one archive may unpack to, all together; and that temporary files
+            may take which one inspection unpacks, archives within archives included.
+        csv_bytes: of a text file, which is read whole.
+        header_bytes: of a header or directory, before the values.
+        members: of one file; entries of one archive; files of one folder.
+        process_bytes: of memory that the reading process may take on top of what it takes idle.
+        seconds: that one request to the reading process may take.
     """
 
     batch_bytes: int = 2**29

@@ -34,12 +34,11 @@ class Listings:
     ) -> Listing:
         """What `find` finds at a place, or what it found when its files had the same stamps.
 
-        Parameters
-        ----------
-        place : a file, or the folder of a run.
-        files : those that what is found depends on; an `OSError` if one is missing.
-        limits : within which it is read.
-        find : looks, and says whether it would find the same again.
+        Args:
+            place: a file, or the folder of a run.
+            files: those that what is found depends on; an `OSError` if one is missing.
+            limits: within which it is read.
+            find: looks, and says whether it would find the same again.
         """
         key, stamps = (place, limits), tuple(stamp(file) for file in files)
         with self._lock:

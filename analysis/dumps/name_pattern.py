@@ -30,11 +30,10 @@ LAYER = rf"(?:^|(?<=/))([^/]*?(?<![A-Za-z])(?:{LAYER_WORDS})[._/-]?\d.*)"
 class ParsedName:
     """What a name tells; None or empty where it tells nothing.
 
-    Attributes
-    ----------
-    layer, epoch, split : see `NamePattern`.
-    note : how the epoch was read, where that is not plain.
-    rest : context and name without epoch, split and what is dropped, which tells apart what `layer` does not.
+    Attributes:
+        layer, epoch, split: see `NamePattern`.
+        note: how the epoch was read, where that is not plain.
+        rest: context and name without epoch, split and what is dropped, which tells apart what `layer` does not.
     """
 
     layer: str | None
@@ -53,17 +52,14 @@ class NamePattern:
     dropped are cut out. The layer is what `layer` finds in the rest of the name, or else in context and name
     together; if it finds nothing, all that is left of the name, or else of the context.
 
-    Attributes
-    ----------
-    epoch : its first group is the number, of an epoch or a step; a fraction stands behind a point or an underscore.
-    split : its first group is "train", "val", ...
-    drop : says nothing of the layer: "activations", ranges of rows, numbers of shards, samples.
-    layer : its first group is the layer's name.
+    Attributes:
+        epoch: its first group is the number, of an epoch or a step; a fraction stands behind a point or an underscore.
+        split: its first group is "train", "val", ...
+        drop: says nothing of the layer: "activations", ranges of rows, numbers of shards, samples.
+        layer: its first group is the layer's name.
 
-    Raises
-    ------
-    InvalidInputError
-        If one is no regular expression, is longer than 1000 characters, or lacks the group.
+    Raises:
+        InvalidInputError: If one is no regular expression, is longer than 1000 characters, or lacks the group.
     """
 
     epoch: str = EPOCH
@@ -128,10 +124,8 @@ def parse_names(
     Without a pattern the one that fits them all together is taken. Expressions other than our own are tried in the
     reading process: some never come to an end.
 
-    Raises
-    ------
-    InvalidInputError
-        If the pattern takes longer than five seconds.
+    Raises:
+        InvalidInputError: If the pattern takes longer than five seconds.
     """
     pattern = pattern or fitting_pattern(names)
     if pattern.epoch in OWN_EXPRESSIONS and pattern == NamePattern(epoch=pattern.epoch):

@@ -54,12 +54,9 @@ class ReaderProcess:
     def list_entries(self, format: str, path: Path, limits: Limits) -> list[Entry]:
         """What `list_entries` of a format's module says of a file.
 
-        Raises
-        ------
-        InvalidInputError
-            If the file cannot be read, or the process died of it.
-        BudgetError
-            If it takes too much memory or time.
+        Raises:
+            InvalidInputError: If the file cannot be read, or the process died of it.
+            BudgetError: If it takes too much memory or time.
         """
         found = self._request({"task": "list", "format": format, "path": str(path)}, limits)
         return [

@@ -22,10 +22,9 @@ FEWEST = 2
 class SampleGroup:
     """Arrays that are one.
 
-    Attributes
-    ----------
-    entry : the whole, samples first; under a key with "*" in the place of the number.
-    keys : of its parts, in their order: one sample each.
+    Attributes:
+        entry: the whole, samples first; under a key with "*" in the place of the number.
+        keys: of its parts, in their order: one sample each.
     """
 
     entry: Entry

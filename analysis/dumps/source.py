@@ -26,25 +26,19 @@ class Upload:
 
     Use it as a context manager, call `release`, or forget it: the files go when the object does.
 
-    Parameters
-    ----------
-    files : name -> bytes, or an open binary file, which is copied piece by piece from where it stands. One file is
-        the dump itself, several are a folder of them.
-    most_bytes : that all of them may have together.
+    Args:
+        files: name -> bytes, or an open binary file, which is copied piece by piece from where it stands. One file is
+            the dump itself, several are a folder of them.
+        most_bytes: that all of them may have together.
 
-    Attributes
-    ----------
-    path : the file or folder.
-    size : bytes of the files together.
+    Attributes:
+        path: the file or folder.
+        size: bytes of the files together.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is no file.
-    BudgetError
-        If they are larger than `most_bytes`.
-    StorageError
-        If the disk for temporary files has no room for them.
+    Raises:
+        InvalidInputError: If there is no file.
+        BudgetError: If they are larger than `most_bytes`.
+        StorageError: If the disk for temporary files has no room for them.
     """
 
     def __init__(self, files: Mapping[str, bytes | IO[bytes]], *, most_bytes: int = 2**31) -> None:
@@ -85,16 +79,13 @@ class Upload:
 def resolve(path: str | Path, allowed: Sequence[Path] | None) -> Path:
     """The real place of a dump: links are followed first, then it must be in an allowed folder.
 
-    Parameters
-    ----------
-    path : of a file or folder.
-    allowed : folders of which anything may be read; None for everywhere.
+    Args:
+        path: of a file or folder.
+        allowed: folders of which anything may be read; None for everywhere.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is nothing there, it is outside, or it is neither a file nor a folder. What is outside and what is not
-        there are told apart only for paths inside.
+    Raises:
+        InvalidInputError: If there is nothing there, it is outside, or it is neither a file nor a folder. What is
+            outside and what is not there are told apart only for paths inside.
     """
     if not str(path).strip():
         raise InvalidInputError(
@@ -117,10 +108,8 @@ def resolve(path: str | Path, allowed: Sequence[Path] | None) -> Path:
 def within(path: str | Path, allowed: Sequence[Path]) -> Path:
     """The real place of what is there or may be made, links followed, which must be in an allowed folder.
 
-    Raises
-    ------
-    InvalidInputError
-        If it is elsewhere, or no path at all.
+    Raises:
+        InvalidInputError: If it is elsewhere, or no path at all.
     """
     try:
         real = Path(path).resolve(strict=False)

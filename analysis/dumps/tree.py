@@ -70,10 +70,8 @@ def ignored_files(path: Path, limits: Limits) -> tuple[str, ...]:
 def read_rows(path: Path, location: Location, start: int, stop: int, limits: Limits) -> NDArray[Any]:
     """Rows start to stop − 1 of the array at a location, with all its axes.
 
-    Raises
-    ------
-    PerError
-        If it cannot be read, or is not there any more.
+    Raises:
+        PerError: If it cannot be read, or is not there any more.
     """
     try:
         if not path.is_dir():

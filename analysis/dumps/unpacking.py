@@ -21,14 +21,12 @@ SPARE = 2**28  # bytes of the disk that are left to others
 class Unpacking:
     """How much may still be unpacked to temporary files: of a whole inspection, or of one archive within it.
 
-    Parameters
-    ----------
-    most : bytes, all archives and those within them together.
-    outer : what this one is a part of, and takes from as well.
+    Args:
+        most: bytes, all archives and those within them together.
+        outer: what this one is a part of, and takes from as well.
 
-    Attributes
-    ----------
-    is_in_want : whether it had to refuse what it would grant if others had taken less or the disk were emptier.
+    Attributes:
+        is_in_want: whether it had to refuse what it would grant if others had taken less or the disk were emptier.
     """
 
     def __init__(self, most: int, outer: Unpacking | None = None) -> None:
@@ -44,10 +42,8 @@ class Unpacking:
     def as_file(self, data: ByteRange, name: str) -> Iterator[FileRange]:
         """A file with this content and nothing else: the file itself, or a temporary copy of what is in an archive.
 
-        Raises
-        ------
-        BudgetError
-            If the copy would be too large, before it is made.
+        Raises:
+            BudgetError: If the copy would be too large, before it is made.
         """
         if isinstance(data, FileRange) and data.is_whole:
             yield data

@@ -50,18 +50,15 @@ _NOTHING = 1e-12  # of a gradient: a flow that starts where there is none stays 
 class FlowSpec:
     """What to follow.
 
-    Parameters
-    ----------
-    method : key of a regulariser of `per_core.list_methods("regulariser")`.
-    parameters : what it is built with, as pairs of name and value.
-    strength : of the regulariser against the task, above 0; None for the regulariser alone.
-    steps : a positive multiple of 6. The batch is kept after every third step.
-    seed : of whatever the regulariser draws.
+    Args:
+        method: key of a regulariser of `per_core.list_methods("regulariser")`.
+        parameters: what it is built with, as pairs of name and value.
+        strength: of the regulariser against the task, above 0; None for the regulariser alone.
+        steps: a positive multiple of 6. The batch is kept after every third step.
+        seed: of whatever the regulariser draws.
 
-    Raises
-    ------
-    InvalidInputError
-        If the method is no regulariser, or a number is out of range.
+    Raises:
+        InvalidInputError: If the method is no regulariser, or a number is out of range.
     """
 
     method: str
@@ -96,14 +93,13 @@ class FlowSpec:
 class FlowStart:
     """Where a flow starts and how it is stepped.
 
-    Attributes
-    ----------
-    rows : (n, d) the batch, at most its first 1,024 rows.
-    pull : (n, d) −n ∂R/∂h at the start, the gradient field.
-    weight : λ; 1 without a task, 0 where there is no pull.
-    step : η, the size of the first step.
-    draws : over how many draws of a random loss a gradient is averaged.
-    agreement : cosine of two gradient fields at the start that were drawn independently; 1 if nothing is drawn.
+    Attributes:
+        rows: (n, d) the batch, at most its first 1,024 rows.
+        pull: (n, d) −n ∂R/∂h at the start, the gradient field.
+        weight: λ; 1 without a task, 0 where there is no pull.
+        step: η, the size of the first step.
+        draws: over how many draws of a random loss a gradient is averaged.
+        agreement: cosine of two gradient fields at the start that were drawn independently; 1 if nothing is drawn.
     """
 
     rows: Float32Matrix
@@ -123,11 +119,13 @@ class FlowStart:
 class FlowReadings:
     """What happens to a batch on its way: arrays (frames,).
 
-    Attributes
-    ----------
-    sw1 : on 64 shared directions. per : exact. variance, kurtosis : means over the units (kurtosis is excess).
-    modes : the largest number of modes of a unit. batch_variances : variance of the variances of 5 rows divided by the
-        square of the unit's variance, mean over the units; 1/2 for Gaussian units, less for lower kurtosis.
+    Attributes:
+        sw1: on 64 shared directions.
+        per: exact.
+        variance, kurtosis: means over the units (kurtosis is excess).
+        modes: the largest number of modes of a unit.
+        batch_variances: variance of the variances of 5 rows divided by the square of the unit's variance, mean over the
+            units; 1/2 for Gaussian units, less for lower kurtosis.
     """
 
     sw1: Float64Array
@@ -141,10 +139,8 @@ class FlowReadings:
 def start_flow(values: Float32Matrix, spec: FlowSpec) -> FlowStart:
     """The gradient field of a finite batch (n, d), and the size of the steps.
 
-    Raises
-    ------
-    InvalidInputError
-        If the regulariser refuses the batch or a parameter.
+    Raises:
+        InvalidInputError: If the regulariser refuses the batch or a parameter.
     """
     rows = values[:MOST_ROWS]
     n, d = rows.shape
@@ -167,13 +163,12 @@ def start_flow(values: Float32Matrix, spec: FlowSpec) -> FlowStart:
 def follow(start: FlowStart, rows: Float32Matrix, spec: FlowSpec, first: int, count: int) -> NDArray[np.float32]:
     """The batches after the steps `first`..`first` + `count` − 1 (counted from 1), every third of them.
 
-    Parameters
-    ----------
-    rows : (n, d) the batch after step `first` − 1. count : a multiple of 3.
+    Args:
+        rows: (n, d) the batch after step `first` − 1.
+        count: a multiple of 3.
 
-    Returns
-    -------
-    (count / 3, n, d). However the steps are divided into calls, the batches are the same.
+    Returns:
+        (count / 3, n, d). However the steps are divided into calls, the batches are the same.
     """
     origin, h = torch.from_numpy(start.rows.copy()), torch.from_numpy(rows.copy())
     longest = 2 * FIRST_MOVE * math.sqrt(h.shape[1])

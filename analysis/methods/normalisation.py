@@ -24,13 +24,13 @@ HELD_OUT_ROWS = 1024
 class SmallBatch:
     """A normaliser whose statistics come from few rows.
 
-    Attributes
-    ----------
-    rows : b, how many rows gave the statistics.
-    seen : (splits,) SW1 to N(0, I) of those rows after the transform, in training mode.
-    held_out : (splits,) SW1 of other rows of the same batch after the same transform, in evaluation mode. They are
-        taken b at a time, because fewer rows are further from N(0, I) by chance; this is the mean over those chunks.
-    chunks : how many those are.
+    Attributes:
+        rows: b, how many rows gave the statistics.
+        seen: (splits,) SW1 to N(0, I) of those rows after the transform, in training mode.
+        held_out: (splits,) SW1 of other rows of the same batch after the same transform, in evaluation mode. They are
+            taken b at a time, because fewer rows are further from N(0, I) by chance; this is the mean over those
+            chunks.
+        chunks: how many those are.
     """
 
     rows: int
@@ -42,15 +42,12 @@ class SmallBatch:
 def normalise(batch: ActivationBatch, key: str, parameters: Mapping[str, float]) -> ActivationBatch:
     """The batch after a normaliser in training mode, its affine map at the identity.
 
-    Parameters
-    ----------
-    batch : finite.
-    key, parameters : a normaliser of `per_core.list_methods("normaliser")` and what it is built with.
+    Args:
+        batch: finite.
+        key, parameters: a normaliser of `per_core.list_methods("normaliser")` and what it is built with.
 
-    Raises
-    ------
-    InvalidInputError
-        If the method is no normaliser, or refuses the batch or a parameter.
+    Raises:
+        InvalidInputError: If the method is no normaliser, or refuses the batch or a parameter.
     """
     layer = _build(key, batch.d, parameters)
     with torch.no_grad():
@@ -67,17 +64,14 @@ def normalise_held_out(
     The held-out rows are of the other half of the batch, new ones in every split: chunks of `rows` rows, together about
     1,024.
 
-    Parameters
-    ----------
-    values : (n, d), finite.
-    rows : 2 .. n/2. splits : how often to draw rows afresh, at least 1.
+    Args:
+        values: (n, d), finite.
+        rows: 2 .. n/2.
+        splits: how often to draw rows afresh, at least 1.
 
-    Raises
-    ------
-    InvalidInputError
-        If `rows` is out of range, or as `normalise`.
-
-    Source: Huang et al. (2018), section 4, for whitening with too few rows.
+    Raises:
+        InvalidInputError: If `rows` is out of range, or as `normalise`.
+        Source: Huang et al. (2018), section 4, for whitening with too few rows.
     """
     n, d = values.shape
     if not 2 <= rows <= n // 2:

@@ -49,10 +49,9 @@ ARITHMETIC = 1e-11  # more than the sums of some thousand terms of size 1, each 
 class CertifiedDistance:
     """Bounds of the sliced W1 between N(0, I) and data of which only counts are known.
 
-    Attributes
-    ----------
-    lower_per_direction, upper_per_direction : (k,), bounds of W1 on every slice, 0 ≤ lower ≤ upper.
-    n : number of samples.
+    Attributes:
+        lower_per_direction, upper_per_direction: (k,), bounds of W1 on every slice, 0 ≤ lower ≤ upper.
+        n: number of samples.
     """
 
     lower_per_direction: Floats
@@ -84,16 +83,13 @@ class CertifiedDistance:
 def certified_distance(counted: ProjectionCounts, *, rounding: float = 0.0) -> CertifiedDistance:
     """The interval of sliced W1 that follows from the counts, see the module.
 
-    Parameters
-    ----------
-    counted : at least one projection on every direction.
-    rounding : how far the projections that were counted are from the true ones at most, on average over the rows. W1
-        moves no farther than that, and the interval is as much wider on both sides.
+    Args:
+        counted: at least one projection on every direction.
+        rounding: how far the projections that were counted are from the true ones at most, on average over the rows. W1
+            moves no farther than that, and the interval is as much wider on both sides.
 
-    Raises
-    ------
-    InvalidInputError
-        If nothing was counted.
+    Raises:
+        InvalidInputError: If nothing was counted.
     """
     n = int(counted.counts[0].sum() + counted.below.counts[0] + counted.above.counts[0])
     if n == 0:

@@ -14,16 +14,13 @@ MOST_BINS = 2**16
 class Grid:
     """Bins of equal width over [−limit, limit), each with its left edge and without its right one.
 
-    Attributes
-    ----------
-    limit : in units of the projections; N(0, 1) has 1e-15 of its mass outside 8.
-    bins : how many, even, at most 65536. 2·limit/bins is a power of two, so that the bin of a float32 is found
-        without rounding.
+    Attributes:
+        limit: in units of the projections; N(0, 1) has 1e-15 of its mass outside 8.
+        bins: how many, even, at most 65536. 2·limit/bins is a power of two, so that the bin of a float32 is found
+            without rounding.
 
-    Raises
-    ------
-    InvalidInputError
-        If `bins` is no such number, or the width no power of two.
+    Raises:
+        InvalidInputError: If `bins` is no such number, or the width no power of two.
     """
 
     limit: float = 8.0

@@ -35,17 +35,14 @@ LARGEST_OF_ALL = 1e304  # sums of ten thousand longer rows may overflow float64 
 class PassSpec:
     """What one pass takes of the data.
 
-    Attributes
-    ----------
-    slices : random directions, at least 1.
-    seed : of the directions and of the sample, 0 ≤ seed < 2^63.
-    grid : on which projections are counted.
-    sample : rows to keep, at least 0.
+    Attributes:
+        slices: random directions, at least 1.
+        seed: of the directions and of the sample, 0 ≤ seed < 2^63.
+        grid: on which projections are counted.
+        sample: rows to keep, at least 0.
 
-    Raises
-    ------
-    InvalidInputError
-        If one is out of range.
+    Raises:
+        InvalidInputError: If one is out of range.
     """
 
     slices: int = 256
@@ -66,10 +63,8 @@ class PassSpec:
     def directions(self, d: int) -> Tensor:
         """The directions (slices, d), unit rows, float32: the same wherever they are drawn.
 
-        Raises
-        ------
-        BudgetError
-            If they take more than 256 MB.
+        Raises:
+            BudgetError: If they take more than 256 MB.
         """
         size = self.slices * d * 4
         if size > DIRECTION_BYTES:
@@ -91,17 +86,16 @@ class PartialStatistics:
     A row with a value that is NaN or infinite, or with a norm above 1e304, is left out of everything but the counts of
     such values. Rows with a norm above 1e30 are measured in float64, and are not in the sample.
 
-    Attributes
-    ----------
-    spec : what was taken.
-    n_left_out : rows left out.
-    n_nan, n_inf : (d,), values of each unit that are NaN, and values of either infinity.
-    n_beyond_float32 : (d,), values of each unit that are finite and too large for float32, above 3.4e38.
-    projections : counts on the grid, exact for the projections as float32 products give them.
-    moments : of each unit, of the values as they were given; its n is the number of rows that count. Powers beyond
-        float64 are NaN: the variance of a unit around 1e200.
-    row_moments : of two numbers a row, its norm ‖h‖ and its exact PER ψ(‖h‖).
-    sample : of the rows, at most 16 MB of them.
+    Attributes:
+        spec: what was taken.
+        n_left_out: rows left out.
+        n_nan, n_inf: (d,), values of each unit that are NaN, and values of either infinity.
+        n_beyond_float32: (d,), values of each unit that are finite and too large for float32, above 3.4e38.
+        projections: counts on the grid, exact for the projections as float32 products give them.
+        moments: of each unit, of the values as they were given; its n is the number of rows that count. Powers beyond
+            float64 are NaN: the variance of a unit around 1e200.
+        row_moments: of two numbers a row, its norm ‖h‖ and its exact PER ψ(‖h‖).
+        sample: of the rows, at most 16 MB of them.
     """
 
     spec: PassSpec
@@ -165,20 +159,16 @@ class PartialStatistics:
         It holds the exact value of the rows and the directions as they are: it is wider than what follows from the
         counts by all that float32 can have moved the projections, 4e-4 for 256 units of variance 1.
 
-        Raises
-        ------
-        InvalidInputError
-            If there is no row that counts.
+        Raises:
+            InvalidInputError: If there is no row that counts.
         """
         return certified_distance(self.projections, rounding=rounding_of(self.d) * self.norm if self.n else 0.0)
 
     def merge(self, other: PartialStatistics) -> PartialStatistics:
         """Statistics of both parts together. Integers and the sample do not depend on the order; sums round by it.
 
-        Raises
-        ------
-        InvalidInputError
-            If the two were taken in different ways or of different units.
+        Raises:
+            InvalidInputError: If the two were taken in different ways or of different units.
         """
         if self.spec != other.spec or self.d != other.d:
             raise InvalidInputError(
@@ -203,12 +193,11 @@ def take_statistics(
 ) -> PartialStatistics:
     """Statistics of rows that are in memory.
 
-    Parameters
-    ----------
-    rows : (n, d), d ≥ 1, real numbers. Projections are taken of them as float32, moments as they are.
-    spec : what to take.
-    first : place of the first row in the whole data, from 0, for the sample.
-    directions : those of the spec, if they have been drawn already.
+    Args:
+        rows: (n, d), d ≥ 1, real numbers. Projections are taken of them as float32, moments as they are.
+        spec: what to take.
+        first: place of the first row in the whole data, from 0, for the sample.
+        directions: those of the spec, if they have been drawn already.
     """
     with np.errstate(over="ignore", under="ignore"):  # such rows are measured in float64
         narrow = torch.from_numpy(np.require(rows, np.float32, ["C", "W"]))
@@ -265,10 +254,9 @@ def _measured_far(rows: Tensor, theta: Tensor, spec: PassSpec) -> PartialStatist
 def merge_in_order(parts: Sequence[Part], merge: Callable[[Part, Part], Part]) -> Part:
     """Neighbours two by two, then those, until one is left: the same roundings wherever the parts were taken.
 
-    Parameters
-    ----------
-    parts : at least one; statistics, or promises of such.
-    merge : puts two of them together, say `PartialStatistics.merge`.
+    Args:
+        parts: at least one; statistics, or promises of such.
+        merge: puts two of them together, say `PartialStatistics.merge`.
     """
     left = list(parts)
     while len(left) > 1:

@@ -58,11 +58,10 @@ def rounding_of(d: int) -> float:
 class Tails:
     """What lies beyond one end of the grid, for each of k directions.
 
-    Attributes
-    ----------
-    counts : (k,), how many projections.
-    excess : (k,), the sum of their distances from the end of the grid, 0 or more.
-    farthest : (k,), the largest of these distances; 0 where there is none.
+    Attributes:
+        counts: (k,), how many projections.
+        excess: (k,), the sum of their distances from the end of the grid, 0 or more.
+        farthest: (k,), the largest of these distances; 0 where there is none.
     """
 
     counts: Counts
@@ -91,11 +90,10 @@ class Tails:
 class ProjectionCounts:
     """How the projections on k directions spread over a grid.
 
-    Attributes
-    ----------
-    grid : the bins.
-    counts : (k, bins), exact.
-    below, above : projections smaller than −limit; those of limit and larger.
+    Attributes:
+        grid: the bins.
+        counts: (k, bins), exact.
+        below, above: projections smaller than −limit; those of limit and larger.
     """
 
     grid: Grid

@@ -17,12 +17,11 @@ class RowSample:
     A row's key depends on the seed and on its place in the whole data only, and the rows with the smallest keys are
     kept. So parts merge into exactly the sample of the whole, however the data was cut and in whatever order.
 
-    Attributes
-    ----------
-    size : most rows.
-    keys : (m,), uint64, growing; all differ.
-    places : (m,), int64, of the rows in the whole data.
-    rows : (m, d), float32.
+    Attributes:
+        size: most rows.
+        keys: (m,), uint64, growing; all differ.
+        places: (m,), int64, of the rows in the whole data.
+        rows: (m, d), float32.
     """
 
     size: int

@@ -30,11 +30,10 @@ Take = Callable[[Piece], PartialStatistics]
 class PassResult:
     """What one pass over a dump found.
 
-    Attributes
-    ----------
-    statistics : of all the rows together.
-    members : that were read, in order.
-    skipped : that could not be; their `reason` says why. Empty if the members were named.
+    Attributes:
+        statistics: of all the rows together.
+        members: that were read, in order.
+        skipped: that could not be; their `reason` says why. Empty if the members were named.
     """
 
     statistics: PartialStatistics
@@ -56,24 +55,20 @@ def run_pass(
 
     Parts are merged in a fixed tree in the order of the shards, so that every scheduler rounds alike.
 
-    Parameters
-    ----------
-    dump : a path of any kind that `analysis.dumps` reads, or an inspection of one.
-    spec : what to take; the defaults of `PassSpec` if None.
-    members : names of the shards; None for all members that can be read. All have the same units.
-    scheduler : address of a Dask scheduler, "tcp://host:8786"; it and its workers have this project on their Python
-        path, and the workers see the dump at the same path. None for threads of this process.
-    workers : threads, without a scheduler, at least 1. Each holds about 150 MB.
-    piece_bytes : of a task, as float32, at least 1.
-    on_progress : called with the number of pieces that are done, from 0, and of all of them, in the caller's thread.
+    Args:
+        dump: a path of any kind that `analysis.dumps` reads, or an inspection of one.
+        spec: what to take; the defaults of `PassSpec` if None.
+        members: names of the shards; None for all members that can be read. All have the same units.
+        scheduler: address of a Dask scheduler, "tcp://host:8786"; it and its workers have this project on their Python
+            path, and the workers see the dump at the same path. None for threads of this process.
+        workers: threads, without a scheduler, at least 1. Each holds about 150 MB.
+        piece_bytes: of a task, as float32, at least 1.
+        on_progress: called with the number of pieces that are done, from 0, and of all of them, in the caller's thread.
 
-    Raises
-    ------
-    InvalidInputError
-        If no member can be read, the units differ, a member has changed since, or the scheduler does not answer or
-        lost its workers.
-    BudgetError
-        If a member needs more to be read than the limits allow, or the directions take more than 256 MB.
+    Raises:
+        InvalidInputError: If no member can be read, the units differ, a member has changed since, or the scheduler does
+            not answer or lost its workers.
+        BudgetError: If a member needs more to be read than the limits allow, or the directions take more than 256 MB.
     """
     require_count(workers, "workers")
     require_count(piece_bytes, "piece_bytes")

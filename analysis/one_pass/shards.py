@@ -25,14 +25,13 @@ READ_BYTES = 2**25  # of these, that are in memory at once: fewer merges than wi
 class Piece:
     """Adjacent samples of one member.
 
-    Attributes
-    ----------
-    path, name, location : of the dump, and of the member in it.
-    shape : of the member.
-    start, stop : samples, the first axis of the member.
-    first : place of the first row in the whole data.
-    layout : how samples become rows.
-    limits : within which it is read.
+    Attributes:
+        path, name, location: of the dump, and of the member in it.
+        shape: of the member.
+        start, stop: samples, the first axis of the member.
+        first: place of the first row in the whole data.
+        layout: how samples become rows.
+        limits: within which it is read.
     """
 
     path: Path
@@ -49,10 +48,8 @@ class Piece:
 def choose_members(inspection: Inspection, names: Sequence[str] | None = None) -> tuple[Member, ...]:
     """The members of these names, or all that can be read, of one number of units.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is none, one cannot be read, or their units differ.
+    Raises:
+        InvalidInputError: If there is none, one cannot be read, or their units differ.
     """
     members = inspection.readable if names is None else tuple(inspection.member(name) for name in names)
     if not members:
@@ -103,10 +100,8 @@ def cut(inspection: Inspection, members: Sequence[Member], *, piece_bytes: int =
 def take_piece(piece: Piece, spec: PassSpec) -> PartialStatistics:
     """Read a piece bit by bit and take its statistics.
 
-    Raises
-    ------
-    PerError
-        If it cannot be read, or is not what was inspected any more.
+    Raises:
+        PerError: If it cannot be read, or is not what was inspected any more.
     """
     _, d = piece.layout.matrix_shape(piece.shape)
     directions = spec.directions(d)

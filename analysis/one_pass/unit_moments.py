@@ -20,11 +20,10 @@ CACHED_VALUES = 2**16  # float64 values that stay in a core's cache while their 
 class UnitMoments:
     """Number, mean and central power sums of each of d units, in float64.
 
-    Attributes
-    ----------
-    n : rows.
-    mean : (d,); 0 without rows.
-    m2, m3, m4 : (d,), Σ (x − mean)^p.
+    Attributes:
+        n: rows.
+        mean: (d,); 0 without rows.
+        m2, m3, m4: (d,), Σ (x − mean)^p.
     """
 
     n: int

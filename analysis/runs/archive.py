@@ -21,11 +21,10 @@ class RunArchive:
 
     A run that is still being written gives a whole run, as it was at the beginning of the iteration or a little later.
 
-    Attributes
-    ----------
-    path : the run's folder.
-    name : of the folder in the archive; the archive is called the same, with ".zip".
-    checkpoint : whether it is in, which is what it takes to go on elsewhere.
+    Attributes:
+        path: the run's folder.
+        name: of the folder in the archive; the archive is called the same, with ".zip".
+        checkpoint: whether it is in, which is what it takes to go on elsewhere.
     """
 
     path: Path

@@ -24,14 +24,13 @@ Key = tuple[str, int]  # method and seed
 class Comparison:
     """A comparison as it was when read; `refresh` gives a newer one. Somebody's run directory is one of a single run.
 
-    Attributes
-    ----------
-    path : the folder.
-    spec : what was asked for, see `TrainingSpec.from_dict`; empty for somebody's run directory.
-    resolved : what became of it: device, width, numbers of parameters, ...; empty before it begins.
-    status : how far it has come.
-    runs : (label of the method, seed) -> run, in the order of the spec; those that have begun and can be read.
-    problems : name of a run -> why it cannot be read.
+    Attributes:
+        path: the folder.
+        spec: what was asked for, see `TrainingSpec.from_dict`; empty for somebody's run directory.
+        resolved: what became of it: device, width, numbers of parameters, ...; empty before it begins.
+        status: how far it has come.
+        runs: (label of the method, seed) -> run, in the order of the spec; those that have begun and can be read.
+        problems: name of a run -> why it cannot be read.
     """
 
     path: Path
@@ -63,10 +62,8 @@ class Comparison:
     def refresh(self) -> Comparison:
         """The comparison as it is now, the same object if nothing happened; of records, only new ones are read.
 
-        Raises
-        ------
-        InvalidInputError
-            If the folder is gone or damaged, see `open_comparison`.
+        Raises:
+            InvalidInputError: If the folder is gone or damaged, see `open_comparison`.
         """
         new = _read(self.path, {run.path.name: run for run in self.runs.values()})
         unchanged = new.status == self.status and new.problems == self.problems and list(new.runs) == list(self.runs)
@@ -78,10 +75,9 @@ class Comparison:
 def open_comparison(path: str | Path) -> Comparison:
     """Read a comparison, finished, under way or waiting to begin, or a run directory that any Recorder wrote.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is neither, or it is damaged. A damaged run of a comparison is left out and its reason given.
+    Raises:
+        InvalidInputError: If there is neither, or it is damaged. A damaged run of a comparison is left out and its
+            reason given.
     """
     return _read(Path(path), {})
 
@@ -125,10 +121,8 @@ def _repeated(run: Run) -> str:
 def read_spec_and_resolved(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """The spec of a comparison, and what became of it: nothing before it begins.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is none, or it is damaged.
+    Raises:
+        InvalidInputError: If there is none, or it is damaged.
     """
     folder = ComparisonFolder(path)
     if folder.comparison_file.exists():

@@ -35,14 +35,13 @@ LAST_PATIENCE = 5.0  # from there until it is killed
 class JobStatus:
     """What the page says of a job; of one that this manager has not, what is on disk.
 
-    Attributes
-    ----------
-    state : "queued", "starting", "running", "stopping", "finished", "stopped", "failed" or "interrupted".
-    epoch : of the last checkpoint.
-    epochs : of the whole training; None if nobody said.
-    message : why it is in that state, or empty.
-    device : what it is trained on, or empty.
-    position : in the queue, from 1, if it is queued.
+    Attributes:
+        state: "queued", "starting", "running", "stopping", "finished", "stopped", "failed" or "interrupted".
+        epoch: of the last checkpoint.
+        epochs: of the whole training; None if nobody said.
+        message: why it is in that state, or empty.
+        device: what it is trained on, or empty.
+        position: in the queue, from 1, if it is queued.
     """
 
     state: State
@@ -73,25 +72,22 @@ class JobManager:
     The worker looks after itself: it checkpoints every epoch and ends when the process of its manager has gone,
     whatever ended that. A run that was cut short can be resumed, by this manager or a later one.
 
-    Parameters
-    ----------
-    library : where the runs are.
-    devices : one slot for each job that may run at a time, "cpu", "cuda:0", ...; by default every GPU or else the CPU.
-    max_seconds : how long a worker may take, > 0; None is no limit.
-    max_memory_mb : how much main memory it may take, > 0; None is no limit.
-    grace_seconds : a job without viewers is stopped after this time, > 0; None lets it go on.
+    Args:
+        library: where the runs are.
+        devices: one slot for each job that may run at a time, "cpu", "cuda:0", ...; by default every GPU or else the
+            CPU.
+        max_seconds: how long a worker may take, > 0; None is no limit.
+        max_memory_mb: how much main memory it may take, > 0; None is no limit.
+        grace_seconds: a job without viewers is stopped after this time, > 0; None lets it go on.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is no such kind of device, or a limit is not above 0.
+    Raises:
+        InvalidInputError: If there is no such kind of device, or a limit is not above 0.
 
-    Example
-    -------
-    >>> manager = JobManager(RunLibrary("runs"))  # doctest: +SKIP
-    >>> id = manager.submit({"epochs": 20}, "A first try")  # doctest: +SKIP
-    >>> manager.status(id).state  # doctest: +SKIP
-    'starting'
+    Example:
+        >>> manager = JobManager(RunLibrary("runs"))  # doctest: +SKIP
+        >>> id = manager.submit({"epochs": 20}, "A first try")  # doctest: +SKIP
+        >>> manager.status(id).state  # doctest: +SKIP
+        'starting'
     """
 
     def __init__(
@@ -136,18 +132,15 @@ class JobManager:
     def submit(self, spec: Mapping[str, Any], title: str = "", *, token: str | None = None) -> str:
         """Put a training into the queue and return its id, which nobody can guess.
 
-        Parameters
-        ----------
-        spec : see `TrainingSpec.from_dict`.
-        title : what a person calls it; the spec's own if empty.
-        token : of this submission; a second one with the same token, of a double click, is the first.
+        Args:
+            spec: see `TrainingSpec.from_dict`.
+            title: what a person calls it; the spec's own if empty.
+            token: of this submission; a second one with the same token, of a double click, is the first.
 
-        Raises
-        ------
-        InvalidInputError
-            If the spec cannot be trained here, see `plan`.
-        StorageError
-            If the disk has no room for it and what other trainings will still write, or cannot be written.
+        Raises:
+            InvalidInputError: If the spec cannot be trained here, see `plan`.
+            StorageError: If the disk has no room for it and what other trainings will still write, or cannot be
+                written.
         """
         checked = TrainingSpec.from_dict(spec)
         checked = replace(checked, title=title or checked.title)
@@ -165,12 +158,10 @@ class JobManager:
     def resume(self, id: str) -> None:
         """Put a run into the queue that has not finished, to go on from its last checkpoint. Once is enough.
 
-        Raises
-        ------
-        InvalidInputError
-            If there is no such run, it has finished, somebody else trains it, or it was not made by a training.
-        StorageError
-            If the disk has no room for what is still to come of it, or cannot be written.
+        Raises:
+            InvalidInputError: If there is no such run, it has finished, somebody else trains it, or it was not made by
+                a training.
+            StorageError: If the disk has no room for what is still to come of it, or cannot be written.
         """
         with self._lock:
             self._require_open()
@@ -193,12 +184,9 @@ class JobManager:
     def stop(self, id: str) -> None:
         """Ask a run to stop: after its current step, by force if it takes too long. Nothing happens if it has ended.
 
-        Raises
-        ------
-        InvalidInputError
-            If there is no such run.
-        StorageError
-            If another server trains it, and its folder cannot be written.
+        Raises:
+            InvalidInputError: If there is no such run.
+            StorageError: If another server trains it, and its folder cannot be written.
         """
         with self._lock:
             path = self.run_library.path(id)
@@ -213,10 +201,8 @@ class JobManager:
     def status(self, id: str) -> JobStatus:
         """How a run is doing.
 
-        Raises
-        ------
-        InvalidInputError
-            If there is no such run, or nothing can be read of it.
+        Raises:
+            InvalidInputError: If there is no such run, or nothing can be read of it.
         """
         path = self.run_library.path(id)
         with self._lock:
@@ -254,20 +240,16 @@ class JobManager:
     def last_output(self, id: str, lines: int = 20) -> tuple[str, ...]:
         """The last lines that the workers of a run printed, oldest first; none before it begins.
 
-        Raises
-        ------
-        InvalidInputError
-            If there is no such run.
+        Raises:
+            InvalidInputError: If there is no such run.
         """
         return last_lines(self.run_library.path(id), lines)
 
     def attach(self, id: str, viewer: str) -> JobStatus:
         """Note that somebody looks at a run, for as long as it takes until `detach` or `leave`; say how it is doing.
 
-        Raises
-        ------
-        InvalidInputError
-            If there is no such run.
+        Raises:
+            InvalidInputError: If there is no such run.
         """
         status = self.status(id)
         with self._lock:

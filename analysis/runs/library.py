@@ -41,20 +41,19 @@ Kind = Literal["comparison", "recording"]
 class RunEntry:
     """One line of the list of runs.
 
-    Attributes
-    ----------
-    id : name of its folder; percent-encoded if that is no UTF-8, so that it fits into an address.
-    title : what a person calls it; as all text of an entry fit to be shown, see `analysis.plain_text`.
-    kind : "comparison", trained by `python -m analysis train`, or "recording", of somebody's own training.
-    state : see `RunStatus`; "damaged" if it cannot be read.
-    epoch : the last one.
-    epochs : of the whole training; None if nobody said.
-    device : what it is trained on, or empty.
-    methods : labels, in the order of the spec; none in a recording.
-    spec : what was asked for, see `TrainingSpec.as_dict`; empty for a recording.
-    created : seconds since 1970.
-    message : how it ended, or what is wrong with it.
-    size : bytes on disk.
+    Attributes:
+        id: name of its folder; percent-encoded if that is no UTF-8, so that it fits into an address.
+        title: what a person calls it; as all text of an entry fit to be shown, see `analysis.plain_text`.
+        kind: "comparison", trained by `python -m analysis train`, or "recording", of somebody's own training.
+        state: see `RunStatus`; "damaged" if it cannot be read.
+        epoch: the last one.
+        epochs: of the whole training; None if nobody said.
+        device: what it is trained on, or empty.
+        methods: labels, in the order of the spec; none in a recording.
+        spec: what was asked for, see `TrainingSpec.as_dict`; empty for a recording.
+        created: seconds since 1970.
+        message: how it ended, or what is wrong with it.
+        size: bytes on disk.
     """
 
     id: str
@@ -86,17 +85,13 @@ class RunLibrary:
     Every sub-folder is a run, of `python -m analysis train` or of anybody's Recorder, unless its name begins with a
     dot. An id comes from outside, so it is checked wherever it is taken: it must be the name of a real sub-folder.
 
-    Parameters
-    ----------
-    root : the folder; made if it is missing.
+    Args:
+        root: the folder; made if it is missing.
 
-    Raises
-    ------
-    InvalidInputError
-        From every method that is given the id of no run.
-    StorageError
-        If the folder cannot be made, and from every method while it cannot be read, or written where that is needed:
-        somebody may delete or unmount it. All works again once it is back.
+    Raises:
+        InvalidInputError: From every method that is given the id of no run.
+        StorageError: If the folder cannot be made, and from every method while it cannot be read, or written where that
+            is needed: somebody may delete or unmount it. All works again once it is back.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -143,17 +138,13 @@ class RunLibrary:
     def require_room(self, spec: TrainingSpec, id: str | None = None) -> None:
         """Refuse a training that does not fit on the disk beside what the trainings under way will still write.
 
-        Parameters
-        ----------
-        spec : what is to be trained.
-        id : of the run, if it is one that goes on.
+        Args:
+            spec: what is to be trained.
+            id: of the run, if it is one that goes on.
 
-        Raises
-        ------
-        InvalidInputError
-            If the spec cannot be trained here.
-        StorageError
-            If it does not fit.
+        Raises:
+            InvalidInputError: If the spec cannot be trained here.
+            StorageError: If it does not fit.
         """
         self._make_root()
         others = [entry for entry in self.list_runs() if entry.state in LIVE and entry.id != id]
@@ -197,10 +188,8 @@ class RunLibrary:
     def rename(self, id: str, title: str) -> None:
         """Call a run something else. The id stays, and with it all links.
 
-        Raises
-        ------
-        InvalidInputError
-            If the title is empty, too long or of several lines.
+        Raises:
+            InvalidInputError: If the title is empty, too long or of several lines.
         """
         path, title = self.path(id), title.strip()
         if not title or len(title) > LONGEST_TITLE or not title.isprintable():
@@ -213,10 +202,8 @@ class RunLibrary:
     def delete(self, id: str) -> None:
         """Move a run to the trash.
 
-        Raises
-        ------
-        InvalidInputError
-            If a process works on it.
+        Raises:
+            InvalidInputError: If a process works on it.
         """
         path = self.path(id)
         entry = self._entry_or_reason(path)
@@ -231,10 +218,8 @@ class RunLibrary:
     def undo_delete(self, id: str) -> None:
         """Take a run out of the trash; of several with that id, the one deleted last.
 
-        Raises
-        ------
-        InvalidInputError
-            If there is none, or another run has its place now.
+        Raises:
+            InvalidInputError: If there is none, or another run has its place now.
         """
         name = _folder_name(id)
         deleted = [path for path in self._trash() if path.name.partition("-")[2] == name]

@@ -28,10 +28,9 @@ def is_running(pid: int, birth: str) -> bool:
 
     Where there is no /proc to say when a process was started, any process of that number counts.
 
-    Parameters
-    ----------
-    pid : number of a process of this machine.
-    birth : what `birth_of` said of it then.
+    Args:
+        pid: number of a process of this machine.
+        birth: what `birth_of` said of it then.
     """
     if pid <= 0:
         return False

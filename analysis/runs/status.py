@@ -25,17 +25,16 @@ WITHOUT_A_WORD = {  # of the process that wrote the state and is no more
 class RunStatus:
     """What a run does, or how it ended.
 
-    Attributes
-    ----------
-    state : "starting", "running", "finished", "stopped", "failed" or "interrupted" (its files could not be written, or
-        the process has gone); "recorded" if somebody else's Recorder wrote it, who does not say whether there is more
-        to come.
-    epoch : of the last checkpoint, from where it goes on.
-    epochs : of the whole training; None if nobody said.
-    message : why it is in that state, or empty.
-    device : what it is trained on, or empty.
-    updated : seconds since 1970.
-    diverged : name of a run -> in which epoch it stopped being finite, and why.
+    Attributes:
+        state: "starting", "running", "finished", "stopped", "failed" or "interrupted" (its files could not be written,
+            or the process has gone); "recorded" if somebody else's Recorder wrote it, who does not say whether there is
+            more to come.
+        epoch: of the last checkpoint, from where it goes on.
+        epochs: of the whole training; None if nobody said.
+        message: why it is in that state, or empty.
+        device: what it is trained on, or empty.
+        updated: seconds since 1970.
+        diverged: name of a run -> in which epoch it stopped being finite, and why.
     """
 
     state: State
@@ -55,10 +54,8 @@ class RunStatus:
 def read_status(path: Path) -> RunStatus:
     """Read the status of a comparison's folder; "interrupted" if it says that it runs and its process does not.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is no `status.json`, or it is damaged.
+    Raises:
+        InvalidInputError: If there is no `status.json`, or it is damaged.
     """
     values = ComparisonFolder(path).read_status()
     try:
@@ -89,11 +86,10 @@ def change_status(path: Path, state: folder.State, message: str, *, epochs: int 
 
     Until a worker writes its own, the status is that of this process: when this ends, the run is interrupted.
 
-    Parameters
-    ----------
-    path : the folder of a comparison that no process works on.
-    state, message : see `RunStatus`.
-    epochs : of the whole training, where no status was written yet.
+    Args:
+        path: the folder of a comparison that no process works on.
+        state, message: see `RunStatus`.
+        epochs: of the whole training, where no status was written yet.
     """
     comparison = ComparisonFolder(path)
     try:

@@ -20,17 +20,14 @@ class WorkerProcess:
 
     What it prints is added to a file in the folder.
 
-    Parameters
-    ----------
-    spec : file of the training's spec.
-    folder : where it trains, there already.
-    device : "cpu", or "cuda:0", ... of the GPUs that this process sees; the worker sees no other.
-    arguments : further ones, "--resume" say.
+    Args:
+        spec: file of the training's spec.
+        folder: where it trains, there already.
+        device: "cpu", or "cuda:0", ... of the GPUs that this process sees; the worker sees no other.
+        arguments: further ones, "--resume" say.
 
-    Raises
-    ------
-    OSError
-        If the system cannot start it or the output cannot be written.
+    Raises:
+        OSError: If the system cannot start it or the output cannot be written.
     """
 
     def __init__(self, spec: Path, folder: Path, device: str, arguments: Sequence[str] = ()) -> None:

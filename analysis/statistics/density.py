@@ -19,14 +19,13 @@ Float64Array = NDArray[np.float64]
 class JointDensity:
     """The estimated joint density of two units and their marginals on common axes.
 
-    Attributes
-    ----------
-    grid : (m,) the grid of both axes, equally spaced.
-    joint : (m, m) density; joint[i, j] is at y = grid[i], x = grid[j].
-    marginal_x, marginal_y : (m,) densities.
-    n : how many finite pairs the estimate is made of.
-    n_outside : how many of those lie outside the grid; they still count in n, so the drawn density then
-        integrates to less than 1.
+    Attributes:
+        grid: (m,) the grid of both axes, equally spaced.
+        joint: (m, m) density; joint[i, j] is at y = grid[i], x = grid[j].
+        marginal_x, marginal_y: (m,) densities.
+        n: how many finite pairs the estimate is made of.
+        n_outside: how many of those lie outside the grid; they still count in n, so the drawn density then integrates
+            to less than 1.
     """
 
     grid: Float64Array
@@ -46,16 +45,13 @@ def joint_density(
     s · n^(-1/5) for the marginals, s being the smaller of the standard deviation and IQR / 1.349 of each unit
     (Scott 1992), so that a few outliers do not flatten the picture.
 
-    Parameters
-    ----------
-    x, y : (n,) values of the two units; pairs with a NaN or an infinity are left out.
-    limits : both axes' range.
-    points : grid points per axis, 8..512.
+    Args:
+        x, y: (n,) values of the two units; pairs with a NaN or an infinity are left out.
+        limits: both axes' range.
+        points: grid points per axis, 8..512.
 
-    Raises
-    ------
-    InvalidInputError
-        If the lengths differ, the range is empty or `points` is out of range.
+    Raises:
+        InvalidInputError: If the lengths differ, the range is empty or `points` is out of range.
     """
     first, second = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     low, high = limits
@@ -100,10 +96,8 @@ def pair_axes(
     `first` and `second` count from 0; principal direction 0 has the largest variance. With these, `values @ axes.T` are
     the coordinates (n, 2), not centred, so that a shift stays visible.
 
-    Raises
-    ------
-    InvalidInputError
-        If an index is not below d.
+    Raises:
+        InvalidInputError: If an index is not below d.
     """
     d = values.shape[1]
     if not (0 <= first < d and 0 <= second < d):
@@ -120,10 +114,8 @@ def project_pair(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The batch (n, d) in the two directions of `pair_axes`: two vectors (n,).
 
-    Raises
-    ------
-    InvalidInputError
-        If an index is not below d.
+    Raises:
+        InvalidInputError: If an index is not below d.
     """
     axes = pair_axes(values, view, first, second)
     return values @ axes[0], values @ axes[1]

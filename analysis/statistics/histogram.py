@@ -23,14 +23,13 @@ FLOAT32_STEP = float(np.finfo(np.float32).smallest_subnormal)
 class Histogram:
     """Counts of values in adjacent bins, with everything outside the bins counted too.
 
-    Attributes
-    ----------
-    edges : array (k + 1,), strictly increasing, in the unit of the values. A value on an inner edge belongs
-        to the bin on its right; the last bin holds both its edges.
-    counts : array (k,), int64.
-    n : all values: counts.sum() + n_below + n_above + n_nan + n_inf, exactly.
-    n_below, n_above : finite values left of the first and right of the last edge, those beyond float32 among them.
-    n_nan, n_inf : values that are NaN, and values of either infinity.
+    Attributes:
+        edges: array (k + 1,), strictly increasing, in the unit of the values. A value on an inner edge belongs to the
+            bin on its right; the last bin holds both its edges.
+        counts: array (k,), int64.
+        n: all values: counts.sum() + n_below + n_above + n_nan + n_inf, exactly.
+        n_below, n_above: finite values left of the first and right of the last edge, those beyond float32 among them.
+        n_nan, n_inf: values that are NaN, and values of either infinity.
     """
 
     edges: NDArray[np.float64]
@@ -57,29 +56,25 @@ def histogram(
 ) -> Histogram:
     """Count values in bins of equal width.
 
-    Parameters
-    ----------
-    values : array (n,), n ≥ 1, real numbers. NaN and infinities are counted apart; finite values beyond
-        the range of float32 lie below or above the axis, which is for the others.
-    bins : how many, or "auto": between 1 and 512, by the rule of Freedman and Diaconis, width 2 IQR n^(−1/3),
-        or by that of Scott, 3.49 std n^(−1/3), where the IQR is 0. There are fewer where a bin would be
-        narrower than twice the rounding step of the values' type: such bins would only show the rounding.
-    range : (low, high), or None for all values within float32, or "robust": the smallest and the largest 1 % (one
-        value at least) are set aside, the span of the others is extended by itself on both sides, and the
-        range is that of the values inside. For a Gaussian the limit lies at ±7 standard deviations, so only
-        real outliers fall outside. Where the others are all equal it is the range of all finite values.
+    Args:
+        values: array (n,), n ≥ 1, real numbers. NaN and infinities are counted apart; finite values beyond the range of
+            float32 lie below or above the axis, which is for the others.
+        bins: how many, or "auto": between 1 and 512, by the rule of Freedman and Diaconis, width 2 IQR n^(−1/3), or by
+            that of Scott, 3.49 std n^(−1/3), where the IQR is 0. There are fewer where a bin would be narrower than
+            twice the rounding step of the values' type: such bins would only show the rounding.
+        range: (low, high), or None for all values within float32, or "robust": the smallest and the largest 1 % (one
+            value at least) are set aside, the span of the others is extended by itself on both sides, and the range is
+            that of the values inside. For a Gaussian the limit lies at ±7 standard deviations, so only real outliers
+            fall outside. Where the others are all equal it is the range of all finite values.
 
-    Returns
-    -------
-    Histogram. A constant gives one bin around it. Without any finite value the counts are 0.
+    Returns:
+        Histogram. A constant gives one bin around it. Without any finite value the counts are 0.
 
-    Raises
-    ------
-    InvalidInputError
-        If the values are not a non-empty vector of real numbers, `bins` < 1, or the range is not low < high.
-
-    Source: Freedman and Diaconis (1981), "On the histogram as a density estimator: L2 theory"; Scott (1979),
-    "On optimal and data-based histograms".
+    Raises:
+        InvalidInputError: If the values are not a non-empty vector of real numbers, `bins` < 1, or the range is not low
+            < high.
+        Source: Freedman and Diaconis (1981), "On the histogram as a density estimator: L2 theory"; Scott (1979),
+        "On optimal and data-based histograms".
     """
     received = np.asarray(values)
     if received.dtype.kind not in "fiub" or received.ndim != 1 or received.size == 0:

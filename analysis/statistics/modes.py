@@ -47,26 +47,20 @@ def count_modes(values: ArrayLike) -> NDArray[np.int64]:
     Two shallow modes thus look like one in few samples. A flat density has no mode to speak of, and its noise
     is easily taken for some: a uniform unit has one mode in 0.84, 0.64, 0.51 and 0.23 of the draws.
 
-    Parameters
-    ----------
-    values : array (n, d), n samples of d units.
+    Args:
+        values: array (n, d), n samples of d units.
 
-    Returns
-    -------
-    array (d,), int64, at least 1; a unit that never changes has 1 mode.
+    Returns:
+        array (d,), int64, at least 1; a unit that never changes has 1 mode.
 
-    Notes
-    -----
-    The grid spans the values without the smallest and the largest 0.5 %, plus 4 bandwidths on both sides;
-    what lies outside is ignored for the shape, so one outlier neither coarsens the grid nor counts as a mode.
-    The bandwidth is at least 1/512 of that span, which bounds the grid.
+    Note:
+        The grid spans the values without the smallest and the largest 0.5 %, plus 4 bandwidths on both sides; what lies
+        outside is ignored for the shape, so one outlier neither coarsens the grid nor counts as a mode. The bandwidth
+        is at least 1/512 of that span, which bounds the grid.
 
-    Raises
-    ------
-    InvalidInputError
-        If the values are not finite numbers of shape (n, d) with n, d ≥ 1.
-
-    Source: Silverman (1986), "Density estimation for statistics and data analysis", sections 3.3 and 3.4.
+    Raises:
+        InvalidInputError: If the values are not finite numbers of shape (n, d) with n, d ≥ 1.
+        Source: Silverman (1986), "Density estimation for statistics and data analysis", sections 3.3 and 3.4.
     """
     finite = finite_values(values)
     if finite.ndim != 2:

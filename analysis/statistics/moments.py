@@ -18,12 +18,11 @@ SAFE_EXPONENT = 200  # fourth powers of 2^±200 are far within float64
 class Moments:
     """The first four moments of each unit.
 
-    Attributes
-    ----------
-    mean : array (..., d), in the unit of the activations.
-    variance : array (..., d), mean((x − mean)²) ≥ 0: biased (ddof = 0), as batch normalisation computes it.
-    skewness : array (..., d), mean((x − mean)³) / variance^(3/2); 0 for a symmetric unit.
-    excess_kurtosis : array (..., d), mean((x − mean)⁴) / variance² − 3 ≥ −2; 0 for a Gaussian unit.
+    Attributes:
+        mean: array (..., d), in the unit of the activations.
+        variance: array (..., d), mean((x − mean)²) ≥ 0: biased (ddof = 0), as batch normalisation computes it.
+        skewness: array (..., d), mean((x − mean)³) / variance^(3/2); 0 for a symmetric unit.
+        excess_kurtosis: array (..., d), mean((x − mean)⁴) / variance² − 3 ≥ −2; 0 for a Gaussian unit.
 
     A unit that never changes has variance exactly 0 and NaN for skewness and excess kurtosis.
     """
@@ -40,14 +39,11 @@ def moments(values: ArrayLike) -> Moments:
     Computed in float64 about the mean, so float32 values around 1e4 of variance 1 come out right; and units of huge or
     tiny values over a power of two, so that powers of 1e300 stay numbers. A variance beyond float64 is infinite.
 
-    Parameters
-    ----------
-    values : array (..., n, d), n samples of d units; leading dimensions are separate batches.
+    Args:
+        values: array (..., n, d), n samples of d units; leading dimensions are separate batches.
 
-    Raises
-    ------
-    InvalidInputError
-        If the values are not finite numbers of shape (..., n, d) with n, d ≥ 1.
+    Raises:
+        InvalidInputError: If the values are not finite numbers of shape (..., n, d) with n, d ≥ 1.
     """
     finite, exponent = _scaled(finite_values(values))
     mean, centred = _centred(finite)
@@ -66,14 +62,11 @@ def correlation(values: ArrayLike) -> Float64Array:
 
     Row and column of a unit that never changes are NaN.
 
-    Parameters
-    ----------
-    values : array (..., n, d), n samples of d units; leading dimensions are separate batches.
+    Args:
+        values: array (..., n, d), n samples of d units; leading dimensions are separate batches.
 
-    Raises
-    ------
-    InvalidInputError
-        If the values are not finite numbers of shape (..., n, d) with n, d ≥ 1.
+    Raises:
+        InvalidInputError: If the values are not finite numbers of shape (..., n, d) with n, d ≥ 1.
     """
     _, centred = _centred(finite_values(values))
     with np.errstate(invalid="ignore"):  # 0 / 0 is the NaN of a constant unit
@@ -92,22 +85,17 @@ def batch_variance_spread(values: ArrayLike, *, subset: int = 5, seed: int) -> F
 
     so at fixed variance it is smaller the lower the kurtosis is.
 
-    Parameters
-    ----------
-    values : array (..., n, d), n ≥ 2·subset samples of d units; leading dimensions are separate batches.
-    subset : rows in a subset, at least 2. VCL takes 5.
-    seed : decides which rows come together.
+    Args:
+        values: array (..., n, d), n ≥ 2·subset samples of d units; leading dimensions are separate batches.
+        subset: rows in a subset, at least 2. VCL takes 5.
+        seed: decides which rows come together.
 
-    Returns
-    -------
-    array (..., d), ≥ 0, in the unit of the activations to the fourth power.
+    Returns:
+        array (..., d), ≥ 0, in the unit of the activations to the fourth power.
 
-    Raises
-    ------
-    InvalidInputError
-        If the values are not finite numbers of shape (..., n, d), or n or `subset` is too small.
-
-    Source: Littwin and Wolf (2018), "Regularizing by the variance of the activations' sample-variances".
+    Raises:
+        InvalidInputError: If the values are not finite numbers of shape (..., n, d), or n or `subset` is too small.
+        Source: Littwin and Wolf (2018), "Regularizing by the variance of the activations' sample-variances".
     """
     finite = finite_values(values)
     n, d = finite.shape[-2:]
@@ -126,10 +114,9 @@ def batch_variance_spread(values: ArrayLike, *, subset: int = 5, seed: int) -> F
 def finite_values(values: ArrayLike) -> Float64Array:
     """Return the values as float64, an array (..., n, d), after checking that all of them are finite.
 
-    Raises
-    ------
-    InvalidInputError
-        If the values are not real numbers of shape (..., n, d) with n, d ≥ 1, or some are NaN or infinite.
+    Raises:
+        InvalidInputError: If the values are not real numbers of shape (..., n, d) with n, d ≥ 1, or some are NaN or
+            infinite.
     """
     received = np.asarray(values)
     if received.dtype.kind not in "fiub" or received.ndim < 2 or 0 in received.shape:

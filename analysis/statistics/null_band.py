@@ -100,9 +100,8 @@ def gaussian_draws(n: int, d: int, slices: int, first: int, count: int) -> dict[
     The same directions in every draw: the spread is that between data sets, which the error over slices does not see,
     because all slices share the data.
 
-    Returns
-    -------
-    "sw1" and "per", arrays (count,).
+    Returns:
+        "sw1" and "per", arrays (count,).
     """
     directions = shared_directions(d, slices)
     batches = [gaussian_batch(n, d, number) for number in range(first, first + count)]
@@ -115,9 +114,8 @@ def gaussian_draws(n: int, d: int, slices: int, first: int, count: int) -> dict[
 def gaussian_worst_draws(n: int, d: int, slices: int, first: int, count: int) -> dict[str, Float64Array]:
     """The largest W1 among each kind of direction of fresh Gaussian batches: what looking for the worst produces.
 
-    Returns
-    -------
-    The kinds of `study_directions`, "unit", "principal", "maximised" and the slices', each an array (count,).
+    Returns:
+        The kinds of `study_directions`, "unit", "principal", "maximised" and the slices', each an array (count,).
     """
     rows = []
     for number in range(first, first + count):

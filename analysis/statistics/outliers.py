@@ -24,16 +24,17 @@ MEDIAN_SAMPLE = 2**14  # values whose median stands for that of all: off by 1 % 
 class Outliers:
     """Which rows and units are far larger than the others.
 
-    Attributes
-    ----------
-    largest : magnitude of the largest value. typical : median magnitude of the values other than 0, 0 if there is none;
-        of 16,384 of them, drawn, if there are more values.
-    row_ratio : largest row norm / median row norm, of the rows that are not 0. NaN if there is none.
-    unit_ratio : largest / median of the units' largest magnitudes, of the units that are not 0. NaN if there is none.
-    massive : values of magnitude above 100 and above 1,000 times `typical`.
-    rows, units : which are outliers, ascending: they hold a massive value, or the row's norm is 10 times the median, or
-        the unit reaches 20 times the median unit's largest magnitude and 6 or more in 6 % of the rows.
-    positions : where these rows are among the n.
+    Attributes:
+        largest: magnitude of the largest value.
+        typical: median magnitude of the values other than 0, 0 if there is none; of 16,384 of them, drawn, if there are
+            more values.
+        row_ratio: largest row norm / median row norm, of the rows that are not 0. NaN if there is none.
+        unit_ratio: largest / median of the units' largest magnitudes, of the units that are not 0. NaN if there is
+            none.
+        massive: values of magnitude above 100 and above 1,000 times `typical`.
+        rows, units: which are outliers, ascending: they hold a massive value, or the row's norm is 10 times the median,
+            or the unit reaches 20 times the median unit's largest magnitude and 6 or more in 6 % of the rows.
+        positions: where these rows are among the n.
 
     Source: Sun et al. (2024), "Massive activations in large language models"; Dettmers et al. (2022), "LLM.int8()";
     Darcet et al. (2024), "Vision transformers need registers".

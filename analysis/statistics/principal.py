@@ -12,9 +12,9 @@ def principal_axes(values: NDArray[np.float32], count: int | None = None) -> NDA
     Eigenvectors of the covariance; the sign is fixed so that the entry of largest magnitude is positive. With
     equal variances the directions are one arbitrary choice among many.
 
-    Parameters
-    ----------
-    values : (n, d), finite. count : at most d, and n where the batch has fewer rows than units; all d if not given.
+    Args:
+        values: (n, d), finite.
+        count: at most d, and n where the batch has fewer rows than units; all d if not given.
     """
     centred = values.astype(np.float64) - values.mean(axis=0, dtype=np.float64)
     if count is not None and len(values) < values.shape[1]:  # without the (d, d) covariance, which may not fit

@@ -25,9 +25,9 @@ def rows_are_grouped(centred: Float64Array, rank: float) -> bool:
     k-means with 2·(rank + 1) groups (2 if the rank is below 1.5) leaves at most half of the squares within them that it
     leaves of Gaussian rows of the same covariance.
 
-    Parameters
-    ----------
-    centred : values (n, d) less the mean of each unit. rank : their effective rank.
+    Args:
+        centred: values (n, d) less the mean of each unit.
+        rank: their effective rank.
 
     Source: Papyan, Han and Donoho (2020), "Prevalence of neural collapse during the terminal phase of deep learning
     training".

@@ -20,11 +20,11 @@ LOWEST_RANK = 1.5  # below it one direction has nearly all of the variance
 class Spread:
     """How large the values of a layer are, and how they spread.
 
-    Attributes
-    ----------
-    n, d : rows and units.
-    root_mean_square : of the values. variance : mean over the units of their variances (ddof = 0).
-    effective_rank : see `effective_rank`; NaN if nothing changes but by rounding: constants have no rank.
+    Attributes:
+        n, d: rows and units.
+        root_mean_square: of the values.
+        variance: mean over the units of their variances (ddof = 0).
+        effective_rank: see `effective_rank`; NaN if nothing changes but by rounding: constants have no rank.
     """
 
     n: int

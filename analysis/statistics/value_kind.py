@@ -27,16 +27,16 @@ RAMP = 0.1  # of the values between the bounds near them: a ramp has about 2 %, 
 class ValueKind:
     """What kind of values a layer has.
 
-    Attributes
-    ----------
-    name : "constant", one value; "one-hot", a 1 and else 0 in each row; "binary", two values; "probabilities", none
-        negative and every row sums to `sums`; "quantised", on an even grid of at most 256 levels; "clipped", at least
-        1 % of the values at each of two bounds, and between them no more near the bounds than elsewhere; "bounded", in
-        [0, 1] or [−1, 1] and within 0.01 of one of these bounds, as sigmoid and tanh are; "non-negative"; "real".
-    low, high : the smallest and the largest value; of "bounded" the bounds.
-    zeros : share of values that are 0.
-    levels : of a grid, from the lowest to the highest; 0 if there is none.
-    sums : what the rows of probabilities sum to: 1, or the number of distributions that a row holds; 0 if none.
+    Attributes:
+        name: "constant", one value; "one-hot", a 1 and else 0 in each row; "binary", two values; "probabilities", none
+            negative and every row sums to `sums`; "quantised", on an even grid of at most 256 levels; "clipped", at
+            least 1 % of the values at each of two bounds, and between them no more near the bounds than elsewhere;
+            "bounded", in [0, 1] or [−1, 1] and within 0.01 of one of these bounds, as sigmoid and tanh are;
+            "non-negative"; "real".
+        low, high: the smallest and the largest value; of "bounded" the bounds.
+        zeros: share of values that are 0.
+        levels: of a grid, from the lowest to the highest; 0 if there is none.
+        sums: what the rows of probabilities sum to: 1, or the number of distributions that a row holds; 0 if none.
     """
 
     name: Name

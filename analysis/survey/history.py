@@ -27,9 +27,10 @@ VANISHED = 0.1  # mean square of a layer that has as good as collapsed: a root o
 class UnitHistory:
     """One unit over the epochs, arrays (epochs,): what Figure 2 of the paper draws.
 
-    Attributes
-    ----------
-    epochs : numbers of the epochs. lower, median, upper : quantiles 0.25, 0.5 and 0.75. mean, variance : of the unit.
+    Attributes:
+        epochs: numbers of the epochs.
+        lower, median, upper: quantiles 0.25, 0.5 and 0.75.
+        mean, variance: of the unit.
     """
 
     epochs: Float64Array
@@ -51,14 +52,15 @@ class UnitHistory:
 class LayerHistory:
     """One layer over the epochs, arrays (epochs,).
 
-    Attributes
-    ----------
-    epochs : numbers of the epochs. sw1, sw1_margin : on the recorded slices, with half the width of a 95 % interval
-        over directions. per : exact, of the full layer. mean, variance : means over the units. dead : share of
-        units that never change.
-    mean_square : of all values, the mean over the units of mean² + variance. Records of before it was kept give
-        mean² + variance of the layer's two means, which is at most as large.
-    n, d, slices : rows and slices that `sw1` is of, and the layer's units, of the last record.
+    Attributes:
+        epochs: numbers of the epochs.
+        sw1, sw1_margin: on the recorded slices, with half the width of a 95 % interval over directions.
+        per: exact, of the full layer.
+        mean, variance: means over the units.
+        dead: share of units that never change.
+        mean_square: of all values, the mean over the units of mean² + variance. Records of before it was kept give
+            mean² + variance of the layer's two means, which is at most as large.
+        n, d, slices: rows and slices that `sw1` is of, and the layer's units, of the last record.
     """
 
     epochs: Float64Array
@@ -97,10 +99,9 @@ class LayerHistory:
 class SeedRange:
     """A value over the epochs, of several seeds: arrays (epochs,).
 
-    Attributes
-    ----------
-    epochs : of any of the seeds, increasing. median, low, high : of the seeds that have a finite value there; NaN if
-        none has.
+    Attributes:
+        epochs: of any of the seeds, increasing.
+        median, low, high: of the seeds that have a finite value there; NaN if none has.
     """
 
     epochs: Float64Array
@@ -116,10 +117,8 @@ _PER_OF_GAUSSIAN = float(2 / np.sqrt(np.pi))
 def unit_history(run: Run, layer: str, position: int = 0) -> UnitHistory:
     """The tracked unit number `position` (from 0) of a layer.
 
-    Raises
-    ------
-    InvalidInputError
-        If the run has no such layer, or tracks fewer units.
+    Raises:
+        InvalidInputError: If the run has no such layer, or tracks fewer units.
     """
     pairs = _summaries(run, layer)
     tracked = len(pairs[0][1].tracked)
@@ -141,10 +140,8 @@ def unit_history(run: Run, layer: str, position: int = 0) -> UnitHistory:
 def read_history(found: Overview, layer: str) -> LayerHistory:
     """Distances and moments of a layer of a dump, at the epochs that have a number and could be read.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is no such epoch.
+    Raises:
+        InvalidInputError: If there is no such epoch.
     """
     pairs = [(epoch, one) for epoch, one in found.history(layer) if epoch is not None and isinstance(one, LayerReading)]
     if not pairs:
@@ -224,9 +221,8 @@ def not_finite_since(run: Run) -> tuple[float, str] | None:
 def gaussian_layer_draws(n: int, d: int, slices: int, seed: int, first: int, count: int) -> dict[str, Float64Array]:
     """SW1 and PER of Gaussian batches (n, d) number first..first + count − 1, on the slices that a run records.
 
-    Returns
-    -------
-    "sw1" and "per", arrays (count,).
+    Returns:
+        "sw1" and "per", arrays (count,).
     """
     directions = fixed_directions(slices, d, seed)
     batches = [gaussian_batch(n, d, number) for number in range(first, first + count)]

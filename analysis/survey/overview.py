@@ -41,34 +41,38 @@ class LayerReading:
     Everything after `n_coarse` is computed in float64 on the rows without NaN and infinite values, and NaN if it is not
     defined. Values beyond float32 are finite: they count in all of it.
 
-    Attributes
-    ----------
-    n : rows that were looked at, spread evenly over the batch. finite_rows : those of them that are finite.
-    total : rows of the batch, or of the member of a dump that the batch is a part of.
-    d : units.
-    n_nan, n_inf : values of the batch that are NaN, and that are infinite.
-    n_beyond_float32 : values that are finite and too large for float32, above 3.4e38.
-    n_coarse : units whose values float32 moves by more than a thousandth of their range, see `ActivationBatch`.
-    mean, variance : means over the units of their means and of their variances (ddof = 0).
-    mean_square : mean of the squared values, the mean over the units of mean² + variance. Like the variance it is
-        infinite where squares leave float64, above 1e154. root_mean_square : its root, which is not.
-    kurtosis : mean over the units that change of their excess kurtosis, at least −2, 0 for Gaussian units.
-    dead : share of units that never change.
-    saturated : share of units of which at least half of the rows sit where a bounded non-linearity is flat, see
-        `saturated_units`. NaN for values that are made of levels (`kind`): there it says nothing.
-    effective_rank : exp(−Σ p log p) of p, the eigenvalues of the covariance divided by their sum: how many directions
-        share the variance; 1 to min(d, n − 1). NaN if nothing changes but by rounding: constants have no rank.
-    effective_rank_share : effective_rank / d.
-    per : the exact PER, at least √(2/π).
-    sw1, sw1_margin : the sliced distance to N(0, I) on the shared directions, and its margin of error, see
-        `mean_over_slices`.
-    sw1_in_bands : sw1 / the mean over Gaussian batches of as many rows, in closed form. N(0, I) itself has 1 on average
-        and scatters, the more the fewer the units: see `shipped_bands.gaussian_ratios`.
-    row_ratio, unit_ratio, massive : the largest row and unit over the median one, and massive values, see `Outliers`.
-    beyond_float16 : values that become infinite in float16, of magnitude above 65,504.
-    grouped : whether the effective rank is low because the rows form few tight groups, see `rows_are_grouped`.
-    kind : what kind of values they are. outliers : which rows and units are far larger than the others.
-    bulk : size and spread without outlying units and rows; those of all units and rows if none is.
+    Attributes:
+        n: rows that were looked at, spread evenly over the batch.
+        finite_rows: those of them that are finite.
+        total: rows of the batch, or of the member of a dump that the batch is a part of.
+        d: units.
+        n_nan, n_inf: values of the batch that are NaN, and that are infinite.
+        n_beyond_float32: values that are finite and too large for float32, above 3.4e38.
+        n_coarse: units whose values float32 moves by more than a thousandth of their range, see `ActivationBatch`.
+        mean, variance: means over the units of their means and of their variances (ddof = 0).
+        mean_square: mean of the squared values, the mean over the units of mean² + variance. Like the variance it is
+            infinite where squares leave float64, above 1e154.
+        root_mean_square: its root, which is not.
+        kurtosis: mean over the units that change of their excess kurtosis, at least −2, 0 for Gaussian units.
+        dead: share of units that never change.
+        saturated: share of units of which at least half of the rows sit where a bounded non-linearity is flat, see
+            `saturated_units`. NaN for values that are made of levels (`kind`): there it says nothing.
+        effective_rank: exp(−Σ p log p) of p, the eigenvalues of the covariance divided by their sum: how many
+            directions share the variance; 1 to min(d, n − 1). NaN if nothing changes but by rounding: constants have no
+            rank.
+        effective_rank_share: effective_rank / d.
+        per: the exact PER, at least √(2/π).
+        sw1, sw1_margin: the sliced distance to N(0, I) on the shared directions, and its margin of error, see
+            `mean_over_slices`.
+        sw1_in_bands: sw1 / the mean over Gaussian batches of as many rows, in closed form. N(0, I) itself has 1 on
+            average and scatters, the more the fewer the units: see `shipped_bands.gaussian_ratios`.
+        row_ratio, unit_ratio, massive: the largest row and unit over the median one, and massive values, see
+            `Outliers`.
+        beyond_float16: values that become infinite in float16, of magnitude above 65,504.
+        grouped: whether the effective rank is low because the rows form few tight groups, see `rows_are_grouped`.
+        kind: what kind of values they are.
+        outliers: which rows and units are far larger than the others.
+        bulk: size and spread without outlying units and rows; those of all units and rows if none is.
 
     Source of the effective rank: Roy and Vetterli (2007), "The effective rank: a measure of effective dimensionality",
     who take the singular values of a matrix; here they are those of the covariance, shares of the variance.
@@ -109,11 +113,12 @@ class LayerReading:
 class Quantity:
     """A number of every reading by which layers are compared.
 
-    Attributes
-    ----------
-    name : the attribute of `LayerReading`. title : what a person calls it.
-    badness : of a value, larger for what deserves a look sooner.
-    scale : what a person calls the badness. at : the number that stands for a badness on that scale.
+    Attributes:
+        name: the attribute of `LayerReading`.
+        title: what a person calls it.
+        badness: of a value, larger for what deserves a look sooner.
+        scale: what a person calls the badness.
+        at: the number that stands for a badness on that scale.
     """
 
     name: str
@@ -152,16 +157,15 @@ Cell = tuple[str, Epoch]
 class Overview:
     """Readings of all layers at all epochs.
 
-    Attributes
-    ----------
-    source : name of the dump.
-    layers : the rows, in the order of the dump. Where a dump has several splits the split comes before the name; a
-        member whose name tells no layer is called by its name.
-    epochs : the columns, ascending; None, for members whose name tells none, comes first.
-    cells : (layer, epoch) -> the reading, or the reason why there is none; nothing where the dump has no member.
-    members : (layer, epoch) -> name of the member.
-    histograms : layer -> its values at the latest epoch that could be read, in up to 64 bins.
-    states : (layer, epoch) -> that of the file when the member was read, see `Inspection.state`.
+    Attributes:
+        source: name of the dump.
+        layers: the rows, in the order of the dump. Where a dump has several splits the split comes before the name; a
+            member whose name tells no layer is called by its name.
+        epochs: the columns, ascending; None, for members whose name tells none, comes first.
+        cells: (layer, epoch) -> the reading, or the reason why there is none; nothing where the dump has no member.
+        members: (layer, epoch) -> name of the member.
+        histograms: layer -> its values at the latest epoch that could be read, in up to 64 bins.
+        states: (layer, epoch) -> that of the file when the member was read, see `Inspection.state`.
     """
 
     source: str
@@ -175,10 +179,8 @@ class Overview:
     def table(self, quantity: str) -> Float64Array:
         """The values of a quantity, (layers, epochs); NaN where there is none.
 
-        Raises
-        ------
-        InvalidInputError
-            If there is no such quantity.
+        Raises:
+            InvalidInputError: If there is no such quantity.
         """
         name = _quantity(quantity).name
         values = np.full((len(self.layers), len(self.epochs)), math.nan)
@@ -195,10 +197,8 @@ class Overview:
         Large SW1, PER, dead and saturated shares are bad; means, excess kurtoses and variances far from 0, 0 and 1; low
         effective ranks. Worst of all is a layer without a finite value, or with a member that could not be read.
 
-        Raises
-        ------
-        InvalidInputError
-            If there is no such quantity.
+        Raises:
+            InvalidInputError: If there is no such quantity.
         """
         chosen = _quantity(quantity)
         score = dict.fromkeys(self.layers, -math.inf)
@@ -242,12 +242,11 @@ def overview(
     its first row to its last; every reading says how many rows it has looked at. Of arrays with many positions a
     sample at least 8 samples are read, if they fit.
 
-    Parameters
-    ----------
-    inspection : of the dump.
-    earlier : an overview of the same dump, in the same layout; what it read of files that have not changed since is
-        taken over, so that a dump that grows costs only its growth.
-    on_progress : called as on_progress(done, total) at the start and after every member that had to be read.
+    Args:
+        inspection: of the dump.
+        earlier: an overview of the same dump, in the same layout; what it read of files that have not changed since is
+            taken over, so that a dump that grows costs only its growth.
+        on_progress: called as on_progress(done, total) at the start and after every member that had to be read.
     """
     labels = _labels(inspection.readable)
     states = {cell: inspection.state(member) for cell, member in labels.items()}
@@ -287,12 +286,11 @@ def overview(
 def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray | None = None) -> LayerReading:
     """Read one layer: at most 2,000 rows of the batch, spread evenly from the first to the last.
 
-    Parameters
-    ----------
-    batch : of any values; NaN and infinite ones are counted and their rows left out. Where float32 does not hold them,
-        its `exact` values are read.
-    total : rows of the member that the batch is a part of; those of the batch if not given.
-    rows : the number of each row of the batch in that member, by which rows are named; 0, 1, 2, ... if not given.
+    Args:
+        batch: of any values; NaN and infinite ones are counted and their rows left out. Where float32 does not hold
+            them, its `exact` values are read.
+        total: rows of the member that the batch is a part of; those of the batch if not given.
+        rows: the number of each row of the batch in that member, by which rows are named; 0, 1, 2, ... if not given.
     """
     some = _spread(*batch.values.shape)
     looked_at = batch.precise[some]
@@ -371,10 +369,8 @@ def _layer_label(member: Member, *, with_split: bool) -> str:
 def read_member(inspection: Inspection, member: Member, *, most_rows: int = MOST_ROWS) -> ActivationBatch:
     """Rows of a member, about `most_rows` at most, in blocks that are spread evenly from its first to its last.
 
-    Raises
-    ------
-    PerError
-        If it cannot be read or holds no finite value.
+    Raises:
+        PerError: If it cannot be read or holds no finite value.
     """
     rows = _blocks(member, most_rows)
     if len(rows) == 1:

@@ -53,12 +53,12 @@ PACKAGES = ("torch", "numpy", "scipy", "safetensors")
 class HeatScale:
     """How one quantity is coloured: seven levels of fixed limits, so that reports compare and no outlier hides others.
 
-    Attributes
-    ----------
-    quantity : its name. meaning : what a person must know to read it.
-    limits : of `Quantity.badness`, six; a value is coloured by how many of them it exceeds.
-    legend : the limits in words.
-    shown : the value as text.
+    Attributes:
+        quantity: its name.
+        meaning: what a person must know to read it.
+        limits: of `Quantity.badness`, six; a value is coloured by how many of them it exceeds.
+        legend: the limits in words.
+        shown: the value as text.
     """
 
     quantity: str
@@ -122,16 +122,14 @@ def write_report(
 ) -> Overview:
     """Read a dump and write its report; the overview that it shows is returned.
 
-    Parameters
-    ----------
-    inspection : of the dump.
-    out : the file, .html or .htm, outside of the dump; an earlier report is replaced at once when this one is complete.
-    on_progress : called as on_progress(members done, members in total).
+    Args:
+        inspection: of the dump.
+        out: the file, .html or .htm, outside of the dump; an earlier report is replaced at once when this one is
+            complete.
+        on_progress: called as on_progress(members done, members in total).
 
-    Raises
-    ------
-    InvalidInputError
-        If the file cannot be written or must not be, before anything of the dump is read.
+    Raises:
+        InvalidInputError: If the file cannot be written or must not be, before anything of the dump is read.
     """
     path = Path(out)
     _require_place(path, inspection.path)

@@ -50,11 +50,10 @@ MOST_NAMED = 6  # rows or units that a warning names
 class Trouble:
     """One warning about a layer.
 
-    Attributes
-    ----------
-    kind : which rule found it.
-    severity : "severe": the layer hardly does its work, or numbers are lost; "mild": worth a look.
-    figures : what was found, by name: numbers, and tuples of the numbers of rows and units.
+    Attributes:
+        kind: which rule found it.
+        severity: "severe": the layer hardly does its work, or numbers are lost; "mild": worth a look.
+        figures: what was found, by name: numbers, and tuples of the numbers of rows and units.
     """
 
     kind: Kind
@@ -71,11 +70,10 @@ class Trouble:
 class LayerTrouble:
     """A warning about a layer, and when there is reason for it.
 
-    Attributes
-    ----------
-    layer : its row in the overview.
-    epochs : at which this kind of warning was found, ascending.
-    trouble : as it is at the last of them.
+    Attributes:
+        layer: its row in the overview.
+        epochs: at which this kind of warning was found, ascending.
+        trouble: as it is at the last of them.
     """
 
     layer: str
@@ -86,10 +84,9 @@ class LayerTrouble:
 def find_troubles(reading: LayerReading, history: History = ()) -> tuple[Trouble, ...]:
     """The warnings about a layer, severe ones first; none if it is well.
 
-    Parameters
-    ----------
-    reading : of the layer now.
-    history : readings of the same layer at earlier epochs, oldest first, if there are any.
+    Args:
+        reading: of the layer now.
+        history: readings of the same layer at earlier epochs, oldest first, if there are any.
     """
     found = [trouble for rule in RULES if (trouble := rule(reading, history)) is not None]
     return tuple(sorted(found, key=lambda trouble: trouble.severity != "severe"))

@@ -37,15 +37,14 @@ TIMEOUT = 30.0  # seconds without a byte
 class CifarFiles:
     """One of the two data sets, as it is published.
 
-    Attributes
-    ----------
-    title : what a person reads.
-    classes : number of labels.
-    label_bytes : bytes before the pixels; the last of them is the label.
-    training, test : names of the binary files.
-    folder : that the archive holds them in.
-    url : of the archive, a .tar.gz.
-    md5 : of the archive, in hexadecimal.
+    Attributes:
+        title: what a person reads.
+        classes: number of labels.
+        label_bytes: bytes before the pixels; the last of them is the label.
+        training, test: names of the binary files.
+        folder: that the archive holds them in.
+        url: of the archive, a .tar.gz.
+        md5: of the archive, in hexadecimal.
     """
 
     title: str
@@ -90,18 +89,15 @@ def fetch(files: CifarFiles, folder: str | Path, *, download: bool, progress: Pr
 
     A download that breaks off is kept and goes on where it stopped; nothing is unpacked before the checksum is right.
 
-    Parameters
-    ----------
-    files : which.
-    folder : where they are, themselves or in the folder of the archive; where the archive goes.
-    download : whether it may be fetched.
-    progress : called with a line of text now and then.
+    Args:
+        files: which.
+        folder: where they are, themselves or in the folder of the archive; where the archive goes.
+        download: whether it may be fetched.
+        progress: called with a line of text now and then.
 
-    Raises
-    ------
-    InvalidInputError
-        If files are missing and may not be fetched, the server cannot be reached or breaks off, or what came is not
-        the archive that was published.
+    Raises:
+        InvalidInputError: If files are missing and may not be fetched, the server cannot be reached or breaks off, or
+            what came is not the archive that was published.
     """
     folder = Path(folder)
     for place in (folder, folder / files.folder):

@@ -34,20 +34,17 @@ USABLE = 0.9  # of a GPU's memory; the rest goes to libraries and fragments
 class Comparison:
     """Trains what a spec says into a folder.
 
-    Parameters
-    ----------
-    spec : what to train.
-    folder : where to.
-    resume : go on with what is in the folder, if there is anything.
-    limits : of time and memory.
-    report : called with a line of text for every epoch, and while data are fetched.
+    Args:
+        spec: what to train.
+        folder: where to.
+        resume: go on with what is in the folder, if there is anything.
+        limits: of time and memory.
+        report: called with a line of text for every epoch, and while data are fetched.
 
-    Raises
-    ------
-    InvalidInputError
-        If the folder holds a comparison that is not to be resumed or is another one, or there is no such device.
-    StorageError
-        If the disk has no room for it.
+    Raises:
+        InvalidInputError: If the folder holds a comparison that is not to be resumed or is another one, or there is no
+            such device.
+        StorageError: If the disk has no room for it.
     """
 
     def __init__(
@@ -81,17 +78,13 @@ class Comparison:
     def train(self, watch: Watch) -> None:
         """Train to the last epoch.
 
-        Raises
-        ------
-        StopRequested
-            If the watch asks for it; the folder can be taken up again.
-        InvalidInputError
-            If the spec cannot be trained: data or layers that do not exist, samples of the wrong shape.
-        BudgetError
-            If memory does not suffice; the message says what would fit.
-        StorageError
-            If a record, the checkpoint or another file cannot be written. What is there is whole, and the folder can
-            be taken up again.
+        Raises:
+            StopRequested: If the watch asks for it; the folder can be taken up again.
+            InvalidInputError: If the spec cannot be trained: data or layers that do not exist, samples of the wrong
+                shape.
+            BudgetError: If memory does not suffice; the message says what would fit.
+            StorageError: If a record, the checkpoint or another file cannot be written. What is there is whole, and the
+                folder can be taken up again.
         """
         spec = self._spec
         data = load(spec.data, self._report).to(self._device)

@@ -24,13 +24,12 @@ TURNS = 1.0  # of every arm of the spirals
 class DataSet:
     """Inputs and labels, for training and for testing.
 
-    Attributes
-    ----------
-    title : what a person reads.
-    training_inputs, test_inputs : (n, *shape), stored as uint8 or float32 and given to a network by `scaled`.
-    training_labels, test_labels : (n,), int64, 0 to classes - 1.
-    classes : number of different labels.
-    shift, scale : of the training inputs, one for every channel of an image or one for all.
+    Attributes:
+        title: what a person reads.
+        training_inputs, test_inputs: (n, *shape), stored as uint8 or float32 and given to a network by `scaled`.
+        training_labels, test_labels: (n,), int64, 0 to classes - 1.
+        classes: number of different labels.
+        shift, scale: of the training inputs, one for every channel of an image or one for all.
     """
 
     title: str
@@ -62,15 +61,12 @@ class DataSet:
 def load(spec: DataSpec, progress: Progress | None = None) -> DataSet:
     """The data of a spec, always split in the same way.
 
-    Parameters
-    ----------
-    spec : which.
-    progress : called with a line of text while files are fetched.
+    Args:
+        spec: which.
+        progress: called with a line of text while files are fetched.
 
-    Raises
-    ------
-    InvalidInputError
-        If files are missing and may not be fetched, or are not what they should be.
+    Raises:
+        InvalidInputError: If files are missing and may not be fetched, or are not what they should be.
     """
     data = LOADERS[spec.name](spec, progress)
     if 0 < spec.limit < len(data.training_labels):

@@ -11,10 +11,8 @@ from per_core.errors import InvalidInputError
 def find_device(spec: TrainingSpec) -> torch.device:
     """The device of a spec; a GPU is chosen where there is one.
 
-    Raises
-    ------
-    InvalidInputError
-        If the spec asks for a GPU that is not there, or for what only a GPU does.
+    Raises:
+        InvalidInputError: If the spec asks for a GPU that is not there, or for what only a GPU does.
     """
     there = torch.cuda.is_available()
     name = ("cuda" if there else "cpu") if spec.device == "auto" else spec.device

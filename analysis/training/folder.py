@@ -81,12 +81,9 @@ class ComparisonFolder:
     def held(self) -> Iterator[None]:
         """Make the folder, and hold it: no other process trains in it meanwhile. It is free when this process ends.
 
-        Raises
-        ------
-        InvalidInputError
-            If another process trains in it.
-        StorageError
-            If it cannot be made.
+        Raises:
+            InvalidInputError: If another process trains in it.
+            StorageError: If it cannot be made.
         """
         with told(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
@@ -121,10 +118,8 @@ class ComparisonFolder:
     def read_comparison(self) -> dict[str, Any]:
         """What `write_comparison` wrote.
 
-        Raises
-        ------
-        InvalidInputError
-            If there is none, or it is of another version.
+        Raises:
+            InvalidInputError: If there is none, or it is of another version.
         """
         values = _read(self.comparison_file)
         if values.get("version") != VERSION:
@@ -157,10 +152,8 @@ class ComparisonFolder:
     def read_checkpoint(self, device: torch.device) -> dict[str, Any]:
         """What `write_checkpoint` wrote, its tensors on `device`.
 
-        Raises
-        ------
-        InvalidInputError
-            If there is none, or it cannot be read.
+        Raises:
+            InvalidInputError: If there is none, or it cannot be read.
         """
         if not self.checkpoint_file.is_file():
             raise InvalidInputError(

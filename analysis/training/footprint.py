@@ -22,10 +22,9 @@ HALVINGS = 12  # of the range of widths in which the one that fits lies
 class Footprint:
     """Bytes of training a comparison: all networks stay in memory, one of them learns a batch at a time.
 
-    Attributes
-    ----------
-    networks : weights, gradients and momentum of all networks.
-    sample : what one sample of a batch takes while it passes.
+    Attributes:
+        networks: weights, gradients and momentum of all networks.
+        sample: what one sample of a batch takes while it passes.
     """
 
     networks: int

@@ -18,12 +18,11 @@ from per_core.variance_constancy import VCL
 class Penalty(nn.Module):
     """A layer that leaves activations as they are and keeps λ times their loss, in training, for `penalty`.
 
-    Parameters
-    ----------
-    loss : takes rows (n, d) and returns a scalar.
-    weight : λ.
-    layout : what is a row, as in PER.
-    generator : of whatever the loss draws; torch's global one if None.
+    Args:
+        loss: takes rows (n, d) and returns a scalar.
+        weight: λ.
+        layout: what is a row, as in PER.
+        generator: of whatever the loss draws; torch's global one if None.
     """
 
     def __init__(
@@ -72,18 +71,15 @@ def put_in(
     Normalisers act between the affine map and the non-linearity. PER is put on the layer's output and other
     regularisers where their authors put them, after the normalisers that are named before them.
 
-    Parameters
-    ----------
-    network : whose hidden layers are still without methods.
-    spec : the methods and their settings.
-    layers : names of hidden layers; all if empty.
-    shape : of one input of the network.
-    generator : of whatever the methods draw in training; torch's global one, which dropout uses as well, if None.
+    Args:
+        network: whose hidden layers are still without methods.
+        spec: the methods and their settings.
+        layers: names of hidden layers; all if empty.
+        shape: of one input of the network.
+        generator: of whatever the methods draw in training; torch's global one, which dropout uses as well, if None.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is no such layer, or a method refuses its settings.
+    Raises:
+        InvalidInputError: If there is no such layer, or a method refuses its settings.
     """
     places = hidden_layers(network)
     unknown = [name for name in layers if name not in places]

@@ -38,24 +38,21 @@ class Learner:
     can be repeated and no random state has to be kept. Methods draw from a generator of their own: dropout masks are
     the same whatever the method.
 
-    Parameters
-    ----------
-    spec : the comparison that it is part of.
-    method : one of its methods.
-    seed : one of its seeds.
-    data : what is learnt, on the device where it is learnt.
+    Args:
+        spec: the comparison that it is part of.
+        method: one of its methods.
+        seed: one of its seeds.
+        data: what is learnt, on the device where it is learnt.
 
-    Attributes
-    ----------
-    name : of its run, "bn+per-s0".
-    network : in evaluation mode between epochs.
-    diverged : the epoch in which it stopped being finite, if it did; it is not trained any further.
-    reason : why it is said to have diverged.
+    Attributes:
+        name: of its run, "bn+per-s0".
+        network: in evaluation mode between epochs.
+        diverged: the epoch in which it stopped being finite, if it did; it is not trained any further.
+        reason: why it is said to have diverged.
 
-    Raises
-    ------
-    InvalidInputError
-        If the spec cannot be built: no such layer, samples of the wrong shape, settings that a method refuses.
+    Raises:
+        InvalidInputError: If the spec cannot be built: no such layer, samples of the wrong shape, settings that a
+            method refuses.
     """
 
     def __init__(self, spec: TrainingSpec, method: MethodSpec, seed: int, data: DataSet) -> None:
@@ -89,10 +86,9 @@ class Learner:
 
         A loss that is not finite, or activations that a method refuses because they are not, set `diverged`.
 
-        Parameters
-        ----------
-        epoch : its number, from 1; it decides the order of the data.
-        between_steps : called before every step; what it raises ends the epoch where it is.
+        Args:
+            epoch: its number, from 1; it decides the order of the data.
+            between_steps: called before every step; what it raises ends the epoch where it is.
         """
         torch.manual_seed(epoch_seed(self.seed, epoch))
         self._generator.manual_seed(epoch_seed(self.seed, epoch, spawn_key=METHODS))

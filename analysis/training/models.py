@@ -40,12 +40,11 @@ CNN11 = (
 class HiddenLayer(nn.Module):
     """An affine map and a non-linearity, with a place for methods after each.
 
-    Attributes
-    ----------
-    affine : linear or convolutional.
-    pre_activation : what acts between the two; the identity until a method is put there.
-    activation : the non-linearity.
-    output : what acts after it; the identity until a method is put there.
+    Attributes:
+        affine: linear or convolutional.
+        pre_activation: what acts between the two; the identity until a method is put there.
+        activation: the non-linearity.
+        output: what acts after it; the identity until a method is put there.
     """
 
     def __init__(self, affine: nn.Module, activation: nn.Module) -> None:
@@ -66,12 +65,11 @@ class HiddenLayer(nn.Module):
 class Model:
     """One architecture.
 
-    Attributes
-    ----------
-    key : its name in a spec.
-    title : what a person reads.
-    build : (spec, width, shape of one input, classes) to a network whose weights are still to be drawn; the network
-        takes (n, *shape) and gives logits (n, classes), and its hidden layers are called "layer 1", "layer 2", ...
+    Attributes:
+        key: its name in a spec.
+        title: what a person reads.
+        build: (spec, width, shape of one input, classes) to a network whose weights are still to be drawn; the network
+            takes (n, *shape) and gives logits (n, classes), and its hidden layers are called "layer 1", "layer 2", ...
     """
 
     key: str
@@ -85,18 +83,15 @@ def build_network(spec: ModelSpec, shape: Shape, classes: int, *, width: float, 
     The global random state is neither read nor changed; the weights depend on the seed, the architecture and the
     shapes alone, so that every method that is put in later starts from the same ones.
 
-    Parameters
-    ----------
-    spec : which architecture.
-    shape : of one input, (d,) or (channels, height, width).
-    classes : number of logits, at least 2.
-    width : factor of the numbers of units, > 0.
-    seed : 0 <= seed < 2^63.
+    Args:
+        spec: which architecture.
+        shape: of one input, (d,) or (channels, height, width).
+        classes: number of logits, at least 2.
+        width: factor of the numbers of units, > 0.
+        seed: 0 <= seed < 2^63.
 
-    Raises
-    ------
-    InvalidInputError
-        If the network cannot take inputs of that shape.
+    Raises:
+        InvalidInputError: If the network cannot take inputs of that shape.
     """
     network = outline(spec, shape, classes, width=width)
     initialise(network, torch.Generator().manual_seed(seed))

@@ -30,12 +30,11 @@ BLOCK_BYTES = 4096  # a record's file fills whole blocks
 class Plan:
     """What training a spec will leave.
 
-    Attributes
-    ----------
-    layers : name of every hidden layer -> its units, those of all positions together.
-    record_bytes : one record of one network.
-    records : of all networks together, those before training included.
-    checkpoint_bytes : of all networks together; what methods learn themselves is not counted.
+    Attributes:
+        layers: name of every hidden layer -> its units, those of all positions together.
+        record_bytes: one record of one network.
+        records: of all networks together, those before training included.
+        checkpoint_bytes: of all networks together; what methods learn themselves is not counted.
     """
 
     layers: dict[str, int]
@@ -53,11 +52,9 @@ class Plan:
 def plan(spec: TrainingSpec) -> Plan:
     """Work out what a spec comes to here, without data and without memory for the weights.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is no such device, the model cannot take the data, methods are to act in layers that the model has
-        not, or a batch is larger than the data.
+    Raises:
+        InvalidInputError: If there is no such device, the model cannot take the data, methods are to act in layers that
+            the model has not, or a batch is larger than the data.
     """
     shape, classes, samples = outline_of(spec.data)
     network = outline(spec.model, shape, classes, width=width_on(spec, find_device(spec)))

@@ -14,14 +14,13 @@ from per_core.errors import InvalidInputError
 class Preset:
     """A spec, and what it is for.
 
-    Attributes
-    ----------
-    key : its name on the command line and in links.
-    title : a few words.
-    description : what it shows, a sentence or two.
-    measured : how far it does, in figures, over the seeds 0 to 4 on the machine of `MEASURED_ON`;
-        `python -m tests.benchmarks presets` prints them anew.
-    spec : what is trained.
+    Attributes:
+        key: its name on the command line and in links.
+        title: a few words.
+        description: what it shows, a sentence or two.
+        measured: how far it does, in figures, over the seeds 0 to 4 on the machine of `MEASURED_ON`; `python -m
+            tests.benchmarks presets` prints them anew.
+        spec: what is trained.
     """
 
     key: str
@@ -95,10 +94,8 @@ PRESETS: Mapping[str, Preset] = {preset.key: preset for preset in _presets()}
 def find_spec(name: str) -> TrainingSpec:
     """The spec of a preset, or the one in a JSON file.
 
-    Raises
-    ------
-    InvalidInputError
-        If it is neither.
+    Raises:
+        InvalidInputError: If it is neither.
     """
     if name in PRESETS:
         return PRESETS[name].spec

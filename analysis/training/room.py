@@ -14,10 +14,8 @@ from per_core.recording.whole_file import told
 def bytes_to_come(folder: Path, spec: TrainingSpec) -> int:
     """What a training in a folder will write beside what is there, estimated; the folder need not exist yet.
 
-    Raises
-    ------
-    InvalidInputError
-        If the spec cannot be trained here, see `plan`.
+    Raises:
+        InvalidInputError: If the spec cannot be trained here, see `plan`.
     """
     there = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     return max(0, plan(spec).disk_bytes - there)
@@ -26,16 +24,13 @@ def bytes_to_come(folder: Path, spec: TrainingSpec) -> int:
 def require_room(folder: Path, needed: int, promised: int = 0) -> None:
     """Refuse what does not fit on the disk of a folder.
 
-    Parameters
-    ----------
-    folder : where it is to be written, there already.
-    needed : bytes.
-    promised : bytes that others will still write there.
+    Args:
+        folder: where it is to be written, there already.
+        needed: bytes.
+        promised: bytes that others will still write there.
 
-    Raises
-    ------
-    StorageError
-        If less is free than both together.
+    Raises:
+        StorageError: If less is free than both together.
     """
     with told(folder, "read"):
         free = shutil.disk_usage(folder).free

@@ -35,18 +35,17 @@ NAME = re.compile(r"[A-Za-z0-9_+.=-]{1,80}")
 class DataSpec:
     """Which data to learn.
 
-    Parameters
-    ----------
-    name : "digits" (scikit-learn's, 8 x 8), "spirals" or "mixture" (synthetic), "cifar10" or "cifar100".
-    samples : training samples of a synthetic set, 10 to 1 000 000; half as many more for testing. Together they may
-        have 50 000 000 values at most: samples times dim.
-    classes : of a synthetic set, 2 to 100.
-    dim : units of an input of "mixture", 2 to 4096; spirals are always in the plane.
-    noise : standard deviation around the spirals' arms (which end at radius 1) or the mixture's means
-        (which are N(0, I)), 0 to 10.
-    folder : where CIFAR's binary files are; a folder that is made if they are to be downloaded.
-    download : whether CIFAR may be fetched into `folder` when it is not there.
-    limit : use only so many training samples; all if 0.
+    Args:
+        name: "digits" (scikit-learn's, 8 x 8), "spirals" or "mixture" (synthetic), "cifar10" or "cifar100".
+        samples: training samples of a synthetic set, 10 to 1 000 000; half as many more for testing. Together they may
+            have 50 000 000 values at most: samples times dim.
+        classes: of a synthetic set, 2 to 100.
+        dim: units of an input of "mixture", 2 to 4096; spirals are always in the plane.
+        noise: standard deviation around the spirals' arms (which end at radius 1) or the mixture's means (which are
+            N(0, I)), 0 to 10.
+        folder: where CIFAR's binary files are; a folder that is made if they are to be downloaded.
+        download: whether CIFAR may be fetched into `folder` when it is not there.
+        limit: use only so many training samples; all if 0.
     """
 
     name: DataName = "digits"
@@ -84,13 +83,12 @@ class DataSpec:
 class ModelSpec:
     """Which network to train.
 
-    Parameters
-    ----------
-    name : "mlp" or "cnn11", the 11-layer convolutional network of the paper.
-    activation : "elu", "relu" or "leaky_relu".
-    width : factor of the numbers of units, above 0 and at most 4; if 0, 1/8 on a CPU and 1 on a GPU.
-    depth : hidden layers of the MLP, 1 to 100; the convolutional network always has ten.
-    dropout : rate at the deepest layer, 0 to below 1, growing with depth; 0.5 in the paper.
+    Args:
+        name: "mlp" or "cnn11", the 11-layer convolutional network of the paper.
+        activation: "elu", "relu" or "leaky_relu".
+        width: factor of the numbers of units, above 0 and at most 4; if 0, 1/8 on a CPU and 1 on a GPU.
+        depth: hidden layers of the MLP, 1 to 100; the convolutional network always has ten.
+        dropout: rate at the deepest layer, 0 to below 1, growing with depth; 0.5 in the paper.
     """
 
     name: ModelName = "cnn11"
@@ -112,14 +110,13 @@ class ModelSpec:
 class MethodSpec:
     """One method of the comparison, or several put into one network.
 
-    Parameters
-    ----------
-    combination : "vanilla", or keys of `per_core.methods` joined by "+", put in in that order: "bn+per".
-    settings : what differs from the registry's defaults, "key.parameter" -> number: {"per.weight": 1e-3}. The weight of
-        a regulariser is λ, the factor of its loss.
-    reduction : of PER, "mean" (equation 6) or "sum" (Algorithm 1 as printed).
-    layout : how regularisers see a convolution, as PER's: "sample" or "position".
-    name : in legends, and of its folder; unique in a comparison. The combination if empty.
+    Args:
+        combination: "vanilla", or keys of `per_core.methods` joined by "+", put in in that order: "bn+per".
+        settings: what differs from the registry's defaults, "key.parameter" -> number: {"per.weight": 1e-3}. The weight
+            of a regulariser is λ, the factor of its loss.
+        reduction: of PER, "mean" (equation 6) or "sum" (Algorithm 1 as printed).
+        layout: how regularisers see a convolution, as PER's: "sample" or "position".
+        name: in legends, and of its folder; unique in a comparison. The combination if empty.
     """
 
     combination: str = VANILLA
@@ -180,29 +177,26 @@ class MethodSpec:
 class TrainingSpec:
     """A comparison: methods that learn the same data in the same order from the same initial weights.
 
-    Parameters
-    ----------
-    data, model : what learns what.
-    methods : 1 to 50, with different labels.
-    layers : up to 100 hidden layers where methods act, "layer 1", ...; all if empty.
-    epochs : passes over the training data, 0 to 10 000.
-    batch_size : 2 to 65 536; an epoch leaves out the last batch if it is smaller.
-    learning_rate : of SGD, above 0 and at most 100.
-    schedule : the learning rate stays "constant", or falls to 0 along a "cosine" over the epochs.
-    momentum, weight_decay : of SGD, 0 to below 1, and 0 to 1.
-    seed : of the initial weights, the order of the data and what methods draw, 0 to below 2^31.
-    seeds : how many seeds every method is repeated with, 1 to 100: seed, seed + 1, ...
-    device : "auto" is "cuda" where there is one.
-    mixed_precision : "float32" is none; "bfloat16" and "float16" (with a loss scale) need a GPU.
-    compile : whether torch.compile makes the training step; needs a GPU.
-    tracked_units : units of every layer that are recorded in full, 1 to 64.
-    probe_size : training samples that are recorded, 2 to 10 000 (all, if there are fewer).
-    title : what a person calls it.
+    Args:
+        data, model: what learns what.
+        methods: 1 to 50, with different labels.
+        layers: up to 100 hidden layers where methods act, "layer 1", ...; all if empty.
+        epochs: passes over the training data, 0 to 10 000.
+        batch_size: 2 to 65 536; an epoch leaves out the last batch if it is smaller.
+        learning_rate: of SGD, above 0 and at most 100.
+        schedule: the learning rate stays "constant", or falls to 0 along a "cosine" over the epochs.
+        momentum, weight_decay: of SGD, 0 to below 1, and 0 to 1.
+        seed: of the initial weights, the order of the data and what methods draw, 0 to below 2^31.
+        seeds: how many seeds every method is repeated with, 1 to 100: seed, seed + 1, ...
+        device: "auto" is "cuda" where there is one.
+        mixed_precision: "float32" is none; "bfloat16" and "float16" (with a loss scale) need a GPU.
+        compile: whether torch.compile makes the training step; needs a GPU.
+        tracked_units: units of every layer that are recorded in full, 1 to 64.
+        probe_size: training samples that are recorded, 2 to 10 000 (all, if there are fewer).
+        title: what a person calls it.
 
-    Raises
-    ------
-    InvalidInputError
-        If a value is outside its range or not of its type.
+    Raises:
+        InvalidInputError: If a value is outside its range or not of its type.
     """
 
     data: DataSpec = field(default_factory=DataSpec)
@@ -284,10 +278,8 @@ class TrainingSpec:
 def read_spec(path: str | Path) -> TrainingSpec:
     """Read a spec from a JSON file.
 
-    Raises
-    ------
-    InvalidInputError
-        If it cannot be read, or is not a spec.
+    Raises:
+        InvalidInputError: If it cannot be read, or is not a spec.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -299,15 +291,12 @@ def read_spec(path: str | Path) -> TrainingSpec:
 def read_object(text: str, what: str) -> dict[str, Any]:
     """The object that a text is in JSON, of numbers that are finite and names that are there once.
 
-    Parameters
-    ----------
-    text : at most 100 000 characters, nested at most 8 deep.
-    what : the subject of the message where it is not.
+    Args:
+        text: at most 100 000 characters, nested at most 8 deep.
+        what: the subject of the message where it is not.
 
-    Raises
-    ------
-    InvalidInputError
-        If it is no such text.
+    Raises:
+        InvalidInputError: If it is no such text.
     """
     if len(text) > LONGEST_JSON:
         raise InvalidInputError(f"{what} must have at most {LONGEST_JSON} characters; it has {len(text)}. Shorten it.")

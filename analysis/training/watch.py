@@ -26,11 +26,10 @@ class StopRequested(Exception):  # noqa: N818  (it is no error)
 class Limits:
     """What training may take; None is no limit.
 
-    Attributes
-    ----------
-    seconds : from the start of the process that trains, > 0.
-    memory : bytes of main memory of that process, > 0.
-    parent : id of the process that started it: when that has gone, so does this one.
+    Attributes:
+        seconds: from the start of the process that trains, > 0.
+        memory: bytes of main memory of that process, > 0.
+        parent: id of the process that started it: when that has gone, so does this one.
     """
 
     seconds: float | None = None
@@ -41,11 +40,10 @@ class Limits:
 class Watch:
     """Looks at everything a few times a second, in a thread; `check` tells the one who trains.
 
-    Parameters
-    ----------
-    stop_file : a request to stop, when it is there.
-    limits : see `Limits`.
-    orphaned : called in the thread when the parent has gone; it ends the process.
+    Args:
+        stop_file: a request to stop, when it is there.
+        limits: see `Limits`.
+        orphaned: called in the thread when the parent has gone; it ends the process.
     """
 
     def __init__(self, stop_file: Path, limits: Limits, orphaned: Callable[[], None]) -> None:
@@ -61,12 +59,9 @@ class Watch:
     def check(self) -> None:
         """Return at once, or raise.
 
-        Raises
-        ------
-        StopRequested
-            If someone asked to stop, or the time is up.
-        BudgetError
-            If the process has more memory than it may.
+        Raises:
+            StopRequested: If someone asked to stop, or the time is up.
+            BudgetError: If the process has more memory than it may.
         """
         if self._reason is not None:
             raise self._reason

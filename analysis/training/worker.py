@@ -44,10 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train as the arguments say; return the exit status.
 
-    Raises
-    ------
-    PerError
-        What is wrong with the spec or the machine.
+    Raises:
+        PerError: What is wrong with the spec or the machine.
     """
     spec = find_spec(options.spec)
     folder = ComparisonFolder(options.out)

@@ -41,16 +41,16 @@ def show_chart(
 ) -> None:
     """Draw a plotly figure and update it in place on later runs.
 
-    Parameters
-    ----------
-    figure : at most 300 kB as JSON: bins and curves, never all samples. With frames, named by what a visitor reads
-        at the slider, at most 1.5 MB; a frame holds x and y of the traces it changes, and the figure shows the last.
-    key : the chart's identity, and the stem of the files one downloads.
-    alt : the takeaway in words, for people who do not see the picture.
-    height : pixels.
-    aspect : where the height should grow with the width: height / width, between `height` and 1.6 times that.
-    about : two sentences under the chart: what it is, what to notice. Markdown.
-    on_point : called with x and y of a point or a field that is clicked, before the page runs again.
+    Args:
+        figure: at most 300 kB as JSON: bins and curves, never all samples. With frames, named by what a visitor reads
+            at the slider, at most 1.5 MB; a frame holds x and y of the traces it changes, and the figure shows the
+            last.
+        key: the chart's identity, and the stem of the files one downloads.
+        alt: the takeaway in words, for people who do not see the picture.
+        height: pixels.
+        aspect: where the height should grow with the width: height / width, between `height` and 1.6 times that.
+        about: two sentences under the chart: what it is, what to notice. Markdown.
+        on_point: called with x and y of a point or a field that is clicked, before the page runs again.
     """
     if not alt.strip():
         raise ValueError(f"Chart {key!r} needs a text alternative: say what the picture shows.")

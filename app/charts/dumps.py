@@ -20,9 +20,8 @@ def overview_map(
 ) -> go.Figure:
     """A row a layer, a column an epoch; the stronger the colour, the worse; "!" where a member could not be read.
 
-    Parameters
-    ----------
-    cells : (layers, epochs) readings, or why there is none, or None where there is no member.
+    Args:
+        cells: (layers, epochs) readings, or why there is none, or None where there is no member.
     """
     table = np.array([[_value(cell, shown) for cell in row] for row in cells], dtype=np.float64)
     badness = np.array([[shown.badness(value) for value in row] for row in table.tolist()], dtype=np.float64)
@@ -91,9 +90,8 @@ def _round_ratios(low: float, high: float) -> NDArray[np.float64]:
 def honest_histograms(histograms: Mapping[str, Histogram], *, log_density: bool, log_values: bool) -> go.Figure:
     """Densities in equal bins with what lies beyond them drawn as bars of their own at both ends, and N(0, 1).
 
-    Parameters
-    ----------
-    histograms : on the same bins; of the decimal logarithms of the positive values where `log_values`.
+    Args:
+        histograms: on the same bins; of the decimal logarithms of the positive values where `log_values`.
     """
     figure = go.Figure()
     for i, (name, one) in enumerate(histograms.items()):
@@ -146,9 +144,9 @@ def honest_histograms(histograms: Mapping[str, Histogram], *, log_density: bool,
 def matched_layers(values: Mapping[str, Mapping[str, float]], title: str) -> go.Figure:
     """A quantity of the layers that two dumps share: a row a layer, a mark a dump, joined by a line.
 
-    Parameters
-    ----------
-    values : by dump and layer, the same layers for both. title : of the quantity.
+    Args:
+        values: by dump and layer, the same layers for both.
+        title: of the quantity.
     """
     layers = list(next(iter(values.values())))
     figure = go.Figure()

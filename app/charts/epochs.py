@@ -26,9 +26,9 @@ _SYMBOLS = ["circle", "diamond", "square", "triangle-up", "x", "star"]
 class DensitySeries:
     """The histograms of one run over its own epochs, on bins that all runs of a chart share.
 
-    Attributes
-    ----------
-    epochs : (e,), increasing. densities : (e, bins), ≥ 0.
+    Attributes:
+        epochs: (e,), increasing.
+        densities: (e, bins), ≥ 0.
     """
 
     epochs: Sequence[float]

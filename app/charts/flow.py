@@ -28,11 +28,10 @@ _CLOUDS, _ABOVE, _CURVES = [0.38, 0.88], [0.88, 0.98], [0.0, 0.22]
 class Course:
     """One flow to draw.
 
-    Attributes
-    ----------
-    clouds : (frames, rows, 2) coordinates of the rows.
-    marginals : a density of the first coordinate for each frame.
-    readings : what happens to the batch, by title, arrays (frames,).
+    Attributes:
+        clouds: (frames, rows, 2) coordinates of the rows.
+        marginals: a density of the first coordinate for each frame.
+        readings: what happens to the batch, by title, arrays (frames,).
     """
 
     clouds: NDArray[np.float32]
@@ -61,11 +60,10 @@ def flow_panels(
 ) -> go.Figure:
     """The field, the flows with a frame for each of the steps, and curves over the steps.
 
-    Parameters
-    ----------
-    start, pull : (rows, 2) coordinates of the batch and of −n ∂R/∂h.
-    courses : the flows, `ALONE` and `WITH_TASK`.
-    references : of the readings, by title.
+    Args:
+        start, pull: (rows, 2) coordinates of the batch and of −n ∂R/∂h.
+        courses: the flows, `ALONE` and `WITH_TASK`.
+        references: of the readings, by title.
     """
     figure = go.Figure()
     lefts = [i * 0.345 for i in range(3)]

@@ -28,9 +28,9 @@ _DASHES = ["solid", "dash", "dot", "dashdot"]
 class TrapCurve:
     """A normaliser's SW1 to N(0, I) over the rows its statistics come from.
 
-    Attributes
-    ----------
-    rows : (sizes,). seen, held_out : (sizes, splits) of those rows, and of as many that were held out.
+    Attributes:
+        rows: (sizes,).
+        seen, held_out: (sizes, splits) of those rows, and of as many that were held out.
     """
 
     rows: Sequence[int]

@@ -29,12 +29,11 @@ def figure2(
 ) -> go.Figure:
     """One unit of every layer over the epochs: a row a layer; a column a network, then mean and variance of all.
 
-    Parameters
-    ----------
-    histories : by the title of the row and the name of the network; a network may lack a layer.
-    epochs : of the whole training, the end of the axis.
-    clip : where the axis of the variance ends at the latest.
-    own_scales : whether every network's panel has a vertical axis of its own, not one with the others of its row.
+    Args:
+        histories: by the title of the row and the name of the network; a network may lack a layer.
+        epochs: of the whole training, the end of the axis.
+        clip: where the axis of the variance ends at the latest.
+        own_scales: whether every network's panel has a vertical axis of its own, not one with the others of its row.
     """
     names = list(dict.fromkeys(name for by_name in histories.values() for name in by_name))
     looked = looks(names)
@@ -74,11 +73,10 @@ def distances(
 ) -> go.Figure:
     """SW1, PER and the mean unit variance of a layer over the epochs, with the range of N(0, I).
 
-    Parameters
-    ----------
-    histories : by network, one of each seed; of several seeds median and range are drawn.
-    bands : name of the band -> "sw1" and "per" -> low and high, one of each size of batch.
-    epochs : the end of the axis.
+    Args:
+        histories: by network, one of each seed; of several seeds median and range are drawn.
+        bands: name of the band -> "sw1" and "per" -> low and high, one of each size of batch.
+        epochs: the end of the axis.
     """
     titles = {"sw1": "SW1 to N(0, I)", "per": "PER", "variance": "variance"}
     figure = make_subplots(rows=1, cols=3, horizontal_spacing=0.07, subplot_titles=list(titles.values()))
@@ -102,10 +100,9 @@ def distances(
 def progress(scalars: Mapping[str, Mapping[str, Sequence[Curve]]], epochs: float) -> go.Figure:
     """Loss, accuracy, time and whatever else was recorded beside the layers.
 
-    Parameters
-    ----------
-    scalars : by title and network, one curve of each seed; of several seeds median and range are drawn.
-    epochs : the end of the axis.
+    Args:
+        scalars: by title and network, one curve of each seed; of several seeds median and range are drawn.
+        epochs: the end of the axis.
     """
     names = list(dict.fromkeys(name for by_name in scalars.values() for name in by_name))
     looked = looks(names)

@@ -23,9 +23,10 @@ _DEFAULT_ROW = 2  # correlation
 def show_statistics(batches: Mapping[str, ActivationBatch], law: SampleSpec, null: str) -> None:
     """Draw the table, filling in while the null draws come, and explain the chosen cell.
 
-    Parameters
-    ----------
-    batches : one column each, by title. law : the null law (its case is ignored). null : its name in words.
+    Args:
+        batches: one column each, by title.
+        law: the null law (its case is ignored).
+        null: its name in words.
     """
     from analysis.distances.distinction import null_law
 

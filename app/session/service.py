@@ -58,10 +58,8 @@ def manager() -> "JobManager":
 def submit(spec: "TrainingSpec", token: str) -> str:
     """Put a visitor's training into the queue and return its id.
 
-    Raises
-    ------
-    InvalidInputError
-        If it cannot be trained, its data lie outside the allowed folders, or too many wait already.
+    Raises:
+        InvalidInputError: If it cannot be trained, its data lie outside the allowed folders, or too many wait already.
     """
     from analysis.dumps.source import within
 
@@ -113,10 +111,8 @@ def dump_folders() -> list[Path]:
 def watch_runs(runs: "Sequence[str]") -> None:
     """Say that this session looks at these runs and no others; when its connection ends, it looks at none.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is no such run.
+    Raises:
+        InvalidInputError: If there is no such run.
     """
     watched = st.session_state.get(WATCHED, ())
     for run in set(watched) - set(runs):

@@ -88,7 +88,7 @@ class Recorder:
         BudgetError: a budget too small for so many slices and units.
 
     Example:
-        >>> with Recorder(model, "runs/first", layers=r".*relu\\d") as recorder:  # doctest: +SKIP
+        >>> with Recorder(model, "runs/first", layers=".*relu[0-9]") as recorder:  # doctest: +SKIP
         ...     recorder.record(0, inputs=probe)  # before training
         ...     for epoch in range(1, 11):
         ...         loss = train_one_epoch(model)

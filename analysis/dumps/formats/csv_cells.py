@@ -47,10 +47,8 @@ def cell_kind(cell: str, decimal: str) -> Kind:
 def to_number(cell: str, decimal: str, line: int) -> float:
     """The number in a cell of that kind.
 
-    Raises
-    ------
-    DialectError
-        If it is finite and too large for float64.
+    Raises:
+        DialectError: If it is finite and too large for float64.
     """
     if cell.lower() in MISSING:
         return float("nan")
@@ -68,13 +66,12 @@ def is_rounded(cell: str) -> bool:
 class Cells:
     """The cells of all lines but the first: their numbers, and what else the columns hold.
 
-    Attributes
-    ----------
-    blocks : their numbers, (lines, width) each; NaN where there is none.
-    words : column -> the line and the text of the first cell that is a word.
-    is_filled, has_numbers : (width,), whether a column has a cell that is not empty, and one that is a number.
-    is_rounded : whether a whole number is beyond 2^53.
-    may_be_thousands : whether every number with a comma may be a whole one in groups of three digits.
+    Attributes:
+        blocks: their numbers, (lines, width) each; NaN where there is none.
+        words: column -> the line and the text of the first cell that is a word.
+        is_filled, has_numbers: (width,), whether a column has a cell that is not empty, and one that is a number.
+        is_rounded: whether a whole number is beyond 2^53.
+        may_be_thousands: whether every number with a comma may be a whole one in groups of three digits.
     """
 
     def __init__(self, width: int, decimal: str) -> None:

@@ -36,10 +36,9 @@ class DialectError(InvalidInputError):
 class Dialect:
     """How a text is cut into cells, and cells are read as numbers.
 
-    Attributes
-    ----------
-    separator : one of `SEPARATORS`. Several spaces count as one if they align the columns.
-    decimal : the mark before the decimals.
+    Attributes:
+        separator: one of `SEPARATORS`. Several spaces count as one if they align the columns.
+        decimal: the mark before the decimals.
     """
 
     separator: str
@@ -54,12 +53,9 @@ class Dialect:
     def records(self, path: Path) -> Iterator[Record]:
         """The lines of a file and their cells; empty ones, comments and Excel's first one left out.
 
-        Raises
-        ------
-        DialectError
-            If quotes are where none can be, or spaces neither separate nor align.
-        InvalidInputError
-            If it is no text in UTF-8.
+        Raises:
+            DialectError: If quotes are where none can be, or spaces neither separate nor align.
+            InvalidInputError: If it is no text in UTF-8.
         """
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = _Lines(file)

@@ -1,5 +1,8 @@
-"""Text tables, only ever in the reading process: one row a sample, one column a unit. They have no header worth the
-name, so that they are read whole; the last one is kept, for whoever asks for its rows next."""
+"""Text tables, only ever in the reading process: one row a sample, one column a unit.
+
+They have no header worth the name, so that they are read whole; the last one is kept, for whoever asks for its rows
+next.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +33,10 @@ REMEDY = 'Write it again, for example with numpy.savetxt(path, array, delimiter=
 def list_entries(path: Path, limits: Limits) -> list[Entry]:
     """The one matrix of the file: all columns that hold nothing but numbers. A missing value is NaN.
 
-    Raises
-    ------
-    InvalidInputError
-        If it is no text, no dialect or more than one reads it without contradiction, or no column holds numbers.
-    BudgetError
-        If it is too large to be read whole.
+    Raises:
+        InvalidInputError: If it is no text, no dialect or more than one reads it without contradiction, or no column
+            holds numbers.
+        BudgetError: If it is too large to be read whole.
     """
     table = _table(path, limits)
     return [Entry("", table.values.shape, "float64", path.stat().st_size, note=table.note)]

@@ -25,12 +25,11 @@ INDEX_NAMES = {"", "index", "idx", "id", "unnamed: 0", "row", "rownames"}
 class Table:
     """A text as one dialect reads it.
 
-    Attributes
-    ----------
-    values : (n, d), of the columns that hold numbers.
-    has_words : whether a column holds words.
-    note : what was taken for what.
-    refusal : why it is no table although nothing contradicts the dialect, and what to do; or empty.
+    Attributes:
+        values: (n, d), of the columns that hold numbers.
+        has_words: whether a column holds words.
+        note: what was taken for what.
+        refusal: why it is no table although nothing contradicts the dialect, and what to do; or empty.
     """
 
     values: NDArray[np.float64]
@@ -116,17 +115,13 @@ def _nothing(values: NDArray[np.float64], words: Mapping[int, tuple[int, str]]) 
 def _is_header(scan: Scan, kinds: Sequence[str], rest: NDArray[np.float64]) -> bool:
     """Whether the first line names the columns.
 
-    Parameters
-    ----------
-    kinds : of its cells.
-    rest : the numbers in the other lines.
+    Args:
+        kinds: of its cells.
+        rest: the numbers in the other lines.
 
-    Raises
-    ------
-    DialectError
-        If a cell of it is neither a name nor a number.
-    _UndecidedError
-        If it may be both.
+    Raises:
+        DialectError: If a cell of it is neither a name nor a number.
+        _UndecidedError: If it may be both.
     """
     assert scan.first is not None
     line, first = scan.first
@@ -165,11 +160,10 @@ def _is_header(scan: Scan, kinds: Sequence[str], rest: NDArray[np.float64]) -> b
 def _is_index(scan: Scan, values: NDArray[np.float64], numeric: Sequence[int], *, name: str | None) -> bool:
     """Whether the first column numbers the rows; `_UndecidedError` if that cannot be told.
 
-    Parameters
-    ----------
-    values : all rows.
-    numeric : the columns that hold numbers.
-    name : of the column, in small letters; None if columns have no names.
+    Args:
+        values: all rows.
+        numeric: the columns that hold numbers.
+        name: of the column, in small letters; None if columns have no names.
     """
     if numeric[0] != 0 or len(numeric) < 2:
         return False

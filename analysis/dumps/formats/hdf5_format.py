@@ -24,10 +24,8 @@ COUNT = "count"  # attribute of a dataset or its group, or a dataset beside it: 
 def list_entries(path: Path, limits: Limits) -> list[Entry]:
     """Every dataset of the file, those of one sample each joined, and every link that is not followed.
 
-    Raises
-    ------
-    InvalidInputError
-        If HDF5 cannot open the file, or there is nothing in it or too much.
+    Raises:
+        InvalidInputError: If HDF5 cannot open the file, or there is nothing in it or too much.
     """
     with _opened(path) as file:
         groups = join_samples([_entry(key, found) for key, found in _walk(file, limits.members)])

@@ -24,10 +24,8 @@ TYPE = re.compile(r"[<>|=]?[?bhilqBHILQefdgbiufcFDGOSUVmM]\d{0,9}(\[\w+\])?")
 def list_entries(data: ByteRange) -> list[Entry]:
     """The one array of the file, from its header.
 
-    Raises
-    ------
-    InvalidInputError
-        If the header cannot be read.
+    Raises:
+        InvalidInputError: If the header cannot be read.
     """
     offset, dtype, shape, _ = _read_header(data)
     stored = data.size - offset

@@ -22,10 +22,8 @@ TYPES = {"halffloat": "float16", "float": "float32", "double": "float64"}
 def list_entries(path: Path, limits: Limits) -> list[Entry]:
     """Every column of the file, from its footer; of lists without a fixed size, the first row says the shape.
 
-    Raises
-    ------
-    InvalidInputError
-        If Arrow cannot open the file, or there are too many columns or no rows in it.
+    Raises:
+        InvalidInputError: If Arrow cannot open the file, or there are too many columns or no rows in it.
     """
     try:
         with _opened(path) as file:

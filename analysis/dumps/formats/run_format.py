@@ -18,10 +18,8 @@ KEY = re.compile(r"record_(\d{1,9})/(.*)", re.DOTALL)
 def list_entries(path: Path) -> list[Entry]:
     """Every layer of every record, from their summaries.
 
-    Raises
-    ------
-    InvalidInputError
-        If the run cannot be read or has no record yet.
+    Raises:
+        InvalidInputError: If the run cannot be read or has no record yet.
     """
     run = _opened(path)
     entries = []

@@ -29,10 +29,8 @@ ONLY_IN_TORCH = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 def list_entries(data: ByteRange, limits: Limits) -> list[Entry]:
     """Every tensor of the file, from the header; in natural order, as the library keeps none.
 
-    Raises
-    ------
-    InvalidInputError
-        If the header cannot be read.
+    Raises:
+        InvalidInputError: If the header cannot be read.
     """
     begin, tensors = _read_header(data, limits)
     size = data.size - begin

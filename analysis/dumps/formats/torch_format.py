@@ -34,10 +34,8 @@ TORCH_SAYS = re.compile(r"WeightsUnpickler error:\s*(.+)|(Trying to .+)")
 def list_entries(path: Path, limits: Limits) -> list[Entry]:
     """Every tensor of the file, however nested: keys and indices joined by "/".
 
-    Raises
-    ------
-    InvalidInputError
-        If torch does not read the file under weights_only=True, or there are too many tensors in it.
+    Raises:
+        InvalidInputError: If torch does not read the file under weights_only=True, or there are too many tensors in it.
     """
     room, tensors = _opened(path, limits, _stamp(path))
     entries = [_entry(key, tensor, room) for key, tensor in tensors]

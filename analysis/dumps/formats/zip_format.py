@@ -1,5 +1,4 @@
-"""Zip archives, .npz among them. The directory is parsed here, and every size in it is checked before it is"
-" believed."""
+"""Zip archives, .npz among them: the directory is parsed here, and every size in it checked before it is believed."""
 
 from __future__ import annotations
 
@@ -27,12 +26,11 @@ MOST_INFLATION = 1032  # times: what deflate can do at most, of nothing but equa
 class ZipMember:
     """One file of an archive.
 
-    Attributes
-    ----------
-    name : as written in the archive; nothing but a label, no file is ever written under it.
-    stored, size : bytes compressed and unpacked.
-    data : its bytes; None if it is refused.
-    refusal : why it cannot be read and what to do, or empty.
+    Attributes:
+        name: as written in the archive; nothing but a label, no file is ever written under it.
+        stored, size: bytes compressed and unpacked.
+        data: its bytes; None if it is refused.
+        refusal: why it cannot be read and what to do, or empty.
     """
 
     name: str
@@ -63,10 +61,8 @@ class _Record:
 def list_members(archive: FileRange, limits: Limits) -> list[ZipMember]:
     """The files of an archive in its order, folders left out; nothing is unpacked.
 
-    Raises
-    ------
-    InvalidInputError
-        If the directory cannot be read or lists too many.
+    Raises:
+        InvalidInputError: If the directory cannot be read or lists too many.
     """
     begin, records = _read_directory(archive, limits)
     members = [_member(archive, record, begin) for record in records if not record.name.endswith(b"/")]
@@ -82,10 +78,8 @@ def list_names(archive: ByteRange, limits: Limits) -> list[str]:
 def open_member(archive: FileRange, name: str, limits: Limits) -> ByteRange:
     """The bytes of one file of an archive, which `list_members` has found harmless among the others.
 
-    Raises
-    ------
-    InvalidInputError
-        If there is none, or it cannot be read.
+    Raises:
+        InvalidInputError: If there is none, or it cannot be read.
     """
     begin, records = _read_directory(archive, limits)
     record = next((record for record in records if record.label == name), None)

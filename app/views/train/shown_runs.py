@@ -23,11 +23,10 @@ MOST_NETWORKS, MOST_LAYERS = 6, 5
 class Network:
     """One method of one comparison, as often as it was repeated.
 
-    Attributes
-    ----------
-    runs : by seed, those that have a record.
-    lost : seed -> since when and why its numbers are no longer finite, in words.
-    complete : up to this epoch all methods of its comparison have been recorded.
+    Attributes:
+        runs: by seed, those that have a record.
+        lost: seed -> since when and why its numbers are no longer finite, in words.
+        complete: up to this epoch all methods of its comparison have been recorded.
     """
 
     runs: "Mapping[int, Run]"
@@ -39,13 +38,12 @@ class Network:
 class Shown:
     """What is looked at.
 
-    Attributes
-    ----------
-    networks : those that are drawn, by name, which is fit for any place.
-    seed : the one of which single runs are drawn; a network that has not got it shows its first.
-    layers : names, as they are.
-    unit : position among the tracked units, from 0.
-    epochs : the end of the axes.
+    Attributes:
+        networks: those that are drawn, by name, which is fit for any place.
+        seed: the one of which single runs are drawn; a network that has not got it shows its first.
+        layers: names, as they are.
+        unit: position among the tracked units, from 0.
+        epochs: the end of the axes.
     """
 
     networks: Mapping[str, Network]

@@ -20,9 +20,8 @@ SEPARATORS = {"commas": ",", "semicolons": ";", "tabs": "\t", "vertical bars": "
 def stored(path: Path, location: tuple[str, ...], note: str = "") -> np.ndarray:
     """The array at a location: the files in archives, then the key in the file. Of text, the columns that hold numbers.
 
-    Parameters
-    ----------
-    note : of a text table, the dialect that was taken.
+    Args:
+        note: of a text table, the dialect that was taken.
     """
     if path.is_dir():
         return _of_run(path, location[0])
