@@ -4,8 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.session import service
-from app.session.choice import choose_batch
+from app.session import services
+from app.session.batch_choice import choose_batch
 
 _ASSETS = Path(__file__).parents[1] / "assets"
 
@@ -29,5 +29,5 @@ page = st.navigation(
 )
 st.session_state["choice"] = choose_batch(on_dumps=page.url_path == "dumps")
 if page.url_path != "train":
-    service.watch_runs([])
+    services.watch_runs([])
 page.run()

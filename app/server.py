@@ -59,10 +59,10 @@ async def _send_plotly(_: Request) -> FileResponse:
 
 def _send_archive(request: Request) -> Response:
     """A run as a zip file, made while it is sent."""
-    from app.session import service
+    from app.session import services
 
     try:
-        archive = service.run_library().zip_run(request.path_params["run"])
+        archive = services.run_library().zip_run(request.path_params["run"])
     except PerError as error:
         return PlainTextResponse(message(error), status_code=404)
     headers = {"Content-Disposition": f'attachment; filename="{archive.name}.zip"'}
@@ -80,9 +80,9 @@ def _warm() -> None:
     from analysis.distances import distinction  # noqa: F401  brings torch and POT
     from analysis.samples import SampleSpec
     from analysis.statistics.null_band import draws_that_fit
-    from app.session import cached
+    from app.session import caches
     from app.session.progress import CHUNK, spans
 
     opening = SampleSpec()
     for first, count in spans(draws_that_fit(opening.n, opening.dim), CHUNK):
-        cached.gaussian_mending_chunk(opening.n, opening.dim, first, count)
+        caches.gaussian_mending_chunk(opening.n, opening.dim, first, count)

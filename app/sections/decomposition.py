@@ -8,7 +8,7 @@ import numpy as np
 from analysis.batch import ActivationBatch
 from app.charts.chart import show_chart
 from app.charts.methods import removed_parts
-from app.session import cached
+from app.session import caches
 from app.session.progress import CHUNK, in_chunks
 from app.text import method_words
 
@@ -26,10 +26,10 @@ def take_apart(batch: ActivationBatch) -> "DistanceParts":
     chunks = in_chunks(
         draws_that_fit(batch.n, batch.d),
         CHUNK,
-        lambda first, count: cached.gaussian_mending_chunk(batch.n, batch.d, first, count),
+        lambda first, count: caches.gaussian_mending_chunk(batch.n, batch.d, first, count),
         "Taking N(0, I) apart",
     )
-    return take_apart(cached.mending(batch), np.concatenate(chunks))
+    return take_apart(caches.mending(batch), np.concatenate(chunks))
 
 
 def show_removed(batch: ActivationBatch, mapped: Mapped, *, key: str) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from analysis.batch import ActivationBatch
 from analysis.samples import SampleSpec
-from app.session import cached
+from app.session import caches
 from app.session.null_bands import statistics_bands
 from app.text import words
 
@@ -38,7 +38,7 @@ def show_statistics(batches: Mapping[str, ActivationBatch], law: SampleSpec, nul
     with st.skeleton(height=_TABLE_HEIGHT):
         law = null_law(law)
         bands = statistics_bands(law, null)
-        columns = {title: cached.cells(batch, law, bands) for title, batch in batches.items()}
+        columns = {title: caches.cells(batch, law, bands) for title, batch in batches.items()}
         table = _table(columns, null)
         styled = table.style.map(mark_style, subset=list(columns))
         event = st.dataframe(

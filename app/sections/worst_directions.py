@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from analysis.batch import ActivationBatch
 from analysis.distances.bound import DirectionStudy
-from app.session import cached
+from app.session import caches
 from app.session.null_bands import worst_bands
 from app.text import words
 
@@ -29,7 +29,7 @@ def show_worst(table: DeltaGenerator, note: DeltaGenerator, batch: ActivationBat
     """Put beside each worst direction what its kind reaches on Gaussian batches. Slow, so it comes last."""
     with note:
         bands = worst_bands(batch.n, batch.d, slices)
-        study = cached.direction_study(batch, slices)
+        study = caches.direction_study(batch, slices)
         table.dataframe(worst_table(study, bands), **TABLE)
         st.caption(words.about_worst(study, bands))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from analysis.samples import SampleSpec
-from app.session import cached
+from app.session import caches
 from app.session.progress import CHUNK, in_chunks
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def statistics_bands(law: SampleSpec, null: str) -> "dict[Key, NullBand]":
     return shipped or _drawn(
         draws_that_fit(law.n, law.dim),
         CHUNK,
-        lambda first, count: cached.null_chunk(law, first, count),
+        lambda first, count: caches.null_chunk(law, first, count),
         f"Drawing {null} afresh to see what sampling alone gives",
     )
 
@@ -42,7 +42,7 @@ def distance_bands(n: int, d: int, slices: int) -> "dict[str, NullBand]":
     return shipped_bands(distances_of(n, d, slices)) or _drawn(
         draws_that_fit(n, d, slices),
         CHUNK,
-        lambda first, count: cached.gaussian_chunk(n, d, slices, first, count),
+        lambda first, count: caches.gaussian_chunk(n, d, slices, first, count),
         "Drawing N(0, I) afresh",
     )
 
@@ -54,7 +54,7 @@ def worst_bands(n: int, d: int, slices: int) -> "dict[str, NullBand]":
     return shipped_bands(worst_of(n, d, slices)) or _drawn(
         WORST_DRAWS,
         1,
-        lambda first, count: cached.gaussian_worst_chunk(n, d, slices, first, count),
+        lambda first, count: caches.gaussian_worst_chunk(n, d, slices, first, count),
         "Searching the worst directions of N(0, I)",
     )
 

@@ -12,7 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from app.session import service
+from app.session import services
 from tests import processes
 from tests.waiting import LIMIT
 
@@ -58,10 +58,10 @@ def _clean_caches() -> None:
 def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An empty folder for the runs of all these tests."""
     folder = tmp_path_factory.mktemp("runs")
-    os.environ[service.RUNS_VARIABLE] = str(folder)
+    os.environ[services.RUNS_VARIABLE] = str(folder)
     yield folder
-    service.manager().close()
-    del os.environ[service.RUNS_VARIABLE]
+    services.manager().close()
+    del os.environ[services.RUNS_VARIABLE]
 
 
 @pytest.fixture(scope="session")

@@ -10,17 +10,17 @@ from pathlib import Path
 
 from analysis.runs.library import RunLibrary
 from analysis.training.spec import MethodSpec
-from app.session import service
+from app.session import services
 from tests import processes
 from tests.analysis.training.workers import TINY
 from tests.waiting import wait_for
 
 SERVER = """
 import sys
-from app.session import service
+from app.session import services
 from app.__main__ import main
 spec, port = {spec!r}, sys.argv[1]
-print(service.manager().submit(spec), service.manager().submit(spec), flush=True)
+print(services.manager().submit(spec), services.manager().submit(spec), flush=True)
 sys.argv[1:] = ["--port", port]
 main()
 """
@@ -36,7 +36,7 @@ def answers(port: int) -> bool:
 
 def test_sigterm_ends_the_trainings_and_says_so_in_those_that_wait(tmp_path: Path, monkeypatch) -> None:
     spec = replace(TINY, methods=(MethodSpec(),), epochs=10_000).as_dict()
-    monkeypatch.setenv(service.RUNS_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(services.RUNS_VARIABLE, str(tmp_path))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -10,8 +10,8 @@ from analysis.batch import ActivationBatch
 from app.charts import bound as figures
 from app.charts.chart import show_chart
 from app.sections.worst_directions import TABLE, show_worst, worst_table
-from app.session import cached
-from app.session.choice import Choice
+from app.session import caches
+from app.session.batch_choice import Choice
 from app.session.controls import whole_number
 from app.session.null_bands import distance_bands
 from app.session.progress import in_chunks
@@ -27,7 +27,7 @@ POT_SLICES = 32
 
 def show_reading(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, DeltaGenerator]:
     """The three numbers with their uncertainty; returns the places of the N(0, I) band and of the verdict."""
-    reading = cached.bound_reading(batch, slices)
+    reading = caches.bound_reading(batch, slices)
     slicing = words.over_directions(batch.d)
     columns = st.columns(4)
     for column, label, value, error, over, hint in (
@@ -49,7 +49,7 @@ def show_band(place: DeltaGenerator, verdict: DeltaGenerator, batch: ActivationB
             help=words.HELP_BAND,
             **_note(f"{bands['sw1'].draws} draws, n = {batch.n}, d = {batch.d}"),
         )
-    verdict.markdown(words.verdict(cached.bound_reading(batch, slices), bands["sw1"], bands["per"]))
+    verdict.markdown(words.verdict(caches.bound_reading(batch, slices), bands["sw1"], bands["per"]))
 
 
 def _note(text: str) -> dict[str, Any]:
@@ -62,9 +62,9 @@ def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator
     st.subheader("Direction by direction")
     left, right = st.columns([5, 4], gap="large")
     with left, st.skeleton(height=420):
-        study = cached.direction_study(batch, slices)
+        study = caches.direction_study(batch, slices)
         if batch.d == 2:
-            figure = figures.polar_directions(*cached.around_the_circle(batch))
+            figure = figures.polar_directions(*caches.around_the_circle(batch))
         else:
             figure = figures.sorted_directions(study.kinds, study.names, study.w1, study.per)
         worst = study.names[int(np.argmax(study.w1))]
@@ -87,7 +87,7 @@ def show_scale(batch: ActivationBatch, slices: int) -> None:
     """PER and SW1 of the scaled batch."""
     st.markdown("**Scaling the batch: where each has its minimum**")
     with st.skeleton(height=360):
-        curve = cached.scale_curve(batch, slices)
+        curve = caches.scale_curve(batch, slices)
         best = curve.factors[int(np.argmin(curve.sw1))]
         show_chart(
             figures.scale(curve, slices),
@@ -102,7 +102,7 @@ def show_convergence(batch: ActivationBatch, exact_per: float) -> None:
     """Estimates against the number of slices."""
     st.markdown("**How many slices are enough**")
     with st.skeleton(height=360):
-        curve = cached.slice_convergence(batch)
+        curve = caches.slice_convergence(batch)
         show_chart(
             figures.convergence(curve, exact_per),
             key="bound_convergence",
@@ -117,12 +117,12 @@ def show_pot(batch: ActivationBatch, slices: int) -> None:
     """POT beside the closed form."""
     st.markdown("**The same distance by POT**")
     with st.skeleton(height=360):
-        exact = cached.bound_reading(batch, slices).sw1
-        grids = [cached.pot_grid(batch, points, slices) for points in POT_GRIDS]
+        exact = caches.bound_reading(batch, slices).sw1
+        grids = [caches.pot_grid(batch, points, slices) for points in POT_GRIDS]
         chunks = in_chunks(
             POT_SEEDS,
             1,
-            lambda first, _: cached.pot_sample(batch, first, slices),
+            lambda first, _: caches.pot_sample(batch, first, slices),
             "POT with sampled references",
         )
         show_chart(
@@ -139,7 +139,7 @@ def show_decomposition(batch: ActivationBatch, slices: int) -> None:
     """PER's three parts."""
     st.markdown("**What PER is made of**")
     with st.skeleton(height=360):
-        parts = cached.decomposition(batch, slices)
+        parts = caches.decomposition(batch, slices)
         show_chart(
             figures.decomposition(parts),
             key="bound_parts",
@@ -160,7 +160,7 @@ def show_influence(batch: ActivationBatch) -> None:
         "Move it along the first unit by", -8.0, 8.0, 3.0, 0.1, key="bound_move", bind="query-params"
     )
     with st.skeleton(height=360):
-        effect = cached.influence(batch, sample - 1, distance)
+        effect = caches.influence(batch, sample - 1, distance)
         show_chart(
             figures.influence(effect),
             key="bound_influence",
@@ -180,7 +180,7 @@ def show_cost(d: int) -> None:
         measured = in_chunks(
             len(SIZES),
             1,
-            lambda first, _: cached.timings(SIZES[first - 1], d),
+            lambda first, _: caches.timings(SIZES[first - 1], d),
             "Timing gradients on this machine",
         )
         timings = [timing for size in measured for timing in size]
@@ -214,7 +214,7 @@ with right:
 st.subheader("Checks")
 left, right = st.columns(2, gap="large")
 with left:
-    show_convergence(batch, cached.bound_reading(batch, slices).per)
+    show_convergence(batch, caches.bound_reading(batch, slices).per)
 with right:
     show_pot(batch, min(slices, POT_SLICES))
 st.subheader("Why one wants a bound at all")

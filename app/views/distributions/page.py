@@ -8,8 +8,8 @@ from app.charts.chart import show_chart
 from app.charts.joint import joint_panels
 from app.sections.pair import axis_names, choose_pair
 from app.sections.statistics_table import show_statistics
-from app.session import cached
-from app.session.choice import Choice
+from app.session import caches
+from app.session.batch_choice import Choice
 from app.text import words
 from app.text.plain import harmless
 
@@ -18,9 +18,9 @@ def show_densities(batches: dict[str, ActivationBatch], alt: str) -> None:
     """The joint densities side by side on the same axes."""
     d = next(iter(batches.values())).d
     pair = choose_pair(d, "dist")
-    limits = [cached.pair_limits(batch, pair) for batch in batches.values()]
+    limits = [caches.pair_limits(batch, pair) for batch in batches.values()]
     shared = (min(low for low, _ in limits), max(high for _, high in limits))
-    densities = {title: cached.pair_density(batch, pair, shared) for title, batch in batches.items()}
+    densities = {title: caches.pair_density(batch, pair, shared) for title, batch in batches.items()}
     show_chart(
         joint_panels(densities, units=axis_names(pair, d)),
         key="dist_joint",
@@ -48,7 +48,7 @@ else:
     law, null = SampleSpec(n=batch.n, dim=batch.d), "N(0, I)"
     columns = {
         f"{harmless(choice.layer)}, epoch {choice.epoch}": batch,
-        "N(0, I), same n and d": cached.drawn_batch(law),
+        "N(0, I), same n and d": caches.drawn_batch(law),
     }
     alt = words.ALT_RECORDING.format(name=batch.name)
 

@@ -9,7 +9,7 @@ import streamlit as st
 from analysis.dumps import DEFAULT_PATTERN, Inspection, Layout, NamePattern, Upload, inspect
 from analysis.plain_text import plain
 from app.sections.export import offer_table
-from app.session import cached, service
+from app.session import caches, services
 from app.text import dump_words as words
 from app.text.plain import escaped
 from per_core.errors import BudgetError, PerError
@@ -42,7 +42,7 @@ def open_dump(slot: str) -> Inspection | None:
     files = left.file_uploader(
         "Files", accept_multiple_files=True, key=f"{slot}_files", on_change=_note_newest, args=(slot, "files")
     )
-    folders = service.dump_folders()
+    folders = services.dump_folders()
     path = right.text_input(
         "Or a path on the server",
         key=f"{slot}_path",
@@ -96,7 +96,7 @@ def _kept(slot: str, files: list[Any]) -> Upload | None:
                 f"An upload may have {MOST_FILES} files; this one has {len(files)}. Put them into a .zip."
             )
         kept = sum(upload.size for _, upload in held.values())
-        held[slot] = ids, Upload({file.name: file for file in files}, most_bytes=service.upload_bytes(kept))
+        held[slot] = ids, Upload({file.name: file for file in files}, most_bytes=services.upload_bytes(kept))
     return held[slot][1] if slot in held else None
 
 
@@ -207,7 +207,7 @@ def read_all(inspection: Inspection) -> "Overview":
     """The overview, with progress; of a dump that has grown only what is new is read."""
     from analysis.survey.overview import overview
 
-    known = cached.overviews()
+    known = caches.overviews()
     key = f"{inspection.path}|{sorted(inspection.layouts.items())}|{inspection.pattern}"
     bar = st.empty()
     found = overview(

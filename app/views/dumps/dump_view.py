@@ -19,8 +19,8 @@ from app.charts.training import distances
 from app.sections.decomposition import show_removed
 from app.sections.export import offer_table
 from app.sections.worst_directions import TABLE, show_worst, worst_table
-from app.session import cached
-from app.session.choice import LOOKED_AT
+from app.session import caches
+from app.session.batch_choice import LOOKED_AT
 from app.session.controls import one_of
 from app.text import dump_words as words
 from app.text.plain import escaped, label
@@ -182,7 +182,7 @@ def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None)
         if reading.n < reading.total:
             _offer_all_rows(dump, dump.overview.members[layer, epoch], reading.total)
         try:
-            batch = cached.dumped_batch(dump.inspection, dump.overview.members[layer, epoch])
+            batch = caches.dumped_batch(dump.inspection, dump.overview.members[layer, epoch])
         except PerError as error:
             st.error(escaped(error))
     if batch is not None:
@@ -201,7 +201,7 @@ def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None)
 def _offer_all_rows(dump: OpenDump, member: str, rows: int) -> None:
     """Measure every row of a member of which the page has looked at some, in one pass."""
     measured = st.session_state.setdefault("dumps_measured", {})
-    key = cached.member_key(dump.inspection, member)
+    key = caches.member_key(dump.inspection, member)
     if st.button(words.MEASURE_ALL.format(rows=rows), key="dumps_measure", help=words.HELP_MEASURE_ALL):
         from analysis.one_pass import run_pass
 
@@ -235,7 +235,7 @@ def _show_study(rows: ActivationBatch | None) -> None:
     with right:
         st.markdown(f"**{words.WORST_TITLE}**")
         table, note = st.empty(), st.container()
-        table.dataframe(worst_table(cached.direction_study(rows, WORST_SLICES), {}), **TABLE)
+        table.dataframe(worst_table(caches.direction_study(rows, WORST_SLICES), {}), **TABLE)
     with parts:
         _show_parts(rows)
     show_worst(table, note, rows, WORST_SLICES)
@@ -320,10 +320,10 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationB
     batches = {f"{mark}{layer}, {epoch_label(epoch)}": batch}
     try:
         if beside != NOTHING:
-            batches[mark + beside] = cached.dumped_batch(dump.inspection, dump.overview.members[cells[beside]])
+            batches[mark + beside] = caches.dumped_batch(dump.inspection, dump.overview.members[cells[beside]])
         if other is not None and other.overview.history(layer):
             at = epoch if (layer, epoch) in other.overview.members else other.overview.history(layer)[-1][0]
-            there = cached.dumped_batch(other.inspection, other.overview.members[layer, at])
+            there = caches.dumped_batch(other.inspection, other.overview.members[layer, at])
             batches[f"{other.name}: {layer}, {epoch_label(at)}"] = there
     except PerError as error:
         st.error(escaped(error))
@@ -363,7 +363,7 @@ def _show_history(found: Mapping[str, Overview], layer: str, series: Mapping[str
 
     histories = {name: read_history(found[name], layer) for name in series}
     first = next(iter(histories.values()))
-    draws = cached.gaussian_chunk(first.n, first.d, SLICES, 1, GAUSSIAN_DRAWS)
+    draws = caches.gaussian_chunk(first.n, first.d, SLICES, 1, GAUSSIAN_DRAWS)
     bands = {key: band_of(values) for key, values in draws.items()}
     last = max(float(history.epochs[-1]) for history in histories.values())
     show_chart(
@@ -401,7 +401,7 @@ def _values_over_epochs(dump: OpenDump, layer: str) -> Mapping[float, np.ndarray
     found = {}
     readable = [e for e, one in dump.overview.history(layer) if e is not None and isinstance(one, LayerReading)]
     for epoch in _evenly(readable, MOST_EPOCHS) if readable else []:
-        values = cached.dumped_values(dump.inspection, dump.overview.members[layer, epoch], EPOCH_VALUES)
+        values = caches.dumped_values(dump.inspection, dump.overview.members[layer, epoch], EPOCH_VALUES)
         if values.size:
             found[epoch] = values
     return found
@@ -421,7 +421,7 @@ def _show_parts(batch: ActivationBatch) -> None:
     mapped = {}
     for name, key in METHODS.items():
         try:
-            mapped[name] = batch, cached.normalised(batch, key, ())
+            mapped[name] = batch, caches.normalised(batch, key, ())
         except PerError as error:
             st.caption(f"{name}: {escaped(error)}")
     show_removed(batch, mapped, key="dumps_parts")

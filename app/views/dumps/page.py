@@ -3,7 +3,7 @@
 import streamlit as st
 
 from analysis.dumps import Inspection
-from app.session.choice import OPENED
+from app.session.batch_choice import OPENED
 from app.text import dump_words as words
 from app.views.dumps.dump_source import OpenDump, follow, open_dump, read_all, settle, show_members
 from app.views.dumps.dump_view import choose_cell, show_code, show_doors, show_layer, show_matched, show_overview

@@ -8,7 +8,7 @@ import streamlit as st
 
 from analysis.batch import ActivationBatch
 from app.sections.statistics_table import MARK, mark_style
-from app.session import cached
+from app.session import caches
 from app.session.null_bands import statistics_bands
 from app.text import method_words, words
 
@@ -27,7 +27,7 @@ def cells_beside_gaussian(batch: ActivationBatch) -> "Cells":
     from analysis.samples import SampleSpec
 
     law = null_law(SampleSpec(n=batch.n, dim=batch.d))
-    return cached.cells(batch, law, statistics_bands(law, GAUSSIAN))
+    return caches.cells(batch, law, statistics_bands(law, GAUSSIAN))
 
 
 def show_changes(batch: ActivationBatch, mapped: Mapping[str, tuple[ActivationBatch, ActivationBatch]]) -> None:

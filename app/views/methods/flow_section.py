@@ -12,7 +12,7 @@ from analysis.statistics import density
 from app.charts.chart import show_chart
 from app.charts.flow import ALONE, WITH_TASK, Course, Reference, flow_panels, radial_pull
 from app.sections.pair import Pair, axis_names
-from app.session import cached
+from app.session import caches
 from app.session.controls import one_of
 from app.session.progress import CHUNK, in_chunks
 from app.text import method_words
@@ -81,14 +81,14 @@ def follow_method(batch: ActivationBatch, chosen: ChosenMethod, pull: Pull) -> d
     for name, strength in ((ALONE, None), (WITH_TASK, pull.strength)):
         spec = FlowSpec(chosen.method.key, chosen.parameters, strength, pull.steps)
         pieces = in_chunks(
-            spec.steps // cached.FLOW_PIECE,
+            spec.steps // caches.FLOW_PIECE,
             1,
-            lambda piece, _, spec=spec: cached.flow_piece(batch, spec, piece),
-            f"Following {chosen.method.short} {name}, in pieces of {cached.FLOW_PIECE} steps",
+            lambda piece, _, spec=spec: caches.flow_piece(batch, spec, piece),
+            f"Following {chosen.method.short} {name}, in pieces of {caches.FLOW_PIECE} steps",
         )
-        start = cached.flow_start(batch, spec)
+        start = caches.flow_start(batch, spec)
         frames = np.concatenate([start.rows[None], *pieces])
-        flows[name] = Flow(spec, start, frames, cached.flow_readings(batch, spec, frames))
+        flows[name] = Flow(spec, start, frames, caches.flow_readings(batch, spec, frames))
     return flows
 
 
@@ -173,7 +173,7 @@ def gaussian_bands(batch: ActivationBatch) -> "dict[str, NullBand]":
     chunks = in_chunks(
         draws_that_fit(batch.n, batch.d),
         CHUNK,
-        lambda first, count: cached.gaussian_readings_chunk(batch.n, batch.d, first, count),
+        lambda first, count: caches.gaussian_readings_chunk(batch.n, batch.d, first, count),
         "Reading N(0, I) of the same size",
     )
     fields = {**_READINGS, **_OWN_READINGS}.values()

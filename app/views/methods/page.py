@@ -16,8 +16,8 @@ from app.charts.joint import joint_panels
 from app.charts.methods import TrapCurve, overlaid, small_batches
 from app.sections.decomposition import Mapped, show_removed
 from app.sections.pair import Pair, axis_names, choose_pair
-from app.session import cached
-from app.session.choice import Choice
+from app.session import caches
+from app.session.batch_choice import Choice
 from app.session.controls import one_of
 from app.session.progress import in_chunks
 from app.text import method_words, words
@@ -50,7 +50,7 @@ class Place:
 
     def move(self, batch: ActivationBatch) -> ActivationBatch:
         """shift + scale · h (cached)."""
-        return cached.moved_batch(batch, self.shift, self.scale)
+        return caches.moved_batch(batch, self.shift, self.scale)
 
 
 def choose_place(scale: float, shift: float) -> Place:
@@ -81,9 +81,9 @@ def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], pull: Pull
         name = one.method.short
         try:
             if one.method.kind == "normaliser":
-                mapped[name] = batch, cached.normalised(batch, one.method.key, one.parameters)
+                mapped[name] = batch, caches.normalised(batch, one.method.key, one.parameters)
             else:
-                rows = cached.first_rows(batch, MOST_ROWS)
+                rows = caches.first_rows(batch, MOST_ROWS)
                 flows[name] = follow_method(rows, one, pull)
                 end = flows[name][pull.left].frames[-1]
                 mapped[name] = rows, ActivationBatch(end, f"{batch.name}, after {name} {pull.left}")
@@ -105,10 +105,10 @@ def warn_of_whitening(chosen: list[ChosenMethod], rows: int, d: int) -> None:
 def show_densities(batch: ActivationBatch, mapped: Mapped, flows: Flows, pair: Pair) -> None:
     """The batch and what each method makes of it, on shared axes; on a regulariser's, where it pulls."""
     shown = {"before": batch} | {name: after for name, (_, after) in mapped.items()}
-    low, high = cached.pair_limits(batch, pair)
+    low, high = caches.pair_limits(batch, pair)
     limits = min(low, -4.0), max(high, 4.0)
     densities = {
-        name: cached.projected_density(one, batch, pair, limits) for name, one in shown.items() if one.is_finite
+        name: caches.projected_density(one, batch, pair, limits) for name, one in shown.items() if one.is_finite
     }
     axes = pair_axes(batch.values, *pair).T
     starts = {name: flow[ALONE].start for name, flow in flows.items()}
@@ -148,12 +148,12 @@ def show_trap(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
     results = in_chunks(
         len(work),
         1,
-        lambda i, _: cached.small_batch(
+        lambda i, _: caches.small_batch(
             batch, work[i - 1][0].method.key, work[i - 1][0].parameters, work[i - 1][1], TRAP_SPLITS
         ),
         "Statistics from few rows",
     )
-    gaussian = [band_of(cached.gaussian_chunk(size, batch.d, SLICES, 1, TRAP_GAUSSIANS)["sw1"]) for size in sizes]
+    gaussian = [band_of(caches.gaussian_chunk(size, batch.d, SLICES, 1, TRAP_GAUSSIANS)["sw1"]) for size in sizes]
     warn_of_whitening(by_batch, rows, batch.d)
     curves = {}
     for i, one in enumerate(by_batch):
@@ -194,16 +194,16 @@ def show_overlay(choice: Choice, place: Place, batch: ActivationBatch, mapped: M
         st.error("One of the two batches holds values that are not finite. Choose another.")
         return
     along = pair if axis == ALONG[0] else (pair[0], pair[2], pair[1])
-    spans = [cached.pair_limits(each, along) for each in (one, other)]
+    spans = [caches.pair_limits(each, along) for each in (one, other)]
     limits = min(low for low, _ in spans), max(high for _, high in spans)
-    densities = {name: cached.projected_density(find(name), batch, along, limits) for name in (first, second)}
+    densities = {name: caches.projected_density(find(name), batch, along, limits) for name in (first, second)}
     related = _share_inputs(choice, batch.n, {first: one, second: other})
     paired = _choose_pairing(related=related)
     rows = min(one.n, other.n)
-    one, other = (cached.first_rows(each, rows) if paired else each for each in (one, other))
-    apart, margin = cached.distance_between(one, other, SLICES)
+    one, other = (caches.first_rows(each, rows) if paired else each for each in (one, other))
+    apart, margin = caches.distance_between(one, other, SLICES)
     uncertainty = words.plus_minus(margin, words.over_directions(one.d))
-    dealt = cached.dealt_band(one, other, SLICES, paired=paired)
+    dealt = caches.dealt_band(one, other, SLICES, paired=paired)
     moved = f" {method_words.about_move(place.scale, place.shift)}" if others.keys() & {first, second} else ""
     show_chart(
         overlaid(densities, unit),

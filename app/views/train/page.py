@@ -9,8 +9,8 @@ import streamlit as st
 from analysis.plain_text import plain
 from analysis.runs.library import Comparison, open_comparison
 from analysis.training.spec import TrainingSpec
-from app.session import cached, service
-from app.session.choice import run_label
+from app.session import caches, services
+from app.session.batch_choice import run_label
 from app.text import training_words as words
 from app.text.plain import escaped
 from app.views.train import run_view
@@ -32,7 +32,7 @@ def start(spec: TrainingSpec) -> None:
         st.session_state[TOKEN] = secrets.token_urlsafe(8)
     st.session_state[PRESSED] = now
     try:
-        run = service.submit(spec, st.session_state[TOKEN])
+        run = services.submit(spec, st.session_state[TOKEN])
     except PerError as error:
         st.session_state[ERROR] = escaped(error)
         return
@@ -52,21 +52,21 @@ def show_form(*, expanded: bool) -> None:
                 args=(spec,),
                 key="train_start",
                 icon=":material/play_arrow:",
-                help=service.limits_in_words(),
+                help=services.limits_in_words(),
             )
 
 
 def act(name: str, run: str) -> None:
     """Stop or resume a run; what is refused is said on the page."""
     try:
-        getattr(service.manager(), name)(run)
+        getattr(services.manager(), name)(run)
     except PerError as error:
         st.session_state[ERROR] = escaped(error)
 
 
 def show_state(run: str) -> bool:
     """The head of a run: state, progress, device, Stop or Resume. Returns whether it may still change."""
-    status = service.manager().status(run)
+    status = services.manager().status(run)
     live = status.state in LIVE or status.state == "recorded"
     left, right = st.columns([6, 1], vertical_alignment="center")
     of = "" if status.epochs is None else f" of {status.epochs}"
@@ -83,7 +83,7 @@ def show_state(run: str) -> bool:
     if status.state in {"stopped", "interrupted", "failed"}:
         right.button("Resume", on_click=act, args=("resume", run), key="train_resume", width="stretch", type="primary")
     if status.state in {"failed", "interrupted"}:
-        output = service.manager().last_output(run)
+        output = services.manager().last_output(run)
         if output:
             st.code("\n".join(map(plain, output)), language=None)
     return live
@@ -111,9 +111,9 @@ def show_comparisons(comparisons: "list[tuple[str, Comparison]]") -> None:
 
 def follow(run: str, beside: list[str]) -> None:
     """One run, drawn again every second while it changes."""
-    entry = service.run_library().entry(run)
+    entry = services.run_library().entry(run)
     if entry.state == "damaged":
-        service.watch_runs([])
+        services.watch_runs([])
         st.error(escaped(entry.message))
         return
     st.subheader(escaped(entry.title))
@@ -121,8 +121,8 @@ def follow(run: str, beside: list[str]) -> None:
         with st.popover("What was asked for"):
             st.json(_opened(run).spec)
     titles = _titles([run, *beside])
-    service.watch_runs(list(titles))
-    changing = service.manager().status(run).state in LIVE | {"recorded"}
+    services.watch_runs(list(titles))
+    changing = services.manager().status(run).state in LIVE | {"recorded"}
     every = REFRESH_SECONDS if changing else None
 
     @st.fragment(run_every=every)
@@ -154,7 +154,7 @@ def _titles(runs: list[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for run in dict.fromkeys(runs):
         try:
-            entry = service.run_library().entry(run)
+            entry = services.run_library().entry(run)
         except PerError as error:
             st.warning(words.GONE.format(reason=escaped(error)))
             continue
@@ -176,8 +176,8 @@ def _opened_or_said(run: str) -> "Comparison | None":
 
 def _opened(run: str) -> "Comparison":
     """A comparison of which only new records are read again."""
-    path = service.run_library().path(run)
-    known = cached.opened_comparisons()
+    path = services.run_library().path(run)
+    known = caches.opened_comparisons()
     known[run] = known[run].refresh() if run in known else open_comparison(path)
     return known[run]
 
@@ -190,7 +190,7 @@ if error:
 run = st.query_params.get(RUN)
 show_form(expanded=run is None)
 if run is None:
-    service.watch_runs([])
+    services.watch_runs([])
 else:
     try:
         follow(run, st.query_params.get_all(BESIDE))

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
-from app.session import service
+from app.session import services
 from app.text import training_words as words
 from app.text.plain import escaped
 from app.views.train.training_form import fill_form, method_title
@@ -31,7 +31,7 @@ def show_runs() -> None:
     """The table of all runs, newest first, kept up to date, with actions for the selected ones."""
     st.subheader("Runs")
     try:
-        live = any(entry.state in LIVE or entry.kind == "recording" for entry in service.manager().list_runs())
+        live = any(entry.state in LIVE or entry.kind == "recording" for entry in services.manager().list_runs())
     except PerError:  # said below, until it is over
         live = True
     st.session_state.pop(CHANGED, None)
@@ -42,7 +42,7 @@ def _show_table() -> None:
     if st.session_state.pop(CHANGED, False):  # what is above the table shows it too
         st.rerun()
     try:
-        entries = service.manager().list_runs()
+        entries = services.manager().list_runs()
     except PerError as error:
         st.session_state[UNREADABLE] = True
         st.error(escaped(str(error)))
@@ -166,11 +166,11 @@ def open_runs(ids: list[str]) -> None:
 def _again(run: str) -> None:
     from analysis.training.spec import TrainingSpec
 
-    fill_form(TrainingSpec.from_dict(service.run_library().entry(run).spec))
+    fill_form(TrainingSpec.from_dict(services.run_library().entry(run).spec))
 
 
 def _rename(run: str, title: str) -> None:
-    service.run_library().rename(run, title)
+    services.run_library().rename(run, title)
 
 
 def _delete(ids: list[str]) -> None:
@@ -178,7 +178,7 @@ def _delete(ids: list[str]) -> None:
     st.session_state[DELETED] = deleted = []
     try:
         for run in ids:
-            service.run_library().delete(run)
+            services.run_library().delete(run)
             deleted.append(run)
     finally:
         if st.query_params.get(RUN) in deleted:
@@ -200,13 +200,13 @@ def _show_undo() -> None:
 def _restore(runs: list[str]) -> None:
     st.session_state.pop(DELETED, None)
     for run in runs:
-        service.run_library().undo_delete(run)
+        services.run_library().undo_delete(run)
 
 
 def _show_trash() -> None:
     """What was deleted in the last days, by whomever, each with a way back."""
     try:
-        deleted = service.run_library().list_deleted()[:MOST_DELETED]
+        deleted = services.run_library().list_deleted()[:MOST_DELETED]
     except PerError as error:
         st.error(escaped(str(error)))
         return

@@ -15,8 +15,8 @@ from analysis.survey.history import layer_history, scalar_history, unit_history
 from app.charts import epochs as epoch_figures
 from app.charts import training as figures
 from app.charts.chart import show_chart
-from app.session import cached
-from app.session.choice import member_name, run_query
+from app.session import caches
+from app.session.batch_choice import member_name, run_query
 from app.session.controls import one_of
 from app.text import training_words as words
 from app.text.plain import escaped, harmless, label
@@ -150,7 +150,7 @@ def _gaussian_bands(histories: "Sequence[LayerHistory]", seed: int) -> dict[str,
     sizes = dict.fromkeys((one.n, one.d, one.slices) for one in histories)
     bands = {}
     for n, d, slices in sizes:
-        draws = cached.gaussian_layer_chunk(n, d, slices, seed, 1, GAUSSIAN_DRAWS)
+        draws = caches.gaussian_layer_chunk(n, d, slices, seed, 1, GAUSSIAN_DRAWS)
         found = {key: band_of(values) for key, values in draws.items()}
         name = "N(0, I) of this size" if len(sizes) == 1 else f"N(0, I), {n:,} × {d:,}"
         bands[name] = {key: (band.low, band.high) for key, band in found.items()}
@@ -197,7 +197,7 @@ def _values(shown: Shown, name: str, layer: str, position: int | None) -> dict[f
     run, complete = shown.runs[name], shown.networks[name].complete
     records = [record for record in run.records if layer in record.layers and record.epoch <= complete]
     found = {
-        record.epoch: cached.recorded_values(run, ascii(str(run.path)), run.created, record.index, layer, position)
+        record.epoch: caches.recorded_values(run, ascii(str(run.path)), run.created, record.index, layer, position)
         for record in _thinned(records, DRAWN_BINS // (BINS * len(shown.networks)))
     }
     return {epoch: values for epoch, values in found.items() if np.isfinite(values).any()}

@@ -31,7 +31,7 @@ from analysis.training.spec import (
     TrainingSpec,
     read_object,
 )
-from app.session import service
+from app.session import services
 from app.session.controls import one_of, whole_number
 from app.text import training_words as words
 from app.text.plain import escaped
@@ -269,7 +269,7 @@ def _choose_data() -> DataSpec:
         noise = st.number_input("Noise", 0.0, 10.0, data.noise, 0.01, key="train_noise", bind="query-params")
         return replace(data, name=name, samples=samples, classes=classes, noise=noise)
     if name in _IMAGES:
-        folders = service.dump_folders()
+        folders = services.dump_folders()
         folder = st.text_input(
             "Folder of the binary files",
             key="train_folder",

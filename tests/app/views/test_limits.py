@@ -9,13 +9,13 @@ import psutil
 import pytest
 
 from analysis.dumps.source import within
-from app.session import service
+from app.session import services
 from per_core.errors import InvalidInputError
 from tests.app.conftest import OpenPage, shown
 
 
 def test_memory_and_time_of_a_training_have_limits_by_default() -> None:
-    manager = service.manager()
+    manager = services.manager()
     assert manager.max_seconds == 86_400
     assert manager.max_memory_mb is not None
     assert 0 < manager.max_memory_mb <= psutil.virtual_memory().total / 1e6 / 2
@@ -28,23 +28,23 @@ def test_the_start_button_states_them(open_page: OpenPage) -> None:
 
 @pytest.mark.parametrize("text", ["none", " None "])
 def test_the_operator_can_take_a_limit_away(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setenv(service.UPLOAD_VARIABLE, text)
-    assert service.upload_bytes(held=10**15) > 0
-    monkeypatch.setenv(service.UPLOAD_VARIABLE, "much")
+    monkeypatch.setenv(services.UPLOAD_VARIABLE, text)
+    assert services.upload_bytes(held=10**15) > 0
+    monkeypatch.setenv(services.UPLOAD_VARIABLE, "much")
     with pytest.raises(InvalidInputError, match='PERSCOPE_MAX_UPLOAD_MB must be a number, or "none"'):
-        service.upload_bytes(0)
+        services.upload_bytes(0)
 
 
 def test_too_many_that_wait_are_refused(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(service.WAITING_VARIABLE, "0")
+    monkeypatch.setenv(services.WAITING_VARIABLE, "0")
     page = open_page("train")
     next(button for button in page.button if button.key == "train_start").click().run()
     assert "At most 0 trainings may wait for a device, and 0 do." in shown(page.error[0].value)
-    assert service.manager().waiting == 0
+    assert services.manager().waiting == 0
 
 
 def test_uploads_have_a_limit_together(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(service.UPLOAD_VARIABLE, "0.001")
+    monkeypatch.setenv(services.UPLOAD_VARIABLE, "0.001")
     content = io.BytesIO()
     np.save(content, np.zeros((400, 3)))
     page = open_page("dumps")
@@ -67,7 +67,7 @@ def test_data_sets_are_fetched_into_allowed_folders_only(
             page = buttons[0].click().run()
         assert page.error
         assert all(str(tmp_path) not in error.value for error in page.error)
-        assert service.manager().waiting == 0
+        assert services.manager().waiting == 0
         assert list(tmp_path.iterdir()) == []
     finally:
         (runs_folder / ".link").unlink()

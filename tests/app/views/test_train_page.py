@@ -18,8 +18,8 @@ from analysis.runs.library import open_comparison
 from analysis.training.presets import PRESETS
 from analysis.training.spec import MethodSpec, TrainingSpec
 from app.charts.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
-from app.session import service
-from app.session.choice import run_query
+from app.session import services
+from app.session.batch_choice import run_query
 from app.text import training_words as words
 from per_core import Recorder
 from tests.app.conftest import OpenPage, shown
@@ -83,13 +83,13 @@ def test_start_trains_what_the_form_says_and_shows_it_as_it_comes(open_page: Ope
     given = page.query_params["run"]
     run = given if isinstance(given, str) else given[0]
     page = run_until(page, "**finished**, epoch 3 of 3")
-    comparison = open_comparison(service.run_library().path(run))
+    comparison = open_comparison(services.run_library().path(run))
     spec = TrainingSpec.from_dict(comparison.spec)
     assert (spec.model.name, spec.model.depth, spec.epochs, spec.seed) == ("mlp", 3, 3, 7)
     assert [method.combination for method in spec.methods] == ["per", "vanilla", "bn"]
     page.run()
     assert set(sent_charts(page)) == CHARTS
-    assert len(service.run_library().list_runs()) >= 1
+    assert len(services.run_library().list_runs()) >= 1
 
 
 def test_a_second_run_waits_and_a_queued_one_can_be_stopped(open_page: OpenPage) -> None:
@@ -117,7 +117,7 @@ def test_the_views_of_a_finished_run_are_small_and_described(open_page: OpenPage
     assert titles[:5] == [
         "PER<br>median, 0.25–0.75", "Vanilla<br>median, 0.25–0.75", "BN<br>median, 0.25–0.75", "mean", "variance",
     ]  # fmt: skip
-    run = open_comparison(service.run_library().path(finished_run)).runs["per", 0]
+    run = open_comparison(services.run_library().path(finished_run)).runs["per", 0]
     followed = {layer: run.records[0].layers[layer].tracked[0].unit for layer in ("layer 2", "layer 3")}
     assert titles[5:] == [f"{layer}, unit {unit}" for layer, unit in followed.items()]
     names = [frame["name"] for frame in charts["train_densities_0"].figure["frames"]]
@@ -131,7 +131,7 @@ def test_the_table_gives_median_and_range_over_the_seeds(open_page: OpenPage, fi
     page = open_page("train", run=finished_run)
     table = next(frame.value for frame in page.dataframe if "Test accuracy" in frame.value.columns)
     assert list(table["Network"]) == ["PER", "Vanilla", "BN"]
-    runs = open_comparison(service.run_library().path(finished_run)).runs
+    runs = open_comparison(services.run_library().path(finished_run)).runs
     accuracies = [runs["vanilla", seed].records[-1].scalars["test_accuracy"] for seed in (0, 1)]
     low, high = (f"{value:.1%}" for value in sorted(accuracies))
     assert table["Test accuracy"][1].endswith(f"({low} … {high})")
@@ -250,7 +250,7 @@ def test_a_session_that_moves_on_no_longer_watches(
     open_page: OpenPage, runs_folder: Path, finished_run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched: set[tuple[str, str]] = set()
-    manager = service.manager()
+    manager = services.manager()
     attach, detach = manager.attach, manager.detach
     monkeypatch.setattr(manager, "attach", lambda run, viewer: (watched.add((run, viewer)), attach(run, viewer))[1])
     monkeypatch.setattr(manager, "detach", lambda run, viewer: (watched.discard((run, viewer)), detach(run, viewer)))
@@ -268,7 +268,7 @@ def test_a_session_that_moves_on_no_longer_watches(
 
 def test_another_page_watches_nothing(open_page: OpenPage, finished_run: str, monkeypatch: pytest.MonkeyPatch) -> None:
     left: list[str] = []
-    manager = service.manager()
+    manager = services.manager()
     detach = manager.detach
     monkeypatch.setattr(manager, "detach", lambda run, viewer: (left.append(run), detach(run, viewer)))
     page = open_page("train", run=finished_run)
@@ -311,7 +311,7 @@ def test_compared_runs_stand_at_their_own_epochs_under_their_own_titles(
 ) -> None:
     for name, epochs in (("one", [0, 1, 2]), ("two", [0, 5, 10]), ("three", [0, 1])):
         record_run(runs_folder / name, epochs, layers=1 if name == "three" else 2, title="Same title")
-    service.run_library().rename("three", "Renamed")
+    services.run_library().rename("three", "Renamed")
     page = open_page("train", run="one", beside=["two", "three", finished_run])
     assert [*page.exception, *page.error] == []
     assert shown_names(page) == [
@@ -396,7 +396,7 @@ def test_a_layer_opens_on_distributions_which_is_the_page_without_a_name(
 
 def test_the_tracked_unit_is_named_by_its_place_in_the_layer(open_page: OpenPage, finished_run: str) -> None:
     page = open_page("train", run=finished_run)
-    run = open_comparison(service.run_library().path(finished_run)).runs["per", 0]
+    run = open_comparison(services.run_library().path(finished_run)).runs["per", 0]
     unit = run.records[0].layers["layer 2"].tracked[2].unit
     page = page.selectbox(key="train_view_unit").select_index(2).run()
     assert [*page.exception, *page.error] == []

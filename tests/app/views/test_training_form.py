@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from analysis.training.presets import PRESETS
 from analysis.training.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
-from app.session import service
+from app.session import services
 from app.views.train import training_form
 from app.views.train.training_form import combination_of
 from tests.app.conftest import OpenPage, shown
@@ -44,7 +44,7 @@ def submitted(monkeypatch: pytest.MonkeyPatch, finished_run: str) -> list[Traini
         specs.append(TrainingSpec.from_dict(spec))
         return finished_run
 
-    monkeypatch.setattr(service.manager(), "submit", note)
+    monkeypatch.setattr(services.manager(), "submit", note)
     return specs
 
 

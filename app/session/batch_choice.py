@@ -13,7 +13,7 @@ import streamlit as st
 from analysis.batch import ActivationBatch
 from analysis.plain_text import plain, plain_names
 from analysis.samples import CASE_TITLES, CASES, DIMENSIONS, FILLS, SIZES, Case, SampleSpec
-from app.session import cached, service
+from app.session import caches, services
 from app.session.controls import one_of, whole_number
 from app.text import words
 from app.text.plain import escaped, harmless
@@ -63,8 +63,8 @@ class Choice:
     def batch(self) -> ActivationBatch:
         """The chosen batch (cached)."""
         if self.spec is not None:
-            return cached.drawn_batch(self.spec)
-        return self.at_epoch(self.epoch) if self.dump is None else cached.dumped_view(self.dump, self.member)
+            return caches.drawn_batch(self.spec)
+        return self.at_epoch(self.epoch) if self.dump is None else caches.dumped_view(self.dump, self.member)
 
     @property
     def epochs(self) -> list[float]:
@@ -72,17 +72,17 @@ class Choice:
         if self.dump is not None:
             return sorted(self._members_by_epoch())
         if self.run is None:
-            return list(cached.shipped_recording().epochs)
+            return list(caches.shipped_recording().epochs)
         return [record.epoch for record in self.run.records if self.layer in record.layers]
 
     def at_epoch(self, epoch: float) -> ActivationBatch:
         """The same layer at another epoch."""
         if self.dump is not None:
-            return cached.dumped_view(self.dump, self._members_by_epoch()[epoch])
+            return caches.dumped_view(self.dump, self._members_by_epoch()[epoch])
         if self.run is None:
-            return cached.recorded_batch(self.layer, epoch)
+            return caches.recorded_batch(self.layer, epoch)
         index = next(record.index for record in self.run.records if record.epoch == epoch)
-        return cached.run_batch(self.run, ascii(str(self.run.path)), self.run.created, index, self.layer)
+        return caches.run_batch(self.run, ascii(str(self.run.path)), self.run.created, index, self.layer)
 
     def _members_by_epoch(self) -> dict[float, str]:
         assert self.dump is not None
@@ -164,7 +164,7 @@ def _sliders(table: dict[str, tuple[str, float, float]]) -> dict[str, Any]:
 
 
 def _choose_recorded() -> Choice:
-    recording = cached.shipped_recording()
+    recording = caches.shipped_recording()
     layer = st.radio("Layer", recording.layers, index=_middle(recording.layers), key="data_layer", bind="query-params")
     epoch = st.select_slider(
         "Epoch", recording.epochs, value=recording.epochs[-1], key="data_epoch", bind="query-params"
@@ -179,7 +179,7 @@ def _choose_run() -> Choice:
     from analysis.runs.library import open_comparison
 
     try:
-        entries = [entry for entry in service.run_library().list_runs() if entry.state != "damaged"]
+        entries = [entry for entry in services.run_library().list_runs() if entry.state != "damaged"]
     except PerError as error:
         st.error(escaped(str(error)))
         return Choice(_DEFAULT)
@@ -191,7 +191,7 @@ def _choose_run() -> Choice:
     try:
         runs = {
             member_name(key): run
-            for key, run in open_comparison(service.run_library().path(run_id)).runs.items()
+            for key, run in open_comparison(services.run_library().path(run_id)).runs.items()
             if run.records
         }
     except PerError as error:
@@ -237,7 +237,7 @@ def _choose_dumped() -> Choice:
     )
     member = inspection.member(name)
     try:
-        batch = cached.dumped_view(inspection, name)
+        batch = caches.dumped_view(inspection, name)
     except PerError as error:
         st.error(escaped(error))
         return Choice(_DEFAULT)
@@ -280,7 +280,7 @@ def _middle(options: tuple[str, ...]) -> int:
 
 def _reset() -> None:
     """Put every control that is on the page back to its default, which also clears it from the address."""
-    recording = cached.shipped_recording()
+    recording = caches.shipped_recording()
     defaults = {f"data_{name}": value for name, value in _DEFAULT.as_dict().items()}
     defaults |= {
         "data_source": FIGURE1,
