@@ -19,11 +19,11 @@ st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "icon.svg"), size="l
 
 page = st.navigation(
     [
-        st.Page("views/distributions/page.py", title="Distributions", url_path="distributions", default=True),
-        st.Page("views/bound/page.py", title="Bound", url_path="bound"),
-        st.Page("views/methods/page.py", title="Methods", url_path="methods"),
-        st.Page("views/train/page.py", title="Train", url_path="train"),
-        st.Page("views/dumps/page.py", title="Dumps", url_path="dumps"),
+        st.Page("views/distributions/distributions.py", title="Distributions", url_path="distributions", default=True),
+        st.Page("views/bound/bound.py", title="Bound", url_path="bound"),
+        st.Page("views/methods/methods.py", title="Methods", url_path="methods"),
+        st.Page("views/train/train.py", title="Train", url_path="train"),
+        st.Page("views/dumps/dumps.py", title="Dumps", url_path="dumps"),
     ],
     position="top",
 )

@@ -43,7 +43,7 @@ def open_page() -> OpenPage:
         page = AppTest.from_file(str(MAIN), default_timeout=LIMIT)
         for key, value in query.items():
             page.query_params[key] = value
-        return page.switch_page(f"views/{name}/page.py").run()
+        return page.switch_page(f"views/{name}/{name}.py").run()
 
     return run
 

@@ -52,7 +52,7 @@ def watch_times(*, quick: bool) -> tuple[Seconds, Seconds]:
 
 def _open_page() -> AppTest:
     page = AppTest.from_file(str(ROOT / "app" / "main.py"), default_timeout=120).run()
-    return page.switch_page("views/train/page.py").run()
+    return page.switch_page("views/train/train.py").run()
 
 
 def _train(out: Path) -> "subprocess.Popen[bytes]":

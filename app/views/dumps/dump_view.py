@@ -246,7 +246,7 @@ def show_doors(dump: OpenDump, layer: str, epoch: Epoch) -> None:
     st.session_state[LOOKED_AT] = dump.overview.members[layer, epoch]
     st.markdown("**Look at this layer on another page**")
     for place, view in zip(st.columns(6)[:3], ("distributions", "bound", "methods"), strict=True):
-        place.page_link(f"views/{view}/page.py", label=view.capitalize(), width="stretch")
+        place.page_link(f"views/{view}/{view}.py", label=view.capitalize(), width="stretch")
 
 
 def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:

@@ -140,14 +140,14 @@ def test_two_dumps_are_matched_by_the_names_of_their_layers(open_page: OpenPage,
 
 def test_the_other_pages_begin_with_the_layer_that_is_open(open_page: OpenPage, dump: Path) -> None:
     page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_1", dumps_epoch="200")
-    page = page.switch_page("views/bound/page.py").run()
+    page = page.switch_page("views/bound/bound.py").run()
     assert [*page.exception, *page.error] == []
     assert page.session_state["data_source"] == "Dump"
     batch = page.session_state["choice"].batch()
     assert np.array_equal(batch.values, inspect(dump).load("step-200/activations.safetensors/layer_1").values)
     assert page.session_state["choice"].epochs == EPOCHS
     page.session_state["methods_chosen"] = ["bn"]
-    page = page.switch_page("views/methods/page.py").run()
+    page = page.switch_page("views/methods/methods.py").run()
     assert [*page.exception, *page.error] == []
     assert "layer_1, epoch 0" in page.selectbox(key="methods_second").options
     page.segmented_control(key="data_source").set_value("Figure 1").run()
@@ -162,7 +162,7 @@ def test_arrays_of_three_axes_are_asked_about_once(open_page: OpenPage, dump: Pa
     page.segmented_control(key=f"dumps_layout_3_{dump.name}").set_value("position").run()
     assert [*page.exception, *page.error] == []
     assert any("16 can be read, 1 are refused" in one.label for one in page.expander)
-    page = page.switch_page("views/bound/page.py").run().switch_page("views/dumps/page.py").run()
+    page = page.switch_page("views/bound/bound.py").run().switch_page("views/dumps/dumps.py").run()
     assert page.segmented_control(key=f"dumps_layout_3_{dump.name}").value == "position"
     assert any("16 can be read, 1 are refused" in one.label for one in page.expander)
     assert "tokens" in sent_charts(page)["dumps_overview"].figure["data"][0]["y"]
@@ -276,7 +276,7 @@ def test_very_wide_layers_and_very_many_epochs_are_shown(open_page: OpenPage, du
     page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_9")
     assert [*page.exception, *page.error] == []
     assert {"dumps_histogram", "dumps_parts"} <= set(sent_charts(page))
-    page = page.switch_page("views/bound/page.py").run()
+    page = page.switch_page("views/bound/bound.py").run()
     assert [*page.exception, *page.error] == []
     assert page.session_state["choice"].batch().d == 2048
     for epoch in range(250):
@@ -307,7 +307,7 @@ def test_names_are_text_and_nothing_else(open_page: OpenPage, dump: Path) -> Non
     labels = json.dumps([chart.figure for chart in sent_charts(page).values()])
     assert "leak" in labels
     assert "<b>_y_" not in labels
-    page = page.switch_page("views/bound/page.py").run()
+    page = page.switch_page("views/bound/bound.py").run()
     assert all("![" not in one.value and "$a$" not in one.value for one in [*page.markdown, *page.caption])
 
 

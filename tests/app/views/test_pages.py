@@ -110,7 +110,7 @@ def test_the_batch_is_kept_between_pages(open_page: OpenPage) -> None:
     page = open_page("distributions")
     page.segmented_control(key="data_case").select("d").run()
     page.number_input(key="data_seed").set_value(11).run()
-    page.switch_page("views/bound/page.py").run()
+    page.switch_page("views/bound/bound.py").run()
     assert "(d) bimodal" in all_text(page)
     assert page.number_input(key="data_seed").value == 11
 

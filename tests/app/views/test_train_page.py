@@ -273,7 +273,7 @@ def test_another_page_watches_nothing(open_page: OpenPage, finished_run: str, mo
     monkeypatch.setattr(manager, "detach", lambda run, viewer: (left.append(run), detach(run, viewer)))
     page = open_page("train", run=finished_run)
     page.query_params.clear()
-    page.switch_page("views/methods/page.py").run()
+    page.switch_page("views/methods/methods.py").run()
     assert left == [finished_run]
 
 
