@@ -92,7 +92,7 @@ def _memory(size: int) -> Any:
 def _format(request: Request) -> Any:
     if request["format"] not in LIBRARIES:
         raise ValueError(f"no format {request['format']!r}")
-    return importlib.import_module(f"analysis.dumps.{request['format']}")
+    return importlib.import_module(f"analysis.dumps.formats.{request['format']}")
 
 
 def _list(request: Request, limits: Limits) -> list[dict[str, Any]]:
