@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from analysis.one_thread import one_thread
+from analysis.runs.spec import ModelSpec
 from analysis.training.models import MLP_UNITS, initialise, outline
-from analysis.training.spec import ModelSpec
 from per_core.errors import InvalidInputError
 
 EPOCHS = (0, 1, 2, 5, 10, 20, 50, 100)

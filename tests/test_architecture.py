@@ -14,6 +14,16 @@ FORBIDDEN = {
     "analysis": {"streamlit", "plotly", "app"},
 }
 
+STUDIES = (  # from the bottom; modules directly in analysis, the batch and the samples say, lie below them all
+    {"statistics"},
+    {"distances"},
+    {"methods"},
+    {"dumps", "runs"},
+    {"survey", "training", "one_pass"},
+    {"commands", "__main__"},
+)
+UNTIL_MENDED = {("statistics/null_band.py", "distances"), ("digits.py", "runs"), ("digits.py", "training")}
+
 
 def imported_packages(file: Path) -> set[str]:
     """Top-level names of every import statement in a file, at whatever depth."""
@@ -32,6 +42,40 @@ def test_no_import_points_upwards(package: str) -> None:
     assert files
     offenders = {f.name: imported_packages(f) & FORBIDDEN[package] for f in files}
     assert {name: found for name, found in offenders.items() if found} == {}
+
+
+def folder_of(module: str) -> str:
+    """The folder below analysis that a module lies in; empty directly in it."""
+    part = module.split(".")[1] if "." in module else ""
+    return part if any(part in folders for folders in STUDIES) else ""
+
+
+def imported_folders(file: Path) -> set[str]:
+    """Folders of analysis that a file imports from, at whatever depth of its code."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {folder_of(alias.name) for alias in node.names if alias.name.startswith("analysis.")}
+        elif isinstance(node, ast.ImportFrom) and node.module == "analysis":
+            found |= {folder_of(f"analysis.{alias.name}") for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("analysis."):
+            found.add(folder_of(node.module))
+    return found
+
+
+def test_within_analysis_imports_point_down() -> None:
+    rank = {"": 0} | {folder: place for place, folders in enumerate(STUDIES, start=1) for folder in folders}
+    offenders = set()
+    for file in (ROOT / "analysis").rglob("*.py"):
+        name = file.relative_to(ROOT / "analysis")
+        own = folder_of(".".join(("analysis", *name.with_suffix("").parts)))
+        offenders |= {(name.as_posix(), other) for other in imported_folders(file) - {own} if rank[other] >= rank[own]}
+    assert offenders - UNTIL_MENDED == set()
+
+
+def test_every_folder_of_analysis_has_its_place() -> None:
+    folders = {path.parent.name for path in (ROOT / "analysis").glob("*/__init__.py")}
+    assert folders == set().union(*STUDIES) - {"__main__"}
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from analysis.dumps.byte_range import FileRange
 from analysis.dumps.entry import Entry
 from analysis.dumps.formats import npy_format
 from analysis.dumps.limits import Limits, in_words
-from analysis.runs.worker_process import describe_exit
+from analysis.process import describe_exit
 from per_core.errors import BudgetError, InvalidInputError
 
 ROOT = Path(__file__).parents[2]

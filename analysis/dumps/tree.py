@@ -16,6 +16,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from analysis.checkpoint import CHECKPOINT
 from analysis.dumps.byte_range import ByteRange, FileRange, InflatedRange
 from analysis.dumps.entry import Entry
 from analysis.dumps.file_kind import Kind, file_kind, is_of_interest
@@ -25,7 +26,6 @@ from analysis.dumps.listings import LISTINGS, Listing
 from analysis.dumps.natural_order import by_numbers
 from analysis.dumps.reader_process import READER
 from analysis.dumps.unpacking import Unpacking
-from analysis.training.folder import ComparisonFolder
 from per_core.errors import BudgetError, InvalidInputError, PerError
 from per_core.recording.run_directory import RECORDS, RUN
 
@@ -127,7 +127,7 @@ def _is_run(path: Path) -> bool:
 
 def _is_dump(name: str, file: Path) -> bool:
     """Whether a file of a folder is looked at: not the checkpoint of a training, which holds weights."""
-    return is_of_interest(name) and file != ComparisonFolder(file.parent).checkpoint_file
+    return is_of_interest(name) and file.name != CHECKPOINT
 
 
 def _walk(root: Path, limits: Limits) -> Iterator[tuple[str, Path]]:

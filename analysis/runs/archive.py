@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.checkpoint import CHECKPOINT
 from per_core.recording.whole_file import TEMPORARY, told
 
 CHUNK = 1 << 20  # bytes read at a time
-CHECKPOINT = "checkpoint.pt"
 LEFT_OUT = ("lock", "stop", "reserve")
 
 

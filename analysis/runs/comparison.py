@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.runs.folder import ComparisonFolder
 from analysis.runs.status import RunStatus, read_status
-from analysis.training.folder import ComparisonFolder
 from per_core.errors import InvalidInputError, PerError
 from per_core.recording.run_directory import RUN, Run, open_run
 

@@ -14,14 +14,13 @@ from typing import Any
 
 import torch
 
+from analysis.runs import folder
 from analysis.runs.comparison import SPEC_FILE, status_of
-from analysis.runs.library import RunEntry, RunLibrary
+from analysis.runs.folder import ComparisonFolder
+from analysis.runs.library import DiskBytes, RunEntry, RunLibrary
+from analysis.runs.spec import TrainingSpec, read_spec
 from analysis.runs.status import LIVE, State, change_status
-from analysis.runs.worker_process import WorkerProcess, last_lines
-from analysis.training import folder
-from analysis.training.folder import ComparisonFolder
-from analysis.training.spec import TrainingSpec, read_spec
-from analysis.training.worker import UNWRITABLE
+from analysis.runs.worker_process import ExitStatus, WorkerProcess, last_lines
 from per_core.errors import InvalidInputError, PerError, StorageError
 from per_core.recording.whole_file import told
 
@@ -74,6 +73,7 @@ class JobManager:
 
     Args:
         library: where the runs are.
+        disk_bytes: what training a spec takes on disk, `analysis.training.plan.disk_bytes`.
         devices: one slot for each job that may run at a time, "cpu", "cuda:0", ...; by default every GPU or else the
             CPU.
         max_seconds: how long a worker may take, > 0; None is no limit.
@@ -84,7 +84,7 @@ class JobManager:
         InvalidInputError: If there is no such kind of device, or a limit is not above 0.
 
     Example:
-        >>> manager = JobManager(RunLibrary("runs"))  # doctest: +SKIP
+        >>> manager = JobManager(RunLibrary("runs"), disk_bytes)  # doctest: +SKIP
         >>> id = manager.submit({"epochs": 20}, "A first try")  # doctest: +SKIP
         >>> manager.status(id).state  # doctest: +SKIP
         'starting'
@@ -93,6 +93,7 @@ class JobManager:
     def __init__(
         self,
         library: RunLibrary,
+        disk_bytes: DiskBytes,
         *,
         devices: Sequence[str] | None = None,
         max_seconds: float | None = None,
@@ -101,6 +102,7 @@ class JobManager:
     ) -> None:
         """See the class."""
         self.run_library = library
+        self._disk_bytes = disk_bytes
         self.devices = tuple(find_devices() if devices is None else devices)
         if not self.devices or not all(re.fullmatch(r"cpu|cuda:\d+", device) for device in self.devices):
             raise InvalidInputError(
@@ -138,7 +140,7 @@ class JobManager:
             token: of this submission; a second one with the same token, of a double click, is the first.
 
         Raises:
-            InvalidInputError: If the spec cannot be trained here, see `plan`.
+            InvalidInputError: If the spec cannot be trained here.
             StorageError: If the disk has no room for it and what other trainings will still write, or cannot be
                 written.
         """
@@ -148,7 +150,7 @@ class JobManager:
             self._require_open()
             if token is not None and token in self._submitted:
                 return self._submitted[token]
-            self.run_library.require_room(checked)
+            self.run_library.require_room(checked, self._disk_bytes)
             id = self.run_library.create(checked)
             if token is not None:
                 self._submitted[token] = id
@@ -176,7 +178,7 @@ class JobManager:
                 raise InvalidInputError(f"The run has all its {status.epochs} epochs. Start another one with more.")
             if status.state == "recorded":
                 raise InvalidInputError("The run was recorded by somebody else's training. Go on with it there.")
-            self.run_library.require_room(read_spec(path / SPEC_FILE), id)
+            self.run_library.require_room(read_spec(path / SPEC_FILE), self._disk_bytes, id)
             change_status(path, "starting", "")
             self._unsaid.pop(id, None)
             self._enqueue(_Job(id, resume=True))
@@ -345,7 +347,7 @@ class JobManager:
     def _conclude(self, job: _Job) -> None:
         """Write into the run how it ended, where the worker could not or does not know why."""
         assert job.worker is not None
-        unwritable = job.worker.exit_status == UNWRITABLE
+        unwritable = job.worker.exit_status == ExitStatus.UNWRITABLE
         try:
             state = ComparisonFolder(self.run_library.path(job.id)).read_status().get("state")
         except StorageError:  # the folder of all runs is gone, and may come back

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -15,13 +15,12 @@ from typing import Any, Literal
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from analysis.plain_text import file_stem, message, plain
+from analysis.runs import room
 from analysis.runs.archive import RunArchive
 from analysis.runs.comparison import SPEC_FILE, Comparison, is_run_directory, open_comparison, read_spec_and_resolved
+from analysis.runs.folder import ComparisonFolder
+from analysis.runs.spec import TrainingSpec
 from analysis.runs.status import LIVE, State, change_status, read_status
-from analysis.training import room
-from analysis.training.folder import ComparisonFolder
-from analysis.training.room import bytes_to_come
-from analysis.training.spec import TrainingSpec
 from per_core.errors import InvalidInputError, PerError, StorageError
 from per_core.recording.run_directory import RECORDS
 from per_core.recording.whole_file import told, write_whole
@@ -31,10 +30,11 @@ __all__ = ["Comparison", "DeletedRun", "RunArchive", "RunEntry", "RunLibrary", "
 TITLE_FILE = "title.txt"
 LONGEST_TITLE = 120
 TRASH = ".trash"
-NO_FOLDER = ".none"  # of a run that is to be made
 SECRET_BYTES = 12  # of an id: who has the id has the run
 
 Kind = Literal["comparison", "recording"]
+DiskBytes = Callable[[TrainingSpec], int]
+"""Bytes that training a spec takes on disk; refuses a spec that cannot be trained here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +135,12 @@ class RunLibrary:
             raise _no_run(id)
         return path
 
-    def require_room(self, spec: TrainingSpec, id: str | None = None) -> None:
+    def require_room(self, spec: TrainingSpec, disk_bytes: DiskBytes, id: str | None = None) -> None:
         """Refuse a training that does not fit on the disk beside what the trainings under way will still write.
 
         Args:
             spec: what is to be trained.
+            disk_bytes: what a spec takes on disk.
             id: of the run, if it is one that goes on.
 
         Raises:
@@ -148,12 +149,13 @@ class RunLibrary:
         """
         self._make_root()
         others = [entry for entry in self.list_runs() if entry.state in LIVE and entry.id != id]
-        needed = bytes_to_come(self.root / NO_FOLDER if id is None else self.path(id), spec)
-        room.require_room(self.root, needed, sum(map(self._promised, others)))
+        whole = disk_bytes(spec)
+        needed = whole if id is None else room.bytes_to_come(self.path(id), whole)
+        room.require_room(self.root, needed, sum(self._promised(entry, disk_bytes) for entry in others))
 
-    def _promised(self, entry: RunEntry) -> int:
+    def _promised(self, entry: RunEntry, disk_bytes: DiskBytes) -> int:
         try:
-            return bytes_to_come(self.path(entry.id), TrainingSpec.from_dict(entry.spec))
+            return room.bytes_to_come(self.path(entry.id), disk_bytes(TrainingSpec.from_dict(entry.spec)))
         except PerError:  # it will fail and write nothing, or has just gone
             return 0
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, get_args
 
-from analysis.runs.process_life import is_running
-from analysis.training import folder
-from analysis.training.folder import ComparisonFolder
+from analysis.process import is_running
+from analysis.runs import folder
+from analysis.runs.folder import ComparisonFolder
 from per_core.errors import InvalidInputError
 
 State = folder.State | Literal["queued", "stopping", "recorded", "damaged"]

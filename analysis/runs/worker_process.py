@@ -8,11 +8,24 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from enum import IntEnum
 from pathlib import Path
+
+from analysis.process import describe_exit
 
 ROOT = Path(__file__).parents[2]
 OUTPUT_FILE = "output.log"
 OUTPUT_TAIL = 1 << 16  # bytes of output in which the last lines are looked for
+
+
+class ExitStatus(IntEnum):
+    """What the worker's exit says; STOPPED, ORPHANED and UNWRITABLE can go on from the last checkpoint."""
+
+    FINISHED = 0
+    FAILED = 1
+    STOPPED = 3  # 2 is a wrong command line
+    ORPHANED = 4  # its parent has gone
+    UNWRITABLE = 5  # the disk is full, or its folder cannot be written for another reason
 
 
 class WorkerProcess:
@@ -90,16 +103,6 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError):
             if not self.has_ended:
                 os.killpg(self.pid, number)
-
-
-def describe_exit(code: int) -> str:
-    """The exit code of a process in words: "was killed by signal 9 (SIGKILL)", "ended with exit status 1"."""
-    if code >= 0:
-        return f"ended with exit status {code}"
-    try:
-        return f"was killed by signal {-code} ({signal.Signals(-code).name})"
-    except ValueError:  # one without a name
-        return f"was killed by signal {-code}"
 
 
 def last_lines(folder: Path, lines: int) -> tuple[str, ...]:

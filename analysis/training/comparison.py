@@ -13,15 +13,16 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
+from analysis.checkpoint import read_checkpoint, write_checkpoint
+from analysis.runs.folder import ComparisonFolder, State, now
+from analysis.runs.room import bytes_to_come, require_room
+from analysis.runs.spec import TrainingSpec
 from analysis.training.dataset import DataSet, load
 from analysis.training.device import device_name, find_device, is_out_of_memory
-from analysis.training.folder import ComparisonFolder, State, now
 from analysis.training.footprint import advice, footprint
 from analysis.training.learner import Learner, Score, width_on
 from analysis.training.models import hidden_layers
-from analysis.training.plan import SLICES, UNITS, require_batch
-from analysis.training.room import bytes_to_come, require_room
-from analysis.training.spec import TrainingSpec
+from analysis.training.plan import SLICES, UNITS, disk_bytes, require_batch
 from analysis.training.watch import Limits, Watch, resident_memory
 from per_core.errors import BudgetError, InvalidInputError
 from per_core.recording.recorder import Recorder
@@ -69,7 +70,7 @@ class Comparison:
         self._recorders: dict[str, Recorder] = {}
         self._resume = resume
         self._require_folder()
-        to_come = bytes_to_come(folder.path, spec)
+        to_come = bytes_to_come(folder.path, disk_bytes(spec))
         self._goes_on = folder.comparison_file.exists() and folder.checkpoint_file.exists()
         self._epoch = int(folder.read_status()["epoch"]) if self._goes_on else 0
         if not self._goes_on or self._epoch < spec.epochs:
@@ -139,7 +140,7 @@ class Comparison:
             for method in spec.methods
         ]
         if self._goes_on:
-            state = self._folder.read_checkpoint(self._device)
+            state = read_checkpoint(self._folder.checkpoint_file, self._device)
             self._epoch = state["epoch"]
             for learner in self._learners:
                 learner.load_state_dict(state["learners"][learner.name])
@@ -214,8 +215,9 @@ class Comparison:
         return tested
 
     def _save(self) -> None:
-        self._folder.write_checkpoint(
-            {"epoch": self._epoch, "learners": {learner.name: learner.state_dict() for learner in self._learners}}
+        write_checkpoint(
+            self._folder.checkpoint_file,
+            {"epoch": self._epoch, "learners": {learner.name: learner.state_dict() for learner in self._learners}},
         )
         self.write_status("running")
 

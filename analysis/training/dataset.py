@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from analysis import digits
+from analysis.runs.spec import DataSpec
 from analysis.training.cifar import CIFAR10, CIFAR100, CifarFiles, Progress, fetch, read_test, read_training
 from analysis.training.models import Shape
-from analysis.training.spec import DataSpec
 
 SPLIT_SEED = 0
 TURNS = 1.0  # of every arm of the spirals

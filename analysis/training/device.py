@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from analysis.training.spec import TrainingSpec
+from analysis.runs.spec import TrainingSpec
 from per_core.errors import InvalidInputError
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from analysis.runs.spec import TrainingSpec
 from analysis.training.models import Shape, outline
-from analysis.training.spec import TrainingSpec
 
 FLOAT = 4
 COPIES_OF_WEIGHTS = 3  # weights, gradients, momentum

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from analysis.runs.spec import MethodSpec
 from analysis.training.models import HiddenLayer, Shape, hidden_layers
-from analysis.training.spec import MethodSpec
 from per_core.errors import InvalidInputError
 from per_core.methods import Loss, Method
 from per_core.per import PER, Layout

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from analysis.runs.spec import MethodSpec, TrainingSpec
 from analysis.training.dataset import DataSet
 from analysis.training.layer_methods import penalty, put_in
 from analysis.training.models import FULL, NARROW, build_network
-from analysis.training.spec import MethodSpec, TrainingSpec
 from per_core.errors import InvalidInputError
 from per_core.per import PER
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from analysis.training.spec import Activation, ModelSpec
+from analysis.runs.spec import Activation, ModelSpec
 from per_core.errors import InvalidInputError
 
 Shape = tuple[int, ...]  # of one sample, without the batch: (d,) or (channels, height, width)

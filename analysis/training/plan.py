@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from analysis.runs.spec import DataName, DataSpec, TrainingSpec
 from analysis.training.device import find_device
 from analysis.training.learner import width_on
 from analysis.training.models import Shape, hidden_layers, outline
-from analysis.training.spec import DataName, DataSpec, TrainingSpec
 from per_core.errors import InvalidInputError
 from per_core.recording.layer_record import FLOAT_BYTES, INDEX_BYTES, Allowance
 
@@ -71,6 +71,11 @@ def plan(spec: TrainingSpec) -> Plan:
         records=learners * (spec.epochs + 1),
         checkpoint_bytes=learners * weights,
     )
+
+
+def disk_bytes(spec: TrainingSpec) -> int:
+    """Bytes that training a spec takes on disk at most; errors as of `plan`."""
+    return plan(spec).disk_bytes
 
 
 def outline_of(data: DataSpec) -> tuple[Shape, int, int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.training.spec import VANILLA, MethodSpec, ModelSpec, TrainingSpec, read_spec
+from analysis.runs.spec import VANILLA, MethodSpec, ModelSpec, TrainingSpec, read_spec
 from per_core.errors import InvalidInputError
 
 

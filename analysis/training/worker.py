@@ -20,15 +20,14 @@ from typing import Literal
 
 import torch
 
+from analysis.runs.folder import ComparisonFolder
+from analysis.runs.spec import TrainingSpec
 from analysis.runs.status import change_status, read_status
+from analysis.runs.worker_process import ExitStatus
 from analysis.training.comparison import Comparison
-from analysis.training.folder import ComparisonFolder
 from analysis.training.presets import PRESETS, find_spec
-from analysis.training.spec import TrainingSpec
 from analysis.training.watch import Limits, StopRequested, Watch
 from per_core.errors import PerError, StorageError
-
-FINISHED, FAILED, STOPPED, ORPHANED, UNWRITABLE = 0, 1, 3, 4, 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
                 folder.release_reserve()
     except StorageError as error:
         _say(f"python -m analysis: {error} Then go on with --resume.", "stderr")
-        return UNWRITABLE
+        return ExitStatus.UNWRITABLE
 
 
 def _interrupt(folder: ComparisonFolder, spec: TrainingSpec, reason: str) -> None:
@@ -92,7 +91,7 @@ def _begin(spec: TrainingSpec, folder: ComparisonFolder, limits: Limits, *, resu
 
 def _train(comparison: Comparison, folder: ComparisonFolder, limits: Limits) -> int:
     def orphaned() -> None:
-        comparison.leave("interrupted", "the process that started it has gone", ORPHANED)
+        comparison.leave("interrupted", "the process that started it has gone", ExitStatus.ORPHANED)
 
     comparison.write_status("starting")
     watch = Watch(folder.stop_file, limits, orphaned)
@@ -107,7 +106,7 @@ def _train(comparison: Comparison, folder: ComparisonFolder, limits: Limits) -> 
     except StopRequested as request:
         comparison.write_status("stopped", str(request))
         _say(f"{request}; go on with --resume")
-        return STOPPED
+        return ExitStatus.STOPPED
     except StorageError:
         raise
     except PerError as error:
@@ -116,14 +115,14 @@ def _train(comparison: Comparison, folder: ComparisonFolder, limits: Limits) -> 
     except Exception as error:
         comparison.write_status("failed", f"{type(error).__name__}: {error}")
         _say(traceback.format_exc(), "stderr")
-        return FAILED
+        return ExitStatus.FAILED
     finally:
         with contextlib.suppress(OSError):
             folder.stop_file.unlink(missing_ok=True)
         for number, handler in handlers.items():
             signal.signal(number, handler)
     comparison.write_status("finished")
-    return FINISHED
+    return ExitStatus.FINISHED
 
 
 def _be_repeatable() -> None:

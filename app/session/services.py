@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from analysis.runs.jobs import JobManager
     from analysis.runs.library import RunLibrary
-    from analysis.training.spec import TrainingSpec
+    from analysis.runs.spec import TrainingSpec
 
 FOLDERS_VARIABLE = "PERSCOPE_FOLDERS"
 RUNS_VARIABLE, GRACE_VARIABLE = "PERSCOPE_RUNS", "PERSCOPE_GRACE_SECONDS"
@@ -46,9 +46,11 @@ def run_library() -> "RunLibrary":
 def manager() -> "JobManager":
     """Trains what is submitted, within the limits that the operator set in the environment."""
     from analysis.runs.jobs import JobManager, find_devices
+    from analysis.training.plan import disk_bytes
 
     return JobManager(
         run_library(),
+        disk_bytes,
         max_seconds=_limit(SECONDS_VARIABLE, DAY_SECONDS),
         max_memory_mb=_limit(MEMORY_VARIABLE, _memory_mb() * MEMORY_SHARE / len(find_devices())),
         grace_seconds=_limit(GRACE_VARIABLE, None),

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.training.spec import TrainingSpec
+from analysis.runs.spec import TrainingSpec
 from app.text.words import by_chance
 from per_core.errors import PerError
 

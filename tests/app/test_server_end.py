@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.runs.library import RunLibrary
-from analysis.training.spec import MethodSpec
+from analysis.runs.spec import MethodSpec
 from app.session import services
 from tests import processes
 from tests.analysis.training.workers import TINY

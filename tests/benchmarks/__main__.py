@@ -7,8 +7,8 @@ import torch
 
 from analysis.distances.cost import machine
 from analysis.one_pass import PassSpec
+from analysis.runs.spec import VANILLA
 from analysis.training.presets import PRESETS
-from analysis.training.spec import VANILLA
 from per_core import list_methods
 from tests.benchmarks import one_pass as p
 from tests.benchmarks import presets

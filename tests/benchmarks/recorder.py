@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from analysis.runs.spec import VANILLA, MethodSpec
 from analysis.training import dataset
 from analysis.training.learner import Learner
 from analysis.training.models import hidden_layers
 from analysis.training.presets import PRESETS
-from analysis.training.spec import VANILLA, MethodSpec
 from per_core import Recorder
 from tests.benchmarks.timing import Seconds, interleave
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import torch
 
+from analysis.runs.spec import VANILLA, MethodSpec
 from analysis.training import dataset
 from analysis.training.learner import Learner
 from analysis.training.presets import PRESETS
-from analysis.training.spec import VANILLA, MethodSpec
 from per_core import list_methods
 from tests.benchmarks.timing import Seconds, interleave
 

@@ -164,7 +164,7 @@ def open_runs(ids: list[str]) -> None:
 
 
 def _again(run: str) -> None:
-    from analysis.training.spec import TrainingSpec
+    from analysis.runs.spec import TrainingSpec
 
     fill_form(TrainingSpec.from_dict(services.run_library().entry(run).spec))
 

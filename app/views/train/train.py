@@ -8,7 +8,7 @@ import streamlit as st
 
 from analysis.plain_text import plain
 from analysis.runs.library import Comparison, open_comparison
-from analysis.training.spec import TrainingSpec
+from analysis.runs.spec import TrainingSpec
 from app.session import caches, services
 from app.session.batch_choice import run_label
 from app.text import training_words as words

@@ -15,9 +15,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from analysis.plain_text import plain
-from analysis.training.models import MODELS
-from analysis.training.presets import MEASURED_ON, PRESETS
-from analysis.training.spec import (
+from analysis.runs.spec import (
     LARGEST_SEED,
     VANILLA,
     Activation,
@@ -31,6 +29,8 @@ from analysis.training.spec import (
     TrainingSpec,
     read_object,
 )
+from analysis.training.models import MODELS
+from analysis.training.presets import MEASURED_ON, PRESETS
 from app.session import services
 from app.session.controls import one_of, whole_number
 from app.text import training_words as words

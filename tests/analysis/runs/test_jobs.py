@@ -13,15 +13,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from analysis.process import is_running
 from analysis.runs import jobs
+from analysis.runs.folder import ComparisonFolder
 from analysis.runs.jobs import JobManager, find_devices
 from analysis.runs.library import RunLibrary, open_comparison
-from analysis.runs.process_life import is_running
+from analysis.runs.spec import MethodSpec, TrainingSpec
 from analysis.runs.status import LIVE
-from analysis.runs.worker_process import describe_exit, last_lines
-from analysis.training.folder import ComparisonFolder
-from analysis.training.plan import plan
-from analysis.training.spec import MethodSpec, TrainingSpec
+from analysis.runs.worker_process import last_lines
+from analysis.training.plan import disk_bytes, plan
 from per_core.errors import InvalidInputError, StorageError
 from per_core.recording.run_directory import open_run
 from tests import processes
@@ -43,7 +43,7 @@ def managers(library):
     made = []
 
     def make(**options):
-        made.append(JobManager(library, **{"devices": ("cpu",)} | options))
+        made.append(JobManager(library, disk_bytes, **{"devices": ("cpu",)} | options))
         return made[-1]
 
     yield make
@@ -199,8 +199,9 @@ import sys, time
 from analysis.runs.jobs import JobManager
 from analysis.runs.status import LIVE
 from analysis.runs.library import RunLibrary
+from analysis.training.plan import disk_bytes
 library = RunLibrary(sys.argv[1])
-manager = JobManager(library, devices=("cpu",))
+manager = JobManager(library, disk_bytes, devices=("cpu",))
 """
 
 
@@ -271,7 +272,7 @@ def test_what_somebody_else_trains(managers, library):
 
 @pytest.mark.gpu
 def test_a_job_has_the_gpu_of_its_slot(library):
-    manager = JobManager(library)
+    manager = JobManager(library, disk_bytes)
     id = manager.submit(SHORT | {"device": "auto"})
     wait_for(lambda: state(manager, id) == "finished")
     assert manager.devices[0] == "cuda:0"
@@ -319,19 +320,13 @@ def test_what_cannot_be_submitted_or_found(managers, library):
 )
 def test_settings_that_make_no_sense(library, options, message):
     with pytest.raises(InvalidInputError, match=message):
-        JobManager(library, **options)
+        JobManager(library, disk_bytes, **options)
 
 
 def test_one_slot_a_device():
     devices = find_devices()
     assert len(devices) == max(1, torch.cuda.device_count())
     assert devices[0] == ("cuda:0" if torch.cuda.is_available() else "cpu")
-
-
-def test_exit_codes_in_words():
-    assert describe_exit(2) == "ended with exit status 2"
-    assert describe_exit(-signal.SIGSEGV) == "was killed by signal 11 (SIGSEGV)"
-    assert describe_exit(-40) == "was killed by signal 40"
 
 
 def test_last_lines_of_much_output(tmp_path):

@@ -3,8 +3,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import threading
 import time
 import zipfile
@@ -16,14 +14,13 @@ import pytest
 import torch
 from torch import nn
 
+from analysis.process import birth_of
+from analysis.runs import folder
 from analysis.runs.library import RunLibrary, open_comparison
-from analysis.runs.process_life import birth_of, is_running
+from analysis.runs.spec import MethodSpec, TrainingSpec
 from analysis.runs.status import change_status, read_status
-from analysis.training import folder
-from analysis.training.spec import MethodSpec, TrainingSpec
 from per_core import Recorder
 from per_core.errors import InvalidInputError, StorageError
-from tests import processes
 from tests.analysis.training.workers import TINY, finish, start, work_here
 
 METHODS = ("per_sampled", "vanilla", "bn+vcl")
@@ -213,24 +210,6 @@ def test_damaged_folders_are_listed_with_their_reasons(library, trained, tmp_pat
     assert all(entry.message for entry in entries.values())
     library.delete("torn run")
     assert "torn run" not in {entry.id for entry in library.list_runs()}
-
-
-def test_a_process_that_is_gone_or_another_one():
-    born = birth_of(os.getpid())
-    assert is_running(os.getpid(), born)
-    assert not is_running(os.getpid(), "of an earlier process of that number")
-    assert not is_running(0, born)
-    assert not is_running(-1, born)
-    process = processes.start([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    child = birth_of(process.pid)
-    assert is_running(process.pid, child)
-    assert (child == born, child.partition("/")[0] == born.partition("/")[0]) == (False, True)  # later, of one boot
-    process.stdin.close()
-    while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT) is None:
-        pass
-    assert not is_running(process.pid, child)  # a zombie: nobody has asked how it ended
-    process.wait()
-    assert not is_running(process.pid, child)
 
 
 @pytest.mark.parametrize("hours", [-1, 1, -24 * 365])

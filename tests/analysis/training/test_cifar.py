@@ -10,9 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from analysis.runs.spec import DataSpec
 from analysis.training import dataset
 from analysis.training.cifar import CIFAR10, CIFAR100, PIXELS, fetch, read_test, read_training
-from analysis.training.spec import DataSpec
 from per_core.errors import InvalidInputError
 
 

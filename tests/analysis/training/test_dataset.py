@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from analysis import digits
+from analysis.runs.spec import DataSpec
 from analysis.training.dataset import load
-from analysis.training.spec import DataSpec
 
 
 def test_digits_are_those_of_the_recording():

@@ -12,10 +12,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from analysis.checkpoint import read_checkpoint, write_checkpoint
+from analysis.runs.folder import ComparisonFolder
+from analysis.runs.room import bytes_to_come
 from analysis.runs.status import read_status
-from analysis.training.folder import ComparisonFolder
 from analysis.training.plan import plan
-from analysis.training.room import bytes_to_come
 from per_core.errors import StorageError
 from per_core.recording.run_directory import open_run
 from tests.analysis.training.workers import TINY, assert_same_comparison, finish, start, status, work_here
@@ -120,12 +121,12 @@ def test_a_disk_that_stays_full_is_said_every_time(tmp_path, capsys):
 
 
 def test_half_a_checkpoint_is_none(tmp_path):
-    folder = ComparisonFolder(tmp_path)
-    folder.write_checkpoint({"epoch": 1})
+    file = ComparisonFolder(tmp_path).checkpoint_file
+    write_checkpoint(file, {"epoch": 1})
     with largest_file(100_000), pytest.raises(StorageError, match=r"checkpoint\.pt cannot be written: File too large"):
-        folder.write_checkpoint({"epoch": 2, "weights": torch.zeros(100_000)})
+        write_checkpoint(file, {"epoch": 2, "weights": torch.zeros(100_000)})
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
-    assert folder.read_checkpoint(torch.device("cpu")) == {"epoch": 1}
+    assert read_checkpoint(file, torch.device("cpu")) == {"epoch": 1}
 
 
 def test_a_folder_that_goes_while_it_trains(tmp_path):
@@ -172,7 +173,8 @@ def test_what_does_not_fit_is_not_begun(done, tmp_path, monkeypatch, capsys):
 
 def test_what_is_there_already_needs_no_room(done):
     files = [path for path in done.rglob("*") if path.is_file()]
-    assert bytes_to_come(done, TINY) == plan(TINY).disk_bytes - sum(path.stat().st_size for path in files)
+    whole = plan(TINY).disk_bytes
+    assert bytes_to_come(done, whole) == whole - sum(path.stat().st_size for path in files)
 
 
 def test_records_that_do_not_reach_the_checkpoint_are_not_gone_on_with(done, tmp_path, capsys):

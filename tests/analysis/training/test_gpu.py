@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from analysis.training.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
+from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from per_core import list_methods
 from per_core.recording.run_directory import open_run
 from tests.analysis.training.workers import assert_same_comparison, status, work

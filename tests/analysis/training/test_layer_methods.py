@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
+from analysis.runs.spec import MethodSpec, ModelSpec
 from analysis.training.layer_methods import Penalty, penalty, put_in, rows
 from analysis.training.models import build_network, hidden_layers
-from analysis.training.spec import MethodSpec, ModelSpec
 from per_core import PER, VCL, list_methods, per_gradient
 from per_core.errors import InvalidInputError
 from per_core.normalisation import BatchNorm

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from analysis.runs.spec import ModelSpec
 from analysis.training.models import CNN11, HiddenLayer, build_network, hidden_layers
-from analysis.training.spec import ModelSpec
 from per_core.errors import InvalidInputError
 
 NAMES = [f"layer {index}" for index in range(1, 11)]

@@ -2,8 +2,8 @@
 
 import pytest
 
+from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from analysis.training.plan import outline_of, plan
-from analysis.training.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from per_core.errors import InvalidInputError
 from per_core.recording.run_directory import open_run
 from tests.analysis.training.workers import TINY, work_here

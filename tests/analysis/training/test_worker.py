@@ -9,10 +9,10 @@ from dataclasses import replace
 import pytest
 
 from analysis.__main__ import main
+from analysis.runs.folder import ComparisonFolder
+from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from analysis.training.comparison import Comparison
-from analysis.training.folder import ComparisonFolder
 from analysis.training.presets import PRESETS
-from analysis.training.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from analysis.training.watch import Limits, StopRequested, Watch, resident_memory
 from per_core import list_methods
 from per_core.errors import BudgetError

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from analysis.__main__ import main
-from analysis.training.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
+from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from tests import processes
 from tests.waiting import LIMIT
 

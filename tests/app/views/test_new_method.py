@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.training.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
+from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from app.views.train.training_form import method_title
 from per_core import Method, Parameter, list_methods, methods, register_method
 from per_core.methods import Loss

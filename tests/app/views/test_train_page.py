@@ -15,8 +15,8 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from analysis.runs.library import open_comparison
+from analysis.runs.spec import MethodSpec, TrainingSpec
 from analysis.training.presets import PRESETS
-from analysis.training.spec import MethodSpec, TrainingSpec
 from app.charts.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
 from app.session import services
 from app.session.batch_choice import run_query

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from analysis.training.presets import PRESETS
-from analysis.training.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from app.session import services
 from app.views.train import training_form
 from app.views.train.training_form import combination_of

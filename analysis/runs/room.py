@@ -5,20 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from analysis.training.plan import plan
-from analysis.training.spec import TrainingSpec
 from per_core.errors import StorageError
 from per_core.recording.whole_file import told
 
 
-def bytes_to_come(folder: Path, spec: TrainingSpec) -> int:
-    """What a training in a folder will write beside what is there, estimated; the folder need not exist yet.
-
-    Raises:
-        InvalidInputError: If the spec cannot be trained here, see `plan`.
-    """
+def bytes_to_come(folder: Path, whole: int) -> int:
+    """What a training that will take `whole` bytes has still to write in a folder, which need not exist yet."""
     there = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    return max(0, plan(spec).disk_bytes - there)
+    return max(0, whole - there)
 
 
 def require_room(folder: Path, needed: int, promised: int = 0) -> None:

@@ -1,8 +1,9 @@
-"""Whether a process that left its number behind still runs."""
+"""A process of this machine, seen from outside: when it was born, whether it still runs, how it ended."""
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 
@@ -38,6 +39,16 @@ def is_running(pid: int, birth: str) -> bool:
         return _answers(pid)
     found = _state_and_ticks(pid)
     return found is not None and found[0] not in "ZX" and birth_of(pid) == birth
+
+
+def describe_exit(code: int) -> str:
+    """The exit code of a process in words: "was killed by signal 9 (SIGKILL)", "ended with exit status 1"."""
+    if code >= 0:
+        return f"ended with exit status {code}"
+    try:
+        return f"was killed by signal {-code} ({signal.Signals(-code).name})"
+    except ValueError:  # one without a name
+        return f"was killed by signal {-code}"
 
 
 def _state_and_ticks(pid: int) -> tuple[str, int] | None:

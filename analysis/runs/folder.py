@@ -25,11 +25,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
-from analysis.runs.process_life import birth_of
+from analysis.checkpoint import CHECKPOINT
+from analysis.process import birth_of
 from per_core.errors import InvalidInputError
-from per_core.recording.whole_file import told, whole_file, write_whole
+from per_core.recording.whole_file import told, write_whole
 
 State = Literal["starting", "running", "finished", "stopped", "failed", "interrupted"]
 
@@ -60,8 +59,8 @@ class ComparisonFolder:
 
     @property
     def checkpoint_file(self) -> Path:
-        """checkpoint.pt."""
-        return self.path / "checkpoint.pt"
+        """checkpoint.pt, see `analysis.checkpoint`."""
+        return self.path / CHECKPOINT
 
     @property
     def stop_file(self) -> Path:
@@ -138,35 +137,6 @@ class ComparisonFolder:
     def read_status(self) -> dict[str, Any]:
         """What `write_status` wrote; `InvalidInputError` if there is none."""
         return _read(self.status_file)
-
-    def write_checkpoint(self, values: Mapping[str, Any]) -> None:
-        """Replace checkpoint.pt."""
-        with whole_file(self.checkpoint_file) as file:
-            try:
-                torch.save(dict(values), file)
-            except RuntimeError as error:  # torch's words for a write that failed
-                if isinstance(error.__context__, OSError):
-                    raise error.__context__ from None
-                raise
-
-    def read_checkpoint(self, device: torch.device) -> dict[str, Any]:
-        """What `write_checkpoint` wrote, its tensors on `device`.
-
-        Raises:
-            InvalidInputError: If there is none, or it cannot be read.
-        """
-        if not self.checkpoint_file.is_file():
-            raise InvalidInputError(
-                f"A comparison goes on from its checkpoint; there is none in {self.path}. "
-                "Start it anew in another folder."
-            )
-        try:
-            values: dict[str, Any] = torch.load(self.checkpoint_file, map_location=device, weights_only=True)
-        except Exception as error:  # torch.load raises whatever unpickling and unzipping raise
-            raise InvalidInputError(
-                f"{self.checkpoint_file} is not a readable checkpoint: {error}. Start anew in another folder."
-            ) from error
-        return values
 
 
 def now() -> str:

@@ -6,9 +6,7 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given, strategies
 
-from analysis.training.dataset import LOADERS
-from analysis.training.models import ACTIVATIONS, MODELS
-from analysis.training.spec import (
+from analysis.runs.spec import (
     Activation,
     DataName,
     DataSpec,
@@ -19,6 +17,8 @@ from analysis.training.spec import (
     read_object,
     read_spec,
 )
+from analysis.training.dataset import LOADERS
+from analysis.training.models import ACTIVATIONS, MODELS
 from per_core.errors import InvalidInputError, PerError
 
 RICH = TrainingSpec(
