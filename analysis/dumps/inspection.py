@@ -20,7 +20,7 @@ from analysis.dumps.source import Upload, resolve
 from analysis.dumps.tree import Found, Location, ignored_files, list_entries, read_rows
 from analysis.plain_text import message, plain, plain_names
 from per_core.errors import BudgetError, InvalidInputError
-from per_core.recording.run_directory import RECORDS, RUN
+from per_core.recording.run_directory import header_file, records_file
 
 Verdict = Literal["ok", "ambiguous", "refused"]
 FileState = tuple[int, int]
@@ -142,7 +142,7 @@ class Inspection:
                 break
             place = place / part
         if place.is_dir():
-            place = place / RUN
+            place = header_file(place)
         try:
             found = place.stat()
         except OSError:
@@ -153,12 +153,12 @@ class Inspection:
     def runs(self) -> tuple[Path, ...]:
         """Folders of the runs in the dump, with records or without."""
         folders = {self.path, *(self.path / member.location[0] for member in self.members if member.location)}
-        return tuple(sorted(folder for folder in folders if (folder / RUN).is_file()))
+        return tuple(sorted(folder for folder in folders if header_file(folder).is_file()))
 
     @property
     def written(self) -> int:
         """Bytes of the records of all runs in the dump as of now; it grows with every record."""
-        return sum((run / RECORDS).stat().st_size for run in self.runs if (run / RECORDS).is_file())
+        return sum(file.stat().st_size for file in map(records_file, self.runs) if file.is_file())
 
     def layout_of(self, member: Member) -> Layout | None:
         """How a member is meant; None if it has three or more axes and nobody has said so."""

@@ -27,7 +27,7 @@ from analysis.dumps.natural_order import by_numbers
 from analysis.dumps.reader_process import READER
 from analysis.dumps.unpacking import Unpacking
 from per_core.errors import BudgetError, InvalidInputError, PerError
-from per_core.recording.run_directory import RECORDS, RUN
+from per_core.recording.run_directory import header_file, is_run, records_file
 
 Location = tuple[str, ...]
 Found = tuple[Location, Entry]
@@ -47,7 +47,7 @@ def list_entries(path: Path, limits: Limits) -> list[Found]:
     unpacking = Unpacking(limits.unpacked_bytes)
     if not path.is_dir():
         walk = _list_file(path, (), limits, unpacking)
-    elif _is_run(path):
+    elif is_run(path):
         walk = _guarded((), lambda: _list_run(path, (), limits))
     else:
         walk = _guarded((), lambda: _list_folder(path, limits, unpacking))
@@ -60,10 +60,10 @@ def list_entries(path: Path, limits: Limits) -> list[Found]:
 
 def ignored_files(path: Path, limits: Limits) -> tuple[str, ...]:
     """Files of a folder that are passed over because their names are of no kind that is read."""
-    if not path.is_dir() or _is_run(path):
+    if not path.is_dir() or is_run(path):
         return ()
     with contextlib.suppress(InvalidInputError, OSError):  # told by `list_entries`
-        return tuple(name for name, file in _walk(path, limits) if not _is_run(file) and not _is_dump(name, file))
+        return tuple(name for name, file in _walk(path, limits) if not is_run(file) and not _is_dump(name, file))
     return ()
 
 
@@ -76,7 +76,7 @@ def read_rows(path: Path, location: Location, start: int, stop: int, limits: Lim
     try:
         if not path.is_dir():
             return _read_file(path, path.name, location, start, stop, limits)
-        if _is_run(path):
+        if is_run(path):
             return run_format.read_rows(path, location[0], start, stop)
         file = _inside(path, location[0])
         if file.is_dir():
@@ -121,10 +121,6 @@ def _list_folder(root: Path, limits: Limits, unpacking: Unpacking) -> Iterator[F
             yield from _list_file(file, (name,), limits, unpacking)
 
 
-def _is_run(path: Path) -> bool:
-    return (path / RUN).exists()
-
-
 def _is_dump(name: str, file: Path) -> bool:
     """Whether a file of a folder is looked at: not the checkpoint of a training, which holds weights."""
     return is_of_interest(name) and file.name != CHECKPOINT
@@ -145,7 +141,7 @@ def _walk(root: Path, limits: Limits) -> Iterator[tuple[str, Path]]:
                 raise InvalidInputError(
                     f"A folder may hold {limits.members} files; {root.name} holds more. Name a folder in it."
                 )
-            if path.is_dir() and not path.is_symlink() and not _is_run(path):
+            if path.is_dir() and not path.is_symlink() and not is_run(path):
                 if depth < DEEPEST_FOLDER:
                     inner.append((path, depth + 1))
             else:
@@ -154,7 +150,7 @@ def _walk(root: Path, limits: Limits) -> Iterator[tuple[str, Path]]:
 
 
 def _list_run(path: Path, location: Location, limits: Limits) -> Iterator[Found]:
-    files = [file for file in (path / RUN, path / RECORDS) if file.exists()]
+    files = [file for file in (header_file(path), records_file(path)) if file.exists()]
     listed = LISTINGS.of(
         path, files, limits, lambda: (tuple(((one.key,), one) for one in run_format.list_entries(path)), True)
     )

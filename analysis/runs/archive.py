@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.checkpoint import CHECKPOINT
+from analysis.runs.folder import WHILE_IT_TRAINS
 from per_core.recording.whole_file import TEMPORARY, told
 
 CHUNK = 1 << 20  # bytes read at a time
-LEFT_OUT = ("lock", "stop", "reserve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class RunArchive:
             and not file.is_symlink()
             and not file.name.startswith(".")
             and file.suffix != TEMPORARY
-            and file.name not in LEFT_OUT
+            and file.name not in WHILE_IT_TRAINS
             and (self.checkpoint or file.name != CHECKPOINT)
         ]
 

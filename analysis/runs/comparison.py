@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,8 @@ from typing import Any
 from analysis.runs.folder import ComparisonFolder
 from analysis.runs.status import RunStatus, read_status
 from per_core.errors import InvalidInputError, PerError
-from per_core.recording.run_directory import RUN, Run, open_run
+from per_core.recording.run_directory import Run, is_run, open_run
 
-SPEC_FILE = "spec.json"  # what was asked for, before comparison.json says what became of it
 MOST_NAMED = 8  # epochs in a sentence
 
 Key = tuple[str, int]  # method and seed
@@ -84,8 +82,7 @@ def open_comparison(path: str | Path) -> Comparison:
 
 def is_run_directory(path: Path) -> bool:
     """Whether a single Recorder wrote there, by itself."""
-    # Path.exists raises where a folder cannot be read.
-    return os.path.exists(path / RUN) and not os.path.exists(path / "status.json")
+    return is_run(path) and not ComparisonFolder(path).exists
 
 
 def status_of(path: Path) -> RunStatus:
@@ -129,18 +126,18 @@ def read_spec_and_resolved(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         values = folder.read_comparison()
         spec, resolved = values.get("spec"), values.get("resolved")
     else:
-        spec, resolved = _read_spec(path), {}
+        spec, resolved = _read_spec(folder), {}
     if not isinstance(spec, Mapping) or not isinstance(resolved, Mapping):
         raise InvalidInputError(f"{path} must hold a training's spec; the one in it is damaged. Delete the run.")
     return dict(spec), dict(resolved)
 
 
-def _read_spec(path: Path) -> Any:
+def _read_spec(folder: ComparisonFolder) -> Any:
     try:
-        return json.loads((path / SPEC_FILE).read_bytes())
+        return json.loads(folder.spec_file.read_bytes())
     except (OSError, ValueError) as error:
         raise InvalidInputError(
-            f"A run is a folder that a training or a Recorder wrote; {path} is none that can be read: {error}."
+            f"A run is a folder that a training or a Recorder wrote; {folder.path} is none that can be read: {error}."
             " Name another folder."
         ) from error
 
@@ -153,7 +150,7 @@ def _read(path: Path, known: Mapping[str, Run]) -> Comparison:
     # The status first: what it speaks of has been written before it.
     status = read_status(path)
     runs, problems = {}, {}
-    for folder in _run_folders(path, resolved):
+    for folder in _run_folders(ComparisonFolder(path), resolved):
         try:
             run = _read_run(folder, known)
         except InvalidInputError as error:
@@ -163,12 +160,12 @@ def _read(path: Path, known: Mapping[str, Run]) -> Comparison:
     return Comparison(path, spec, resolved, status, runs, problems)
 
 
-def _run_folders(path: Path, resolved: Mapping[str, Any]) -> list[Path]:
+def _run_folders(folder: ComparisonFolder, resolved: Mapping[str, Any]) -> list[Path]:
     """Those that have begun, in the order of the spec."""
     names = resolved.get("runs", [])
     if not isinstance(names, list):
-        raise InvalidInputError(f"{path / 'comparison.json'} must list its runs; it has {names!r}. Delete the run.")
-    return [folder for name in names if ((folder := path / "runs" / str(name)) / RUN).exists()]
+        raise InvalidInputError(f"{folder.comparison_file} must list its runs; it has {names!r}. Delete the run.")
+    return [run for name in names if is_run(run := folder.run(str(name)))]
 
 
 def _read_run(path: Path, known: Mapping[str, Run]) -> Run:

@@ -8,6 +8,8 @@
     lock                held by the process that trains
     reserve             room for the last status on a full disk, while it trains
     stop                a file that anyone puts there to stop the worker; it is removed when the worker has stopped
+    output.log          what workers print
+    title.txt           what somebody called it since
 
 Every JSON file and the checkpoint are replaced as a whole: a reader never sees half of one.
 """
@@ -32,6 +34,11 @@ from per_core.recording.whole_file import told, write_whole
 
 State = Literal["starting", "running", "finished", "stopped", "failed", "interrupted"]
 
+SPEC, COMPARISON, STATUS, RUNS = "spec.json", "comparison.json", "status.json", "runs"  # joined here and nowhere else
+LOCK, RESERVE, STOP = "lock", "reserve", "stop"
+OUTPUT, TITLE = "output.log", "title.txt"
+WHILE_IT_TRAINS = (LOCK, RESERVE, STOP)  # of no use to anybody else
+
 VERSION = 1
 RESERVED_BYTES = 1 << 14
 
@@ -44,37 +51,57 @@ class ComparisonFolder:
 
     @property
     def spec_file(self) -> Path:
-        """spec.json."""
-        return self.path / "spec.json"
+        """What was asked for, before `comparison_file` says what became of it."""
+        return self.path / SPEC
 
     @property
     def comparison_file(self) -> Path:
-        """comparison.json."""
-        return self.path / "comparison.json"
+        """The spec, and what became of it."""
+        return self.path / COMPARISON
 
     @property
     def status_file(self) -> Path:
-        """status.json."""
-        return self.path / "status.json"
+        """State, epoch, message."""
+        return self.path / STATUS
 
     @property
     def checkpoint_file(self) -> Path:
-        """checkpoint.pt, see `analysis.checkpoint`."""
+        """What is needed to go on, see `analysis.checkpoint`."""
         return self.path / CHECKPOINT
 
     @property
     def stop_file(self) -> Path:
         """The file that asks the worker to stop."""
-        return self.path / "stop"
+        return self.path / STOP
 
     @property
     def reserve_file(self) -> Path:
         """The file that makes room when it goes."""
-        return self.path / "reserve"
+        return self.path / RESERVE
+
+    @property
+    def output_file(self) -> Path:
+        """What workers print."""
+        return self.path / OUTPUT
+
+    @property
+    def title_file(self) -> Path:
+        """What somebody called it since."""
+        return self.path / TITLE
+
+    @property
+    def exists(self) -> bool:
+        """Whether a comparison was asked for here; False of a folder that may not be looked into."""
+        return os.path.exists(self.status_file)  # Path.exists raises where a folder cannot be read
+
+    @property
+    def runs(self) -> Path:
+        """The folder of all run directories."""
+        return self.path / RUNS
 
     def run(self, name: str) -> Path:
         """The run directory of one method and seed."""
-        return self.path / "runs" / name
+        return self.runs / name
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -86,7 +113,7 @@ class ComparisonFolder:
         """
         with told(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            file = (self.path / "lock").open("w")
+            file = (self.path / LOCK).open("w")
         with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -107,11 +134,11 @@ class ComparisonFolder:
             self.reserve_file.unlink(missing_ok=True)
 
     def write_spec(self, values: Mapping[str, Any]) -> None:
-        """Replace spec.json."""
+        """Replace the spec."""
         _replace(self.spec_file, values)
 
     def write_comparison(self, values: Mapping[str, Any]) -> None:
-        """Replace comparison.json."""
+        """Replace what became of it."""
         _replace(self.comparison_file, {"version": VERSION, **values})
 
     def read_comparison(self) -> dict[str, Any]:
@@ -129,7 +156,7 @@ class ComparisonFolder:
         return values
 
     def write_status(self, state: State, *, epoch: int, epochs: int, message: str = "", **more: Any) -> None:
-        """Replace status.json; the process is this one, the time is now."""
+        """Replace the status; the process is this one, the time is now."""
         values = {"state": state, "epoch": epoch, "epochs": epochs, "message": message}
         process = {"pid": os.getpid(), "birth": birth_of(os.getpid())}
         _replace(self.status_file, {**values, **process, **more, "updated": now()})

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from analysis.runs import folder
-from analysis.runs.comparison import SPEC_FILE, status_of
+from analysis.runs.comparison import status_of
 from analysis.runs.folder import ComparisonFolder
 from analysis.runs.library import DiskBytes, RunEntry, RunLibrary
 from analysis.runs.spec import TrainingSpec, read_spec
@@ -178,7 +178,7 @@ class JobManager:
                 raise InvalidInputError(f"The run has all its {status.epochs} epochs. Start another one with more.")
             if status.state == "recorded":
                 raise InvalidInputError("The run was recorded by somebody else's training. Go on with it there.")
-            self.run_library.require_room(read_spec(path / SPEC_FILE), self._disk_bytes, id)
+            self.run_library.require_room(read_spec(ComparisonFolder(path).spec_file), self._disk_bytes, id)
             change_status(path, "starting", "")
             self._unsaid.pop(id, None)
             self._enqueue(_Job(id, resume=True))
@@ -330,9 +330,10 @@ class JobManager:
 
     def _start(self, job: _Job, device: str) -> None:
         path = self.run_library.path(job.id)
-        ComparisonFolder(path).stop_file.unlink(missing_ok=True)  # of a worker that was killed before it saw it
+        comparison = ComparisonFolder(path)
+        comparison.stop_file.unlink(missing_ok=True)  # of a worker that was killed before it saw it
         resume = ["--resume"] if job.resume else []
-        job.worker = WorkerProcess(path / SPEC_FILE, path, device, [*self._limits, *resume])
+        job.worker = WorkerProcess(comparison.spec_file, path, device, [*self._limits, *resume])
         job.device = device
 
     def _look_after_ended(self) -> None:

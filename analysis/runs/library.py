@@ -17,17 +17,16 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from analysis.plain_text import file_stem, message, plain
 from analysis.runs import room
 from analysis.runs.archive import RunArchive
-from analysis.runs.comparison import SPEC_FILE, Comparison, is_run_directory, open_comparison, read_spec_and_resolved
+from analysis.runs.comparison import Comparison, is_run_directory, open_comparison, read_spec_and_resolved
 from analysis.runs.folder import ComparisonFolder
 from analysis.runs.spec import TrainingSpec
 from analysis.runs.status import LIVE, State, change_status, read_status
 from per_core.errors import InvalidInputError, PerError, StorageError
-from per_core.recording.run_directory import RECORDS
+from per_core.recording.run_directory import records_file
 from per_core.recording.whole_file import told, write_whole
 
 __all__ = ["Comparison", "DeletedRun", "RunArchive", "RunEntry", "RunLibrary", "open_comparison"]
 
-TITLE_FILE = "title.txt"
 LONGEST_TITLE = 120
 TRASH = ".trash"
 SECRET_BYTES = 12  # of an id: who has the id has the run
@@ -199,7 +198,7 @@ class RunLibrary:
                 f"A title is one line of 1 to {LONGEST_TITLE} characters; received {title[: LONGEST_TITLE + 1]!r}."
                 " Shorten it."
             )
-        write_whole(path / TITLE_FILE, title.encode())
+        write_whole(ComparisonFolder(path).title_file, title.encode())
 
     def delete(self, id: str) -> None:
         """Move a run to the trash.
@@ -327,7 +326,8 @@ class RunLibrary:
 
     def _size(self, path: Path) -> int:
         """Bytes of all files; counted again when there is a new record or status."""
-        changed = max(file.stat().st_mtime_ns for name in ("status.json", RECORDS) if (file := path / name).exists())
+        signs = (ComparisonFolder(path).status_file, records_file(path))
+        changed = max(file.stat().st_mtime_ns for file in signs if file.exists())
         with self._lock:
             stamp, size = self._sizes.get(path.name, (-1, 0))
         if stamp != changed:
@@ -370,15 +370,15 @@ def _folder_name(id: object) -> str:
 def _title(path: Path) -> str:
     """What somebody called it since, or nothing."""
     try:
-        return (path / TITLE_FILE).read_text(encoding="utf-8", errors="replace").strip()[:LONGEST_TITLE]
+        return ComparisonFolder(path).title_file.read_text(encoding="utf-8", errors="replace").strip()[:LONGEST_TITLE]
     except OSError:  # none, or none that can be read: the run has another
         return ""
 
 
 def _created(path: Path) -> float:
-    """When a comparison was asked for; `comparison.json` says when it was last begun."""
-    asked = path / SPEC_FILE
-    return (asked if asked.exists() else path / "comparison.json").stat().st_mtime
+    """When a comparison was asked for; a folder without a spec says when it was last begun."""
+    folder = ComparisonFolder(path)
+    return (folder.spec_file if folder.spec_file.exists() else folder.comparison_file).stat().st_mtime
 
 
 def _labels(spec: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""How far a comparison has come: `status.json`, checked against the process that wrote it."""
+"""How far a comparison has come: its status file, checked against the process that wrote it."""
 
 from __future__ import annotations
 
@@ -55,9 +55,10 @@ def read_status(path: Path) -> RunStatus:
     """Read the status of a comparison's folder; "interrupted" if it says that it runs and its process does not.
 
     Raises:
-        InvalidInputError: If there is no `status.json`, or it is damaged.
+        InvalidInputError: If there is none, or it is damaged.
     """
-    values = ComparisonFolder(path).read_status()
+    comparison = ComparisonFolder(path)
+    values = comparison.read_status()
     try:
         if values["state"] not in get_args(folder.State):
             raise ValueError(f"no such state: {values['state']!r}")
@@ -76,7 +77,7 @@ def read_status(path: Path) -> RunStatus:
         device = str(values.get("device", ""))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInputError(
-            f"{path / 'status.json'} must be a training's status; it is damaged: {error!r}. Delete the run."
+            f"{comparison.status_file} must be a training's status; it is damaged: {error!r}. Delete the run."
         ) from error
     return RunStatus(state, epoch, epochs, message, device, updated, diverged)
 

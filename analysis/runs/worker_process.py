@@ -12,9 +12,9 @@ from enum import IntEnum
 from pathlib import Path
 
 from analysis.process import describe_exit
+from analysis.runs.folder import ComparisonFolder
 
 ROOT = Path(__file__).parents[2]
-OUTPUT_FILE = "output.log"
 OUTPUT_TAIL = 1 << 16  # bytes of output in which the last lines are looked for
 
 
@@ -48,7 +48,7 @@ class WorkerProcess:
         self._folder = folder
         self._kills_before = _kills_for_memory()
         command = [sys.executable, "-m", "analysis", "train", str(spec), "--out", str(folder)]
-        with (folder / OUTPUT_FILE).open("ab") as output:
+        with ComparisonFolder(folder).output_file.open("ab") as output:
             self._process = subprocess.Popen(
                 [*command, "--parent", str(os.getpid()), *arguments],
                 cwd=ROOT,
@@ -107,7 +107,7 @@ class WorkerProcess:
 
 def last_lines(folder: Path, lines: int) -> tuple[str, ...]:
     """The last lines that workers printed in a folder, oldest first; none before the first."""
-    file = folder / OUTPUT_FILE
+    file = ComparisonFolder(folder).output_file
     try:
         with file.open("rb") as output:
             output.seek(max(0, file.stat().st_size - OUTPUT_TAIL))

@@ -145,7 +145,7 @@ class Comparison:
             for learner in self._learners:
                 learner.load_state_dict(state["learners"][learner.name])
         elif self._folder.comparison_file.exists():  # cut short before the first checkpoint
-            shutil.rmtree(self._folder.path / "runs", ignore_errors=True)
+            shutil.rmtree(self._folder.runs, ignore_errors=True)
         resolved = self._resolved(data)
         self._folder.write_comparison({"spec": spec.as_dict(), "created": self._started, "resolved": resolved})
         for learner in self._learners:

@@ -36,7 +36,7 @@ from per_core.recording.layer_record import Allowance, LayerArrays, LayerSummary
 from per_core.recording.whole_file import told, write_whole
 
 SCHEMA = 1
-RUN, RECORDS, ARRAYS, MISSING = "run.json", "records.jsonl", "arrays", "missing.json"
+RUN, RECORDS, ARRAYS, MISSING = "run.json", "records.jsonl", "arrays", "missing.json"  # joined here and nowhere else
 MISSING_BYTES = 96  # reserved, so that it can be written on a full disk
 ARRAY_NAMES = ("norms", "projections", "tracked", "tracked_units", "rows", "row_units")
 
@@ -185,6 +185,26 @@ class Run:
                 f"The arrays of record {index} must be in {path}; it is missing or damaged: {error}."
                 " The other records and all summaries can still be read."
             ) from error
+
+
+def is_run(path: Path) -> bool:
+    """Whether a Recorder wrote into a folder; False of one that may not be looked into."""
+    return os.path.exists(header_file(path))  # Path.exists raises where a folder cannot be read
+
+
+def header_file(path: Path) -> Path:
+    """The file of a run that is written once, when the run is created."""
+    return path / RUN
+
+
+def records_file(path: Path) -> Path:
+    """The file of a run that grows with every record."""
+    return path / RECORDS
+
+
+def arrays_folder(path: Path) -> Path:
+    """Where the arrays of a run's records are."""
+    return path / ARRAYS
 
 
 def open_run(path: str | Path) -> Run:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.dumps.entry import Entry
 from per_core.errors import InvalidInputError
-from per_core.recording.run_directory import ARRAYS, Run, open_run
+from per_core.recording.run_directory import Run, arrays_folder, open_run
 
 KEY = re.compile(r"record_(\d{1,9})/(.*)", re.DOTALL)
 
@@ -51,7 +51,7 @@ def read_rows(path: Path, key: str, start: int, stop: int) -> NDArray[Any]:
 
 
 def _opened(path: Path) -> Run:
-    arrays = path / ARRAYS
+    arrays = arrays_folder(path)
     if arrays.is_symlink():
         raise InvalidInputError(f"A run's arrays are in a folder of its own; {arrays} is a link. Copy the run.")
     try:
