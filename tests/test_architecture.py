@@ -20,7 +20,8 @@ STUDIES = (  # from the bottom; modules directly in analysis, the batch and the 
     {"methods"},
     {"dumps", "runs"},
     {"survey", "training", "one_pass"},
-    {"commands", "__main__"},
+    {"commands"},
+    {"__main__"},
 )
 UNTIL_MENDED = {("statistics/null_band.py", "distances"), ("digits.py", "runs"), ("digits.py", "training")}
 
