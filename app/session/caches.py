@@ -239,19 +239,19 @@ def small_batch(batch: ActivationBatch, key: str, parameters: Parameters, rows: 
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)
-def mending(batch: ActivationBatch) -> NDArray[np.float64]:
+def stage_distances(batch: ActivationBatch) -> NDArray[np.float64]:
     """SW1 of the batch while location, scale and correlation are taken away."""
-    from analysis.distances.decomposition import distances_while_mending
+    from analysis.distances.decomposition import measure_stages
 
-    return distances_while_mending(batch.values)
+    return measure_stages(batch.values)
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def gaussian_mending_chunk(n: int, d: int, first: int, count: int) -> NDArray[np.float64]:
+def gaussian_stages_chunk(n: int, d: int, first: int, count: int) -> NDArray[np.float64]:
     """The same of some fresh Gaussian batches."""
-    from analysis.distances.decomposition import gaussian_distances
+    from analysis.distances.decomposition import measure_gaussian_stages
 
-    return gaussian_distances(n, d, first, count)
+    return measure_gaussian_stages(n, d, first, count)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=_BY_CONTENT)
@@ -312,15 +312,15 @@ def distance_between(first: ActivationBatch, second: ActivationBatch, slices: in
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
-def dealt_band(first: ActivationBatch, second: ActivationBatch, slices: int, *, paired: bool) -> "NullBand":
-    """What that distance is after the rows of both, or of each pair, are dealt out anew, as if of one distribution."""
+def permutation_band(first: ActivationBatch, second: ActivationBatch, slices: int, *, paired: bool) -> "NullBand":
+    """What that distance is after the rows of both, or of each pair, are permuted, as if of one distribution."""
     from analysis.distances.directions import shared_directions
-    from analysis.distances.permutation import deals_that_fit, shuffled_distances, swapped_distances
+    from analysis.distances.permutation import shuffled_distances, shuffles_that_fit, swapped_distances
     from analysis.statistics.null_band import band_of
 
-    deal = swapped_distances if paired else shuffled_distances
-    directions, count = shared_directions(first.d, slices), deals_that_fit(first.n + second.n)
-    return band_of(deal(first.values, second.values, directions, count=count))
+    permute = swapped_distances if paired else shuffled_distances
+    directions, count = shared_directions(first.d, slices), shuffles_that_fit(first.n + second.n)
+    return band_of(permute(first.values, second.values, directions, count=count))
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

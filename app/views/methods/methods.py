@@ -27,7 +27,7 @@ from app.views.methods.flow_section import Flow, Pull, choose_pull, follow_metho
 from app.views.methods.method_choice import ChosenMethod, choose_methods
 from per_core.errors import PerError
 
-MOVED, STILL = (1.5, 1.0), (1.0, 0.0)  # scale and shift: Figure 1 has nothing for BN to mend, a recording has
+MOVED, STILL = (1.5, 1.0), (1.0, 0.0)  # scale and shift: Figure 1 has nothing for BN to remove, a recording has
 ALONG = ["x", "y"]
 BEGINNING = "methods_beginning"
 TRAP_ROWS = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192]
@@ -203,14 +203,14 @@ def show_overlay(choice: Choice, place: Place, batch: ActivationBatch, mapped: M
     one, other = (caches.first_rows(each, rows) if paired else each for each in (one, other))
     apart, margin = caches.distance_between(one, other, SLICES)
     uncertainty = words.plus_minus(margin, words.over_directions(one.d))
-    dealt = caches.dealt_band(one, other, SLICES, paired=paired)
+    permuted = caches.permutation_band(one, other, SLICES, paired=paired)
     moved = f" {method_words.about_move(place.scale, place.shift)}" if others.keys() & {first, second} else ""
     show_chart(
         overlaid(densities, unit),
         key="methods_overlay",
         height=320,
         alt=f"Densities of {unit} in {first} and in {second}; the batches are {apart:.3f} apart in SW1.",
-        about=method_words.about_overlay((first, second), unit, apart, uncertainty, dealt, rows if paired else None)
+        about=method_words.about_overlay((first, second), unit, apart, uncertainty, permuted, rows if paired else None)
         + moved,
     )
 

@@ -39,7 +39,7 @@ def choose(page: AppTest, *shorts: str) -> AppTest:
 
 
 @pytest.mark.parametrize("case", ["a", "b", "c", "d"])
-def test_bn_mends_location_and_scale_dbn_correlation_too_and_neither_the_shape(open_page: OpenPage, case: str) -> None:
+def test_bn_removes_location_and_scale_dbn_correlation_too_neither_the_shape(open_page: OpenPage, case: str) -> None:
     bars = removed(open_page("methods", data_case=case, methods_chosen=["BN", "DBN"]))
     there = bars["in the batch"]
     for name in ("BN", "DBN"):
