@@ -241,7 +241,7 @@ def _show_study(rows: ActivationBatch | None) -> None:
     show_worst(table, note, rows, WORST_SLICES)
 
 
-def show_doors(dump: OpenDump, layer: str, epoch: Epoch) -> None:
+def show_links(dump: OpenDump, layer: str, epoch: Epoch) -> None:
     """The way to the other pages, which show the layer that is open here."""
     st.session_state[LOOKED_AT] = dump.overview.members[layer, epoch]
     st.markdown("**Look at this layer on another page**")

@@ -13,7 +13,7 @@ from analysis.statistics.density import pair_axes
 from app.charts.chart import show_chart
 from app.charts.flow import ALONE
 from app.charts.joint import joint_panels
-from app.charts.methods import TrapCurve, overlaid, small_batches
+from app.charts.methods import SmallBatchCurve, overlaid, small_batches
 from app.sections.decomposition import Mapped, show_removed
 from app.sections.pair import Pair, axis_names, choose_pair
 from app.session import caches
@@ -30,9 +30,9 @@ from per_core.errors import PerError
 MOVED, STILL = (1.5, 1.0), (1.0, 0.0)  # scale and shift: Figure 1 has nothing for BN to remove, a recording has
 ALONG = ["x", "y"]
 BEGINNING = "methods_beginning"
-TRAP_ROWS = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192]
-TRAP_SPLITS = 5
-TRAP_GAUSSIANS = 39  # batches of N(0, I)
+BATCH_ROWS = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192]
+BATCH_SPLITS = 5
+BATCH_GAUSSIANS = 39  # batches of N(0, I)
 AS_KNOWN = "as known"
 SLICES = 64
 FIELD_ROWS = 50
@@ -124,16 +124,18 @@ def show_densities(batch: ActivationBatch, mapped: Mapped, flows: Flows, pair: P
     )
 
 
-def show_trap(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
+def show_small_batches(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
     """Statistics from few rows, applied to rows that were held out."""
     from analysis.statistics.null_band import band_of
 
-    st.subheader(method_words.TRAP_TITLE)
-    sizes = [rows for rows in TRAP_ROWS if rows <= batch.n // 2]
+    st.subheader(method_words.SMALL_BATCH_TITLE)
+    sizes = [rows for rows in BATCH_ROWS if rows <= batch.n // 2]
     normalisers = [one for one in chosen if one.method.kind == "normaliser"]
     by_batch = [one for one in normalisers if one.method.scope == "batch"]
     if len(by_batch) < len(normalisers) or not normalisers:
-        st.info(method_words.without_trap([one.method.short for one in normalisers if one.method.scope == "row"]))
+        st.info(
+            method_words.without_batch_effect([one.method.short for one in normalisers if one.method.scope == "row"])
+        )
     if not by_batch or not sizes:
         return
     rows = st.select_slider(
@@ -149,16 +151,16 @@ def show_trap(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
         len(work),
         1,
         lambda i, _: caches.small_batch(
-            batch, work[i - 1][0].method.key, work[i - 1][0].parameters, work[i - 1][1], TRAP_SPLITS
+            batch, work[i - 1][0].method.key, work[i - 1][0].parameters, work[i - 1][1], BATCH_SPLITS
         ),
         "Statistics from few rows",
     )
-    gaussian = [band_of(caches.gaussian_chunk(size, batch.d, SLICES, 1, TRAP_GAUSSIANS)["sw1"]) for size in sizes]
+    gaussian = [band_of(caches.gaussian_chunk(size, batch.d, SLICES, 1, BATCH_GAUSSIANS)["sw1"]) for size in sizes]
     warn_of_whitening(by_batch, rows, batch.d)
     curves = {}
     for i, one in enumerate(by_batch):
         own = results[i * len(sizes) : (i + 1) * len(sizes)]
-        curves[one.method.short] = TrapCurve(
+        curves[one.method.short] = SmallBatchCurve(
             sizes, np.stack([result.seen for result in own]), np.stack([result.held_out for result in own])
         )
     show_chart(
@@ -166,7 +168,7 @@ def show_trap(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
         key="methods_trap",
         height=380,
         alt="SW1 to N(0, I) over the number of rows that statistics come from, on those rows and on as many others.",
-        about=method_words.about_trap(curves, gaussian[sizes.index(rows)], rows, TRAP_SPLITS),
+        about=method_words.about_small_batches(curves, gaussian[sizes.index(rows)], rows, BATCH_SPLITS),
     )
 
 
@@ -285,5 +287,5 @@ if flows:
     for one in regularisers:
         if one.method.short in flows:
             show_flow(mapped[one.method.short][0], batch, pair, one, flows[one.method.short])
-show_trap(batch, chosen)
+show_small_batches(batch, chosen)
 show_overlay(choice, place, batch, mapped, pair)
