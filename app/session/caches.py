@@ -86,23 +86,23 @@ def pair_density(
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def null_chunk(law: SampleSpec, first: int, count: int) -> "dict[Key, NDArray[np.float64]]":
-    """Statistics of some fresh draws of a null law."""
+def null_chunk(null: SampleSpec, first: int, count: int) -> "dict[Key, NDArray[np.float64]]":
+    """Statistics of some fresh draws of a null distribution."""
     from analysis.distances.distinction import measure_null
 
-    return measure_null(law, first, count)
+    return measure_null(null, first, count)
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
 def cells(
     batch: ActivationBatch,
-    law: SampleSpec,  # noqa: ARG001  the key that stands for the null bands
-    _null: "Mapping[Key, NullBand]",
+    null: SampleSpec,  # noqa: ARG001  the key that stands for the null bands
+    _bands: "Mapping[Key, NullBand]",
 ) -> "dict[Key, Cell]":
     """The table's column for one batch."""
     from analysis.distances.distinction import compare
 
-    return compare(batch, _null)
+    return compare(batch, _bands)
 
 
 @st.cache_data(max_entries=512, show_spinner=False)

@@ -86,7 +86,7 @@ def span(band: "NullBand", key: "Key | None" = None) -> str:
 
 
 def by_chance(draws: int, *, sides: int = 2) -> str:
-    """How often a batch of the null law lies outside the range of so many others, or with sides = 1 above it."""
+    """How often a null batch lies outside the range of so many others, or with sides = 1 above it."""
     from analysis.statistics.null_band import mean_false_alarms, most_false_alarms
 
     mean, most = (rate(draws, sides=sides) for rate in (mean_false_alarms, most_false_alarms))
@@ -94,7 +94,7 @@ def by_chance(draws: int, *, sides: int = 2) -> str:
 
 
 def about_table(band: "NullBand", null: str) -> str:
-    """What the mark of the table means. `null` names the null law."""
+    """What the mark of the table means. `null` names the null distribution."""
     return (
         f"≠ marks values outside the range of {band.draws} batches of {null} of this size ({by_chance(band.draws)}; "
         "one of the ten in a column more often). Click a cell to have it explained. Fewer samples n hide more "
@@ -103,7 +103,7 @@ def about_table(band: "NullBand", null: str) -> str:
 
 
 def explain(cells: "Mapping[Key, Cell]", key: "Key", column: str, null: str, n: int, d: int) -> str:
-    """One of a batch's cells in sentences. `null` names the null law: "case (a)", "N(0, I)"."""
+    """One of a batch's cells in sentences. `null` names the null distribution: "case (a)", "N(0, I)"."""
     cell = cells[key]
     title = TITLE[cell.key]
     if cell.value != cell.value:

@@ -42,7 +42,7 @@ Flows = dict[str, dict[str, Flow]]  # of the regularisers, alone and with the ta
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AffineMap:
     """What happens to every batch of the page before the methods."""
 
     scale: float
@@ -53,7 +53,7 @@ class Place:
         return caches.moved_batch(batch, self.shift, self.scale)
 
 
-def choose_place(scale: float, shift: float) -> Place:
+def choose_affine_map(scale: float, shift: float) -> AffineMap:
     """Scale and shift of the batch before the methods, whatever its source; both begin at what is given.
 
     A visitor who has not touched them and goes to another source goes to the beginning of that source as well.
@@ -65,7 +65,7 @@ def choose_place(scale: float, shift: float) -> Place:
             st.session_state[key] = value
     st.session_state[BEGINNING] = beginning
     left, right = st.columns(2)
-    return Place(
+    return AffineMap(
         left.slider("Scale before the methods", 0.1, 4.0, scale, 0.1, key="methods_scale", bind="query-params"),
         right.slider("Shift before the methods", -4.0, 4.0, shift, 0.1, key="methods_shift", bind="query-params"),
     )
@@ -172,7 +172,7 @@ def show_small_batches(batch: ActivationBatch, chosen: list[ChosenMethod]) -> No
     )
 
 
-def show_overlay(choice: Choice, place: Place, batch: ActivationBatch, mapped: Mapped, pair: Pair) -> None:
+def show_overlay(choice: Choice, affine: AffineMap, batch: ActivationBatch, mapped: Mapped, pair: Pair) -> None:
     """Two batches that a visitor picks, on one axis."""
     st.subheader(method_words.OVERLAY_TITLE)
     others = _others(choice)
@@ -189,7 +189,7 @@ def show_overlay(choice: Choice, place: Place, batch: ActivationBatch, mapped: M
             return batch
         if name.startswith("after "):
             return mapped[name.removeprefix("after ")][1]
-        return place.move(others[name]())
+        return affine.move(others[name]())
 
     one, other = find(first), find(second)
     if not (one.is_finite and other.is_finite):
@@ -206,7 +206,7 @@ def show_overlay(choice: Choice, place: Place, batch: ActivationBatch, mapped: M
     apart, margin = caches.distance_between(one, other, SLICES)
     uncertainty = words.plus_minus(margin, words.over_directions(one.d))
     permuted = caches.permutation_band(one, other, SLICES, paired=paired)
-    moved = f" {method_words.about_move(place.scale, place.shift)}" if others.keys() & {first, second} else ""
+    moved = f" {method_words.about_move(affine.scale, affine.shift)}" if others.keys() & {first, second} else ""
     show_chart(
         overlaid(densities, unit),
         key="methods_overlay",
@@ -263,13 +263,13 @@ lead = st.container()
 if not choice.batch().is_finite:
     st.error(words.not_finite(choice.batch()))
     st.stop()
-place = choose_place(*(MOVED if choice.spec else STILL))
-batch = place.move(choice.batch())
+affine = choose_affine_map(*(MOVED if choice.spec else STILL))
+batch = affine.move(choice.batch())
 chosen = choose_methods()
 if not chosen:
     st.info(method_words.NOTHING_CHOSEN)
     st.stop()
-lead.markdown(method_words.lead(batch.name, place.scale, place.shift, {one.method.kind for one in chosen}))
+lead.markdown(method_words.lead(batch.name, affine.scale, affine.shift, {one.method.kind for one in chosen}))
 regularisers = [one for one in chosen if one.method.kind == "regulariser"]
 pull = choose_pull() if regularisers else Pull(1.0, 120, "")
 warn_of_whitening(chosen, batch.n, batch.d)
@@ -288,4 +288,4 @@ if flows:
         if one.method.short in flows:
             show_flow(mapped[one.method.short][0], batch, pair, one, flows[one.method.short])
 show_small_batches(batch, chosen)
-show_overlay(choice, place, batch, mapped, pair)
+show_overlay(choice, affine, batch, mapped, pair)
