@@ -19,7 +19,7 @@ from analysis.statistics.spread import LOWEST_RANK, RANK_SHARE, Spread
 from analysis.survey.layer_words import Figures, warning_sentence
 from analysis.survey.overview import Epoch, LayerReading, Overview
 
-Kind = Literal[
+WarningKind = Literal[
     "NaN",
     "unread",
     "beyond-float32",
@@ -56,7 +56,7 @@ class LayerWarning:
         figures: what was found, by name: numbers, and tuples of the numbers of rows and units.
     """
 
-    kind: Kind
+    kind: WarningKind
     severity: Severity
     figures: Figures
 
@@ -108,13 +108,13 @@ def list_warnings(overview: Overview) -> tuple[ListedWarning, ...]:
     the reason as its sentence. One of massive activations names the first layer, in the order of the dump, that has
     such rows or units at that epoch.
     """
-    found: dict[tuple[str, Kind], tuple[list[Epoch], LayerWarning]] = {}
+    found: dict[tuple[str, WarningKind], tuple[list[Epoch], LayerWarning]] = {}
     onset: dict[Epoch, str] = {}
     for layer in overview.layers:
         earlier: list[LayerReading] = []
         for epoch, reading in overview.history(layer):
             if isinstance(reading, str):
-                kind: Kind = "NaN" if reading.startswith(NOTHING_FINITE) else "unread"
+                kind: WarningKind = "NaN" if reading.startswith(NOTHING_FINITE) else "unread"
                 warnings: tuple[LayerWarning, ...] = (LayerWarning(kind, "severe", {"reason": reading}),)
             else:
                 warnings = find_warnings(reading, earlier)

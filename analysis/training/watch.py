@@ -23,7 +23,7 @@ class StopRequested(Exception):  # noqa: N818  (it is no error)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TrainingLimits:
     """What training may take; None is no limit.
 
     Attributes:
@@ -42,11 +42,11 @@ class Watch:
 
     Args:
         stop_file: a request to stop, when it is there.
-        limits: see `Limits`.
+        limits: see `TrainingLimits`.
         orphaned: called in the thread when the parent has gone; it ends the process.
     """
 
-    def __init__(self, stop_file: Path, limits: Limits, orphaned: Callable[[], None]) -> None:
+    def __init__(self, stop_file: Path, limits: TrainingLimits, orphaned: Callable[[], None]) -> None:
         """See the class."""
         self._stop_file = stop_file
         self._limits = limits

@@ -383,7 +383,7 @@ def dumped_values(inspection: "Inspection", member: str, count: int) -> NDArray[
 def member_key(inspection: "Inspection", member: str) -> str:
     """What was read of a member holds for the file as it is and the layout that was said."""
     chosen = inspection.member(member)
-    return f"{str(inspection.path)!a}|{inspection.layout_of(chosen)}|{inspection.state(chosen)}"
+    return f"{str(inspection.path)!a}|{inspection.layout_of(chosen)}|{inspection.version(chosen)}"
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
