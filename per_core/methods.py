@@ -76,7 +76,6 @@ class Parameter:
     integer: bool = False
 
     def __post_init__(self) -> None:
-        """Check the default."""
         if not self.low <= self.default <= self.high or (self.integer and not isinstance(self.default, int)):
             raise InvalidInputError(
                 f"the default of {self.name!r} must be {'a whole number' if self.integer else 'a number'} from"

@@ -152,7 +152,6 @@ class PER(nn.Module):
         layout: RowLayout = "sample",
         generator: torch.Generator | None = None,
     ) -> None:
-        """See the class."""
         super().__init__()
         if reduction not in ("mean", "sum"):
             raise InvalidInputError(

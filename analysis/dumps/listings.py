@@ -24,7 +24,6 @@ class Listings:
     """Entries by place; those that were asked for longest ago are forgotten first. Threads may share it."""
 
     def __init__(self) -> None:
-        """See the class."""
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[Path, ReadingLimits], tuple[tuple[Stamp, ...], float, Listing, int]] = (
             OrderedDict()

@@ -68,7 +68,6 @@ class NamePattern:
     layer: str = LAYER
 
     def __post_init__(self) -> None:
-        """Check every expression."""
         for field in fields(self):
             expression = getattr(self, field.name)
             if not isinstance(expression, str) or len(expression) > LONGEST_EXPRESSION:

@@ -41,7 +41,6 @@ class ReaderProcess:
     """One reading process, started when it is first needed and again after it has died. Threads take turns."""
 
     def __init__(self) -> None:
-        """See the class."""
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._has_served = False

@@ -100,7 +100,6 @@ class JobManager:
         max_memory_mb: float | None = None,
         grace_seconds: float | None = None,
     ) -> None:
-        """See the class."""
         self.run_library = library
         self._disk_bytes = disk_bytes
         self.devices = tuple(find_devices() if devices is None else devices)

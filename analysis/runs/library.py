@@ -94,7 +94,6 @@ class RunLibrary:
     """
 
     def __init__(self, root: str | Path) -> None:
-        """See the class."""
         self.root = Path(root).resolve()
         self._make_root()
         self._lock = threading.Lock()

@@ -28,7 +28,6 @@ class Penalty(nn.Module):
     def __init__(
         self, loss: Loss | nn.Module, weight: float, layout: RowLayout, generator: torch.Generator | None = None
     ) -> None:
-        """See the class."""
         super().__init__()
         self.generator = generator
         self.loss = loss

@@ -57,7 +57,6 @@ class Trainer:
         limits: TrainingLimits | None = None,
         report: Callable[[str], None] = print,
     ) -> None:
-        """See the class."""
         self._spec = spec
         self._folder = folder
         self._limits = limits or TrainingLimits()

@@ -47,7 +47,6 @@ class Watch:
     """
 
     def __init__(self, stop_file: Path, limits: TrainingLimits, orphaned: Callable[[], None]) -> None:
-        """See the class."""
         self._stop_file = stop_file
         self._limits = limits
         self._orphaned = orphaned
@@ -71,7 +70,6 @@ class Watch:
         self._reason = self._reason or StopRequested(reason)
 
     def __enter__(self) -> Self:
-        """Start looking."""
         self._look()
         self._thread.start()
         return self
@@ -79,7 +77,6 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop looking."""
         self._closed.set()
         self._thread.join()
 

@@ -116,7 +116,6 @@ class Recorder:
         resume: bool = False,
         last_epoch: float | None = None,
     ) -> None:
-        """See the class."""
         if on_write_error not in ("warn", "raise"):
             raise InvalidInputError(
                 f'on_write_error must be "warn" or "raise"; received {on_write_error!r}.'
@@ -218,13 +217,11 @@ class Recorder:
             self._sample.close()
 
     def __enter__(self) -> Recorder:
-        """Itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close."""
         self.close()
 
     def _pass_through(self, inputs: object) -> Digested:

@@ -295,7 +295,6 @@ class RunWriter:
         resume: bool = False,
         last_epoch: float | None = None,
     ) -> None:
-        """See the class."""
         self.path = Path(path)
         self.allowance = allowance or Allowance()
         exists = (self.path / RUN).exists()
