@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run test test-slow test-gpu bench lint recording bands clean
+.PHONY: run test test-slow test-gpu bench lint texts recording bands clean
 
 run: $(VENV)/dashboard-installed
 	$(BIN)/python -m app --port $(PORT)
@@ -25,6 +25,13 @@ lint: $(VENV)/tests-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Brings the catalogues of texts, app/locale and analysis/locale, up to what the code says.
+texts: $(VENV)/tests-installed
+	$(BIN)/pybabel --quiet extract --output app/locale/perscope.pot app
+	$(BIN)/pybabel --quiet extract --output analysis/locale/perscope.pot analysis per_core
+	$(BIN)/pybabel --quiet update --domain perscope --input-file app/locale/perscope.pot --output-dir app/locale
+	$(BIN)/pybabel --quiet update --domain perscope --input-file analysis/locale/perscope.pot --output-dir analysis/locale
 
 # Trains the small network whose activations ship with the dashboard.
 recording: $(VENV)/dashboard-installed

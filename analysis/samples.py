@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from analysis.batch import ActivationBatch
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 Case = Literal["a", "b", "c", "d"]
 Fill = Literal["independent", "pairs"]
@@ -18,7 +19,12 @@ CASES: tuple[Case, ...] = get_args(Case)
 FILLS: tuple[Fill, ...] = get_args(Fill)
 SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)  # on offer, n
 DIMENSIONS = (2, 3, 4, 8, 16, 32, 64, 128)  # and d
-CASE_TITLES: dict[Case, str] = {"a": "isotropic", "b": "correlated", "c": "skewed", "d": "bimodal"}
+CASE_TITLES: dict[Case, str] = {
+    "a": N_("isotropic"),
+    "b": N_("correlated"),
+    "c": N_("skewed"),
+    "d": N_("bimodal"),
+}
 
 Float64Array = NDArray[np.float64]
 

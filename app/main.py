@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.session import services
 from app.session.batch_choice import choose_batch
+from app.text.language import _, choose_language
 
 _ASSETS = Path(__file__).parents[1] / "assets"
 
@@ -17,13 +18,16 @@ st.set_page_config(
 )
 st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "icon.svg"), size="large")
 
+choose_language()
 page = st.navigation(
     [
-        st.Page("views/distributions/distributions.py", title="Distributions", url_path="distributions", default=True),
-        st.Page("views/bound/bound.py", title="Bound", url_path="bound"),
-        st.Page("views/methods/methods.py", title="Methods", url_path="methods"),
-        st.Page("views/train/train.py", title="Train", url_path="train"),
-        st.Page("views/dumps/dumps.py", title="Dumps", url_path="dumps"),
+        st.Page(
+            "views/distributions/distributions.py", title=_("Distributions"), url_path="distributions", default=True
+        ),
+        st.Page("views/bound/bound.py", title=_("Bound"), url_path="bound"),
+        st.Page("views/methods/methods.py", title=_("Methods"), url_path="methods"),
+        st.Page("views/train/train.py", title=_("Train"), url_path="train"),
+        st.Page("views/dumps/dumps.py", title=_("Dumps"), url_path="dumps"),
     ],
     position="top",
 )

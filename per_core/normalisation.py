@@ -50,6 +50,7 @@ class BatchNorm(nn.BatchNorm1d):
         affine: bool = True,
         track_running_stats: bool = True,
     ) -> None:
+        """See the class."""
         super().__init__(
             require_count(num_features, "num_features"),
             require_eps(eps),
@@ -83,6 +84,7 @@ class LayerNorm(nn.LayerNorm):
     """
 
     def __init__(self, num_features: int, eps: float = 1e-5, affine: bool = True) -> None:
+        """See the class."""
         super().__init__(require_count(num_features, "num_features"), require_eps(eps), affine)
         self.num_features = num_features
 
@@ -103,6 +105,7 @@ class RMSNorm(nn.RMSNorm):
     """
 
     def __init__(self, num_features: int, eps: float = 1e-8, affine: bool = True) -> None:
+        """See the class."""
         super().__init__(require_count(num_features, "num_features"), require_eps(eps), affine)
         self.num_features = num_features
 

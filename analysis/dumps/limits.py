@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class ReadingLimits:
+class Limits:
     """Bounds on what one file may ask of this machine. Whatever would need more is refused with the reason.
 
     Attributes:
@@ -29,7 +29,7 @@ class ReadingLimits:
     seconds: float = 60.0
 
 
-DEFAULT_LIMITS = ReadingLimits()
+DEFAULT_LIMITS = Limits()
 
 
 def in_words(size: float) -> str:

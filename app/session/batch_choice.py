@@ -16,6 +16,7 @@ from analysis.samples import CASE_TITLES, CASES, DIMENSIONS, FILLS, SIZES, Case,
 from app.session import caches, services
 from app.session.controls import one_of, whole_number
 from app.text import words
+from app.text.language import _
 from app.text.plain import escaped, harmless
 from per_core.errors import PerError
 from per_core.recording.epoch import parse_epoch
@@ -110,7 +111,7 @@ def choose_batch(*, on_dumps: bool) -> Choice:
         source = one_of("Batch", [FIGURE1, RECORDING, RUN, DUMP], FIGURE1, key="data_source")
         choose = {FIGURE1: _choose_sample, RECORDING: _choose_recorded, RUN: _choose_run, DUMP: _choose_dumped}
         choice = choose[source]()
-        st.button("Reset", on_click=_reset, help="Back to the batch the dashboard opens with.")
+        st.button(_("Reset"), on_click=_reset, help=_("Back to the batch that the dashboard opens with."))
     return choice
 
 
@@ -140,7 +141,7 @@ def _choose_sample() -> Choice:
         st.caption("Whatever the numbers, every unit is standardised to mean 0 and variance 1 in population.")
     with st.expander("Shift and scale"):
         place = _sliders(_PLACE)
-        st.caption("Applied to all four cases, so that batch normalisation has something to remove.")
+        st.caption("Applied to all four cases, so that batch normalisation has something to mend.")
     if n * dim > MAX_VALUES:
         fits = max(size for size in SIZES if size * dim <= MAX_VALUES)
         st.error(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.runs.spec import TrainingSpec
-from app.text.words import by_chance
+from app.text.numbers import by_chance
 from per_core.errors import PerError
 
 if TYPE_CHECKING:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from app.text.numbers import by_chance, number, span
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -69,32 +71,8 @@ WHAT: "dict[Key, str]" = {
 }
 
 
-def number(value: float, key: "Key | None" = None) -> str:
-    """A number for a table: three decimals, whole for a count, "undefined" for NaN."""
-    if value != value:
-        return "undefined"
-    if key == "modes":
-        return f"{value:.0f}"
-    return f"{round(value, 3) + 0.0:.3f}" if abs(value) < 100 else f"{value:.4g}"  # + 0.0: no minus before a zero
-
-
-def span(band: "NullBand", key: "Key | None" = None) -> str:
-    """A null band as "low … high"."""
-    if band.draws == 0:
-        return "undefined"
-    return f"{number(band.low, key)} … {number(band.high, key)}"
-
-
-def by_chance(draws: int, *, sides: int = 2) -> str:
-    """How often a null batch lies outside the range of so many others, or with sides = 1 above it."""
-    from analysis.statistics.null_band import mean_false_alarms, most_false_alarms
-
-    mean, most = (rate(draws, sides=sides) for rate in (mean_false_alarms, most_false_alarms))
-    return f"by chance about once in {1 / mean:.0f} times, at most once in {int(1 / most)}"
-
-
 def about_table(band: "NullBand", null: str) -> str:
-    """What the mark of the table means. `null` names the null distribution."""
+    """What the mark of the table means. `null` names the null law."""
     return (
         f"≠ marks values outside the range of {band.draws} batches of {null} of this size ({by_chance(band.draws)}; "
         "one of the ten in a column more often). Click a cell to have it explained. Fewer samples n hide more "
@@ -103,7 +81,7 @@ def about_table(band: "NullBand", null: str) -> str:
 
 
 def explain(cells: "Mapping[Key, Cell]", key: "Key", column: str, null: str, n: int, d: int) -> str:
-    """One of a batch's cells in sentences. `null` names the null distribution: "case (a)", "N(0, I)"."""
+    """One of a batch's cells in sentences. `null` names the null law: "case (a)", "N(0, I)"."""
     cell = cells[key]
     title = TITLE[cell.key]
     if cell.value != cell.value:
@@ -168,18 +146,6 @@ ABOUT_CONVERGENCE = (
     "Estimates from the first k of 1,024 random directions, other ones than above, with 95 % intervals. Both need many "
     "random slices; only PER has a closed form, the dotted line, that needs none."
 )
-
-
-def plus_minus(margin: float, over: str) -> str:
-    """The margin of error under a number. `over` says of what."""
-    if margin < 5e-5:
-        return f"± below 0.0001 {over}"
-    return f"± {margin:.4f} {over}"
-
-
-def over_directions(d: int) -> str:
-    """What the margin of a mean over the shared directions is, see `analysis.distances.directions.mean_over_slices`."""
-    return "(over angles)" if d == 2 else "(95 %, over directions)"
 
 
 def not_finite(batch: "ActivationBatch") -> str:

@@ -16,6 +16,7 @@ from app.session.controls import whole_number
 from app.session.null_bands import distance_bands
 from app.session.progress import in_chunks
 from app.text import words
+from app.text.numbers import over_directions, plus_minus, span
 
 OPENING_SLICES = 256
 SLICES = [16, 64, 256, 1024]
@@ -28,14 +29,14 @@ POT_SLICES = 32
 def show_reading(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, DeltaGenerator]:
     """The three numbers with their uncertainty; returns the places of the N(0, I) band and of the verdict."""
     reading = caches.bound_reading(batch, slices)
-    slicing = words.over_directions(batch.d)
+    slicing = over_directions(batch.d)
     columns = st.columns(4)
     for column, label, value, error, over, hint in (
         (columns[0], "SW1, exact", reading.sw1, reading.sw1_margin, slicing, words.HELP_SW1.format(slices=slices)),
         (columns[1], "PER, exact", reading.per, reading.per_margin, "(95 %, over samples)", words.HELP_PER),
         (columns[2], "Gap, PER − W1", reading.gap, reading.gap_margin, slicing, words.HELP_GAP),
     ):
-        column.metric(label, f"{value:.4f}", help=hint, **_note(words.plus_minus(error, over)))
+        column.metric(label, f"{value:.4f}", help=hint, **_note(plus_minus(error, over)))
     return columns[3], st.container()
 
 
@@ -45,7 +46,7 @@ def show_band(place: DeltaGenerator, verdict: DeltaGenerator, batch: ActivationB
         bands = distance_bands(batch.n, batch.d, slices)
         st.metric(
             "SW1 of N(0, I) itself",
-            words.span(bands["sw1"]),
+            span(bands["sw1"]),
             help=words.HELP_BAND,
             **_note(f"{bands['sw1'].draws} draws, n = {batch.n}, d = {batch.d}"),
         )

@@ -11,6 +11,7 @@ from app.sections.statistics_table import MARK, mark_style
 from app.session import caches
 from app.session.null_bands import statistics_bands
 from app.text import method_words, words
+from app.text.numbers import number, span
 
 if TYPE_CHECKING:
     from analysis.distances.distinction import Cell, Key
@@ -23,11 +24,11 @@ GAUSSIAN = "N(0, I)"
 
 def cells_beside_gaussian(batch: ActivationBatch) -> "Cells":
     """The statistics of a batch beside what fresh draws of N(0, I) of its size gave."""
-    from analysis.distances.distinction import null_distribution
+    from analysis.distances.distinction import null_law
     from analysis.samples import SampleSpec
 
-    null = null_distribution(SampleSpec(n=batch.n, dim=batch.d))
-    return caches.cells(batch, null, statistics_bands(null, GAUSSIAN))
+    law = null_law(SampleSpec(n=batch.n, dim=batch.d))
+    return caches.cells(batch, law, statistics_bands(law, GAUSSIAN))
 
 
 def show_changes(batch: ActivationBatch, mapped: Mapping[str, tuple[ActivationBatch, ActivationBatch]]) -> None:
@@ -67,7 +68,7 @@ def show_changes(batch: ActivationBatch, mapped: Mapping[str, tuple[ActivationBa
 
 
 def _values(cells: "Cells") -> list[str]:
-    return [words.number(cell.value, key) + (MARK if cell.differs else "") for key, cell in cells.items()]
+    return [number(cell.value, key) + (MARK if cell.differs else "") for key, cell in cells.items()]
 
 
 def _changes(before: "Cells", after: "Cells") -> list[str]:
@@ -75,7 +76,7 @@ def _changes(before: "Cells", after: "Cells") -> list[str]:
 
 
 def _spans(cells: "Cells") -> list[str]:
-    return [words.span(cell.null, key) for key, cell in cells.items()]
+    return [span(cell.null, key) for key, cell in cells.items()]
 
 
 def _numbers(whole: "Cells", pairs: "Mapping[str, tuple[Cells, Cells]]") -> pd.DataFrame:
