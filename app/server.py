@@ -76,7 +76,7 @@ async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 def _warm() -> None:
-    """Import torch and POT, and take Gaussian batches apart for Methods' opening view, while nobody waits for them."""
+    """Import torch and POT, and decompose Gaussian batches for Methods' opening view, while nobody waits for them."""
     from analysis.distances import distinction  # noqa: F401  brings torch and POT
     from analysis.samples import SampleSpec
     from analysis.statistics.null_band import draws_that_fit
@@ -85,4 +85,4 @@ def _warm() -> None:
 
     opening = SampleSpec()
     for first, count in spans(draws_that_fit(opening.n, opening.dim), CHUNK):
-        caches.gaussian_mending_chunk(opening.n, opening.dim, first, count)
+        caches.gaussian_stages_chunk(opening.n, opening.dim, first, count)

@@ -37,10 +37,10 @@ from per_core.variance_constancy import mean_vcl_loss, vcl_loss
 from per_core.wasserstein import sliced_w1
 from per_core.whitening import DecorrelatedBatchNorm, IterativeNorm
 
-Kind = Literal["normaliser", "regulariser"]
+MethodKind = Literal["normaliser", "regulariser"]
 Place = Literal["output", "pre-activation"]
 Scope = Literal["batch", "row"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[MethodKind, ...] = get_args(MethodKind)
 PLACES: tuple[Place, ...] = get_args(Place)
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 
@@ -76,7 +76,6 @@ class Parameter:
     integer: bool = False
 
     def __post_init__(self) -> None:
-        """Check the default."""
         if not self.low <= self.default <= self.high or (self.integer and not isinstance(self.default, int)):
             raise InvalidInputError(
                 f"the default of {self.name!r} must be {'a whole number' if self.integer else 'a number'} from"
@@ -119,7 +118,7 @@ class Method:
     key: str
     title: str
     short: str
-    kind: Kind
+    kind: MethodKind
     acts_on: Place
     reference: str
     build: Callable[..., Any] = field(repr=False)
@@ -175,7 +174,7 @@ def register_method(method: Method) -> None:
     _methods[method.key] = method
 
 
-def list_methods(kind: Kind | None = None) -> tuple[Method, ...]:
+def list_methods(kind: MethodKind | None = None) -> tuple[Method, ...]:
     """The methods on offer, of one kind if given, in the order in which they were registered."""
     return tuple(method for method in _methods.values() if kind in (None, method.kind))
 

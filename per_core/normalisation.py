@@ -50,7 +50,6 @@ class BatchNorm(nn.BatchNorm1d):
         affine: bool = True,
         track_running_stats: bool = True,
     ) -> None:
-        """See the class."""
         super().__init__(
             require_count(num_features, "num_features"),
             require_eps(eps),
@@ -84,7 +83,6 @@ class LayerNorm(nn.LayerNorm):
     """
 
     def __init__(self, num_features: int, eps: float = 1e-5, affine: bool = True) -> None:
-        """See the class."""
         super().__init__(require_count(num_features, "num_features"), require_eps(eps), affine)
         self.num_features = num_features
 
@@ -105,7 +103,6 @@ class RMSNorm(nn.RMSNorm):
     """
 
     def __init__(self, num_features: int, eps: float = 1e-8, affine: bool = True) -> None:
-        """See the class."""
         super().__init__(require_count(num_features, "num_features"), require_eps(eps), affine)
         self.num_features = num_features
 

@@ -35,8 +35,8 @@ from per_core.errors import InvalidInputError
 from per_core.radial import SQRT_2_OVER_PI, radial_curvature, radial_loss, radial_slope
 
 Reduction = Literal["mean", "sum"]
-Layout = Literal["sample", "position"]
-Options = tuple[float, int | None, Reduction, Layout, torch.Generator | None]  # the arguments of PER
+RowLayout = Literal["sample", "position"]
+Options = tuple[float, int | None, Reduction, RowLayout, torch.Generator | None]  # the arguments of PER
 
 SQRT_HALF = math.sqrt(0.5)
 NO_THIRD_DERIVATIVE = (
@@ -149,10 +149,9 @@ class PER(nn.Module):
         *,
         slices: int | None = None,
         reduction: Reduction = "mean",
-        layout: Layout = "sample",
+        layout: RowLayout = "sample",
         generator: torch.Generator | None = None,
     ) -> None:
-        """See the class."""
         super().__init__()
         if reduction not in ("mean", "sum"):
             raise InvalidInputError(

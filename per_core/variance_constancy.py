@@ -122,7 +122,6 @@ class VCL(nn.Module):
     """
 
     def __init__(self, num_features: int, weight: float = 0.01, *, subset: int = 5) -> None:
-        """See the class."""
         super().__init__()
         self.beta = nn.Parameter(torch.ones(require_count(num_features, "num_features")))
         self.weight = require_weight(weight)

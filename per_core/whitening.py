@@ -196,7 +196,6 @@ class DecorrelatedBatchNorm(_GroupWhitening):
         group_size: int = 16,
         variant: Variant = "zca",
     ) -> None:
-        """See the class."""
         super().__init__(num_features, eps, momentum, affine, track_running_stats, group_size)
         if variant not in ("zca", "pca"):
             raise InvalidInputError(
@@ -247,7 +246,6 @@ class IterativeNorm(_GroupWhitening):
         group_size: int = 64,
         iterations: int = 5,
     ) -> None:
-        """See the class."""
         super().__init__(num_features, eps, momentum, affine, track_running_stats, group_size)
         self.iterations = require_count(iterations, "iterations")
 

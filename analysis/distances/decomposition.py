@@ -1,6 +1,6 @@
-"""The distance to N(0, I) taken apart: what is due to location, scale, correlation and shape.
+"""The distance to N(0, I) decomposed: what is due to location, scale, correlation and shape.
 
-A batch is mended step by step, in this order, and SW1 to N(0, I) is read after each step:
+A batch is normalised in stages, in this order, and SW1 to N(0, I) is read after each step:
 
     as it is → centred → every unit scaled to variance 1 → whitened (ZCA)
 
@@ -48,7 +48,7 @@ class DistanceParts:
     bands: dict[Part, NullBand]
 
 
-def mend(values: ArrayLike) -> list[Float64Array]:
+def normalise_in_stages(values: ArrayLike) -> list[Float64Array]:
     """The batch (n, d) as it is, centred, standardised and whitened: four arrays (n, d).
 
     A direction in which the batch never changes stays at 0 where it would have to be divided by 0.
@@ -59,7 +59,7 @@ def mend(values: ArrayLike) -> list[Float64Array]:
     as_it_is = finite_values(values)
     if as_it_is.ndim != 2:
         raise InvalidInputError(
-            f"A distance is taken apart for one batch (n, d); received shape {as_it_is.shape}. Pass one batch."
+            f"A distance is decomposed for one batch (n, d); received shape {as_it_is.shape}. Pass one batch."
         )
     centred = as_it_is - as_it_is.mean(axis=0)
     deviations = centred.std(axis=0)
@@ -78,24 +78,24 @@ def _whitened(standardised: Float64Array) -> Float64Array:
     return whitened
 
 
-def distances_while_mending(values: ArrayLike) -> Float64Array:
-    """SW1 to N(0, I) of the four stages of `mend`, an array (4,), on the shared directions."""
-    stages = mend(values)
+def measure_stages(values: ArrayLike) -> Float64Array:
+    """SW1 to N(0, I) of the four stages of `normalise_in_stages`, an array (4,), on the shared directions."""
+    stages = normalise_in_stages(values)
     directions = shared_directions(stages[0].shape[1], SLICES)
     return np.array([sliced_w1(torch.from_numpy(s).float(), directions=directions).value.item() for s in stages])
 
 
-def gaussian_distances(n: int, d: int, first: int, count: int) -> Float64Array:
-    """`distances_while_mending` of the Gaussian batches (n, d) number first..first + count − 1: an array (count, 4)."""
-    return np.stack([distances_while_mending(gaussian_batch(n, d, i).numpy()) for i in range(first, first + count)])
+def measure_gaussian_stages(n: int, d: int, first: int, count: int) -> Float64Array:
+    """`measure_stages` of the Gaussian batches (n, d) number first..first + count − 1: an array (count, 4)."""
+    return np.stack([measure_stages(gaussian_batch(n, d, i).numpy()) for i in range(first, first + count)])
 
 
-def take_apart(distances: Float64Array, gaussian: Float64Array) -> DistanceParts:
+def decompose(distances: Float64Array, gaussian: Float64Array) -> DistanceParts:
     """The parts of a batch's distance.
 
     Args:
-        distances: (4,) of the batch, from `distances_while_mending`.
-        gaussian: (draws, 4) of Gaussian batches of the same n and d, from `gaussian_distances`.
+        distances: (4,) of the batch, from `measure_stages`.
+        gaussian: (draws, 4) of Gaussian batches of the same n and d, from `measure_gaussian_stages`.
     """
     expected = gaussian.mean(axis=0)
     own = _raw_parts(distances) - _raw_parts(expected)

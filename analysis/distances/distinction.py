@@ -1,9 +1,9 @@
 """Which statistics tell a batch from a Gaussian one: the point of Figure 1, computed.
 
 Normalisers and regularisers see a distribution through a few statistics. Here each of those is measured on a
-batch and compared with what fresh draws of the null law, N(0, I) shifted and scaled alike, give at the same n and
-d. A value outside the range of all draws differs; how often that happens to a batch of the null law itself says the
-band (`NullBand`, a Monte-Carlo test: Barnard 1963).
+batch and compared with what fresh draws of the null distribution, N(0, I) shifted and scaled alike, give at the same
+n and d. A value outside the range of all draws differs; how often that happens to a batch of the null distribution
+itself says the band (`NullBand`, a Monte-Carlo test: Barnard 1963).
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ VCL_SUBSET = 5
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One statistic of one batch beside the null law's range.
+    """One statistic of one batch beside the null distribution's range.
 
     Attributes:
         value: the statistic; NaN where it is undefined (the skewness of a constant unit).
-        null: what fresh draws of the null law gave.
+        null: what fresh draws of the null distribution gave.
         error: bound of the value's numerical error; above 0 for the distance by POT only (its grid).
     """
 
@@ -92,8 +92,8 @@ def measure(values: Float32Matrix) -> dict[Key, float]:
     }
 
 
-def null_law(spec: SampleSpec) -> SampleSpec:
-    """The null law that belongs to a sample: its case (a), with the same n, d, shift and scale.
+def null_distribution(spec: SampleSpec) -> SampleSpec:
+    """The null distribution that belongs to a sample: its case (a), with the same n, d, shift and scale.
 
     The seed is fixed: the draws then serve every sample of that size. They are independent of all samples, which
     are replicate 0 of their seed.
@@ -101,14 +101,14 @@ def null_law(spec: SampleSpec) -> SampleSpec:
     return SampleSpec(n=spec.n, dim=spec.dim, shift=spec.shift, scale=spec.scale)
 
 
-def measure_null(law: SampleSpec, first: int, count: int) -> dict[Key, Float64Array]:
+def measure_null(null: SampleSpec, first: int, count: int) -> dict[Key, Float64Array]:
     """Statistics of the fresh draws number first..first + count − 1 (counted from 1): arrays (count,)."""
-    measured = [measure(draw(law, replicate=i).values) for i in range(first, first + count)]
+    measured = [measure(draw(null, replicate=i).values) for i in range(first, first + count)]
     return {key: np.array([m[key] for m in measured]) for key in measured[0]}
 
 
 def compare(batch: ActivationBatch, null: Mapping[Key, NullBand]) -> dict[Key, Cell]:
-    """Every statistic of a batch beside the null law's range, in the order of `KEYS`.
+    """Every statistic of a batch beside the null distribution's range, in the order of `KEYS`.
 
     The distance by POT is judged by the exact distance's range: the two agree within the grid's error.
     """

@@ -1,7 +1,7 @@
-"""What the distance between two batches is when both come from one distribution: their rows, dealt out anew.
+"""What the distance between two batches is when both come from one distribution: their rows, permuted.
 
 If two samples are of one distribution, which row stands in which of them is chance, so the distance after the rows are
-pooled, shuffled and dealt out again is as likely as the one that was found (a permutation test: Pitman 1937). Where
+pooled and permuted is as likely as the one that was found (a permutation test: Pitman 1937). Where
 row i of both belongs to the same input, the rows of a pair are alike, and shuffling all of them would call far too
 large a distance chance: then only the two rows of a pair change places, each with probability 1/2 (Fisher 1935).
 Swapped pairs are as good a test for rows that are independent.
@@ -22,15 +22,15 @@ Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
 
 
-def deals_that_fit(rows: int) -> int:
-    """How many deals are worth their time with so many rows in both batches: 99 (level 1 %) or 19 (5 %)."""
+def shuffles_that_fit(rows: int) -> int:
+    """How many permutations are worth their time with so many rows in both batches: 99 (level 1 %) or 19 (5 %)."""
     return 99 if rows <= 50_000 else 19
 
 
 def shuffled_distances(
     values: Float32Matrix, others: Float32Matrix, directions: Tensor, *, count: int, seed: int = 0
 ) -> Float64Array:
-    """SW1 between two batches whose rows were pooled and dealt out anew, `count` times: an array (count,).
+    """SW1 between two batches whose rows were pooled and permuted, `count` times: an array (count,).
 
     Args:
         values: (n, d).
@@ -40,7 +40,7 @@ def shuffled_distances(
     """
     steps = np.repeat(np.array([1 / len(values), -1 / len(others)], np.float32), [len(values), len(others)])
     rng = np.random.default_rng(seed)
-    return _dealt_distances(values, others, directions, lambda: rng.permutation(steps), count)
+    return _permuted_distances(values, others, directions, lambda: rng.permutation(steps), count)
 
 
 def swapped_distances(
@@ -67,18 +67,18 @@ def swapped_distances(
         signs = rng.choice(np.array([1 / n, -1 / n], np.float32), n)
         return np.concatenate([signs, -signs])
 
-    return _dealt_distances(values, others, directions, swap, count)
+    return _permuted_distances(values, others, directions, swap, count)
 
 
-def _dealt_distances(
-    values: Float32Matrix, others: Float32Matrix, directions: Tensor, deal: Callable[[], Float32Array], count: int
+def _permuted_distances(
+    values: Float32Matrix, others: Float32Matrix, directions: Tensor, permute: Callable[[], Float32Array], count: int
 ) -> Float64Array:
-    """W1 = ∫ |F − G| along each direction: the pooled rows are sorted once, and every deal costs a cumulative sum.
+    """W1 = ∫ |F − G| along each direction: the pooled rows are sorted once, then a permutation is a cumulative sum.
 
-    `deal` gives what each pooled row adds to F − G: 1/n in the first batch, −1/m in the second.
+    `permute` gives what each pooled row adds to F − G: 1/n in the first batch, −1/m in the second.
     """
     projections = directions.numpy() @ np.concatenate([values, others]).T  # (k, n + m)
     order = np.argsort(projections, axis=1)
     gaps = np.diff(np.take_along_axis(projections, order, axis=1), axis=1)
-    distances = [(np.abs(np.cumsum(deal()[order], axis=1)[:, :-1]) * gaps).sum(axis=1).mean() for _ in range(count)]
+    distances = [(np.abs(np.cumsum(permute()[order], axis=1)[:, :-1]) * gaps).sum(axis=1).mean() for _ in range(count)]
     return np.array(distances, np.float64)

@@ -5,22 +5,22 @@
 >>> batch = inspection.load("features.6")  # doctest: +SKIP
 """
 
-from analysis.dumps.inspection import FileState, Inspection, Member, Verdict, inspect, load
+from analysis.dumps.inspection import FileVersion, Inspection, Member, Verdict, inspect, load
 from analysis.dumps.layout import Layout
-from analysis.dumps.limits import DEFAULT_LIMITS, Limits
+from analysis.dumps.limits import DEFAULT_LIMITS, ReadingLimits
 from analysis.dumps.name_pattern import DEFAULT_PATTERN, NamePattern, ParsedName, parse_names
 from analysis.dumps.source import Upload
 
 __all__ = [
     "DEFAULT_LIMITS",
     "DEFAULT_PATTERN",
-    "FileState",
+    "FileVersion",
     "Inspection",
     "Layout",
-    "Limits",
     "Member",
     "NamePattern",
     "ParsedName",
+    "ReadingLimits",
     "Upload",
     "Verdict",
     "inspect",

@@ -28,7 +28,7 @@ MOMENT = re.compile(rf"{START}(?:{MOMENTS}){BETWEEN}\d", re.IGNORECASE)
 BARE_EPOCH = re.compile(rf"{START}{BARE}", re.IGNORECASE)
 NUMBER = re.compile(r"[0-9]{1,15}|[0-9]{1,14}[._][0-9]{1,6}")
 
-Pair = tuple[str, str]  # the digits before and after a point or an underscore
+DigitPair = tuple[str, str]  # the digits before and after a point or an underscore
 
 
 def expression(*decimals: str, bare: bool = False) -> str:
@@ -88,7 +88,7 @@ def _pairs(text: str) -> tuple[tuple[str, str, str, str], ...]:
     return tuple((word.lower(), first, mark, second) for word, first, mark, second in PAIR.findall(text))
 
 
-def _underscore(pairs: set[Pair]) -> list[str]:
+def _underscore(pairs: set[DigitPair]) -> list[str]:
     """The form of decimals behind an underscore, if that is what they are."""
     two_decimals = all(len(second) == 2 for _, second in pairs)
     if two_decimals and all(len(first) > 1 for first, _ in pairs) and not (_follow(pairs) or _is_grid(pairs)):
@@ -96,7 +96,7 @@ def _underscore(pairs: set[Pair]) -> list[str]:
     return [UNDERSCORE] if two_decimals and _are_even(pairs) else []
 
 
-def _are_even(pairs: set[Pair]) -> bool:
+def _are_even(pairs: set[DigitPair]) -> bool:
     """Whether the second numbers, as decimals, divide an epoch into equal parts."""
     seconds = {second for _, second in pairs}
     parts = sorted({float(f"0.{second}") for second in seconds})
@@ -104,13 +104,13 @@ def _are_even(pairs: set[Pair]) -> bool:
     return len(parts) > 1 and max(gaps) - min(gaps) <= 1.01 * 10.0 ** -max(map(len, seconds))
 
 
-def _follow(pairs: set[Pair]) -> bool:
+def _follow(pairs: set[DigitPair]) -> bool:
     """Whether the second numbers follow one another, as indices do, and do not divide an epoch."""
     seconds = sorted({int(second) for _, second in pairs})
     return len(seconds) > 1 and seconds[-1] - seconds[0] == len(seconds) - 1 and not _are_even(pairs)
 
 
-def _is_grid(pairs: set[Pair]) -> bool:
+def _is_grid(pairs: set[DigitPair]) -> bool:
     """Whether every first number has the same second numbers, more than one, which do not divide an epoch."""
     by_first = defaultdict(set)
     for first, second in pairs:

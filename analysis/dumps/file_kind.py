@@ -12,16 +12,16 @@ from analysis.dumps.formats import npy_format, zip_format
 from analysis.dumps.limits import DEFAULT_LIMITS
 from per_core.errors import InvalidInputError
 
-Kind = Literal["npy", "zip", "torch", "safetensors", "hdf5", "parquet", "csv"]
+FileKind = Literal["npy", "zip", "torch", "safetensors", "hdf5", "parquet", "csv"]
 
-SUFFIXES: dict[str, Kind] = {
+SUFFIXES: dict[str, FileKind] = {
     ".npy": "npy", ".npz": "zip", ".zip": "zip", ".safetensors": "safetensors", ".pt": "torch", ".pth": "torch",
     ".h5": "hdf5", ".hdf5": "hdf5", ".parquet": "parquet", ".csv": "csv",
 }  # fmt: skip
 LEGACY_TORCH = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e"
 PARQUET = b"PAR1"
 HDF5 = b"\x89HDF\r\n\x1a\n"
-NAMES: dict[Kind, str] = {
+NAMES: dict[FileKind, str] = {
     "npy": "a .npy array", "zip": "a zip archive", "torch": "a file of torch.save", "safetensors": "a .safetensors"
     " file",
     "hdf5": "an HDF5 file", "parquet": "a Parquet file", "csv": "text",
@@ -61,7 +61,7 @@ LONGEST_MAGIC = 512
 SMALL = 2**26  # bytes: a compressed archive in an archive is unpacked to its end for its directory
 
 
-def file_kind(name: str, data: ByteRange) -> Kind:
+def file_kind(name: str, data: ByteRange) -> FileKind:
     """What a file is; the suffix decides only where the first bytes cannot: between text and safetensors and others.
 
     Raises:
@@ -87,7 +87,7 @@ def is_of_interest(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in SUFFIXES and not PurePosixPath(name).name.startswith(".")
 
 
-def _kind_of(data: ByteRange, named: Kind | None) -> Kind | None:
+def _kind_of(data: ByteRange, named: FileKind | None) -> FileKind | None:
     head = data.read(0, min(LONGEST_MAGIC, data.size)).tobytes()
     if head.startswith(npy_format.MAGIC):
         return "npy"
@@ -106,7 +106,7 @@ def _kind_of(data: ByteRange, named: Kind | None) -> Kind | None:
     return "csv" if named == "csv" and b"\0" not in head else None
 
 
-def _kind_of_archive(data: ByteRange, named: Kind | None) -> Kind:
+def _kind_of_archive(data: ByteRange, named: FileKind | None) -> FileKind:
     """What an archive is, by the names in its directory: its first bytes may be those of a file in it."""
     if named == "torch":
         return "torch"
@@ -126,7 +126,7 @@ def _is_of_torch(names: Sequence[str]) -> bool:
     return len(folders) == 1 and f"{names[0].partition('/')[0]}/data.pkl" in names
 
 
-def _foreign(head: bytes, named: Kind | None) -> str:
+def _foreign(head: bytes, named: FileKind | None) -> str:
     """What a file of no kind that is read is, and what to do with it; empty if unknown."""
     for at, magic, what in FOREIGN:
         is_text = named == "csv" and magic in TEXT_BEGINS and b"\0" not in head
@@ -135,7 +135,7 @@ def _foreign(head: bytes, named: Kind | None) -> str:
     return ""
 
 
-def _unknown(suffix: str, data: ByteRange, named: Kind | None) -> str:
+def _unknown(suffix: str, data: ByteRange, named: FileKind | None) -> str:
     head = data.read(0, min(LONGEST_MAGIC, data.size)).tobytes()
     what = _foreign(head, named)
     if what:

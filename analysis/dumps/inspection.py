@@ -13,7 +13,7 @@ from analysis.batch import ActivationBatch
 from analysis.dumps.entry import ITEM_BYTES, Entry
 from analysis.dumps.file_kind import SUFFIXES
 from analysis.dumps.layout import Layout
-from analysis.dumps.limits import DEFAULT_LIMITS, Limits, in_words
+from analysis.dumps.limits import DEFAULT_LIMITS, ReadingLimits, in_words
 from analysis.dumps.member_names import contexts_of, member_name, run_names
 from analysis.dumps.name_pattern import DEFAULT_PATTERN, NamePattern, ParsedName, fitting_pattern, parse_names
 from analysis.dumps.source import Upload, resolve
@@ -23,7 +23,7 @@ from per_core.errors import BudgetError, InvalidInputError
 from per_core.recording.run_directory import header_file, records_file
 
 Verdict = Literal["ok", "ambiguous", "refused"]
-FileState = tuple[int, int]
+FileVersion = tuple[int, int]
 FLOAT_BYTES = 4
 NOTHING_FINITE = "A batch must have a finite value"
 WHOLE_NUMBERS = "whole numbers: labels, indices or coordinates rather than activations"
@@ -93,7 +93,7 @@ class Inspection:
     ignored: tuple[str, ...] = ()
     layout: Layout | None = None
     pattern: NamePattern = DEFAULT_PATTERN
-    limits: Limits = DEFAULT_LIMITS
+    limits: ReadingLimits = DEFAULT_LIMITS
     allowed: tuple[Path, ...] | None = None
     _found: tuple[Found, ...] = ()
     layouts: Mapping[tuple[str, int], Layout] = field(default_factory=dict, hash=False)
@@ -130,7 +130,7 @@ class Inspection:
             raise InvalidInputError(f"No member {name!r} in {self.title}. It has: {some}.")
         return found
 
-    def state(self, member: Member) -> FileState:
+    def version(self, member: Member) -> FileVersion:
         """Time of the last change, in nanoseconds, and size of the file that holds a member.
 
         What was read of the member holds as long as they are the same. Records of a run do not change once they are
@@ -243,7 +243,7 @@ def inspect(
     *,
     layout: Layout | None = None,
     pattern: NamePattern | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: ReadingLimits = DEFAULT_LIMITS,
     allowed: Sequence[Path] | None = None,
 ) -> Inspection:
     """List what is in a dump, from headers alone; only text and .pt files of torch's old format are read for it.
@@ -279,7 +279,7 @@ def load(
     layout: Layout | None = None,
     rows: range | None = None,
     pattern: NamePattern | None = None,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: ReadingLimits = DEFAULT_LIMITS,
     allowed: Sequence[Path] | None = None,
 ) -> ActivationBatch:
     """Read one member of a dump. `inspect(dump).load(member)` is the same, and inspects once for many members.
@@ -395,7 +395,7 @@ def _verdict(member: Member, layout: Layout | None) -> tuple[Verdict, str, int |
         return "ambiguous", str(error), None, None
 
 
-def _refusal(entry: Entry, limits: Limits) -> str:
+def _refusal(entry: Entry, limits: ReadingLimits) -> str:
     """Why an entry that its format does not object to is no batch, or nothing."""
     if entry.dtype.startswith("complex"):
         return (

@@ -31,7 +31,6 @@ class Layout:
     channel_axis: int = -1
 
     def __post_init__(self) -> None:
-        """Check both."""
         if self.kind not in ("sample", "position"):
             raise InvalidInputError(f'A layout is "sample" or "position"; received {self.kind!r}. Choose one of these.')
         if isinstance(self.channel_axis, bool) or not isinstance(self.channel_axis, int) or self.channel_axis == 0:

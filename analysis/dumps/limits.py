@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ReadingLimits:
     """Bounds on what one file may ask of this machine. Whatever would need more is refused with the reason.
 
     Attributes:
@@ -29,7 +29,7 @@ class Limits:
     seconds: float = 60.0
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = ReadingLimits()
 
 
 def in_words(size: float) -> str:

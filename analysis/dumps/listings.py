@@ -10,7 +10,7 @@ from pathlib import Path
 
 from analysis.dumps.entry import Entry
 from analysis.dumps.file_stamp import Stamp, settled_stamp, stamp
-from analysis.dumps.limits import Limits
+from analysis.dumps.limits import ReadingLimits
 
 Listing = tuple[tuple[tuple[str, ...], Entry], ...]
 """The way to every array within a place, and what is said of it."""
@@ -24,13 +24,14 @@ class Listings:
     """Entries by place; those that were asked for longest ago are forgotten first. Threads may share it."""
 
     def __init__(self) -> None:
-        """See the class."""
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[Path, Limits], tuple[tuple[Stamp, ...], float, Listing, int]] = OrderedDict()
+        self._kept: OrderedDict[tuple[Path, ReadingLimits], tuple[tuple[Stamp, ...], float, Listing, int]] = (
+            OrderedDict()
+        )
         self._characters = 0
 
     def of(
-        self, place: Path, files: Sequence[Path], limits: Limits, find: Callable[[], tuple[Listing, bool]]
+        self, place: Path, files: Sequence[Path], limits: ReadingLimits, find: Callable[[], tuple[Listing, bool]]
     ) -> Listing:
         """What `find` finds at a place, or what it found when its files had the same stamps.
 
@@ -52,7 +53,7 @@ class Listings:
             self._keep(key, tuple(one for one, _ in before), found)
         return found
 
-    def _keep(self, key: tuple[Path, Limits], stamps: tuple[Stamp, ...], found: Listing) -> None:
+    def _keep(self, key: tuple[Path, ReadingLimits], stamps: tuple[Stamp, ...], found: Listing) -> None:
         size = sum(ENTRY_CHARACTERS + len(one.key) + len(one.note) + len(one.refusal) for _, one in found)
         with self._lock:
             if key in self._kept:

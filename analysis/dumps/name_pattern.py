@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import cache, lru_cache
 
 from analysis.dumps.epoch_names import END, EPOCH, OWN_EXPRESSIONS, START, fitting_expression, note_on, read_epoch
-from analysis.dumps.limits import DEFAULT_LIMITS, Limits
+from analysis.dumps.limits import DEFAULT_LIMITS, ReadingLimits
 from analysis.dumps.reader_process import READER
 from per_core.errors import BudgetError, InvalidInputError
 
@@ -68,7 +68,6 @@ class NamePattern:
     layer: str = LAYER
 
     def __post_init__(self) -> None:
-        """Check every expression."""
         for field in fields(self):
             expression = getattr(self, field.name)
             if not isinstance(expression, str) or len(expression) > LONGEST_EXPRESSION:
@@ -117,7 +116,7 @@ def fitting_pattern(names: Sequence[tuple[str, str]]) -> NamePattern:
 
 
 def parse_names(
-    names: Sequence[tuple[str, str]], pattern: NamePattern | None = None, limits: Limits = DEFAULT_LIMITS
+    names: Sequence[tuple[str, str]], pattern: NamePattern | None = None, limits: ReadingLimits = DEFAULT_LIMITS
 ) -> list[ParsedName]:
     """Parse many names, each with its context; also the preview of a rule that somebody edits.
 
@@ -130,7 +129,7 @@ def parse_names(
     pattern = pattern or fitting_pattern(names)
     if pattern.epoch in OWN_EXPRESSIONS and pattern == NamePattern(epoch=pattern.epoch):
         return [_parsed(name, context, pattern) for name, context in names]
-    bounded = Limits(process_bytes=limits.process_bytes, seconds=min(limits.seconds, PATTERN_SECONDS))
+    bounded = ReadingLimits(process_bytes=limits.process_bytes, seconds=min(limits.seconds, PATTERN_SECONDS))
     try:
         found = READER.parse_names(asdict(pattern), list(names), bounded)
     except BudgetError as error:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from analysis.dumps.byte_range import FileRange
 from analysis.dumps.entry import Entry
 from analysis.dumps.formats import npy_format
-from analysis.dumps.limits import Limits, in_words
+from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.process import describe_exit
 from per_core.errors import BudgetError, InvalidInputError
 
@@ -41,7 +41,6 @@ class ReaderProcess:
     """One reading process, started when it is first needed and again after it has died. Threads take turns."""
 
     def __init__(self) -> None:
-        """See the class."""
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._has_served = False
@@ -51,7 +50,7 @@ class ReaderProcess:
         """Number of the process; None while there is none."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
-    def list_entries(self, format: str, path: Path, limits: Limits) -> list[Entry]:
+    def list_entries(self, format: str, path: Path, limits: ReadingLimits) -> list[Entry]:
         """What `list_entries` of a format's module says of a file.
 
         Raises:
@@ -63,7 +62,9 @@ class ReaderProcess:
             Entry(**entry | {"shape": None if entry["shape"] is None else tuple(entry["shape"])}) for entry in found
         ]
 
-    def read_rows(self, format: str, path: Path, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+    def read_rows(
+        self, format: str, path: Path, key: str, start: int, stop: int, limits: ReadingLimits
+    ) -> NDArray[Any]:
         """What `read_rows` of a format's module reads; errors as of `list_entries`."""
         with tempfile.TemporaryDirectory(prefix="perscope-") as folder:
             out = Path(folder) / "rows.npy"
@@ -77,7 +78,9 @@ class ReaderProcess:
                 )
             return npy_format.read_rows(data, 0, stop - start)
 
-    def parse_names(self, pattern: dict[str, str], names: list[tuple[str, str]], limits: Limits) -> list[list[Any]]:
+    def parse_names(
+        self, pattern: dict[str, str], names: list[tuple[str, str]], limits: ReadingLimits
+    ) -> list[list[Any]]:
         """The fields of `ParsedName` of every name in its context, by a pattern that may never come to an end."""
         found: list[list[Any]] = self._request({"task": "parse", "pattern": pattern, "names": names}, limits)
         return found
@@ -87,7 +90,7 @@ class ReaderProcess:
         with self._lock:
             self._end()
 
-    def _request(self, request: dict[str, Any], limits: Limits) -> Any:
+    def _request(self, request: dict[str, Any], limits: ReadingLimits) -> Any:
         message = request | {"limits": asdict(limits)}
         with self._lock:
             was_fresh = not self._has_served
@@ -104,12 +107,12 @@ class ReaderProcess:
             case "memory":
                 raise BudgetError(
                     f"Reading {name} may take {in_words(limits.process_bytes)} of memory; it needs more. Ask for fewer"
-                    " rows, save it as .npy or .safetensors, or raise Limits.process_bytes."
+                    " rows, save it as .npy or .safetensors, or raise ReadingLimits.process_bytes."
                 )
             case "time":
                 raise BudgetError(
                     f"Reading {name} may take {limits.seconds:g} s; it took longer and was stopped. Ask for fewer rows,"
-                    " save it as .npy or .safetensors, or raise Limits.seconds."
+                    " save it as .npy or .safetensors, or raise ReadingLimits.seconds."
                 )
             case "death":
                 raise InvalidInputError(
@@ -121,7 +124,7 @@ class ReaderProcess:
             case _:
                 raise InvalidInputError(answer["reason"])
 
-    def _exchange(self, message: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    def _exchange(self, message: dict[str, Any], limits: ReadingLimits) -> dict[str, Any]:
         """One request and its answer; the process is ended if there is none."""
         process = self._started()
         deadline = time.monotonic() + limits.seconds + (0 if self._has_served else START_SECONDS)

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from analysis.dumps.limits import Limits
+from analysis.dumps.limits import ReadingLimits
 from per_core.errors import BudgetError, PerError
 
 LENGTH_BYTES = 8
@@ -58,7 +58,7 @@ def send(stream: BinaryIO, message: Request) -> None:
 
 
 def _answer(request: Request) -> Request:
-    limits = Limits(**request["limits"])
+    limits = ReadingLimits(**request["limits"])
     faulthandler.dump_traceback_later(limits.seconds + GRACE, exit=True)
     try:
         task = TASKS[request["task"]]
@@ -95,23 +95,23 @@ def _format(request: Request) -> Any:
     return importlib.import_module(f"analysis.dumps.formats.{request['format']}")
 
 
-def _list(request: Request, limits: Limits) -> list[dict[str, Any]]:
+def _list(request: Request, limits: ReadingLimits) -> list[dict[str, Any]]:
     return [asdict(entry) for entry in _format(request).list_entries(Path(request["path"]), limits)]
 
 
-def _read(request: Request, limits: Limits) -> None:
+def _read(request: Request, limits: ReadingLimits) -> None:
     rows = _format(request).read_rows(Path(request["path"]), request["key"], request["start"], request["stop"], limits)
     np.save(request["out"], rows, allow_pickle=False)
 
 
-def _parse(request: Request, limits: Limits) -> list[list[Any]]:  # noqa: ARG001
+def _parse(request: Request, limits: ReadingLimits) -> list[list[Any]]:  # noqa: ARG001
     from analysis.dumps.name_pattern import NamePattern
 
     pattern = NamePattern(**request["pattern"])
     return [list(astuple(pattern.parse(name, context))) for name, context in request["names"]]
 
 
-TASKS: dict[str, Callable[[Request, Limits], Any]] = {"list": _list, "read": _read, "parse": _parse}
+TASKS: dict[str, Callable[[Request, ReadingLimits], Any]] = {"list": _list, "read": _read, "parse": _parse}
 
 if __name__ == "__main__":
     main()

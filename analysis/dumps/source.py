@@ -42,7 +42,6 @@ class Upload:
     """
 
     def __init__(self, files: Mapping[str, bytes | IO[bytes]], *, most_bytes: int = 2**31) -> None:
-        """See the class."""
         if not files:
             raise InvalidInputError("An upload has at least one file; received none. Choose one.")
         with told(Path(tempfile.gettempdir())):

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from analysis.checkpoint import CHECKPOINT
 from analysis.dumps.byte_range import ByteRange, FileRange, InflatedRange
 from analysis.dumps.entry import Entry
-from analysis.dumps.file_kind import Kind, file_kind, is_of_interest
+from analysis.dumps.file_kind import FileKind, file_kind, is_of_interest
 from analysis.dumps.formats import csv_format, npy_format, run_format, safetensors_format, zip_format
-from analysis.dumps.limits import Limits, in_words
+from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.listings import LISTINGS, Listing
 from analysis.dumps.natural_order import by_numbers
 from analysis.dumps.reader_process import READER
@@ -32,7 +32,7 @@ from per_core.recording.run_directory import header_file, is_run, records_file
 Location = tuple[str, ...]
 Found = tuple[Location, Entry]
 
-ISOLATED: dict[Kind, str] = {
+ISOLATED: dict[FileKind, str] = {
     "torch": "torch_format",
     "hdf5": "hdf5_format",
     "parquet": "parquet_format",
@@ -42,7 +42,7 @@ DEEPEST_FOLDER = 16
 WHOLE = ""  # the key of an array without a name
 
 
-def list_entries(path: Path, limits: Limits) -> list[Found]:
+def list_entries(path: Path, limits: ReadingLimits) -> list[Found]:
     """Every array below a path; what cannot be read has an entry that says why. Never raises for what is in a file."""
     unpacking = Unpacking(limits.unpacked_bytes)
     if not path.is_dir():
@@ -58,7 +58,7 @@ def list_entries(path: Path, limits: Limits) -> list[Found]:
     return found
 
 
-def ignored_files(path: Path, limits: Limits) -> tuple[str, ...]:
+def ignored_files(path: Path, limits: ReadingLimits) -> tuple[str, ...]:
     """Files of a folder that are passed over because their names are of no kind that is read."""
     if not path.is_dir() or is_run(path):
         return ()
@@ -67,7 +67,7 @@ def ignored_files(path: Path, limits: Limits) -> tuple[str, ...]:
     return ()
 
 
-def read_rows(path: Path, location: Location, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+def read_rows(path: Path, location: Location, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
     """Rows start to stop − 1 of the array at a location, with all its axes.
 
     Raises:
@@ -106,7 +106,7 @@ def _guarded(location: Location, found: Any) -> Iterator[Found]:
         yield location, Entry(WHOLE, refusal=str(_unopened(error)))
 
 
-def _list_folder(root: Path, limits: Limits, unpacking: Unpacking) -> Iterator[Found]:
+def _list_folder(root: Path, limits: ReadingLimits, unpacking: Unpacking) -> Iterator[Found]:
     real = root.resolve()
     for name, file in _walk(root, limits):
         if file.is_symlink() or not file.resolve().is_relative_to(real):
@@ -126,7 +126,7 @@ def _is_dump(name: str, file: Path) -> bool:
     return is_of_interest(name) and file.name != CHECKPOINT
 
 
-def _walk(root: Path, limits: Limits) -> Iterator[tuple[str, Path]]:
+def _walk(root: Path, limits: ReadingLimits) -> Iterator[tuple[str, Path]]:
     """Name and path of every file and of every run directory below, sorted; hidden ones and linked folders left out."""
     found = 0
     pending = [(root, 0)]
@@ -149,7 +149,7 @@ def _walk(root: Path, limits: Limits) -> Iterator[tuple[str, Path]]:
         pending.extend(reversed(inner))
 
 
-def _list_run(path: Path, location: Location, limits: Limits) -> Iterator[Found]:
+def _list_run(path: Path, location: Location, limits: ReadingLimits) -> Iterator[Found]:
     files = [file for file in (header_file(path), records_file(path)) if file.exists()]
     listed = LISTINGS.of(
         path, files, limits, lambda: (tuple(((one.key,), one) for one in run_format.list_entries(path)), True)
@@ -158,7 +158,7 @@ def _list_run(path: Path, location: Location, limits: Limits) -> Iterator[Found]
         yield (*location, *inner), entry
 
 
-def _list_file(path: Path, location: Location, limits: Limits, inspection: Unpacking) -> Iterator[Found]:
+def _list_file(path: Path, location: Location, limits: ReadingLimits, inspection: Unpacking) -> Iterator[Found]:
     def found() -> Iterator[Found]:
         if not path.is_file():
             raise InvalidInputError("A dump is made of plain files; this is none. Copy its content into one.")
@@ -168,7 +168,7 @@ def _list_file(path: Path, location: Location, limits: Limits, inspection: Unpac
     yield from _guarded(location, found)
 
 
-def _look_into(path: Path, limits: Limits, inspection: Unpacking) -> tuple[Listing, bool]:
+def _look_into(path: Path, limits: ReadingLimits, inspection: Unpacking) -> tuple[Listing, bool]:
     """What is in a file, one entry more than may be at most, and whether it would be the same again."""
     data = FileRange.whole(path)
     unpacking = inspection.of_archive(data.size)
@@ -177,7 +177,7 @@ def _look_into(path: Path, limits: Limits, inspection: Unpacking) -> tuple[Listi
 
 
 def _list_data(
-    data: ByteRange, name: str, location: Location, limits: Limits, unpacking: Unpacking, *, nested: bool
+    data: ByteRange, name: str, location: Location, limits: ReadingLimits, unpacking: Unpacking, *, nested: bool
 ) -> Iterator[Found]:
     """Every array of a file, be it on disk or in an archive, with the bytes that it takes there."""
     for here, entry in _list_unpacked(data, name, location, limits, unpacking, nested=nested):
@@ -187,7 +187,7 @@ def _list_data(
 
 
 def _list_unpacked(
-    data: ByteRange, name: str, location: Location, limits: Limits, unpacking: Unpacking, *, nested: bool
+    data: ByteRange, name: str, location: Location, limits: ReadingLimits, unpacking: Unpacking, *, nested: bool
 ) -> Iterator[Found]:
     kind = file_kind(name, data)
     if kind == "zip":
@@ -209,7 +209,7 @@ def _list_unpacked(
 
 
 def _list_archive(
-    data: ByteRange, location: Location, limits: Limits, unpacking: Unpacking, *, nested: bool
+    data: ByteRange, location: Location, limits: ReadingLimits, unpacking: Unpacking, *, nested: bool
 ) -> Iterator[Found]:
     with unpacking.as_file(data, "archive.zip") as archive:
         members = [m for m in zip_format.list_members(archive, limits) if m.refusal or is_of_interest(m.name)]
@@ -231,14 +231,14 @@ def _list_archive(
                 )
 
 
-def _read_file(file: Path, name: str, location: Location, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+def _read_file(file: Path, name: str, location: Location, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
     data = FileRange.whole(file)
     unpacking = Unpacking(limits.unpacked_bytes).of_archive(data.size)
     return _read_data(data, name, location, start, stop, limits, unpacking)
 
 
 def _read_data(
-    data: ByteRange, name: str, location: Location, start: int, stop: int, limits: Limits, unpacking: Unpacking
+    data: ByteRange, name: str, location: Location, start: int, stop: int, limits: ReadingLimits, unpacking: Unpacking
 ) -> NDArray[Any]:
     kind = file_kind(name, data)
     if kind == "zip":
@@ -255,7 +255,7 @@ def _read_data(
         return READER.read_rows(ISOLATED[kind], copy.path, key, start, stop, limits)
 
 
-def _read_npy(data: ByteRange, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+def _read_npy(data: ByteRange, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
     (entry,) = npy_format.list_entries(data)
     if entry.refusal:
         raise InvalidInputError(entry.refusal)

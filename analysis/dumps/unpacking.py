@@ -30,7 +30,6 @@ class Unpacking:
     """
 
     def __init__(self, most: int, outer: Unpacking | None = None) -> None:
-        """See the class."""
         self._most, self._left, self._outer = most, most, outer
         self.is_in_want = False
 

@@ -27,7 +27,6 @@ class Grid:
     bins: int = 4096
 
     def __post_init__(self) -> None:
-        """Check both."""
         counted = type(self.bins) is int and 2 <= self.bins <= MOST_BINS and self.bins % 2 == 0
         if not counted or not 0 < self.limit < 2**20 or math.frexp(self.width)[0] != 0.5:
             raise InvalidInputError(

@@ -51,7 +51,6 @@ class PassSpec:
     sample: int = 1000
 
     def __post_init__(self) -> None:
-        """Check all of them."""
         ranges = {"slices": (1, 2**14), "seed": (0, 2**63 - 1), "sample": (0, 10**6)}
         for name, (least, most) in ranges.items():
             value = getattr(self, name)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.dumps.inspection import FLOAT_BYTES, Inspection, Member
 from analysis.dumps.layout import Layout
-from analysis.dumps.limits import Limits
+from analysis.dumps.limits import ReadingLimits
 from analysis.dumps.tree import Location, read_rows
 from analysis.one_pass.partial_statistics import PartialStatistics, PassSpec, take_statistics
 from per_core.errors import InvalidInputError, PerError
@@ -42,7 +42,7 @@ class Piece:
     stop: int
     first: int
     layout: Layout
-    limits: Limits
+    limits: ReadingLimits
 
 
 def choose_members(inspection: Inspection, names: Sequence[str] | None = None) -> tuple[Member, ...]:

@@ -15,7 +15,7 @@ from per_core.recording.run_directory import Run, is_run, open_run
 
 MOST_NAMED = 8  # epochs in a sentence
 
-Key = tuple[str, int]  # method and seed
+RunKey = tuple[str, int]  # method and seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Comparison:
     spec: dict[str, Any]
     resolved: dict[str, Any]
     status: RunStatus
-    runs: dict[Key, Run]
+    runs: dict[RunKey, Run]
     problems: dict[str, str]
 
     @property
@@ -49,7 +49,7 @@ class Comparison:
         return tuple(sorted({seed for _, seed in self.runs}))
 
     @property
-    def diverged(self) -> dict[Key, tuple[int, str]]:
+    def diverged(self) -> dict[RunKey, tuple[int, str]]:
         """Method and seed -> the epoch in which it stopped being finite, and why."""
         return {
             key: self.status.diverged[run.path.name]
@@ -180,6 +180,6 @@ def _read_run(path: Path, known: Mapping[str, Run]) -> Run:
     return run
 
 
-def _key(run: Run) -> Key:
+def _key(run: Run) -> RunKey:
     method, seed = run.description.get("method", run.path.name), run.description.get("seed", 0)
     return str(method), seed if isinstance(seed, int) else 0

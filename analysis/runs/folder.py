@@ -32,7 +32,7 @@ from analysis.process import birth_of
 from per_core.errors import InvalidInputError
 from per_core.recording.whole_file import told, write_whole
 
-State = Literal["starting", "running", "finished", "stopped", "failed", "interrupted"]
+TrainingState = Literal["starting", "running", "finished", "stopped", "failed", "interrupted"]
 
 SPEC, COMPARISON, STATUS, RUNS = "spec.json", "comparison.json", "status.json", "runs"  # joined here and nowhere else
 LOCK, RESERVE, STOP = "lock", "reserve", "stop"
@@ -155,7 +155,7 @@ class ComparisonFolder:
             )
         return values
 
-    def write_status(self, state: State, *, epoch: int, epochs: int, message: str = "", **more: Any) -> None:
+    def write_status(self, state: TrainingState, *, epoch: int, epochs: int, message: str = "", **more: Any) -> None:
         """Replace the status; the process is this one, the time is now."""
         values = {"state": state, "epoch": epoch, "epochs": epochs, "message": message}
         process = {"pid": os.getpid(), "birth": birth_of(os.getpid())}

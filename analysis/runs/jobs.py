@@ -19,7 +19,7 @@ from analysis.runs.comparison import status_of
 from analysis.runs.folder import ComparisonFolder
 from analysis.runs.library import DiskBytes, RunEntry, RunLibrary
 from analysis.runs.spec import TrainingSpec, read_spec
-from analysis.runs.status import LIVE, State, change_status
+from analysis.runs.status import LIVE, RunState, change_status
 from analysis.runs.worker_process import ExitStatus, WorkerProcess, last_lines
 from per_core.errors import InvalidInputError, PerError, StorageError
 from per_core.recording.whole_file import told
@@ -43,7 +43,7 @@ class JobStatus:
         position: in the queue, from 1, if it is queued.
     """
 
-    state: State
+    state: RunState
     epoch: float
     epochs: int | None
     message: str
@@ -100,7 +100,6 @@ class JobManager:
         max_memory_mb: float | None = None,
         grace_seconds: float | None = None,
     ) -> None:
-        """See the class."""
         self.run_library = library
         self._disk_bytes = disk_bytes
         self.devices = tuple(find_devices() if devices is None else devices)
@@ -123,7 +122,7 @@ class JobManager:
         self._queue: list[_Job] = []
         self._running: list[_Job] = []
         self._submitted: dict[str, str] = {}  # token -> id
-        self._unsaid: dict[str, tuple[folder.State, str]] = {}  # id -> what could not be written into its status
+        self._unsaid: dict[str, tuple[folder.TrainingState, str]] = {}  # id -> what its status does not say yet
         self._viewers: defaultdict[str, set[str]] = defaultdict(set)
         self._closed = False
         self._wake = threading.Event()
@@ -400,7 +399,7 @@ class JobManager:
             if job.id not in self._viewers and job.alone_since < limit:
                 self._stop(job, f"stopped after {self._grace:g} seconds without anybody watching")
 
-    def _change(self, id: str, state: folder.State, message: str) -> None:
+    def _change(self, id: str, state: folder.TrainingState, message: str) -> None:
         """Write a status; what cannot be written now is remembered, said by `status`, and tried again."""
         self._unsaid.pop(id, None)
         try:

@@ -20,7 +20,7 @@ from analysis.runs.archive import RunArchive
 from analysis.runs.comparison import Comparison, is_run_directory, open_comparison, read_spec_and_resolved
 from analysis.runs.folder import ComparisonFolder
 from analysis.runs.spec import TrainingSpec
-from analysis.runs.status import LIVE, State, change_status, read_status
+from analysis.runs.status import LIVE, RunState, change_status, read_status
 from per_core.errors import InvalidInputError, PerError, StorageError
 from per_core.recording.run_directory import records_file
 from per_core.recording.whole_file import told, write_whole
@@ -31,7 +31,7 @@ LONGEST_TITLE = 120
 TRASH = ".trash"
 SECRET_BYTES = 12  # of an id: who has the id has the run
 
-Kind = Literal["comparison", "recording"]
+RunKind = Literal["comparison", "recording"]
 DiskBytes = Callable[[TrainingSpec], int]
 """Bytes that training a spec takes on disk; refuses a spec that cannot be trained here."""
 
@@ -57,8 +57,8 @@ class RunEntry:
 
     id: str
     title: str
-    kind: Kind
-    state: State
+    kind: RunKind
+    state: RunState
     epoch: float
     epochs: int | None
     device: str
@@ -94,7 +94,6 @@ class RunLibrary:
     """
 
     def __init__(self, root: str | Path) -> None:
-        """See the class."""
         self.root = Path(root).resolve()
         self._make_root()
         self._lock = threading.Lock()
@@ -342,7 +341,7 @@ def _deletion_time(path: Path) -> int:
     return int(path.name.partition("-")[0])
 
 
-def _kind(path: Path) -> Kind:
+def _kind(path: Path) -> RunKind:
     """What a damaged run was, as far as its folder may be looked into."""
     try:
         return "recording" if is_run_directory(path) else "comparison"

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self, get_args
 from analysis.plain_text import plain
 from per_core.errors import InvalidInputError
 from per_core.methods import Method, Parameter, find_method
-from per_core.per import Layout, Reduction
+from per_core.per import Reduction, RowLayout
 
 DataName = Literal["digits", "spirals", "mixture", "cifar10", "cifar100"]
 ModelName = Literal["mlp", "cnn11"]
@@ -122,14 +122,14 @@ class MethodSpec:
     combination: str = VANILLA
     settings: Mapping[str, float] = field(default_factory=dict, hash=False)
     reduction: Reduction = "mean"
-    layout: Layout = "sample"
+    layout: RowLayout = "sample"
     name: str = ""
 
     def __post_init__(self) -> None:
         """Refuse unknown methods, and settings that they do not have."""
         _text("method.combination", self.combination)
         _choice("method.reduction", self.reduction, get_args(Reduction))
-        _choice("method.layout", self.layout, get_args(Layout))
+        _choice("method.layout", self.layout, get_args(RowLayout))
         if not isinstance(self.name, str) or not NAME.fullmatch(self.name or self.combination):
             raise InvalidInputError(
                 "method.name must be 1 to 80 letters, digits or any of _ + . = -, as it names a folder; "

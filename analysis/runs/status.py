@@ -12,7 +12,7 @@ from analysis.runs import folder
 from analysis.runs.folder import ComparisonFolder
 from per_core.errors import InvalidInputError
 
-State = folder.State | Literal["queued", "stopping", "recorded", "damaged"]
+RunState = folder.TrainingState | Literal["queued", "stopping", "recorded", "damaged"]
 
 LIVE = ("starting", "running")
 WITHOUT_A_WORD = {  # of the process that wrote the state and is no more
@@ -37,7 +37,7 @@ class RunStatus:
         diverged: name of a run -> in which epoch it stopped being finite, and why.
     """
 
-    state: State
+    state: RunState
     epoch: float
     epochs: int | None
     message: str
@@ -60,9 +60,9 @@ def read_status(path: Path) -> RunStatus:
     comparison = ComparisonFolder(path)
     values = comparison.read_status()
     try:
-        if values["state"] not in get_args(folder.State):
+        if values["state"] not in get_args(folder.TrainingState):
             raise ValueError(f"no such state: {values['state']!r}")
-        state: State = values["state"]
+        state: RunState = values["state"]
         epoch, epochs, message = int(values["epoch"]), int(values["epochs"]), str(values["message"])
         updated = datetime.fromisoformat(values["updated"]).timestamp()
         if state in LIVE and not is_running(int(values["pid"]), str(values.get("birth", ""))):
@@ -82,7 +82,7 @@ def read_status(path: Path) -> RunStatus:
     return RunStatus(state, epoch, epochs, message, device, updated, diverged)
 
 
-def change_status(path: Path, state: folder.State, message: str, *, epochs: int = 0) -> None:
+def change_status(path: Path, state: folder.TrainingState, message: str, *, epochs: int = 0) -> None:
     """Write another state and message, for a worker that cannot; the rest stays.
 
     Until a worker writes its own, the status is that of this process: when this ends, the run is interrupted.

@@ -44,7 +44,6 @@ class WorkerProcess:
     """
 
     def __init__(self, spec: Path, folder: Path, device: str, arguments: Sequence[str] = ()) -> None:
-        """See the class."""
         self._folder = folder
         self._kills_before = _kills_for_memory()
         command = [sys.executable, "-m", "analysis", "train", str(spec), "--out", str(folder)]

@@ -21,9 +21,9 @@ CERTAINTY = 0.999
 
 @dataclass(frozen=True, slots=True)
 class NullBand:
-    """Smallest and largest value that fresh draws of the null law gave.
+    """Smallest and largest value that fresh draws of the null distribution gave.
 
-    How often a further draw of the null law falls outside depends on the draws, which are made once and kept: of a
+    How often a further draw of it falls outside depends on the draws, which are made once and kept: of a
     continuous statistic the rate is a random number, Beta(2, draws − 1) distributed, and Beta(1, draws) for what lies
     above alone (Wilks 1941). Of a discrete one it is no larger. It is 2 / (draws + 1) on average over the draws
     (Barnard 1963) and below `level` for all but one band in a thousand.
@@ -36,12 +36,12 @@ class NullBand:
 
     @property
     def mean_level(self) -> float:
-        """How often a draw of the null law falls outside, on average over bands of so many draws."""
+        """How often a draw of the null distribution falls outside, on average over bands of so many draws."""
         return mean_false_alarms(self.draws)
 
     @property
     def level(self) -> float:
-        """How often a draw of the null law falls outside at most, with a certainty of 99.9 %."""
+        """How often a draw of the null distribution falls outside at most, with a certainty of 99.9 %."""
         return most_false_alarms(self.draws)
 
     def __contains__(self, value: float) -> bool:
@@ -50,7 +50,7 @@ class NullBand:
 
 
 def mean_false_alarms(draws: int, *, sides: int = 2) -> float:
-    """Mean rate at which a draw of the null law lies outside the range of others; with sides = 1, above all of them."""
+    """Mean rate at which a null draw lies outside the range of others; with sides = 1, above all of them."""
     return min(1.0, sides / (draws + 1))
 
 

@@ -12,7 +12,7 @@ import torch
 
 from analysis.batch import ActivationBatch, Float32Matrix, Float64Matrix
 from analysis.distances.directions import mean_over_slices, shared_directions
-from analysis.dumps import FileState, Inspection, Member
+from analysis.dumps import FileVersion, Inspection, Member
 from analysis.statistics.histogram import Histogram, histogram
 from analysis.statistics.moments import Float64Array, moments
 from analysis.statistics.null_band import expected_gaussian_w1
@@ -150,7 +150,7 @@ RECORDS = ("kind", "outliers", "bulk")  # of a reading, which are no numbers
 Matrix = Float32Matrix | Float64Matrix
 ONE_LAYER = "the layer"  # of members whose names tell the epoch alone
 Epoch = float | None
-Cell = tuple[str, Epoch]
+LayerEpoch = tuple[str, Epoch]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,16 +165,16 @@ class Overview:
         cells: (layer, epoch) -> the reading, or the reason why there is none; nothing where the dump has no member.
         members: (layer, epoch) -> name of the member.
         histograms: layer -> its values at the latest epoch that could be read, in up to 64 bins.
-        states: (layer, epoch) -> that of the file when the member was read, see `Inspection.state`.
+        versions: (layer, epoch) -> that of the file when the member was read, see `Inspection.version`.
     """
 
     source: str
     layers: tuple[str, ...]
     epochs: tuple[Epoch, ...]
-    cells: Mapping[Cell, LayerReading | str]
-    members: Mapping[Cell, str]
+    cells: Mapping[LayerEpoch, LayerReading | str]
+    members: Mapping[LayerEpoch, str]
     histograms: Mapping[str, Histogram]
-    states: Mapping[Cell, FileState]
+    versions: Mapping[LayerEpoch, FileVersion]
 
     def table(self, quantity: str) -> Float64Array:
         """The values of a quantity, (layers, epochs); NaN where there is none.
@@ -249,8 +249,8 @@ def overview(
         on_progress: called as on_progress(done, total) at the start and after every member that had to be read.
     """
     labels = _labels(inspection.readable)
-    states = {cell: inspection.state(member) for cell, member in labels.items()}
-    known = {} if earlier is None else _unchanged(earlier, labels, states)
+    versions = {cell: inspection.version(member) for cell, member in labels.items()}
+    known = {} if earlier is None else _unchanged(earlier, labels, versions)
     latest_first = sorted(labels, key=lambda cell: -math.inf if cell[1] is None else cell[1], reverse=True)
     cells = dict(known)
     histograms: dict[str, Histogram] = {}
@@ -279,7 +279,7 @@ def overview(
         cells={cell: cells[cell] for cell in labels},
         members={cell: member.name for cell, member in labels.items()},
         histograms=histograms,
-        states=states,
+        versions=versions,
     )
 
 
@@ -350,7 +350,7 @@ def epoch_label(epoch: Epoch) -> str:
     return "no epoch" if epoch is None else f"epoch {epoch}"
 
 
-def _labels(members: tuple[Member, ...]) -> dict[Cell, Member]:
+def _labels(members: tuple[Member, ...]) -> dict[LayerEpoch, Member]:
     """The row and column of every member; where two would share one, the rows say the member's name too."""
     with_split = len({member.split for member in members}) > 1
     cells = [(_layer_label(member, with_split=with_split), member.epoch) for member in members]
@@ -393,15 +393,15 @@ def rows_read(member: Member, *, most_rows: int = MOST_ROWS) -> IndexArray:
 
 
 def _unchanged(
-    earlier: Overview, labels: Mapping[Cell, Member], states: Mapping[Cell, FileState]
-) -> dict[Cell, LayerReading | str]:
+    earlier: Overview, labels: Mapping[LayerEpoch, Member], versions: Mapping[LayerEpoch, FileVersion]
+) -> dict[LayerEpoch, LayerReading | str]:
     """What was read of files that are as they were, of layers whose latest picture is still known."""
     return {
         cell: reading
         for cell, reading in earlier.cells.items()
         if cell in labels
         and earlier.members[cell] == labels[cell].name
-        and earlier.states[cell] == states[cell]
+        and earlier.versions[cell] == versions[cell]
         and (isinstance(reading, str) or cell[0] in earlier.histograms)
     }
 

@@ -32,13 +32,13 @@ from analysis.survey.overview import (
     epoch_label,
     overview,
 )
-from analysis.survey.warnings import FEWEST_ROWS, LayerTrouble, list_troubles, unjudged
+from analysis.survey.warnings import FEWEST_ROWS, ListedWarning, list_warnings, unjudged
 from per_core.errors import InvalidInputError
 
 MOST_MEMBERS = 200
 MOST_LAYERS = 100
 MOST_EPOCHS = 40
-MOST_TROUBLES = 200
+MOST_WARNINGS = 200
 MOST_NAMED = 20  # of the layers that could not be judged
 LONGEST_NAME = 100
 LONGEST_SENTENCE = 500
@@ -185,12 +185,12 @@ def _unwritable(path: Path, reason: str) -> InvalidInputError:
 
 def report_html(inspection: Inspection, seen: Overview) -> str:
     """The report as a string, from an inspection and its overview."""
-    troubles = list_troubles(seen)
+    warnings = list_warnings(seen)
     layers = seen.worst("sw1_in_bands")[:MOST_LAYERS]
     parts = [
         _head(inspection.title),
-        _summary(inspection, seen, troubles),
-        _trouble_section(troubles, len(seen.epochs), unjudged(seen)),
+        _summary(inspection, seen, warnings),
+        _warning_section(warnings, len(seen.epochs), unjudged(seen)),
         *_heat_sections(seen, layers),
         _histogram_section(seen, layers),
         _member_section(inspection),
@@ -210,8 +210,8 @@ def _head(name: str) -> str:
     )
 
 
-def _summary(inspection: Inspection, seen: Overview, troubles: Sequence[LayerTrouble]) -> str:
-    severe = sum(one.trouble.severity == "severe" for one in troubles)
+def _summary(inspection: Inspection, seen: Overview, warnings: Sequence[ListedWarning]) -> str:
+    severe = sum(one.warning.severity == "severe" for one in warnings)
     unread = sum(isinstance(reading, str) for reading in seen.cells.values())
     facts = (
         ("layers", len(seen.layers)),
@@ -223,22 +223,22 @@ def _summary(inspection: Inspection, seen: Overview, troubles: Sequence[LayerTro
         ("without a layout", len(inspection.ambiguous)),
         ("other files", len(inspection.ignored)),
         ("severe warnings", severe),
-        ("mild warnings", len(troubles) - severe),
+        ("mild warnings", len(warnings) - severe),
     )
     return "<dl>" + "".join(f"<div><dt>{label}</dt><dd>{count:,}</dd></div>" for label, count in facts) + "</dl>"
 
 
-def _trouble_section(troubles: Sequence[LayerTrouble], epochs: int, few_rows: Sequence[str]) -> str:
+def _warning_section(warnings: Sequence[ListedWarning], epochs: int, few_rows: Sequence[str]) -> str:
     items = []
-    for one in troubles[:MOST_TROUBLES]:
+    for one in warnings[:MOST_WARNINGS]:
         last = epoch_label(one.epochs[-1])
         when = last if len(one.epochs) == 1 else f"at {len(one.epochs)} of {epochs} epochs, told for {last}"
         items.append(
-            f'<li class="{one.trouble.severity}"><b>{_name(one.layer)}</b> {_name(warning_title(one.trouble.kind))}'
-            f" ({one.trouble.severity}; {when}). {_sentence(one.trouble.sentence)}</li>"
+            f'<li class="{one.warning.severity}"><b>{_name(one.layer)}</b> {_name(warning_title(one.warning.kind))}'
+            f" ({one.warning.severity}; {when}). {_sentence(one.warning.sentence)}</li>"
         )
     listed = f"<ul>{''.join(items)}</ul>" if items else "<p>No issue found by the rules.</p>"
-    return f"<h2>Warnings</h2>{listed}{_left_out(len(troubles), MOST_TROUBLES, 'warnings')}{_not_judged(few_rows)}"
+    return f"<h2>Warnings</h2>{listed}{_left_out(len(warnings), MOST_WARNINGS, 'warnings')}{_not_judged(few_rows)}"
 
 
 def _not_judged(layers: Sequence[str]) -> str:

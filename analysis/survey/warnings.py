@@ -19,7 +19,7 @@ from analysis.statistics.spread import LOWEST_RANK, RANK_SHARE, Spread
 from analysis.survey.layer_words import Figures, warning_sentence
 from analysis.survey.overview import Epoch, LayerReading, Overview
 
-Kind = Literal[
+WarningKind = Literal[
     "NaN",
     "unread",
     "beyond-float32",
@@ -47,7 +47,7 @@ MOST_NAMED = 6  # rows or units that a warning names
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class LayerWarning:
     """One warning about a layer.
 
     Attributes:
@@ -56,7 +56,7 @@ class Trouble:
         figures: what was found, by name: numbers, and tuples of the numbers of rows and units.
     """
 
-    kind: Kind
+    kind: WarningKind
     severity: Severity
     figures: Figures
 
@@ -67,29 +67,29 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class LayerTrouble:
+class ListedWarning:
     """A warning about a layer, and when there is reason for it.
 
     Attributes:
         layer: its row in the overview.
         epochs: at which this kind of warning was found, ascending.
-        trouble: as it is at the last of them.
+        warning: as it is at the last of them.
     """
 
     layer: str
     epochs: tuple[Epoch, ...]
-    trouble: Trouble
+    warning: LayerWarning
 
 
-def find_troubles(reading: LayerReading, history: History = ()) -> tuple[Trouble, ...]:
+def find_warnings(reading: LayerReading, history: History = ()) -> tuple[LayerWarning, ...]:
     """The warnings about a layer, severe ones first; none if it is well.
 
     Args:
         reading: of the layer now.
         history: readings of the same layer at earlier epochs, oldest first, if there are any.
     """
-    found = [trouble for rule in RULES if (trouble := rule(reading, history)) is not None]
-    return tuple(sorted(found, key=lambda trouble: trouble.severity != "severe"))
+    found = [warning for rule in RULES if (warning := rule(reading, history)) is not None]
+    return tuple(sorted(found, key=lambda warning: warning.severity != "severe"))
 
 
 def unjudged(overview: Overview) -> tuple[str, ...]:
@@ -101,71 +101,73 @@ def unjudged(overview: Overview) -> tuple[str, ...]:
     )
 
 
-def list_troubles(overview: Overview) -> tuple[LayerTrouble, ...]:
+def list_warnings(overview: Overview) -> tuple[ListedWarning, ...]:
     """All warnings about a dump: each kind about each layer once, severe and recent ones first.
 
     A member that could not be read is a severe warning of the kind "unread", or "NaN" if it holds nothing else, with
     the reason as its sentence. One of massive activations names the first layer, in the order of the dump, that has
     such rows or units at that epoch.
     """
-    found: dict[tuple[str, Kind], tuple[list[Epoch], Trouble]] = {}
+    found: dict[tuple[str, WarningKind], tuple[list[Epoch], LayerWarning]] = {}
     onset: dict[Epoch, str] = {}
     for layer in overview.layers:
         earlier: list[LayerReading] = []
         for epoch, reading in overview.history(layer):
             if isinstance(reading, str):
-                kind: Kind = "NaN" if reading.startswith(NOTHING_FINITE) else "unread"
-                troubles: tuple[Trouble, ...] = (Trouble(kind, "severe", {"reason": reading}),)
+                kind: WarningKind = "NaN" if reading.startswith(NOTHING_FINITE) else "unread"
+                warnings: tuple[LayerWarning, ...] = (LayerWarning(kind, "severe", {"reason": reading}),)
             else:
-                troubles = find_troubles(reading, earlier)
+                warnings = find_warnings(reading, earlier)
                 earlier.append(reading)
-            for trouble in troubles:
-                if trouble.kind == "massive":
+            for warning in warnings:
+                if warning.kind == "massive":
                     first = onset.setdefault(epoch, layer)
-                    trouble = replace(trouble, figures={**trouble.figures, "onset": first, "begins": first == layer})
-                epochs, _ = found.get((layer, trouble.kind), ([], trouble))
-                found[layer, trouble.kind] = ([*epochs, epoch], trouble)
-    listed = [LayerTrouble(layer, tuple(epochs), trouble) for (layer, _), (epochs, trouble) in found.items()]
+                    warning = replace(warning, figures={**warning.figures, "onset": first, "begins": first == layer})
+                epochs, _ = found.get((layer, warning.kind), ([], warning))
+                found[layer, warning.kind] = ([*epochs, epoch], warning)
+    listed = [ListedWarning(layer, tuple(epochs), warning) for (layer, _), (epochs, warning) in found.items()]
     age = {epoch: -position for position, epoch in enumerate(overview.epochs)}
-    return tuple(sorted(listed, key=lambda one: (one.trouble.severity != "severe", age[one.epochs[-1]])))
+    return tuple(sorted(listed, key=lambda one: (one.warning.severity != "severe", age[one.epochs[-1]])))
 
 
-def _lost(reading: LayerReading, _: History) -> Trouble | None:
+def _lost(reading: LayerReading, _: History) -> LayerWarning | None:
     if reading.n_nan + reading.n_inf == 0:
         return None
     rows = reading.n - reading.finite_rows
-    return Trouble(
+    return LayerWarning(
         "NaN", "severe", {"nan": reading.n_nan, "infinite": reading.n_inf, "rows": rows, "of_rows": reading.n}
     )
 
 
-def _beyond_float32(reading: LayerReading, _: History) -> Trouble | None:
+def _beyond_float32(reading: LayerReading, _: History) -> LayerWarning | None:
     if reading.n_beyond_float32 == 0:
         return None
-    return Trouble("beyond-float32", "severe", {"count": reading.n_beyond_float32})
+    return LayerWarning("beyond-float32", "severe", {"count": reading.n_beyond_float32})
 
 
-def _beyond_float16(reading: LayerReading, _: History) -> Trouble | None:
+def _beyond_float16(reading: LayerReading, _: History) -> LayerWarning | None:
     if reading.beyond_float16 == 0 or reading.n_beyond_float32 or reading.outliers is None:
         return None
-    return Trouble("beyond-float16", "mild", {"count": reading.beyond_float16, "largest": reading.outliers.largest})
+    return LayerWarning(
+        "beyond-float16", "mild", {"count": reading.beyond_float16, "largest": reading.outliers.largest}
+    )
 
 
-def _exploding(reading: LayerReading, history: History) -> Trouble | None:
+def _exploding(reading: LayerReading, history: History) -> LayerWarning | None:
     bulk = reading.bulk
     if bulk is None:
         return None
     size = bulk.root_mean_square
     if size > LARGE:
-        return Trouble("exploding", "severe" if size > HUGE else "mild", {"root_mean_square": size})
+        return LayerWarning("exploding", "severe" if size > HUGE else "mild", {"root_mean_square": size})
     variances = (earlier.bulk.variance for earlier in history if earlier.bulk is not None)
     first = next((variance for variance in variances if variance > 0), None)
     if first is not None and bulk.variance > max(1.0, GROWTH * first):
-        return Trouble("exploding", "mild", {"first_variance": first, "variance": bulk.variance})
+        return LayerWarning("exploding", "mild", {"first_variance": first, "variance": bulk.variance})
     return None
 
 
-def _massive(reading: LayerReading, _: History) -> Trouble | None:
+def _massive(reading: LayerReading, _: History) -> LayerWarning | None:
     found = reading.outliers
     if found is None or not (found.rows or found.units) or _is_made_of_levels(reading):
         return None
@@ -182,51 +184,51 @@ def _massive(reading: LayerReading, _: History) -> Trouble | None:
         "n_units": len(found.units),
         "of_units": reading.d,
     }
-    return Trouble("massive", "mild", figures)
+    return LayerWarning("massive", "mild", figures)
 
 
-def _collapsed(reading: LayerReading, _: History) -> Trouble | None:
+def _collapsed(reading: LayerReading, _: History) -> LayerWarning | None:
     bulk = _judged(reading)
     if bulk is None or not bulk.root_mean_square < COLLAPSED:
         return None
-    return Trouble("collapsed", "mild", {"root_mean_square": bulk.root_mean_square})
+    return LayerWarning("collapsed", "mild", {"root_mean_square": bulk.root_mean_square})
 
 
-def _alike(reading: LayerReading, _: History) -> Trouble | None:
+def _alike(reading: LayerReading, _: History) -> LayerWarning | None:
     bulk = _judged(reading)
     if bulk is None or not bulk.relative < ALIKE:
         return None
-    return Trouble("alike", "severe", {"relative": bulk.relative})
+    return LayerWarning("alike", "severe", {"relative": bulk.relative})
 
 
-def _dead(reading: LayerReading, _: History) -> Trouble | None:
+def _dead(reading: LayerReading, _: History) -> LayerWarning | None:
     if reading.finite_rows < FEWEST_ROWS or not reading.dead >= DEAD or _is_probability(reading):
         return None
-    return Trouble(
+    return LayerWarning(
         "dead",
         "severe" if reading.dead >= MANY_DEAD else "mild",
         {"share": reading.dead, "units": reading.d, "rows": reading.finite_rows},
     )
 
 
-def _saturated(reading: LayerReading, _: History) -> Trouble | None:
+def _saturated(reading: LayerReading, _: History) -> LayerWarning | None:
     if reading.finite_rows < FEWEST_ROWS or not reading.saturated >= SATURATED:
         return None
-    return Trouble(
+    return LayerWarning(
         "saturated",
         "severe" if reading.saturated >= MANY_SATURATED else "mild",
         {"share": reading.saturated, "units": reading.d, "rows": reading.finite_rows},
     )
 
 
-def _rank_deficient(reading: LayerReading, _: History) -> Trouble | None:
+def _rank_deficient(reading: LayerReading, _: History) -> LayerWarning | None:
     bulk = _judged(reading)
     if bulk is None or reading.finite_rows < FEWEST_ROWS or isnan(bulk.effective_rank) or reading.grouped:
         return None
     possible = min(round(bulk.d * (1 - reading.dead)), bulk.n - 1)
     if possible < FEWEST_DIRECTIONS or bulk.effective_rank > max(LOWEST_RANK, RANK_SHARE * possible):
         return None
-    return Trouble(
+    return LayerWarning(
         "rank-deficient",
         "severe" if bulk.effective_rank < LOWEST_RANK else "mild",
         {"effective_rank": bulk.effective_rank, "possible": possible},
@@ -249,7 +251,7 @@ def _is_made_of_levels(reading: LayerReading) -> bool:
     return reading.kind is not None and reading.kind.name in ("probabilities", "one-hot", "binary")
 
 
-RULES: tuple[Callable[[LayerReading, History], Trouble | None], ...] = (
+RULES: tuple[Callable[[LayerReading, History], LayerWarning | None], ...] = (
     _lost,
     _beyond_float32,
     _exploding,

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from per_core.errors import InvalidInputError
 
-Progress = Callable[[str], None]
+Announce = Callable[[str], None]
 Images = tuple[NDArray[np.uint8], NDArray[np.int64]]  # (n, 3, 32, 32) and (n,)
 
 SIDE = 32
@@ -84,7 +84,7 @@ CIFAR100 = CifarFiles(
 )
 
 
-def fetch(files: CifarFiles, folder: str | Path, *, download: bool, progress: Progress | None = None) -> Path:
+def fetch(files: CifarFiles, folder: str | Path, *, download: bool, progress: Announce | None = None) -> Path:
     """The folder with the binary files, fetched if they are not there and may be.
 
     A download that breaks off is kept and goes on where it stopped; nothing is unpacked before the checksum is right.
@@ -170,7 +170,7 @@ def _read(files: CifarFiles, path: Path) -> Images:
     return records[:, files.label_bytes :].reshape(-1, 3, SIDE, SIDE), labels
 
 
-def _download(files: CifarFiles, archive: Path, report: Progress) -> None:
+def _download(files: CifarFiles, archive: Path, report: Announce) -> None:
     """Fetch the archive beside its place, from where an earlier download stopped, then move it there."""
     part = archive.with_name(archive.name + ".part")
     have = part.stat().st_size if part.exists() else 0
@@ -187,7 +187,7 @@ def _download(files: CifarFiles, archive: Path, report: Progress) -> None:
     part.replace(archive)
 
 
-def _receive(files: CifarFiles, answer: http.client.HTTPResponse, part: Path, have: int, report: Progress) -> None:
+def _receive(files: CifarFiles, answer: http.client.HTTPResponse, part: Path, have: int, report: Announce) -> None:
     length = answer.headers.get("Content-Length")
     total = have + int(length) if length else 0
     reported = -1

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from analysis import digits
 from analysis.runs.spec import DataSpec
-from analysis.training.cifar import CIFAR10, CIFAR100, CifarFiles, Progress, fetch, read_test, read_training
+from analysis.training.cifar import CIFAR10, CIFAR100, Announce, CifarFiles, fetch, read_test, read_training
 from analysis.training.models import Shape
 
 SPLIT_SEED = 0
@@ -58,7 +58,7 @@ class DataSet:
         return replace(self, **tensors)  # type: ignore[arg-type]
 
 
-def load(spec: DataSpec, progress: Progress | None = None) -> DataSet:
+def load(spec: DataSpec, progress: Announce | None = None) -> DataSet:
     """The data of a spec, always split in the same way.
 
     Args:
@@ -78,7 +78,7 @@ def load(spec: DataSpec, progress: Progress | None = None) -> DataSet:
     return data
 
 
-def _digits(_spec: DataSpec, _progress: Progress | None) -> DataSet:
+def _digits(_spec: DataSpec, _progress: Announce | None) -> DataSet:
     data = digits.load()
     return DataSet(
         "Handwritten digits, 8 x 8 (scikit-learn): 1297 for training, 500 for testing",
@@ -91,7 +91,7 @@ def _digits(_spec: DataSpec, _progress: Progress | None) -> DataSet:
     )
 
 
-def _spirals(spec: DataSpec, _progress: Progress | None) -> DataSet:
+def _spirals(spec: DataSpec, _progress: Announce | None) -> DataSet:
     """Arms r (cos, sin)(2π (turns r + class / classes)), r uniform in area, with normal noise."""
     rng = np.random.default_rng([SPLIT_SEED, 1])
     labels = _labels(spec, rng)
@@ -102,7 +102,7 @@ def _spirals(spec: DataSpec, _progress: Progress | None) -> DataSet:
     return _synthetic(f"Spirals, {spec.classes} arms, noise {spec.noise:g}", spec, points, labels)
 
 
-def _mixture(spec: DataSpec, _progress: Progress | None) -> DataSet:
+def _mixture(spec: DataSpec, _progress: Announce | None) -> DataSet:
     """Normal components around means drawn from N(0, I)."""
     rng = np.random.default_rng([SPLIT_SEED, 2])
     labels = _labels(spec, rng)
@@ -131,8 +131,8 @@ def _synthetic(title: str, spec: DataSpec, points: NDArray[np.float64], labels: 
     )
 
 
-def _cifar(files: CifarFiles) -> Callable[[DataSpec, Progress | None], DataSet]:
-    def load_files(spec: DataSpec, progress: Progress | None) -> DataSet:
+def _cifar(files: CifarFiles) -> Callable[[DataSpec, Announce | None], DataSet]:
+    def load_files(spec: DataSpec, progress: Announce | None) -> DataSet:
         folder = fetch(files, spec.folder, download=spec.download, progress=progress)
         (images, labels), (test_images, test_labels) = read_training(files, folder), read_test(files, folder)
         shift, scale = _channels(images)
@@ -165,7 +165,7 @@ def _unscaled() -> tuple[Tensor, Tensor]:
     return torch.zeros(()), torch.ones(())
 
 
-LOADERS: dict[str, Callable[[DataSpec, Progress | None], DataSet]] = {
+LOADERS: dict[str, Callable[[DataSpec, Announce | None], DataSet]] = {
     "digits": _digits,
     "spirals": _spirals,
     "mixture": _mixture,

@@ -11,7 +11,7 @@ from analysis.runs.spec import MethodSpec
 from analysis.training.models import HiddenLayer, Shape, hidden_layers
 from per_core.errors import InvalidInputError
 from per_core.methods import Loss, Method
-from per_core.per import PER, Layout
+from per_core.per import PER, RowLayout
 from per_core.variance_constancy import VCL
 
 
@@ -26,9 +26,8 @@ class Penalty(nn.Module):
     """
 
     def __init__(
-        self, loss: Loss | nn.Module, weight: float, layout: Layout, generator: torch.Generator | None = None
+        self, loss: Loss | nn.Module, weight: float, layout: RowLayout, generator: torch.Generator | None = None
     ) -> None:
-        """See the class."""
         super().__init__()
         self.generator = generator
         self.loss = loss
@@ -45,7 +44,7 @@ class Penalty(nn.Module):
         return activations
 
 
-def rows(activations: Tensor, layout: Layout) -> Tensor:
+def rows(activations: Tensor, layout: RowLayout) -> Tensor:
     """Activations (n, ...) as rows (m, d): of layout "sample" m = n, of layout "position" d is the second dimension."""
     if layout == "sample" or activations.ndim == 2:
         return activations.flatten(1)

@@ -56,7 +56,6 @@ class Learner:
     """
 
     def __init__(self, spec: TrainingSpec, method: MethodSpec, seed: int, data: DataSet) -> None:
-        """See the class."""
         device = data.training_inputs.device
         self.name = f"{method.label}-s{seed}"
         self.method = method

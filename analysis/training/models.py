@@ -48,7 +48,6 @@ class HiddenLayer(nn.Module):
     """
 
     def __init__(self, affine: nn.Module, activation: nn.Module) -> None:
-        """See the class."""
         super().__init__()
         self.affine = affine
         self.pre_activation = nn.Sequential()

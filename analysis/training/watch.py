@@ -23,7 +23,7 @@ class StopRequested(Exception):  # noqa: N818  (it is no error)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TrainingLimits:
     """What training may take; None is no limit.
 
     Attributes:
@@ -42,12 +42,11 @@ class Watch:
 
     Args:
         stop_file: a request to stop, when it is there.
-        limits: see `Limits`.
+        limits: see `TrainingLimits`.
         orphaned: called in the thread when the parent has gone; it ends the process.
     """
 
-    def __init__(self, stop_file: Path, limits: Limits, orphaned: Callable[[], None]) -> None:
-        """See the class."""
+    def __init__(self, stop_file: Path, limits: TrainingLimits, orphaned: Callable[[], None]) -> None:
         self._stop_file = stop_file
         self._limits = limits
         self._orphaned = orphaned
@@ -71,7 +70,6 @@ class Watch:
         self._reason = self._reason or StopRequested(reason)
 
     def __enter__(self) -> Self:
-        """Start looking."""
         self._look()
         self._thread.start()
         return self
@@ -79,7 +77,6 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop looking."""
         self._closed.set()
         self._thread.join()
 

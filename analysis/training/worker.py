@@ -24,9 +24,9 @@ from analysis.runs.folder import ComparisonFolder
 from analysis.runs.spec import TrainingSpec
 from analysis.runs.status import change_status, read_status
 from analysis.runs.worker_process import ExitStatus
-from analysis.training.comparison import Comparison
 from analysis.training.presets import PRESETS, find_spec
-from analysis.training.watch import Limits, StopRequested, Watch
+from analysis.training.trainer import Trainer
+from analysis.training.watch import StopRequested, TrainingLimits, Watch
 from per_core.errors import PerError, StorageError
 
 
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     folder = ComparisonFolder(options.out)
     _be_repeatable()
     memory = None if options.max_memory is None else int(options.max_memory * 1e6)
-    limits = Limits(options.max_seconds, memory, options.parent)
+    limits = TrainingLimits(options.max_seconds, memory, options.parent)
     try:
         with folder.held():
             try:
@@ -73,12 +73,12 @@ def _interrupt(folder: ComparisonFolder, spec: TrainingSpec, reason: str) -> Non
             change_status(folder.path, "interrupted", reason, epochs=spec.epochs)
 
 
-def _begin(spec: TrainingSpec, folder: ComparisonFolder, limits: Limits, *, resume: bool) -> int:
+def _begin(spec: TrainingSpec, folder: ComparisonFolder, limits: TrainingLimits, *, resume: bool) -> int:
     is_new = not folder.comparison_file.exists()
     if is_new or not folder.spec_file.exists():
         folder.write_spec(spec.as_dict())
     try:
-        comparison = Comparison(spec, folder, resume=resume, limits=limits, report=_say)
+        trainer = Trainer(spec, folder, resume=resume, limits=limits, report=_say)
         folder.reserve()
     except StorageError:
         raise
@@ -86,14 +86,14 @@ def _begin(spec: TrainingSpec, folder: ComparisonFolder, limits: Limits, *, resu
         if is_new:
             folder.write_status("failed", epoch=0, epochs=spec.epochs, message=str(error))
         raise
-    return _train(comparison, folder, limits)
+    return _train(trainer, folder, limits)
 
 
-def _train(comparison: Comparison, folder: ComparisonFolder, limits: Limits) -> int:
+def _train(trainer: Trainer, folder: ComparisonFolder, limits: TrainingLimits) -> int:
     def orphaned() -> None:
-        comparison.leave("interrupted", "the process that started it has gone", ExitStatus.ORPHANED)
+        trainer.leave("interrupted", "the process that started it has gone", ExitStatus.ORPHANED)
 
-    comparison.write_status("starting")
+    trainer.write_status("starting")
     watch = Watch(folder.stop_file, limits, orphaned)
 
     def requested(number: int, _frame: FrameType | None) -> None:
@@ -102,18 +102,18 @@ def _train(comparison: Comparison, folder: ComparisonFolder, limits: Limits) -> 
     handlers = {number: signal.signal(number, requested) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with watch:
-            comparison.train(watch)
+            trainer.train(watch)
     except StopRequested as request:
-        comparison.write_status("stopped", str(request))
+        trainer.write_status("stopped", str(request))
         _say(f"{request}; go on with --resume")
         return ExitStatus.STOPPED
     except StorageError:
         raise
     except PerError as error:
-        comparison.write_status("failed", str(error))
+        trainer.write_status("failed", str(error))
         raise
     except Exception as error:
-        comparison.write_status("failed", f"{type(error).__name__}: {error}")
+        trainer.write_status("failed", f"{type(error).__name__}: {error}")
         _say(traceback.format_exc(), "stderr")
         return ExitStatus.FAILED
     finally:
@@ -121,7 +121,7 @@ def _train(comparison: Comparison, folder: ComparisonFolder, limits: Limits) -> 
             folder.stop_file.unlink(missing_ok=True)
         for number, handler in handlers.items():
             signal.signal(number, handler)
-    comparison.write_status("finished")
+    trainer.write_status("finished")
     return ExitStatus.FINISHED
 
 

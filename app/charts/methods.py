@@ -25,7 +25,7 @@ _DASHES = ["solid", "dash", "dot", "dashdot"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TrapCurve:
+class SmallBatchCurve:
     """A normaliser's SW1 to N(0, I) over the rows its statistics come from.
 
     Attributes:
@@ -94,7 +94,7 @@ def _labels(values: Sequence[float]) -> list[str]:
     return [f"{value:.2f}" if abs(value) >= 0.005 else "" for value in values]
 
 
-def small_batches(curves: Mapping[str, TrapCurve], gaussian: Sequence[NullBand], mark: int) -> go.Figure:
+def small_batches(curves: Mapping[str, SmallBatchCurve], gaussian: Sequence[NullBand], mark: int) -> go.Figure:
     """SW1 of the rows that gave the statistics and of held-out rows, over their number: median and range of splits.
 
     `gaussian` holds what N(0, I) itself has at each number of rows, of the same numbers as the curves.

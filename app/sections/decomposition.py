@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 Mapped = Mapping[str, tuple[ActivationBatch, ActivationBatch]]
 
 
-def take_apart(batch: ActivationBatch) -> "DistanceParts":
+def decompose_batch(batch: ActivationBatch) -> "DistanceParts":
     """The parts of a batch's distance to N(0, I)."""
-    from analysis.distances.decomposition import take_apart
+    from analysis.distances.decomposition import decompose
     from analysis.statistics.null_band import draws_that_fit
 
     chunks = in_chunks(
         draws_that_fit(batch.n, batch.d),
         CHUNK,
-        lambda first, count: caches.gaussian_mending_chunk(batch.n, batch.d, first, count),
-        "Taking N(0, I) apart",
+        lambda first, count: caches.gaussian_stages_chunk(batch.n, batch.d, first, count),
+        "Decomposing the distance of N(0, I)",
     )
-    return take_apart(caches.mending(batch), np.concatenate(chunks))
+    return decompose(caches.stage_distances(batch), np.concatenate(chunks))
 
 
 def show_removed(batch: ActivationBatch, mapped: Mapped, *, key: str) -> None:
     """How much of each part of the distance each method removes. `mapped` holds batches before and after, by method."""
-    present = take_apart(batch)
+    present = decompose_batch(batch)
     removed: dict[str, Mapping[Part, float]] = {}
     fewer = None
     for name, (before, after) in mapped.items():
-        left, there = take_apart(after), present if before is batch else take_apart(before)
+        left, there = decompose_batch(after), present if before is batch else decompose_batch(before)
         removed[name] = {part: value - left.values[part] for part, value in there.values.items()}
         if before.n < batch.n:
             fewer = [*(fewer[0] if fewer else []), name], before.n, there

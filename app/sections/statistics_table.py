@@ -1,4 +1,4 @@
-"""The table under Figure 1: which statistic tells which batch from the null law, cell by cell."""
+"""The table under Figure 1: which statistic tells which batch from the null distribution, cell by cell."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -21,15 +21,15 @@ _TABLE_HEIGHT = 390
 _DEFAULT_ROW = 2  # correlation
 
 
-def show_statistics(batches: Mapping[str, ActivationBatch], law: SampleSpec, null: str) -> None:
+def show_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, null_name: str) -> None:
     """Draw the table, filling in while the null draws come, and explain the chosen cell.
 
     Args:
         batches: one column each, by title.
-        law: the null law (its case is ignored).
-        null: its name in words.
+        null: the null distribution (its case is ignored).
+        null_name: its name in words.
     """
-    from analysis.distances.distinction import null_law
+    from analysis.distances.distinction import null_distribution
 
     st.subheader("What each method looks at, and what it can tell apart")
     for title, batch in batches.items():
@@ -37,10 +37,10 @@ def show_statistics(batches: Mapping[str, ActivationBatch], law: SampleSpec, nul
             st.error(f"Statistics need finite values within float32; {title} holds {batch.not_finite}.")
             return
     with st.skeleton(height=_TABLE_HEIGHT):
-        law = null_law(law)
-        bands = statistics_bands(law, null)
-        columns = {title: caches.cells(batch, law, bands) for title, batch in batches.items()}
-        table = _table(columns, null)
+        null = null_distribution(null)
+        bands = statistics_bands(null, null_name)
+        columns = {title: caches.cells(batch, null, bands) for title, batch in batches.items()}
+        table = _table(columns, null_name)
         styled = table.style.map(mark_style, subset=list(columns))
         event = st.dataframe(
             styled,
@@ -62,10 +62,10 @@ def show_statistics(batches: Mapping[str, ActivationBatch], law: SampleSpec, nul
         key="dist_numbers",
     )
     chosen = [(row, title) for row, title in event.selection.cells if title in table.columns]
-    _explain(*(chosen[0] if chosen else (_DEFAULT_ROW, _most_telling(columns))), columns, null, law)
+    _explain(*(chosen[0] if chosen else (_DEFAULT_ROW, _most_telling(columns))), columns, null_name, null)
 
 
-def _table(columns: "Mapping[str, Mapping[Key, Cell]]", null: str) -> pd.DataFrame:
+def _table(columns: "Mapping[str, Mapping[Key, Cell]]", null_name: str) -> pd.DataFrame:
     """Rows are statistics, columns are batches; the last column is the null range."""
     first = next(iter(columns.values()))
     rows = [
@@ -73,7 +73,7 @@ def _table(columns: "Mapping[str, Mapping[Key, Cell]]", null: str) -> pd.DataFra
             words.STATISTIC: words.TITLE[key],
             words.SEEN: words.SEEN_BY[key],
             **{title: number(c[key].value, key) + (MARK if c[key].differs else "") for title, c in columns.items()},
-            f"{null}, sampling alone": span(cell.null, key),
+            f"{null_name}, sampling alone": span(cell.null, key),
         }
         for key, cell in first.items()
     ]
@@ -109,11 +109,13 @@ def mark_style(text: str) -> str:
     return "background-color: rgba(217, 120, 30, 0.25); font-weight: 600" if text.endswith(MARK) else ""
 
 
-def _explain(row: int, title: str, columns: "Mapping[str, Mapping[Key, Cell]]", null: str, law: SampleSpec) -> None:
+def _explain(
+    row: int, title: str, columns: "Mapping[str, Mapping[Key, Cell]]", null_name: str, null: SampleSpec
+) -> None:
     """One cell in sentences; a cell outside the batches' columns explains the statistic."""
     key = list(next(iter(columns.values())))[row]
     if title in columns:
-        st.markdown(words.explain(columns[title], key, title, null, law.n, law.dim))
+        st.markdown(words.explain(columns[title], key, title, null_name, null.n, null.dim))
     else:
         st.markdown(f"**{words.TITLE[key]}.** {words.WHAT[key]}")
-    st.caption(words.about_table(next(iter(columns.values()))["mean"].null, null))
+    st.caption(words.about_table(next(iter(columns.values()))["mean"].null, null_name))

@@ -141,7 +141,7 @@ def _choose_sample() -> Choice:
         st.caption("Whatever the numbers, every unit is standardised to mean 0 and variance 1 in population.")
     with st.expander("Shift and scale"):
         place = _sliders(_PLACE)
-        st.caption("Applied to all four cases, so that batch normalisation has something to mend.")
+        st.caption("Applied to all four cases, so that batch normalisation has something to remove.")
     if n * dim > MAX_VALUES:
         fits = max(size for size in SIZES if size * dim <= MAX_VALUES)
         st.error(

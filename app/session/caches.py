@@ -86,23 +86,23 @@ def pair_density(
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def null_chunk(law: SampleSpec, first: int, count: int) -> "dict[Key, NDArray[np.float64]]":
-    """Statistics of some fresh draws of a null law."""
+def null_chunk(null: SampleSpec, first: int, count: int) -> "dict[Key, NDArray[np.float64]]":
+    """Statistics of some fresh draws of a null distribution."""
     from analysis.distances.distinction import measure_null
 
-    return measure_null(law, first, count)
+    return measure_null(null, first, count)
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
 def cells(
     batch: ActivationBatch,
-    law: SampleSpec,  # noqa: ARG001  the key that stands for the null bands
-    _null: "Mapping[Key, NullBand]",
+    null: SampleSpec,  # noqa: ARG001  the key that stands for the null bands
+    _bands: "Mapping[Key, NullBand]",
 ) -> "dict[Key, Cell]":
     """The table's column for one batch."""
     from analysis.distances.distinction import compare
 
-    return compare(batch, _null)
+    return compare(batch, _bands)
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
@@ -239,19 +239,19 @@ def small_batch(batch: ActivationBatch, key: str, parameters: Parameters, rows: 
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)
-def mending(batch: ActivationBatch) -> NDArray[np.float64]:
+def stage_distances(batch: ActivationBatch) -> NDArray[np.float64]:
     """SW1 of the batch while location, scale and correlation are taken away."""
-    from analysis.distances.decomposition import distances_while_mending
+    from analysis.distances.decomposition import measure_stages
 
-    return distances_while_mending(batch.values)
+    return measure_stages(batch.values)
 
 
 @st.cache_data(max_entries=512, show_spinner=False)
-def gaussian_mending_chunk(n: int, d: int, first: int, count: int) -> NDArray[np.float64]:
+def gaussian_stages_chunk(n: int, d: int, first: int, count: int) -> NDArray[np.float64]:
     """The same of some fresh Gaussian batches."""
-    from analysis.distances.decomposition import gaussian_distances
+    from analysis.distances.decomposition import measure_gaussian_stages
 
-    return gaussian_distances(n, d, first, count)
+    return measure_gaussian_stages(n, d, first, count)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=_BY_CONTENT)
@@ -312,15 +312,15 @@ def distance_between(first: ActivationBatch, second: ActivationBatch, slices: in
 
 
 @st.cache_data(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
-def dealt_band(first: ActivationBatch, second: ActivationBatch, slices: int, *, paired: bool) -> "NullBand":
-    """What that distance is after the rows of both, or of each pair, are dealt out anew, as if of one distribution."""
+def permutation_band(first: ActivationBatch, second: ActivationBatch, slices: int, *, paired: bool) -> "NullBand":
+    """What that distance is after the rows of both, or of each pair, are permuted, as if of one distribution."""
     from analysis.distances.directions import shared_directions
-    from analysis.distances.permutation import deals_that_fit, shuffled_distances, swapped_distances
+    from analysis.distances.permutation import shuffled_distances, shuffles_that_fit, swapped_distances
     from analysis.statistics.null_band import band_of
 
-    deal = swapped_distances if paired else shuffled_distances
-    directions, count = shared_directions(first.d, slices), deals_that_fit(first.n + second.n)
-    return band_of(deal(first.values, second.values, directions, count=count))
+    permute = swapped_distances if paired else shuffled_distances
+    directions, count = shared_directions(first.d, slices), shuffles_that_fit(first.n + second.n)
+    return band_of(permute(first.values, second.values, directions, count=count))
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -383,7 +383,7 @@ def dumped_values(inspection: "Inspection", member: str, count: int) -> NDArray[
 def member_key(inspection: "Inspection", member: str) -> str:
     """What was read of a member holds for the file as it is and the layout that was said."""
     chosen = inspection.member(member)
-    return f"{str(inspection.path)!a}|{inspection.layout_of(chosen)}|{inspection.state(chosen)}"
+    return f"{str(inspection.path)!a}|{inspection.layout_of(chosen)}|{inspection.version(chosen)}"
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -1,4 +1,4 @@
-"""What fresh batches of the null law give: as shipped where that was computed beforehand, else drawn in chunks."""
+"""What fresh null batches give: as shipped where that was computed beforehand, else drawn in chunks."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,18 +19,18 @@ WORST_DRAWS = 19
 _K = TypeVar("_K", bound=str)
 
 
-def statistics_bands(law: SampleSpec, null: str) -> "dict[Key, NullBand]":
-    """Of the statistics of the table. `law` is what `null_law` made; `null` is its name in words."""
+def statistics_bands(null: SampleSpec, null_name: str) -> "dict[Key, NullBand]":
+    """Of the statistics of the table. `null` is what `null_distribution` made; `null_name` is its name in words."""
     from analysis.distances.shipped_bands import shipped_bands, statistics_of
     from analysis.statistics.null_band import draws_that_fit
 
-    unmoved = law == SampleSpec(n=law.n, dim=law.dim)
-    shipped: Any = shipped_bands(statistics_of(law.n, law.dim)) if unmoved else None
+    unmoved = null == SampleSpec(n=null.n, dim=null.dim)
+    shipped: Any = shipped_bands(statistics_of(null.n, null.dim)) if unmoved else None
     return shipped or _drawn(
-        draws_that_fit(law.n, law.dim),
+        draws_that_fit(null.n, null.dim),
         CHUNK,
-        lambda first, count: caches.null_chunk(law, first, count),
-        f"Drawing {null} afresh to see what sampling alone gives",
+        lambda first, count: caches.null_chunk(null, first, count),
+        f"Drawing {null_name} afresh to see what sampling alone gives",
     )
 
 

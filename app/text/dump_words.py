@@ -50,17 +50,17 @@ CHANNEL_AXES = {
     3: "the fourth",
 }
 QUANTITY = "Colour"
-NO_TROUBLE = (
+NO_WARNING = (
     "No issue found: no layer is dead, saturated, exploding, collapsed, rank-deficient or NaN by the rules, and none "
     "has massive activations, samples that look alike, or values beyond float16."
 )
-TROUBLE_TITLE = "Warnings"
+WARNING_TITLE = "Warnings"
 FOLLOWED = "A run that is still written is followed: the page reads new records by itself."
 MEASURE_ALL = "Measure all {rows:,} rows"
 HELP_MEASURE_ALL = (
     "One pass over the whole member, in pieces: bounds of SW1 on the directions drawn, which hold for all rows."
 )
-TROUBLE_COLUMNS = ["Layer", "Warning", "At epoch", "What was found, and what to try"]
+WARNING_COLUMNS = ["Layer", "Warning", "At epoch", "What was found, and what to try"]
 NOTHING_POSITIVE = "No value is positive: there is nothing to show on a logarithmic axis."
 SHORT = 1e6  # larger values are written with a power of ten
 NOT_STUDIED = (

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from analysis.distances.distinction import Cell, Key
     from analysis.methods.flow import FlowReadings, FlowStart
     from analysis.statistics.null_band import NullBand
-    from app.charts.methods import TrapCurve
+    from app.charts.methods import SmallBatchCurve
 
 LEADS = {
     "normaliser": "A normaliser maps it at once.",
@@ -37,7 +37,7 @@ HELP_STRENGTH = (
 )
 NOTHING_CHOSEN = "Choose at least one method above: BN, DBN, VCL and PER are a good start."
 ORDER = "location, scale, correlation, shape"
-TRAP_TITLE = "The small-batch trap"
+SMALL_BATCH_TITLE = "The small-batch effect"
 HELP_PAIRING = (
     "Rows in pairs: row i of both is the same input, before and after a method or at two epochs. Then the two rows of "
     "each pair change places, which finds small changes. Independent rows are pooled and dealt out anew. A dump does "
@@ -206,7 +206,7 @@ def own_aim(short: str, readings: "FlowReadings", gaussian: "Mapping[str, NullBa
     )
 
 
-def about_trap(curves: "Mapping[str, TrapCurve]", gaussian: "NullBand", rows: int, splits: int) -> str:
+def about_small_batches(curves: "Mapping[str, SmallBatchCurve]", gaussian: "NullBand", rows: int, splits: int) -> str:
     """What statistics from few rows do. `gaussian` is what N(0, I) itself has at `rows` rows."""
     said = []
     for name, curve in curves.items():
@@ -223,8 +223,8 @@ def about_trap(curves: "Mapping[str, TrapCurve]", gaussian: "NullBand", rows: in
     )
 
 
-def without_trap(names: Sequence[str]) -> str:
-    """Normalisers that cannot fall into the trap, or that none was chosen."""
+def without_batch_effect(names: Sequence[str]) -> str:
+    """Normalisers without a small-batch effect, or that none was chosen."""
     if not names:
         return "Choose a normaliser above: only normalisers take statistics from the batch."
     verb = "maps" if len(names) == 1 else "map"

@@ -72,7 +72,7 @@ WHAT: "dict[Key, str]" = {
 
 
 def about_table(band: "NullBand", null: str) -> str:
-    """What the mark of the table means. `null` names the null law."""
+    """What the mark of the table means. `null` names the null distribution."""
     return (
         f"≠ marks values outside the range of {band.draws} batches of {null} of this size ({by_chance(band.draws)}; "
         "one of the ten in a column more often). Click a cell to have it explained. Fewer samples n hide more "
@@ -81,7 +81,7 @@ def about_table(band: "NullBand", null: str) -> str:
 
 
 def explain(cells: "Mapping[Key, Cell]", key: "Key", column: str, null: str, n: int, d: int) -> str:
-    """One of a batch's cells in sentences. `null` names the null law: "case (a)", "N(0, I)"."""
+    """One of a batch's cells in sentences. `null` names the null distribution: "case (a)", "N(0, I)"."""
     cell = cells[key]
     title = TITLE[cell.key]
     if cell.value != cell.value:

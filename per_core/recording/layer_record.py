@@ -62,7 +62,6 @@ class Allowance:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Check every value."""
         for name in ("slices", "units", "tracked", "budget"):
             require_count(getattr(self, name), name)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
@@ -258,7 +257,6 @@ class LayerDigest:
     """
 
     def __init__(self, allowance: Allowance) -> None:
-        """See the class."""
         self.allowance = allowance
         self._fixed: dict[tuple[int, torch.device], _Fixed] = {}
 

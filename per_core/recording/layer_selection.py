@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from per_core.errors import InvalidInputError
-from per_core.per import PER, Layout
+from per_core.per import PER, RowLayout
 
 PASSING_ON = (nn.Identity, nn.Flatten, nn.Unflatten, nn.modules.dropout._DropoutNd, PER)  # outputs what came in
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)  # which hand on what their last member returns
@@ -117,7 +117,7 @@ def first_activations(output: object) -> Tensor | None:
     return next((found for part in _parts(output) if (found := first_activations(part)) is not None), None)
 
 
-def as_rows(activations: Tensor, layout: Layout) -> Tensor:
+def as_rows(activations: Tensor, layout: RowLayout) -> Tensor:
     """Activations of any rank from 2 as rows, (n, d).
 
     Layout "sample": everything of one sample is one row. Layout "position": every location is a row of channels;

@@ -18,7 +18,7 @@ from torch.utils.hooks import RemovableHandle
 
 from per_core.arguments import require_count
 from per_core.errors import InvalidInputError, StorageError
-from per_core.per import Layout
+from per_core.per import RowLayout
 from per_core.recording.epoch import as_epoch
 from per_core.recording.layer_record import Allowance, LayerArrays, LayerDigest, LayerSummary
 from per_core.recording.layer_selection import (
@@ -101,7 +101,7 @@ class Recorder:
         run_dir: str | Path,
         *,
         layers: str | Sequence[str] | None = None,
-        layout: Layout = "sample",
+        layout: RowLayout = "sample",
         slices: int = 64,
         units: int = 64,
         tracked: int = 4,
@@ -116,7 +116,6 @@ class Recorder:
         resume: bool = False,
         last_epoch: float | None = None,
     ) -> None:
-        """See the class."""
         if on_write_error not in ("warn", "raise"):
             raise InvalidInputError(
                 f'on_write_error must be "warn" or "raise"; received {on_write_error!r}.'
@@ -134,7 +133,7 @@ class Recorder:
             )
         self._model = unwrapped(model)
         self._layers = select_layers(self._model, layers)
-        self._layout: Layout = layout
+        self._layout: RowLayout = layout
         self._training = training
         self._digest = LayerDigest(Allowance(slices, units, tracked, budget, seed))
         self._on_write_error = on_write_error
@@ -218,13 +217,11 @@ class Recorder:
             self._sample.close()
 
     def __enter__(self) -> Recorder:
-        """Itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close."""
         self.close()
 
     def _pass_through(self, inputs: object) -> Digested:

@@ -30,7 +30,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from per_core.errors import InvalidInputError
-from per_core.per import Layout
+from per_core.per import RowLayout
 from per_core.recording.epoch import as_epoch
 from per_core.recording.layer_record import Allowance, LayerArrays, LayerSummary, from_json_number, to_json_number
 from per_core.recording.whole_file import told, write_whole
@@ -92,7 +92,7 @@ class Run:
     title: str
     description: dict[str, Any]
     created: float
-    layout: Layout
+    layout: RowLayout
     allowance: Allowance
     records: tuple[Record, ...]
     repeated: tuple[float, ...]
@@ -289,13 +289,12 @@ class RunWriter:
         path: str | Path,
         *,
         allowance: Allowance | None = None,
-        layout: Layout = "sample",
+        layout: RowLayout = "sample",
         title: str = "",
         description: Mapping[str, Any] | None = None,
         resume: bool = False,
         last_epoch: float | None = None,
     ) -> None:
-        """See the class."""
         self.path = Path(path)
         self.allowance = allowance or Allowance()
         exists = (self.path / RUN).exists()
@@ -362,7 +361,7 @@ class RunWriter:
                     file.truncate(self._end)
                 raise
 
-    def _create(self, layout: Layout, title: str, description: dict[str, Any]) -> float:
+    def _create(self, layout: RowLayout, title: str, description: dict[str, Any]) -> float:
         created = time.time()
         header = {
             "schema": SCHEMA,
@@ -384,7 +383,7 @@ class RunWriter:
         write_whole(self.path / RUN, text.encode())
         return created
 
-    def _cut_back(self, layout: Layout, last_epoch: float | None) -> tuple[float, int, int]:
+    def _cut_back(self, layout: RowLayout, last_epoch: float | None) -> tuple[float, int, int]:
         """Drop the torn tail and what came after `last_epoch`; creation time, records and bytes that are left."""
         run = open_run(self.path)
         if (run.allowance, run.layout) != (self.allowance, layout):

@@ -35,7 +35,6 @@ class StepSample:
         every: int,
         to_rows: Callable[[str, object], Tensor | None],
     ) -> None:
-        """See the class."""
         self._every = every
         self._to_rows = to_rows
         self._paused = False

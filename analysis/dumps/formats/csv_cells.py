@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from analysis.dumps.formats.csv_dialect import NO_SEPARATOR, DialectError, Record
 
-Kind = Literal["number", "missing", "word", "odd"]
+CellKind = Literal["number", "missing", "word", "odd"]
 
 MISSING = {
     "", "na", "nan", "+nan", "-nan", "null", "none", "n/a", "#n/a", "#na", "<na>", "1.#qnan", "-1.#qnan", "1.#ind",
@@ -35,7 +35,7 @@ MINUS = str.maketrans("−", "-")
 EXACT = 2.0**53
 
 
-def cell_kind(cell: str, decimal: str) -> Kind:
+def cell_kind(cell: str, decimal: str) -> CellKind:
     """What a cell is: a number, a missing one, a word, or none of these: digits that another dialect may explain."""
     if cell.lower() in MISSING:
         return "missing"
@@ -75,7 +75,6 @@ class Cells:
     """
 
     def __init__(self, width: int, decimal: str) -> None:
-        """See the class."""
         self._decimal = decimal
         self._odd: dict[int, tuple[int, str]] = {}
         self._marks = 0

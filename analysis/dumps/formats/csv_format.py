@@ -19,7 +19,7 @@ from analysis.dumps.file_stamp import Stamp, settled_stamp
 from analysis.dumps.formats.csv_dialect import Dialect, DialectError, candidates
 from analysis.dumps.formats.csv_scan import Scan
 from analysis.dumps.formats.csv_table import Table, table_of
-from analysis.dumps.limits import Limits, in_words
+from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import BudgetError, InvalidInputError
 
 SAMPLE = 1000  # lines by which most dialects are ruled out
@@ -30,7 +30,7 @@ RULE = (
 REMEDY = 'Write it again, for example with numpy.savetxt(path, array, delimiter=",").'
 
 
-def list_entries(path: Path, limits: Limits) -> list[Entry]:
+def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
     """The one matrix of the file: all columns that hold nothing but numbers. A missing value is NaN.
 
     Raises:
@@ -42,7 +42,7 @@ def list_entries(path: Path, limits: Limits) -> list[Entry]:
     return [Entry("", table.values.shape, "float64", path.stat().st_size, note=table.note)]
 
 
-def read_rows(path: Path, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:  # noqa: ARG001
+def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:  # noqa: ARG001
     """Rows start to stop − 1; the key says nothing, there is one table in a file."""
     values = _table(path, limits).values
     if stop > len(values):
@@ -50,7 +50,7 @@ def read_rows(path: Path, key: str, start: int, stop: int, limits: Limits) -> ND
     return values[start:stop]
 
 
-def require_size(size: int, limits: Limits) -> None:
+def require_size(size: int, limits: ReadingLimits) -> None:
     """Check that text of so many bytes may be read; a `BudgetError` if it may not."""
     if size > limits.csv_bytes:
         raise BudgetError(
@@ -59,7 +59,7 @@ def require_size(size: int, limits: Limits) -> None:
         )
 
 
-def _table(path: Path, limits: Limits) -> Table:
+def _table(path: Path, limits: ReadingLimits) -> Table:
     found, is_settled = settled_stamp(path)
     require_size(found[1], limits)
     return _kept(path, found) if is_settled else _parsed(path)

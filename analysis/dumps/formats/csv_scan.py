@@ -18,7 +18,6 @@ class Scan:
     """What a dialect reads in a text, up to where it contradicts itself."""
 
     def __init__(self, path: Path, dialect: Dialect) -> None:
-        """See the class; nothing is read before `take`."""
         self.path, self.dialect = path, dialect
         self.lines = 0
         self._records = dialect.records(path)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.dumps.entry import ITEM_BYTES, Entry, is_plain_shape
-from analysis.dumps.limits import Limits, in_words
+from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.natural_order import by_numbers
 from analysis.dumps.sample_groups import PLACE, join_samples
 from per_core.errors import InvalidInputError
@@ -21,7 +21,7 @@ MOST_COMPRESSION = 1100  # times: more than deflate can do
 COUNT = "count"  # attribute of a dataset or its group, or a dataset beside it: rows in use, the others are reserve
 
 
-def list_entries(path: Path, limits: Limits) -> list[Entry]:
+def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
     """Every dataset of the file, those of one sample each joined, and every link that is not followed.
 
     Raises:
@@ -34,7 +34,7 @@ def list_entries(path: Path, limits: Limits) -> list[Entry]:
     return [group.entry for group in groups]
 
 
-def read_rows(path: Path, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
     """Rows start to stop − 1 of a dataset, or of a group of samples."""
     with _opened(path) as file:
         try:
@@ -46,14 +46,14 @@ def read_rows(path: Path, key: str, start: int, stop: int, limits: Limits) -> ND
             raise _unreadable(error) from error
 
 
-def _read_dataset(file: Any, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+def _read_dataset(file: Any, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
     dataset = next((found for name, found in _walk(file, limits.members) if name == key), None)
     if dataset is None or _entry(key, dataset).refusal:
         raise InvalidInputError(f"There must be a readable dataset {key!r}; there is none now. Inspect it again.")
     return np.asarray(dataset[start:stop])
 
 
-def _read_group(file: Any, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any] | None:
+def _read_group(file: Any, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any] | None:
     """Samples start to stop − 1 of the group of samples of this key; None if there is none."""
     found = dict(_walk(file, limits.members))
     entries = {name: _entry(name, dataset) for name, dataset in found.items()}

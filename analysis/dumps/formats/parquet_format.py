@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.dumps.entry import ITEM_BYTES, Entry
-from analysis.dumps.limits import Limits, in_words
+from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import InvalidInputError
 
 SCALARS = ""  # the key of all columns of single floating-point numbers together
@@ -19,7 +19,7 @@ ROWS_AT_ONCE = 4096
 TYPES = {"halffloat": "float16", "float": "float32", "double": "float64"}
 
 
-def list_entries(path: Path, limits: Limits) -> list[Entry]:
+def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
     """Every column of the file, from its footer; of lists without a fixed size, the first row says the shape.
 
     Raises:
@@ -34,7 +34,7 @@ def list_entries(path: Path, limits: Limits) -> list[Entry]:
         raise _unreadable(error) from error
 
 
-def read_rows(path: Path, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
     """Rows start to stop − 1 of a column of lists, or of all columns of single numbers."""
     try:
         with _opened(path) as file:
@@ -56,7 +56,7 @@ def _opened(path: Path) -> Any:
     return pyarrow.parquet.ParquetFile(path)
 
 
-def _list(file: Any, limits: Limits) -> list[Entry]:
+def _list(file: Any, limits: ReadingLimits) -> list[Entry]:
     schema, rows = file.schema_arrow, file.metadata.num_rows
     if len(schema.names) > limits.members:
         raise InvalidInputError(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from analysis.dumps.byte_range import ByteRange
 from analysis.dumps.entry import ITEM_BYTES, Entry, is_plain_shape
-from analysis.dumps.limits import Limits, in_words
+from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.natural_order import by_numbers
 from per_core.errors import InvalidInputError
 
@@ -26,7 +26,7 @@ NO_NUMBERS = {"F4", "F6_E2M3", "F6_E3M2", "F8_E8M0", "C64"}  # types of the form
 ONLY_IN_TORCH = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 
 
-def list_entries(data: ByteRange, limits: Limits) -> list[Entry]:
+def list_entries(data: ByteRange, limits: ReadingLimits) -> list[Entry]:
     """Every tensor of the file, from the header; in natural order, as the library keeps none.
 
     Raises:
@@ -38,7 +38,7 @@ def list_entries(data: ByteRange, limits: Limits) -> list[Entry]:
     return sorted(_refuse_damaged(entries, tensors, size), key=lambda entry: by_numbers(entry.key))
 
 
-def read_rows(data: ByteRange, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+def read_rows(data: ByteRange, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
     """Rows start to stop − 1 of a tensor; bfloat16 and float8, which numpy has not, as float32."""
     begin, tensors = _read_header(data, limits)
     tensor = tensors.get(key)
@@ -58,7 +58,7 @@ def as_numbers(values: NDArray[np.uint8], dtype: str) -> NDArray[Any]:
     return values.view(dtype)
 
 
-def _read_header(data: ByteRange, limits: Limits) -> tuple[int, dict[str, Any]]:
+def _read_header(data: ByteRange, limits: ReadingLimits) -> tuple[int, dict[str, Any]]:
     """Where the values begin, and name -> what is said of the tensor."""
     if data.size < 8:
         raise _unreadable("it is shorter than the length of a header")

@@ -22,7 +22,7 @@ from analysis.dumps.byte_range import FileRange
 from analysis.dumps.entry import ITEM_BYTES, MOST_AXES, Entry
 from analysis.dumps.formats.safetensors_format import ONLY_IN_TORCH, as_numbers
 from analysis.dumps.formats.zip_format import MAGIC, list_members
-from analysis.dumps.limits import Limits, in_words
+from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import BudgetError, InvalidInputError
 
 DEEPEST = 32  # dicts and lists within each other
@@ -31,7 +31,7 @@ FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
 TORCH_SAYS = re.compile(r"WeightsUnpickler error:\s*(.+)|(Trying to .+)")
 
 
-def list_entries(path: Path, limits: Limits) -> list[Entry]:
+def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
     """Every tensor of the file, however nested: keys and indices joined by "/".
 
     Raises:
@@ -47,7 +47,7 @@ def list_entries(path: Path, limits: Limits) -> list[Entry]:
     return entries
 
 
-def read_rows(path: Path, key: str, start: int, stop: int, limits: Limits) -> NDArray[Any]:
+def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
     """Rows start to stop − 1 of a tensor; bfloat16 and float8, which numpy has not, as float32."""
     room, tensors = _opened(path, limits, _stamp(path))
     tensor = _find(tensors, key)
@@ -66,7 +66,7 @@ Room = dict[int, FileRange]
 
 
 @lru_cache(maxsize=1)
-def _opened(path: Path, limits: Limits, _stamp: tuple[int, ...]) -> tuple[Room | None, Tensors]:
+def _opened(path: Path, limits: ReadingLimits, _stamp: tuple[int, ...]) -> tuple[Room | None, Tensors]:
     """Room of the storages, see `_storage_room`, and all keys and tensors, without values; kept of the last file."""
     room = _storage_room(path, limits)
     return room, tuple(_walk(_load(path, "meta"), limits.members))
@@ -82,7 +82,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _storage_room(path: Path, limits: Limits) -> Room | None:
+def _storage_room(path: Path, limits: ReadingLimits) -> Room | None:
     """Where storages begin -> their bytes, from the archive's own directory; None in the old format."""
     data = FileRange.whole(path)
     if data.read(0, min(4, data.size)).tobytes() != MAGIC:
@@ -220,7 +220,7 @@ def _dtype(tensor: torch.Tensor) -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
 
-def _read_strided(rows: torch.Tensor, room: Room, limits: Limits) -> NDArray[Any]:
+def _read_strided(rows: torch.Tensor, room: Room, limits: ReadingLimits) -> NDArray[Any]:
     """The values of a tensor without any, read from its place in the file."""
     dtype = _dtype(rows)
     item = ITEM_BYTES[dtype]

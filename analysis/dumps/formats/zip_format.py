@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass, replace
 
 from analysis.dumps.byte_range import ByteRange, FileRange, InflatedRange
-from analysis.dumps.limits import Limits, in_words
+from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import InvalidInputError
 
 MAGIC = b"PK\x03\x04"
@@ -58,7 +58,7 @@ class _Record:
         return self.name.decode("utf-8" if self.is_utf_8 else "cp437", "replace")
 
 
-def list_members(archive: FileRange, limits: Limits) -> list[ZipMember]:
+def list_members(archive: FileRange, limits: ReadingLimits) -> list[ZipMember]:
     """The files of an archive in its order, folders left out; nothing is unpacked.
 
     Raises:
@@ -70,12 +70,12 @@ def list_members(archive: FileRange, limits: Limits) -> list[ZipMember]:
     return _refuse_bombs(_refuse_repeated(_refuse_overlaps(members, files)), limits)
 
 
-def list_names(archive: ByteRange, limits: Limits) -> list[str]:
+def list_names(archive: ByteRange, limits: ReadingLimits) -> list[str]:
     """The names in the directory of an archive; errors as of `list_members`."""
     return [record.label for record in _read_directory(archive, limits)[1]]
 
 
-def open_member(archive: FileRange, name: str, limits: Limits) -> ByteRange:
+def open_member(archive: FileRange, name: str, limits: ReadingLimits) -> ByteRange:
     """The bytes of one file of an archive, which `list_members` has found harmless among the others.
 
     Raises:
@@ -91,7 +91,7 @@ def open_member(archive: FileRange, name: str, limits: Limits) -> ByteRange:
     return member.data
 
 
-def _read_directory(archive: ByteRange, limits: Limits) -> tuple[int, list[_Record]]:
+def _read_directory(archive: ByteRange, limits: ReadingLimits) -> tuple[int, list[_Record]]:
     """Where the directory begins, and its lines."""
     tail_size = min(archive.size, END_SIZE + LONGEST_COMMENT + LOCATOR_64_SIZE)
     tail = archive.read(archive.size - tail_size, tail_size).tobytes()
@@ -234,7 +234,7 @@ def _refuse_repeated(members: list[ZipMember]) -> list[ZipMember]:
     return checked
 
 
-def _refuse_bombs(members: list[ZipMember], limits: Limits) -> list[ZipMember]:
+def _refuse_bombs(members: list[ZipMember], limits: ReadingLimits) -> list[ZipMember]:
     """Compressed members are taken smallest first, until together they would unpack to more than the limit."""
     checked, total = list(members), 0
     packed = [index for index, member in enumerate(members) if isinstance(member.data, InflatedRange)]

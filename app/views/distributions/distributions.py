@@ -39,18 +39,18 @@ if choice.spec is not None:
         words.LEAD_MOVED.format(shift=choice.spec.shift, scale=choice.spec.scale) if moved else words.LEAD_FIGURE1
     )
     columns = {f"({case}) {CASE_TITLES[case]}": choice.with_case(case).batch() for case in CASES}
-    law, null = choice.spec, "case (a)"
+    null, null_name = choice.spec, "case (a)"
     alt = words.alt_figure1(choice.spec)
 else:
     st.title("A trained network's activations beside N(0, I)")
     batch = choice.batch()
     st.markdown(words.LEAD_RECORDING if choice.run is None else words.LEAD_RUN.format(name=batch.name))
-    law, null = SampleSpec(n=batch.n, dim=batch.d), "N(0, I)"
+    null, null_name = SampleSpec(n=batch.n, dim=batch.d), "N(0, I)"
     columns = {
         f"{harmless(choice.layer)}, epoch {choice.epoch}": batch,
-        "N(0, I), same n and d": caches.drawn_batch(law),
+        "N(0, I), same n and d": caches.drawn_batch(null),
     }
     alt = words.ALT_RECORDING.format(name=batch.name)
 
 show_densities(columns, alt)
-show_statistics(columns, law, null)
+show_statistics(columns, null, null_name)

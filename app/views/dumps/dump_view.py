@@ -34,7 +34,7 @@ GAUSSIAN_DRAWS = 39  # of the grey range over the epochs
 EPOCH_VALUES, RANGE_VALUES = 50_000, 200_000
 MOST_BINS, EPOCH_BINS = 512, 80
 WORST_SLICES = 64
-STUDIED_VALUES = 2**19  # of the rows whose distance is taken apart: the null law is drawn up to 199 times
+STUDIED_VALUES = 2**19  # of the rows whose distance is taken apart: the null distribution is drawn up to 199 times
 T = TypeVar("T")
 MOST_MATCHED = 40
 METHODS = {"BN": "bn", "DBN": "dbn"}
@@ -79,10 +79,10 @@ def show_overview(dump: OpenDump) -> None:
         ),
         on_point=open_cell,
     )
-    troubles = _show_troubles(found)
+    warnings = _show_warnings(found)
     places = st.columns(5)
     offer_table(pd.DataFrame(found.as_rows()), "Overview", places[:2], key="dumps_numbers")
-    offer_table(troubles, "Warnings", places[2:4], key="dumps_troubles")
+    offer_table(warnings, "Warnings", places[2:4], key="dumps_troubles")
     with places[4]:
         _offer_report(dump)
 
@@ -103,28 +103,28 @@ def _offer_report(dump: OpenDump) -> None:
     )
 
 
-def _show_troubles(found: Overview) -> pd.DataFrame:
+def _show_warnings(found: Overview) -> pd.DataFrame:
     """What the rules found, in words; the table with the names as they are."""
     from analysis.survey.layer_words import warning_title
-    from analysis.survey.warnings import list_troubles, unjudged
+    from analysis.survey.warnings import list_warnings, unjudged
 
     rows = [
         [
             one.layer,
-            f"{warning_title(one.trouble.kind)}, {one.trouble.severity}",
+            f"{warning_title(one.warning.kind)}, {one.warning.severity}",
             words.span(one.epochs, len(found.epochs)),
-            one.trouble.sentence,
+            one.warning.sentence,
         ]
-        for one in list_troubles(found)
+        for one in list_warnings(found)
     ]
-    table = pd.DataFrame(rows, columns=words.TROUBLE_COLUMNS)
+    table = pd.DataFrame(rows, columns=words.WARNING_COLUMNS)
     too_short = unjudged(found)
     if rows:
-        st.markdown(f"**{words.TROUBLE_TITLE}**")
+        st.markdown(f"**{words.WARNING_TITLE}**")
         with st.container(height="content" if len(rows) <= 8 else 420, border=False):
             st.table(table.map(escaped), hide_index=True, alt="Warnings about the layers in words")
     elif len(too_short) < len(found.layers):
-        st.success(words.NO_TROUBLE)
+        st.success(words.NO_WARNING)
     if too_short:
         st.info(words.about_unjudged([escaped(layer) for layer in too_short]))
     return table
@@ -241,7 +241,7 @@ def _show_study(rows: ActivationBatch | None) -> None:
     show_worst(table, note, rows, WORST_SLICES)
 
 
-def show_doors(dump: OpenDump, layer: str, epoch: Epoch) -> None:
+def show_links(dump: OpenDump, layer: str, epoch: Epoch) -> None:
     """The way to the other pages, which show the layer that is open here."""
     st.session_state[LOOKED_AT] = dump.overview.members[layer, epoch]
     st.markdown("**Look at this layer on another page**")

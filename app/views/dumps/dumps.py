@@ -6,7 +6,7 @@ from analysis.dumps import Inspection
 from app.session.batch_choice import OPENED
 from app.text import dump_words as words
 from app.views.dumps.dump_source import OpenDump, follow, open_dump, read_all, settle, show_members
-from app.views.dumps.dump_view import choose_cell, show_code, show_doors, show_layer, show_matched, show_overview
+from app.views.dumps.dump_view import choose_cell, show_code, show_layer, show_links, show_matched, show_overview
 
 
 def open_other(first: Inspection) -> OpenDump | None:
@@ -44,6 +44,6 @@ if other is not None:
     show_matched(dump, other)
 st.subheader("One layer")
 layer, epoch = choose_cell(dump.overview)
-show_doors(dump, layer, epoch)
+show_links(dump, layer, epoch)
 show_layer(dump, layer, epoch, other)
 show_code(dump, layer, epoch)

@@ -24,11 +24,11 @@ GAUSSIAN = "N(0, I)"
 
 def cells_beside_gaussian(batch: ActivationBatch) -> "Cells":
     """The statistics of a batch beside what fresh draws of N(0, I) of its size gave."""
-    from analysis.distances.distinction import null_law
+    from analysis.distances.distinction import null_distribution
     from analysis.samples import SampleSpec
 
-    law = null_law(SampleSpec(n=batch.n, dim=batch.d))
-    return caches.cells(batch, law, statistics_bands(law, GAUSSIAN))
+    null = null_distribution(SampleSpec(n=batch.n, dim=batch.d))
+    return caches.cells(batch, null, statistics_bands(null, GAUSSIAN))
 
 
 def show_changes(batch: ActivationBatch, mapped: Mapping[str, tuple[ActivationBatch, ActivationBatch]]) -> None:

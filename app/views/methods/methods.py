@@ -13,7 +13,7 @@ from analysis.statistics.density import pair_axes
 from app.charts.chart import show_chart
 from app.charts.flow import ALONE
 from app.charts.joint import joint_panels
-from app.charts.methods import TrapCurve, overlaid, small_batches
+from app.charts.methods import SmallBatchCurve, overlaid, small_batches
 from app.sections.decomposition import Mapped, show_removed
 from app.sections.pair import Pair, axis_names, choose_pair
 from app.session import caches
@@ -28,12 +28,12 @@ from app.views.methods.flow_section import Flow, Pull, choose_pull, follow_metho
 from app.views.methods.method_choice import ChosenMethod, choose_methods
 from per_core.errors import PerError
 
-MOVED, STILL = (1.5, 1.0), (1.0, 0.0)  # scale and shift: Figure 1 has nothing for BN to mend, a recording has
+MOVED, STILL = (1.5, 1.0), (1.0, 0.0)  # scale and shift: Figure 1 has nothing for BN to remove, a recording has
 ALONG = ["x", "y"]
 BEGINNING = "methods_beginning"
-TRAP_ROWS = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192]
-TRAP_SPLITS = 5
-TRAP_GAUSSIANS = 39  # batches of N(0, I)
+BATCH_ROWS = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192]
+BATCH_SPLITS = 5
+BATCH_GAUSSIANS = 39  # batches of N(0, I)
 AS_KNOWN = "as known"
 SLICES = 64
 FIELD_ROWS = 50
@@ -43,7 +43,7 @@ Flows = dict[str, dict[str, Flow]]  # of the regularisers, alone and with the ta
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AffineMap:
     """What happens to every batch of the page before the methods."""
 
     scale: float
@@ -54,7 +54,7 @@ class Place:
         return caches.moved_batch(batch, self.shift, self.scale)
 
 
-def choose_place(scale: float, shift: float) -> Place:
+def choose_affine_map(scale: float, shift: float) -> AffineMap:
     """Scale and shift of the batch before the methods, whatever its source; both begin at what is given.
 
     A visitor who has not touched them and goes to another source goes to the beginning of that source as well.
@@ -66,7 +66,7 @@ def choose_place(scale: float, shift: float) -> Place:
             st.session_state[key] = value
     st.session_state[BEGINNING] = beginning
     left, right = st.columns(2)
-    return Place(
+    return AffineMap(
         left.slider("Scale before the methods", 0.1, 4.0, scale, 0.1, key="methods_scale", bind="query-params"),
         right.slider("Shift before the methods", -4.0, 4.0, shift, 0.1, key="methods_shift", bind="query-params"),
     )
@@ -125,16 +125,18 @@ def show_densities(batch: ActivationBatch, mapped: Mapped, flows: Flows, pair: P
     )
 
 
-def show_trap(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
+def show_small_batches(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
     """Statistics from few rows, applied to rows that were held out."""
     from analysis.statistics.null_band import band_of
 
-    st.subheader(method_words.TRAP_TITLE)
-    sizes = [rows for rows in TRAP_ROWS if rows <= batch.n // 2]
+    st.subheader(method_words.SMALL_BATCH_TITLE)
+    sizes = [rows for rows in BATCH_ROWS if rows <= batch.n // 2]
     normalisers = [one for one in chosen if one.method.kind == "normaliser"]
     by_batch = [one for one in normalisers if one.method.scope == "batch"]
     if len(by_batch) < len(normalisers) or not normalisers:
-        st.info(method_words.without_trap([one.method.short for one in normalisers if one.method.scope == "row"]))
+        st.info(
+            method_words.without_batch_effect([one.method.short for one in normalisers if one.method.scope == "row"])
+        )
     if not by_batch or not sizes:
         return
     rows = st.select_slider(
@@ -150,16 +152,16 @@ def show_trap(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
         len(work),
         1,
         lambda i, _: caches.small_batch(
-            batch, work[i - 1][0].method.key, work[i - 1][0].parameters, work[i - 1][1], TRAP_SPLITS
+            batch, work[i - 1][0].method.key, work[i - 1][0].parameters, work[i - 1][1], BATCH_SPLITS
         ),
         "Statistics from few rows",
     )
-    gaussian = [band_of(caches.gaussian_chunk(size, batch.d, SLICES, 1, TRAP_GAUSSIANS)["sw1"]) for size in sizes]
+    gaussian = [band_of(caches.gaussian_chunk(size, batch.d, SLICES, 1, BATCH_GAUSSIANS)["sw1"]) for size in sizes]
     warn_of_whitening(by_batch, rows, batch.d)
     curves = {}
     for i, one in enumerate(by_batch):
         own = results[i * len(sizes) : (i + 1) * len(sizes)]
-        curves[one.method.short] = TrapCurve(
+        curves[one.method.short] = SmallBatchCurve(
             sizes, np.stack([result.seen for result in own]), np.stack([result.held_out for result in own])
         )
     show_chart(
@@ -167,11 +169,11 @@ def show_trap(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
         key="methods_trap",
         height=380,
         alt="SW1 to N(0, I) over the number of rows that statistics come from, on those rows and on as many others.",
-        about=method_words.about_trap(curves, gaussian[sizes.index(rows)], rows, TRAP_SPLITS),
+        about=method_words.about_small_batches(curves, gaussian[sizes.index(rows)], rows, BATCH_SPLITS),
     )
 
 
-def show_overlay(choice: Choice, place: Place, batch: ActivationBatch, mapped: Mapped, pair: Pair) -> None:
+def show_overlay(choice: Choice, affine: AffineMap, batch: ActivationBatch, mapped: Mapped, pair: Pair) -> None:
     """Two batches that a visitor picks, on one axis."""
     st.subheader(method_words.OVERLAY_TITLE)
     others = _others(choice)
@@ -188,7 +190,7 @@ def show_overlay(choice: Choice, place: Place, batch: ActivationBatch, mapped: M
             return batch
         if name.startswith("after "):
             return mapped[name.removeprefix("after ")][1]
-        return place.move(others[name]())
+        return affine.move(others[name]())
 
     one, other = find(first), find(second)
     if not (one.is_finite and other.is_finite):
@@ -204,14 +206,14 @@ def show_overlay(choice: Choice, place: Place, batch: ActivationBatch, mapped: M
     one, other = (caches.first_rows(each, rows) if paired else each for each in (one, other))
     apart, margin = caches.distance_between(one, other, SLICES)
     uncertainty = plus_minus(margin, over_directions(one.d))
-    dealt = caches.dealt_band(one, other, SLICES, paired=paired)
-    moved = f" {method_words.about_move(place.scale, place.shift)}" if others.keys() & {first, second} else ""
+    permuted = caches.permutation_band(one, other, SLICES, paired=paired)
+    moved = f" {method_words.about_move(affine.scale, affine.shift)}" if others.keys() & {first, second} else ""
     show_chart(
         overlaid(densities, unit),
         key="methods_overlay",
         height=320,
         alt=f"Densities of {unit} in {first} and in {second}; the batches are {apart:.3f} apart in SW1.",
-        about=method_words.about_overlay((first, second), unit, apart, uncertainty, dealt, rows if paired else None)
+        about=method_words.about_overlay((first, second), unit, apart, uncertainty, permuted, rows if paired else None)
         + moved,
     )
 
@@ -262,13 +264,13 @@ lead = st.container()
 if not choice.batch().is_finite:
     st.error(words.not_finite(choice.batch()))
     st.stop()
-place = choose_place(*(MOVED if choice.spec else STILL))
-batch = place.move(choice.batch())
+affine = choose_affine_map(*(MOVED if choice.spec else STILL))
+batch = affine.move(choice.batch())
 chosen = choose_methods()
 if not chosen:
     st.info(method_words.NOTHING_CHOSEN)
     st.stop()
-lead.markdown(method_words.lead(batch.name, place.scale, place.shift, {one.method.kind for one in chosen}))
+lead.markdown(method_words.lead(batch.name, affine.scale, affine.shift, {one.method.kind for one in chosen}))
 regularisers = [one for one in chosen if one.method.kind == "regulariser"]
 pull = choose_pull() if regularisers else Pull(1.0, 120, "")
 warn_of_whitening(chosen, batch.n, batch.d)
@@ -286,5 +288,5 @@ if flows:
     for one in regularisers:
         if one.method.short in flows:
             show_flow(mapped[one.method.short][0], batch, pair, one, flows[one.method.short])
-show_trap(batch, chosen)
-show_overlay(choice, place, batch, mapped, pair)
+show_small_batches(batch, chosen)
+show_overlay(choice, affine, batch, mapped, pair)

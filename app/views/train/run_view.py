@@ -260,7 +260,7 @@ def _most_seeds(shown: Shown) -> int:
     return max(len(network.runs) for network in shown.networks.values())
 
 
-def show_doors(comparison: "Comparison", run: str, title: str) -> None:
+def show_links(comparison: "Comparison", run: str, title: str) -> None:
     """Open a layer of one method at one epoch on the other pages."""
     runs = {member_name(key): run for key, run in comparison.runs.items() if run.records}
     if not runs:

@@ -141,12 +141,12 @@ def follow(run: str, beside: list[str]) -> None:
             st.rerun()
 
     @st.fragment(run_every=every)
-    def doors() -> None:
+    def links() -> None:
         if comparison := _opened_or_said(run):
-            run_view.show_doors(comparison, run, entry.title)
+            run_view.show_links(comparison, run, entry.title)
 
     live()
-    doors()
+    links()
 
 
 def _titles(runs: list[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The distance taken apart: sums, population values, and what a Gaussian batch shows."""
+"""The distance decomposed: sums, population values, and what a Gaussian batch shows."""
 
 import numpy as np
 import pytest
@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from analysis.distances.decomposition import (
     PARTS,
     DistanceParts,
-    distances_while_mending,
-    gaussian_distances,
-    mend,
-    take_apart,
+    decompose,
+    measure_gaussian_stages,
+    measure_stages,
+    normalise_in_stages,
 )
 from analysis.distances.directions import shared_directions
 from analysis.samples import CASES, Case, figure1
@@ -24,11 +24,11 @@ N = 20_000
 
 @pytest.fixture(scope="module")
 def gaussian() -> np.ndarray:
-    return gaussian_distances(N, 2, 1, 30)
+    return measure_gaussian_stages(N, 2, 1, 30)
 
 
 def parts_of(case: Case, gaussian: np.ndarray, **parameters: float) -> DistanceParts:
-    return take_apart(distances_while_mending(figure1(case, N, **parameters).values), gaussian)
+    return decompose(measure_stages(figure1(case, N, **parameters).values), gaussian)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -73,17 +73,17 @@ def test_a_shift_is_location(gaussian: np.ndarray) -> None:
 
 
 def test_gaussian_batches_have_parts_of_mean_0_and_the_known_floor() -> None:
-    draws = gaussian_distances(1024, 2, 1, 60)
-    parts = [take_apart(row, draws) for row in draws]
+    draws = measure_gaussian_stages(1024, 2, 1, 60)
+    parts = [decompose(row, draws) for row in draws]
     for part in PARTS[:4]:
         assert np.mean([p.values[part] for p in parts]) == pytest.approx(0, abs=1e-12)
         assert all(p.values[part] in p.bands[part] for p in parts)
     assert parts[0].values["floor"] == pytest.approx(1.28 / np.sqrt(1024), rel=0.1)
 
 
-def test_each_step_mends_what_it_is_named_after() -> None:
+def test_each_stage_removes_what_it_is_named_after() -> None:
     values = figure1("b", 500, dim=6, fill="pairs", shift=2.0, scale=3.0).values
-    as_it_is, centred, standardised, whitened = mend(values)
+    as_it_is, centred, standardised, whitened = normalise_in_stages(values)
     assert np.array_equal(as_it_is, values)
     assert np.abs(centred.mean(axis=0)).max() < 1e-12
     assert standardised.var(axis=0) == pytest.approx(np.ones(6), abs=1e-12)
@@ -92,7 +92,7 @@ def test_each_step_mends_what_it_is_named_after() -> None:
 
 def test_whitening_agrees_with_the_layer() -> None:
     """Decorrelated batch normalisation of the standardised batch is the last step."""
-    *_, standardised, whitened = mend(figure1("b", 800, dim=4, fill="pairs").values)
+    *_, standardised, whitened = normalise_in_stages(figure1("b", 800, dim=4, fill="pairs").values)
     layer = DecorrelatedBatchNorm(4, eps=1e-12, group_size=4, affine=False).double()
     assert layer(torch.from_numpy(standardised)).numpy() == pytest.approx(whitened, abs=1e-8)
 
@@ -102,16 +102,16 @@ def test_whitening_agrees_with_the_layer() -> None:
 def test_few_rows_and_constant_units_stay_finite(n: int, d: int, seed: int) -> None:
     values = np.random.default_rng(seed).standard_normal((n, d)).astype(np.float32)
     values[:, 0] = 3.0
-    for stage in mend(values):
+    for stage in normalise_in_stages(values):
         assert np.isfinite(stage).all()
-    assert np.abs(mend(values)[3][:, 0]).max() < 1e-6
-    assert np.isfinite(distances_while_mending(values)).all()
+    assert np.abs(normalise_in_stages(values)[3][:, 0]).max() < 1e-6
+    assert np.isfinite(measure_stages(values)).all()
 
 
 def test_more_units_than_rows_are_whitened_by_their_singular_values() -> None:
     rng = np.random.default_rng(5)
     x = rng.standard_normal((30, 12)) @ rng.standard_normal((12, 90))  # of rank 12
-    standardised, whitened = mend(x.astype(np.float32))[2:]
+    standardised, whitened = normalise_in_stages(x.astype(np.float32))[2:]
     u, singular, vt = np.linalg.svd(standardised, full_matrices=False)
     kept = singular > 1e-3 * singular[0]
     assert kept.sum() == 12
@@ -120,13 +120,13 @@ def test_more_units_than_rows_are_whitened_by_their_singular_values() -> None:
 
 def test_very_wide_layers_need_no_matrix_of_all_units() -> None:
     wide = np.random.default_rng(6).standard_normal((4, 200_000)).astype(np.float32)  # (d, d) would take 320 GB
-    assert distances_while_mending(wide)[0] == pytest.approx(
+    assert measure_stages(wide)[0] == pytest.approx(
         float(sliced_w1(torch.from_numpy(wide), directions=shared_directions(200_000, 64)).value), rel=1e-6
     )
 
 
-def test_what_cannot_be_taken_apart_is_refused() -> None:
+def test_what_cannot_be_decomposed_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="1 NaN"):
-        mend([[1.0, np.nan]])
+        normalise_in_stages([[1.0, np.nan]])
     with pytest.raises(InvalidInputError, match="one batch"):
-        mend(np.zeros((2, 3, 4)))
+        normalise_in_stages(np.zeros((2, 3, 4)))

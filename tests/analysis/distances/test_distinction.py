@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.distances.distinction import KEYS, Cell, compare, measure, measure_null, null_law
+from analysis.distances.distinction import KEYS, Cell, compare, measure, measure_null, null_distribution
 from analysis.distances.shipped_bands import shipped_bands, statistics_of
 from analysis.samples import CASES, SampleSpec, draw
 from analysis.statistics.null_band import NullBand, band_of
@@ -20,7 +20,7 @@ def null() -> dict[str, NullBand]:
 
 
 def bands_of(spec: SampleSpec) -> dict[str, NullBand]:
-    return {key: band_of(draws) for key, draws in measure_null(null_law(spec), 1, 99).items()}
+    return {key: band_of(draws) for key, draws in measure_null(null_distribution(spec), 1, 99).items()}
 
 
 def differing(case: str, null: dict[str, NullBand], **changes: object) -> set[str]:
@@ -52,10 +52,10 @@ def false_alarms(n: int, d: int, fresh: int, band: dict[str, NullBand]) -> dict[
     return {key: np.mean([one[key] not in band[key] for one in measured]) for key in band}
 
 
-def test_a_batch_of_the_null_law_is_marked_less_often_than_stated() -> None:
+def test_a_batch_of_the_null_distribution_is_marked_less_often_than_stated() -> None:
     """Of 400 fresh batches against 199 draws each statistic has a rate of its own: below 4.6 %, and about 1 %."""
-    law = null_law(SampleSpec(n=64))
-    band = {key: band_of(draws) for key, draws in measure_null(law, 1, 199).items()}
+    null = null_distribution(SampleSpec(n=64))
+    band = {key: band_of(draws) for key, draws in measure_null(null, 1, 199).items()}
     rates = false_alarms(64, 2, 400, band)
     assert all(rate < band[key].level for key, rate in rates.items())
     assert 0.25 * band["mean"].mean_level < np.mean(list(rates.values())) < 2.5 * band["mean"].mean_level
@@ -91,14 +91,14 @@ def test_the_unit_furthest_from_the_target_is_reported() -> None:
     assert measured["variance"] == pytest.approx(0.25, abs=0.02)
 
 
-def test_the_null_law_keeps_size_shift_and_scale_only() -> None:
+def test_the_null_distribution_keeps_size_shift_and_scale_only() -> None:
     spec = SampleSpec(case="d", n=77, dim=3, seed=5, rho=0.1, shift=1.0, scale=2.0, fill="pairs")
-    assert null_law(spec) == SampleSpec(n=77, dim=3, shift=1.0, scale=2.0)
+    assert null_distribution(spec) == SampleSpec(n=77, dim=3, shift=1.0, scale=2.0)
 
 
 def test_chunks_of_draws_join() -> None:
-    law = null_law(replace(SPEC, n=64))
-    whole, part = measure_null(law, 1, 4), measure_null(law, 3, 2)
+    null = null_distribution(replace(SPEC, n=64))
+    whole, part = measure_null(null, 1, 4), measure_null(null, 3, 2)
     for key, values in whole.items():
         np.testing.assert_array_equal(values[2:], part[key])
 

@@ -1,4 +1,4 @@
-"""Batches whose rows were dealt out anew: their distance against POT, and what it says of one law and of two."""
+"""Batches whose rows were permuted: their distance against POT, for samples of one distribution and of two."""
 
 import itertools
 import math
@@ -16,24 +16,24 @@ def normal(n: int, d: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((n, d)).astype(np.float32)
 
 
-def test_a_deal_is_the_distance_of_the_batches_it_makes() -> None:
+def test_a_permutation_is_the_distance_of_the_batches_it_makes() -> None:
     """Of different sizes and with ties, by POT."""
     first, second = normal(30, 3, 1), normal(50, 3, 2).round(1)
     directions = shared_directions(3, 16)
-    dealt = shuffled_distances(first, second, directions, count=2, seed=7)
+    permuted = shuffled_distances(first, second, directions, count=2, seed=7)
     pooled, rng = np.concatenate([first, second]), np.random.default_rng(7)
-    for distance in dealt:
+    for distance in permuted:
         order = rng.permutation(80)  # position i receives the label of row order[i]
         own = order < 30
         assert distance == pytest.approx(pot_between(pooled[own], pooled[~own], directions).mean(), rel=1e-4)
 
 
-def test_two_samples_of_one_law_lie_inside_and_two_laws_outside() -> None:
+def test_two_samples_of_one_distribution_lie_inside_and_of_two_outside() -> None:
     directions = shared_directions(8, 64)
     first, second = normal(400, 8, 3), normal(300, 8, 4)
-    dealt = shuffled_distances(first, second, directions, count=39)
-    assert dealt.min() < pot_between(first, second, directions).mean() < dealt.max()
-    assert pot_between(first, second + 0.5, directions).mean() > dealt.max()
+    permuted = shuffled_distances(first, second, directions, count=39)
+    assert permuted.min() < pot_between(first, second, directions).mean() < permuted.max()
+    assert pot_between(first, second + 0.5, directions).mean() > permuted.max()
 
 
 def test_what_never_changes_is_0_apart() -> None:
@@ -78,8 +78,8 @@ def test_pairs_of_one_distribution_are_called_different_as_rarely_as_stated(corr
     for seed in range(600):
         first, fresh = rng.standard_normal((2, 30, 2)).astype(np.float32)
         second = np.float32(correlation) * first + np.float32(noise) * fresh
-        dealt = swapped_distances(first, second, directions, count=19, seed=seed)
-        beyond += pot_between(first, second, directions).mean() > dealt.max()
+        permuted = swapped_distances(first, second, directions, count=19, seed=seed)
+        beyond += pot_between(first, second, directions).mean() > permuted.max()
     assert beyond / 600 == pytest.approx(0.05, abs=4 * math.sqrt(0.05 * 0.95 / 600))
 
 

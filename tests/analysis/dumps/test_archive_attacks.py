@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.dumps import Limits, inspect
+from analysis.dumps import ReadingLimits, inspect
 from analysis.dumps.byte_range import InflatedRange
 from per_core.errors import InvalidInputError
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, TENSORS, npy_bytes, only, write
@@ -17,7 +17,7 @@ from tests.analysis.dumps.dump_files import FIRST, LAYERS, TENSORS, npy_bytes, o
 def test_a_zip_bomb_is_refused_by_its_sizes_smallest_members_first(tmp_path):
     zeros = np.zeros((1000, 1000), np.float32)
     np.savez_compressed(tmp_path / "bomb.npz", first=zeros, **LAYERS, second=zeros)
-    inspection = inspect(tmp_path / "bomb.npz", limits=Limits(unpacked_bytes=5_000_000))
+    inspection = inspect(tmp_path / "bomb.npz", limits=ReadingLimits(unpacked_bytes=5_000_000))
     assert [m.verdict for m in inspection.members] == ["ok", "ok", "ok", "refused"]
     reason = inspection.member("second").reason
     assert "may unpack to 5 MB together; with this one, 3.9" in reason
@@ -142,7 +142,7 @@ def test_archives_in_an_archive_share_one_budget(tmp_path):
     inner = zip_bytes({"x.h5": b"\x89HDF\r\n\x1a\n" + bytes(2**20)})
     bomb = zip_bytes({f"in{number}.zip": inner for number in range(8)} | {"good.npy": npy_bytes(FIRST)})
     (tmp_path / "bomb.zip").write_bytes(bomb)
-    inspection = inspect(tmp_path / "bomb.zip", limits=Limits(unpacked_bytes=2_500_000))
+    inspection = inspect(tmp_path / "bomb.zip", limits=ReadingLimits(unpacked_bytes=2_500_000))
     reasons = [member.reason for member in inspection.refused]
     assert ["HDF5 must be able to read" in reason for reason in reasons] == [True] * 2 + [False] * 6
     assert all("unpacked from archives may come to 2.5 MB together" in reason for reason in reasons[2:])
@@ -165,7 +165,7 @@ def test_text_in_an_archive_is_not_unpacked_beyond_what_is_read_of_text(tmp_path
     (tmp_path / "text.zip").write_bytes(zip_bytes({"t.csv": b"1;2\n" * 5000}))
     assert inspect(tmp_path / "text.zip").readable
     assert "Text is read whole, up to 10 kB; this file has 20 kB" in only(
-        inspect(tmp_path / "text.zip", limits=Limits(csv_bytes=10_000))
+        inspect(tmp_path / "text.zip", limits=ReadingLimits(csv_bytes=10_000))
     )
 
 

@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
-from analysis.dumps import Limits, inspect
+from analysis.dumps import ReadingLimits, inspect
 from per_core.errors import BudgetError, InvalidInputError
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, TENSORS, npy_bytes, only, write
 
@@ -347,19 +347,19 @@ def test_tables_that_are_none(tmp_path):
         (tmp_path / "t.csv").write_bytes(text.encode("latin-1"))
         assert reason in only(inspect(tmp_path / "t.csv"))
     (tmp_path / "t.csv").write_text("1.5,2\n" * 1000)
-    assert "Text is read whole, up to 1 kB" in only(inspect(tmp_path / "t.csv", limits=Limits(csv_bytes=1000)))
+    assert "Text is read whole, up to 1 kB" in only(inspect(tmp_path / "t.csv", limits=ReadingLimits(csv_bytes=1000)))
 
 
 def test_more_than_a_batch_may_take_is_refused_with_the_rows_that_fit(tmp_path):
     np.save(tmp_path / "x.npy", np.ones((1000, 10), np.float32))
-    inspection = inspect(tmp_path / "x.npy", limits=Limits(batch_bytes=4000))
+    inspection = inspect(tmp_path / "x.npy", limits=ReadingLimits(batch_bytes=4000))
     with pytest.raises(BudgetError, match=r"1000 rows of x.npy take 40 kB. Load 100 rows at once: rows=range\(100\)"):
         inspection.load()
     assert inspection.load(rows=range(900, 1000)).n == 100
     for rows in (range(0, 1001), range(-1, 3), range(3, 3), range(0, 10, 2)):
         with pytest.raises(InvalidInputError, match="range without gaps within 0 to 1000"):
             inspection.load(rows=rows)
-    assert "One row may take 20 bytes" in only(inspect(tmp_path / "x.npy", limits=Limits(batch_bytes=20)))
+    assert "One row may take 20 bytes" in only(inspect(tmp_path / "x.npy", limits=ReadingLimits(batch_bytes=20)))
 
 
 def test_a_file_that_changes_after_it_was_inspected(tmp_path):

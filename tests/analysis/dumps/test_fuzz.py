@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from analysis.batch import ActivationBatch
-from analysis.dumps import Inspection, Layout, Limits, Member, inspect
+from analysis.dumps import Inspection, Layout, Member, ReadingLimits, inspect
 from analysis.dumps.reader_process import READER
 from per_core.errors import PerError
 from tests.analysis.dumps.dump_files import WRITERS, run_directory, write
@@ -23,7 +23,7 @@ SEED = int(os.environ.get("PERSCOPE_FUZZ_SEED", "0"))
 RUN = "run directory"
 NAMES = [*WRITERS, RUN]
 FEW, MANY = 60, 3000
-LIMITS = Limits(
+LIMITS = ReadingLimits(
     batch_bytes=2**24, unpacked_bytes=2**24, csv_bytes=2**20, header_bytes=2**20, process_bytes=2**29, seconds=20
 )
 GROWTH = 2**28  # bytes that this process may grow by over all mutations of a format

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from analysis.dumps import Limits, inspect, tree
+from analysis.dumps import ReadingLimits, inspect, tree
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, WRITERS, run_directory, write
 
 
@@ -42,7 +42,7 @@ def test_a_dump_is_looked_into_once_as_long_as_it_is_as_it_was(tmp_path, looked_
     assert again.refused
     inspect(tmp_path / "layer.csv")  # by another way
     assert looked_at == []
-    assert inspect(tmp_path / "layers.npz", limits=Limits(members=1)).refused  # within other limits
+    assert inspect(tmp_path / "layers.npz", limits=ReadingLimits(members=1)).refused  # within other limits
     assert looked_at == ["layers.npz"]
 
 

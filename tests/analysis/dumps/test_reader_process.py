@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.dumps import Limits, inspect
+from analysis.dumps import ReadingLimits, inspect
 from analysis.dumps.formats import csv_format
 from analysis.dumps.reader_process import READER, ReaderProcess
 from per_core.errors import BudgetError, InvalidInputError
@@ -25,7 +25,7 @@ def test_one_process_serves_many_requests_and_is_restarted_after_its_death(tmp_p
     reader = ReaderProcess()
     assert reader.pid is None
     try:
-        limits = Limits()
+        limits = ReadingLimits()
         reader.list_entries("torch_format", path, limits)
         first = reader.pid
         reader.list_entries("torch_format", path, limits)
@@ -50,14 +50,14 @@ def test_a_file_that_kills_the_process_twice_is_refused(tmp_path):
 
     killer = threading.Thread(target=kill)
     try:
-        reader.list_entries("torch_format", path, Limits())
+        reader.list_entries("torch_format", path, ReadingLimits())
         os.kill(reader.pid, signal.SIGSTOP)  # so that it does not answer before it is killed
         killer.start()
         with pytest.raises(InvalidInputError, match=r"layers.pt was killed by signal 9 \(SIGKILL\)\. It is damaged"):
-            reader.list_entries("torch_format", path, Limits())
+            reader.list_entries("torch_format", path, ReadingLimits())
         is_over.set()
         killer.join()
-        assert len(reader.list_entries("torch_format", path, Limits())) == 2
+        assert len(reader.list_entries("torch_format", path, ReadingLimits())) == 2
     finally:
         is_over.set()
         reader.close()
@@ -66,10 +66,10 @@ def test_a_file_that_kills_the_process_twice_is_refused(tmp_path):
 def test_time_is_bounded(tmp_path):
     reader = ReaderProcess()
     try:
-        reader.list_entries("torch_format", write(tmp_path, "layers.pt"), Limits())
+        reader.list_entries("torch_format", write(tmp_path, "layers.pt"), ReadingLimits())
         os.kill(reader.pid, signal.SIGSTOP)
         with pytest.raises(BudgetError, match=r"layers.pt may take 0.5 s; it took longer and was stopped"):
-            reader.list_entries("torch_format", tmp_path / "layers.pt", Limits(seconds=0.5))
+            reader.list_entries("torch_format", tmp_path / "layers.pt", ReadingLimits(seconds=0.5))
         assert reader.pid is None
     finally:
         reader.close()
@@ -80,7 +80,7 @@ def test_text_is_read_within_the_time_of_the_process_too(tmp_path):
     assert inspect(path).readable
     os.kill(READER.pid, signal.SIGSTOP)
     path.write_text("1;2\n" * 1000)
-    (member,) = inspect(path, limits=Limits(seconds=0.5)).members
+    (member,) = inspect(path, limits=ReadingLimits(seconds=0.5)).members
     assert "layer.csv may take 0.5 s; it took longer and was stopped" in member.reason
 
 
@@ -88,7 +88,7 @@ def test_text_is_parsed_once_while_the_file_is_as_it_was(tmp_path, monkeypatch):
     parsed = []
     whole = csv_format._parsed
     monkeypatch.setattr(csv_format, "_parsed", lambda path: parsed.append(path) or whole(path))
-    path, limits = write(tmp_path, "layer.csv"), Limits()
+    path, limits = write(tmp_path, "layer.csv"), ReadingLimits()
     time.sleep(0.1)  # the clock of the file system ticks
     csv_format.list_entries(path, limits)
     for start in range(4):
@@ -104,7 +104,7 @@ def test_memory_is_bounded_and_the_next_file_is_read(tmp_path):
     with h5py.File(tmp_path / "large.h5", "w") as file:
         file.create_dataset("x", data=np.zeros((64, 2**20), np.float32), chunks=(64, 2**20), compression="gzip")
     torch.save({"x": torch.zeros(64, 2**20)}, tmp_path / "large.pt", _use_new_zipfile_serialization=False)
-    limits = Limits(process_bytes=100_000_000)
+    limits = ReadingLimits(process_bytes=100_000_000)
     with pytest.raises(BudgetError, match=r"Reading large.h5 may take 100 MB of memory; it needs more"):
         inspect(tmp_path / "large.h5", limits=limits).load()
     (old,) = inspect(tmp_path / "large.pt", limits=limits).members

@@ -52,7 +52,7 @@ def test_held_out_rows_are_mapped_by_the_statistics_of_the_others_and_read_as_fe
 
 @pytest.mark.parametrize("rows", [4, 16, 256, 2048])
 @pytest.mark.parametrize("key", ["layer_norm", "rms_norm"])
-def test_what_maps_each_row_by_itself_has_no_trap(key: str, rows: int) -> None:
+def test_what_maps_each_row_by_itself_has_no_small_batch_effect(key: str, rows: int) -> None:
     values = figure1("b", 4096, dim=8, shift=1.0, scale=1.5).values
     split = normalise_held_out(values, key, {}, rows=rows, splits=15)
     assert np.median(split.held_out) == pytest.approx(np.median(split.seen), rel=0.12)
@@ -67,7 +67,7 @@ def test_whitening_with_few_rows_looks_perfect_on_those_and_is_not_on_others() -
     assert np.median(few.held_out) > max(gaussian.high, 3 * np.median(few.seen))
 
 
-def test_with_many_rows_the_trap_closes() -> None:
+def test_with_many_rows_the_small_batch_effect_vanishes() -> None:
     """Few rows are further from N(0, I) by chance, seen or not: the gap is what the transform adds."""
     values = figure1("b", 4096, shift=1.0, scale=1.5).values
     gaps = {}

@@ -309,7 +309,7 @@ def test_only_what_is_new_or_has_changed_is_read_again(tmp_path) -> None:
     assert second.cells["layer_1", 1] is first.cells["layer_1", 1]
     afresh = overview(inspect(tmp_path))
     assert second.cells == afresh.cells
-    assert second.states == afresh.states
+    assert second.versions == afresh.versions
     assert second.histograms["layer_1"].counts.tolist() == afresh.histograms["layer_1"].counts.tolist()
     assert second.cells["layer_1", 2].mean == pytest.approx(7, abs=0.3)
 

@@ -9,7 +9,7 @@ from analysis.batch import ActivationBatch
 from analysis.dumps import inspect
 from analysis.survey.layer_words import SENTENCES
 from analysis.survey.overview import LayerReading, overview, survey
-from analysis.survey.warnings import find_troubles, list_troubles, unjudged
+from analysis.survey.warnings import find_warnings, list_warnings, unjudged
 from tests.analysis.survey.activation_cases import (
     MASSIVE_UNIT,
     TOKENS,
@@ -63,14 +63,14 @@ def reading(values) -> LayerReading:
     return survey(ActivationBatch(values, "made here"))
 
 
-def troubles(values, earlier=()):
-    return find_troubles(reading(values), [reading(one) for one in earlier])
+def warnings(values, earlier=()):
+    return find_warnings(reading(values), [reading(one) for one in earlier])
 
 
 def test_every_case_has_exactly_the_warnings_it_should_have() -> None:
     cases = {**of_networks(), **made_by_hand()}
     assert set(WARNED) <= set(cases)
-    found = {name: {one.kind for one in troubles(values)} for name, values in cases.items()}
+    found = {name: {one.kind for one in warnings(values)} for name, values in cases.items()}
     assert found == {name: WARNED.get(name, set()) for name in cases}
 
 
@@ -113,11 +113,11 @@ SAID = {
 @pytest.mark.parametrize("case", SAID)
 def test_a_warning_says_what_was_found_in_numbers_and_what_to_try(case) -> None:
     values, kind, severity, words = SAID[case]
-    (trouble,) = [one for one in troubles(values) if one.kind == kind]
-    assert trouble.severity == severity
-    assert words in trouble.sentence
-    assert len(trouble.sentence) < 500
-    assert set(SENTENCES) >= {trouble.kind}
+    (warning,) = [one for one in warnings(values) if one.kind == kind]
+    assert warning.severity == severity
+    assert words in warning.sentence
+    assert len(warning.sentence) < 500
+    assert set(SENTENCES) >= {warning.kind}
 
 
 def test_values_that_float16_does_not_hold_are_counted() -> None:
@@ -130,47 +130,47 @@ def test_values_that_float16_does_not_hold_are_counted() -> None:
 
 def test_growth_is_judged_by_the_history() -> None:
     grown = 20 * NORMAL
-    assert troubles(grown) == ()
-    assert troubles(grown, [10 * NORMAL, 15 * NORMAL]) == ()
-    (trouble,) = troubles(grown, [NORMAL, 15 * NORMAL])
-    assert trouble.kind == "exploding"
-    assert "grown 400-fold since the first reading" in trouble.sentence
-    assert troubles(NORMAL, [NORMAL / 50]) == ()  # from small to what is wanted
+    assert warnings(grown) == ()
+    assert warnings(grown, [10 * NORMAL, 15 * NORMAL]) == ()
+    (warning,) = warnings(grown, [NORMAL, 15 * NORMAL])
+    assert warning.kind == "exploding"
+    assert "grown 400-fold since the first reading" in warning.sentence
+    assert warnings(NORMAL, [NORMAL / 50]) == ()  # from small to what is wanted
 
 
 def test_two_warnings_come_severe_first() -> None:
     values = with_values((0, 0), np.nan) * (np.arange(D) >= 16)
-    assert [(one.kind, one.severity) for one in troubles(values)] == [("NaN", "severe"), ("dead", "mild")]
+    assert [(one.kind, one.severity) for one in warnings(values)] == [("NaN", "severe"), ("dead", "mild")]
 
 
 def test_too_few_rows_are_not_called_dead_and_units_of_masked_attention_neither() -> None:
     sparse = np.maximum(NORMAL[:, :8] - 1.5, 0)
-    assert troubles(sparse[:20]) == ()
-    assert troubles(sparse) == ()
+    assert warnings(sparse[:20]) == ()
+    assert warnings(sparse) == ()
     masked = transformer()["attention_of_samples_0"]
     assert reading(masked).dead > 0.4
-    assert troubles(masked) == ()
+    assert warnings(masked) == ()
 
 
 def test_massive_activations_name_rows_units_and_the_layer_of_their_onset(tmp_path) -> None:
     streams = {name.replace("block", "layer"): values for name, values in transformer().items() if "block" in name}
     np.savez(tmp_path / "step.npz", **streams)
-    found = list_troubles(overview(inspect(tmp_path)))
-    assert [(one.layer, one.trouble.kind) for one in found] == [("layer_2", "massive"), ("layer_3", "massive")]
+    found = list_warnings(overview(inspect(tmp_path)))
+    assert [(one.layer, one.warning.kind) for one in found] == [("layer_2", "massive"), ("layer_3", "massive")]
     for one in found:
-        assert one.trouble.figures["units"] == (MASSIVE_UNIT,)
-        assert one.trouble.figures["rows"] == tuple(range(0, 6 * TOKENS, TOKENS))
-        assert one.trouble.figures["onset"] == "layer_2"
-    assert "It begins in this layer." in found[0].trouble.sentence
-    assert "It begins in layer_2." in found[1].trouble.sentence
+        assert one.warning.figures["units"] == (MASSIVE_UNIT,)
+        assert one.warning.figures["rows"] == tuple(range(0, 6 * TOKENS, TOKENS))
+        assert one.warning.figures["onset"] == "layer_2"
+    assert "It begins in this layer." in found[0].warning.sentence
+    assert "It begins in layer_2." in found[1].warning.sentence
 
 
 def test_the_rows_of_a_long_member_are_named_by_their_numbers_in_it(tmp_path) -> None:
     values = np.resize(gaussian(), (20_000, 16)).astype(np.float32)
     values[[0, 19_999]] = 3000
     np.save(tmp_path / "long.npy", values)
-    (found,) = list_troubles(overview(inspect(tmp_path)))
-    assert found.trouble.figures["rows"] == (0, 19_999)
+    (found,) = list_warnings(overview(inspect(tmp_path)))
+    assert found.warning.figures["rows"] == (0, 19_999)
 
 
 def test_the_warnings_of_a_dump_are_each_told_once_with_their_epochs(tmp_path) -> None:
@@ -179,18 +179,18 @@ def test_the_warnings_of_a_dump_are_each_told_once_with_their_epochs(tmp_path) -
         if epoch == 2:
             layers["layer_3"] = NORMAL * np.nan
         np.savez(tmp_path / f"epoch_{epoch}.npz", **layers)
-    found = list_troubles(overview(inspect(tmp_path)))
-    assert [(one.layer, one.epochs, one.trouble.kind) for one in found] == [
+    found = list_warnings(overview(inspect(tmp_path)))
+    assert [(one.layer, one.epochs, one.warning.kind) for one in found] == [
         ("layer_3", (2,), "NaN"),
         ("layer_2", (2, 3), "exploding"),
     ]
-    assert "must have a finite value" in found[0].trouble.sentence
-    assert "mean square is 399" in found[1].trouble.sentence  # as it is at the last of its epochs
+    assert "must have a finite value" in found[0].warning.sentence
+    assert "mean square is 399" in found[1].warning.sentence  # as it is at the last of its epochs
 
 
 def test_what_is_too_large_for_float32_is_no_infinity(tmp_path) -> None:
     np.save(tmp_path / "layer_1.npy", 1e200 * NORMAL.astype(np.float64))
-    found = {one.trouble.kind: one.trouble for one in list_troubles(overview(inspect(tmp_path)))}
+    found = {one.warning.kind: one.warning for one in list_warnings(overview(inspect(tmp_path)))}
     assert set(found) == {"beyond-float32", "exploding"}
     assert re.search(r"The root mean square is (9\.\d+e\+199|1\.\d*e\+200);", found["exploding"].sentence)
     assert "51,200 values are finite but larger than float32 holds" in found["beyond-float32"].sentence

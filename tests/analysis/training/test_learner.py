@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
-from analysis.training.comparison import choose_probe
 from analysis.training.dataset import load
 from analysis.training.device import is_out_of_memory
 from analysis.training.footprint import advice, footprint
 from analysis.training.learner import METHODS, Learner, epoch_seed, learning_rate
 from analysis.training.models import build_network
+from analysis.training.trainer import choose_probe
 from per_core import list_methods
 
 SPEC = TrainingSpec(

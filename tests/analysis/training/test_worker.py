@@ -11,9 +11,9 @@ import pytest
 from analysis.__main__ import main
 from analysis.runs.folder import ComparisonFolder
 from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
-from analysis.training.comparison import Comparison
 from analysis.training.presets import PRESETS
-from analysis.training.watch import Limits, StopRequested, Watch, resident_memory
+from analysis.training.trainer import Trainer
+from analysis.training.watch import StopRequested, TrainingLimits, Watch, resident_memory
 from per_core import list_methods
 from per_core.errors import BudgetError
 from per_core.recording.run_directory import open_run
@@ -92,7 +92,7 @@ class StopsAfter(Watch):
     """Asks to stop before one step or another."""
 
     def __init__(self, steps):
-        super().__init__(processes.ROOT / "no such file", Limits(), lambda: None)
+        super().__init__(processes.ROOT / "no such file", TrainingLimits(), lambda: None)
         self.steps = steps
 
     def check(self):
@@ -107,7 +107,7 @@ def test_stopped_within_an_epoch_and_resumed_is_uninterrupted(done, tmp_path, st
     out.mkdir()
     for checks in [0, 5, *[steps] * 10]:
         try:
-            Comparison(TINY, ComparisonFolder(out), resume=True, report=lambda _: None).train(StopsAfter(checks))
+            Trainer(TINY, ComparisonFolder(out), resume=True, report=lambda _: None).train(StopsAfter(checks))
         except StopRequested:
             epochs.append(status(out)["epoch"])
     assert epochs[:5] == [0, 0, 1, 2, 3]
@@ -286,7 +286,7 @@ def test_what_goes_beyond_the_memory_is_refused_with_what_would_fit(tmp_path, ca
 
 def test_memory_that_grows_beyond_the_limit_ends_training(tmp_path):
     out = tmp_path / "grows"
-    watch = Watch(out, Limits(memory=1), lambda: None)
+    watch = Watch(out, TrainingLimits(memory=1), lambda: None)
     with watch, pytest.raises(BudgetError, match=r"may take 0 MB of memory, and the process has [\d,]+ MB"):
         watch.check()
 

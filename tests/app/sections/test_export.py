@@ -13,12 +13,12 @@ import pandas as pd
 import streamlit as st
 from app.sections.export import offer_table
 
-class Place:
+class Column:
     def download_button(self, title, write, name, kind, **_):
         st.text(write())
 
 names = ["=1+1", "+1", "-cmd", "@SUM(A1)", "-", "plain", "\\ta"]
-offer_table(pd.DataFrame({"Layer": names, "Value": [-1.5] * len(names)}), "T", [Place(), Place()], key="t")
+offer_table(pd.DataFrame({"Layer": names, "Value": [-1.5] * len(names)}), "T", [Column(), Column()], key="t")
 """
 
 

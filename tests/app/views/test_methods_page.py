@@ -39,7 +39,7 @@ def choose(page: AppTest, *shorts: str) -> AppTest:
 
 
 @pytest.mark.parametrize("case", ["a", "b", "c", "d"])
-def test_bn_mends_location_and_scale_dbn_correlation_too_and_neither_the_shape(open_page: OpenPage, case: str) -> None:
+def test_bn_removes_location_and_scale_dbn_correlation_too_neither_the_shape(open_page: OpenPage, case: str) -> None:
     bars = removed(open_page("methods", data_case=case, methods_chosen=["BN", "DBN"]))
     there = bars["in the batch"]
     for name in ("BN", "DBN"):
@@ -156,14 +156,14 @@ def test_whitening_warns_by_the_units_that_it_whitens_together(open_page: OpenPa
     assert "groups of 16 of the 64 units by statistics of 32 rows: 2.0 rows a unit" in enough.warning[0].value
 
 
-def test_the_trap_compares_the_rows_with_as_many_held_out_ones(open_page: OpenPage) -> None:
+def test_small_batches_are_compared_with_as_many_held_out_rows(open_page: OpenPage) -> None:
     page = open_page("methods", data_n="1024", data_dim="16", methods_rows="16", methods_chosen=["BN", "DBN"])
     traces = {trace["name"]: trace for trace in sent_charts(page)["methods_trap"].figure["data"]}
     assert set(traces) >= {"DBN, held out", "DBN, the rows themselves", "BN, held out"}
     assert re.search(r"At b = 16, .*DBN 0\.\d+ on the rows themselves, closer than any batch of N", all_text(page))
 
 
-def test_what_has_no_batch_statistics_is_not_in_the_trap(open_page: OpenPage) -> None:
+def test_what_has_no_batch_statistics_shows_no_small_batch_effect(open_page: OpenPage) -> None:
     page = open_page("methods", data_n="256", data_case="b", methods_chosen=["BN", "LayerNorm", "RMSNorm"])
     names = {trace["name"] for trace in sent_charts(page)["methods_trap"].figure["data"]}
     assert not any("LayerNorm" in name or "RMSNorm" in name for name in names)
@@ -172,7 +172,7 @@ def test_what_has_no_batch_statistics_is_not_in_the_trap(open_page: OpenPage) ->
     assert "methods_trap" not in sent_charts(page)
 
 
-def test_the_traps_yardstick_is_gaussian_batches_of_as_many_rows(open_page: OpenPage) -> None:
+def test_the_yardstick_of_small_batches_is_gaussian_batches_of_as_many_rows(open_page: OpenPage) -> None:
     """1.26/√n in the limit, whatever the batch; so N(0, I) seen through BN lies near it at every b."""
     page = open_page("methods", data_case="a", data_n="4096", methods_chosen="BN")
     traces = {trace["name"]: trace for trace in sent_charts(page)["methods_trap"].figure["data"]}

@@ -42,7 +42,7 @@ def build_pull(*, factor: float = 0.5) -> Loss:
     return loss
 
 
-def entry(key: str, kind: methods.Kind, build: Callable[..., object], weight: Parameter | None) -> Method:
+def entry(key: str, kind: methods.MethodKind, build: Callable[..., object], weight: Parameter | None) -> Method:
     return Method(
         key=key,
         title=f"A toy {kind}",

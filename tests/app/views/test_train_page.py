@@ -189,7 +189,7 @@ def test_the_list_says_what_was_asked_for(open_page: OpenPage) -> None:
     assert words.spec_summary({"epochs": "many"}) == "cannot be read"
 
 
-def test_the_list_and_the_doors_follow_what_happens_elsewhere(open_page: OpenPage, runs_folder: Path) -> None:
+def test_the_list_and_the_links_follow_what_happens_elsewhere(open_page: OpenPage, runs_folder: Path) -> None:
     record_run(runs_folder / "followed", [0, 1], title="Followed")
     page = open_page("train", run="followed")
     assert runs_table(page).loc["Followed", "Epoch"] == "1"

@@ -1,4 +1,4 @@
-"""A comparison: all methods and seeds advance together, epoch by epoch, each watched by a recorder."""
+"""Training a comparison: all methods and seeds advance together, epoch by epoch, each watched by a recorder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from analysis.checkpoint import read_checkpoint, write_checkpoint
-from analysis.runs.folder import ComparisonFolder, State, now
+from analysis.runs.folder import ComparisonFolder, TrainingState, now
 from analysis.runs.room import bytes_to_come, require_room
 from analysis.runs.spec import TrainingSpec
 from analysis.training.dataset import DataSet, load
@@ -23,7 +23,7 @@ from analysis.training.footprint import advice, footprint
 from analysis.training.learner import Learner, Score, width_on
 from analysis.training.models import hidden_layers
 from analysis.training.plan import SLICES, UNITS, disk_bytes, require_batch
-from analysis.training.watch import Limits, Watch, resident_memory
+from analysis.training.watch import TrainingLimits, Watch, resident_memory
 from per_core.errors import BudgetError, InvalidInputError
 from per_core.recording.recorder import Recorder
 from per_core.recording.run_directory import open_run
@@ -32,7 +32,7 @@ PROBE_SEED = 0
 USABLE = 0.9  # of a GPU's memory; the rest goes to libraries and fragments
 
 
-class Comparison:
+class Trainer:
     """Trains what a spec says into a folder.
 
     Args:
@@ -54,13 +54,12 @@ class Comparison:
         folder: ComparisonFolder,
         *,
         resume: bool = False,
-        limits: Limits | None = None,
+        limits: TrainingLimits | None = None,
         report: Callable[[str], None] = print,
     ) -> None:
-        """See the class."""
         self._spec = spec
         self._folder = folder
-        self._limits = limits or Limits()
+        self._limits = limits or TrainingLimits()
         self._report = report
         self._device = find_device(spec)
         self._baseline = resident_memory()
@@ -106,12 +105,12 @@ class Comparison:
                 raise
             raise BudgetError(f"Out of memory on {device_name(self._device)}. {self._advice(data)}") from error
 
-    def write_status(self, state: State, message: str = "") -> None:
+    def write_status(self, state: TrainingState, message: str = "") -> None:
         """Say how far it has come."""
         with self._telling:
             self._write_status(state, message)
 
-    def leave(self, state: State, message: str, code: int) -> NoReturn:
+    def leave(self, state: TrainingState, message: str, code: int) -> NoReturn:
         """Say so, if that can be written, and end the process at once, from whatever thread; every file is whole."""
         try:
             self._telling.acquire()  # for good: nothing may be said after it
@@ -120,7 +119,7 @@ class Comparison:
         finally:
             os._exit(code)
 
-    def _write_status(self, state: State, message: str) -> None:
+    def _write_status(self, state: TrainingState, message: str) -> None:
         self._folder.write_status(
             state,
             epoch=self._epoch,
