@@ -35,7 +35,8 @@ texts: $(VENV)/tests-installed
 
 # Trains the small network whose activations ship with the dashboard.
 recording: $(VENV)/dashboard-installed
-	$(BIN)/python -m analysis record assets/recordings/digits_elu.safetensors
+	rm -rf assets/runs/digits_elu
+	$(BIN)/python -m analysis.training.shipped_run assets/runs/digits_elu
 
 # Draws the 999 Gaussian batches of each size on offer that the dashboard compares with; some minutes.
 bands: $(VENV)/dashboard-installed

@@ -1,1 +1,1 @@
-"""Studies of activation batches: samples, statistics, distances, recordings. No Streamlit, no plotly."""
+"""Studies of activation batches: samples, statistics, distances, dumps, trainings. No Streamlit, no plotly."""

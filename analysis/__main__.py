@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import argparse
 import io
-import platform
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
-from pathlib import Path
 
-from numpy.typing import ArrayLike
-
-from analysis import digits
 from analysis.commands import inspect as inspect_command
 from analysis.commands import measure as measure_command
 from analysis.commands import report as report_command
 from analysis.distances import shipped_bands
-from analysis.plain_text import message, plain
-from analysis.recording import RecordingNotes, write_recording
+from analysis.plain_text import message
 from analysis.training import worker
 from per_core.errors import PerError
 
@@ -50,11 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m analysis", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    record = commands.add_parser("record", help="train the digits network and record its activations")
-    record.set_defaults(run=_record)
-    record.add_argument("out", type=Path, metavar="OUT.safetensors")
-    record.add_argument("--epochs", type=int, nargs="+", default=digits.EPOCHS, metavar="EPOCH")
-    record.add_argument("--seed", type=int, default=0)
     for name, (module, help_text) in COMMANDS.items():
         command = commands.add_parser(
             name,
@@ -65,29 +53,6 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=module.run)
         module.add_arguments(command)
     return parser
-
-
-def _record(options: argparse.Namespace) -> int:
-    arrays: dict[tuple[str, float], ArrayLike] = {}
-    accuracy: dict[float, float] = {}
-    for snapshot in digits.train(options.epochs, seed=options.seed):
-        print(f"epoch {snapshot.epoch:3d}: test accuracy {snapshot.accuracy:.1%}", file=sys.stderr)
-        accuracy[snapshot.epoch] = snapshot.accuracy
-        for layer, values in snapshot.activations.items():
-            arrays[layer, snapshot.epoch] = values
-    notes = RecordingNotes(
-        title="Digits ELU network",
-        description="A deep network without normalisation while it learns to read handwritten digits.",
-        network=digits.NETWORK,
-        data=digits.DATA,
-        seed=options.seed,
-        accuracy=accuracy,
-        versions={"python": platform.python_version()}
-        | {package: version(package) for package in ("torch", "numpy", "scikit-learn")},
-    )
-    write_recording(options.out, arrays, notes)
-    print(f"wrote {plain(options.out)} ({options.out.stat().st_size / 1e3:.0f} kB)", file=sys.stderr)
-    return 0
 
 
 if __name__ == "__main__":

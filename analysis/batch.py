@@ -32,7 +32,7 @@ class ActivationBatch:
             beyond float32's range (3.4e38) becomes infinite and is counted apart.
         name: what a person calls this batch.
         layer, epoch: where in the network and when in training it was taken, if known.
-        source: where it came from: "figure 1", "recording", a file's name.
+        source: where it came from: "figure 1", "run", a file's name.
 
     Attributes:
         fingerprint: 32 hexadecimal digits, a hash of shape and content: equal for equal values.

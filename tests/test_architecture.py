@@ -23,7 +23,7 @@ STUDIES = (  # from the bottom; modules directly in analysis, the batch and the 
     {"commands"},
     {"__main__"},
 )
-UNTIL_MENDED = {("statistics/null_band.py", "distances"), ("digits.py", "runs"), ("digits.py", "training")}
+UNTIL_MENDED = {("statistics/null_band.py", "distances")}
 
 
 def imported_packages(file: Path) -> set[str]:
@@ -83,7 +83,7 @@ def test_every_folder_of_analysis_has_its_place() -> None:
     "module",
     [
         "per_core",
-        "analysis.digits",
+        "analysis.__main__",
         "analysis.distances.distinction",
         "analysis.distances.bound",
         "analysis.training.worker",

@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis import digits
 from analysis.runs.spec import DataSpec
 from analysis.training.cifar import CIFAR10, CIFAR100, Announce, CifarFiles, fetch, read_test, read_training
 from analysis.training.models import Shape
 
 SPLIT_SEED = 0
+DIGITS_TRAINING = 1297  # of the 1797 images
 TURNS = 1.0  # of every arm of the spirals
 
 
@@ -29,7 +29,7 @@ class DataSet:
         training_inputs, test_inputs: (n, *shape), stored as uint8 or float32 and given to a network by `scaled`.
         training_labels, test_labels: (n,), int64, 0 to classes - 1.
         classes: number of different labels.
-        shift, scale: of the training inputs, one for every channel of an image or one for all.
+        shift, scale: of the training inputs, one for every channel of an image or one for all; float32.
     """
 
     title: str
@@ -47,8 +47,8 @@ class DataSet:
         return tuple(self.training_inputs.shape[1:])
 
     def scaled(self, inputs: Tensor) -> Tensor:
-        """Inputs as a network takes them: float32, those for training with mean 0 and variance 1."""
-        return (inputs.float() - self.shift) / self.scale
+        """Inputs as a network takes them: of the scale's dtype, those for training with mean 0 and variance 1."""
+        return (inputs.to(self.scale.dtype) - self.shift) / self.scale
 
     def to(self, device: torch.device) -> DataSet:
         """The same data on a device."""
@@ -79,13 +79,20 @@ def load(spec: DataSpec, progress: Announce | None = None) -> DataSet:
 
 
 def _digits(_spec: DataSpec, _progress: Announce | None) -> DataSet:
-    data = digits.load()
+    """All training pixels together have mean 0 and variance 1."""
+    from sklearn.datasets import load_digits  # a second to import, and other data sets do without
+
+    pixels, labels = load_digits(return_X_y=True)
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
+    training, test = np.split(order, [DIGITS_TRAINING])
+    scaled = (pixels - pixels[training].mean()) / pixels[training].std()
+    images, classes = torch.tensor(scaled, dtype=torch.float32).view(-1, 1, 8, 8), torch.tensor(labels)
     return DataSet(
-        "Handwritten digits, 8 x 8 (scikit-learn): 1297 for training, 500 for testing",
-        data.training_images.float().view(-1, 1, 8, 8),
-        data.training_labels,
-        data.probe_images.float().view(-1, 1, 8, 8),
-        data.probe_labels,
+        f"Handwritten digits, 8 x 8 (scikit-learn): {len(training)} for training, {len(test)} for testing",
+        images[training],
+        classes[training],
+        images[test],
+        classes[test],
         10,
         *_unscaled(),
     )

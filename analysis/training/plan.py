@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from analysis.runs.spec import DataName, DataSpec, TrainingSpec
+from analysis.training.dataset import DIGITS_TRAINING
 from analysis.training.device import find_device
 from analysis.training.learner import width_on
 from analysis.training.models import Shape, hidden_layers, outline
 from per_core.errors import InvalidInputError
 from per_core.recording.layer_record import FLOAT_BYTES, INDEX_BYTES, Allowance
 
-DIGITS_TRAINING, DIGITS, CIFAR = 1297, (1, 8, 8), (3, 32, 32)
+DIGITS, CIFAR = (1, 8, 8), (3, 32, 32)
 CIFAR_TRAINING = 50_000
 SLICES = UNITS = 32  # recorded of every layer, beside norms and tracked units: 140 kB with a probe of 500
 LAYER_BYTES, UNIT_BYTES = 1000, 150  # of a layer in a record's line and headers, and of each tracked unit

@@ -5,6 +5,7 @@ again on the server, because a link or a modified client can hold anything.
 """
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -20,13 +21,14 @@ from app.text.language import _
 from app.text.plain import escaped, harmless
 from per_core.errors import PerError
 from per_core.recording.epoch import parse_epoch
+from per_core.recording.run_directory import Run, open_run
 
 if TYPE_CHECKING:
     from analysis.dumps import Inspection, Member
-    from per_core.recording.run_directory import Run
 
 MAX_VALUES = 1_048_576
 FIGURE1, RECORDING, RUN, DUMP = "Figure 1", "Recording", "Run", "Dump"
+SHIPPED_RUN = Path(__file__).parents[2] / "assets" / "runs" / "digits_elu"
 OPENED = "opened_dump"  # the inspection of the dump that this session looks at
 LOOKED_AT = "looked_at"  # the member of it that is open on Dumps; the other pages begin with it
 _DEFAULT = SampleSpec(
@@ -52,12 +54,12 @@ _PLACE = {"shift": ("Shift of every unit", -4.0, 4.0), "scale": ("Scale of every
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was chosen: a sample's spec, or a layer and an epoch of the shipped recording, of a run or of a dump."""
+    """What was chosen: a sample's spec, or a layer and an epoch of a run or of a dump."""
 
     spec: SampleSpec | None
     layer: str = ""
     epoch: float = 0
-    run: "Run | None" = None
+    run: Run | None = None
     dump: "Inspection | None" = None
     member: str = ""
 
@@ -69,19 +71,17 @@ class Choice:
 
     @property
     def epochs(self) -> list[float]:
-        """The epochs that a recording, a run or a dump has of the layer."""
+        """The epochs that a run or a dump has of the layer."""
         if self.dump is not None:
             return sorted(self._members_by_epoch())
-        if self.run is None:
-            return list(caches.shipped_recording().epochs)
+        assert self.run is not None
         return [record.epoch for record in self.run.records if self.layer in record.layers]
 
     def at_epoch(self, epoch: float) -> ActivationBatch:
         """The same layer at another epoch."""
         if self.dump is not None:
             return caches.dumped_view(self.dump, self._members_by_epoch()[epoch])
-        if self.run is None:
-            return caches.recorded_batch(self.layer, epoch)
+        assert self.run is not None
         index = next(record.index for record in self.run.records if record.epoch == epoch)
         return caches.run_batch(self.run, ascii(str(self.run.path)), self.run.created, index, self.layer)
 
@@ -165,14 +165,13 @@ def _sliders(table: dict[str, tuple[str, float, float]]) -> dict[str, Any]:
 
 
 def _choose_recorded() -> Choice:
-    recording = caches.shipped_recording()
-    layer = st.radio("Layer", recording.layers, index=_middle(recording.layers), key="data_layer", bind="query-params")
-    epoch = st.select_slider(
-        "Epoch", recording.epochs, value=recording.epochs[-1], key="data_epoch", bind="query-params"
-    )
-    notes = recording.notes
-    st.caption(f"{notes.description} Test accuracy at epoch {epoch}: {notes.accuracy[epoch]:.1%}.")
-    return Choice(None, layer, epoch)
+    """A layer of the run that ships with the dashboard."""
+    run = open_run(SHIPPED_RUN)
+    layers, accuracies = tuple(run.layers), {record.epoch: record.scalars["test_accuracy"] for record in run.records}
+    layer = st.radio("Layer", layers, index=_middle(layers), key="data_layer", bind="query-params")
+    epoch = st.select_slider("Epoch", list(accuracies), value=max(accuracies), key="data_epoch", bind="query-params")
+    st.caption(words.RECORDING.format(epoch=epoch, accuracy=accuracies[epoch]))
+    return Choice(None, layer, epoch, run)
 
 
 def _choose_run() -> Choice:
@@ -281,13 +280,14 @@ def _middle(options: tuple[str, ...]) -> int:
 
 def _reset() -> None:
     """Put every control that is on the page back to its default, which also clears it from the address."""
-    recording = caches.shipped_recording()
+    shipped = open_run(SHIPPED_RUN)
+    layers = tuple(shipped.layers)
     defaults = {f"data_{name}": value for name, value in _DEFAULT.as_dict().items()}
     defaults |= {
         "data_source": FIGURE1,
         "data_seed": float(_DEFAULT.seed),
-        "data_layer": recording.layers[_middle(recording.layers)],
-        "data_epoch": recording.epochs[-1],
+        "data_layer": layers[_middle(layers)],
+        "data_epoch": shipped.records[-1].epoch,
     }
     for key in defaults.keys() & st.session_state.keys():
         st.session_state[key] = defaults[key]

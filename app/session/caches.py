@@ -7,7 +7,6 @@ key. Slow libraries (torch, POT) are imported on first use, so that the first de
 import threading
 from collections.abc import Mapping
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from analysis.dumps import Inspection
     from analysis.methods.flow import FlowReadings, FlowSpec, FlowStart
     from analysis.methods.normalisation import SmallBatch
-    from analysis.recording import Recording
     from analysis.runs.library import Comparison
     from analysis.statistics.null_band import NullBand
     from analysis.survey.overview import Overview
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
 
 Parameters = tuple[tuple[str, float], ...]
 FLOW_PIECE = 12  # steps
-RECORDING = Path(__file__).parents[2] / "assets" / "recordings" / "digits_elu.safetensors"
 _TIMING = threading.Lock()  # two visitors must not time each other
 DUMPED_VALUES, DUMPED_UNITS = 2**20, 2048
 _BY_CONTENT = {ActivationBatch: attrgetter("fingerprint")}
@@ -54,20 +51,6 @@ _BY_CONTENT = {ActivationBatch: attrgetter("fingerprint")}
 def drawn_batch(spec: SampleSpec) -> ActivationBatch:
     """The batch of a sample spec."""
     return samples.draw(spec)
-
-
-@st.cache_resource(max_entries=1, show_spinner=False)
-def shipped_recording() -> "Recording":
-    """The recording in `assets/recordings`."""
-    from analysis.recording import open_recording
-
-    return open_recording(RECORDING)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def recorded_batch(layer: str, epoch: float) -> ActivationBatch:
-    """One layer of the shipped recording at one epoch."""
-    return shipped_recording().batch(layer, epoch)
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)

@@ -113,12 +113,8 @@ LEAD_FIGURE1 = (
     "In all four, every unit has mean 0 and variance 1 in population. Batch normalisation treats them alike, whitening "
     "treats (a), (c) and (d) alike; the exact distance to N(0, I) tells all of them apart, given samples enough."
 )
-LEAD_RECORDING = (
-    "One layer of a small ELU network, recorded while it learnt to read digits. The same view and the same statistics "
-    "as for Figure 1, beside a Gaussian batch of the same size."
-)
-LEAD_RUN = "{name}. The same view and the same statistics as for Figure 1, beside a Gaussian batch of the same size."
-ALT_RECORDING = "Joint density with marginals of {name}, beside that of a Gaussian batch of the same size."
+LEAD_BATCH = "{name}. The same view and the same statistics as for Figure 1, beside a Gaussian batch of the same size."
+ALT_BATCH = "Joint density with marginals of {name}, beside that of a Gaussian batch of the same size."
 STATISTIC = "Statistic"
 SEEN = "Seen by"
 
@@ -287,6 +283,10 @@ NO_RUNS_YET = (
     "There is no run yet: train one on Train, or write one with the Recorder. Here is the opening sample meanwhile."
 )
 NO_RECORDS_YET = "This run has no record yet. Here is the opening sample meanwhile."
+RECORDING = (
+    "A deep network without normalisation while it learns to read handwritten digits. Test accuracy at epoch {epoch}: "
+    "{accuracy:.1%}."
+)
 RUN_ROWS = "A record keeps {rows:,} of {n:,} rows and {units} of {d:,} units of this layer: that is the batch shown."
 NO_DUMP_YET = "No dump is open: bring one on Dumps. Here is the opening sample meanwhile."
 DUMP_PART = (

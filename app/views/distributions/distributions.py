@@ -44,13 +44,13 @@ if choice.spec is not None:
 else:
     st.title("A trained network's activations beside N(0, I)")
     batch = choice.batch()
-    st.markdown(words.LEAD_RECORDING if choice.run is None else words.LEAD_RUN.format(name=batch.name))
+    st.markdown(words.LEAD_BATCH.format(name=batch.name))
     null, null_name = SampleSpec(n=batch.n, dim=batch.d), "N(0, I)"
     columns = {
         f"{harmless(choice.layer)}, epoch {choice.epoch}": batch,
         "N(0, I), same n and d": caches.drawn_batch(null),
     }
-    alt = words.ALT_RECORDING.format(name=batch.name)
+    alt = words.ALT_BATCH.format(name=batch.name)
 
 show_densities(columns, alt)
 show_statistics(columns, null, null_name)

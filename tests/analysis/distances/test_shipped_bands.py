@@ -22,10 +22,10 @@ from analysis.distances.shipped_bands import (
     worst_of,
     write_bands,
 )
-from analysis.recording import open_recording
 from analysis.samples import SampleSpec
 from analysis.statistics.null_band import expected_gaussian_w1, gaussian_draws
 from per_core.errors import InvalidInputError
+from per_core.recording.run_directory import open_run
 
 
 def test_every_promised_study_is_in_the_file_and_no_other() -> None:
@@ -41,9 +41,9 @@ def test_every_promised_study_is_in_the_file_and_no_other() -> None:
 
 def test_the_opening_view_and_the_recording_need_no_draws() -> None:
     spec = SampleSpec()
-    recording = open_recording(PATH.with_name("recordings") / "digits_elu.safetensors")
+    run = open_run(PATH.with_name("runs") / "digits_elu")
     assert OPENING[:2] == (spec.n, spec.dim)
-    assert {(recording.n, d) for d in recording.units.values()} == {RECORDED}
+    assert {arrays.rows.shape for arrays in run.arrays(run.records[0].index).values()} == {RECORDED}
     assert shipped_bands(worst_of(*OPENING)) is not None
     assert shipped_bands(statistics_of(*RECORDED)) is not None
     assert shipped_bands(distances_of(77, 2, 64)) is None

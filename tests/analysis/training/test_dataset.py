@@ -1,18 +1,31 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
-from analysis import digits
 from analysis.runs.spec import DataSpec
 from analysis.training.dataset import load
 
 
-def test_digits_are_those_of_the_recording():
-    data, source = load(DataSpec()), digits.load()
+def test_digits_are_always_split_alike_and_the_test_images_are_others():
+    data, again = load(DataSpec()), load(DataSpec())
     assert data.shape == (1, 8, 8)
     assert (len(data.training_labels), len(data.test_labels), data.classes) == (1297, 500, 10)
-    torch.testing.assert_close(data.training_inputs.flatten(1), source.training_images.float())
-    assert torch.equal(data.test_labels, source.probe_labels)
+    assert torch.equal(data.test_inputs, again.test_inputs)
+    assert set(data.test_labels.tolist()) == set(range(10))
+    assert torch.cdist(data.test_inputs.flatten(1), data.training_inputs.flatten(1)).min() > 0.1
+
+
+def test_digits_are_scikit_learns_with_mean_0_and_variance_1():
+    data = load(DataSpec())
+    inputs = torch.cat([data.training_inputs, data.test_inputs])
+    labels = torch.cat([data.training_labels, data.test_labels])
+    pixels = 16 * (inputs - inputs.min()) / (inputs.max() - inputs.min())
+    expected, classes = load_digits(return_X_y=True)
+    found = {(int(label), *map(round, row)) for label, row in zip(labels, pixels.flatten(1).tolist(), strict=True)}
+    assert found == {(int(label), *map(int, row)) for label, row in zip(classes, expected, strict=True)}
+    assert data.training_inputs.mean().item() == pytest.approx(0, abs=1e-6)
+    assert data.training_inputs.var(correction=0).item() == pytest.approx(1, abs=1e-6)
     assert torch.equal(data.scaled(data.test_inputs), data.test_inputs)
 
 
