@@ -14,13 +14,16 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.dumps import inspect
+from analysis.survey.heat_scale import HEAT_SCALES
+from analysis.survey.histogram_drawing import HistogramDrawing
 from analysis.survey.overview import overview
-from analysis.survey.report import HEAT_SCALES, WIDTH, report_html, write_report
+from analysis.survey.report import report_html, write_report
 from per_core.errors import InvalidInputError
 from tests import processes
 
 RANDOM = np.random.default_rng(3)
 VOID = {"meta"}
+WIDTH = HistogramDrawing.width
 
 
 class Page(HTMLParser):
@@ -109,7 +112,7 @@ def test_the_members_are_folded_away(tmp_path) -> None:
     inspection = inspect(dump(tmp_path))
     written = report_html(inspection, overview(inspection))
     assert re.search(
-        r"<details><summary>2 refused, 4 ok</summary>.*<table class=.members.*</table>.*</details>", written
+        r"<details><summary>2 refused, 4 ok</summary>.*<table class=.members.*</table>.*</details>", written, re.DOTALL
     )
     assert "<details open" not in written
 

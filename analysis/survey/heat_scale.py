@@ -1,0 +1,87 @@
+"""How the report colours a quantity: seven levels of fixed limits, so that reports compare."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from analysis.survey.overview import QUANTITIES
+
+
+@dataclass(frozen=True, slots=True)
+class HeatScale:
+    """How one quantity is coloured; limits are fixed, so that no outlier hides other layers.
+
+    Attributes:
+        quantity: its name.
+        meaning: what a person must know to read it.
+        limits: of `Quantity.badness`, six; a value is coloured by how many of them it exceeds.
+        legend: the limits in words.
+        shown: the value as text.
+    """
+
+    quantity: str
+    meaning: str
+    limits: tuple[float, ...]
+    legend: str
+    shown: Callable[[float], str]
+
+    @property
+    def title(self) -> str:
+        """What a person calls the quantity."""
+        return QUANTITIES[self.quantity].title
+
+    def level(self, value: float) -> int:
+        """How many limits a value exceeds, 0 to 6."""
+        badness = QUANTITIES[self.quantity].badness(value)
+        return sum(badness > limit for limit in self.limits)
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}"
+
+
+HEAT_SCALES = (
+    HeatScale(
+        "sw1_in_bands",
+        "Sliced Wasserstein-1 distance to N(0, I), divided by what Gaussian batches of the same size have: about 1 is"
+        " as close as a sample can be.",
+        (1.5, 3, 6, 12, 25, 50),
+        "above 1.5, 3, 6, 12, 25, 50",
+        _number,
+    ),
+    HeatScale(
+        "per",
+        "The PER loss: 1.128 for N(0, I), 0.798 if everything is 0. It measures size and spread, not how Gaussian the"
+        " layer is.",
+        (0.9, 1.05, 1.2, 1.5, 2, 4),
+        "above 0.9, 1.05, 1.2, 1.5, 2, 4",
+        _number,
+    ),
+    HeatScale(
+        "variance",
+        "Mean over the units; 1 for N(0, I).",
+        tuple(math.log(factor) for factor in (1.5, 3, 10, 30, 100, 1000)),
+        "off 1 by a factor above 1.5, 3, 10, 30, 100, 1000, either way",
+        _number,
+    ),
+    HeatScale(
+        "dead",
+        "Share of the units that never change.",
+        (0.01, 0.05, 0.1, 0.2, 0.5, 0.9),
+        "above 1 %, 5 %, 10 %, 20 %, 50 %, 90 %",
+        _share,
+    ),
+    HeatScale(
+        "effective_rank_share",
+        "How many directions share the variance, divided by the number of units.",
+        (-0.5, -0.25, -0.1, -0.05, -0.02, -0.01),
+        "below 50 %, 25 %, 10 %, 5 %, 2 %, 1 %",
+        _share,
+    ),
+)
