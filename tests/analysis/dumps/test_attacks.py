@@ -141,17 +141,48 @@ def npy_header(text):
         ("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (4,)}", "these are structured"),
         ("{'descr': '<c8', 'fortran_order': False, 'shape': (2, 4)}", "these are complex64"),
         ("{'descr': '<U4', 'fortran_order': False, 'shape': (2, 2)}", "these are str128"),
-        ("{'descr': '<f4', 'fortran_order': 1, 'shape': (4, 4)}", "neither True nor False"),
-        ("{'descr': 'f4,f4', 'fortran_order': False, 'shape': (4, 4)}", "is no type"),
-        ("{'descr': '<f4', 'shape': (4, 4)}", "not a dict of descr"),
+        ("{'descr': '<f4', 'fortran_order': 1, 'shape': (4, 4)}", "fortran_order is not a valid bool"),
+        ("{'descr': 'f4,f4', 'fortran_order': False, 'shape': (4, 4)}", "these are structured"),
+        ("{'descr': '(4,)f4', 'fortran_order': False, 'shape': (4,)}", "these are structured"),
+        ("{'descr': 'f5', 'fortran_order': False, 'shape': (4, 4)}", "not a valid dtype descriptor: 'f5'"),
+        ("{'descr': 5, 'fortran_order': False, 'shape': (4, 4)}", "not a valid dtype descriptor: 5"),
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': [4, 4]}", "shape is not valid"),
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 4)}", "its shape is not one"),
+        ("{'descr': '<f4', 'shape': (4, 4)}", "does not contain the correct keys"),
         ("__import__('os').getcwd()", "cannot be read"),
         ("(" * 100, "cannot be read"),
+        ("{'descr': '<f4', 5: False, 'shape': (4, 4)}", "cannot be read"),
+        ("{'descr': [('a',)], 'fortran_order': False, 'shape': (4, 4)}", "cannot be read"),
     ],
 )
 def test_headers_of_npy_that_lie(tmp_path, header, reason):
     values = bytes(4 if "()" in header else 0 if "(0, 4)" in header else 64)
     (tmp_path / "lie.npy").write_bytes(npy_header(header) + values)
     assert reason in only(inspect(tmp_path / "lie.npy"))
+
+
+def test_versions_of_npy(tmp_path):
+    """The first three are read; of others, and of headers longer than numpy evaluates, it is said what is wrong."""
+    content = npy_bytes(FIRST)
+    length = int.from_bytes(content[8:10], "little")
+    for major in (1, 2, 3):
+        width = 2 if major == 1 else 4
+        start = b"\x93NUMPY" + bytes([major, 0]) + length.to_bytes(width, "little")
+        (tmp_path / "x.npy").write_bytes(start + content[10:])
+        np.testing.assert_array_equal(inspect(tmp_path / "x.npy").load().values, FIRST)
+    (tmp_path / "x.npy").write_bytes(content[:6] + b"\x04" + content[7:])
+    assert "its version is 4.0, known are 1.0, 2.0 and 3.0" in only(inspect(tmp_path / "x.npy"))
+    (tmp_path / "x.npy").write_bytes(content[:8] + (60_000).to_bytes(2, "little") + bytes(70_000))
+    assert "expected 60000 bytes" in only(inspect(tmp_path / "x.npy"))
+
+
+def test_whole_numbers_as_python_2_wrote_them(tmp_path):
+    header = npy_header("{'descr': '<f4', 'fortran_order': False, 'shape': (6L, 4L)}")
+    (tmp_path / "old.npy").write_bytes(header + FIRST.tobytes())
+    with pytest.warns(UserWarning, match="created on Python 2"):
+        inspection = inspect(tmp_path / "old.npy")
+    with pytest.warns(UserWarning, match="created on Python 2"):
+        np.testing.assert_array_equal(inspection.load().values, FIRST)
 
 
 def test_cut_arrays_are_refused_and_their_neighbours_load(tmp_path):
