@@ -1,7 +1,8 @@
 """The methods that PERscope compares: what they are called, what can be set, who described them, how to build them.
 
-Everything that offers a choice of methods reads it from here. To add one, write its file and give it one entry at the
-end of this one, or call `register_method` from elsewhere.
+Whatever offers methods, puts them into networks, draws them or speaks of them reads it from here, and nothing else
+knows one by its key. To add one, write its file and give it one entry at the end of this one, or call `register_method`
+from elsewhere.
 
 A regulariser has a weight λ: what training adds to the task loss is λ times the loss that it builds. Where the defaults
 come from:
@@ -20,26 +21,27 @@ come from:
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, Protocol, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from per_core.activation_penalty import l1_loss, l2_loss
 from per_core.energy import energy_loss
 from per_core.errors import InvalidInputError
 from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
-from per_core.per import per_loss
-from per_core.sigreg import sigreg_loss
-from per_core.variance_constancy import mean_vcl_loss, vcl_loss
+from per_core.per import PER, per_loss
+from per_core.sigreg import sigreg_loss, sigreg_period
+from per_core.variance_constancy import VCL, mean_vcl_loss, vcl_loss
 from per_core.wasserstein import sliced_w1
 from per_core.whitening import DecorrelatedBatchNorm, IterativeNorm
 
 MethodKind = Literal["normaliser", "regulariser"]
 Place = Literal["output", "pre-activation"]
 Scope = Literal["batch", "row"]
+Role = Literal["setting", "momentum", "group", "slices"]
 KINDS: tuple[MethodKind, ...] = get_args(MethodKind)
 PLACES: tuple[Place, ...] = get_args(Place)
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -50,6 +52,16 @@ class Loss(Protocol):
 
     def __call__(self, activations: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
         """The loss of `activations`; torch's global generator if None."""
+
+
+class GradientLayer(Protocol):
+    """A layer that leaves activations as they are and adds λ times a gradient of its own to the one that arrives.
+
+    Attributes:
+        weight: λ, which a loss scale has to multiply: it does not reach what the layer adds.
+    """
+
+    weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,10 @@ class Parameter:
         low: the smallest value on offer.
         high: the largest value on offer.
         integer: whether only whole numbers make sense.
+        role: what else depends on it: "momentum", the share of the newest batch in running statistics, plays no part
+            where a batch is mapped by its own; "group" is how many units are whitened together, whose covariance the
+            rows have to determine; "slices" is the number of random directions, of which one dimension has one. Any
+            other is a "setting".
 
     Raises:
         InvalidInputError: a default outside the range, or not whole where it has to be.
@@ -74,6 +90,7 @@ class Parameter:
     low: float
     high: float
     integer: bool = False
+    role: Role = "setting"
 
     def __post_init__(self) -> None:
         if not self.low <= self.default <= self.high or (self.integer and not isinstance(self.default, int)):
@@ -103,6 +120,20 @@ class Method:
             "batch", or on this "row" alone.
         averaged: of a regulariser that draws few rows, builds the mean of its loss over what it may draw, with less
             noise, as a gradient field needs; None where `build` serves.
+        layer: of a regulariser that needs no loss in training, (weight, *, reduction, layout, generator, **parameters)
+            to a `GradientLayer`, arguments as of `PER`; None where λ times the loss is added to that of the task.
+        learnt: of a regulariser that learns numbers of its own along with the network, (units, **parameters) to an
+            nn.Module that is called as a `Loss`; None where `build` serves.
+        period: of a regulariser to which projections this far apart are the same, (**parameters) to that distance.
+        summary: what it does, in a sentence.
+        lesson: what to know of where its gradient leads a batch, in a sentence or two.
+        sees: statistics that it is the simplest method to act on, by their keys in `analysis`: "mean", "variance",
+            "correlation", "batch_variances", "per", "skewness", "kurtosis", "modes".
+        judged_by: of a regulariser whose aim is not N(0, I), what its flow is judged by beside the distance to it, out
+            of "kurtosis", "modes" and "batch_variances".
+        rank: its place among those that a first look compares; None if it is not among them.
+        colour: its place among the six colours for categories, as in the figures of the paper; None if it takes one
+            that is free.
 
     Raises:
         InvalidInputError: an unknown kind, place or scope, parameters of one name, a regulariser without a weight or a
@@ -126,6 +157,15 @@ class Method:
     weight: Parameter | None = None
     scope: Scope = "batch"
     averaged: Callable[..., Loss] | None = field(default=None, repr=False)
+    layer: Callable[..., Any] | None = field(default=None, repr=False)
+    learnt: Callable[..., nn.Module] | None = field(default=None, repr=False)
+    period: Callable[..., float] | None = field(default=None, repr=False)
+    summary: str = field(default="", repr=False)
+    lesson: str = field(default="", repr=False)
+    sees: tuple[str, ...] = ()
+    judged_by: tuple[str, ...] = ()
+    rank: int | None = None
+    colour: int | None = None
 
     def __post_init__(self) -> None:
         """Check kind, place, scope, names and weight."""
@@ -150,6 +190,22 @@ class Method:
     def defaults(self) -> dict[str, float]:
         """The default of every parameter, by name."""
         return {parameter.name: parameter.default for parameter in self.parameters}
+
+    def in_role(self, role: Role) -> Parameter | None:
+        """The parameter that has a role; None if there is none."""
+        return next((parameter for parameter in self.parameters if parameter.role == role), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a network without any method is called and drawn like; attributes as of a `Method`."""
+
+    key: str
+    short: str
+    colour: int
+
+
+BASELINE = Baseline("vanilla", "Vanilla", 1)
 
 
 _methods: dict[str, Method] = {}
@@ -177,6 +233,12 @@ def register_method(method: Method) -> None:
 def list_methods(kind: MethodKind | None = None) -> tuple[Method, ...]:
     """The methods on offer, of one kind if given, in the order in which they were registered."""
     return tuple(method for method in _methods.values() if kind in (None, method.kind))
+
+
+def opening_methods(kind: MethodKind | None = None) -> tuple[Method, ...]:
+    """The methods that a first look compares, of one kind if given, by their rank."""
+    ranked = [(method.rank, method) for method in list_methods(kind) if method.rank is not None]
+    return tuple(method for _, method in sorted(ranked, key=lambda pair: pair[0]))
 
 
 def find_method(key: str) -> Method:
@@ -223,13 +285,19 @@ def _build_sigreg(*, slices: int = 256, knots: int = 17, limit: float = 5.0) -> 
     return partial(sigreg_loss, slices=slices, knots=knots, limit=limit)
 
 
+def _sigreg_period(*, slices: int = 256, knots: int = 17, limit: float = 5.0) -> float:
+    del slices  # of every direction
+    return sigreg_period(knots=knots, limit=limit)
+
+
 def _weight(default: float, *, low: float, high: float) -> Parameter:
     return Parameter("weight", "λ, weight of the loss", default, low, high)
 
 
 EPS = Parameter("eps", "Added to the variance", 1e-5, 1e-8, 0.1)
-MOMENTUM = Parameter("momentum", "Share of the newest batch in running statistics", 0.1, 0.001, 1.0)
-SLICES = Parameter("slices", "Random directions", 256, 1, 1024, integer=True)
+MOMENTUM = Parameter("momentum", "Share of the newest batch in running statistics", 0.1, 0.001, 1.0, role="momentum")
+SLICES = Parameter("slices", "Random directions", 256, 1, 1024, integer=True, role="slices")
+GROUP = Parameter("group_size", "Units whitened together", 16, 1, 256, integer=True, role="group")
 PER_WEIGHT = _weight(1e-4, low=1e-7, high=1.0)  # the published range, and n times it for batches of thousands
 
 PER_REFERENCE = (
@@ -251,6 +319,10 @@ for _method in (
         ),
         build=BatchNorm,
         parameters=(EPS, MOMENTUM),
+        summary="Gives every unit mean 0 and variance 1 over the batch.",
+        sees=("mean", "variance"),
+        rank=1,
+        colour=2,
     ),
     Method(
         key="layer_norm",
@@ -262,6 +334,7 @@ for _method in (
         build=LayerNorm,
         parameters=(EPS,),
         scope="row",
+        summary="Gives every row mean 0 and variance 1 over its units.",
     ),
     Method(
         key="rms_norm",
@@ -273,6 +346,7 @@ for _method in (
         build=RMSNorm,
         parameters=(Parameter("eps", "Added to the mean square", 1e-8, 1e-8, 0.1),),
         scope="row",
+        summary="Gives every row mean square 1 over its units.",
     ),
     Method(
         key="dbn",
@@ -282,7 +356,10 @@ for _method in (
         acts_on="pre-activation",
         reference=DBN_REFERENCE,
         build=partial(DecorrelatedBatchNorm, variant="zca"),
-        parameters=(EPS, MOMENTUM, Parameter("group_size", "Units whitened together", 16, 1, 256, integer=True)),
+        parameters=(EPS, MOMENTUM, GROUP),
+        summary="Standardises the units of a group and removes the correlations between them (ZCA whitening).",
+        sees=("correlation",),
+        rank=2,
     ),
     Method(
         key="dbn_pca",
@@ -292,7 +369,8 @@ for _method in (
         acts_on="pre-activation",
         reference=DBN_REFERENCE,
         build=partial(DecorrelatedBatchNorm, variant="pca"),
-        parameters=(EPS, MOMENTUM, Parameter("group_size", "Units whitened together", 16, 1, 256, integer=True)),
+        parameters=(EPS, MOMENTUM, GROUP),
+        summary="Whitens along the principal axes, which swap from batch to batch: the control that fails in training.",
     ),
     Method(
         key="iter_norm",
@@ -308,9 +386,10 @@ for _method in (
         parameters=(
             EPS,
             MOMENTUM,
-            Parameter("group_size", "Units whitened together", 64, 1, 256, integer=True),
+            replace(GROUP, default=64),
             Parameter("iterations", "Newton steps", 5, 1, 20, integer=True),
         ),
+        summary="Approximates whitening by a few Newton steps, without an eigenvalue decomposition.",
     ),
     Method(
         key="per",
@@ -322,6 +401,15 @@ for _method in (
         build=_always(per_loss),
         weight=PER_WEIGHT,
         scope="row",
+        layer=PER,
+        summary="Pulls every row towards 0, the harder the longer it is: an upper bound of SW1 to N(0, I).",
+        lesson=(
+            "Notice where the flow alone leads, however long it takes: to 0, where PER has its minimum √(2/π) = 0.798"
+            " and SW1 is as large. With a task the batch shrinks. PER going down is not the batch becoming Gaussian."
+        ),
+        sees=("per",),
+        rank=4,
+        colour=0,
     ),
     Method(
         key="per_sampled",
@@ -334,6 +422,9 @@ for _method in (
         parameters=(SLICES,),
         weight=PER_WEIGHT,
         scope="row",
+        layer=PER,
+        summary="PER with the expectation over directions replaced by a mean over random ones.",
+        lesson="The same flow as exact PER, up to the noise of the directions.",
     ),
     Method(
         key="vcl",
@@ -349,6 +440,15 @@ for _method in (
         ),
         weight=_weight(0.01, low=1e-4, high=1.0),
         averaged=_build_mean_vcl,
+        learnt=partial(VCL, weight=1.0),
+        summary="Asks that a unit have the same variance in every few samples.",
+        lesson=(
+            "VCL asks that a unit have the same variance in every few rows. That lowers its kurtosis, at the lowest to"
+            " the −2 of two equal modes, and by SW1 alone may look like a failure."
+        ),
+        sees=("batch_variances",),
+        judged_by=("kurtosis", "modes", "batch_variances"),
+        rank=3,
     ),
     Method(
         key="energy",
@@ -359,6 +459,11 @@ for _method in (
         reference="Székely and Rizzo, Energy statistics: a class of statistics based on distances, 2013",
         build=_always(energy_loss),
         weight=PER_WEIGHT,
+        summary="Half the sliced energy distance to N(0, I): PER without what PER gains by less spread.",
+        lesson=(
+            "Half the energy distance is PER without what PER gains by less spread, so it is smallest at N(0, I). It"
+            " pulls less on the outermost rows the fewer they are."
+        ),
     ),
     Method(
         key="sw1",
@@ -370,6 +475,8 @@ for _method in (
         build=_build_sw1,
         parameters=(SLICES,),
         weight=PER_WEIGHT,
+        summary="The exact sliced Wasserstein-1 distance to N(0, I) itself.",
+        lesson="SW1 is smallest at N(0, I). Its gradient does not fall to 0 on the way there, the steps do.",
     ),
     Method(
         key="sigreg",
@@ -387,6 +494,14 @@ for _method in (
             Parameter("limit", "End of the integral (3 in the authors' present code)", 5.0, 1.0, 10.0),
         ),
         weight=_weight(0.05, low=1e-4, high=1.0),
+        period=_sigreg_period,
+        summary="Compares the characteristic functions of random projections with that of N(0, 1).",
+        lesson=(
+            "SIGReg compares characteristic functions on [−5, 5], so it is smallest at N(0, I). With 17 knots it"
+            " repeats in every projection after 10.05: rows at 9 are pushed outward, rows at 10.5 are attracted to"
+            " 10.05. With 33 knots up to 3, the authors' present variant, it repeats after 33.5 and hardly pulls on"
+            " rows from 7 to 20."
+        ),
     ),
     Method(
         key="l1",
@@ -398,6 +513,11 @@ for _method in (
         build=_always(l1_loss),
         weight=_weight(0.001, low=1e-6, high=0.1),
         scope="row",
+        summary="Adds up the absolute values of all activations.",
+        lesson=(
+            "L1 pulls on every coordinate equally hard, however close to 0; steps of a finite size bring it to 0 up to"
+            " a step."
+        ),
     ),
     Method(
         key="l2",
@@ -409,6 +529,8 @@ for _method in (
         build=_always(l2_loss),
         weight=_weight(0.005, low=1e-6, high=0.1),
         scope="row",
+        summary="Adds up the squares of all activations.",
+        lesson="Notice that all rows shrink by the same factor, so the shape stays as it was.",
     ),
 ):
     register_method(_method)

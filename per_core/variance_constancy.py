@@ -112,6 +112,7 @@ class VCL(nn.Module):
         num_features: number of units d.
         weight: factor of the loss, finite and at least 0; 0.01 in the paper.
         subset: samples in each of the two subsets, at least 2.
+        beta: β of every unit at first, greater than 0; 1 in the paper.
 
     Raises:
         InvalidInputError: an argument out of range; in forward, as `vcl_loss`.
@@ -121,9 +122,10 @@ class VCL(nn.Module):
         tensor(0.0100, grad_fn=<MulBackward0>)
     """
 
-    def __init__(self, num_features: int, weight: float = 0.01, *, subset: int = 5) -> None:
+    def __init__(self, num_features: int, weight: float = 0.01, *, subset: int = 5, beta: float = 1.0) -> None:
         super().__init__()
-        self.beta = nn.Parameter(torch.ones(require_count(num_features, "num_features")))
+        _require_positive_beta(torch.tensor(float(beta), device="cpu"))
+        self.beta = nn.Parameter(torch.full((require_count(num_features, "num_features"),), float(beta)))
         self.weight = require_weight(weight)
         self.subset = _require_subset(subset)
 

@@ -210,8 +210,9 @@ def gaussian_readings(n: int, d: int, first: int, count: int) -> FlowReadings:
 def pull_along(spec: FlowSpec, distances: Float64Array) -> Float64Array:
     """The pull on a row that stands alone at each distance from 0 in one dimension, −∂R/∂h; above 0 outward. (k,)."""
     method = find_method(spec.method)
-    parameters = {name: value for name, value in spec.parameters if name != "slices"}
-    loss = method.build(**parameters, slices=1)  # in one dimension all directions are one
+    slices = method.in_role("slices")
+    one = {} if slices is None else {slices.name: 1}  # in one dimension all directions are one
+    loss = method.build(**{**dict(spec.parameters), **one})
     generator = torch.Generator().manual_seed(spec.seed)
     rows = torch.from_numpy(distances).unsqueeze(1).requires_grad_()
     total = torch.stack([loss(row.unsqueeze(0), generator=generator) for row in rows]).sum()

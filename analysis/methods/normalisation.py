@@ -81,7 +81,8 @@ def normalise_held_out(
         )
     chunks = max(1, min(n // 2, HELD_OUT_ROWS) // rows)
     directions = shared_directions(d, SLICES).float()
-    whole = {"momentum": 1.0} if "momentum" in find_method(key).defaults else {}
+    momentum = find_method(key).in_role("momentum")
+    whole = {} if momentum is None else {momentum.name: 1.0}
     distances = []
     for split in range(splits):
         order = np.random.default_rng([seed, split]).permutation(n)

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self, get_args
 
 from analysis.plain_text import plain
 from per_core.errors import InvalidInputError
-from per_core.methods import Method, Parameter, find_method
+from per_core.methods import BASELINE, Method, Parameter, find_method
 from per_core.per import Reduction, RowLayout
 
 DataName = Literal["digits", "spirals", "mixture", "cifar10", "cifar100"]
@@ -23,7 +23,7 @@ DeviceName = Literal["auto", "cpu", "cuda"]
 Schedule = Literal["constant", "cosine"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
-VANILLA = "vanilla"
+VANILLA = BASELINE.key
 LARGEST_SEED = 2**31  # room for the seeds that follow it
 MOST_SYNTHETIC = 50_000_000  # values of a synthetic training set: 0.6 GB while it is drawn
 MOST_METHODS, MOST_LAYERS = 50, 100

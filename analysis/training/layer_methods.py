@@ -1,8 +1,9 @@
-"""Methods in a network: normalisers and PER as layers, other regularisers as terms of the loss."""
+"""Methods in a network: normalisers and what adds a gradient by itself as layers, other regularisers as losses."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,9 +11,8 @@ from torch import Tensor, nn
 from analysis.runs.spec import MethodSpec
 from analysis.training.models import HiddenLayer, Shape, hidden_layers
 from per_core.errors import InvalidInputError
-from per_core.methods import Loss, Method
-from per_core.per import PER, RowLayout
-from per_core.variance_constancy import VCL
+from per_core.methods import GradientLayer, Loss, Method
+from per_core.per import RowLayout
 
 
 class Penalty(nn.Module):
@@ -64,11 +64,11 @@ def put_in(
     layers: Sequence[str],
     shape: Shape,
     generator: torch.Generator | None = None,
-) -> None:
+) -> list[GradientLayer]:
     """Put the methods of a spec into a network, in their order.
 
-    Normalisers act between the affine map and the non-linearity. PER is put on the layer's output and other
-    regularisers where their authors put them, after the normalisers that are named before them.
+    Each acts where its authors put it, on the output of a layer or between the affine map and the non-linearity, after
+    those that are named before it.
 
     Args:
         network: whose hidden layers are still without methods.
@@ -76,6 +76,9 @@ def put_in(
         layers: names of hidden layers; all if empty.
         shape: of one input of the network.
         generator: of whatever the methods draw in training; torch's global one, which dropout uses as well, if None.
+
+    Returns:
+        Those that add a gradient of their own, beside the losses of `penalty`.
 
     Raises:
         InvalidInputError: If there is no such layer, or a method refuses its settings.
@@ -88,31 +91,28 @@ def put_in(
             "Name some of these, or none for all."
         )
     shapes = _shapes(network, places, shape)
+    gradients: list[GradientLayer] = []
     for name in layers or places:
         for method in spec.methods:
             place = places[name].output if method.acts_on == "output" else places[name].pre_activation
-            place.append(_module(method, spec, shapes[name], generator))
+            module = _module(method, spec, shapes[name], generator)
+            place.append(module)
+            if method.layer is not None:
+                gradients.append(module)
+    return gradients
 
 
-def _module(method: Method, spec: MethodSpec, shape: Shape, generator: torch.Generator | None) -> nn.Module:
+def _module(method: Method, spec: MethodSpec, shape: Shape, generator: torch.Generator | None) -> Any:
+    """The nn.Module of a method for a layer whose samples have this shape; a `GradientLayer` where it has one."""
     settings = spec.parameters(method)
     if method.kind == "normaliser":
-        normaliser: nn.Module = method.build(shape[0], **settings)
-        return normaliser
+        return method.build(shape[0], **settings)
     weight = settings.pop("weight")
-    if method.key in ("per", "per_sampled"):
-        slices = _slices(settings)
-        return PER(weight, slices=slices, reduction=spec.reduction, layout=spec.layout, generator=generator)
-    if method.key == "vcl":
-        units = shape[0] if spec.layout == "position" else int(torch.Size(shape).numel())
-        loss = VCL(units, weight=1.0, subset=int(settings["subset"]))
-        nn.init.constant_(loss.beta, settings["beta"])  # learnt along with the network
-        return Penalty(loss, weight, spec.layout, generator)
-    return Penalty(method.build(**settings), weight, spec.layout, generator)
-
-
-def _slices(settings: dict[str, float]) -> int | None:
-    return int(settings["slices"]) if "slices" in settings else None
+    if method.layer is not None:
+        return method.layer(weight, reduction=spec.reduction, layout=spec.layout, generator=generator, **settings)
+    units = shape[0] if spec.layout == "position" else int(torch.Size(shape).numel())
+    loss = method.build(**settings) if method.learnt is None else method.learnt(units, **settings)
+    return Penalty(loss, weight, spec.layout, generator)
 
 
 @torch.no_grad()

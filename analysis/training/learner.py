@@ -16,7 +16,6 @@ from analysis.training.dataset import DataSet
 from analysis.training.layer_methods import penalty, put_in
 from analysis.training.models import FULL, NARROW, build_network
 from per_core.errors import InvalidInputError
-from per_core.per import PER
 
 EVALUATION = 1000  # samples at a time
 METHODS = (1,)  # the spawn key of what methods draw; the order of the data and dropout have none
@@ -64,12 +63,12 @@ class Learner:
         self.reason = ""
         network = build_network(spec.model, data.shape, data.classes, width=width_on(spec, device), seed=seed)
         self._generator = torch.Generator(device)
-        put_in(network, method, layers=spec.layers, shape=data.shape, generator=self._generator)
+        gradients = put_in(network, method, layers=spec.layers, shape=data.shape, generator=self._generator)
         self.network = network.to(device).eval()
         self._spec = spec
         self._data = data
         self._forward = torch.compile(network) if spec.compile else network
-        self._pulls = {module: module.weight for module in network.modules() if isinstance(module, PER)}
+        self._gradients = [(layer, layer.weight) for layer in gradients]
         self._optimizer = torch.optim.SGD(
             network.parameters(), lr=spec.learning_rate, momentum=spec.momentum, weight_decay=spec.weight_decay
         )
@@ -127,9 +126,9 @@ class Learner:
     def step(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """One step of SGD; the task loss and the share classified correctly before it, as scalars on the device."""
         if self._scaler.is_enabled():
-            # PER adds to the gradient, which the scale multiplies everywhere else.
-            for module, weight in self._pulls.items():
-                module.weight = weight * self._scaler.get_scale()
+            # What a layer adds to the gradient by itself is not multiplied by the scale, as everything else is.
+            for layer, weight in self._gradients:
+                layer.weight = weight * self._scaler.get_scale()
         with self._autocast():
             logits = self._forward(inputs)
             task = nn.functional.cross_entropy(logits, labels)

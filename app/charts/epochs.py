@@ -1,7 +1,7 @@
 """Distributions over the epochs as heat maps, ridgelines and single epochs, and the look that tells names apart.
 
-A method has one look everywhere: the paper's colours for PER, vanilla and BN, and a dash and a symbol of its own, so
-that nothing depends on colour alone.
+A method has one look everywhere: the colour that the registry gives it, or one that is free, and a dash and a symbol of
+its own, so that nothing depends on colour alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from app.charts.palette import REFERENCE, categorical, filled_contours
+from per_core.methods import BASELINE, list_methods
 
-_PAPER = {"per": 0, "vanilla": 1, "bn": 2}
 _DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]
 GAUSSIAN_PEAK, HIGHEST = 0.46, 2.0  # where the axis of densities ends at the earliest and at the latest
 RIDGES = 12  # curves of a panel
@@ -51,13 +51,14 @@ class Look:
 
 
 def looks(names: Sequence[str]) -> dict[str, Look]:
-    """A look for each method: the paper's three keep their colours, the others take what is left.
+    """A look for each method: those with a colour of their own keep it, the others take what is left.
 
     What stands in brackets after a name, the run that it belongs to, does not count: two PERs have one colour, and tell
     themselves apart by dash and symbol.
     """
     methods = {name: name.partition(" (")[0].lower() for name in names}
-    own = {name: _PAPER[method] for name, method in methods.items() if method in _PAPER}
+    colours = {one.short.lower(): one.colour for one in (BASELINE, *list_methods()) if one.colour is not None}
+    own = {name: colours[method] for name, method in methods.items() if method in colours}
     free = [i for i in range(6) if i not in own.values()] or list(range(6))
     others = [name for name in names if name not in own]
     given = {name: free[i % len(free)] for i, name in enumerate(others)}

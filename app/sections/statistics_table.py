@@ -71,7 +71,7 @@ def _table(columns: "Mapping[str, Mapping[Key, Cell]]", null_name: str) -> pd.Da
     rows = [
         {
             words.STATISTIC: words.TITLE[key],
-            words.SEEN: words.SEEN_BY[key],
+            words.SEEN: words.seen_by(key),
             **{title: number(c[key].value, key) + (MARK if c[key].differs else "") for title, c in columns.items()},
             f"{null_name}, sampling alone": span(cell.null, key),
         }

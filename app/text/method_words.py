@@ -35,7 +35,7 @@ HELP_STRENGTH = (
     "λ in a unit that all regularisers share: at strength 1 the pull at the start has the root mean square √d, as "
     "much as the task's pull on a row that was moved by √d. λ itself stands under each flow."
 )
-NOTHING_CHOSEN = "Choose at least one method above: BN, DBN, VCL and PER are a good start."
+NOTHING_CHOSEN = "Choose at least one method above: {start} are a good start."
 ORDER = "location, scale, correlation, shape"
 SMALL_BATCH_TITLE = "The small-batch effect"
 HELP_PAIRING = (
@@ -166,43 +166,32 @@ def where_it_leads(name: str, readings: "FlowReadings", gaussian: "Mapping[str, 
     )
 
 
-LESSONS = {
-    "per": "Notice where the flow alone leads, however long it takes: to 0, where PER has its minimum √(2/π) = 0.798 "
-    "and SW1 is as large. With a task the batch shrinks. PER going down is not the batch becoming Gaussian.",
-    "per_sampled": "The same flow as exact PER, up to the noise of the directions.",
-    "vcl": "VCL asks that a unit have the same variance in every few rows. That lowers its kurtosis, at the lowest to "
-    "the −2 of two equal modes, and by SW1 alone may look like a failure.",
-    "sw1": "SW1 is smallest at N(0, I). Its gradient does not fall to 0 on the way there, the steps do.",
-    "energy": "Half the energy distance is PER without what PER gains by less spread, so it is smallest at N(0, I). It "
-    "pulls less on the outermost rows the fewer they are.",
-    "sigreg": "SIGReg compares characteristic functions on [−5, 5], so it is smallest at N(0, I). With 17 knots it "
-    "repeats in every projection after 10.05: rows at 9 are pushed outward, rows at 10.5 are attracted to 10.05. With "
-    "33 knots up to 3, the authors' present variant, it repeats after 33.5 and hardly pulls on rows from 7 to 20.",
-    "l1": "L1 pulls on every coordinate equally hard, however close to 0; steps of a finite size bring it to 0 up to a "
-    "step.",
-    "l2": "Notice that all rows shrink by the same factor, so the shape stays as it was.",
+RADIAL_PULL = (
+    "The pull on rows at one distance r along one direction: above 0 outward, below 0 inward. It repeats with the "
+    "period of the statistic, {period:.3g}: rows beyond half of it are attracted to {period:.3g} instead of 0."
+)
+AIMS = {
+    "kurtosis": "excess kurtosis, mean over the units,",
+    "modes": "modes of the unit with most",
+    "batch_variances": "variance of batch variances relative to the squared variance",
 }
 
 
-RADIAL_PULL = {
-    "sigreg": "The pull on rows at one distance r along one direction: above 0 outward, below 0 inward. It repeats "
-    "with the period of the statistic, {period:.3g}: rows beyond half of it are attracted to {period:.3g} instead of 0."
-}
-
-
-def from_to(values: "NDArray[np.float64]") -> str:
+def from_to(values: "NDArray[np.float64]", key: "Key | None" = None) -> str:
     """A reading at the first and at the last step."""
-    return f"{number(values[0])} → {number(values[-1])}"
+    return f"{number(values[0], key)} → {number(values[-1], key)}"
 
 
-def own_aim(short: str, readings: "FlowReadings", gaussian: "Mapping[str, NullBand]") -> str:
-    """VCL judged by what it is for, from the start of a flow to its end."""
+def own_aim(short: str, judged_by: Sequence[str], readings: "FlowReadings", gaussian: "Mapping[str, NullBand]") -> str:
+    """A regulariser judged by what it is for, from the start of a flow to its end."""
+    said = []
+    for field in judged_by:
+        key: Key | None = "modes" if field == "modes" else None
+        ends = from_to(getattr(readings, field), key)
+        said.append(f"{AIMS[field]} {ends} (N(0, I): {span(gaussian[field], key)})")
     return (
-        f"**{short} by its own aim, from the first step to the last:** excess kurtosis, mean over the units, "
-        f"{from_to(readings.kurtosis)} (N(0, I): {span(gaussian['kurtosis'])}), modes of the unit with most "
-        f"{readings.modes[0]:.0f} → {readings.modes[-1]:.0f} (N(0, I): {span(gaussian['modes'], 'modes')}), variance "
-        f"of batch variances relative to the squared variance {from_to(readings.batch_variances)} (N(0, I): "
-        f"{span(gaussian['batch_variances'])}). **By SW1:** {from_to(readings.sw1)}."
+        f"**{short} by its own aim, from the first step to the last:** {', '.join(said)}. **By SW1:** "
+        f"{from_to(readings.sw1)}."
     )
 
 

@@ -38,18 +38,7 @@ TITLE: "dict[Key, str]" = {
     "kurtosis": "Excess kurtosis",
     "modes": "Modes",
 }
-SEEN_BY: "dict[Key, str]" = {
-    "mean": "BN",
-    "variance": "BN",
-    "correlation": "DBN",
-    "batch_variances": "VCL",
-    "per": "PER",
-    "sw1": "the distance itself",
-    "sw1_pot": "independent check",
-    "skewness": "none directly",
-    "kurtosis": "VCL, indirectly",
-    "modes": "none directly",
-}
+SEEN_BY_NONE: "dict[Key, str]" = {"sw1": "the distance itself", "sw1_pot": "independent check"}
 WHAT: "dict[Key, str]" = {
     "mean": "The mean of the unit furthest from 0. Batch normalisation (BN) sees each unit's mean and variance only.",
     "variance": "The variance of the unit furthest from 1. Batch normalisation (BN) sees each unit's mean and "
@@ -69,6 +58,15 @@ WHAT: "dict[Key, str]" = {
     "modes": "The number of modes of the unit that has most, counted in a kernel density where they stand out of its "
     "sampling noise.",
 }
+
+
+def seen_by(key: "Key") -> str:
+    """Which methods of the registry act on a statistic."""
+    from per_core.methods import list_methods
+
+    directly = [method.short for method in list_methods() if key in method.sees]
+    indirectly = [f"{method.short}, indirectly" for method in list_methods() if key in method.judged_by]
+    return ", ".join(directly or indirectly) or SEEN_BY_NONE.get(key, "none directly")
 
 
 def about_table(band: "NullBand", null: str) -> str:

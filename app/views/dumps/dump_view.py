@@ -26,6 +26,7 @@ from app.text import dump_words as words
 from app.text.plain import escaped, label
 from app.views.dumps.dump_source import OpenDump
 from per_core.errors import PerError
+from per_core.methods import opening_methods
 
 LAYER_PIXELS, FEW_LAYERS = 22, 28  # of a row of the map, and how many have so much
 DENSE_PIXELS, MOST_LAYERS = 14, 100  # of each row beyond, and how many are drawn
@@ -37,7 +38,6 @@ WORST_SLICES = 64
 STUDIED_VALUES = 2**19  # of the rows whose distance is taken apart: the null distribution is drawn up to 199 times
 T = TypeVar("T")
 MOST_MATCHED = 40
-METHODS = {"BN": "bn", "DBN": "dbn"}
 NOTHING = "nothing"
 
 
@@ -419,9 +419,9 @@ def _studied(batch: ActivationBatch) -> ActivationBatch | None:
 
 def _show_parts(batch: ActivationBatch) -> None:
     mapped = {}
-    for name, key in METHODS.items():
+    for method in opening_methods("normaliser"):
         try:
-            mapped[name] = batch, caches.normalised(batch, key, ())
+            mapped[method.short] = batch, caches.normalised(batch, method.key, ())
         except PerError as error:
-            st.caption(f"{name}: {escaped(error)}")
+            st.caption(f"{method.short}: {escaped(error)}")
     show_removed(batch, mapped, key="dumps_parts")

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 STEPS = [60, 120, 240]
 GAUSSIAN = "N(0, I) of this size"
-_OWN_AIM = {"vcl"}  # judged by kurtosis, modes and batch variances as well
 _READINGS = {"SW1": "sw1", "PER": "per", "variance": "variance", "excess kurtosis": "kurtosis"}
 _OWN_READINGS = {"modes": "modes", "batch variances": "batch_variances"}
 
@@ -107,7 +106,8 @@ def show_flow(
     axes = density.pair_axes(onto.values, *pair)
     clouds = {name: flow.frames @ axes.T for name, flow in flows.items()}
     limits = density.robust_limits(np.concatenate([c[:: max(1, len(c) // 4)].reshape(-1) for c in clouds.values()]))
-    wanted = _READINGS | (_OWN_READINGS if method.key in _OWN_AIM else {})
+    own = {title: field for title, field in _OWN_READINGS.items() if field in method.judged_by}
+    wanted = _READINGS | own
     gaussian = gaussian_bands(batch)
     courses = {
         name: Course(
@@ -135,26 +135,24 @@ def show_flow(
         alt=f"The flow of {method.title} takes SW1 from {alone.readings.sw1[0]:.3f} to {ends}.",
         about=method_words.about_flow(method.short, alone.start, task.start, batch.n, batch.d),
     )
-    if method.key in method_words.RADIAL_PULL:
-        show_radial_pull(alone.spec)
+    if method.period is not None:
+        show_radial_pull(alone.spec, method.period(**dict(alone.spec.parameters)))
     if alone.start.is_still:
         return
-    if method.key in _OWN_AIM:
+    if method.judged_by:
         for name, flow in flows.items():
-            st.markdown(method_words.own_aim(f"{method.short} {name}", flow.readings, gaussian))
+            text = method_words.own_aim(f"{method.short} {name}", method.judged_by, flow.readings, gaussian)
+            st.markdown(text)
         said = []
     else:
         said = [method_words.where_it_leads(name, flow.readings, gaussian) for name, flow in flows.items()]
-    st.markdown(" ".join([*said, method_words.LESSONS.get(method.key, "")]))
+    st.markdown(" ".join([*said, method.lesson]))
 
 
-def show_radial_pull(spec: "FlowSpec") -> None:
-    """How hard one row is pulled at distances beyond those of the field."""
+def show_radial_pull(spec: "FlowSpec", period: float) -> None:
+    """How hard one row is pulled at distances beyond those of the field, where it repeats."""
     from analysis.methods.flow import pull_along
-    from per_core.sigreg import sigreg_period
 
-    parameters = dict(spec.parameters)
-    period = sigreg_period(knots=int(parameters["knots"]), limit=parameters["limit"])
     distances = np.linspace(0, max(12.0, min(1.2 * period, 45.0)), 121)
     pull = pull_along(spec, distances)
     show_chart(
@@ -162,7 +160,7 @@ def show_radial_pull(spec: "FlowSpec") -> None:
         key=f"methods_radial_{spec.method}",
         height=260,
         alt=f"The pull on one row over its distance from 0; it repeats after {period:.3g}.",
-        about=method_words.RADIAL_PULL[spec.method].format(period=period),
+        about=method_words.RADIAL_PULL.format(period=period),
     )
 
 

@@ -7,11 +7,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.session.controls import whole_number
 from app.text import method_words
-from per_core.methods import Method, Parameter, find_method, list_methods
+from per_core.methods import Method, Parameter, find_method, list_methods, opening_methods
 
 MOST_METHODS = 4
-OPENING = ["bn", "dbn", "vcl", "per"]
-_WITHOUT_EFFECT = {"momentum"}  # running statistics play no part where a batch is mapped by its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,7 @@ def choose_methods() -> list[ChosenMethod]:
     chosen = st.multiselect(
         "Methods, up to four",
         keys,
-        default=OPENING,
+        default=[method.key for method in opening_methods()[:MOST_METHODS]],
         max_selections=MOST_METHODS,
         format_func=lambda key: find_method(key).short,
         key="methods_chosen",
@@ -49,7 +47,7 @@ def _set_method(method: Method, place: DeltaGenerator) -> ChosenMethod:
         values = tuple(
             (parameter.name, _set_parameter(method.key, parameter))
             for parameter in method.parameters
-            if parameter.name not in _WITHOUT_EFFECT
+            if parameter.role != "momentum"  # a batch is mapped by its own statistics, not by running ones
         )
     return ChosenMethod(method, values)
 

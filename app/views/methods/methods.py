@@ -27,6 +27,7 @@ from app.views.methods.change_table import show_changes
 from app.views.methods.flow_section import Flow, Pull, choose_pull, follow_method, show_flow
 from app.views.methods.method_choice import ChosenMethod, choose_methods
 from per_core.errors import PerError
+from per_core.methods import opening_methods
 
 MOVED, STILL = (1.5, 1.0), (1.0, 0.0)  # scale and shift: Figure 1 has nothing for BN to remove, a recording has
 ALONG = ["x", "y"]
@@ -96,9 +97,10 @@ def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], pull: Pull
 def warn_of_whitening(chosen: list[ChosenMethod], rows: int, d: int) -> None:
     """Say where so few rows whiten so many units that any batch comes out perfect."""
     for one in chosen:
-        together = dict(one.parameters).get("group_size")
-        if together is not None:
-            warning = method_words.whitening_warning(one.method.short, rows, min(round(together), d), d)
+        group = one.method.in_role("group")
+        if group is not None:
+            together = min(round(dict(one.parameters)[group.name]), d)
+            warning = method_words.whitening_warning(one.method.short, rows, together, d)
             if warning:
                 st.warning(warning)
 
@@ -268,7 +270,8 @@ affine = choose_affine_map(*(MOVED if choice.spec else STILL))
 batch = affine.move(choice.batch())
 chosen = choose_methods()
 if not chosen:
-    st.info(method_words.NOTHING_CHOSEN)
+    *shorts, last = (method.short for method in opening_methods())
+    st.info(method_words.NOTHING_CHOSEN.format(start=f"{', '.join(shorts)} and {last}"))
     st.stop()
 lead.markdown(method_words.lead(batch.name, affine.scale, affine.shift, {one.method.kind for one in chosen}))
 regularisers = [one for one in chosen if one.method.kind == "regulariser"]

@@ -6,7 +6,7 @@ asks for the same.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields, replace
 from typing import Any, get_args
@@ -36,15 +36,13 @@ from app.session.controls import one_of, whole_number
 from app.text import training_words as words
 from app.text.plain import escaped
 from per_core.errors import PerError
-from per_core.methods import Parameter, find_method, list_methods
+from per_core.methods import BASELINE, Parameter, find_method, list_methods
 
 _DEFAULT = TrainingSpec()
 _IMAGES = ("cifar10", "cifar100")
 _SYNTHETIC = ("spirals", "mixture")
 _REDUCTION = _DEFAULT.methods[0].reduction
-_PER = {"per", "per_sampled"}
 _PARTS = ("data", "model")  # of a spec, with fields of their own
-COMBINATIONS = [VANILLA, *(method.key for method in list_methods()), "bn+per"]
 REDUCTIONS = ["sum", "mean"]
 FILLED, FILLED_AGAIN = "train_filled", "train_filled_again"
 
@@ -160,7 +158,7 @@ def widget_values(spec: TrainingSpec) -> dict[str, Any]:
         values |= {f"train_{key}_{parameter.name}": float(parameter.default) for parameter in _parameters(key)}
     for method_spec in spec.methods:
         values |= {f"train_{name.replace('.', '_')}": float(value) for name, value in method_spec.settings.items()}
-        if _PER & set(method_spec.keys):
+        if _reducing(method_spec.keys):
             values["train_reduction"] = method_spec.reduction
     return values
 
@@ -211,7 +209,7 @@ def _shown(spec: TrainingSpec) -> TrainingSpec:
         own |= {name: getattr(data, name) for name in ("folder", "download")}
     depth = model.depth if model.name == "mlp" else _DEFAULT.model.depth
     settings = {name: value for method in spec.methods for name, value in method.settings.items()}
-    reductions = [method.reduction for method in spec.methods if _PER & set(method.keys)]
+    reductions = [method.reduction for method in spec.methods if _reducing(method.keys)]
     combinations = tuple(dict.fromkeys(method.combination for method in spec.methods))
     kept = {field.name: getattr(_DEFAULT, field.name) for field in fields(spec) if field.name in _WITHOUT_FIELD}
     return replace(
@@ -228,13 +226,19 @@ _WITHOUT_FIELD = ("momentum", "weight_decay", "tracked_units", "probe_size")
 
 
 def _methods(combinations: tuple[str, ...], settings: Mapping[str, float], reduction: Any) -> tuple[MethodSpec, ...]:
-    """Methods with their own settings among all; the reduction is said of those that have PER."""
+    """Methods with their own settings among all; the reduction is said of those that have one."""
     methods = []
     for one in combinations:
-        keys = set(one.split("+"))
+        keys = one.split("+")
         own = {name: value for name, value in settings.items() if name.split(".")[0] in keys}
-        methods.append(MethodSpec(one, own, reduction=reduction if _PER & keys else "mean"))
+        methods.append(MethodSpec(one, own, reduction=reduction if _reducing(keys) else "mean"))
     return tuple(methods)
+
+
+def _reducing(keys: Iterable[str]) -> list[str]:
+    """What those of the methods are called that take their gradient as a mean or as a sum over the rows."""
+    known = {method.key: method.short for method in list_methods() if method.layer is not None}
+    return [known[key] for key in keys if key in known]
 
 
 def _choose_more() -> dict[str, Any]:
@@ -323,7 +327,7 @@ def _choose_methods(given: object) -> tuple[MethodSpec, ...]:
         return _DEFAULT.methods
     chosen = st.multiselect(
         "Methods",
-        COMBINATIONS,
+        _offered(),
         default=[method.combination for method in _DEFAULT.methods],
         accept_new_options=True,
         format_func=method_title,
@@ -334,9 +338,9 @@ def _choose_methods(given: object) -> tuple[MethodSpec, ...]:
     combinations = tuple(dict.fromkeys(map(combination_of, chosen)))
     keys = list(dict.fromkeys(key for one in combinations for key in one.split("+") if key != VANILLA))
     reduction = _REDUCTION
-    if _PER & set(keys):
+    if reducing := _reducing(keys):
         reduction = one_of(
-            "λ of PER belongs to",
+            f"λ of {' and '.join(reducing)} belongs to",
             REDUCTIONS,
             reduction,
             show=words.REDUCTIONS.__getitem__,
@@ -349,6 +353,13 @@ def _choose_methods(given: object) -> tuple[MethodSpec, ...]:
             settings |= _choose_settings(key)
         _choose_layers()
     return _methods(combinations, settings, reduction)
+
+
+def _offered() -> list[str]:
+    """No method, each of the registry, and those of the default spec in one network."""
+    keys = [method.key for method in list_methods()]
+    together = {key for method in _DEFAULT.methods for key in method.keys}
+    return [VANILLA, *keys, "+".join(key for key in keys if key in together)]
 
 
 def _choose_layers() -> None:
@@ -432,8 +443,8 @@ def _choose_training(data: DataSpec, model: ModelSpec, methods: tuple[MethodSpec
 
 def method_title(combination: str) -> str:
     """A combination in the field's abbreviations: "BN + PER"."""
-    known = {method.key: method.short for method in list_methods()}
-    return " + ".join("Vanilla" if key == VANILLA else known.get(key, key) for key in combination.split("+"))
+    known = {method.key: method.short for method in (BASELINE, *list_methods())}
+    return " + ".join(known.get(key, key) for key in combination.split("+"))
 
 
 def combination_of(text: str) -> str:
