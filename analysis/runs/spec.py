@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
+from analysis.fields import Range, check_fields, check_number, check_text, check_whole, require, shown
 from analysis.plain_text import plain
 from per_core.errors import InvalidInputError
 from per_core.methods import BASELINE, Method, Parameter, find_method
@@ -49,24 +49,17 @@ class DataSpec:
     """
 
     name: DataName = "digits"
-    samples: int = 2000
-    classes: int = 3
-    dim: int = 16
-    noise: float = 0.05
+    samples: Annotated[int, Range(10, 1_000_000)] = 2000
+    classes: Annotated[int, Range(2, 100)] = 3
+    dim: Annotated[int, Range(2, 4096)] = 16
+    noise: Annotated[float, Range(0, 10)] = 0.05
     folder: str = ""
     download: bool = False
-    limit: int = 0
+    limit: Annotated[int, Range(0, 1_000_000)] = 0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be learnt."""
-        _choice("data.name", self.name, get_args(DataName))
-        _whole("data.samples", self.samples, 10, 1_000_000)
-        _whole("data.classes", self.classes, 2, 100)
-        _whole("data.dim", self.dim, 2, 4096)
-        _number("data.noise", self.noise, 0, 10)
-        _text("data.folder", self.folder)
-        _truth("data.download", self.download)
-        _whole("data.limit", self.limit, 0, 1_000_000)
+        check_fields(self, "data.")
         if self.name == "mixture" and self.samples * self.dim > MOST_SYNTHETIC:
             raise InvalidInputError(
                 f"data.samples times data.dim must be at most {MOST_SYNTHETIC}; received {self.samples} times"
@@ -93,17 +86,13 @@ class ModelSpec:
 
     name: ModelName = "cnn11"
     activation: Activation = "elu"
-    width: float = 0.0
-    depth: int = 10
-    dropout: float = 0.5
+    width: Annotated[float, Range(0, 4)] = 0.0
+    depth: Annotated[int, Range(1, 100)] = 10
+    dropout: Annotated[float, Range(0, 0.95)] = 0.5
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
-        _choice("model.name", self.name, get_args(ModelName))
-        _choice("model.activation", self.activation, get_args(Activation))
-        _number("model.width", self.width, 0, 4)
-        _whole("model.depth", self.depth, 1, 100)
-        _number("model.dropout", self.dropout, 0, 0.95)
+        check_fields(self, "model.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +116,8 @@ class MethodSpec:
 
     def __post_init__(self) -> None:
         """Refuse unknown methods, and settings that they do not have."""
-        _text("method.combination", self.combination)
-        _choice("method.reduction", self.reduction, get_args(Reduction))
-        _choice("method.layout", self.layout, get_args(RowLayout))
-        if not isinstance(self.name, str) or not NAME.fullmatch(self.name or self.combination):
+        check_fields(self, "method.")
+        if not NAME.fullmatch(self.name or self.combination):
             raise InvalidInputError(
                 "method.name must be 1 to 80 letters, digits or any of _ + . = -, as it names a folder; "
                 f"received {self.name!r}. Shorten it or drop other characters."
@@ -139,7 +126,7 @@ class MethodSpec:
             raise InvalidInputError(f"A method can be put in once; received {self.combination!r}. Name it once.")
         if not isinstance(self.settings, Mapping):
             raise InvalidInputError(
-                f'method.settings must be an object, {{"per.weight": 0.001}}, say; received {_shown(self.settings)}.'
+                f'method.settings must be an object, {{"per.weight": 0.001}}, say; received {shown(self.settings)}.'
                 " Leave it out for the published values."
             )
         known = {f"{m.key}.{p.name}": p for m in self.methods for p in _parameters(m)}
@@ -205,41 +192,28 @@ class TrainingSpec:
         default_factory=lambda: (MethodSpec("per", reduction="sum"), MethodSpec(VANILLA), MethodSpec("bn"))
     )
     layers: tuple[str, ...] = ()
-    epochs: int = 60
-    batch_size: int = 64
-    learning_rate: float = 0.005
+    epochs: Annotated[int, Range(0, 10_000)] = 60
+    batch_size: Annotated[int, Range(2, 65_536)] = 64
+    learning_rate: Annotated[float, Range(0, 100, above=True)] = 0.005
     schedule: Schedule = "cosine"
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    seed: int = 0
-    seeds: int = 1
+    momentum: Annotated[float, Range(0, 0.9999)] = 0.9
+    weight_decay: Annotated[float, Range(0, 1)] = 0.0
+    seed: Annotated[int, Range(0, LARGEST_SEED - 1)] = 0
+    seeds: Annotated[int, Range(1, 100)] = 1
     device: DeviceName = "auto"
     mixed_precision: Precision = "float32"
     compile: bool = False
-    tracked_units: int = 4
-    probe_size: int = 500
+    tracked_units: Annotated[int, Range(1, 64)] = 4
+    probe_size: Annotated[int, Range(2, 10_000)] = 500
     title: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
-        _whole("epochs", self.epochs, 0, 10_000)
-        _whole("batch_size", self.batch_size, 2, 65_536)
-        _number("learning_rate", self.learning_rate, 0, 100, low_included=False)
-        _choice("schedule", self.schedule, get_args(Schedule))
-        _number("momentum", self.momentum, 0, 0.9999)
-        _number("weight_decay", self.weight_decay, 0, 1)
-        _whole("seed", self.seed, 0, LARGEST_SEED - 1)
-        _whole("seeds", self.seeds, 1, 100)
-        _choice("device", self.device, get_args(DeviceName))
-        _choice("mixed_precision", self.mixed_precision, get_args(Precision))
-        _truth("compile", self.compile)
-        _whole("tracked_units", self.tracked_units, 1, 64)
-        _whole("probe_size", self.probe_size, 2, 10_000)
-        _text("title", self.title)
-        _require(len(self.layers) <= MOST_LAYERS, "layers", f"at most {MOST_LAYERS} names", self.layers)
-        _require(len(self.methods) <= MOST_METHODS, "methods", f"at most {MOST_METHODS}", len(self.methods))
+        check_fields(self)
+        require(len(self.layers) <= MOST_LAYERS, "layers", f"at most {MOST_LAYERS} names", self.layers)
+        require(len(self.methods) <= MOST_METHODS, "methods", f"at most {MOST_METHODS}", len(self.methods))
         for layer in self.layers:
-            _text("layers", layer)
+            check_text("layers", layer)
         labels = [method.label for method in self.methods]
         if not labels or len(set(labels)) < len(labels):
             raise InvalidInputError(
@@ -338,18 +312,18 @@ def _parameters(method: Method) -> tuple[Parameter, ...]:
 
 def _set(name: str, value: object, parameter: Parameter) -> None:
     if parameter.name == "weight":  # λ depends on the reduction and the number of rows: any size makes sense
-        _number(name, value, 0, math.inf)
+        check_number(name, value, Range(0, math.inf))
     elif parameter.integer:
-        _whole(name, value, int(parameter.low), int(parameter.high))
+        check_whole(name, value, Range(int(parameter.low), int(parameter.high)))
     else:
-        _number(name, value, parameter.low, parameter.high)
+        check_number(name, value, Range(parameter.low, parameter.high))
 
 
 def _fields(what: str, cls: type[Any], values: object) -> Mapping[str, Any]:
     known = [f.name for f in fields(cls)]
     if not isinstance(values, Mapping):
         raise InvalidInputError(
-            f"{what} must be an object with fields out of {', '.join(known)}; received {_shown(values)}. Give it as"
+            f"{what} must be an object with fields out of {', '.join(known)}; received {shown(values)}. Give it as"
             " {...}."
         )
     unknown = sorted(set(values) - set(known))
@@ -362,44 +336,5 @@ def _fields(what: str, cls: type[Any], values: object) -> Mapping[str, Any]:
 
 def _listed(name: str, values: object) -> list[Any] | tuple[Any, ...]:
     if not isinstance(values, list | tuple):
-        raise InvalidInputError(f"{name} must be a list; received {_shown(values)}. Write it in square brackets.")
+        raise InvalidInputError(f"{name} must be a list; received {shown(values)}. Write it in square brackets.")
     return values
-
-
-def _choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    _require(value in choices, name, f"one of {', '.join(choices)}", value)
-
-
-def _whole(name: str, value: object, low: int, high: int) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    _require(whole and low <= value <= high, name, f"a whole number from {low} to {high}", value)  # type: ignore[operator]
-
-
-def _number(name: str, value: object, low: float, high: float, *, low_included: bool = True) -> None:
-    largest = sys.float_info.max
-    number = isinstance(value, int | float) and not isinstance(value, bool) and -largest <= value <= largest
-    inside = number and low <= value <= high and (low_included or value > low)  # type: ignore[operator]
-    least = f"from {low:g}" if low_included else f"above {low:g}"
-    most = " up" if high == math.inf else f" to {high:g}"
-    _require(inside, name, f"a number {least}{most}", value)
-
-
-def _truth(name: str, value: object) -> None:
-    _require(isinstance(value, bool), name, "true or false", value)
-
-
-def _text(name: str, value: object) -> None:
-    _require(isinstance(value, str) and value.isprintable(), name, "a text of printable characters", value)
-
-
-def _shown(value: object) -> str:
-    """A value for a message, however large."""
-    try:
-        return plain(repr(value))
-    except (ValueError, RecursionError):  # of more digits than Python prints, or too deep
-        return f"a {type(value).__name__} too large to print"
-
-
-def _require(holds: object, name: str, rule: str, received: object) -> None:
-    if not holds:
-        raise InvalidInputError(f"{name} must be {rule}; received {_shown(received)}. Choose a value of that kind.")

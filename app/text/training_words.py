@@ -4,13 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.runs.spec import TrainingSpec
 from app.text.numbers import by_chance
-from per_core.errors import PerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any
 
     from analysis.survey.history import LayerHistory, UnitHistory
     from analysis.training.plan import Plan
@@ -40,9 +37,9 @@ NO_FOLDER = "CIFAR needs a folder on the server: where the binary files are, or 
 HELP_WIDTH = "Of the numbers of units. 0 is automatic: an eighth on a CPU, the full width on a GPU."
 HELP_COMBINATIONS = "Methods joined by a plus go into one network: type bn+per, for example."
 HELP_REDUCTION = (
-    "Mean is equation 6, sum is Algorithm 1. Equation 6 divides the penalty by the batch size n, Algorithm 1 as "
-    "printed does not: the same λ pulls n times as "
-    "hard there. The paper does not say which of the two its values of λ belong to."
+    "Of {names}. Mean is equation 6, sum is Algorithm 1. Equation 6 divides the penalty by the batch size n, "
+    "Algorithm 1 as printed does not: the same λ pulls n times as hard there. The paper does not say which of the two "
+    "its values of λ belong to."
 )
 MEASURED_TITLE = "What the presets show, measured over five seeds"
 HELP_MORE = (
@@ -77,34 +74,6 @@ SHORT_DATA = {
     "cifar100": "CIFAR-100",
 }
 SHORT_MODEL = {"mlp": "MLP", "cnn11": "11-layer CNN"}
-
-
-def spec_summary(spec: "Mapping[str, Any]") -> str:
-    """What was asked for in a line: what differs from run to run first; nothing of a run that a script recorded."""
-    try:
-        asked = TrainingSpec.from_dict(spec) if spec else None
-    except PerError:
-        return "cannot be read"
-    if asked is None:
-        return ""
-    model = SHORT_MODEL[asked.model.name] + (f" of {asked.model.depth}" if asked.model.name == "mlp" else "")
-    weights = [
-        f"λ {value:g}" + (f" of {method.label}" if len(asked.methods) > 1 else "")
-        for method in asked.methods
-        for name, value in method.settings.items()
-        if name.endswith(".weight")
-    ]
-    seeds = f"seed {asked.seed}" if asked.seeds == 1 else f"seeds {asked.seed} to {asked.seed + asked.seeds - 1}"
-    return ", ".join(
-        [
-            f"{SHORT_DATA[asked.data.name]}, {model}, {ACTIVATIONS[asked.model.activation]}",
-            *weights,
-            f"rate {asked.learning_rate:g} {asked.schedule}",
-            f"{asked.epochs} epochs",
-            seeds,
-            *([" ".join(asked.layers)] if asked.layers else []),
-        ]
-    )
 
 
 DELETED_TITLE = "Deleted in the last week"

@@ -11,7 +11,8 @@ import streamlit as st
 from app.session import services
 from app.text import training_words as words
 from app.text.plain import escaped
-from app.views.train.training_form import fill_form, method_title
+from app.views.train.training_fields import method_title, summary
+from app.views.train.training_form import fill_form
 from per_core.errors import PerError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _row(entry: "RunEntry") -> dict[str, object]:
         "Epoch": epochs,
         "Methods": ", ".join(method_title(method) for method in entry.methods) or "recorded by a script",
         "Begun": datetime.fromtimestamp(entry.created).strftime("%Y-%m-%d %H:%M"),
-        "Asked for": words.spec_summary(entry.spec),
+        "Asked for": summary(entry.spec),
         "Size": entry.size / 1e6,
         "Device": entry.device,
         "Remark": entry.message,

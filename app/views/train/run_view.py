@@ -21,7 +21,7 @@ from app.session.controls import one_of
 from app.text import training_words as words
 from app.text.plain import escaped, harmless, label
 from app.views.train.shown_runs import Network, Shown
-from app.views.train.training_form import method_title
+from app.views.train.training_fields import method_title
 
 if TYPE_CHECKING:
     from analysis.runs.comparison import Comparison

@@ -10,7 +10,7 @@ from analysis.plain_text import plain_names
 from analysis.survey.history import not_finite_since
 from app.text import training_words as words
 from app.text.plain import harmless
-from app.views.train.training_form import method_title
+from app.views.train.training_fields import method_title
 
 if TYPE_CHECKING:
     from analysis.runs.comparison import Comparison

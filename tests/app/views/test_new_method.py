@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
-from app.views.train.training_form import method_title
+from app.views.train.training_fields import method_title
 from per_core import Method, Parameter, list_methods, methods, register_method
 from per_core.methods import Loss
 from per_core.recording.run_directory import open_run

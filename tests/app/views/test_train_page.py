@@ -20,7 +20,7 @@ from analysis.training.presets import PRESETS
 from app.charts.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
 from app.session import services
 from app.session.batch_choice import run_query
-from app.text import training_words as words
+from app.views.train.training_fields import summary
 from per_core import Recorder
 from tests.app.conftest import OpenPage, shown
 from tests.app.views.test_pages import all_text, sent_charts
@@ -180,13 +180,13 @@ def select(page: AppTest, titles: list[str]) -> AppTest:
 def test_the_list_says_what_was_asked_for(open_page: OpenPage) -> None:
     row = runs_table(open_page("train")).loc["Tiny"]
     assert row["Methods"] == "PER, Vanilla, BN"
-    assert row["Asked for"] == "digits, MLP of 4, ELU, rate 0.005 cosine, 4 epochs, seeds 0 to 1"
+    assert row["Asked for"] == "digits, MLP of 4, ELU, 4 epochs, seeds 0 to 1, rate 0.005 cosine"
     assert row["Epoch"] == "4 of 4"
     spec = TrainingSpec(methods=(MethodSpec("per", {"per.weight": 0.01}), MethodSpec()), layers=("layer 1",))
-    assert words.spec_summary(spec.as_dict()) == (
-        "digits, 11-layer CNN, ELU, λ 0.01 of per, rate 0.005 cosine, 60 epochs, seed 0, layer 1"
+    assert summary(spec.as_dict()) == (
+        "digits, 11-layer CNN, ELU, λ 0.01 of per, layer 1, 60 epochs, seed 0, rate 0.005 cosine"
     )
-    assert words.spec_summary({"epochs": "many"}) == "cannot be read"
+    assert summary({"epochs": "many"}) == "cannot be read"
 
 
 def test_the_list_and_the_links_follow_what_happens_elsewhere(open_page: OpenPage, runs_folder: Path) -> None:

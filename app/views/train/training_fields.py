@@ -1,0 +1,407 @@
+"""The table of the training form, and what its fields hold when the form says a spec.
+
+What the form has no field for, a momentum or two PERs with different λ, is in one field as JSON, so that whatever can
+be trained can be asked for here.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from analysis.fields import Range, choices_of, range_of
+from analysis.plain_text import plain
+from analysis.runs.spec import VANILLA, DataSpec, MethodSpec, ModelSpec, TrainingSpec, read_object
+from analysis.training.models import MODELS
+from app.session import services
+from app.session.fields import Choice, Field, Flag, Number, Several, Text, Values, Whole
+from app.text import training_words as words
+from app.text.plain import escaped
+from per_core.errors import PerError
+from per_core.methods import BASELINE, Method, Parameter, find_method, list_methods
+
+DEFAULT = TrainingSpec()
+_IMAGES = ("cifar10", "cifar100")
+_SYNTHETIC = ("spirals", "mixture")
+_PARTS = ("data", "model")  # of a spec, with fields of their own
+
+
+class TrainingFields(NamedTuple):
+    """The table, in the groups that the form draws; those that come first decide which of the others apply."""
+
+    more: tuple[Field[Any], ...]
+    data: tuple[Field[Any], ...]
+    model: tuple[Field[Any], ...]
+    size: tuple[Field[Any], ...]
+    methods: tuple[Field[Any], ...]
+    settings: tuple[Field[Any], ...]
+    training: tuple[Field[Any], ...]
+    optimiser: tuple[Field[Any], ...]
+
+    def all(self) -> Iterator[Field[Any]]:
+        """Every field, in that order."""
+        return (field for group in self for field in group)
+
+
+def training_fields() -> TrainingFields:
+    """The table: methods are those of the registry, labels are in the visitor's language."""
+    return TrainingFields(
+        _more(), _data(), _model(), _size(), (_methods(), _reduction()), _settings(), _training(), _optimiser()
+    )
+
+
+def _more() -> tuple[Field[Any], ...]:
+    return (
+        Text(
+            name="more",
+            key="train_more",
+            label="More settings, as JSON",
+            default={},
+            hint=words.HELP_MORE,
+            placeholder=words.MORE_PLACEHOLDER,
+            read=lambda text: read_object(text or "{}", "More settings"),
+            write=lambda more: json.dumps(more) if more else "",
+        ),
+    )
+
+
+def _data() -> tuple[Field[Any], ...]:
+    folders = services.dump_folders()
+    return (
+        Choice(
+            name="data.name",
+            key="train_data",
+            label="Data",
+            default=DEFAULT.data.name,
+            options=choices_of(DataSpec, "name"),
+            show=words.DATA.__getitem__,
+            brief=lambda spec: words.SHORT_DATA[spec.data.name],
+        ),
+        _whole("data.samples", "train_samples", "Training samples", applies=_is_synthetic),
+        _whole("data.classes", "train_classes", "Classes", applies=_is_synthetic),
+        _number("data.noise", "train_noise", "Noise", 0.01, applies=_is_synthetic),
+        Text(
+            name="data.folder",
+            key="train_folder",
+            label="Folder of the binary files",
+            default=DEFAULT.data.folder,
+            hint=words.HELP_FOLDER.format(folders=", ".join(map(escaped, folders))),
+            applies=_is_images,
+            placeholder=plain(folders[0] / ".cifar"),
+            read=str,
+            write=str,
+        ),
+        Flag(
+            name="data.download",
+            key="train_download",
+            label="Download into it",
+            default=DEFAULT.data.download,
+            hint=words.HELP_DOWNLOAD,
+            applies=_is_images,
+        ),
+    )
+
+
+def _model() -> tuple[Field[Any], ...]:
+    return (
+        Choice(
+            name="model.name",
+            key="train_model",
+            label="Model",
+            default=DEFAULT.model.name,
+            options=list(MODELS),
+            show=lambda key: MODELS[key].title,
+            brief=_brief_model,
+        ),
+        Choice(
+            name="model.activation",
+            key="train_activation",
+            label="Non-linearity",
+            default=DEFAULT.model.activation,
+            options=choices_of(ModelSpec, "activation"),
+            show=words.ACTIVATIONS.__getitem__,
+            brief=lambda spec: words.ACTIVATIONS[spec.model.activation],
+        ),
+    )
+
+
+def _size() -> tuple[Field[Any], ...]:
+    return (
+        _number("model.width", "train_width", "Width factor", 0.125, hint=words.HELP_WIDTH),
+        _whole("model.depth", "train_depth", "Hidden layers", applies=lambda values: values["model.name"] == "mlp"),
+        _number("model.dropout", "train_dropout", "Dropout of the deepest layer", 0.05),
+    )
+
+
+def _methods() -> Field[tuple[str, ...]]:
+    return Several(
+        name="methods",
+        key="train_methods",
+        label="Methods",
+        default=tuple(method.combination for method in DEFAULT.methods),
+        hint=words.HELP_COMBINATIONS,
+        applies=_has_methods,
+        options=_offered(),
+        show=method_title,
+        read=combination_of,
+        brief=_brief_weights,
+    )
+
+
+def _offered() -> list[str]:
+    """No method, each of the registry, and those of the default spec in one network."""
+    keys = [method.key for method in list_methods()]
+    together = {key for method in DEFAULT.methods for key in method.keys}
+    return [VANILLA, *keys, "+".join(key for key in keys if key in together)]
+
+
+def _reducing() -> dict[str, str]:
+    """What those methods are called, by key, that take their gradient as a mean or as a sum over the rows."""
+    return {method.key: method.short for method in list_methods() if method.layer is not None}
+
+
+def _reduction() -> Field[str]:
+    return Choice(
+        name="reduction",
+        key="train_reduction",
+        label="λ belongs to",
+        default=DEFAULT.methods[0].reduction,
+        hint=words.HELP_REDUCTION.format(names=", ".join(_reducing().values())),
+        applies=lambda values: bool(_reducing().keys() & _keys(values)),
+        options=["sum", "mean"],
+        show=words.REDUCTIONS.__getitem__,
+        look="buttons",
+    )
+
+
+def _settings() -> tuple[Field[Any], ...]:
+    """λ and the parameters of every method, and the layers where methods act."""
+    parameters = (_parameter(method, parameter) for method in list_methods() for parameter in settings_of(method))
+    layers = Text(
+        name="layers",
+        key="train_layers",
+        label="Only in layers",
+        default=DEFAULT.layers,
+        hint=words.HELP_LAYERS,
+        placeholder="all",
+        read=lambda text: tuple(f"layer {part}" for part in text.replace(",", " ").split()),
+        write=lambda layers: " ".join(layer.removeprefix("layer ") for layer in layers),
+        brief=lambda spec: " ".join(spec.layers),
+    )
+    return (*parameters, layers)
+
+
+def _parameter(method: Method, parameter: Parameter) -> Field[Any]:
+    """One number that a method can be set by; of λ, any size makes sense."""
+    common: dict[str, Any] = {
+        "name": f"{method.key}.{parameter.name}",
+        "key": f"train_{method.key}_{parameter.name}",
+        "label": f"{method.short}: {'λ' if parameter is method.weight else parameter.title}",
+        "default": parameter.default,
+        "applies": lambda values: method.key in _keys(values),
+    }
+    if parameter.integer:
+        return Whole(**common, range=Range(parameter.low, parameter.high))
+    limits = Range(0.0, math.inf) if parameter is method.weight else Range(parameter.low, parameter.high)
+    return Number(**common, range=limits, step=parameter.default / 2, form="%.3g")
+
+
+def _training() -> tuple[Field[Any], ...]:
+    return (
+        Text(
+            name="title",
+            key="train_title",
+            label="Title",
+            default=DEFAULT.title,
+            placeholder=words.TITLE_PLACEHOLDER,
+            longest=120,
+            read=str.strip,
+            write=str,
+        ),
+        _whole("epochs", "train_epochs", "Epochs", brief=lambda spec: f"{spec.epochs} epochs"),
+        _whole("seeds", "train_seeds", "Seeds, each method repeated", hint=words.HELP_SEEDS, brief=_brief_seeds),
+        _whole("seed", "train_seed", "First seed"),
+    )
+
+
+def _optimiser() -> tuple[Field[Any], ...]:
+    return (
+        _whole("batch_size", "train_batch", "Batch size"),
+        _number(
+            "learning_rate",
+            "train_rate",
+            "Learning rate of SGD",
+            0.001,
+            form="%.4g",
+            brief=lambda spec: f"rate {spec.learning_rate:g} {spec.schedule}",
+        ),
+        _option("schedule", "train_schedule", "Schedule"),
+        _option("device", "train_device", "Device", hint=words.HELP_DEVICE),
+        _option("mixed_precision", "train_precision", "Precision", hint=words.HELP_PRECISION),
+        Flag(name="compile", key="train_compile", label="torch.compile (GPU)", default=DEFAULT.compile),
+    )
+
+
+def _whole(name: str, key: str, label: str, **more: Any) -> Whole:
+    part, own = _place(name)
+    return Whole(name=name, key=key, label=label, default=getattr(part, own), range=range_of(type(part), own), **more)
+
+
+def _number(name: str, key: str, label: str, step: float, **more: Any) -> Number:
+    part, own = _place(name)
+    limits = range_of(type(part), own)
+    return Number(name=name, key=key, label=label, default=getattr(part, own), range=limits, step=step, **more)
+
+
+def _option(name: str, key: str, label: str, **more: Any) -> Choice[str]:
+    part, own = _place(name)
+    options = choices_of(type(part), own)
+    return Choice(name=name, key=key, label=label, default=getattr(part, own), options=options, **more)
+
+
+def _place(name: str) -> tuple[Any, str]:
+    """The part of the default spec that a field is in, and its name there."""
+    part, _, own = name.rpartition(".")
+    return (getattr(DEFAULT, part) if part else DEFAULT), own
+
+
+def _is_synthetic(values: Values) -> bool:
+    return values["data.name"] in _SYNTHETIC
+
+
+def _is_images(values: Values) -> bool:
+    return values["data.name"] in _IMAGES
+
+
+def _has_methods(values: Values) -> bool:
+    """Whether the form has the methods: they can be among what is said as JSON."""
+    return "methods" not in values["more"]
+
+
+def _keys(values: Values) -> set[str]:
+    """Keys of the methods that are chosen."""
+    return {key for one in values.get("methods", ()) for key in one.split("+")} - {VANILLA}
+
+
+def spec_of(values: Values) -> TrainingSpec:
+    """The spec that values of the fields say; what is said as JSON wins.
+
+    Raises:
+        InvalidInputError: If it is none.
+    """
+    more: Mapping[str, Any] = values.get("more", {})
+    plain_spec: dict[str, Any] = {part: {} for part in _PARTS}
+    for name in values.keys() & _spec_names():
+        part, _, own = name.rpartition(".")
+        (plain_spec[part] if part else plain_spec)[own] = values[name]
+    if "methods" in values:
+        plain_spec["methods"] = [_method(one, values) for one in values["methods"]]
+    parts = {part: plain_spec[part] | more[part] for part in _PARTS if isinstance(more.get(part), dict)}
+    return TrainingSpec.from_dict(plain_spec | dict(more) | parts)
+
+
+def _spec_names() -> set[str]:
+    """Names of fields that say one value of a spec."""
+    fields = training_fields()
+    own = (fields.data, fields.model, fields.size, fields.training, fields.optimiser)
+    return {field.name for group in own for field in group} | {"layers"}
+
+
+def _method(combination: str, values: Values) -> dict[str, Any]:
+    """A method with those of its settings that are not the registry's; the reduction is said of those that have one."""
+    keys = combination.split("+")
+    settings = {
+        name: values[name]
+        for key in keys
+        if key != VANILLA
+        for parameter in settings_of(find_method(key))
+        if values.get(name := f"{key}.{parameter.name}", parameter.default) != parameter.default
+    }
+    reduction = values["reduction"] if _reducing().keys() & set(keys) else "mean"
+    return {"combination": combination, "settings": settings, "reduction": reduction}
+
+
+def values_of(spec: TrainingSpec) -> dict[str, Any]:
+    """What the fields hold when the form says a spec: those that apply, by name."""
+    spec = replace(spec, methods=tuple(map(_without_defaults, spec.methods)))
+    said = spec_of(_held(spec, {}))
+    return _held(spec, _difference(spec.as_dict(), said.as_dict()))
+
+
+def _held(spec: TrainingSpec, more: Mapping[str, Any]) -> dict[str, Any]:
+    asked: dict[str, Any] = {**spec.as_dict(), "layers": spec.layers, "more": more}
+    for part in _PARTS:
+        asked |= {f"{part}.{name}": value for name, value in asked.pop(part).items()}
+    asked["methods"] = tuple(dict.fromkeys(method.combination for method in spec.methods))
+    for method in spec.methods:
+        asked |= method.settings
+        if _reducing().keys() & set(method.keys):
+            asked["reduction"] = method.reduction
+    values: dict[str, Any] = {}
+    for field in training_fields().all():
+        if field.applies(values):
+            values[field.name] = field.said(asked.get(field.name, field.default))
+    return values
+
+
+def _difference(asked: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked for and not said, of the whole and of its parts."""
+    differs = [name for name, value in asked.items() if value != said[name]]
+    more = {name: asked[name] for name in differs if name not in _PARTS}
+    return more | {part: _difference(asked[part], said[part]) for part in _PARTS if part in differs}
+
+
+def _without_defaults(method: MethodSpec) -> MethodSpec:
+    """The same method, without settings that are the registry's."""
+    bare = replace(method, settings={})
+    known = {f"{one.key}.{name}": value for one in bare.methods for name, value in bare.parameters(one).items()}
+    return replace(method, settings={name: value for name, value in method.settings.items() if value != known[name]})
+
+
+def summary(spec: Mapping[str, Any]) -> str:
+    """A spec of a run in a line; nothing of a run that a script recorded."""
+    if not spec:
+        return ""
+    try:
+        asked = TrainingSpec.from_dict(spec)
+    except PerError:
+        return "cannot be read"
+    briefs = (field.brief(asked) for field in training_fields().all() if field.brief is not None)
+    return ", ".join(filter(None, briefs))
+
+
+def _brief_model(spec: TrainingSpec) -> str:
+    return words.SHORT_MODEL[spec.model.name] + (f" of {spec.model.depth}" if spec.model.name == "mlp" else "")
+
+
+def _brief_weights(spec: TrainingSpec) -> str:
+    """λ of every method that does not have the registry's."""
+    return ", ".join(
+        f"λ {value:g}" + (f" of {method.label}" if len(spec.methods) > 1 else "")
+        for method in spec.methods
+        for name, value in method.settings.items()
+        if name.endswith(".weight")
+    )
+
+
+def _brief_seeds(spec: TrainingSpec) -> str:
+    return f"seed {spec.seed}" if spec.seeds == 1 else f"seeds {spec.seed} to {spec.seed + spec.seeds - 1}"
+
+
+def settings_of(method: Method) -> tuple[Parameter, ...]:
+    """λ, if the method has one, and its parameters."""
+    return method.parameters if method.weight is None else (method.weight, *method.parameters)
+
+
+def method_title(combination: str) -> str:
+    """A combination in the field's abbreviations: "BN + PER"."""
+    known = {method.key: method.short for method in (BASELINE, *list_methods())}
+    return " + ".join(known.get(key, key) for key in combination.split("+"))
+
+
+def combination_of(text: str) -> str:
+    """A combination as its keys, from keys or abbreviations, as somebody types them or a link holds them."""
+    keys = {method.short.lower(): method.key for method in list_methods()}
+    parts = (part.strip().lower() for part in text.split("+"))
+    return "+".join(keys.get(part, part) for part in parts)
