@@ -15,6 +15,7 @@ import streamlit as st
 from plotly.io import to_json
 
 from app.charts.palette import CLEAR, GRID, TEXT
+from app.text.caption import show_caption
 
 MAX_STATIC_BYTES = 300_000
 MAX_ANIMATED_BYTES = 1_500_000
@@ -37,6 +38,7 @@ def show_chart(
     height: int,
     aspect: float = 0.0,
     about: str = "",
+    precise: str = "",
     on_point: Callable[[Any, Any], None] | None = None,
 ) -> None:
     """Draw a plotly figure and update it in place on later runs.
@@ -49,7 +51,8 @@ def show_chart(
         alt: the takeaway in words, for people who do not see the picture.
         height: pixels.
         aspect: where the height should grow with the width: height / width, between `height` and 1.6 times that.
-        about: two sentences under the chart: what it is, what to notice. Markdown.
+        about: at most two sentences under the chart: what is drawn, what to notice. Markdown.
+        precise: what exactly was computed, shown on request. Markdown.
         on_point: called with x and y of a point or a field that is clicked, before the page runs again.
     """
     if not alt.strip():
@@ -65,7 +68,7 @@ def show_chart(
     data = {"figure": payload, "alt": alt, "height": height, "aspect": aspect, "name": key, "clicks": bool(callbacks)}
     _COMPONENT(key=key, data=data, **callbacks)
     if about:
-        st.caption(about)
+        show_caption(about, precise)
 
 
 def style(figure: go.Figure, height: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from app.charts.palette import ALARM
+from app.text.language import _
 
 _LONGEST_ARROW = 0.14  # of the axis range
 _HEAD = 8  # pixels, of the longest
@@ -27,8 +28,8 @@ def field_trace(
     return go.Scatter(
         x=x,
         y=y,
-        name="pull on a row",
-        meta="gradient field",
+        name=_("pull on a row"),
+        meta=_("gradient field"),
         mode="lines+markers",
         line={"color": ALARM, "width": 1.2},
         marker={

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from analysis.statistics.density import JointDensity
 from app.charts.field import field_trace
 from app.charts.palette import EXACT, MUTED, REFERENCE, categorical, filled_contours
+from app.text.language import _
 
 Field = tuple[NDArray[np.float32], NDArray[np.float32]]
 _LEVELS = 10
@@ -45,6 +46,24 @@ def joint_panels(
     return figure
 
 
+def about_joint() -> str:
+    """What the panels are."""
+    return _("Joint densities and their marginals on the same axes; dotted is N(0, 1).")
+
+
+def precise_joint(densities: Mapping[str, JointDensity]) -> str:
+    """How they are drawn, and how many samples lie beyond the axes."""
+    drawn = _("Kernel densities in ten levels, from 5 % of the maximum of each panel.")
+    beyond = [
+        _("{outside:,} of {n:,} samples of {name} lie beyond the axes.").format(
+            outside=one.n_outside, n=one.n, name=name
+        )
+        for name, one in densities.items()
+        if one.n_outside
+    ]
+    return " ".join([drawn, *beyond])
+
+
 def _add_panel(
     figure: go.Figure,
     index: int,
@@ -70,7 +89,7 @@ def _add_panel(
         x=grid,
         y=grid,
         z=density.joint.astype(np.float32),
-        name="joint density",
+        name=_("joint density"),
         meta=title,
         xaxis=f"x{joint}",
         yaxis=f"y{joint}",
@@ -83,8 +102,8 @@ def _add_panel(
         hovertemplate="%{x:.2f}, %{y:.2f}: %{z:.3f}<extra></extra>",
     )
     for x, y, axes, fill, name in (
-        (grid, density.marginal_x, on_top, "tozeroy", f"density of {units[0]}"),
-        (density.marginal_y, grid, at_right, "tozerox", f"density of {units[1]}"),
+        (grid, density.marginal_x, on_top, "tozeroy", _("density of {unit}").format(unit=units[0])),
+        (density.marginal_y, grid, at_right, "tozerox", _("density of {unit}").format(unit=units[1])),
     ):
         figure.add_scatter(
             x=np.asarray(x, np.float32),
@@ -100,7 +119,7 @@ def _add_panel(
         )
     references = [("N(0, 1)", normal, normal, "dot")]
     if before is not None and before is not density:
-        references.append(("before", before.marginal_x, before.marginal_y, "dash"))
+        references.append((_("before"), before.marginal_x, before.marginal_y, "dash"))
     for name, of_x, of_y, dash in references:
         for x, y, axes in ((grid, of_x, on_top), (of_y, grid, at_right)):
             figure.add_scatter(

@@ -11,6 +11,7 @@ from app.charts.methods import removed_parts
 from app.session import caches
 from app.session.progress import CHUNK, in_chunks
 from app.text import method_words
+from app.text.language import _
 
 if TYPE_CHECKING:
     from analysis.distances.decomposition import DistanceParts, Part
@@ -27,7 +28,7 @@ def decompose_batch(batch: ActivationBatch) -> "DistanceParts":
         draws_that_fit(batch.n, batch.d),
         CHUNK,
         lambda first, count: caches.gaussian_stages_chunk(batch.n, batch.d, first, count),
-        "Decomposing the distance of N(0, I)",
+        _("Decomposing the distance of N(0, I)"),
     )
     return decompose(caches.stage_distances(batch), np.concatenate(chunks))
 

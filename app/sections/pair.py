@@ -3,8 +3,9 @@
 import streamlit as st
 
 from app.session.controls import one_of
+from app.text.language import _
 
-UNITS, PRINCIPAL = "units", "principal directions"
+UNITS, PRINCIPAL = "units", "principal"
 Pair = tuple[str, int, int]
 
 
@@ -14,20 +15,21 @@ def choose_pair(d: int, prefix: str) -> Pair:
     The controls keep their values in the address under `prefix`.
     """
     if d == 2:
-        return "units", 0, 1
+        return UNITS, 0, 1
     left, middle, right = st.columns([2, 1, 1])
-    view = one_of("View", [UNITS, PRINCIPAL], UNITS, key=f"{prefix}_view", place=left)
-    name = "Unit" if view == UNITS else "Direction"
+    names = {UNITS: _("units"), PRINCIPAL: _("principal directions")}
+    view = one_of(_("View"), [UNITS, PRINCIPAL], UNITS, key=f"{prefix}_view", place=left, show=names.__getitem__)
+    on_x, on_y = (_("Unit on x"), _("Unit on y")) if view == UNITS else (_("Direction on x"), _("Direction on y"))
     numbers = list(range(1, d + 1))
-    x = middle.selectbox(f"{name} on x", numbers, index=0, key=f"{prefix}_x", bind="query-params")
+    x = middle.selectbox(on_x, numbers, index=0, key=f"{prefix}_x", bind="query-params")
     others = [number for number in numbers if number != x]
-    y = right.selectbox(f"{name} on y", others, key=f"{prefix}_y", bind="query-params")
-    return "units" if view == UNITS else "principal", x - 1, y - 1
+    y = right.selectbox(on_y, others, key=f"{prefix}_y", bind="query-params")
+    return view, x - 1, y - 1
 
 
 def axis_names(pair: Pair, d: int) -> tuple[str, str]:
     """What stands at the axes."""
     if d == 2:
         return "x", "y"
-    name = "unit" if pair[0] == "units" else "principal direction"
-    return f"{name} {pair[1] + 1}", f"{name} {pair[2] + 1}"
+    name = _("unit {number}") if pair[0] == UNITS else _("principal direction {number}")
+    return name.format(number=pair[1] + 1), name.format(number=pair[2] + 1)

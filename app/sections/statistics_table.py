@@ -10,13 +10,16 @@ from analysis.batch import ActivationBatch
 from analysis.samples import SampleSpec
 from app.session import caches
 from app.session.null_bands import statistics_bands
-from app.text import words
-from app.text.numbers import number, span
+from app.text.caption import show_caption
+from app.text.language import _, translated
+from app.text.numbers import by_chance, number, span
+from app.text.statistic import STATISTICS, seen_by
 
 if TYPE_CHECKING:
     from analysis.distances.distinction import Cell, Key
 
 MARK = " ≠"
+FLOAT32_ERROR = 1e-6
 _TABLE_HEIGHT = 390
 _DEFAULT_ROW = 2  # correlation
 
@@ -31,10 +34,10 @@ def show_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, nu
     """
     from analysis.distances.distinction import null_distribution
 
-    st.subheader("What each method looks at, and what it can tell apart")
+    st.subheader(_("What each statistic tells apart"))
     for title, batch in batches.items():
         if not batch.is_finite:
-            st.error(f"Statistics need finite values within float32; {title} holds {batch.not_finite}.")
+            st.error(not_finite(title, batch))
             return
     with st.skeleton(height=_TABLE_HEIGHT):
         null = null_distribution(null)
@@ -49,12 +52,12 @@ def show_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, nu
             selection_mode="single-cell",
             selection_default={"selection": {"cells": [(_DEFAULT_ROW, _most_telling(columns))]}},
             height="content",
-            column_config={words.STATISTIC: st.column_config.TextColumn(pinned=True, width="medium")},
+            column_config={_("Statistic"): st.column_config.TextColumn(pinned=True, width="medium")},
             hide_index=True,
-            alt="Statistics of each batch beside what sampling alone gives",
+            alt=_("Statistics of each batch beside the sampling range"),
         )
     st.download_button(
-        "Numbers as CSV",
+        _("Numbers as CSV"),
         _numbers(columns).to_csv(index=False),
         "statistics.csv",
         "text/csv",
@@ -62,7 +65,15 @@ def show_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, nu
         key="dist_numbers",
     )
     chosen = [(row, title) for row, title in event.selection.cells if title in table.columns]
-    _explain(*(chosen[0] if chosen else (_DEFAULT_ROW, _most_telling(columns))), columns, null_name, null)
+    _explain(*(chosen[0] if chosen else (_DEFAULT_ROW, _most_telling(columns))), columns, null_name, null.n)
+
+
+def not_finite(name: str, batch: ActivationBatch) -> str:
+    """Why statistics of a batch cannot be shown."""
+    return _(
+        "Statistics need finite values within float32; among the {count:,} of {name} are {found}. Choose another layer"
+        " or epoch."
+    ).format(count=batch.n * batch.d, name=name, found=batch.not_finite)
 
 
 def _table(columns: "Mapping[str, Mapping[Key, Cell]]", null_name: str) -> pd.DataFrame:
@@ -70,10 +81,10 @@ def _table(columns: "Mapping[str, Mapping[Key, Cell]]", null_name: str) -> pd.Da
     first = next(iter(columns.values()))
     rows = [
         {
-            words.STATISTIC: words.TITLE[key],
-            words.SEEN: words.seen_by(key),
+            _("Statistic"): translated(STATISTICS[key].title),
+            _("Seen by"): seen_by(key),
             **{title: number(c[key].value, key) + (MARK if c[key].differs else "") for title, c in columns.items()},
-            f"{null_name}, sampling alone": span(cell.null, key),
+            _("{null}, sampling range").format(null=null_name): span(cell.null, key),
         }
         for key, cell in first.items()
     ]
@@ -109,13 +120,59 @@ def mark_style(text: str) -> str:
     return "background-color: rgba(217, 120, 30, 0.25); font-weight: 600" if text.endswith(MARK) else ""
 
 
-def _explain(
-    row: int, title: str, columns: "Mapping[str, Mapping[Key, Cell]]", null_name: str, null: SampleSpec
-) -> None:
+def _explain(row: int, title: str, columns: "Mapping[str, Mapping[Key, Cell]]", null_name: str, n: int) -> None:
     """One cell in sentences; a cell outside the batches' columns explains the statistic."""
     key = list(next(iter(columns.values())))[row]
-    if title in columns:
-        st.markdown(words.explain(columns[title], key, title, null_name, null.n, null.dim))
+    statistic, cells = STATISTICS[key], columns.get(title)
+    lines = [f"**{translated(statistic.title)}.**"] if cells is None else [_finding(cells[key], title, null_name, n)]
+    if cells is not None and key == "sw1_pot":
+        lines.append(_agreement(cells))
+    st.markdown(" ".join([*lines, translated(statistic.about)]))
+    range_of = next(iter(columns.values()))["mean"].null
+    show_caption(
+        _("≠ marks values outside the sampling range. Click a cell for its explanation."),
+        "\n\n".join(
+            [
+                _(
+                    "The sampling range is what {draws} batches of {null} of this size have. A batch of {null} leaves"
+                    " it {by_chance}, in one of the ten cells of a column more often. With fewer samples the range is"
+                    " wider and hides more."
+                ).format(draws=range_of.draws, null=null_name, by_chance=by_chance(range_of.draws)),
+                translated(statistic.precise),
+            ]
+        ),
+    )
+
+
+def _finding(cell: "Cell", column: str, null_name: str, n: int) -> str:
+    """What a batch has, and whether that differs from the null distribution."""
+    title = translated(STATISTICS[cell.key].title)
+    if cell.value != cell.value:
+        return _("**{title} of {column} is undefined:** a unit that never changes has none.").format(
+            title=title, column=column
+        )
+    if cell.differs:
+        text = _("**{title} of {column}: {value}.** It differs: the sampling range of {null} is {range}.")
     else:
-        st.markdown(f"**{words.TITLE[key]}.** {words.WHAT[key]}")
-    st.caption(words.about_table(next(iter(columns.values()))["mean"].null, null_name))
+        text = _(
+            "**{title} of {column}: {value}.** It cannot be told from {null} at n = {n:,}: the sampling range is"
+            " {range}."
+        )
+    return text.format(
+        title=title,
+        column=column,
+        value=number(cell.value, cell.key),
+        null=null_name,
+        range=span(cell.null, cell.key),
+        n=n,
+    )
+
+
+def _agreement(cells: "Mapping[Key, Cell]") -> str:
+    """Whether POT and the exact value say the same."""
+    by_pot = cells["sw1_pot"]
+    if abs(by_pot.value - cells["sw1"].value) <= by_pot.error + FLOAT32_ERROR:
+        text = _("It agrees with the exact value within the error of POT's grid, ±{error:.4f}.")
+    else:
+        text = _("It does NOT agree with the exact value within the error of POT's grid, ±{error:.4f}.")
+    return text.format(error=by_pot.error)

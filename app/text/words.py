@@ -5,17 +5,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from app.text.numbers import by_chance, number, span
+from app.text.numbers import by_chance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from analysis.batch import ActivationBatch
     from analysis.distances.bound import BoundReading, Decomposition, DirectionStudy, Influence, ScaleCurve
-    from analysis.distances.distinction import Cell, Key
     from analysis.distances.pot_distance import GridDistance
-    from analysis.samples import SampleSpec
-    from analysis.statistics.density import JointDensity
     from analysis.statistics.null_band import NullBand
 
 FILLS = {"independent": "N(0, 1) each", "pairs": "the two-unit structure, repeated"}
@@ -26,95 +22,12 @@ CASES = {
     "d": "x is a mixture of two normals, y is N(0, 1).",
 }
 FLOAT32_ERROR = 1e-6
-TITLE: "dict[Key, str]" = {
-    "mean": "Mean",
-    "variance": "Variance",
-    "correlation": "Correlation",
-    "batch_variances": "Variance of batch variances",
-    "per": "PER",
-    "sw1": "SW1, exact",
-    "sw1_pot": "SW1, by POT",
-    "skewness": "Skewness",
-    "kurtosis": "Excess kurtosis",
-    "modes": "Modes",
-}
-SEEN_BY_NONE: "dict[Key, str]" = {"sw1": "the distance itself", "sw1_pot": "independent check"}
-WHAT: "dict[Key, str]" = {
-    "mean": "The mean of the unit furthest from 0. Batch normalisation (BN) sees each unit's mean and variance only.",
-    "variance": "The variance of the unit furthest from 1. Batch normalisation (BN) sees each unit's mean and "
-    "variance only. Under a heavy tail a sample's variance scatters more than a Gaussian's, so a batch of the same "
-    "variance in population, like (c), falls outside now and then: try another seed.",
-    "correlation": "The correlation of the pair of units furthest from 0. Decorrelated batch normalisation (DBN) "
-    "removes it; beyond mean, variance and correlation it sees nothing.",
-    "batch_variances": "How much the variance of 5 samples varies from one such small batch to the next, of the unit "
-    "furthest from 1/2. Variance constancy loss (VCL) lowers it; it grows with the kurtosis.",
-    "per": "The exact expectation of the penalty over all directions. 1.128 at N(0, I), 0.798 at collapse: a lower "
-    "PER is not a more Gaussian batch.",
-    "sw1": "The sliced Wasserstein-1 distance to N(0, I), exact along each of 64 fixed directions, and their mean. "
-    "Over all directions it is 0 in population for N(0, I) alone.",
-    "sw1_pot": "The same distance computed by POT against a grid of Gaussian quantiles.",
-    "skewness": "The skewness of the unit furthest from 0.",
-    "kurtosis": "The excess kurtosis of the unit furthest from 0.",
-    "modes": "The number of modes of the unit that has most, counted in a kernel density where they stand out of its "
-    "sampling noise.",
-}
-
-
-def seen_by(key: "Key") -> str:
-    """Which methods of the registry act on a statistic."""
-    from per_core.methods import list_methods
-
-    directly = [method.short for method in list_methods() if key in method.sees]
-    indirectly = [f"{method.short}, indirectly" for method in list_methods() if key in method.judged_by]
-    return ", ".join(directly or indirectly) or SEEN_BY_NONE.get(key, "none directly")
-
-
-def about_table(band: "NullBand", null: str) -> str:
-    """What the mark of the table means. `null` names the null distribution."""
-    return (
-        f"≠ marks values outside the range of {band.draws} batches of {null} of this size ({by_chance(band.draws)}; "
-        "one of the ten in a column more often). Click a cell to have it explained. Fewer samples n hide more "
-        "differences."
-    )
-
-
-def explain(cells: "Mapping[Key, Cell]", key: "Key", column: str, null: str, n: int, d: int) -> str:
-    """One of a batch's cells in sentences. `null` names the null distribution: "case (a)", "N(0, I)"."""
-    cell = cells[key]
-    title = TITLE[cell.key]
-    if cell.value != cell.value:
-        return f"**{title} of {column} is undefined**: a unit that never changes has none. {WHAT[cell.key]}"
-    band = f"{cell.null.draws} fresh draws of {null} at n = {n:,}, d = {d} gave {span(cell.null, cell.key)}"
-    if cell.differs:
-        verdict = (
-            f"{band}. {column} lies outside: by this statistic it differs from {null} "
-            f"(a batch of {null} does so {by_chance(cell.null.draws)})."
-        )
-    else:
-        verdict = f"{band}. {column} lies inside: at this n the statistic cannot tell it from {null}."
-    if cell.key == "sw1_pot":
-        gap = abs(cell.value - cells["sw1"].value)
-        agree = "agree" if gap <= cell.error + FLOAT32_ERROR else "do NOT agree"
-        verdict += f" It and the exact value {agree} within the error of POT's grid, ±{cell.error:.4f}."
-    return f"**{title} of {column}: {number(cell.value, cell.key)}.** {verdict} {WHAT[cell.key]}"
 
 
 HELP_SEED = (
     "The dashboard opens on a typical draw, chosen by hand. Other seeds give other samples of the same law: see which "
     "statistics waver."
 )
-LEAD_MOVED = (
-    "The four cases, every unit shifted by {shift:g} and scaled by {scale:g}: mean and variance are now off, which "
-    "batch normalisation mends. The statistics compare with case (a), shifted and scaled alike."
-)
-LEAD_FIGURE1 = (
-    "In all four, every unit has mean 0 and variance 1 in population. Batch normalisation treats them alike, whitening "
-    "treats (a), (c) and (d) alike; the exact distance to N(0, I) tells all of them apart, given samples enough."
-)
-LEAD_BATCH = "{name}. The same view and the same statistics as for Figure 1, beside a Gaussian batch of the same size."
-ALT_BATCH = "Joint density with marginals of {name}, beside that of a Gaussian batch of the same size."
-STATISTIC = "Statistic"
-SEEN = "Seen by"
 
 LEAD_BOUND = (
     "{name}. SW1 is the sliced Wasserstein-1 distance to N(0, I), exact along each slice; PER bounds it from "
@@ -140,14 +53,6 @@ ABOUT_CONVERGENCE = (
     "Estimates from the first k of 1,024 random directions, other ones than above, with 95 % intervals. Both need many "
     "random slices; only PER has a closed form, the dotted line, that needs none."
 )
-
-
-def not_finite(batch: "ActivationBatch") -> str:
-    """Why statistics of a batch cannot be shown."""
-    return (
-        f"Statistics need finite values within float32; among the {batch.n * batch.d:,} of {batch.name} are "
-        f"{batch.not_finite}. Choose another layer or epoch."
-    )
 
 
 def verdict(reading: "BoundReading", sw1: "NullBand", per: "NullBand") -> str:
@@ -255,25 +160,6 @@ def about_cost(machine: str, d: int, repeats: int) -> str:
     return (
         f"Median time of one gradient at d = {d}, with the range of {repeats} repeats, measured on this server "
         f"({machine}). Notice that exact PER needs no slices; SW1 and Algorithm 1 use 256."
-    )
-
-
-def about_joint(densities: "Mapping[str, JointDensity]") -> str:
-    """What the panels are, and how many samples lie beyond their axes."""
-    outside = [f"{d.n_outside:,} of {d.n:,} in {title}" for title, d in densities.items() if d.n_outside]
-    beyond = f" Beyond the axes lie {', '.join(outside)}." if outside else ""
-    return (
-        "Kernel densities in ten levels from 5 % of each panel's own maximum; the dotted curves are N(0, 1). "
-        f"Notice what a mean and a variance cannot say: tilt, a hard edge, two hills.{beyond}"
-    )
-
-
-def alt_figure1(spec: "SampleSpec") -> str:
-    """What the four panels hold, for people who do not see them."""
-    return (
-        f"Joint densities with marginals of {spec.n} samples on the same axes: isotropic; correlated with ρ = "
-        f"{spec.rho:g}; x skewed to the right by {spec.skewness:g}; x a mixture of a left normal of weight "
-        f"{spec.left_weight:g} and a right one. Shift {spec.shift:g}, scale {spec.scale:g}."
     )
 
 

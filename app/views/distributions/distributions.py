@@ -5,52 +5,82 @@ import streamlit as st
 from analysis.batch import ActivationBatch
 from analysis.samples import CASE_TITLES, CASES, SampleSpec
 from app.charts.chart import show_chart
-from app.charts.joint import joint_panels
+from app.charts.joint import about_joint, joint_panels, precise_joint
 from app.sections.pair import axis_names, choose_pair
 from app.sections.statistics_table import show_statistics
 from app.session import caches
 from app.session.batch_choice import Choice
-from app.text import words
+from app.text.language import _, translated
 from app.text.plain import harmless
 
 
-def show_densities(batches: dict[str, ActivationBatch], alt: str) -> None:
+def show_cases(choice: Choice, spec: SampleSpec) -> None:
+    """The four cases of Figure 1 with the settings of a spec, beside case (a)."""
+    st.title(_("Four distributions that simple statistics cannot tell apart"))
+    if (spec.shift, spec.scale) == (0, 1):
+        lead = _(
+            "In all four, every unit has mean 0 and variance 1: BN treats them alike, and DBN changes (b) only. The"
+            " exact distance to N(0, I) tells all of them apart."
+        )
+    else:
+        lead = _(
+            "Every unit is shifted by {shift:g} and scaled by {scale:g}, which BN removes. The reference is case (a),"
+            " shifted and scaled alike."
+        )
+    st.markdown(lead.format(shift=spec.shift, scale=spec.scale))
+    batches = {f"({case}) {translated(CASE_TITLES[case])}": choice.with_case(case).batch() for case in CASES}
+    alt = _(
+        "Joint densities with marginals of {n} samples on the same axes: isotropic; correlated with ρ = {rho:g}; x"
+        " skewed to the right by {skewness:g}; x a mixture of a left normal of weight {weight:g} and a right one."
+        " Shift {shift:g}, scale {scale:g}."
+    ).format(
+        n=spec.n,
+        rho=spec.rho,
+        skewness=spec.skewness,
+        weight=spec.left_weight,
+        shift=spec.shift,
+        scale=spec.scale,
+    )
+    about = _("Mean and variance do not see the tilt of (b), the edge of (c) and the two modes of (d).")
+    show_densities(batches, alt, f"{about_joint()} {about}")
+    show_statistics(batches, spec, _("case (a)"))
+
+
+def show_layer(choice: Choice) -> None:
+    """A layer of a run or a dump beside a Gaussian batch."""
+    st.title(_("A trained network's activations beside N(0, I)"))
+    batch = choice.batch()
+    gaussian = SampleSpec(n=batch.n, dim=batch.d)
+    st.markdown(_("{name}, beside a Gaussian batch of the same size.").format(name=batch.name))
+    batches = {
+        _("{layer}, epoch {epoch}").format(layer=harmless(choice.layer), epoch=choice.epoch): batch,
+        _("N(0, I), same n and d"): caches.drawn_batch(gaussian),
+    }
+    alt = _("Joint density with marginals of {name}, beside that of a Gaussian batch of the same size.")
+    show_densities(batches, alt.format(name=batch.name), about_joint())
+    show_statistics(batches, gaussian, "N(0, I)")
+
+
+def show_densities(batches: dict[str, ActivationBatch], alt: str, about: str) -> None:
     """The joint densities side by side on the same axes."""
     d = next(iter(batches.values())).d
     pair = choose_pair(d, "dist")
-    limits = [caches.pair_limits(batch, pair) for batch in batches.values()]
-    shared = (min(low for low, _ in limits), max(high for _, high in limits))
-    densities = {title: caches.pair_density(batch, pair, shared) for title, batch in batches.items()}
+    lows, highs = zip(*(caches.pair_limits(batch, pair) for batch in batches.values()), strict=True)
+    limits = min(lows), max(highs)
+    densities = {title: caches.pair_density(batch, pair, limits) for title, batch in batches.items()}
     show_chart(
         joint_panels(densities, units=axis_names(pair, d)),
         key="dist_joint",
         height=256 if len(batches) > 2 else 400,
         aspect=0.27 if len(batches) > 2 else 0.45,
         alt=alt,
-        about=words.about_joint(densities),
+        about=about,
+        precise=precise_joint(densities),
     )
 
 
 choice: Choice = st.session_state["choice"]
 if choice.spec is not None:
-    st.title("Four distributions that simple statistics cannot tell apart")
-    moved = (choice.spec.shift, choice.spec.scale) != (0, 1)
-    st.markdown(
-        words.LEAD_MOVED.format(shift=choice.spec.shift, scale=choice.spec.scale) if moved else words.LEAD_FIGURE1
-    )
-    columns = {f"({case}) {CASE_TITLES[case]}": choice.with_case(case).batch() for case in CASES}
-    null, null_name = choice.spec, "case (a)"
-    alt = words.alt_figure1(choice.spec)
+    show_cases(choice, choice.spec)
 else:
-    st.title("A trained network's activations beside N(0, I)")
-    batch = choice.batch()
-    st.markdown(words.LEAD_BATCH.format(name=batch.name))
-    null, null_name = SampleSpec(n=batch.n, dim=batch.d), "N(0, I)"
-    columns = {
-        f"{harmless(choice.layer)}, epoch {choice.epoch}": batch,
-        "N(0, I), same n and d": caches.drawn_batch(null),
-    }
-    alt = words.ALT_BATCH.format(name=batch.name)
-
-show_densities(columns, alt)
-show_statistics(columns, null, null_name)
+    show_layer(choice)

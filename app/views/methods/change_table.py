@@ -10,8 +10,10 @@ from analysis.batch import ActivationBatch
 from app.sections.statistics_table import MARK, mark_style
 from app.session import caches
 from app.session.null_bands import statistics_bands
-from app.text import method_words, words
+from app.text import method_words
+from app.text.language import _, translated
 from app.text.numbers import number, span
+from app.text.statistic import STATISTICS
 
 if TYPE_CHECKING:
     from analysis.distances.distinction import Cell, Key
@@ -39,7 +41,7 @@ def show_changes(batch: ActivationBatch, mapped: Mapping[str, tuple[ActivationBa
     }
     fewer = next((before for before, _ in mapped.values() if before.n < batch.n), None)
     columns = {
-        words.STATISTIC: [words.TITLE[key] for key in whole],
+        _("Statistic"): [translated(STATISTICS[key].title) for key in whole],
         BATCH: _values(whole),
         **{name: _changes(before, after) for name, (before, after) in pairs.items()},
         GAUSSIAN if fewer is None else f"{GAUSSIAN}, n = {batch.n:,}": _spans(whole),
@@ -52,7 +54,7 @@ def show_changes(batch: ActivationBatch, mapped: Mapping[str, tuple[ActivationBa
         table.style.map(mark_style),
         key="methods_table",
         height="content",
-        column_config={words.STATISTIC: st.column_config.TextColumn(pinned=True, width="medium")},
+        column_config={_("Statistic"): st.column_config.TextColumn(pinned=True, width="medium")},
         hide_index=True,
         alt="Statistics of the batch before and after each method, with the change",
     )

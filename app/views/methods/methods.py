@@ -12,15 +12,16 @@ from analysis.samples import CASE_TITLES, CASES
 from analysis.statistics.density import pair_axes
 from app.charts.chart import show_chart
 from app.charts.flow import ALONE
-from app.charts.joint import joint_panels
+from app.charts.joint import about_joint, joint_panels, precise_joint
 from app.charts.methods import SmallBatchCurve, overlaid, small_batches
 from app.sections.decomposition import Mapped, show_removed
 from app.sections.pair import Pair, axis_names, choose_pair
+from app.sections.statistics_table import not_finite
 from app.session import caches
 from app.session.batch_choice import Choice
 from app.session.controls import one_of
 from app.session.progress import in_chunks
-from app.text import method_words, words
+from app.text import method_words
 from app.text.numbers import over_directions, plus_minus
 from app.text.plain import escaped, harmless
 from app.views.methods.change_table import show_changes
@@ -123,7 +124,8 @@ def show_densities(batch: ActivationBatch, mapped: Mapped, flows: Flows, pair: P
         height=256,
         aspect=1.2 / len(densities),
         alt=f"Joint density of the batch before, and after {', '.join(mapped)}, on the same axes.",
-        about=f"{words.about_joint(densities)} Dashed: the marginals before.{arrows}",
+        about=f"{about_joint()} Dashed: the marginals before.{arrows}",
+        precise=precise_joint(densities),
     )
 
 
@@ -264,7 +266,7 @@ choice: Choice = st.session_state["choice"]
 st.title("What the methods do to a distribution")
 lead = st.container()
 if not choice.batch().is_finite:
-    st.error(words.not_finite(choice.batch()))
+    st.error(not_finite(choice.batch().name, choice.batch()))
     st.stop()
 affine = choose_affine_map(*(MOVED if choice.spec else STILL))
 batch = affine.move(choice.batch())

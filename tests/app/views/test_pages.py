@@ -101,7 +101,7 @@ def test_the_recording_stands_beside_a_gaussian_batch(open_page: OpenPage) -> No
     assert {"layer 9, epoch 10", "N(0, I), same n and d"} <= set(table.columns)
     assert not table["N(0, I), same n and d"].str.contains("≠").any()
     assert table["layer 9, epoch 10"].str.contains("≠").sum() >= 5
-    page.segmented_control(key="dist_view").select("principal directions").run()
+    page.segmented_control(key="dist_view").select("principal").run()
     axis = sent_charts(page)["dist_joint"].figure["layout"]["xaxis"]["title"]["text"]
     assert axis == "principal direction 1"
 
