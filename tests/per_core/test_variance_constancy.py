@@ -118,6 +118,7 @@ def test_the_module_learns_beta():
     layer(h.float()).backward()
     assert (layer.beta.grad != 0).all()
     assert repr(layer) == "VCL(3, weight=0.01, subset=5)"
+    assert VCL(2, beta=0.5).beta.tolist() == [0.5, 0.5]
 
 
 def test_beta_stays_positive_and_alive():
@@ -162,6 +163,8 @@ def test_refused_module():
         VCL(0)
     with pytest.raises(InvalidInputError, match="weight must be a finite number of at least 0; received -1"):
         VCL(2, weight=-1)
+    with pytest.raises(InvalidInputError, match="beta must be greater than 0; received values down to 0"):
+        VCL(2, beta=0)
     with pytest.raises(InvalidInputError, match=r"shape \(3,\); received shape \(2,\)"):
         VCL(2)(torch.zeros(10, 3))
 

@@ -42,7 +42,8 @@ def choose_methods() -> list[ChosenMethod]:
 def _set_method(method: Method, place: DeltaGenerator) -> ChosenMethod:
     """A popover with what the method is and its parameters."""
     with place.popover(method.short, width="stretch"):
-        st.markdown(f"**{method.title}.** {method_words.KINDS[method.kind, method.scope]}")
+        st.markdown(f"**{method.title}.** {method.summary}")
+        st.markdown(method_words.KINDS[method.kind, method.scope])
         st.caption(f"{method.reference}. Acts on the {method.acts_on}.")
         values = tuple(
             (parameter.name, _set_parameter(method.key, parameter))

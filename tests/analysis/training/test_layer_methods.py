@@ -78,6 +78,15 @@ def test_a_penalty_is_the_loss_of_the_layer_times_its_weight(layout):
     assert penalty(network) == 0.0
 
 
+def test_what_adds_a_gradient_by_itself_is_handed_out():
+    """Of which a loss scale has to multiply λ; a penalty is multiplied with the task loss."""
+    network = network_with(MethodSpec())
+    gradients = put_in(network, MethodSpec("bn+per+l2"), layers=("layer 1", "layer 3"), shape=SHAPE)
+    assert gradients == [module for module in network.modules() if isinstance(module, PER)]
+    assert [layer.weight for layer in gradients] == [1e-4, 1e-4]
+    assert put_in(network_with(MethodSpec()), MethodSpec("vcl"), layers=(), shape=SHAPE) == []
+
+
 def test_vcl_of_a_convolution_has_a_beta_for_every_unit_of_its_rows():
     def sizes(layout):
         network = network_with(MethodSpec("vcl", layout=layout), model="cnn11")

@@ -1,16 +1,21 @@
-"""Adding a method is one entry: new ones of both kinds go through page, training and tables."""
+"""Adding a method is one entry: new ones of both kinds are on every page, in training and in what is drawn of it."""
 
-from collections.abc import Callable, Iterator
+import ast
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from analysis.dumps import inspect
 from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
+from analysis.survey.report import write_report
+from app.charts.palette import categorical
 from app.views.train.training_fields import method_title
 from per_core import Method, Parameter, list_methods, methods, register_method
-from per_core.methods import Loss
+from per_core.methods import BASELINE, Loss
 from per_core.recording.run_directory import open_run
 from tests.analysis.training.workers import work_here
 from tests.app.conftest import OpenPage
@@ -18,6 +23,9 @@ from tests.app.views.test_methods_page import removed
 from tests.app.views.test_pages import all_text, sent_charts
 from tests.benchmarks.workloads import Size, method_workloads
 
+ROOT = Path(__file__).parents[3]
+COMPARISONS = {"analysis/runs/spec.py", "analysis/training/presets.py"}  # they say which methods are compared
+STATISTICS = {"per", "sw1"}  # are called as the methods that lower them
 FACTOR = Parameter("factor", "Factor of the toy", 0.5, 0.1, 2.0)
 
 
@@ -42,29 +50,45 @@ def build_pull(*, factor: float = 0.5) -> Loss:
     return loss
 
 
-def entry(key: str, kind: methods.MethodKind, build: Callable[..., object], weight: Parameter | None) -> Method:
-    return Method(
-        key=key,
-        title=f"A toy {kind}",
-        short=f"Toy {key}",
-        kind=kind,
-        acts_on="pre-activation",
-        reference="Nobody, Nothing in particular, 2000",
-        build=build,
-        parameters=(FACTOR,),
-        weight=weight,
-        scope="row",
-    )
+TOY_NORMALISER = Method(
+    key="toy_multiply",
+    title="A toy normaliser",
+    short="Toy toy_multiply",
+    kind="normaliser",
+    acts_on="pre-activation",
+    reference="Nobody, Nothing in particular, 2000",
+    build=Multiply,
+    parameters=(FACTOR,),
+    scope="row",
+    summary="It multiplies.",
+    sees=("skewness",),
+    rank=0,
+    colour=5,
+)
+TOY_REGULARISER = Method(
+    key="toy_pull",
+    title="A toy regulariser",
+    short="Toy toy_pull",
+    kind="regulariser",
+    acts_on="pre-activation",
+    reference="Nobody, Nothing at all, 2001",
+    build=build_pull,
+    parameters=(FACTOR,),
+    weight=Parameter("weight", "λ, weight of the loss", 0.01, 0.001, 1.0),
+    scope="row",
+    period=lambda factor: 7.5 * factor,
+    summary="It pulls.",
+    lesson="It leads nowhere in particular.",
+    judged_by=("kurtosis",),
+    colour=3,
+)
 
 
 @pytest.fixture
 def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Method]]:
     """Two new methods in a registry that is thrown away afterwards."""
     monkeypatch.setattr(methods, "_methods", dict(methods._methods))
-    added = [
-        entry("toy_multiply", "normaliser", Multiply, None),
-        entry("toy_pull", "regulariser", build_pull, Parameter("weight", "λ, weight of the loss", 0.01, 0.001, 1.0)),
-    ]
+    added = [TOY_NORMALISER, TOY_REGULARISER]
     for method in added:
         register_method(method)
     yield added
@@ -76,6 +100,7 @@ def test_the_page_offers_applies_and_follows_it(toys: list[Method], open_page: O
     """Halving a batch of scale 1.5 and shift 1 in every unit removes half of what the location is off."""
     page = open_page("methods", data_n="512", methods_steps="60", methods_left="alone")
     chooser = page.multiselect(key="methods_chosen")
+    assert chooser.value[:2] == ["toy_multiply", "bn"]
     assert {method.short for method in toys} <= set(chooser.options)
     page = chooser.set_value([method.key for method in toys]).run()
     assert [*page.exception, *page.error] == []
@@ -90,15 +115,37 @@ def test_the_page_offers_applies_and_follows_it(toys: list[Method], open_page: O
     assert "Toy toy_multiply maps each row by its own statistics" in page.info[0].value
     text = all_text(page)
     for method in toys:
-        assert method.title in text
-        assert method.reference in text
+        for said in (method.title, method.summary, method.lesson, method.reference):
+            assert said in text
         assert page.number_input(key=f"methods_{method.key}_factor").value == FACTOR.default
+    assert "Toy toy_pull alone by its own aim" in text
+    assert "variance of batch variances relative" not in text
+    assert "repeats after 3.75" in charts["methods_radial_toy_pull"].data["alt"]
     page.number_input(key="methods_toy_multiply_factor").set_value(1.0).run()
     assert removed(page)["Toy toy_multiply"]["location"] == pytest.approx(0, abs=1e-6)
 
 
-def test_a_comparison_trains_with_it(toys: list[Method], tmp_path: Path) -> None:
-    """One epoch with the normaliser, with the regulariser and with both: each leaves other activations behind."""
+@pytest.mark.usefixtures("toys")
+def test_the_table_of_statistics_names_it(open_page: OpenPage) -> None:
+    seen = open_page("distributions", data_n="64").dataframe[0].value.set_index("Statistic")["Seen by"]
+    assert seen["Skewness"] == "Toy toy_multiply"
+    assert seen["Excess kurtosis"] == "VCL, Toy toy_pull, indirectly"
+    assert seen["Mean"] == "BN"
+
+
+def test_the_form_offers_it_with_its_settings(toys: list[Method], open_page: OpenPage) -> None:
+    page = open_page("train", train_methods=["Toy toy_multiply", "Toy toy_multiply + Toy toy_pull"])
+    assert [*page.exception, *page.error] == []
+    assert {method.short for method in toys} <= set(page.multiselect(key="train_methods").options)
+    fields = {field.key: field.value for field in page.number_input}
+    assert fields["train_toy_pull_weight"] == 0.01
+    assert fields["train_toy_multiply_factor"] == fields["train_toy_pull_factor"] == FACTOR.default
+    assert "train_start" in [button.key for button in page.button]
+
+
+@pytest.fixture
+def trained(toys: list[Method], runs_folder: Path) -> Iterator[Path]:
+    """One epoch without a method, with the normaliser, with the regulariser and with both."""
     keys = [method.key for method in toys]
     names = ["vanilla", *keys, "+".join(keys)]
     spec = TrainingSpec(
@@ -109,15 +156,44 @@ def test_a_comparison_trains_with_it(toys: list[Method], tmp_path: Path) -> None
         batch_size=32,
         probe_size=20,
         device="cpu",
+        title="Toys",
     )
-    assert work_here(spec, tmp_path / "toys") == 0
-    ends = set()
-    for name in names:
-        run = open_run(tmp_path / "toys" / "runs" / f"{name}-s0")
+    folder = runs_folder / "toys"
+    assert work_here(spec, folder) == 0
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_a_comparison_trains_with_it(trained: Path) -> None:
+    """Each combination leaves other activations behind."""
+    runs = {path.name: open_run(path) for path in (trained / "runs").iterdir()}
+    assert set(runs) == {f"{name}-s0" for name in ("vanilla", "toy_multiply", "toy_pull", "toy_multiply+toy_pull")}
+    for run in runs.values():
         assert len(run.records) == 2
         assert all(layer.n_finite == 20 for record in run.records for layer in record.layers.values())
-        ends.add(run.records[1].scalars["loss"])
-    assert len(ends) == len(names)
+    assert len({run.records[1].scalars["loss"] for run in runs.values()}) == len(runs)
+
+
+def test_what_was_trained_with_it_is_drawn_listed_and_reported(
+    trained: Path, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """On Train under its name and in its colour, on Dumps as the first of what decomposes, and in a report."""
+    page = open_page("train", run="toys")
+    assert [*page.exception, *page.error] == []
+    lines = {trace["name"]: trace["line"] for trace in sent_charts(page)["train_figure2"].figure["data"]}
+    assert lines["Toy toy_multiply, median"]["color"] == categorical(5)
+    assert lines["Toy toy_pull, median"]["color"] == categorical(3)
+    assert lines["Vanilla, median"]["color"] == categorical(1)
+    results, runs = (table.value for table in page.dataframe[:2])
+    assert "Toy toy_multiply + Toy toy_pull" in list(results["Network"])
+    (listed,) = runs.loc[runs["Title"] == "Toys", "Methods"]
+    assert listed == "Vanilla, Toy toy_multiply, Toy toy_pull, Toy toy_multiply + Toy toy_pull"
+    dumped = open_page("dumps", dumps_path=str(trained / "runs" / "vanilla-s0"))
+    assert [*dumped.exception, *dumped.error] == []
+    names = [trace["name"] for trace in sent_charts(dumped)["dumps_parts"].figure["data"]]
+    assert names[2:] == ["removed by Toy toy_multiply", "removed by BN", "removed by DBN"]
+    write_report(inspect(trained), tmp_path / "toys.html")
+    assert "toy_pull" in (tmp_path / "toys.html").read_text()
 
 
 def test_labels_and_the_table_of_benchmarks_list_it(toys: list[Method]) -> None:
@@ -127,3 +203,18 @@ def test_labels_and_the_table_of_benchmarks_list_it(toys: list[Method]) -> None:
     assert {method.key for method in toys} <= set(timed)
     for method in toys:
         timed[method.key]()
+
+
+def test_no_other_file_knows_a_method_by_its_key() -> None:
+    keys = {BASELINE.key, *(method.key for method in list_methods())} - STATISTICS
+    found = {
+        (name, part)
+        for folder in ("app", "analysis")
+        for file in (ROOT / folder).rglob("*.py")
+        if (name := file.relative_to(ROOT).as_posix()) not in COMPARISONS
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for part in node.value.split("+")
+        if part in keys
+    }
+    assert found == set()
