@@ -13,6 +13,8 @@ from analysis.statistics.principal import principal_axes
 from per_core.errors import InvalidInputError
 
 Float64Array = NDArray[np.float64]
+AxisView = Literal["units", "principal"]
+AxisPair = tuple[AxisView, int, int]  # two columns of a view of the batch, counted from 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,9 +90,7 @@ def joint_density(
     return JointDensity(grid, joint, marginals[0], marginals[1], n, n - inside)
 
 
-def pair_axes(
-    values: NDArray[np.float32], view: Literal["units", "principal"], first: int, second: int
-) -> NDArray[np.float32]:
+def pair_axes(values: NDArray[np.float32], view: AxisView, first: int, second: int) -> NDArray[np.float32]:
     """Two directions (2, d) in which to look at a batch (n, d): two of its units, or two principal directions.
 
     `first` and `second` count from 0; principal direction 0 has the largest variance. With these, `values @ axes.T` are
@@ -110,7 +110,7 @@ def pair_axes(
 
 
 def project_pair(
-    values: NDArray[np.float32], view: Literal["units", "principal"], first: int, second: int
+    values: NDArray[np.float32], view: AxisView, first: int, second: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The batch (n, d) in the two directions of `pair_axes`: two vectors (n,).
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from analysis.runs.spec import Activation, ModelSpec
+from analysis.runs.spec import Activation, ModelName, ModelSpec
 from per_core.errors import InvalidInputError
 
 Shape = tuple[int, ...]  # of one sample, without the batch: (d,) or (channels, height, width)
@@ -71,7 +71,7 @@ class Model:
             takes (n, *shape) and gives logits (n, classes), and its hidden layers are called "layer 1", "layer 2", ...
     """
 
-    key: str
+    key: ModelName
     title: str
     build: Callable[[ModelSpec, float, Shape, int], nn.Module]
 
@@ -175,7 +175,7 @@ def _scaled(units: int, width: float) -> int:
     return max(1, round(units * width))
 
 
-MODELS: dict[str, Model] = {
+MODELS: dict[ModelName, Model] = {
     model.key: model
     for model in (
         Model("mlp", "Fully connected", _mlp),

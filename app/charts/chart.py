@@ -39,7 +39,7 @@ def show_chart(
     aspect: float = 0.0,
     about: str = "",
     precise: str = "",
-    on_point: Callable[[Any, Any], None] | None = None,
+    on_point: Callable[..., None] | None = None,
 ) -> None:
     """Draw a plotly figure and update it in place on later runs.
 
@@ -64,7 +64,10 @@ def show_chart(
             f"Chart {key!r} would send {len(payload):,} bytes to the browser; the limit is "
             f"{limit:,}. Bin or thin its data on the server."
         )
-    callbacks = {} if on_point is None else {"on_point_change": lambda: on_point(**st.session_state[key]["point"])}
+    callbacks: dict[str, Any] = {}
+    if on_point is not None:
+        choose = on_point
+        callbacks["on_point_change"] = lambda: choose(**st.session_state[key]["point"])
     data = {"figure": payload, "alt": alt, "height": height, "aspect": aspect, "name": key, "clicks": bool(callbacks)}
     _COMPONENT(key=key, data=data, **callbacks)
     if about:

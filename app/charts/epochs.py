@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from app.charts.palette import REFERENCE, categorical, filled_contours
-from per_core.methods import BASELINE, list_methods
+from per_core.methods import BASELINE, Baseline, Method, list_methods
 
 _DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]
 GAUSSIAN_PEAK, HIGHEST = 0.46, 2.0  # where the axis of densities ends at the earliest and at the latest
@@ -57,7 +57,8 @@ def looks(names: Sequence[str]) -> dict[str, Look]:
     themselves apart by dash and symbol.
     """
     methods = {name: name.partition(" (")[0].lower() for name in names}
-    colours = {one.short.lower(): one.colour for one in (BASELINE, *list_methods()) if one.colour is not None}
+    known: tuple[Baseline | Method, ...] = (BASELINE, *list_methods())
+    colours = {one.short.lower(): one.colour for one in known if one.colour is not None}
     own = {name: colours[method] for name, method in methods.items() if method in colours}
     free = [i for i in range(6) if i not in own.values()] or list(range(6))
     others = [name for name in names if name not in own]

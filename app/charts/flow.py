@@ -241,7 +241,7 @@ def _range_of(title: str, courses: Mapping[str, Course], reference: Reference | 
 
 def _frame_data(courses: Mapping[str, Course], titles: Sequence[str], index: int, step: int) -> list[dict[str, Any]]:
     """x and y of the moving traces at one frame, in the order in which they were added."""
-    data = []
+    data: list[dict[str, Any]] = []
     for course in courses.values():
         cloud, marginal = course.clouds[index, :_PARTICLES], course.marginals[index]
         data.append({"x": cloud[:, 0], "y": cloud[:, 1]})

@@ -101,13 +101,13 @@ def small_batches(curves: Mapping[str, SmallBatchCurve], gaussian: Sequence[Null
     """
     figure = go.Figure()
     ticks = list(next(iter(curves.values())).rows)
-    for name, values, fill in (
+    for name, bound, fill in (
         ("low", [b.low for b in gaussian], None),
         ("high", [b.high for b in gaussian], "tonexty"),
     ):
         figure.add_scatter(
             x=ticks,
-            y=np.array(values, np.float32),
+            y=np.array(bound, np.float32),
             name="range of N(0, I) itself" if fill else f"N(0, I) itself, {name}",
             mode="lines",
             fill=fill,

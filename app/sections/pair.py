@@ -2,14 +2,15 @@
 
 import streamlit as st
 
+from analysis.statistics.density import AxisPair, AxisView
 from app.session.controls import one_of
 from app.text.language import _
 
-UNITS, PRINCIPAL = "units", "principal"
-Pair = tuple[str, int, int]
+UNITS: AxisView = "units"
+PRINCIPAL: AxisView = "principal"
 
 
-def choose_pair(d: int, prefix: str) -> Pair:
+def choose_pair(d: int, prefix: str) -> AxisPair:
     """The view ("units" or "principal") and two columns, counted from 0; of two units, those, without a choice.
 
     The controls keep their values in the address under `prefix`.
@@ -27,7 +28,7 @@ def choose_pair(d: int, prefix: str) -> Pair:
     return view, x - 1, y - 1
 
 
-def axis_names(pair: Pair, d: int) -> tuple[str, str]:
+def axis_names(pair: AxisPair, d: int) -> tuple[str, str]:
     """What stands at the axes."""
     if d == 2:
         return "x", "y"

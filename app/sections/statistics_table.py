@@ -115,9 +115,9 @@ def _most_telling(columns: "Mapping[str, Mapping[Key, Cell]]") -> str:
     return next((title for title, cells in columns.items() if cells["correlation"].differs), next(iter(columns)))
 
 
-def mark_style(text: str) -> str:
+def mark_style(text: object) -> str:
     """CSS of a cell that differs."""
-    return "background-color: rgba(217, 120, 30, 0.25); font-weight: 600" if text.endswith(MARK) else ""
+    return "background-color: rgba(217, 120, 30, 0.25); font-weight: 600" if str(text).endswith(MARK) else ""
 
 
 def _explain(row: int, title: str, columns: "Mapping[str, Mapping[Key, Cell]]", null_name: str, n: int) -> None:

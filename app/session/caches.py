@@ -5,9 +5,9 @@ key. Slow libraries (torch, POT) are imported on first use, so that the first de
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -44,7 +44,7 @@ Parameters = tuple[tuple[str, float], ...]
 FLOW_PIECE = 12  # steps
 _TIMING = threading.Lock()  # two visitors must not time each other
 DUMPED_VALUES, DUMPED_UNITS = 2**20, 2048
-_BY_CONTENT = {ActivationBatch: attrgetter("fingerprint")}
+_BY_CONTENT: dict[str | type[Any], Callable[[Any], Any]] = {ActivationBatch: attrgetter("fingerprint")}
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -54,15 +54,13 @@ def drawn_batch(spec: SampleSpec) -> ActivationBatch:
 
 
 @st.cache_data(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)
-def pair_limits(batch: ActivationBatch, axes: tuple[str, int, int]) -> tuple[float, float]:
+def pair_limits(batch: ActivationBatch, axes: density.AxisPair) -> tuple[float, float]:
     """The range that shows the bulk of two columns of the batch's view."""
     return density.robust_limits(np.concatenate(density.project_pair(batch.values, *axes)))
 
 
 @st.cache_resource(max_entries=128, show_spinner=False, hash_funcs=_BY_CONTENT)
-def pair_density(
-    batch: ActivationBatch, axes: tuple[str, int, int], limits: tuple[float, float]
-) -> density.JointDensity:
+def pair_density(batch: ActivationBatch, axes: density.AxisPair, limits: tuple[float, float]) -> density.JointDensity:
     """Joint density of two columns of the batch's view: axes is ("units" or "principal", first, second)."""
     x, y = density.project_pair(batch.values, *axes)
     return density.joint_density(x, y, limits=limits)
@@ -277,7 +275,7 @@ def gaussian_readings_chunk(n: int, d: int, first: int, count: int) -> "FlowRead
 
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=_BY_CONTENT)
 def projected_density(
-    batch: ActivationBatch, onto: ActivationBatch, axes: tuple[str, int, int], limits: tuple[float, float]
+    batch: ActivationBatch, onto: ActivationBatch, axes: density.AxisPair, limits: tuple[float, float]
 ) -> density.JointDensity:
     """Joint density of a batch in two directions that another batch gives, so that both share their axes."""
     x, y = (batch.values @ density.pair_axes(onto.values, *axes).T).T
@@ -390,12 +388,13 @@ def _dumped_view(_inspection: "Inspection", key: str, member: str) -> Activation
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _dumped_values(_inspection: "Inspection", key: str, member: str, count: int) -> NDArray[np.float32]:  # noqa: ARG001
+def _dumped_values(_inspection: "Inspection", key: str, member: str, count: int) -> NDArray[Any]:  # noqa: ARG001
     from analysis.statistics.histogram import thinned
     from analysis.survey.overview import read_member
 
     try:
-        return thinned(read_member(_inspection, _inspection.member(member)).precise, count)
+        values: NDArray[Any] = read_member(_inspection, _inspection.member(member)).precise
+        return thinned(values, count)
     except PerError:
         return np.empty(0, np.float32)
 

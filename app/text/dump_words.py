@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from analysis.one_pass import PartialStatistics
     from analysis.statistics.histogram import Histogram
     from analysis.survey.overview import Epoch, LayerReading, Quantity
+    from per_core.per import RowLayout
 
 TITLE = "What is in a dump, and what is wrong with which layer"
 LEAD = (
@@ -37,7 +38,7 @@ PATTERN_PARTS = {
     "split": "Split: train, val or the like",
     "drop": "Dropped from the name of the layer",
 }
-LAYOUTS = {"sample": "a sample is a row", "position": "a position is a row of channels"}
+LAYOUTS: "dict[RowLayout, str]" = {"sample": "a sample is a row", "position": "a position is a row of channels"}
 ASK_LAYOUT = "Some members have {axes} axes. How are they meant?"
 HELP_LAYOUT = (
     "The first axis is the samples. Either everything of a sample is one row, or every position, a token or a pixel, "

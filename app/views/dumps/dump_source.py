@@ -78,9 +78,12 @@ def _note_newest(slot: str, source: str) -> None:
     st.session_state[f"{slot}_newest"] = source
 
 
-@st.cache_resource(
-    scope="session", show_spinner=False, on_release=lambda held: [one.release() for _, one in held.values()]
-)
+def _release_all(held: dict[str, tuple[tuple[str, ...], Upload]]) -> None:
+    for _, upload in held.values():
+        upload.release()
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=_release_all)
 def _uploads() -> dict[str, tuple[tuple[str, ...], Upload]]:
     """Uploaded files by slot, in temporary files; released when they are replaced, closed, or the session ends."""
     return {}
@@ -210,13 +213,12 @@ def read_all(inspection: Inspection) -> "Overview":
     known = caches.overviews()
     key = f"{inspection.path}|{sorted(inspection.layouts.items())}|{inspection.pattern}"
     bar = st.empty()
-    found = overview(
-        inspection,
-        earlier=known.get(key),
-        on_progress=lambda done, total: (
-            bar.progress(done / total, f"Read {done} of {total} members") if total else None
-        ),
-    )
+
+    def show_progress(done: int, total: int) -> None:
+        if total:
+            bar.progress(done / total, f"Read {done} of {total} members")
+
+    found = overview(inspection, earlier=known.get(key), on_progress=show_progress)
     bar.empty()
     known.pop(key, None)
     known[key] = found

@@ -206,12 +206,12 @@ def _offer_all_rows(dump: OpenDump, member: str, rows: int) -> None:
         from analysis.one_pass import run_pass
 
         bar = st.progress(0.0, "Reading all rows")
+
+        def show_progress(done: int, total: int) -> None:
+            bar.progress(done / total, f"Read {done} of {total} pieces")
+
         try:
-            found = run_pass(
-                dump.inspection,
-                members=[member],
-                on_progress=lambda done, total: bar.progress(done / total, f"Read {done} of {total} pieces"),
-            )
+            found = run_pass(dump.inspection, members=[member], on_progress=show_progress)
             measured[key] = words.about_all_rows(found.statistics)
         except PerError as error:
             st.error(escaped(error))

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from analysis.batch import ActivationBatch
 from analysis.statistics import density
+from analysis.statistics.density import AxisPair
 from app.charts.chart import show_chart
 from app.charts.flow import ALONE, WITH_TASK, Course, Reference, flow_panels, radial_pull
-from app.sections.pair import Pair, axis_names
+from app.sections.pair import axis_names
 from app.session import caches
 from app.session.controls import one_of
 from app.session.progress import CHUNK, in_chunks
@@ -79,22 +80,26 @@ def follow_method(batch: ActivationBatch, chosen: ChosenMethod, pull: Pull) -> d
     flows = {}
     for name, strength in ((ALONE, None), (WITH_TASK, pull.strength)):
         spec = FlowSpec(chosen.method.key, chosen.parameters, strength, pull.steps)
-        pieces = in_chunks(
-            spec.steps // caches.FLOW_PIECE,
-            1,
-            lambda piece, _, spec=spec: caches.flow_piece(batch, spec, piece),
-            f"Following {chosen.method.short} {name}, in pieces of {caches.FLOW_PIECE} steps",
-        )
-        start = caches.flow_start(batch, spec)
-        frames = np.concatenate([start.rows[None], *pieces])
-        flows[name] = Flow(spec, start, frames, caches.flow_readings(batch, spec, frames))
+        flows[name] = _follow(batch, spec, f"{chosen.method.short} {name}")
     return flows
+
+
+def _follow(batch: ActivationBatch, spec: "FlowSpec", name: str) -> Flow:
+    pieces = in_chunks(
+        spec.steps // caches.FLOW_PIECE,
+        1,
+        lambda piece, _: caches.flow_piece(batch, spec, piece),
+        f"Following {name}, in pieces of {caches.FLOW_PIECE} steps",
+    )
+    start = caches.flow_start(batch, spec)
+    frames = np.concatenate([start.rows[None], *pieces])
+    return Flow(spec, start, frames, caches.flow_readings(batch, spec, frames))
 
 
 def show_flow(
     batch: ActivationBatch,
     onto: ActivationBatch,
-    pair: Pair,
+    pair: AxisPair,
     chosen: ChosenMethod,
     flows: dict[str, Flow],
 ) -> None:

@@ -9,13 +9,13 @@ import streamlit as st
 
 from analysis.batch import ActivationBatch
 from analysis.samples import CASE_TITLES, CASES
-from analysis.statistics.density import pair_axes
+from analysis.statistics.density import AxisPair, pair_axes
 from app.charts.chart import show_chart
 from app.charts.flow import ALONE
 from app.charts.joint import about_joint, joint_panels, precise_joint
 from app.charts.methods import SmallBatchCurve, overlaid, small_batches
 from app.sections.decomposition import Mapped, show_removed
-from app.sections.pair import Pair, axis_names, choose_pair
+from app.sections.pair import axis_names, choose_pair
 from app.sections.statistics_table import not_finite
 from app.session import caches
 from app.session.batch_choice import Choice
@@ -78,7 +78,7 @@ def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], pull: Pull
     """The batch before and after each method, and the flows of the regularisers; a refusal is shown and left out."""
     from analysis.methods.flow import MOST_ROWS
 
-    mapped: Mapped = {}
+    mapped: dict[str, tuple[ActivationBatch, ActivationBatch]] = {}
     flows = {}
     for one in chosen:
         name = one.method.short
@@ -106,7 +106,7 @@ def warn_of_whitening(chosen: list[ChosenMethod], rows: int, d: int) -> None:
                 st.warning(warning)
 
 
-def show_densities(batch: ActivationBatch, mapped: Mapped, flows: Flows, pair: Pair) -> None:
+def show_densities(batch: ActivationBatch, mapped: Mapped, flows: Flows, pair: AxisPair) -> None:
     """The batch and what each method makes of it, on shared axes; on a regulariser's, where it pulls."""
     shown = {"before": batch} | {name: after for name, (_, after) in mapped.items()}
     low, high = caches.pair_limits(batch, pair)
@@ -177,7 +177,7 @@ def show_small_batches(batch: ActivationBatch, chosen: list[ChosenMethod]) -> No
     )
 
 
-def show_overlay(choice: Choice, affine: AffineMap, batch: ActivationBatch, mapped: Mapped, pair: Pair) -> None:
+def show_overlay(choice: Choice, affine: AffineMap, batch: ActivationBatch, mapped: Mapped, pair: AxisPair) -> None:
     """Two batches that a visitor picks, on one axis."""
     st.subheader(method_words.OVERLAY_TITLE)
     others = _others(choice)

@@ -396,7 +396,7 @@ def settings_of(method: Method) -> tuple[Parameter, ...]:
 
 def method_title(combination: str) -> str:
     """A combination in the field's abbreviations: "BN + PER"."""
-    known = {method.key: method.short for method in (BASELINE, *list_methods())}
+    known = {BASELINE.key: BASELINE.short, **{method.key: method.short for method in list_methods()}}
     return " + ".join(known.get(key, key) for key in combination.split("+"))
 
 
