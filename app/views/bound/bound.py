@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from analysis.batch import ActivationBatch
 from app.charts import bound as figures
 from app.charts.chart import show_chart
+from app.sections.statistics_table import not_finite
 from app.sections.worst_directions import TABLE, show_worst, worst_table
 from app.session import caches
 from app.session.batch_choice import Choice
@@ -200,7 +201,7 @@ batch = choice.batch()
 st.title("What PER bounds, and what the bound hides")
 st.markdown(words.LEAD_BOUND.format(name=batch.name))
 if not batch.is_finite:
-    st.error(words.not_finite(batch))
+    st.error(not_finite(batch.name, batch))
     st.stop()
 slices = st.select_slider("Slices", SLICES, value=OPENING_SLICES, key="bound_slices", bind="query-params", width=320)
 few = min(slices, FEW_SLICES)
