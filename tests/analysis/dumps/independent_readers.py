@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import tempfile
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -55,7 +56,10 @@ def stored(path: Path, location: tuple[str, ...], note: str = "") -> np.ndarray:
 def _of_torch(path: Path, key: str) -> np.ndarray:
     """A tensor; by its storage alone if torch refuses the file for another one's sake."""
     try:
-        return _of_tensor(dict(_tensors(torch.load(path, map_location=_where_it_is, weights_only=True)))[key])
+        with warnings.catch_warnings():  # of a mutated pickle protocol, which torch reads all the same
+            warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+            loaded = torch.load(path, map_location=_where_it_is, weights_only=True)
+        return _of_tensor(dict(_tensors(loaded))[key])
     except RuntimeError:
         place = {"activations/features.6": "data/0", "activations/features.8": "data/1"}[key]
         with zipfile.ZipFile(path) as archive:
