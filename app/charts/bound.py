@@ -33,6 +33,7 @@ from app.charts.palette import (
     theme_colour,
 )
 
+SHOWN_WHOLE = 8  # directions; intervals of fewer may leave the chart
 _SW1 = {"color": EXACT, "width": 2.4}
 _PER = {"color": BOUND, "width": 2.4, "dash": "dash"}
 _SYMBOLS = {"random": "circle", "unit": "square", "principal": "diamond", "maximised": "star"}
@@ -124,7 +125,11 @@ def scale(curve: ScaleCurve, slices: int) -> go.Figure:
 
 
 def convergence(curve: SliceConvergence, exact_per: float) -> go.Figure:
-    """Estimates from ever more directions with 95 % intervals, PER above SW1, each on its own scale."""
+    """Estimates from ever more directions with 95 % intervals, PER above SW1, each on its own scale.
+
+    Both axes show all estimates and the intervals from eight directions on: that of two is up to 13 standard errors
+    long on either side, and would flatten all others.
+    """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
     for row, name, y, error, colour, symbol in (
         (1, "PER, Monte Carlo", curve.per, curve.per_margin, BOUND, "diamond"),
@@ -142,6 +147,10 @@ def convergence(curve: SliceConvergence, exact_per: float) -> go.Figure:
             line={"color": colour, "width": 1.4},
             marker={"color": colour, "symbol": symbol, "size": 8},
         )
+        reach = np.where(curve.slices >= SHOWN_WHOLE, error, 0)[known]
+        low, high = (y[known] - reach).min(), (y[known] + reach).max()
+        edge = max(0.05 * (high - low), 1e-4)
+        figure.update_yaxes(range=[low - edge, high + edge], row=row, col=1)
         figure.update_yaxes(title=name.split(",")[0], row=row, col=1)
     figure.add_scatter(
         row=1,

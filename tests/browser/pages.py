@@ -69,6 +69,7 @@ def assert_fits(page: Page) -> None:
 
 def take_pictures(page: Page, name: str) -> None:
     """The whole page in light and in dark, as NAME-light.png and NAME-dark.png."""
+    page.set_viewport_size({"width": 1280, "height": 900})
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": 1280, "height": height + 20})
     PICTURES.mkdir(exist_ok=True)
