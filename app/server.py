@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from analysis.plain_text import message
 from app.session.shared_caches import KeepCaches
+from app.text.language import _
 from app.text.plain import escaped
 from per_core.errors import PerError
 
@@ -47,7 +48,7 @@ def show_error(error: BaseException) -> bool:
         st.error(escaped(error))
     else:
         _LOG.error("A page failed", exc_info=error)
-        st.error("This page failed. The server's log says why. Press Reset in the sidebar, or reload to start again.")
+        st.error(_("This page failed; the server's log says why. Press Reset in the sidebar, or reload the page."))
     return True
 
 

@@ -32,6 +32,9 @@ from app.charts.palette import (
     categorical,
     theme_colour,
 )
+from app.text.direction import KINDS
+from app.text.language import _, translated
+from per_core.text import N_
 
 SHOWN_WHOLE = 8  # directions; intervals of fewer may leave the chart
 _SW1 = {"color": EXACT, "width": 2.4}
@@ -45,7 +48,7 @@ def polar_directions(degrees: NDArray[np.float64], w1: NDArray[np.float64], per:
     figure = go.Figure()
     axis = {"gridcolor": GRID, "linecolor": GRID}
     for name, r, line, place, domain in (
-        ("W1, exact", w1, _SW1, "polar", [0, 0.41]),
+        (_("W1, exact"), w1, _SW1, "polar", [0, 0.41]),
         ("PER", per, _PER, "polar2", [0.59, 1]),
     ):
         figure.add_scatterpolar(
@@ -78,7 +81,7 @@ def sorted_directions(
     figure.add_scatter(
         x=np.arange(1, len(w1) + 1),
         y=per[order].astype(np.float32),
-        name="PER of the same direction",
+        name=_("PER of the same direction"),
         mode="lines",
         line={**_PER, "width": 1.6},
     )
@@ -88,7 +91,7 @@ def sorted_directions(
             figure.add_scatter(
                 x=rank[chosen],
                 y=w1[chosen].astype(np.float32),
-                name=f"W1, {kind}",
+                name=_("W1, {kind}").format(kind=translated(KINDS[kind])),
                 mode="markers",
                 text=[n for n, c in zip(names, chosen, strict=True) if c],
                 marker={"symbol": symbol, "color": _COLOURS[kind], "size": 13 if kind == "maximised" else 6},
@@ -96,31 +99,38 @@ def sorted_directions(
             )
     worst = order[0]
     figure.add_annotation(
-        x=1, y=float(w1[worst]), text=f"worst: {names[worst]}", showarrow=True, ax=70, ay=-18, xanchor="left"
+        x=1,
+        y=float(w1[worst]),
+        text=_("worst: {direction}").format(direction=names[worst]),
+        showarrow=True,
+        ax=70,
+        ay=-18,
+        xanchor="left",
     )
-    figure.update_xaxes(title="direction, sorted by W1")
-    figure.update_yaxes(title="distance along the direction", rangemode="tozero")
+    figure.update_xaxes(title=_("direction, sorted by W1"))
+    figure.update_yaxes(title=_("distance along the direction"), rangemode="tozero")
     return figure
 
 
 def scale(curve: ScaleCurve, slices: int) -> go.Figure:
     """PER and SW1 of c·h over c, with the reference values of PER."""
     figure = go.Figure()
-    for name, y, line in (("PER", curve.per, _PER), (f"SW1, {slices} slices", curve.sw1, _SW1)):
+    sw1 = _("SW1, {slices} slices").format(slices=slices)
+    for name, y, line in (("PER", curve.per, _PER), (sw1, curve.sw1, _SW1)):
         figure.add_scatter(x=curve.factors, y=y.astype(np.float32), name=name, mode="lines", line=line)
         lowest = int(np.argmin(y))
         figure.add_scatter(
             x=[float(curve.factors[lowest])],
             y=[float(y[lowest])],
-            name=f"smallest {name.split(',')[0]}",
+            name=_("smallest {value}").format(value=name.split(",")[0]),
             mode="markers",
             marker={"color": line["color"], "size": 11, "symbol": "circle-open", "line": {"width": 2.5}},
             showlegend=False,
         )
-    _reference_line(figure, PER_AT_GAUSSIAN, "PER at N(0, I), 2/√π = 1.128")
-    _reference_line(figure, PER_AT_COLLAPSE, "PER at collapse, √(2/π) = 0.798", dash="dashdot")
-    figure.update_xaxes(title="factor c on the whole batch", range=[0, float(curve.factors[-1])])
-    figure.update_yaxes(title="of c·h", rangemode="tozero")
+    _reference_line(figure, PER_AT_GAUSSIAN, _("PER at N(0, I), 2/√π = 1.128"))
+    _reference_line(figure, PER_AT_COLLAPSE, _("PER at collapse, √(2/π) = 0.798"), dash="dashdot")
+    figure.update_xaxes(title=_("factor c on the whole batch"), range=[0, float(curve.factors[-1])])
+    figure.update_yaxes(title=_("of c·h"), rangemode="tozero")
     return figure
 
 
@@ -132,7 +142,7 @@ def convergence(curve: SliceConvergence, exact_per: float) -> go.Figure:
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
     for row, name, y, error, colour, symbol in (
-        (1, "PER, Monte Carlo", curve.per, curve.per_margin, BOUND, "diamond"),
+        (1, _("PER, Monte Carlo"), curve.per, curve.per_margin, BOUND, "diamond"),
         (2, "SW1", curve.sw1, curve.sw1_margin, EXACT, "circle"),
     ):
         known = ~np.isnan(error)  # one direction has no interval
@@ -157,38 +167,40 @@ def convergence(curve: SliceConvergence, exact_per: float) -> go.Figure:
         col=1,
         x=[int(curve.slices[1]), int(curve.slices[-1])],
         y=[exact_per, exact_per],
-        name=f"exact PER, {exact_per:.4f}",
+        name=_("exact PER, {per:.4f}").format(per=exact_per),
         mode="lines",
         line={"color": REFERENCE, "width": 1.4, "dash": "dot"},
     )
     ticks = curve.slices.tolist()[1::2]
     figure.update_xaxes(type="log", tickvals=ticks, ticktext=[str(k) for k in ticks])
-    figure.update_xaxes(title="number of slices", row=2, col=1)
+    figure.update_xaxes(title=_("number of slices"), row=2, col=1)
     return figure
 
 
 def pot_check(exact: float, sampled: Sequence[float], grids: Sequence[GridDistance], slices: int) -> go.Figure:
     """The closed form beside POT with sampled references and with quantile grids, on the same directions."""
     figure = go.Figure()
-    labels = [*(f"grid<br>{g.points:,}" for g in grids), f"sampled<br>{len(sampled)} seeds"]
+    grid, seeds = _("grid<br>{points:,}"), _("sampled<br>{seeds} seeds")
+    labels = [*(grid.format(points=g.points) for g in grids), seeds.format(seeds=len(sampled))]
     figure.add_scatter(
         x=labels[:-1],
         y=[g.value for g in grids],
         error_y={"type": "data", "array": [g.grid_error for g in grids], "thickness": 1.4},
-        name="POT, quantile grid ± grid error",
+        name=_("POT, quantile grid ± grid error"),
         mode="markers",
         marker={"color": CHECK, "symbol": "diamond", "size": 9},
     )
     figure.add_scatter(
         x=[labels[-1]] * len(sampled),
         y=list(sampled),
-        name="POT, sampled reference, one point a seed",
+        name=_("POT, sampled reference, one point a seed"),
         mode="markers",
         marker={"color": OTHER, "symbol": "line-ew-open", "size": 18, "line": {"width": 2}},
     )
-    _reference_line(figure, exact, f"closed form on the same {slices} slices, {exact:.4f}", EXACT)
-    figure.update_yaxes(title="sliced W1")
-    figure.update_xaxes(title="reference that POT compares with", categoryorder="array", categoryarray=labels)
+    closed = _("closed form on the same {slices} slices, {value:.4f}").format(slices=slices, value=exact)
+    _reference_line(figure, exact, closed, EXACT)
+    figure.update_yaxes(title=_("sliced W1"))
+    figure.update_xaxes(title=_("reference that POT compares with"), categoryorder="array", categoryarray=labels)
     return figure
 
 
@@ -196,15 +208,15 @@ def decomposition(parts: Decomposition) -> go.Figure:
     """PER's three parts for the batch, for N(0, I) and for a batch collapsed to 0."""
     constant = 1 / math.sqrt(math.pi)
     bars = {
-        "collapse": (PER_AT_COLLAPSE - constant, 0.0, constant),
+        _("collapse"): (PER_AT_COLLAPSE - constant, 0.0, constant),
         "N(0, I)": (0.0, constant, constant),
-        "this batch": (parts.half_energy_distance, parts.half_spread, parts.constant),
+        _("this batch"): (parts.half_energy_distance, parts.half_spread, parts.constant),
     }
     figure = go.Figure()
     for index, (name, colour) in enumerate(
         (
-            ("half the energy distance", categorical(0, 0.45)),
-            ("half the spread", categorical(1, 0.45)),
+            (_("half the energy distance"), categorical(0, 0.45)),
+            (_("half the spread"), categorical(1, 0.45)),
             ("1/√π", theme_colour("gray", 0.35)),
         )
     ):
@@ -221,7 +233,7 @@ def decomposition(parts: Decomposition) -> go.Figure:
             insidetextanchor="middle",
         )
     figure.update_layout(barmode="stack", bargap=0.45, legend={"traceorder": "normal"})
-    figure.update_xaxes(title="PER, the sum of the three")
+    figure.update_xaxes(title=_("PER, the sum of the three"))
     return figure
 
 
@@ -232,12 +244,12 @@ def influence(effect: Influence) -> go.Figure:
         figure.add_scatter(
             x=100 * effect.share,
             y=(100 * y[::-1]).astype(np.float32),
-            name=f"gradient of {name}",
+            name=_("gradient of {value}").format(value=name),
             mode="lines",
             line=line,
         )
-    figure.update_xaxes(title="other samples, most changed first (%)", range=[0, 100])
-    figure.update_yaxes(title="change (% of a mean gradient)", rangemode="tozero")
+    figure.update_xaxes(title=_("other samples, most changed first (%)"), range=[0, 100])
+    figure.update_yaxes(title=_("change (% of a mean gradient)"), rangemode="tozero")
     return figure
 
 
@@ -245,9 +257,9 @@ def cost(timings: Sequence[Timing]) -> go.Figure:
     """Seconds for one gradient against n, median with the range of the repeats."""
     figure = go.Figure()
     looks = {
-        "PER, exact": (BOUND, "diamond", "solid"),
-        "PER, Algorithm 1": (OTHER, "square", "dot"),
-        "SW1, exact": (EXACT, "circle", "solid"),
+        N_("PER, exact"): (BOUND, "diamond", "solid"),
+        N_("PER, Algorithm 1"): (OTHER, "square", "dot"),
+        N_("SW1, exact"): (EXACT, "circle", "solid"),
     }
     for method, (colour, symbol, dash) in looks.items():
         own = [t for t in timings if t.method == method]
@@ -261,14 +273,14 @@ def cost(timings: Sequence[Timing]) -> go.Figure:
                 "arrayminus": [1000 * (t.median - t.fastest) for t in own],
                 "thickness": 1.4,
             },
-            name=method,
+            name=translated(method),
             mode="lines+markers",
             line={"color": colour, "dash": dash},
             marker={"symbol": symbol, "size": 8, "color": colour},
         )
     sizes = sorted({t.n for t in timings})
-    figure.update_xaxes(title="samples n", type="log", tickvals=sizes, ticktext=[f"{n:,}" for n in sizes])
-    figure.update_yaxes(title="milliseconds a gradient", type="log", dtick=1)
+    figure.update_xaxes(title=_("samples n"), type="log", tickvals=sizes, ticktext=[f"{n:,}" for n in sizes])
+    figure.update_yaxes(title=_("milliseconds for one gradient"), type="log", dtick=1)
     return figure
 
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 import pandas as pd
 from streamlit.delta_generator import DeltaGenerator
 
+from app.text.language import _
+
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula of a spreadsheet begins with
 
 
@@ -21,7 +23,7 @@ def offer_table(table: pd.DataFrame, title: str, places: Sequence[DeltaGenerator
     }
     for place, (suffix, (kind, write)) in zip(places, writers.items(), strict=True):
         place.download_button(
-            f"{title} as {suffix.upper()}",
+            _("{table} as {format}").format(table=title, format=suffix.upper()),
             write,
             f"{title.lower()}.{suffix}",
             kind,

@@ -1,28 +1,31 @@
 """The directions of a batch that are farthest from N(0, 1), beside what a search finds in N(0, I) itself."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from analysis.batch import ActivationBatch
 from analysis.distances.bound import DirectionStudy
+from app.sections.statistics_table import MARK
 from app.session import caches
 from app.session.null_bands import worst_bands
-from app.text import words
+from app.text.caption import show_caption
+from app.text.direction import KINDS, direction_name
+from app.text.language import _, translated
+from app.text.numbers import by_chance
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from analysis.statistics.null_band import NullBand
 
-TABLE: dict[str, Any] = {
-    "hide_index": True,
-    "height": "content",
-    "column_config": {
-        name: st.column_config.TextColumn(width=width)
-        for name, width in {"Direction": 88, "W1": 62, "N(0, I) up to": 88, "Mostly": 104}.items()
-    },
-}
+    Bands = Mapping[str, NullBand]
+
+_WIDTHS = (88, 62, 88, 104)
 
 
 def show_worst(table: DeltaGenerator, note: DeltaGenerator, batch: ActivationBatch, slices: int) -> None:
@@ -30,11 +33,32 @@ def show_worst(table: DeltaGenerator, note: DeltaGenerator, batch: ActivationBat
     with note:
         bands = worst_bands(batch.n, batch.d, slices)
         study = caches.direction_study(batch, slices)
-        table.dataframe(worst_table(study, bands), **TABLE)
-        st.caption(words.about_worst(study, bands))
+        show_table(table, study, bands)
+        draws = next(iter(bands.values())).draws
+        show_caption(
+            _finding(study, bands),
+            _(
+                "Any finite batch has worst directions. Beside each stands the largest W1 that the worst of its kind"
+                " reached in {draws} Gaussian batches of this size. ≠ marks what is above it, for each kind"
+                " {by_chance}."
+            ).format(draws=draws, by_chance=by_chance(draws, sides=1)),
+        )
 
 
-def worst_table(study: DirectionStudy, bands: "dict[str, NullBand]") -> pd.DataFrame:
+def show_table(place: DeltaGenerator, study: DirectionStudy, bands: "Bands") -> None:
+    """Put the table into a place; `bands` is empty as long as nothing is known of N(0, I)."""
+    table = worst_table(study, bands)
+    place.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        column_config={
+            str(name): st.column_config.TextColumn(width=width) for name, width in zip(table, _WIDTHS, strict=True)
+        },
+    )
+
+
+def worst_table(study: DirectionStudy, bands: "Bands") -> pd.DataFrame:
     """The named directions of the largest W1, the worst slice, and what N(0, I) reaches where it is known."""
     slices = [i for i, kind in enumerate(study.kinds) if kind == study.kinds[0]]
     chosen = [i for i in range(len(study.kinds)) if i not in set(slices)]
@@ -42,9 +66,34 @@ def worst_table(study: DirectionStudy, bands: "dict[str, NullBand]") -> pd.DataF
     chosen = sorted(chosen, key=lambda i: -study.w1[i])[:8]
     return pd.DataFrame(
         {
-            "Direction": [study.names[i] for i in chosen],
-            "W1": [words.marked(float(study.w1[i]), bands.get(study.kinds[i])) for i in chosen],
-            "N(0, I) up to": [words.reached(bands.get(study.kinds[i])) for i in chosen],
-            "Mostly": [words.points_to(study.vectors[i]) for i in chosen],
+            _("Direction"): [direction_name(study.names[i]) for i in chosen],
+            "W1": [_marked(float(study.w1[i]), bands.get(study.kinds[i])) for i in chosen],
+            _("N(0, I) up to"): [_reached(bands.get(study.kinds[i])) for i in chosen],
+            _("Mostly"): [_largest_entry(study.vectors[i]) for i in chosen],
         }
     )
+
+
+def _finding(study: DirectionStudy, bands: "Bands") -> str:
+    """Which kinds of directions are worse than chance."""
+    worst = study.worst_of_each_kind()
+    beyond = [translated(KINDS[kind]) for kind, band in bands.items() if worst[kind] > band.high]
+    if beyond:
+        return _("Worse than in Gaussian batches: {kinds}.").format(kinds=", ".join(beyond))
+    return _("None is worse than in Gaussian batches.")
+
+
+def _largest_entry(vector: NDArray[np.float64]) -> str:
+    """A direction in words: the unit of its largest entry, and that entry."""
+    largest = int(np.argmax(np.abs(vector)))
+    return _("unit {number} ({entry:+.2f})").format(number=largest + 1, entry=vector[largest])
+
+
+def _marked(value: float, band: "NullBand | None") -> str:
+    """W1 along a worst direction, marked where it is above what its kind reaches on Gaussian batches."""
+    return f"{value:.3f}" + (MARK if band is not None and value > band.high else "")
+
+
+def _reached(band: "NullBand | None") -> str:
+    """The largest W1 a kind of direction reached on Gaussian batches."""
+    return "…" if band is None else f"{band.high:.3f}"

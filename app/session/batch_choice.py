@@ -16,18 +16,19 @@ from analysis.plain_text import plain, plain_names
 from analysis.samples import CASE_TITLES, CASES, DIMENSIONS, FILLS, SIZES, Case, SampleSpec
 from app.session import caches, services
 from app.session.controls import one_of, whole_number
-from app.text import words
-from app.text.language import _
+from app.text.language import _, language_in_address, translated
 from app.text.plain import escaped, harmless
 from per_core.errors import PerError
 from per_core.recording.epoch import parse_epoch
 from per_core.recording.run_directory import Run, open_run
+from per_core.text import N_
 
 if TYPE_CHECKING:
     from analysis.dumps import Inspection, Member
 
 MAX_VALUES = 1_048_576
 FIGURE1, RECORDING, RUN, DUMP = "Figure 1", "Recording", "Run", "Dump"
+_SOURCES = {FIGURE1: N_("Figure 1"), RECORDING: N_("Recording"), RUN: N_("Run"), DUMP: N_("Dump")}
 SHIPPED_RUN = Path(__file__).parents[2] / "assets" / "runs" / "digits_elu"
 OPENED = "opened_dump"  # the inspection of the dump that this session looks at
 LOOKED_AT = "looked_at"  # the member of it that is open on Dumps; the other pages begin with it
@@ -41,15 +42,22 @@ _DEFAULT = SampleSpec(
     right_sd=0.47,
 )
 _SHAPE = {
-    "rho": ("(b) correlation ρ", -1.0, 1.0),
-    "skewness": ("(c) skewness of x", 0.05, 4.0),
-    "left_weight": ("(d) weight of the left mode", 0.01, 0.99),
-    "left_mean": ("(d) mean of the left mode", -4.0, 0.0),
-    "left_sd": ("(d) width of the left mode", 0.05, 3.0),
-    "right_mean": ("(d) mean of the right mode", 0.0, 4.0),
-    "right_sd": ("(d) width of the right mode", 0.05, 3.0),
+    "rho": (N_("(b) correlation ρ"), -1.0, 1.0),
+    "skewness": (N_("(c) skewness of x"), 0.05, 4.0),
+    "left_weight": (N_("(d) weight of the left mode"), 0.01, 0.99),
+    "left_mean": (N_("(d) mean of the left mode"), -4.0, 0.0),
+    "left_sd": (N_("(d) width of the left mode"), 0.05, 3.0),
+    "right_mean": (N_("(d) mean of the right mode"), 0.0, 4.0),
+    "right_sd": (N_("(d) width of the right mode"), 0.05, 3.0),
 }
-_PLACE = {"shift": ("Shift of every unit", -4.0, 4.0), "scale": ("Scale of every unit", 0.0, 4.0)}
+_PLACE = {"shift": (N_("Shift of every unit"), -4.0, 4.0), "scale": (N_("Scale of every unit"), 0.0, 4.0)}
+_CASES = {
+    "a": N_("x and y are independent N(0, 1): the target."),
+    "b": N_("x and y are N(0, 1) with correlation ρ."),
+    "c": N_("x is a standardised Gamma variable, y is N(0, 1)."),
+    "d": N_("x is a mixture of two normals, y is N(0, 1)."),
+}
+_FILLS = {"independent": N_("N(0, 1) each"), "pairs": N_("the structure of the first two, repeated")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,9 @@ def choose_batch(*, on_dumps: bool) -> Choice:
         st.session_state["data_source"] = DUMP
         st.session_state["data_dumped"] = st.session_state.pop(LOOKED_AT)
     with st.sidebar:
-        source = one_of("Batch", [FIGURE1, RECORDING, RUN, DUMP], FIGURE1, key="data_source")
+        source = one_of(
+            _("Batch"), list(_SOURCES), FIGURE1, key="data_source", show=lambda name: translated(_SOURCES[name])
+        )
         choose = {FIGURE1: _choose_sample, RECORDING: _choose_recorded, RUN: _choose_run, DUMP: _choose_dumped}
         choice = choose[source]()
         st.button(_("Reset"), on_click=_reset, help=_("Back to the batch that the dashboard opens with."))
@@ -117,36 +127,39 @@ def choose_batch(*, on_dumps: bool) -> Choice:
 
 def _choose_sample() -> Choice:
     case = one_of(
-        "Case of Figure 1",
+        _("Case of Figure 1"),
         CASES,
         _DEFAULT.case,
         key="data_case",
-        hint="Distributions shows all four; the other pages look at this one.",
+        hint=_("Distributions shows all four; the other pages look at this one."),
     )
-    st.caption(f"({case}) {CASE_TITLES[case]}: {words.CASES[case]}")
-    n = st.select_slider("Samples n", SIZES, value=_DEFAULT.n, key="data_n", bind="query-params")
-    dim = st.select_slider("Units d", DIMENSIONS, value=_DEFAULT.dim, key="data_dim", bind="query-params")
+    st.caption(f"({case}) {translated(CASE_TITLES[case])}: {translated(_CASES[case])}")
+    n = st.select_slider(_("Samples n"), SIZES, value=_DEFAULT.n, key="data_n", bind="query-params")
+    dim = st.select_slider(_("Units d"), DIMENSIONS, value=_DEFAULT.dim, key="data_dim", bind="query-params")
     fill = _DEFAULT.fill
     if dim > 2:
         fill = st.radio(
-            "Units beyond the first two",
+            _("Units beyond the first two"),
             FILLS,
-            captions=[words.FILLS[fill] for fill in FILLS],
+            captions=[translated(_FILLS[fill]) for fill in FILLS],
             key="data_fill",
             bind="query-params",
         )
-    seed = whole_number("Seed", 0, 999_999, _DEFAULT.seed, key="data_seed", hint=words.HELP_SEED)
-    with st.expander("Shape of the cases"):
+    about_seed = _("The page opens on a typical draw. With other seeds some statistics change sides: see which.")
+    seed = whole_number(_("Seed"), 0, 999_999, _DEFAULT.seed, key="data_seed", hint=about_seed)
+    with st.expander(_("Shape of the cases")):
         shape = _sliders(_SHAPE)
-        st.caption("Whatever the numbers, every unit is standardised to mean 0 and variance 1 in population.")
-    with st.expander("Shift and scale"):
+        st.caption(_("Every unit is standardised to mean 0 and variance 1 in population."))
+    with st.expander(_("Shift and scale")):
         place = _sliders(_PLACE)
-        st.caption("Applied to all four cases, so that batch normalisation has something to remove.")
+        st.caption(_("Applied to all four cases. BN removes both."))
     if n * dim > MAX_VALUES:
         fits = max(size for size in SIZES if size * dim <= MAX_VALUES)
         st.error(
-            f"A batch may hold at most {MAX_VALUES:,} values; n = {n:,} with d = {dim} is {n * dim:,}. "
-            f"Choose n = {fits:,} or fewer, or fewer units."
+            _(
+                "A batch may hold at most {most:,} values; n = {n:,} with d = {d} is {values:,}. Choose n = {fits:,} or"
+                " fewer, or fewer units."
+            ).format(most=MAX_VALUES, n=n, d=dim, values=n * dim, fits=fits)
         )
         st.stop()
     try:
@@ -159,7 +172,9 @@ def _choose_sample() -> Choice:
 def _sliders(table: dict[str, tuple[str, float, float]]) -> dict[str, Any]:
     """One slider for each field of the sample spec in the table."""
     return {
-        name: st.slider(label, low, high, getattr(_DEFAULT, name), 0.01, key=f"data_{name}", bind="query-params")
+        name: st.slider(
+            translated(label), low, high, getattr(_DEFAULT, name), 0.01, key=f"data_{name}", bind="query-params"
+        )
         for name, (label, low, high) in table.items()
     }
 
@@ -168,9 +183,14 @@ def _choose_recorded() -> Choice:
     """A layer of the run that ships with the dashboard."""
     run = open_run(SHIPPED_RUN)
     layers, accuracies = tuple(run.layers), {record.epoch: record.scalars["test_accuracy"] for record in run.records}
-    layer = st.radio("Layer", layers, index=_middle(layers), key="data_layer", bind="query-params")
-    epoch = st.select_slider("Epoch", list(accuracies), value=max(accuracies), key="data_epoch", bind="query-params")
-    st.caption(words.RECORDING.format(epoch=epoch, accuracy=accuracies[epoch]))
+    layer = st.radio(_("Layer"), layers, index=_middle(layers), key="data_layer", bind="query-params")
+    epoch = st.select_slider(_("Epoch"), list(accuracies), value=max(accuracies), key="data_epoch", bind="query-params")
+    st.caption(
+        _(
+            "A deep network without normalisation while it learns to read handwritten digits. Test accuracy at epoch"
+            " {epoch}: {accuracy:.1%}."
+        ).format(epoch=epoch, accuracy=accuracies[epoch])
+    )
     return Choice(None, layer, epoch, run)
 
 
@@ -184,10 +204,10 @@ def _choose_run() -> Choice:
         st.error(escaped(str(error)))
         return Choice(_DEFAULT)
     if not entries:
-        st.info(words.NO_RUNS_YET)
+        st.info(_("No run yet: train one on Train, or write one with the Recorder. Shown is the opening sample."))
         return Choice(_DEFAULT)
     ids = {run_label(entry.id, entry.title): entry.id for entry in entries}
-    run_id = ids[st.selectbox("Run", list(ids), key="data_run", bind="query-params")]
+    run_id = ids[st.selectbox(_("Run"), list(ids), key="data_run", bind="query-params")]
     try:
         runs = {
             member_name(key): run
@@ -198,12 +218,12 @@ def _choose_run() -> Choice:
         st.error(escaped(error))
         return Choice(_DEFAULT)
     if not runs:
-        st.info(words.NO_RECORDS_YET)
+        st.info(_("This run has no record yet. Shown is the opening sample."))
         return Choice(_DEFAULT)
-    run = runs[st.selectbox("Network", list(runs), key="data_member", bind="query-params")]
+    run = runs[st.selectbox(_("Network"), list(runs), key="data_member", bind="query-params")]
     layers = plain_names(run.layers)
     layer = st.selectbox(
-        "Layer",
+        _("Layer"),
         list(layers),
         index=_middle(tuple(layers)),
         format_func=layers.__getitem__,
@@ -211,10 +231,10 @@ def _choose_run() -> Choice:
         bind="query-params",
     )
     epochs = [str(record.epoch) for record in run.records if layer in record.layers]
-    epoch = st.select_slider("Epoch", epochs, value=epochs[-1], key="data_run_epoch", bind="query-params")
+    epoch = st.select_slider(_("Epoch"), epochs, value=epochs[-1], key="data_run_epoch", bind="query-params")
     summary = run.records[-1].layers[layer]
     st.caption(
-        words.RUN_ROWS.format(
+        _("{rows:,} of {n:,} rows and {units} of {d:,} units: those that the record of this layer keeps.").format(
             rows=summary.kept_rows, n=summary.n, units=min(run.allowance.units, summary.d), d=summary.d
         )
     )
@@ -225,7 +245,7 @@ def _choose_dumped() -> Choice:
     """A member of the dump that is open on Dumps."""
     inspection = st.session_state.get(OPENED)
     if inspection is None or not inspection.readable:
-        st.info(words.NO_DUMP_YET)
+        st.info(_("No dump is open: open one on Dumps. Shown is the opening sample."))
         return Choice(_DEFAULT)
     names = [member.name for member in inspection.readable]
     if st.session_state.get("data_dumped", names[0]) not in names:
@@ -233,7 +253,11 @@ def _choose_dumped() -> Choice:
     labels = {member.name: _member_label(member) for member in inspection.readable}
     unique = len(set(labels.values())) == len(names)
     name = st.selectbox(
-        "Member", names, key="data_dumped", format_func=labels.__getitem__ if unique else str, help=words.HELP_MEMBER
+        _("Member"),
+        names,
+        key="data_dumped",
+        format_func=labels.__getitem__ if unique else str,
+        help=_("A layer of the dump that is open on Dumps, at one epoch."),
     )
     member = inspection.member(name)
     try:
@@ -242,12 +266,18 @@ def _choose_dumped() -> Choice:
         st.error(escaped(error))
         return Choice(_DEFAULT)
     if (batch.n, batch.d) != (member.rows, member.units):
-        st.caption(words.DUMP_PART.format(rows=batch.n, n=member.rows, units=batch.d, d=member.units))
+        st.caption(
+            _(
+                "{rows:,} of {n:,} rows and {units:,} of {d:,} units, evenly spread: about a million finite values in"
+                " at most 2,048 units."
+            ).format(rows=batch.n, n=member.rows, units=batch.d, d=member.units)
+        )
     return Choice(None, harmless(member.layer or name), member.epoch or 0, dump=inspection, member=name)
 
 
 def _member_label(member: "Member") -> str:
-    parts = [member.split, member.layer or member.name, "" if member.epoch is None else f"epoch {member.epoch}"]
+    at_epoch = "" if member.epoch is None else _("epoch {epoch}").format(epoch=member.epoch)
+    parts = [member.split, member.layer or member.name, at_epoch]
     return ", ".join(part for part in parts if part)
 
 
@@ -265,11 +295,12 @@ def run_query(run_id: str, title: str, member: str, layer: str, epoch: str) -> s
     """The query of an address that shows one layer of a run at one epoch."""
     return urlencode(
         {
-            "data_source": RUN,
+            "data_source": translated(_SOURCES[RUN]),
             "data_run": run_label(run_id, title),
             "data_member": member,
             "data_run_layer": layer,
             "data_run_epoch": epoch,
+            **language_in_address(),
         }
     )
 

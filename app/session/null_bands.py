@@ -8,6 +8,7 @@ import numpy as np
 from analysis.samples import SampleSpec
 from app.session import caches
 from app.session.progress import CHUNK, in_chunks
+from app.text.language import _
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +31,7 @@ def statistics_bands(null: SampleSpec, null_name: str) -> "dict[Key, NullBand]":
         draws_that_fit(null.n, null.dim),
         CHUNK,
         lambda first, count: caches.null_chunk(null, first, count),
-        f"Drawing {null_name} afresh to see what sampling alone gives",
+        _("Drawing batches of {null} for the sampling range").format(null=null_name),
     )
 
 
@@ -43,7 +44,7 @@ def distance_bands(n: int, d: int, slices: int) -> "dict[str, NullBand]":
         draws_that_fit(n, d, slices),
         CHUNK,
         lambda first, count: caches.gaussian_chunk(n, d, slices, first, count),
-        "Drawing N(0, I) afresh",
+        _("Drawing batches of {null} for the sampling range").format(null="N(0, I)"),
     )
 
 
@@ -55,7 +56,7 @@ def worst_bands(n: int, d: int, slices: int) -> "dict[str, NullBand]":
         WORST_DRAWS,
         1,
         lambda first, count: caches.gaussian_worst_chunk(n, d, slices, first, count),
-        "Searching the worst directions of N(0, I)",
+        _("Searching the worst directions of N(0, I)"),
     )
 
 

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import streamlit as st
 
+from app.text.language import _
+
 _T = TypeVar("_T")
 CHUNK = 20
 _QUIET_SECONDS = 0.4
@@ -22,7 +24,8 @@ def in_chunks(total: int, size: int, run: Callable[[int, int], _T], label: str) 
     results = []
     for first, count in spans(total, size):
         if time.monotonic() - start > _QUIET_SECONDS:
-            slot.progress((first - 1) / total, text=f"{label}: {first - 1} of {total}")
+            done = _("{label}: {done} of {total}").format(label=label, done=first - 1, total=total)
+            slot.progress((first - 1) / total, text=done)
         results.append(run(first, count))
     slot.empty()
     return results

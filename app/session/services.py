@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app.text.language import _
 from per_core.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -68,18 +69,18 @@ def submit(spec: "TrainingSpec", token: str) -> str:
     if spec.data.folder and spec.data.name.startswith("cifar"):
         spec = replace(spec, data=replace(spec.data, folder=str(within(spec.data.folder, dump_folders()))))
     own = st.session_state.setdefault(SUBMITTED, [])
-    _require_place(sum(manager().position(run) is not None for run in own), MOST_OWN_WAITING, "of yours ")
-    _require_place(manager().waiting, _limit(WAITING_VARIABLE, MOST_WAITING), "")
+    _require_place(sum(manager().position(run) is not None for run in own), MOST_OWN_WAITING, own=True)
+    _require_place(manager().waiting, _limit(WAITING_VARIABLE, MOST_WAITING), own=False)
     run = manager().submit(spec.as_dict(), token=token)
     st.session_state[SUBMITTED] = [*own, run]
     return run
 
 
-def _require_place(waiting: int, most: float | None, whose: str) -> None:
+def _require_place(waiting: int, most: float | None, *, own: bool) -> None:
     if most is not None and waiting >= most:
         raise InvalidInputError(
-            f"At most {most:g} trainings {whose}may wait for a device, and {waiting} do. Start this one when another"
-            " has begun, or stop one that waits."
+            f"At most {most:g} trainings {'of yours ' if own else ''}may wait for a device, and {waiting} do. Start"
+            " this one when another has begun, or stop one that waits."
         )
 
 
@@ -92,9 +93,12 @@ def upload_bytes(held: int) -> int:
 def limits_in_words() -> str:
     """What a training may take, for the page."""
     seconds, memory = manager().max_seconds, manager().max_memory_mb
-    parts = [] if memory is None else [f"{memory:,.0f} MB of memory"]
-    parts += [] if seconds is None else [f"{seconds / 3600:,.3g} hours, after which it can be resumed"]
-    return f"A training may take {' and '.join(parts)}." if parts else ""
+    limits = []
+    if memory is not None:
+        limits.append(_("A training may take {memory:,.0f} MB of memory.").format(memory=memory))
+    if seconds is not None:
+        limits.append(_("It is stopped after {hours:,.3g} hours and can be resumed.").format(hours=seconds / 3600))
+    return " ".join(limits)
 
 
 def _memory_mb() -> float:

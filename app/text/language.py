@@ -24,8 +24,13 @@ def choose_language() -> None:
     asked = st.query_params.get(ADDRESS)
     if asked is not None:
         st.session_state[_CHOSEN] = asked if asked in languages(LOCALE) else ENGLISH
-    elif language() != ENGLISH:
-        st.query_params[ADDRESS] = language()
+    else:
+        st.query_params.update(language_in_address())
+
+
+def language_in_address() -> dict[str, str]:
+    """What a link to this server says, so that it is read in the visitor's language."""
+    return {} if language() == ENGLISH else {ADDRESS: language()}
 
 
 def language() -> str:

@@ -18,7 +18,7 @@ from app.charts.dumps import honest_histograms, matched_layers, overview_map
 from app.charts.training import distances
 from app.sections.decomposition import show_removed
 from app.sections.export import offer_table
-from app.sections.worst_directions import TABLE, show_worst, worst_table
+from app.sections.worst_directions import show_table, show_worst
 from app.session import caches
 from app.session.batch_choice import LOOKED_AT
 from app.session.controls import one_of
@@ -235,7 +235,7 @@ def _show_study(rows: ActivationBatch | None) -> None:
     with right:
         st.markdown(f"**{words.WORST_TITLE}**")
         table, note = st.empty(), st.container()
-        table.dataframe(worst_table(caches.direction_study(rows, WORST_SLICES), {}), **TABLE)
+        show_table(table, caches.direction_study(rows, WORST_SLICES), {})
     with parts:
         _show_parts(rows)
     show_worst(table, note, rows, WORST_SLICES)

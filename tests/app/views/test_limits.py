@@ -23,7 +23,7 @@ def test_memory_and_time_of_a_training_have_limits_by_default() -> None:
 
 def test_the_start_button_states_them(open_page: OpenPage) -> None:
     start = next(button for button in open_page("train").button if button.key == "train_start")
-    assert "MB of memory and 24 hours, after which it can be resumed" in start.help
+    assert "MB of memory. It is stopped after 24 hours and can be resumed." in start.help
 
 
 @pytest.mark.parametrize("text", ["none", " None "])

@@ -121,7 +121,7 @@ def test_the_bound_page_shows_value_uncertainty_and_band(open_page: OpenPage) ->
     sw1, per, gap = (float(metrics[label].value) for label in ("SW1, exact", "PER, exact", "Gap, PER − W1"))
     assert gap == pytest.approx(per - sw1, abs=2e-3)
     assert all("±" in metrics[label].delta for label in ("SW1, exact", "PER, exact", "Gap, PER − W1"))
-    low, high = (float(part) for part in metrics["SW1 of N(0, I) itself"].value.split(" … "))
+    low, high = (float(part) for part in metrics["SW1, sampling range"].value.split(" … "))
     assert 0 < low < high < sw1
     assert "the batch differs from N(0, I)" in all_text(page)
 
@@ -133,7 +133,7 @@ def test_bimodal_units_are_found_by_looking_at_the_units(open_page: OpenPage) ->
     units = table[table["Direction"].str.startswith("unit")]
     assert len(units) >= 3
     assert units["W1"].str.contains("≠").all()
-    assert "Worse than chance: unit" in all_text(page)
+    assert "Worse than in Gaussian batches: unit" in all_text(page)
 
 
 def test_a_moved_batch_is_not_introduced_as_standardised(open_page: OpenPage) -> None:

@@ -1,0 +1,185 @@
+"""What PER has and SW1 has not, and the reverse: minima, parts, estimates, gradients and their cost."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from analysis.batch import ActivationBatch
+from app.charts import bound as figures
+from app.charts.chart import show_chart
+from app.sections.statistics_table import FLOAT32_ERROR
+from app.session import caches
+from app.session.controls import whole_number
+from app.session.progress import in_chunks
+from app.text.language import _
+
+if TYPE_CHECKING:
+    from analysis.distances.pot_distance import GridDistance
+
+POT_GRIDS = (64, 256, 1024, 4096)
+POT_SEEDS = 8
+
+
+def show_scale(batch: ActivationBatch, slices: int) -> None:
+    """PER and SW1 of the scaled batch."""
+    st.markdown(_("**Minima over the scale of the batch**"))
+    with st.skeleton(height=360):
+        curve = caches.scale_curve(batch, slices)
+        per, sw1 = (float(curve.factors[int(np.argmin(y))]) for y in (curve.per, curve.sw1))
+        show_chart(
+            figures.scale(curve, slices),
+            key="bound_scale",
+            height=360,
+            about=_("PER is smallest at collapse, c = {per:.1f}, whatever the batch; SW1 at c = {sw1:.1f}.").format(
+                per=per, sw1=sw1
+            ),
+            precise=_("PER and SW1 of the batch multiplied by c. Circles mark the smallest values."),
+            alt=_("PER is smallest at c = {per:.1f}; SW1 at c = {sw1:.1f}.").format(per=per, sw1=sw1),
+        )
+
+
+def show_decomposition(batch: ActivationBatch, slices: int) -> None:
+    """PER's three parts."""
+    st.markdown(_("**The three parts of PER**"))
+    with st.skeleton(height=360):
+        parts = caches.decomposition(batch, slices)
+        show_chart(
+            figures.decomposition(parts),
+            key="bound_parts",
+            height=360,
+            about=_("PER grows with the spread of the batch, which N(0, I) has and collapse has not."),
+            precise=_(
+                "PER on {slices} slices, {per:.4f}, is half the energy distance to N(0, I), plus half the spread of the"
+                " batch, plus 1/√π. The parts are computed independently; their sum differs by {residual:.0e}."
+            ).format(slices=slices, per=parts.per, residual=max(abs(parts.residual), 1e-16)),
+            alt=_(
+                "PER {per:.3f} is half the energy distance {energy:.3f} plus half the spread {spread:.3f} plus 0.564."
+            ).format(per=parts.per, energy=parts.half_energy_distance, spread=parts.half_spread),
+        )
+
+
+def show_convergence(batch: ActivationBatch, exact_per: float) -> None:
+    """Estimates against the number of slices."""
+    st.markdown(_("**Estimates from few slices**"))
+    with st.skeleton(height=360):
+        curve = caches.slice_convergence(batch)
+        show_chart(
+            figures.convergence(curve, exact_per),
+            key="bound_convergence",
+            height=360,
+            about=_("Both estimates need many random slices. PER alone has a closed form that needs none (dotted)."),
+            precise=_(
+                "Estimates from the first k of 1,024 random directions, other ones than above, with 95 % intervals."
+            ),
+            alt=_("With {slices} slices SW1 is {sw1:.4f} and PER {per:.4f}; the exact PER is {exact:.4f}.").format(
+                slices=curve.slices[-1], sw1=curve.sw1[-1], per=curve.per[-1], exact=exact_per
+            ),
+        )
+
+
+def show_pot(batch: ActivationBatch, slices: int) -> None:
+    """POT beside the closed form."""
+    st.markdown(_("**The same distance by POT**"))
+    with st.skeleton(height=360):
+        exact = caches.bound_reading(batch, slices).sw1
+        grids = [caches.pot_grid(batch, points, slices) for points in POT_GRIDS]
+        sampled = in_chunks(
+            POT_SEEDS,
+            1,
+            lambda first, _count: caches.pot_sample(batch, first, slices),
+            _("POT with sampled references"),
+        )
+        about, precise = _said_of_pot(exact, sampled, grids[-1])
+        show_chart(
+            figures.pot_check(exact, sampled, grids, slices),
+            key="bound_pot",
+            height=360,
+            about=about,
+            precise=precise,
+            alt=_(
+                "POT against sampled references gives {low:.4f} to {high:.4f}, the closed form {exact:.4f}, and against"
+                " the finest quantile grid {grid:.4f}."
+            ).format(low=min(sampled), high=max(sampled), exact=exact, grid=grids[-1].value),
+        )
+
+
+def _said_of_pot(exact: float, sampled: Sequence[float], grid: "GridDistance") -> tuple[str, str]:
+    """What POT's numbers say, and how they are judged."""
+    from per_core.interval import margin_of_error
+
+    mean, spread = float(np.mean(sampled)), float(np.std(sampled, ddof=1))
+    error = margin_of_error(spread / np.sqrt(len(sampled)), len(sampled))
+    if abs(grid.value - exact) <= grid.grid_error + FLOAT32_ERROR:
+        by_grid = _("POT with the finest grid agrees with the closed form.")
+    else:
+        by_grid = _("POT with the finest grid does NOT agree with the closed form.")
+    if abs(mean - exact) > error:
+        by_sample = _("With a sampled reference it is off by {offset:+.4f} ± {error:.4f}.")
+    else:
+        by_sample = _("With a sampled reference no bias is seen: {offset:+.4f} ± {error:.4f}.")
+    precise = _(
+        "POT compares with a grid of quantiles of N(0, 1), here within {grid:.4f}, or with a sample of N(0, I), whose"
+        " distance scatters by {spread:.4f} from seed to seed."
+    )
+    return (
+        f"{by_grid} {by_sample.format(offset=mean - exact, error=error)}",
+        precise.format(grid=grid.grid_error, spread=spread),
+    )
+
+
+@st.fragment
+def show_influence(batch: ActivationBatch) -> None:
+    """Move one sample and see whose gradients change."""
+    st.markdown(_("**Gradients that change when one sample moves**"))
+    left, right = st.columns(2)
+    sample = whole_number(_("Sample"), 1, batch.n, 1, key="bound_sample", place=left)
+    distance = right.slider(
+        _("Move it along the first unit by"), -8.0, 8.0, 3.0, 0.1, key="bound_move", bind="query-params"
+    )
+    with st.skeleton(height=360):
+        effect = caches.influence(batch, sample - 1, distance)
+        counts = {"sw1": effect.sw1_changed, "per": effect.per_changed, "others": effect.others}
+        show_chart(
+            figures.influence(effect),
+            key="bound_influence",
+            height=300,
+            about=_("{sw1:,} of {others:,} SW1 gradients changed, and {per:,} of PER's.").format(**counts),
+            precise=_(
+                "How much the gradients of the other samples changed, most changed first. SW1 ranks the samples among"
+                " each other. PER is a mean over samples, so it splits over batches and machines."
+            ),
+            alt=_(
+                "Moving one sample changes the SW1 gradient of {sw1} of {others} other samples and the PER gradient of"
+                " {per}."
+            ).format(**counts),
+        )
+
+
+def show_cost(d: int) -> None:
+    """What one gradient costs against n."""
+    from analysis.distances.cost import REPEATS, SIZES, machine
+
+    st.markdown(_("**Cost of one gradient**"))
+    with st.skeleton(height=360):
+        measured = in_chunks(
+            len(SIZES),
+            1,
+            lambda first, _count: caches.timings(SIZES[first - 1], d),
+            _("Timing gradients on this machine"),
+        )
+        show_chart(
+            figures.cost([timing for size in measured for timing in size]),
+            key="bound_cost",
+            height=376,
+            about=_("Exact PER needs no slices; SW1 and Algorithm 1 use 256 here."),
+            precise=_(
+                "Median time of one gradient at d = {d}, with the range of {repeats} repeats, measured on this server"
+                " ({machine})."
+            ).format(d=d, repeats=REPEATS, machine=machine()),
+            alt=_(
+                "Milliseconds for one gradient of exact PER, of Algorithm 1 and of exact SW1 against the number of"
+                " samples."
+            ),
+        )

@@ -1,0 +1,132 @@
+"""The numbers on top of the Bound page, the verdict on them, and the directions they are means of."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from analysis.batch import ActivationBatch
+from app.charts import bound as figures
+from app.charts.chart import show_chart
+from app.sections.worst_directions import show_table
+from app.session import caches
+from app.session.null_bands import distance_bands
+from app.text.caption import show_statement
+from app.text.direction import direction_name
+from app.text.language import _
+from app.text.numbers import by_chance, over_directions, plus_minus, span
+
+if TYPE_CHECKING:
+    from analysis.distances.bound import BoundReading, DirectionStudy
+    from analysis.statistics.null_band import NullBand
+
+
+def show_reading(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """The three numbers with their uncertainty; returns the places of the sampling range and of the verdict."""
+    reading = caches.bound_reading(batch, slices)
+    slicing = over_directions(batch.d)
+    help_sw1 = _(
+        "W1 to N(0, 1), exact along each of {slices} fixed slices, and their mean. ± is half a 95 % interval for the"
+        " mean over all directions, which one set of random slices in 20 misses. With two units the slices are evenly"
+        " spaced angles, and ± is the largest difference to the mean of every fourth angle. What another data set would"
+        " give is the sampling range at the right."
+    ).format(slices=slices)
+    help_per = _(
+        "Exact expectation over all directions: 0.798 at collapse, 1.128 at N(0, I). ± is half a 95 % interval over"
+        " samples."
+    )
+    help_gap = _(
+        "Mean over the slices of PER − W1 of the same slice: 0 for a point mass, 2/√π = 1.128 at N(0, I), where the"
+        " bound is loosest."
+    )
+    columns = st.columns(4)
+    for column, label, value, error, over, hint in (
+        (columns[0], _("SW1, exact"), reading.sw1, reading.sw1_margin, slicing, help_sw1),
+        (columns[1], _("PER, exact"), reading.per, reading.per_margin, _("(95 %, over samples)"), help_per),
+        (columns[2], _("Gap, PER − W1"), reading.gap, reading.gap_margin, slicing, help_gap),
+    ):
+        column.metric(label, f"{value:.4f}", help=hint, **_note(plus_minus(error, over)))
+    return columns[3], st.container()
+
+
+def show_band(place: DeltaGenerator, verdict: DeltaGenerator, batch: ActivationBatch, slices: int) -> None:
+    """What SW1 is on Gaussian batches of this size, and what the numbers say together."""
+    with place, st.skeleton(height=110):
+        bands = distance_bands(batch.n, batch.d, slices)
+        st.metric(
+            _("SW1, sampling range"),
+            span(bands["sw1"]),
+            help=_("Smallest and largest SW1 of Gaussian batches of the same size, on the same directions."),
+            **_note(_("{draws} batches of N(0, I)").format(draws=bands["sw1"].draws)),
+        )
+    reading = caches.bound_reading(batch, slices)
+    with verdict:
+        show_statement(
+            f"{_said_of_sw1(reading, bands['sw1'])} {_said_of_per(reading, bands['per'])}",
+            _(
+                "The ranges are those of {draws} Gaussian batches of this size; such a batch leaves each {by_chance}."
+            ).format(draws=bands["sw1"].draws, by_chance=by_chance(bands["sw1"].draws)),
+        )
+
+
+def _said_of_sw1(reading: "BoundReading", band: "NullBand") -> str:
+    """The distance beside that of Gaussian batches of the same size."""
+    if reading.sw1 > band.high:
+        return _("**SW1 is above the sampling range: the batch differs from N(0, I).**")
+    if reading.sw1 < band.low:
+        return _("**SW1 is below the sampling range: the batch is closer to N(0, I) than samples of it are.**")
+    return _("**SW1 is in the sampling range: by SW1 the batch cannot be told from N(0, I).**")
+
+
+def _said_of_per(reading: "BoundReading", band: "NullBand") -> str:
+    """The bound beside that of Gaussian batches of the same size."""
+    if reading.per < band.low:
+        return _("PER is below its range: smaller or more unequal norms, not a more Gaussian batch.")
+    if reading.per > band.high:
+        return _("PER is above its range: larger norms.")
+    return _("PER is in its range, which does not make the batch Gaussian.")
+
+
+def _note(text: str) -> dict[str, Any]:
+    """Arguments that put a grey remark under a metric."""
+    return {"delta": text, "delta_color": "off", "delta_arrow": "off"}
+
+
+def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, DeltaGenerator]:
+    """W1 and PER along single directions, the worst by name; returns the places of their table and of a note."""
+    st.subheader(_("Direction by direction"))
+    left, right = st.columns([5, 4], gap="large")
+    with left, st.skeleton(height=420):
+        study = caches.direction_study(batch, slices)
+        names = [direction_name(name) for name in study.names]
+        if batch.d == 2:
+            figure = figures.polar_directions(*caches.around_the_circle(batch))
+        else:
+            figure = figures.sorted_directions(study.kinds, names, study.w1, study.per)
+        show_chart(
+            figure,
+            key="bound_directions",
+            height=300 if batch.d == 2 else 380,
+            about=_spread(study),
+            precise=_(
+                "The exact W1 to N(0, 1) and the exact PER of the batch projected on one direction after the other. PER"
+                " runs from {low:.3f} to {high:.3f}."
+            ).format(low=study.per.min(), high=study.per.max()),
+            alt=_("W1 and PER along each direction; W1 is largest, {w1:.3f}, along {direction}.").format(
+                w1=study.w1.max(), direction=names[int(np.argmax(study.w1))]
+            ),
+        )
+    with right:
+        st.markdown(_("**The worst directions**"))
+        table, note = st.empty(), st.container()
+        show_table(table, study, {})
+    return table, note
+
+
+def _spread(study: "DirectionStudy") -> str:
+    """How far apart the worst and the mean are."""
+    shared = np.array(study.kinds) == study.kinds[0]
+    return _("W1 runs from {low:.3f} to {high:.3f}, depending on the direction; SW1, the mean, is {mean:.3f}.").format(
+        low=study.w1.min(), high=study.w1.max(), mean=study.w1[shared].mean()
+    )
