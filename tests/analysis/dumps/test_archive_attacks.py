@@ -120,6 +120,33 @@ def test_members_that_share_their_bytes_and_members_without_number(tmp_path):
     assert "it lists 20000 files, read are up to 10000" in only(inspect(tmp_path / "many.zip"))
 
 
+def test_directories_that_zipfile_would_believe_or_give_up(tmp_path):
+    """Why the directory is parsed here: names in no encoding, counts that lie, and bytes in front of an archive."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("a.npy", "b.npy"):
+            archive.writestr(name, npy_bytes(FIRST))
+    content = path.read_bytes()
+    directory, end = content.find(b"PK\x01\x02"), content.find(b"PK\x05\x06")
+
+    said_utf_8 = bytearray(content.replace(b"a.npy", b"\xff.npy"))
+    struct.pack_into("<H", said_utf_8, directory + 8, 2**11)
+    path.write_bytes(said_utf_8)
+    with pytest.raises(UnicodeDecodeError):
+        zipfile.ZipFile(path)
+    np.testing.assert_array_equal(inspect(path).load("b.npy").values, FIRST)
+
+    one_too_few = bytearray(content)
+    struct.pack_into("<HH", one_too_few, end + 8, 1, 1)
+    for changed, reason in (
+        (bytes(one_too_few), "holds more than the 1 files that it is said to list"),
+        (content[:directory] + b"more" + content[directory:], "is said to take"),
+    ):
+        path.write_bytes(changed)
+        assert zipfile.ZipFile(path).namelist() == ["a.npy", "b.npy"]
+        assert reason in only(inspect(path))
+
+
 def test_archives_in_archives_in_archives(tmp_path):
     np.save(tmp_path / "a.npy", FIRST)
     for inner, outer in (("a.npy", "one.zip"), ("one.zip", "two.zip"), ("two.zip", "three.zip")):
