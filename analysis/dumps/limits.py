@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from per_core.errors import BudgetError
+
 
 @dataclass(frozen=True, slots=True)
 class ReadingLimits:
@@ -39,3 +41,12 @@ def in_words(size: float) -> str:
             break
         size /= 1000
     return f"{size:.3g} {unit}" if size < 1e4 else f"{size:.2g} {unit}"
+
+
+def require_text_size(size: int, limits: ReadingLimits) -> None:
+    """Check that text of so many bytes may be read; a `BudgetError` if it may not."""
+    if size > limits.csv_bytes:
+        raise BudgetError(
+            f"Text is read whole, up to {in_words(limits.csv_bytes)}; this file has {in_words(size)}. Save it as .npy"
+            " or .parquet, which are read in parts and faster."
+        )

@@ -26,7 +26,12 @@ from per_core.errors import BudgetError, PerError
 
 LENGTH_BYTES = 8
 GRACE = 10.0  # seconds that the other side has to end a request that takes too long, before this one does
-LIBRARIES = {"torch_format": "torch", "hdf5_format": "h5py", "parquet_format": "pyarrow.parquet", "csv_format": "csv"}
+LIBRARIES = {
+    "torch_format": "torch",
+    "hdf5_format": "h5py",
+    "parquet_format": "pyarrow.parquet",
+    "csv_format": "pyarrow.compute",
+}
 
 Request = dict[str, Any]
 

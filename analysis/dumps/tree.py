@@ -20,8 +20,8 @@ from analysis.checkpoint import CHECKPOINT
 from analysis.dumps.byte_range import ByteRange, FileRange, InflatedRange
 from analysis.dumps.entry import Entry
 from analysis.dumps.file_kind import FileKind, file_kind, is_of_interest
-from analysis.dumps.formats import csv_format, npy_format, run_format, safetensors_format, zip_format
-from analysis.dumps.limits import ReadingLimits, in_words
+from analysis.dumps.formats import npy_format, run_format, safetensors_format, zip_format
+from analysis.dumps.limits import ReadingLimits, in_words, require_text_size
 from analysis.dumps.listings import LISTINGS, Listing
 from analysis.dumps.natural_order import by_numbers
 from analysis.dumps.reader_process import READER
@@ -199,7 +199,7 @@ def _list_unpacked(
         entries = safetensors_format.list_entries(data, limits)
     else:
         if kind == "csv":
-            csv_format.require_size(data.size, limits)
+            require_text_size(data.size, limits)
         with unpacking.as_file(data, name) as file:
             entries = READER.list_entries(ISOLATED[kind], file.path, limits)
     if not entries:

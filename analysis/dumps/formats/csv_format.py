@@ -19,8 +19,8 @@ from analysis.dumps.file_stamp import Stamp, settled_stamp
 from analysis.dumps.formats.csv_dialect import Dialect, DialectError, candidates
 from analysis.dumps.formats.csv_scan import Scan
 from analysis.dumps.formats.csv_table import Table, table_of
-from analysis.dumps.limits import ReadingLimits, in_words
-from per_core.errors import BudgetError, InvalidInputError
+from analysis.dumps.limits import ReadingLimits, require_text_size
+from per_core.errors import InvalidInputError
 
 SAMPLE = 1000  # lines by which most dialects are ruled out
 RULE = (
@@ -50,18 +50,9 @@ def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits
     return values[start:stop]
 
 
-def require_size(size: int, limits: ReadingLimits) -> None:
-    """Check that text of so many bytes may be read; a `BudgetError` if it may not."""
-    if size > limits.csv_bytes:
-        raise BudgetError(
-            f"Text is read whole, up to {in_words(limits.csv_bytes)}; this file has {in_words(size)}. Save it as .npy"
-            " or .parquet, which are read in parts and faster."
-        )
-
-
 def _table(path: Path, limits: ReadingLimits) -> Table:
     found, is_settled = settled_stamp(path)
-    require_size(found[1], limits)
+    require_text_size(found[1], limits)
     return _kept(path, found) if is_settled else _parsed(path)
 
 

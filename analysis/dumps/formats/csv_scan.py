@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from analysis.dumps.formats.csv_cells import Cells, cell_kind
+from analysis.dumps.formats.csv_cells import Cells, read_cells
 from analysis.dumps.formats.csv_dialect import NO_SEPARATOR, Dialect, DialectError, Record
 from per_core.errors import InvalidInputError
 
@@ -29,8 +29,8 @@ class Scan:
         """Lines that were of this dialect, and the share of numbers in the first; little where nothing separates."""
         if self.first is None or self.dialect.separator == NO_SEPARATOR:
             return min(self.lines, 0.5), 0
-        kinds = [cell_kind(cell, self.dialect.decimal) for cell in self.first[1]]
-        return self.lines, kinds.count("number") / len(kinds)
+        kinds = read_cells(self.first[1], self.dialect.decimal).kinds
+        return self.lines, float((kinds == "number").mean())
 
     @property
     def width(self) -> int:
@@ -63,15 +63,14 @@ class Scan:
     def _blocks(self, records: Iterator[Record]) -> Iterator[list[Record]]:
         """Lines after the first, some at once."""
         assert self.first is not None
+        width = self.width
         block: list[Record] = []
         for number, cells in records:
-            if len(cells) != self.width:
-                raise DialectError(
-                    f"line {number} has {_cells(len(cells))}, line {self.first[0]} has {_cells(self.width)}"
-                )
+            if len(cells) != width:
+                raise DialectError(f"line {number} has {_cells(len(cells))}, line {self.first[0]} has {_cells(width)}")
             self.lines += 1
             block.append((number, cells))
-            if len(block) * self.width >= CELLS_AT_ONCE:
+            if len(block) * width >= CELLS_AT_ONCE:
                 yield block
                 block = []
         if block:

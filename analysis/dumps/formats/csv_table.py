@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.dumps.formats.csv_cells import BARE, cell_kind, is_rounded, to_number
+from analysis.dumps.formats.csv_cells import BARE, beyond_float64, is_rounded, read_cells
 from analysis.dumps.formats.csv_dialect import NO_SEPARATOR, Dialect, DialectError
 from analysis.dumps.formats.csv_scan import Scan
 from per_core.errors import InvalidInputError
@@ -48,7 +48,8 @@ def table_of(scan: Scan) -> Table:
     if scan.first is None:
         raise InvalidInputError("A table must hold rows; this file is empty. Write one line a sample.")
     line, first = scan.first
-    kinds = [cell_kind(cell, scan.dialect.decimal) for cell in first]
+    top = read_cells(first, scan.dialect.decimal)
+    kinds = top.kinds
     values = np.concatenate([np.empty((0, scan.width)), *scan.cells.blocks])
     words = dict(scan.cells.words)
     try:
@@ -56,11 +57,9 @@ def table_of(scan: Scan) -> Table:
         if not is_header:
             words |= {column: (line, first[column]) for column, kind in enumerate(kinds) if kind == "word"}
             numbers = [kind in ("number", "missing") and column not in words for column, kind in enumerate(kinds)]
-            top = [
-                to_number(cell, scan.dialect.decimal, line) if number else np.nan
-                for cell, number in zip(first, numbers, strict=True)
-            ]
-            values = np.concatenate([[top], values])
+            for column in np.flatnonzero(top.is_beyond & numbers):
+                raise beyond_float64(first[column], line)
+            values = np.concatenate([[np.where(numbers, top.numbers, np.nan)], values])
             if scan.dialect == ONE_WITH_COMMAS:
                 raise _UndecidedError("1,5 may be two numbers or one with a decimal comma")
         if scan.cells.may_be_thousands:
@@ -112,7 +111,7 @@ def _nothing(values: NDArray[np.float64], words: Mapping[int, tuple[int, str]]) 
     )
 
 
-def _is_header(scan: Scan, kinds: Sequence[str], rest: NDArray[np.float64]) -> bool:
+def _is_header(scan: Scan, kinds: NDArray[np.str_], rest: NDArray[np.float64]) -> bool:
     """Whether the first line names the columns.
 
     Args:

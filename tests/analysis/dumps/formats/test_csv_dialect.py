@@ -124,6 +124,7 @@ TAKEN = {
     ),
     "\u22121.5\t2\n3\t\u22124e-3\n": ([[-1.5, 2], [3, -0.004]], "separated by tabs"),
     "NaN,1.0,n/a\n-inf,,2.5\n": ([[np.nan, 1, np.nan], [-np.inf, np.nan, 2.5]], "separated by commas"),
+    "İnf,1.5\ndog,2.5\n": ([[1.5], [2.5]], "left out: column 1 ('İnf' in line 1)"),
     "9007199254740993,1.5\n1,2.5\n": ([[2.0**53, 1.5], [1, 2.5]], "whole numbers beyond 2^53 are rounded"),
 }
 
