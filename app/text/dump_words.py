@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from analysis.survey.layer_words import kind_sentence
-from app.text.numbers import by_chance, over_directions
+from app.text.numbers import over_directions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -71,7 +71,6 @@ NOT_STUDIED = (
 STUDIED = "Below: {rows:,} of the layer's finite rows, evenly spread."
 NOT_READ = "The member of this layer at this epoch could not be read: {reason}"
 HELP_LOG_VALUES = "Of the activations; only positive ones have a place on a logarithmic axis."
-HELP_HISTORY = "At most 50,000 values of each epoch, drawn at random, in 80 bins that all epochs share."
 SPLIT_TITLE = "What the distance is made of, and which method addresses which part"
 WORST_TITLE = "The worst directions"
 OTHER_TITLE = "A second dump beside it, matched by the names of layers"
@@ -171,16 +170,6 @@ def _short(value: float, decimals: int = 3) -> str:
     return f"{value:.{decimals}f}" if abs(value) < SHORT else f"{value:.3g}"
 
 
-def about_distances(rows: int, slices: int, draws: int) -> str:
-    """What the distances over the epochs are."""
-    return (
-        f"SW1 to N(0, I) (bars: 95 % interval over directions, from {slices} slices), exact PER and the mean variance "
-        f"of the units, from {rows:,} rows at the last epoch; grey: {draws} Gaussian batches of that size, which "
-        f"another leaves {by_chance(draws)}. PER falls with the variance as well: only SW1 tells "
-        "Gaussian from collapsed."
-    )
-
-
 def about_all_rows(found: "PartialStatistics") -> str:
     """What one pass over every row has found."""
     distance = found.distance()
@@ -193,15 +182,10 @@ def about_all_rows(found: "PartialStatistics") -> str:
     )
 
 
-def about_history(view: str, outside: float, drawn: int, there: int) -> str:
-    """What the densities over the epochs show."""
-    how = {
-        "One epoch": "The slider under the picture plays the epochs.",
-        "Heat map": "The stronger the colour, the denser; a column is an epoch.",
-        "Ridgeline": "The latest epoch is on top.",
-    }[view]
+def about_drawn(values: int, drawn: int, there: int) -> str:
+    """How much of every epoch, and how many of the epochs, the distributions show; to be added to what is said."""
     left_out = "" if drawn == there else f" {drawn} of {there} epochs are drawn."
-    return f"{how} {HELP_HISTORY} {outside:.1%} of the values lie outside the axis.{left_out}"
+    return f" At most {values:,} values of each epoch, drawn at random.{left_out}"
 
 
 def about_matched(title: str, only: "Mapping[str, Sequence[str]]", left_out: int) -> str:

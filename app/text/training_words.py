@@ -4,12 +4,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.text.numbers import by_chance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from analysis.survey.history import LayerHistory, UnitHistory
+    from analysis.survey.history import UnitHistory
     from analysis.training.plan import Plan
 
 TITLE = "Train networks and watch their activations"
@@ -134,16 +133,6 @@ def about_progress(titles: "Sequence[str]", seeds: int, *, trained_here: bool) -
     )
 
 
-def about_distances(layer: str, one: "LayerHistory", draws: int, seeds: int) -> str:
-    """How SW1 and PER were taken, and how to tell shrinking."""
-    spread = f"median and range over up to {seeds} seeds" if seeds > 1 else "95 % interval over directions"
-    return (
-        f"{layer}: SW1 on {one.slices} slices of {one.n:,} rows with its {spread}; PER is exact, of all {one.d:,} "
-        f"units. Grey is the range of {draws} Gaussian batches of the same size, which another one leaves "
-        f"{by_chance(draws)}. Notice where PER falls while SW1 does not: that is shrinking, not becoming Gaussian."
-    )
-
-
 def about_missing(lacking: "Mapping[str, Sequence[str]]") -> str:
     """Which networks have no such layer, to be added to what a chart says."""
     return "".join(f" Without {layer}: {', '.join(names)}." for layer, names in lacking.items() if names)
@@ -167,20 +156,6 @@ def collapse_alarm(names: "Sequence[str]", layer: str) -> str:
         f"{which}: {layer} {verb} towards 0, where PER has its minimum. Its mean square is below half of what it "
         "was before training, and it is below 0.1 or still falls while SW1 rises. A lower PER does not mean N(0, I) "
         "here. Try a smaller λ, or the energy-corrected PER."
-    )
-
-
-def about_densities(view: str, unit: str, outside: float, not_finite: int) -> str:
-    """What the distributions over the epochs show."""
-    what = {
-        "Heat map": "Each column is the histogram of one epoch, as a density.",
-        "Ridgeline": "Each curve is the histogram of one epoch, the newest on top.",
-        "One epoch": "All networks at one epoch on one axis; slider and Play run through the epochs in your browser.",
-    }[view]
-    lost = f" {not_finite:,} NaN or infinite values are not drawn." if not_finite else ""
-    return (
-        f"{what} Equal bins for all networks and epochs, of {unit}; {outside:.1%} of the finite values lie beyond the "
-        f"axis and are counted there.{lost}"
     )
 
 

@@ -11,17 +11,15 @@ from analysis.batch import ActivationBatch
 from analysis.plain_text import file_stem
 from analysis.statistics.histogram import Histogram, histogram, thinned
 from analysis.statistics.null_band import band_of
-from analysis.survey.overview import MOST_ROWS, QUANTITIES, SLICES, Epoch, LayerReading, Overview, epoch_label
-from app.charts import epochs as epoch_figures
+from analysis.survey.overview import MOST_ROWS, QUANTITIES, SLICES, Epoch, LayerReading, Overview, Unread, epoch_label
 from app.charts.chart import show_chart
 from app.charts.dumps import honest_histograms, matched_layers, overview_map
-from app.charts.training import distances
+from app.sections import layer_over_epochs
 from app.sections.decomposition import show_removed
 from app.sections.export import offer_table
 from app.sections.worst_directions import show_table, show_worst
 from app.session import caches
 from app.session.batch_choice import LOOKED_AT
-from app.session.controls import one_of
 from app.text import dump_words as words
 from app.text.plain import escaped, label
 from app.views.dumps.dump_source import OpenDump
@@ -31,9 +29,8 @@ from per_core.methods import opening_methods
 LAYER_PIXELS, FEW_LAYERS = 22, 28  # of a row of the map, and how many have so much
 DENSE_PIXELS, MOST_LAYERS = 14, 100  # of each row beyond, and how many are drawn
 MOST_CELLS, MOST_EPOCHS = 8_000, 200
-GAUSSIAN_DRAWS = 39  # of the grey range over the epochs
 EPOCH_VALUES, RANGE_VALUES = 50_000, 200_000
-MOST_BINS, EPOCH_BINS = 512, 80
+MOST_BINS = 512
 WORST_SLICES = 64
 STUDIED_VALUES = 2**19  # of the rows whose distance is taken apart: the null distribution is drawn up to 199 times
 T = TypeVar("T")
@@ -130,14 +127,9 @@ def _show_warnings(found: Overview) -> pd.DataFrame:
     return table
 
 
-def _cells(found: Overview, layers: Sequence[str], epochs: Sequence[Epoch]) -> list[list[LayerReading | str | None]]:
+def _cells(found: Overview, layers: Sequence[str], epochs: Sequence[Epoch]) -> list[list[LayerReading | Unread | None]]:
     """Readings, or why there is none, or None where the dump has nothing: a row a layer, a column an epoch."""
     return [[found.cells.get((layer, epoch)) for epoch in epochs] for layer in layers]
-
-
-def _map_height(layers: int) -> int:
-    few = min(layers, FEW_LAYERS)
-    return max(260, 100 + LAYER_PIXELS * few + DENSE_PIXELS * (layers - few))
 
 
 def _evenly(epochs: Sequence[T], most: int) -> list[T]:
@@ -175,8 +167,8 @@ def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None)
     """One layer at one epoch: its numbers, distributions now and over the epochs, worst directions and parts."""
     reading = dump.overview.cells[layer, epoch]
     batch = None
-    if isinstance(reading, str):
-        st.error(words.NOT_READ.format(reason=escaped(reading)))
+    if isinstance(reading, Unread):
+        st.error(words.NOT_READ.format(reason=escaped(reading.reason)))
     else:
         st.markdown(words.about_reading(reading))
         if reading.n < reading.total:
@@ -363,36 +355,26 @@ def _show_history(found: Mapping[str, Overview], layer: str, series: Mapping[str
 
     histories = {name: read_history(found[name], layer) for name in series}
     first = next(iter(histories.values()))
-    draws = caches.gaussian_chunk(first.n, first.d, SLICES, 1, GAUSSIAN_DRAWS)
+    draws = caches.gaussian_chunk(first.n, first.d, SLICES, 1, layer_over_epochs.GAUSSIAN_DRAWS)
     bands = {key: band_of(values) for key, values in draws.items()}
-    last = max(float(history.epochs[-1]) for history in histories.values())
-    show_chart(
-        distances(
-            {name: [history] for name, history in histories.items()},
-            {"N(0, I) of this size": {key: (band.low, band.high) for key, band in bands.items()}},
-            last,
-        ),
+    layer_over_epochs.show_distances(
+        {name: [history] for name, history in histories.items()},
+        {"N(0, I) of this size": {key: (band.low, band.high) for key, band in bands.items()}},
+        layer,
+        epochs=max(float(history.epochs[-1]) for history in histories.values()),
         key="dumps_distances",
-        height=300,
-        alt=f"SW1, PER and variance of {layer} over the epochs.",
-        about=words.about_distances(first.n, SLICES, GAUSSIAN_DRAWS),
     )
-    view = one_of("Distributions as", list(epoch_figures.VIEWS), "Heat map", key="dumps_as")
+    view = layer_over_epochs.choose_view("Heat map", key="dumps_as")
     some = np.concatenate([thinned(part, EPOCH_VALUES // 10) for own in series.values() for part in own.values()])
     low, high = map(float, histogram(some).edges[[0, -1]])
-    drawn, outside = {}, []
-    for name, own in series.items():
-        counted = [histogram(part, bins=EPOCH_BINS, range=(low, high)) for part in own.values()]
-        drawn[name] = epoch_figures.DensitySeries(list(own), np.stack([one.density for one in counted]))
-        outside += [(one.n_below + one.n_above) / one.n for one in counted]
-    edges = np.linspace(low, high, EPOCH_BINS + 1)
     there = max(len(one.history(layer)) for one in found.values())
-    show_chart(
-        epoch_figures.VIEWS[view](drawn, (edges[:-1] + edges[1:]) / 2, "activation"),
-        key=f"dumps_history_{list(epoch_figures.VIEWS).index(view)}",
-        height=340,
-        alt=f"Distributions of {layer} over {max(map(len, series.values()))} epochs.",
-        about=words.about_history(view, float(np.mean(outside)), max(map(len, series.values())), there),
+    layer_over_epochs.show_densities(
+        series,
+        layer,
+        view,
+        limits=(low, high),
+        key="dumps_history",
+        note=words.about_drawn(EPOCH_VALUES, max(map(len, series.values())), there),
     )
 
 

@@ -9,12 +9,11 @@ import streamlit as st
 
 from analysis.plain_text import plain, plain_names
 from analysis.statistics import density
-from analysis.statistics.histogram import Histogram, histogram
 from analysis.statistics.null_band import band_of
 from analysis.survey.history import layer_history, scalar_history, unit_history
-from app.charts import epochs as epoch_figures
 from app.charts import training as figures
 from app.charts.chart import show_chart
+from app.sections import layer_over_epochs
 from app.session import caches
 from app.session.batch_choice import member_name, run_query
 from app.session.controls import one_of
@@ -28,11 +27,8 @@ if TYPE_CHECKING:
     from analysis.survey.history import LayerHistory
     from per_core.recording.run_directory import Record, Run
 
-BINS = 80
 DRAWN_BINS = 36_000  # of all histograms of a chart together
-GAUSSIAN_DRAWS = 39
 PAGES = {"Distributions": "./", "Bound": "bound", "Methods": "methods"}  # Distributions is the page without a name
-VIEWS = list(epoch_figures.VIEWS)
 LATEST = "latest"
 MOST_SCALARS = 5
 _SCALARS = {
@@ -132,16 +128,13 @@ def show_distances(shown: Shown, layer: str) -> None:
         st.warning(words.collapse_alarm(collapsing, escaped(layer)))
     seed = next(iter(shown.runs.values())).allowance.seed
     bands = _gaussian_bands([one for seeds in histories.values() for one in seeds], seed)
-    ends = ", ".join(f"{name} {seeds[0].sw1[-1]:.3f}" for name, seeds in histories.items())
-    show_chart(
-        figures.distances(histories, bands, shown.epochs),
+    layer_over_epochs.show_distances(
+        histories,
+        bands,
+        layer,
+        epochs=shown.epochs,
         key="train_distances",
-        height=320,
-        alt=f"SW1, PER and variance of {plain(layer)}. Last SW1: {ends}.",
-        about=words.about_distances(
-            escaped(layer), next(iter(histories.values()))[0], GAUSSIAN_DRAWS, _most_seeds(shown)
-        )
-        + words.about_missing({escaped(layer): _lacking(shown, layer)}),
+        note=words.about_missing({escaped(layer): _lacking(shown, layer)}),
     )
 
 
@@ -150,7 +143,7 @@ def _gaussian_bands(histories: "Sequence[LayerHistory]", seed: int) -> dict[str,
     sizes = dict.fromkeys((one.n, one.d, one.slices) for one in histories)
     bands = {}
     for n, d, slices in sizes:
-        draws = caches.gaussian_layer_chunk(n, d, slices, seed, 1, GAUSSIAN_DRAWS)
+        draws = caches.gaussian_layer_chunk(n, d, slices, seed, 1, layer_over_epochs.GAUSSIAN_DRAWS)
         found = {key: band_of(values) for key, values in draws.items()}
         name = "N(0, I) of this size" if len(sizes) == 1 else f"N(0, I), {n:,} × {d:,}"
         bands[name] = {key: (band.low, band.high) for key, band in found.items()}
@@ -160,7 +153,7 @@ def _gaussian_bands(histories: "Sequence[LayerHistory]", seed: int) -> dict[str,
 def show_densities(shown: Shown, layer: str) -> None:
     """The distributions of one layer over the epochs, all networks on the same bins."""
     left, right = st.columns([2, 3])
-    view = one_of("Distributions as", VIEWS, VIEWS[0], key="train_view_as", place=left)
+    view = layer_over_epochs.choose_view("One epoch", key="train_view_as", place=left)
     which = one_of(
         "Of", ["the tracked unit", "all recorded units"], "the tracked unit", key="train_view_of", place=right
     )
@@ -172,23 +165,13 @@ def show_densities(shown: Shown, layer: str) -> None:
         return
     some = np.concatenate([one[:: max(1, len(one) // 500)] for own in values.values() for one in own.values()])
     limits = density.robust_limits(some[np.isfinite(some)], at_least=(-3.0, 3.0))
-    counted = {
-        title: {epoch: histogram(one, bins=BINS, range=limits) for epoch, one in own.items()}
-        for title, own in values.items()
-    }
-    series = {
-        title: epoch_figures.DensitySeries(list(own), np.stack([one.density for one in own.values()]))
-        for title, own in counted.items()
-    }
-    every = [one for own in counted.values() for one in own.values()]
-    edges = np.linspace(*limits, BINS + 1)
-    show_chart(
-        epoch_figures.VIEWS[view](series, (edges[:-1] + edges[1:]) / 2, label(name)),
-        key=f"train_densities_{VIEWS.index(view)}",
-        height=340,
-        alt=f"Distributions of {plain(name)} over {max(map(len, counted.values()))} records, of {', '.join(series)}.",
-        about=words.about_densities(view, escaped(name), _outside(every), sum(one.n_nan + one.n_inf for one in every))
-        + words.about_missing({escaped(layer): _lacking(shown, layer)}),
+    layer_over_epochs.show_densities(
+        values,
+        name,
+        view,
+        limits=limits,
+        key="train_densities",
+        note=words.about_missing({escaped(layer): _lacking(shown, layer)}),
     )
 
 
@@ -198,7 +181,7 @@ def _values(shown: Shown, name: str, layer: str, position: int | None) -> dict[f
     records = [record for record in run.records if layer in record.layers and record.epoch <= complete]
     found = {
         record.epoch: caches.recorded_values(run, ascii(str(run.path)), run.created, record.index, layer, position)
-        for record in _thinned(records, DRAWN_BINS // (BINS * len(shown.networks)))
+        for record in _thinned(records, DRAWN_BINS // (layer_over_epochs.BINS * len(shown.networks)))
     }
     return {epoch: values for epoch, values in found.items() if np.isfinite(values).any()}
 
@@ -209,12 +192,6 @@ def _thinned(records: "Sequence[Record]", most: int) -> "list[Record]":
     while len(records) > most * step:
         step *= 2
     return [record for place, record in enumerate(records) if place % step == 0 or place == len(records) - 1]
-
-
-def _outside(histograms: Sequence[Histogram]) -> float:
-    """Share of the finite values that lie beyond the axis."""
-    finite = sum(one.n - one.n_nan - one.n_inf for one in histograms)
-    return sum(one.n_below + one.n_above for one in histograms) / max(finite, 1)
 
 
 def show_results(networks: Mapping[str, Network], layer: str) -> None:

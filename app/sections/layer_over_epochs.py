@@ -1,0 +1,135 @@
+"""One layer over the epochs, of the networks of runs or of dumps: distances beside N(0, I), and distributions."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
+
+from analysis.plain_text import plain
+from analysis.statistics.histogram import histogram
+from app.charts.chart import show_chart
+from app.charts.epochs import VIEWS, DensitySeries
+from app.charts.training import distances
+from app.session.controls import one_of
+from app.text.language import _, translated
+from app.text.numbers import by_chance
+from app.text.plain import escaped, label
+from per_core.text import N_
+
+if TYPE_CHECKING:
+    from analysis.survey.history import LayerHistory
+
+BINS = 80
+HEIGHT = 340
+GAUSSIAN_DRAWS = 39  # of the grey range
+HOW = (  # to read each of the views, in their order
+    N_("All curves are of one epoch; slider and Play run through the epochs in your browser."),
+    N_("Each column is the histogram of one epoch, as a density."),
+    N_("Each curve is the histogram of one epoch, the newest on top."),
+)
+
+
+def show_distances(
+    histories: "Mapping[str, Sequence[LayerHistory]]",
+    bands: Mapping[str, Mapping[str, tuple[float, float]]],
+    layer: str,
+    *,
+    epochs: float,
+    key: str,
+    note: str = "",
+) -> None:
+    """SW1, PER and variance of a layer, beside what `GAUSSIAN_DRAWS` batches of N(0, I) have.
+
+    Args:
+        histories: by the name of the curve, one of each seed.
+        bands: name of a range of N(0, I) -> "sw1" and "per" -> its low and high end.
+        layer: its name, as it is.
+        epochs: the end of the axis.
+        key: of the chart.
+        note: added to what is said below it.
+    """
+    first = next(iter(histories.values()))[0]
+    ends = ", ".join(f"{name} {seeds[0].sw1[-1]:.3f}" for name, seeds in histories.items())
+    most_seeds = max(map(len, histories.values()))
+    spread = (
+        _("median and range over up to {seeds} seeds").format(seeds=most_seeds)
+        if most_seeds > 1
+        else _("95 % interval over directions")
+    )
+    about = _(
+        "{layer}: SW1 on {slices} slices of {n:,} rows with its {spread}; PER is exact, of all {d:,} units. Grey is the"
+        " range of {draws} Gaussian batches of the same size, which another one leaves {by_chance}. PER falls with the"
+        " variance as well: only SW1 tells Gaussian from collapsed."
+    ).format(
+        layer=escaped(layer),
+        slices=first.slices,
+        n=first.n,
+        d=first.d,
+        spread=spread,
+        draws=GAUSSIAN_DRAWS,
+        by_chance=by_chance(GAUSSIAN_DRAWS),
+    )
+    show_chart(
+        distances(histories, bands, epochs),
+        key=key,
+        height=320,
+        alt=_("SW1, PER and variance of {layer} over the epochs. Last SW1: {ends}.").format(
+            layer=plain(layer), ends=ends
+        ),
+        about=about + note,
+    )
+
+
+def choose_view(default: str, *, key: str, place: DeltaGenerator | None = None) -> str:
+    """How the distributions over the epochs are drawn: a name of `VIEWS`."""
+    return one_of(_("Distributions as"), list(VIEWS), default, key=key, place=place)
+
+
+def show_densities(
+    values: Mapping[str, Mapping[float, NDArray[np.floating]]],
+    name: str,
+    view: str,
+    *,
+    limits: tuple[float, float],
+    key: str,
+    note: str = "",
+) -> None:
+    """The distributions over the epochs, all on the same bins.
+
+    Args:
+        values: by the name of the panel or curve, and by epoch: vectors (n,), n ≥ 1.
+        name: of what has the values, a unit or a layer, as it is.
+        view: see `choose_view`.
+        limits: ends of the axis, low < high.
+        key: of the chart, to which the view is added.
+        note: added to what is said below it.
+    """
+    counted = {
+        title: {epoch: histogram(one, bins=BINS, range=limits) for epoch, one in own.items()}
+        for title, own in values.items()
+    }
+    series = {
+        title: DensitySeries(list(own), np.stack([one.density for one in own.values()]))
+        for title, own in counted.items()
+    }
+    every = [one for own in counted.values() for one in own.values()]
+    lost = sum(one.n_nan + one.n_inf for one in every)
+    outside = sum(one.n_below + one.n_above for one in every) / max(sum(one.n for one in every) - lost, 1)
+    edges = np.linspace(*limits, BINS + 1)
+    number = list(VIEWS).index(view)
+    about = _(
+        "{how} The bins of {name} are equal throughout; {outside:.1%} of the values lie outside the axis."
+    ).format(how=translated(HOW[number]), name=escaped(name), outside=outside)
+    if lost:
+        about += _(" {lost:,} NaN or infinite values are not drawn.").format(lost=lost)
+    show_chart(
+        VIEWS[view](series, (edges[:-1] + edges[1:]) / 2, label(name)),
+        key=f"{key}_{number}",
+        height=HEIGHT,
+        alt=_("Distributions of {name} over {epochs} epochs, of {curves}.").format(
+            name=plain(name), epochs=max(map(len, counted.values())), curves=plain(", ".join(series))
+        ),
+        about=about + note,
+    )
