@@ -1,10 +1,11 @@
-"""A process of this machine, seen from outside: when it was born, whether it still runs, how it ended."""
+"""A process of this machine: when it was born, whether it still runs, how it ended, how much memory it holds."""
 
 from __future__ import annotations
 
-import os
 import signal
 from pathlib import Path
+
+import psutil
 
 
 def birth_of(pid: int) -> str:
@@ -14,20 +15,23 @@ def birth_of(pid: int) -> str:
     Systems give the numbers of dead processes to new ones, at once in a container that was started anew; number and
     birth together are one process only.
     """
-    found = _state_and_ticks(pid)
-    if found is None:
+    # Not psutil's create_time, which is a time of day: it moves when the clock is set.
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return ""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         boot = ""
-    return f"{boot}/{found[1]}"
+    # After the name, which may hold anything but ends at the last parenthesis: see proc(5).
+    return f"{boot}/{stat.rpartition(')')[2].split()[19]}"
 
 
 def is_running(pid: int, birth: str) -> bool:
     """Whether the process `pid` runs and is the one that was born so.
 
-    Where there is no /proc to say when a process was started, any process of that number counts.
+    Where the system does not say when a process was started, any process of that number counts.
 
     Args:
         pid: number of a process of this machine.
@@ -35,10 +39,23 @@ def is_running(pid: int, birth: str) -> bool:
     """
     if pid <= 0:
         return False
-    if not Path("/proc/self/stat").exists():
-        return _answers(pid)
-    found = _state_and_ticks(pid)
-    return found is not None and found[0] not in "ZX" and birth_of(pid) == birth
+    try:
+        has_ended = psutil.Process(pid).status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        has_ended = False
+    return not has_ended and birth_of(pid) == birth
+
+
+def resident_memory() -> int:
+    """Bytes of main memory that this process holds."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def address_space() -> int:
+    """Bytes of addresses that this process has, which is what RLIMIT_AS limits."""
+    return int(psutil.Process().memory_info().vms)
 
 
 def describe_exit(code: int) -> str:
@@ -49,23 +66,3 @@ def describe_exit(code: int) -> str:
         return f"was killed by signal {-code} ({signal.Signals(-code).name})"
     except ValueError:  # one without a name
         return f"was killed by signal {-code}"
-
-
-def _state_and_ticks(pid: int) -> tuple[str, int] | None:
-    """State of a process and the ticks from the boot to its start; None if there is no such process, or no /proc."""
-    try:
-        # After the name, which may hold anything but ends at the last parenthesis: see proc(5).
-        values = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-    return values[0], int(values[19])
-
-
-def _answers(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

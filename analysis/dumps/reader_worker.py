@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from analysis.dumps.limits import ReadingLimits
+from analysis.process import address_space
 from per_core.errors import BudgetError, PerError
 
 LENGTH_BYTES = 8
@@ -86,8 +87,7 @@ def _answer(request: Request) -> Request:
 def _memory(size: int) -> Any:
     """Let this process take so many bytes on top of what it has."""
     before = resource.getrlimit(resource.RLIMIT_AS)
-    now = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (now + size, before[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (address_space() + size, before[1]))
     try:
         yield
     finally:

@@ -127,6 +127,7 @@ def _environment(device: str) -> dict[str, str]:
 
 def _kills_for_memory() -> int:
     """How many processes this system has killed for want of memory; 0 where it does not count."""
+    # psutil does not tell.
     try:
         lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
     except OSError:

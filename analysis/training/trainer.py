@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn
 
+import psutil
 import torch
 from torch import Tensor
 
 from analysis.checkpoint import read_checkpoint, write_checkpoint
+from analysis.process import resident_memory
 from analysis.runs.folder import ComparisonFolder, TrainingState, now
 from analysis.runs.room import bytes_to_come, require_room
 from analysis.runs.spec import TrainingSpec
@@ -23,7 +25,7 @@ from analysis.training.footprint import advice, footprint
 from analysis.training.learner import Learner, Score, width_on
 from analysis.training.models import hidden_layers
 from analysis.training.plan import SLICES, UNITS, disk_bytes, require_batch
-from analysis.training.watch import TrainingLimits, Watch, resident_memory
+from analysis.training.watch import TrainingLimits, Watch
 from per_core.errors import BudgetError, InvalidInputError
 from per_core.recording.recorder import Recorder
 from per_core.recording.run_directory import open_run
@@ -261,7 +263,7 @@ class Trainer:
         """Bytes that training may take, beside what the process had before it."""
         if self._device.type == "cuda":
             return int(USABLE * torch.cuda.get_device_properties(self._device).total_memory)
-        whole = self._limits.memory or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        whole = self._limits.memory or psutil.virtual_memory().total
         return whole - self._baseline
 
     def _advice(self, data: DataSet) -> str:

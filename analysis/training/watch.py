@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from analysis.process import resident_memory
 from per_core.errors import BudgetError
 
 PERIOD = 0.25  # seconds between two looks
@@ -96,12 +95,3 @@ class Watch:
             self._reason = self._reason or BudgetError(
                 f"Training may take {limits.memory / 1e6:,.0f} MB of memory, and the process has {used / 1e6:,.0f} MB."
             )
-
-
-def resident_memory() -> int:
-    """Bytes of main memory that this process holds; where the system does not say, the most it ever held."""
-    statm = Path("/proc/self/statm")
-    if statm.exists():
-        return int(statm.read_text().split()[1]) * resource.getpagesize()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

@@ -102,7 +102,7 @@ def limits_in_words() -> str:
 
 
 def _memory_mb() -> float:
-    """What the machine has, or the container it is in."""
+    """What the machine has, or the container it is in, of which psutil does not know."""
     from distributed.system import memory_limit
 
     return float(memory_limit() / 1e6)

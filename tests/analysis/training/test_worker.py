@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 
 from analysis.__main__ import main
+from analysis.process import resident_memory
 from analysis.runs.folder import ComparisonFolder
 from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from analysis.training.presets import PRESETS
 from analysis.training.trainer import Trainer
-from analysis.training.watch import StopRequested, TrainingLimits, Watch, resident_memory
+from analysis.training.watch import StopRequested, TrainingLimits, Watch
 from per_core import list_methods
 from per_core.errors import BudgetError
 from per_core.recording.run_directory import open_run
