@@ -25,9 +25,12 @@ from per_core.recording.run_directory import header_file, records_file
 Verdict = Literal["ok", "ambiguous", "refused"]
 FileVersion = tuple[int, int]
 FLOAT_BYTES = 4
-NOTHING_FINITE = "A batch must have a finite value"
 WHOLE_NUMBERS = "whole numbers: labels, indices or coordinates rather than activations"
 TWICE = "Names are unique within a dump; this one was there before. Rename one of them."
+
+
+class NothingFiniteError(InvalidInputError):
+    """All values of what was read are NaN or infinite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +224,9 @@ class Inspection:
         batch = ActivationBatch(matrix, member.name, layer=member.layer, epoch=member.epoch, source=self.title)
         if require_finite and batch.n_nan + batch.n_inf == batch.n * batch.d:
             part = "" if stop - start == member.shape[0] else f"rows {start} to {stop - 1} of "
-            raise InvalidInputError(
-                f"{NOTHING_FINITE}; all {batch.n * batch.d} values of {part}{member.name} are NaN or infinite"
-                f" ({batch.not_finite}). The layer had diverged: look at an earlier epoch."
+            raise NothingFiniteError(
+                f"A batch must have a finite value; all {batch.n * batch.d} values of {part}{member.name} are NaN or"
+                f" infinite ({batch.not_finite}). The layer had diverged: look at an earlier epoch."
             )
         return batch
 

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,6 +14,7 @@ import torch
 from analysis.batch import ActivationBatch, Float32Matrix, Float64Matrix
 from analysis.distances.directions import mean_over_slices, shared_directions
 from analysis.dumps import FileVersion, Inspection, Member
+from analysis.dumps.inspection import NothingFiniteError
 from analysis.statistics.histogram import Histogram, histogram
 from analysis.statistics.moments import Float64Array, moments
 from analysis.statistics.null_band import expected_gaussian_w1
@@ -110,6 +112,19 @@ class LayerReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Unread:
+    """Why a member has no reading.
+
+    Attributes:
+        kind: "NaN" if it holds nothing else than NaN and infinite values, else "unread".
+        reason: what was expected, what came, and what to do.
+    """
+
+    kind: Literal["NaN", "unread"]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Quantity:
     """A number of every reading by which layers are compared.
 
@@ -171,7 +186,7 @@ class Overview:
     source: str
     layers: tuple[str, ...]
     epochs: tuple[Epoch, ...]
-    cells: Mapping[LayerEpoch, LayerReading | str]
+    cells: Mapping[LayerEpoch, LayerReading | Unread]
     members: Mapping[LayerEpoch, str]
     histograms: Mapping[str, Histogram]
     versions: Mapping[LayerEpoch, FileVersion]
@@ -206,7 +221,7 @@ class Overview:
             score[layer] = max(score[layer], _badness(reading, chosen))
         return tuple(sorted(self.layers, key=lambda layer: -score[layer]))
 
-    def history(self, layer: str) -> tuple[tuple[Epoch, LayerReading | str], ...]:
+    def history(self, layer: str) -> tuple[tuple[Epoch, LayerReading | Unread], ...]:
         """What there is of a layer, epoch by epoch."""
         return tuple((epoch, self.cells[layer, epoch]) for epoch in self.epochs if (layer, epoch) in self.cells)
 
@@ -220,10 +235,10 @@ class Overview:
                     "layer": layer,
                     "epoch": epoch,
                     "member": self.members[layer, epoch],
-                    "reason": reading if isinstance(reading, str) else "",
+                    "reason": reading.reason if isinstance(reading, Unread) else "",
                 }
                 for name in numbers:
-                    number = math.nan if isinstance(reading, str) else getattr(reading, name)
+                    number = math.nan if isinstance(reading, Unread) else getattr(reading, name)
                     row[name] = number if math.isfinite(number) else None
                 row["kind"] = reading.kind.name if isinstance(reading, LayerReading) and reading.kind else ""
                 rows.append(row)
@@ -268,8 +283,10 @@ def overview(
             cells[layer, epoch] = survey(batch, total=member.rows, rows=rows_read(member))
             if layer not in histograms:
                 histograms[layer] = histogram(batch.precise[_spread(*batch.values.shape)].ravel(), bins=HISTOGRAM_BINS)
+        except NothingFiniteError as error:
+            cells[layer, epoch] = Unread("NaN", str(error))
         except PerError as error:
-            cells[layer, epoch] = str(error)
+            cells[layer, epoch] = Unread("unread", str(error))
         report(len(cells) - len(known), len(new))
     epochs = sorted({epoch for _, epoch in labels}, key=lambda epoch: -math.inf if epoch is None else epoch)
     return Overview(
@@ -394,7 +411,7 @@ def rows_read(member: Member, *, most_rows: int = MOST_ROWS) -> IndexArray:
 
 def _unchanged(
     earlier: Overview, labels: Mapping[LayerEpoch, Member], versions: Mapping[LayerEpoch, FileVersion]
-) -> dict[LayerEpoch, LayerReading | str]:
+) -> dict[LayerEpoch, LayerReading | Unread]:
     """What was read of files that are as they were, of layers whose latest picture is still known."""
     return {
         cell: reading
@@ -402,7 +419,7 @@ def _unchanged(
         if cell in labels
         and earlier.members[cell] == labels[cell].name
         and earlier.versions[cell] == versions[cell]
-        and (isinstance(reading, str) or cell[0] in earlier.histograms)
+        and (isinstance(reading, Unread) or cell[0] in earlier.histograms)
     }
 
 
@@ -428,8 +445,8 @@ def _spread(n: int, d: int) -> IndexArray:
     return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
 
 
-def _badness(reading: LayerReading | str, quantity: Quantity) -> float:
-    if isinstance(reading, str) or reading.finite_rows == 0:
+def _badness(reading: LayerReading | Unread, quantity: Quantity) -> float:
+    if isinstance(reading, Unread) or reading.finite_rows == 0:
         return math.inf
     badness = quantity.badness(getattr(reading, quantity.name))
     return -math.inf if math.isnan(badness) else badness

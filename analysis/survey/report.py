@@ -21,7 +21,7 @@ from analysis.plain_text import plain
 from analysis.survey.heat_scale import HEAT_SCALES
 from analysis.survey.histogram_drawing import HistogramDrawing
 from analysis.survey.layer_words import kind_sentence, warning_title
-from analysis.survey.overview import BLOCKS, MOST_ROWS, SLICES, Overview, epoch_label, overview
+from analysis.survey.overview import BLOCKS, MOST_ROWS, SLICES, Overview, Unread, epoch_label, overview
 from analysis.survey.warnings import FEWEST_ROWS, ListedWarning, list_warnings, unjudged
 from per_core.errors import InvalidInputError
 
@@ -157,7 +157,7 @@ def report_html(inspection: Inspection, seen: Overview) -> str:
 def _facts(inspection: Inspection, seen: Overview, warnings: Sequence[ListedWarning]) -> tuple[tuple[str, int], ...]:
     """What is counted at the top."""
     severe = sum(one.warning.severity == "severe" for one in warnings)
-    unread = sum(isinstance(reading, str) for reading in seen.cells.values())
+    unread = sum(isinstance(reading, Unread) for reading in seen.cells.values())
     return (
         ("layers", len(seen.layers)),
         ("epochs", len(seen.epochs)),

@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 from math import isnan
 from typing import Literal
 
-from analysis.dumps.inspection import NOTHING_FINITE
 from analysis.statistics.spread import LOWEST_RANK, RANK_SHARE, Spread
 from analysis.survey.layer_words import Figures, warning_sentence
-from analysis.survey.overview import Epoch, LayerReading, Overview
+from analysis.survey.overview import Epoch, LayerReading, Overview, Unread
 
 WarningKind = Literal[
     "NaN",
@@ -113,9 +112,8 @@ def list_warnings(overview: Overview) -> tuple[ListedWarning, ...]:
     for layer in overview.layers:
         earlier: list[LayerReading] = []
         for epoch, reading in overview.history(layer):
-            if isinstance(reading, str):
-                kind: WarningKind = "NaN" if reading.startswith(NOTHING_FINITE) else "unread"
-                warnings: tuple[LayerWarning, ...] = (LayerWarning(kind, "severe", {"reason": reading}),)
+            if isinstance(reading, Unread):
+                warnings: tuple[LayerWarning, ...] = (LayerWarning(reading.kind, "severe", {"reason": reading.reason}),)
             else:
                 warnings = find_warnings(reading, earlier)
                 earlier.append(reading)

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from analysis.statistics.histogram import Histogram
-from analysis.survey.overview import LayerReading, Quantity
+from analysis.survey.overview import LayerReading, Quantity, Unread
 from app.charts.palette import ALARM, MUTED, REFERENCE, categorical, filled_contours
 
 _DASHES = ["solid", "dash", "dot", "dashdot"]
@@ -16,7 +16,10 @@ WIDE_RATIO = 20.0  # beyond which colours change by ratio
 
 
 def overview_map(
-    cells: Sequence[Sequence[LayerReading | str | None]], layers: Sequence[str], epochs: Sequence[str], shown: Quantity
+    cells: Sequence[Sequence[LayerReading | Unread | None]],
+    layers: Sequence[str],
+    epochs: Sequence[str],
+    shown: Quantity,
 ) -> go.Figure:
     """A row a layer, a column an epoch; the stronger the colour, the worse; "!" where a member could not be read.
 
@@ -72,11 +75,11 @@ def overview_map(
     return figure
 
 
-def _is_unread(cell: LayerReading | str | None) -> bool:
-    return isinstance(cell, str) or (cell is not None and cell.finite_rows == 0)
+def _is_unread(cell: LayerReading | Unread | None) -> bool:
+    return isinstance(cell, Unread) or (cell is not None and cell.finite_rows == 0)
 
 
-def _value(cell: LayerReading | str | None, shown: Quantity) -> float:
+def _value(cell: LayerReading | Unread | None, shown: Quantity) -> float:
     return float(getattr(cell, shown.name)) if isinstance(cell, LayerReading) else float("nan")
 
 

@@ -214,7 +214,7 @@ def test_layers_come_worst_first_for_every_quantity(tmp_path) -> None:
 def test_what_cannot_be_read_has_its_reason_and_is_the_worst(tmp_path) -> None:
     np.savez(tmp_path / "d.npz", fine=9 * RANDOM.normal(size=(50, 3)), diverged=np.full((50, 3), np.nan))
     seen = overview(inspect(tmp_path / "d.npz"))
-    assert "must have a finite value" in seen.cells["diverged", None]
+    assert "must have a finite value" in seen.cells["diverged", None].reason
     assert seen.worst("variance") == ("diverged", "fine")
     assert math.isnan(seen.table("variance")[1, 0])
     assert "diverged" not in seen.histograms
@@ -273,7 +273,7 @@ def test_a_block_without_a_finite_value_does_not_hide_the_others(tmp_path) -> No
     assert reading.variance == pytest.approx(1, abs=0.1)
     values[:] = np.inf
     np.save(tmp_path / "layer_1.npy", values)
-    assert "must have a finite value" in overview(inspect(tmp_path)).cells["layer_1", None]
+    assert "must have a finite value" in overview(inspect(tmp_path)).cells["layer_1", None].reason
 
 
 def test_wide_members_are_read_within_the_bound(tmp_path) -> None:
