@@ -120,7 +120,7 @@ def show_densities(
     edges = np.linspace(*limits, BINS + 1)
     number = list(VIEWS).index(view)
     about = _(
-        "{how} The bins of {name} are equal throughout; {outside:.1%} of the values lie outside the axis."
+        "{how} Equal bins throughout, of {name}; {outside:.1%} of the values lie outside the axis."
     ).format(how=translated(HOW[number]), name=escaped(name), outside=outside)
     if lost:
         about += _(" {lost:,} NaN or infinite values are not drawn.").format(lost=lost)
