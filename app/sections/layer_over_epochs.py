@@ -119,9 +119,9 @@ def show_densities(
     outside = sum(one.n_below + one.n_above for one in every) / max(sum(one.n for one in every) - lost, 1)
     edges = np.linspace(*limits, BINS + 1)
     number = list(VIEWS).index(view)
-    about = _(
-        "{how} Equal bins throughout, of {name}; {outside:.1%} of the values lie outside the axis."
-    ).format(how=translated(HOW[number]), name=escaped(name), outside=outside)
+    about = _("{how} Equal bins throughout, of {name}; {outside:.1%} of the values lie outside the axis.").format(
+        how=translated(HOW[number]), name=escaped(name), outside=outside
+    )
     if lost:
         about += _(" {lost:,} NaN or infinite values are not drawn.").format(lost=lost)
     show_chart(
