@@ -230,6 +230,15 @@ def register_method(method: Method) -> None:
     _methods[method.key] = method
 
 
+def unregister_method(key: str) -> None:
+    """Take a method off those on offer, by its key; before it is registered anew in a notebook, for example.
+
+    Raises:
+        InvalidInputError: no method has this key.
+    """
+    del _methods[find_method(key).key]
+
+
 def list_methods(kind: MethodKind | None = None) -> tuple[Method, ...]:
     """The methods on offer, of one kind if given, in the order in which they were registered."""
     return tuple(method for method in _methods.values() if kind in (None, method.kind))

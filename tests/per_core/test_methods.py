@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from per_core import PER, InvalidInputError, Method, Parameter, find_method, list_methods, methods, register_method
+from per_core import PER, InvalidInputError, Method, Parameter, find_method, list_methods, register_method
+from per_core.methods import unregister_method
 
 N, D = 160, 6
 NORMALISERS = [method.key for method in list_methods("normaliser")]
@@ -230,8 +231,18 @@ def toy(**changes: object) -> Method:
     return Method(**{**entry, **changes})
 
 
-def test_a_method_is_added_with_one_entry(monkeypatch):
-    monkeypatch.setattr(methods, "_methods", dict(methods._methods))
+@pytest.fixture
+def registry():
+    """The registry as it is, and as it will be again."""
+    before = list_methods()
+    yield
+    for method in set(list_methods()) - set(before):
+        unregister_method(method.key)
+    assert list_methods() == before
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_method_is_added_with_one_entry():
     register_method(toy())
     assert find_method("toy") is list_methods()[-1] is list_methods("normaliser")[-1]
     assert torch.equal(run(find_method("toy"), batch(), factor=0.25)[0], batch() / 4)
@@ -246,9 +257,17 @@ def test_an_unknown_key():
         find_method("toy")
 
 
-def test_a_regulariser_is_added_with_one_entry(monkeypatch):
-    monkeypatch.setattr(methods, "_methods", dict(methods._methods))
+def test_a_method_that_is_taken_off_can_be_registered_anew():
+    register_method(toy())
+    unregister_method("toy")
+    with pytest.raises(InvalidInputError, match="key must be one of"):
+        unregister_method("toy")
+    register_method(toy())
+    unregister_method("toy")
 
+
+@pytest.mark.usefixtures("registry")
+def test_a_regulariser_is_added_with_one_entry():
     def build(*, factor: float = 0.5) -> Callable[..., torch.Tensor]:
         def loss(activations: torch.Tensor, **_: object) -> torch.Tensor:
             return factor * activations.square().mean()

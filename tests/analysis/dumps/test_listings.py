@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.dumps import ReadingLimits, inspect, tree
+from analysis.dumps.byte_range import FileRange
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, WRITERS, run_directory, write
 
 
@@ -16,8 +17,14 @@ from tests.analysis.dumps.dump_files import FIRST, LAYERS, WRITERS, run_director
 def looked_at(monkeypatch):
     """Names of the files and runs that were looked into."""
     names = []
-    file, run = tree._look_into, tree.run_format.list_entries
-    monkeypatch.setattr(tree, "_look_into", lambda path, *rest: names.append(path.name) or file(path, *rest))
+    kind, run = tree.file_kind, tree.run_format.list_entries
+
+    def file_kind(name, data):
+        if isinstance(data, FileRange) and data.is_whole:  # not what is in an archive
+            names.append(name)
+        return kind(name, data)
+
+    monkeypatch.setattr(tree, "file_kind", file_kind)
     monkeypatch.setattr(tree.run_format, "list_entries", lambda path: names.append(path.name) or run(path))
     return names
 

@@ -86,8 +86,8 @@ def test_text_is_read_within_the_time_of_the_process_too(tmp_path):
 
 def test_text_is_parsed_once_while_the_file_is_as_it_was(tmp_path, monkeypatch):
     parsed = []
-    whole = csv_format._parsed
-    monkeypatch.setattr(csv_format, "_parsed", lambda path: parsed.append(path) or whole(path))
+    candidates = csv_format.candidates
+    monkeypatch.setattr(csv_format, "candidates", lambda path: parsed.append(path) or candidates(path))
     path, limits = write(tmp_path, "layer.csv"), ReadingLimits()
     time.sleep(0.1)  # the clock of the file system ticks
     csv_format.list_entries(path, limits)

@@ -64,11 +64,12 @@ def test_the_density_scale_is_ordered_and_ends_at_one() -> None:
 def test_the_house_style_never_overrides_what_a_figure_says() -> None:
     own = {"margin": {"l": 1}, "xaxis": {"gridcolor": palette.ALARM}, "legend": {"y": 2}, "font": {"size": 9}}
     layout = style(go.Figure(layout=own), 300)["layout"]
-    assert layout["margin"] == {"l": 1, "r": 16, "t": 32, "b": 48}
+    house = style(go.Figure(), 300)["layout"]
+    assert layout["margin"] == house["margin"] | {"l": 1}
     assert layout["xaxis"]["gridcolor"] == palette.ALARM
     assert layout["xaxis"]["automargin"] is layout["yaxis"]["automargin"] is True
-    assert layout["legend"] == {"orientation": "h", "y": 2, "yanchor": "bottom", "x": 0}
-    assert layout["font"] == {"size": 9, "color": palette.TEXT}
+    assert layout["legend"] == house["legend"] | {"y": 2}
+    assert layout["font"] == house["font"] | {"size": 9}
     assert layout["height"] == 300
     assert "template" not in layout
 

@@ -69,7 +69,8 @@ def bound_keys(page: AppTest) -> set[str]:
             yield child
             yield from below(child)
 
-    return {key for one in below(page._tree) if (key := getattr(getattr(one, "proto", None), "query_param_key", ""))}
+    found = [one for part in (page.main, page.sidebar) for one in below(part)]
+    return {key for one in found if (key := getattr(getattr(one, "proto", None), "query_param_key", ""))}
 
 
 def opened(open_page: OpenPage, dump: Path, name: str, query: dict[str, Any]) -> AppTest:

@@ -14,8 +14,8 @@ from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from analysis.survey.report import write_report
 from app.charts.palette import categorical
 from app.views.train.training_fields import method_title
-from per_core import Method, Parameter, list_methods, methods, register_method
-from per_core.methods import BASELINE, Loss
+from per_core import Method, Parameter, list_methods, register_method
+from per_core.methods import BASELINE, Loss, unregister_method
 from per_core.recording.run_directory import open_run
 from tests.analysis.training.workers import work_here
 from tests.app.conftest import OpenPage
@@ -85,14 +85,14 @@ TOY_REGULARISER = Method(
 
 
 @pytest.fixture
-def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Method]]:
-    """Two new methods in a registry that is thrown away afterwards."""
-    monkeypatch.setattr(methods, "_methods", dict(methods._methods))
+def toys() -> Iterator[list[Method]]:
+    """Two new methods, on offer for the time of a test."""
     added = [TOY_NORMALISER, TOY_REGULARISER]
     for method in added:
         register_method(method)
     yield added
-    monkeypatch.undo()
+    for method in added:
+        unregister_method(method.key)
     assert not {method.key for method in list_methods()} & {method.key for method in added}
 
 
