@@ -33,7 +33,7 @@ def plain(text: object, longest: int = LONGEST_NAME) -> str:
 
 
 def message(text: object) -> str:
-    """The same of a sentence or two, with line ends as spaces."""
+    """`plain` of a sentence or two: line ends become spaces, and more signs are kept than of a name."""
     return plain(" ".join(str(text).split()), LONGEST_MESSAGE)
 
 

@@ -109,7 +109,7 @@ class _Draw(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        """Nothing is kept."""
+        """Keep nothing: there is no derivative to be computed."""
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[None], draw: Callable[[], Tensor]) -> tuple[Tensor, None]:

@@ -233,7 +233,7 @@ class _AddGradient(torch.autograd.Function):
 
 
 class _AddGradientInAnyMode(_AddGradient):
-    """The same, the identity in forward mode, which has no backward pass."""
+    """`_AddGradient` with a rule for forward mode, where it is the identity: there is no backward pass to add to."""
 
     @staticmethod
     @forward_rule

@@ -155,7 +155,7 @@ class _GroupWhitening(nn.Module, ABC):
         return groups
 
     def _matrices(self, running_whitening: Tensor) -> list[Tensor]:
-        """The same views of the running matrices, square: (g, c, c), (1, r, r)."""
+        """Views of the running matrices by groups as in `_groups`, square: (g, c, c), (1, r, r)."""
         return [rows[..., : rows.shape[1]] for rows in self._groups(running_whitening)]
 
 

@@ -43,7 +43,7 @@ class Study(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Its name in the file."""
+        """Under which the file of bands holds it: "distances, n = 4096, d = 2, 256 slices"."""
         return f"{self.kind}, n = {self.n}, d = {self.d}, {self.slices} slices"
 
 
@@ -53,7 +53,7 @@ def statistics_of(n: int, d: int) -> Study:
 
 
 def distances_of(n: int, d: int, slices: int) -> Study:
-    """SW1 and PER."""
+    """SW1 and PER to N(0, I), on so many shared slices."""
     return Study("distances", n, d, slices)
 
 
@@ -134,7 +134,7 @@ def _read(path: Path) -> dict[str, dict[str, NullBand]]:
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Where to write."""
+    """Declare the argument of `python -m analysis bands`: the file to write, the shipped one if left out."""
     command.add_argument("out", type=Path, nargs="?", default=PATH, metavar="OUT.json")
 
 

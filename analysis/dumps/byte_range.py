@@ -27,7 +27,7 @@ class ByteRange(Protocol):
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """Number of bytes."""
 
     def read(self, offset: int, count: int) -> Bytes:
         """So many of them from `offset` on.
@@ -57,7 +57,7 @@ class FileRange:
 
     @classmethod
     def whole(cls, path: Path) -> FileRange:
-        """All of a file."""
+        """A file from its first byte to its last."""
         return cls(path, 0, path.stat().st_size)
 
     @property
@@ -66,7 +66,7 @@ class FileRange:
         return self.checksum is None and self.offset == 0
 
     def read(self, offset: int, count: int) -> Bytes:
-        """See `ByteRange`."""
+        """So many bytes from `offset` on, and those before it if a checksum can be checked with little more reading."""
         if offset + count > self.size:
             raise _truncated(self.path, offset + count, self.size)
         values = np.fromfile(self.path, np.uint8, count, offset=self.offset + offset)
@@ -78,7 +78,7 @@ class FileRange:
         return values
 
     def chunks(self) -> Iterator[bytes]:
-        """See `ByteRange`."""
+        """All bytes in pieces of a megabyte; the checksum is checked at the end."""
         found = 0
         for offset in range(0, self.size, CHUNK):
             chunk = FileRange(self.path, self.offset, self.size).read(offset, min(CHUNK, self.size - offset)).tobytes()
@@ -103,7 +103,7 @@ class InflatedRange:
     checksum: int
 
     def read(self, offset: int, count: int) -> Bytes:
-        """See `ByteRange`. Everything before `offset` is inflated as well."""
+        """So many inflated bytes from `offset` on; everything before it is inflated as well."""
         if offset + count > self.size:
             raise _truncated(self.deflated.path, offset + count, self.size)
         values = np.empty(count, np.uint8)
@@ -120,7 +120,7 @@ class InflatedRange:
         return values
 
     def chunks(self) -> Iterator[bytes]:
-        """See `ByteRange`."""
+        """All bytes inflated, in pieces of at most a megabyte; size and checksum are checked at the end."""
         yield from self._inflated(CHUNK)
 
     def _inflated(self, most: int) -> Iterator[bytes]:

@@ -65,13 +65,11 @@ class Upload:
         self._finalizer()
 
     def __enter__(self) -> Upload:
-        """The upload itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Remove the files."""
         self.release()
 
 

@@ -203,7 +203,7 @@ def read_frames(frames: NDArray[np.float32]) -> FlowReadings:
 
 
 def gaussian_readings(n: int, d: int, first: int, count: int) -> FlowReadings:
-    """The same readings of the Gaussian batches (n, d) number first..first + count − 1: arrays (count,)."""
+    """`read_frames` of the Gaussian batches (n, d) number first..first + count − 1: arrays (count,)."""
     return read_frames(np.stack([gaussian_batch(n, d, number).numpy() for number in range(first, first + count)]))
 
 

@@ -154,7 +154,7 @@ class _Pieces:
 
     @property
     def mirrored(self) -> _Pieces:
-        """The pieces of −z."""
+        """The pieces of the negative variable: z → −z and u → 1 − u, from and to exchanged."""
         return _Pieces((1 - self.u[1], 1 - self.u[0]), (-self.z[1], -self.z[0]), (self.density[1], self.density[0]))
 
     def above(self, c: Floats) -> Floats:

@@ -124,12 +124,12 @@ class PartialStatistics:
 
     @property
     def n(self) -> int:
-        """Rows that count."""
+        """Number of rows without NaN, infinite and too large values."""
         return self.moments.n
 
     @property
     def d(self) -> int:
-        """Units."""
+        """Number of units."""
         return len(self.n_nan)
 
     @property

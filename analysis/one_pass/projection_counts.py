@@ -70,7 +70,7 @@ class Tails:
 
     @classmethod
     def empty(cls, k: int) -> Tails:
-        """Nothing beyond the grid."""
+        """Tails of k directions without any projection beyond the grid."""
         return cls(np.zeros(k, np.int64), np.zeros(k), np.zeros(k))
 
     @classmethod
@@ -103,7 +103,7 @@ class ProjectionCounts:
 
     @classmethod
     def empty(cls, k: int, grid: Grid) -> ProjectionCounts:
-        """No projection yet."""
+        """Counts of 0 in every bin of k directions, which change nothing when they are merged."""
         return cls(grid, np.zeros((k, grid.bins), np.int64), Tails.empty(k), Tails.empty(k))
 
     @classmethod

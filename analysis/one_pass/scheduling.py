@@ -158,4 +158,4 @@ def _lost(address: str, what: str) -> InvalidInputError:
 
 
 def _silent(done: int, total: int) -> None:
-    """No progress is shown."""
+    """Take the place of a callback that nobody gave."""

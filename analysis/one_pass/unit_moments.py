@@ -34,7 +34,7 @@ class UnitMoments:
 
     @classmethod
     def empty(cls, d: int) -> UnitMoments:
-        """No row yet."""
+        """The moments of d units over no rows: n, mean and sums are 0, and merging them changes nothing."""
         return cls(0, *np.zeros((4, d)))
 
     @classmethod

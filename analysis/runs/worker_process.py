@@ -60,7 +60,7 @@ class WorkerProcess:
 
     @property
     def pid(self) -> int:
-        """Number of the process."""
+        """Number of the process in the operating system."""
         return self._process.pid
 
     @property

@@ -459,4 +459,4 @@ def _quantity(name: str) -> Quantity:
 
 
 def _silent(done: int, total: int) -> None:
-    """Nobody wants to know."""
+    """Take the place of a callback that nobody gave."""

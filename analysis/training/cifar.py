@@ -58,7 +58,7 @@ class CifarFiles:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All binary files."""
+        """Names of all binary files, those for training first."""
         return (*self.training, self.test)
 
 
@@ -145,7 +145,7 @@ def read_training(files: CifarFiles, folder: Path) -> Images:
 
 
 def read_test(files: CifarFiles, folder: Path) -> Images:
-    """The test images."""
+    """The 10,000 test images and their labels."""
     return _read(files, folder / files.test)
 
 

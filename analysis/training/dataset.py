@@ -43,7 +43,7 @@ class DataSet:
 
     @property
     def shape(self) -> Shape:
-        """The shape of one input."""
+        """The shape of one input without the axis of samples: (64,), (3, 32, 32)."""
         return tuple(self.training_inputs.shape[1:])
 
     def scaled(self, inputs: Tensor) -> Tensor:
@@ -51,7 +51,7 @@ class DataSet:
         return (inputs.to(self.scale.dtype) - self.shift) / self.scale
 
     def to(self, device: torch.device) -> DataSet:
-        """The same data on a device."""
+        """A copy of the data set with all tensors on a device."""
         tensors = {
             name: value.to(device) for name in self.__slots__ if isinstance(value := getattr(self, name), Tensor)
         }

@@ -164,7 +164,7 @@ class LayerSummary:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> LayerSummary:
-        """What `to_json` gave."""
+        """The summary that `to_json` made plain; what older records lack is taken as unknown."""
         units = ({name: from_json_number(unit[name]) for name in _UNIT_NUMBERS} for unit in values["tracked"])
         numbers: dict[str, Any] = {name: from_json_number({**_ADDED, **values}[name]) for name in _SUMMARY_NUMBERS}
         return cls(**numbers, tracked=tuple(TrackedUnit(**unit) for unit in units))

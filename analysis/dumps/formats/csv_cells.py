@@ -87,7 +87,6 @@ class Cells:
     """
 
     def __init__(self, width: int, decimal: str) -> None:
-        """See the class."""
         self._decimal = decimal
         self._odd: dict[int, tuple[int, str]] = {}
         self._marks = 0

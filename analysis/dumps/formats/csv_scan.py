@@ -34,7 +34,7 @@ class Scan:
 
     @property
     def width(self) -> int:
-        """Cells of every line."""
+        """Number of cells in every line; 0 before the first is read."""
         return 0 if self.first is None else len(self.first[1])
 
     def take(self, most: int | None = None) -> None:
