@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from per_core.errors import InvalidInputError
 from per_core.recording.epoch import as_epoch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Float32Matrix = NDArray[np.float32]
 Float64Matrix = NDArray[np.float64]
@@ -58,6 +61,7 @@ class ActivationBatch:
     n_beyond_float32: int = field(init=False)
     n_coarse: int = field(init=False)
     exact: Float64Matrix | None = field(init=False, repr=False)
+    _memory: Float32Matrix = field(init=False, repr=False)
 
     def __init__(
         self,
@@ -70,12 +74,14 @@ class ActivationBatch:
     ) -> None:
         """Validate, cast, freeze and fingerprint the values."""
         received = _received(values)
-        frozen = _frozen(received, np.float32)
+        memory = _copied(received, np.float32)
+        frozen = _frozen(memory)
         n_nan, n_inf = int(np.isnan(frozen).sum()), int(np.isinf(frozen).sum())
         n_beyond = n_inf - int(np.isinf(received).sum()) if n_inf else 0
         n_coarse = 0 if np.can_cast(received.dtype, np.float32) else _count_coarse(received, frozen)
-        exact = _frozen(received, np.float64) if n_beyond or n_coarse else None
+        exact = _frozen(_copied(received, np.float64)) if n_beyond or n_coarse else None
         put = object.__setattr__
+        put(self, "_memory", memory)
         put(self, "values", frozen)
         put(self, "name", name)
         put(self, "layer", layer)
@@ -103,6 +109,13 @@ class ActivationBatch:
         return int(self.values.shape[1])
 
     @property
+    def tensor(self) -> Tensor:
+        """The values as a tensor (n, d), float32, on the same memory: only to be read, which PyTorch cannot enforce."""
+        import torch  # not needed to hold a batch or to draw its density
+
+        return torch.from_numpy(self._memory)
+
+    @property
     def is_finite(self) -> bool:
         """Whether all `values` are finite: none is NaN, infinite or beyond float32."""
         return self.n_nan + self.n_inf + self.n_beyond_float32 == 0
@@ -116,6 +129,18 @@ class ActivationBatch:
     def not_finite(self) -> str:
         """What is not finite in `values`, for a person, see `count_not_finite`."""
         return count_not_finite(self.n_nan, self.n_inf, self.n_beyond_float32)
+
+
+def moved(batch: ActivationBatch, shift: float, scale: float) -> ActivationBatch:
+    """The batch shift + scale · h."""
+    return ActivationBatch(
+        shift + scale * batch.values, batch.name, layer=batch.layer, epoch=batch.epoch, source=batch.source
+    )
+
+
+def first_rows(batch: ActivationBatch, rows: int) -> ActivationBatch:
+    """The first rows of a batch; the batch itself if it has no more."""
+    return batch if batch.n <= rows else ActivationBatch(batch.values[:rows], batch.name, source=batch.source)
 
 
 def count_not_finite(n_nan: int, n_inf: int, n_beyond_float32: int) -> str:
@@ -139,11 +164,16 @@ def _received(values: ArrayLike) -> NDArray[Any]:
     return received
 
 
-def _frozen(received: NDArray[Any], dtype: type[Float]) -> NDArray[Float]:
+def _copied(received: NDArray[Any], dtype: type[Float]) -> NDArray[Float]:
     with np.errstate(over="ignore", under="ignore"):  # counted by whoever asks
-        frozen = np.array(received, dtype=dtype, order="C", copy=True)
-    frozen.flags.writeable = False
-    return frozen
+        return np.array(received, dtype=dtype, order="C", copy=True)
+
+
+def _frozen(memory: NDArray[Float]) -> NDArray[Float]:
+    """A read-only view; PyTorch takes writable memory only."""
+    view = memory.view()
+    view.flags.writeable = False
+    return view
 
 
 def _count_coarse(received: NDArray[Any], frozen: Float32Matrix) -> int:
@@ -162,4 +192,4 @@ def _extremes(received: NDArray[Any]) -> tuple[Float64Matrix, Float64Matrix]:
         if not len(finite):
             return np.zeros(received.shape[1]), np.zeros(received.shape[1])
         low, high = finite.min(axis=0), finite.max(axis=0)
-    return _frozen(low, np.float64), _frozen(high, np.float64)
+    return _copied(low, np.float64), _copied(high, np.float64)

@@ -77,13 +77,8 @@ async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 def _warm() -> None:
-    """Import torch and POT, and decompose Gaussian batches for Methods' opening view, while nobody waits for them."""
+    """Import torch and POT, and draw what the opening views are compared with, while nobody waits for them."""
     from analysis.distances import distinction  # noqa: F401  brings torch and POT
-    from analysis.samples import SampleSpec
-    from analysis.statistics.null_band import draws_that_fit
-    from app.session import caches
-    from app.session.progress import CHUNK, spans
+    from app.session.null_bands import warm_up
 
-    opening = SampleSpec()
-    for first, count in spans(draws_that_fit(opening.n, opening.dim), CHUNK):
-        caches.gaussian_stages_chunk(opening.n, opening.dim, first, count)
+    warm_up()

@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     """Measure a dump, print what was found, return the exit status."""
     try:
         layout = None if options.layout is None else Layout(options.layout, options.channel_axis)
-        spec = PassSpec(slices=options.directions, seed=options.seed, sample=0)
+        spec = PassSpec(slices=options.directions, seed=options.seed)
         _require_place(options.out)
         inspection = inspect(options.path, layout=layout)
         readable, left_out = _chosen(inspection, options.member)

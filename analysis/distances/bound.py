@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from torch import Tensor
 
-from analysis.batch import Float32Matrix
-from analysis.distances.directions import mean_over_slices, named_directions, shared_directions
-from per_core import gaussian_w1, per_gradient, sliced_w1
+from analysis.batch import ActivationBatch
+from analysis.distances.directions import circle_directions, mean_over_slices, named_directions, shared_directions
+from analysis.statistics.null_band import Statistic
+from per_core import gaussian_w1, per_gradient, per_loss, sliced_w1
 from per_core.directions import random_directions
 from per_core.interval import margin_of_error
 from per_core.per import projection_loss
@@ -135,14 +137,43 @@ class Influence:
     others: int
 
 
-def read_bound(values: Float32Matrix, *, slices: int) -> BoundReading:
+@dataclass(frozen=True, slots=True)
+class Distances(Statistic[Literal["sw1", "per"]]):
+    """SW1 on the shared directions, and PER.
+
+    The directions are the same in every draw: the band is the spread between data sets, which the error over slices
+    does not see, because all slices share the data.
+    """
+
+    def measure(self, batch: ActivationBatch) -> dict[Literal["sw1", "per"], float]:
+        """SW1 and PER."""
+        directions = shared_directions(batch.d, self.slices)
+        return {
+            "sw1": sliced_w1(batch.tensor, directions=directions).value.item(),
+            "per": per_loss(batch.tensor).item(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class WorstDistances(Statistic[str]):
+    """The largest W1 among each kind of direction: what looking for the worst finds in N(0, I) itself."""
+
+    def measure(self, batch: ActivationBatch) -> dict[str, float]:
+        """The largest W1 by kind: "unit", "principal", "maximised" and the slices'."""
+        return study_directions(batch, slices=self.slices).worst_of_each_kind()
+
+    def draws_that_fit(self, n: int, d: int) -> int:  # noqa: ARG002  a search takes seconds at any size
+        """19."""
+        return 19
+
+
+def read_bound(batch: ActivationBatch, *, slices: int) -> BoundReading:
     """Exact PER and SW1 of a finite batch (n, d) on `slices` shared directions."""
-    batch = torch.from_numpy(values.copy())
-    n, d = values.shape
-    w1, along = read_directions(values, shared_directions(d, slices).double().numpy())
+    n, d = batch.n, batch.d
+    w1, along = read_directions(batch, shared_directions(d, slices).double().numpy())
     sw1, sw1_margin = mean_over_slices(w1, d)
     gap, gap_margin = mean_over_slices(along - w1, d)
-    per_sample = radial_loss(torch.linalg.vector_norm(batch.double(), dim=1), d).numpy()
+    per_sample = radial_loss(torch.linalg.vector_norm(batch.tensor.double(), dim=1), d).numpy()
     per, per_margin = _mean_and_margin(per_sample)
     return BoundReading(sw1, sw1_margin, per, per_margin, gap, gap_margin, n, d, slices)
 
@@ -152,10 +183,16 @@ def per_along(projections: Tensor) -> Tensor:
     return projection_loss(projections).mean(dim=0, dtype=torch.float64)
 
 
-def read_directions(values: Float32Matrix, vectors: NDArray[np.floating]) -> tuple[Float64Array, Float64Array]:
-    """W1 and PER along each direction: values (n, d), unit vectors (k, d) -> two arrays (k,)."""
-    projections = torch.from_numpy(values @ vectors.T.astype(np.float32))
+def read_directions(batch: ActivationBatch, vectors: NDArray[np.floating]) -> tuple[Float64Array, Float64Array]:
+    """W1 and PER along each direction: a batch (n, d), unit vectors (k, d) -> two arrays (k,)."""
+    projections = torch.from_numpy(batch.values @ vectors.T.astype(np.float32))
     return gaussian_w1(projections).double().numpy(), per_along(projections).numpy()
+
+
+def read_circle(batch: ActivationBatch, *, count: int) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Angles in degrees, evenly around the circle, and W1 and PER of a batch (n, 2) along each: arrays (count,)."""
+    degrees, vectors = circle_directions(count)
+    return degrees, *read_directions(batch, vectors)
 
 
 def slice_names(vectors: Float64Array) -> list[str]:
@@ -165,43 +202,41 @@ def slice_names(vectors: Float64Array) -> list[str]:
     return [f"random {i + 1}" for i in range(len(vectors))]
 
 
-def study_directions(values: Float32Matrix, *, slices: int) -> DirectionStudy:
+def study_directions(batch: ActivationBatch, *, slices: int) -> DirectionStudy:
     """W1 and PER along the shared random directions, the axes, the leading principal and the maximised one."""
-    shared = shared_directions(values.shape[1], slices).double().numpy()
-    named = named_directions(values)
+    shared = shared_directions(batch.d, slices).double().numpy()
+    named = named_directions(batch)
     vectors = np.concatenate([shared, np.stack([direction.vector for direction in named])])
     names = [*slice_names(shared), *(direction.name for direction in named)]
-    return DirectionStudy(tuple(names), vectors, *read_directions(values, vectors))
+    return DirectionStudy(tuple(names), vectors, *read_directions(batch, vectors))
 
 
-def scale_curve(values: Float32Matrix, *, largest: float = 4.0, points: int = 41, slices: int = 64) -> ScaleCurve:
+def scale_curve(batch: ActivationBatch, *, largest: float = 4.0, points: int = 41, slices: int = 64) -> ScaleCurve:
     """PER and SW1 of c·h for c from 0 to `largest`: PER falls to its minimum √(2/π) at collapse, c = 0."""
-    batch = torch.from_numpy(values.copy())
-    d = values.shape[1]
     factors = np.linspace(0.0, largest, points)
-    norms = torch.linalg.vector_norm(batch.double(), dim=1)
-    per = radial_loss(norms[:, None] * torch.from_numpy(factors), d).mean(dim=0).numpy()
-    projections = (batch @ shared_directions(d, slices).T).sort(dim=0).values
+    norms = torch.linalg.vector_norm(batch.tensor.double(), dim=1)
+    per = radial_loss(norms[:, None] * torch.from_numpy(factors), batch.d).mean(dim=0).numpy()
+    projections = (batch.tensor @ shared_directions(batch.d, slices).T).sort(dim=0).values
     sw1 = [float(gaussian_w1(projections * float(c)).double().mean()) for c in factors]
     return ScaleCurve(factors, per, np.array(sw1))
 
 
-def slice_convergence(values: Float32Matrix, *, most: int = 1024, seed: int = 1) -> SliceConvergence:
+def slice_convergence(batch: ActivationBatch, *, most: int = 1024, seed: int = 1) -> SliceConvergence:
     """SW1 and Monte-Carlo PER from the first 1, 2, 4, … `most` directions of one random sequence."""
-    directions = random_directions(most, values.shape[1], generator=torch.Generator().manual_seed(seed))
-    sw1, per = read_directions(values, directions.double().numpy())
+    directions = random_directions(most, batch.d, generator=torch.Generator().manual_seed(seed))
+    sw1, per = read_directions(batch, directions.double().numpy())
     counts = 2 ** np.arange(int(math.log2(most)) + 1)
     rows = [(*_mean_and_margin(sw1[:k]), *_mean_and_margin(per[:k])) for k in counts]
     return SliceConvergence(counts, *np.array(rows).T)
 
 
-def decompose(values: Float32Matrix, *, slices: int = 64) -> Decomposition:
+def decompose(batch: ActivationBatch, *, slices: int = 64) -> Decomposition:
     """Split PER into half the sliced energy distance to N(0, I), half the spread of the slices, and 1/√π.
 
     Per slice: E|p − Z| = ED(ν_p, N(0, 1)) / 2 + mean_ij |p_i − p_j| / 2 + 1/√π (Székely and Rizzo 2013), with the
     energy distance ED = 2 ∫ (F_n − Φ)² (Cramér's form).
     """
-    projections = (torch.from_numpy(values.copy()) @ shared_directions(values.shape[1], slices).T).double()
+    projections = (batch.tensor @ shared_directions(batch.d, slices).T).double()
     ordered = np.sort(projections.numpy(), axis=0)  # (n, k)
     n = len(ordered)
     weights = (2 * np.arange(1, n + 1) - n - 1)[:, None]
@@ -239,20 +274,20 @@ def gaussian_energy_distance(ordered: Float64Array) -> Float64Array:
     return total
 
 
-def move_one(values: Float32Matrix, *, sample: int, distance: float, slices: int = 64) -> Influence:
+def move_one(batch: ActivationBatch, *, sample: int, distance: float, slices: int = 64) -> Influence:
     """Move one sample along the first unit and compare all other samples' gradients before and after.
 
     PER is a mean over samples, so nothing else changes. SW1 sorts: a sample that the moved one passes on some slice
     changes its rank there and with it the cell of N(0, 1) that pulls it, so its gradient changes wherever the value
     lies in one of the two cells or between them.
     """
-    moved = values.copy()
+    moved = batch.tensor.clone()
     moved[sample, 0] += distance
-    others = np.arange(len(values)) != sample
-    directions = shared_directions(values.shape[1], slices)
+    others = np.arange(batch.n) != sample
+    directions = shared_directions(batch.d, slices)
     changes, changed = {}, {}
     for name, gradient in (("sw1", _sw1_gradient), ("per", _per_gradient)):
-        before, after = gradient(values, directions), gradient(moved, directions)
+        before, after = gradient(batch.tensor, directions), gradient(moved, directions)
         length = np.linalg.norm(before, axis=1).mean() or 1.0
         difference = np.linalg.norm(after - before, axis=1)[others]
         changes[name], changed[name] = difference / length, int((difference > 0).sum())
@@ -263,18 +298,18 @@ def move_one(values: Float32Matrix, *, sample: int, distance: float, slices: int
         np.quantile(changes["per"], share),
         changed["sw1"],
         changed["per"],
-        len(values) - 1,
+        batch.n - 1,
     )
 
 
-def _sw1_gradient(values: Float32Matrix, directions: Tensor) -> Float64Array:
-    batch = torch.from_numpy(values.copy()).requires_grad_(True)
-    (gradient,) = torch.autograd.grad(sliced_w1(batch, directions=directions).value, batch)
+def _sw1_gradient(values: Tensor, directions: Tensor) -> Float64Array:
+    leaf = values.detach().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(sliced_w1(leaf, directions=directions).value, leaf)
     return gradient.double().numpy()
 
 
-def _per_gradient(values: Float32Matrix, _: Tensor) -> Float64Array:
-    return (per_gradient(torch.from_numpy(values.copy())) / len(values)).double().numpy()
+def _per_gradient(values: Tensor, _: Tensor) -> Float64Array:
+    return (per_gradient(values) / len(values)).double().numpy()
 
 
 def _mean_and_margin(values: Float64Array) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import statistics
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,16 +29,18 @@ class Timing:
 SIZES = (256, 1024, 4096, 16384)
 SLICES = 256
 REPEATS = 5
+_ALONE = threading.Lock()  # two timings at once would time each other
 
 
 def time_gradients(n: int, d: int, *, repeats: int = REPEATS) -> list[Timing]:
     """Time the gradient of exact PER, of Algorithm 1 and of exact SW1 (both 256 slices) on a batch (n, d)."""
     batch = torch.randn(n, d, generator=torch.Generator().manual_seed(0))
-    return [
-        _time("PER, exact", n, lambda: per_gradient(batch), repeats),
-        _time("PER, Algorithm 1", n, lambda: per_gradient(batch, slices=SLICES), repeats),
-        _time("SW1, exact", n, lambda: _sw1_gradient(batch), repeats),
-    ]
+    with _ALONE:
+        return [
+            _time("PER, exact", n, lambda: per_gradient(batch), repeats),
+            _time("PER, Algorithm 1", n, lambda: per_gradient(batch, slices=SLICES), repeats),
+            _time("SW1, exact", n, lambda: _sw1_gradient(batch), repeats),
+        ]
 
 
 def machine() -> str:

@@ -13,23 +13,24 @@ it further away in W1. Another order would give other parts.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from analysis.batch import ActivationBatch
 from analysis.distances.directions import shared_directions
 from analysis.statistics.moments import finite_values
-from analysis.statistics.null_band import NullBand, band_of, gaussian_batch
+from analysis.statistics.null_band import NullBand, Statistic, band_of
 from per_core import sliced_w1
-from per_core.errors import InvalidInputError
 
 Float64Array = NDArray[np.float64]
 Part = Literal["location", "scale", "correlation", "shape", "floor"]
 PARTS: tuple[Part, ...] = get_args(Part)
-SLICES = 64
+Stage = Literal["as it is", "centred", "standardised", "whitened"]
 _FLAT = 1e-10  # of the largest eigenvalue: what float32 values cannot tell from a unit that never changes
 
 
@@ -48,23 +49,58 @@ class DistanceParts:
     bands: dict[Part, NullBand]
 
 
-def normalise_in_stages(values: ArrayLike) -> list[Float64Array]:
-    """The batch (n, d) as it is, centred, standardised and whitened: four arrays (n, d).
+@dataclass(frozen=True, slots=True)
+class StageDistances(Statistic[Stage]):
+    """SW1 to N(0, I) after each stage, on the shared directions."""
+
+    def measure(self, batch: ActivationBatch) -> dict[Stage, float]:
+        """SW1 by stage."""
+        directions = shared_directions(batch.d, self.slices)
+        return {
+            stage: sliced_w1(torch.from_numpy(values).float(), directions=directions).value.item()
+            for stage, values in normalise_in_stages(batch).items()
+        }
+
+
+def normalise_in_stages(batch: ActivationBatch) -> dict[Stage, Float64Array]:
+    """The batch as it is, centred, standardised and whitened: an array (n, d) by stage.
 
     A direction in which the batch never changes stays at 0 where it would have to be divided by 0.
 
     Raises:
-        InvalidInputError: If the values are not finite numbers of shape (n, d).
+        InvalidInputError: If some values are not finite.
     """
-    as_it_is = finite_values(values)
-    if as_it_is.ndim != 2:
-        raise InvalidInputError(
-            f"A distance is decomposed for one batch (n, d); received shape {as_it_is.shape}. Pass one batch."
-        )
+    as_it_is = finite_values(batch.values)
     centred = as_it_is - as_it_is.mean(axis=0)
     deviations = centred.std(axis=0)
     standardised = centred * _inverse(deviations, (_FLAT * np.abs(as_it_is).max(axis=0)))
-    return [as_it_is, centred, standardised, _whitened(standardised)]
+    return {
+        "as it is": as_it_is,
+        "centred": centred,
+        "standardised": standardised,
+        "whitened": _whitened(standardised),
+    }
+
+
+def decompose_distance(batch: ActivationBatch, gaussian: Mapping[Stage, Float64Array]) -> DistanceParts:
+    """The parts of a batch's distance.
+
+    Args:
+        batch: finite.
+        gaussian: the null draws of `StageDistances` at the batch's n and d, (draws,) by stage.
+
+    Raises:
+        InvalidInputError: If some values are not finite.
+    """
+    distances = StageDistances().measure(batch)
+    own = np.array([distances[stage] for stage in gaussian])  # (stages,)
+    draws = np.stack(list(gaussian.values()), axis=1)  # (draws, stages)
+    expected = draws.mean(axis=0)
+    parts = _raw_parts(own) - _raw_parts(expected)
+    null = _raw_parts(draws) - _raw_parts(expected)
+    values = dict(zip(PARTS, [*parts.tolist(), float(expected[0])], strict=True))
+    bands = dict(zip(PARTS, [*map(band_of, null.T), band_of(draws[:, 0])], strict=True))
+    return DistanceParts(float(own[0]), values, bands)
 
 
 def _whitened(standardised: Float64Array) -> Float64Array:
@@ -76,33 +112,6 @@ def _whitened(standardised: Float64Array) -> Float64Array:
     inverse_root = (axes * _inverse(roots, np.sqrt(_FLAT) * roots.max())) @ axes.T
     whitened: Float64Array = standardised @ inverse_root if d <= n else inverse_root @ standardised
     return whitened
-
-
-def measure_stages(values: ArrayLike) -> Float64Array:
-    """SW1 to N(0, I) of the four stages of `normalise_in_stages`, an array (4,), on the shared directions."""
-    stages = normalise_in_stages(values)
-    directions = shared_directions(stages[0].shape[1], SLICES)
-    return np.array([sliced_w1(torch.from_numpy(s).float(), directions=directions).value.item() for s in stages])
-
-
-def measure_gaussian_stages(n: int, d: int, first: int, count: int) -> Float64Array:
-    """`measure_stages` of the Gaussian batches (n, d) number first..first + count − 1: an array (count, 4)."""
-    return np.stack([measure_stages(gaussian_batch(n, d, i).numpy()) for i in range(first, first + count)])
-
-
-def decompose(distances: Float64Array, gaussian: Float64Array) -> DistanceParts:
-    """The parts of a batch's distance.
-
-    Args:
-        distances: (4,) of the batch, from `measure_stages`.
-        gaussian: (draws, 4) of Gaussian batches of the same n and d, from `measure_gaussian_stages`.
-    """
-    expected = gaussian.mean(axis=0)
-    own = _raw_parts(distances) - _raw_parts(expected)
-    null = _raw_parts(gaussian) - _raw_parts(expected)
-    values = dict(zip(PARTS, [*own.tolist(), float(expected[0])], strict=True))
-    bands = dict(zip(PARTS, [*map(band_of, null.T), band_of(gaussian[:, 0])], strict=True))
-    return DistanceParts(float(distances[0]), values, bands)
 
 
 def _raw_parts(distances: Float64Array) -> Float64Array:

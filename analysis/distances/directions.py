@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.batch import Float32Matrix
+from analysis.batch import ActivationBatch
 from analysis.statistics.principal import principal_axes
 from per_core import gaussian_w1
 from per_core.directions import random_directions
@@ -67,24 +67,23 @@ def circle_directions(count: int, *, offset: float = 0.0) -> tuple[Float64Array,
     return degrees, np.stack([np.cos(radians), np.sin(radians)], axis=1)
 
 
-def axis_directions(values: Float32Matrix) -> list[NamedDirection]:
+def axis_directions(batch: ActivationBatch) -> list[NamedDirection]:
     """The coordinate axes, one a unit; of more than 64 units the 64 furthest from N(0, 1) in W1."""
-    d = values.shape[1]
-    distances = gaussian_w1(torch.from_numpy(values.copy())).numpy()
+    distances = gaussian_w1(batch.tensor).numpy()
     shown = sorted(np.argsort(distances)[-AXES_SHOWN:].tolist())
-    rows_of_identity = np.zeros((len(shown), d))
+    rows_of_identity = np.zeros((len(shown), batch.d))
     rows_of_identity[np.arange(len(shown)), shown] = 1
     return [NamedDirection(f"unit {j + 1}", row) for j, row in zip(shown, rows_of_identity, strict=True)]
 
 
-def principal_directions(values: Float32Matrix, count: int = PRINCIPAL) -> list[NamedDirection]:
+def principal_directions(batch: ActivationBatch, count: int = PRINCIPAL) -> list[NamedDirection]:
     """The leading principal directions, largest variance first."""
-    axes = principal_axes(values, count)
+    axes = principal_axes(batch, count)
     return [NamedDirection(f"principal {i + 1}", axis) for i, axis in enumerate(axes)]
 
 
 def maximised_direction(
-    values: Float32Matrix, starts: list[NamedDirection], *, seed: int = 0, steps: int = STEPS
+    batch: ActivationBatch, starts: list[NamedDirection], *, seed: int = 0, steps: int = STEPS
 ) -> NamedDirection:
     """The direction of the largest W1 to N(0, 1) that gradient ascent on the sphere finds (max-sliced W1).
 
@@ -94,15 +93,15 @@ def maximised_direction(
 
     Source: Deshpande et al. (2019), "Max-sliced Wasserstein distance and its use for GANs".
     """
-    batch = torch.from_numpy(values.copy())
-    random = random_directions(64, values.shape[1], generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
+    values = batch.tensor
+    random = random_directions(64, batch.d, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
     candidates = torch.cat([torch.from_numpy(np.stack([s.vector for s in starts])).to(torch.float32), random])
-    order = gaussian_w1(batch @ candidates.T).argsort(descending=True)
+    order = gaussian_w1(values @ candidates.T).argsort(descending=True)
     thetas = candidates[order[:STARTS]].clone()
     best, best_distance = thetas[0], -np.inf
     for step in range(steps + 1):
         thetas.requires_grad_(True)
-        distances = gaussian_w1(batch @ thetas.T)
+        distances = gaussian_w1(values @ thetas.T)
         top = int(distances.argmax())
         reached = distances[top].item()
         if reached > best_distance:
@@ -117,7 +116,7 @@ def maximised_direction(
     return NamedDirection("maximised", best.double().numpy())
 
 
-def named_directions(values: Float32Matrix) -> list[NamedDirection]:
+def named_directions(batch: ActivationBatch) -> list[NamedDirection]:
     """Axes, leading principal directions and the maximised one, in this order."""
-    starts = [*axis_directions(values), *principal_directions(values)]
-    return [*starts, maximised_direction(values, starts)]
+    starts = [*axis_directions(batch), *principal_directions(batch)]
+    return [*starts, maximised_direction(batch, starts)]

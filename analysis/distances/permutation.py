@@ -13,9 +13,10 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from analysis.batch import Float32Matrix
+from analysis.batch import ActivationBatch
+from analysis.distances.directions import shared_directions
+from analysis.statistics.null_band import NullBand, band_of
 from per_core.errors import InvalidInputError
 
 Float32Array = NDArray[np.float32]
@@ -27,39 +28,44 @@ def shuffles_that_fit(rows: int) -> int:
     return 99 if rows <= 50_000 else 19
 
 
+def permutation_band(batch: ActivationBatch, other: ActivationBatch, *, slices: int, paired: bool) -> NullBand:
+    """SW1 after the rows of both batches, or of each pair, were permuted, as often as fits."""
+    permute = swapped_distances if paired else shuffled_distances
+    return band_of(permute(batch, other, slices=slices, count=shuffles_that_fit(batch.n + other.n)))
+
+
 def shuffled_distances(
-    values: Float32Matrix, others: Float32Matrix, directions: Tensor, *, count: int, seed: int = 0
+    batch: ActivationBatch, other: ActivationBatch, *, slices: int, count: int, seed: int = 0
 ) -> Float64Array:
     """SW1 between two batches whose rows were pooled and permuted, `count` times: an array (count,).
 
     Args:
-        values: (n, d).
-        others: (m, d).
-        directions: (k, d) unit rows.
+        batch, other: finite, (n, d) and (m, d).
+        slices: number of shared directions.
         seed: of the shuffling.
     """
-    steps = np.repeat(np.array([1 / len(values), -1 / len(others)], np.float32), [len(values), len(others)])
+    steps = np.repeat(np.array([1 / batch.n, -1 / other.n], np.float32), [batch.n, other.n])
     rng = np.random.default_rng(seed)
-    return _permuted_distances(values, others, directions, lambda: rng.permutation(steps), count)
+    return _permuted_distances(batch, other, slices, lambda: rng.permutation(steps), count)
 
 
 def swapped_distances(
-    values: Float32Matrix, others: Float32Matrix, directions: Tensor, *, count: int, seed: int = 0
+    batch: ActivationBatch, other: ActivationBatch, *, slices: int, count: int, seed: int = 0
 ) -> Float64Array:
     """SW1 between two batches of which each pair of rows i changed places or not, `count` times: an array (count,).
 
     Args:
-        values, others: (n, d), row i of both of the same input.
-        directions: (k, d) unit rows.
+        batch, other: finite, (n, d), row i of both of the same input.
+        slices: number of shared directions.
         seed: of the swaps.
 
     Raises:
         InvalidInputError: If the batches have different numbers of rows.
     """
-    n = len(values)
-    if len(others) != n:
+    n = batch.n
+    if other.n != n:
         raise InvalidInputError(
-            f"Pairs need as many rows in both batches; received {n:,} and {len(others):,}. Pass the rows they share."
+            f"Pairs need as many rows in both batches; received {n:,} and {other.n:,}. Pass the rows they share."
         )
     rng = np.random.default_rng(seed)
 
@@ -67,17 +73,18 @@ def swapped_distances(
         signs = rng.choice(np.array([1 / n, -1 / n], np.float32), n)
         return np.concatenate([signs, -signs])
 
-    return _permuted_distances(values, others, directions, swap, count)
+    return _permuted_distances(batch, other, slices, swap, count)
 
 
 def _permuted_distances(
-    values: Float32Matrix, others: Float32Matrix, directions: Tensor, permute: Callable[[], Float32Array], count: int
+    batch: ActivationBatch, other: ActivationBatch, slices: int, permute: Callable[[], Float32Array], count: int
 ) -> Float64Array:
     """W1 = ∫ |F − G| along each direction: the pooled rows are sorted once, then a permutation is a cumulative sum.
 
     `permute` gives what each pooled row adds to F − G: 1/n in the first batch, −1/m in the second.
     """
-    projections = directions.numpy() @ np.concatenate([values, others]).T  # (k, n + m)
+    directions = shared_directions(batch.d, slices).numpy()
+    projections = directions @ np.concatenate([batch.values, other.values]).T  # (k, n + m)
     order = np.argsort(projections, axis=1)
     gaps = np.diff(np.take_along_axis(projections, order, axis=1), axis=1)
     distances = [(np.abs(np.cumsum(permute()[order], axis=1)[:, :-1]) * gaps).sum(axis=1).mean() for _ in range(count)]

@@ -8,9 +8,9 @@ import numpy as np
 import ot
 from numpy.typing import NDArray
 from scipy.special import ndtri
-from torch import Tensor
 
-from analysis.batch import Float32Matrix
+from analysis.batch import ActivationBatch
+from analysis.distances.directions import mean_over_slices, shared_directions
 from per_core import gaussian_w1
 
 Float64Array = NDArray[np.float64]
@@ -34,17 +34,17 @@ class GridDistance:
     points: int
 
 
-def pot_against_grid(values: Float32Matrix, directions: Tensor, *, points: int) -> GridDistance:
+def pot_against_grid(batch: ActivationBatch, *, slices: int, points: int) -> GridDistance:
     """Sliced W1 to the measure on the quantiles Φ⁻¹((j − 1/2)/m), j = 1..m, by `ot.wasserstein_1d`.
 
     Args:
-        values: (n, d).
-        directions: (k, d) unit rows.
+        batch: finite, (n, d).
+        slices: number of shared directions.
         points: m, at least 1.
     """
     grid = gaussian_grid(points)
-    projections = values.astype(np.float64) @ directions.double().numpy().T  # (n, k)
-    block = max(1, _BLOCK_VALUES // (len(values) + points))
+    projections = batch.values.astype(np.float64) @ _vectors(batch.d, slices)  # (n, k)
+    block = max(1, _BLOCK_VALUES // (batch.n + points))
     distances = [
         ot.wasserstein_1d(part, np.broadcast_to(grid[:, None], (points, part.shape[1])), p=1)
         for part in np.split(projections, range(block, projections.shape[1], block), axis=1)
@@ -52,41 +52,46 @@ def pot_against_grid(values: Float32Matrix, directions: Tensor, *, points: int) 
     return GridDistance(float(np.concatenate(distances).mean()), grid_error(points), points)
 
 
-def pot_against_sample(values: Float32Matrix, directions: Tensor, *, seed: int) -> float:
+def pot_against_sample(batch: ActivationBatch, *, slices: int, seed: int) -> float:
     """Sliced W1 to a sample of N(0, I) of the same size, by `ot.sliced_wasserstein_distance` with p = 1.
 
     Biased upwards, by as much as √2 when the batch is Gaussian itself, and different for every seed.
 
     Args:
-        values: (n, d).
-        directions: (k, d) unit rows.
+        batch: finite, (n, d).
+        slices: number of shared directions.
         seed: of the reference sample.
     """
-    reference = np.random.default_rng([seed, 0x907]).standard_normal(values.shape)
-    vectors = directions.double().numpy().T  # (d, k)
-    block = max(1, _BLOCK_VALUES // (2 * len(values)))
+    reference = np.random.default_rng([seed, 0x907]).standard_normal((batch.n, batch.d))
+    vectors = _vectors(batch.d, slices)  # (d, k)
+    block = max(1, _BLOCK_VALUES // (2 * batch.n))
     parts = np.split(vectors, range(block, vectors.shape[1], block), axis=1)
     distances = [
-        ot.sliced_wasserstein_distance(values.astype(np.float64), reference, projections=part, p=1) for part in parts
+        ot.sliced_wasserstein_distance(batch.values.astype(np.float64), reference, projections=part, p=1)
+        for part in parts
     ]
     return float(np.average(distances, weights=[part.shape[1] for part in parts]))
 
 
-def pot_between(values: Float32Matrix, others: Float32Matrix, directions: Tensor) -> Float64Array:
-    """W1 between two batches along each direction, by `ot.wasserstein_1d`: an array (k,).
+def pot_between(batch: ActivationBatch, other: ActivationBatch, *, slices: int) -> tuple[float, float]:
+    """SW1 between two batches (n, d) and (m, d) by `ot.wasserstein_1d` on the shared directions.
 
-    Args:
-        values: (n, d).
-        others: (m, d).
-        directions: (k, d) unit rows.
+    Returns:
+        The mean over the directions and its margin of error, see `mean_over_slices`.
     """
-    vectors = directions.double().numpy().T  # (d, k)
-    block = max(1, _BLOCK_VALUES // (len(values) + len(others)))
+    vectors = _vectors(batch.d, slices)  # (d, k)
+    block = max(1, _BLOCK_VALUES // (batch.n + other.n))
     distances = [
-        ot.wasserstein_1d(values.astype(np.float64) @ part, others.astype(np.float64) @ part, p=1)
+        ot.wasserstein_1d(batch.values.astype(np.float64) @ part, other.values.astype(np.float64) @ part, p=1)
         for part in np.split(vectors, range(block, vectors.shape[1], block), axis=1)
     ]
-    return np.concatenate(distances)
+    return mean_over_slices(np.concatenate(distances), batch.d)
+
+
+def _vectors(d: int, slices: int) -> Float64Array:
+    """The shared directions as columns (d, k)."""
+    vectors: Float64Array = shared_directions(d, slices).double().numpy().T
+    return vectors
 
 
 def gaussian_grid(points: int) -> Float64Array:

@@ -9,21 +9,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from analysis.samples import DIMENSIONS, SIZES, SampleSpec
-from analysis.statistics.null_band import (
-    Float64Array,
-    NullBand,
-    band_of,
-    draws_that_fit,
-    expected_gaussian_w1,
-    gaussian_draws,
-    gaussian_worst_draws,
-)
+from analysis.distances.batch_statistics import BatchStatistics
+from analysis.distances.bound import Distances, WorstDistances
+from analysis.samples import DIMENSIONS, SIZES
+from analysis.statistics.null_band import Name, NullBand, Statistic, expected_gaussian_w1, null_band
 from per_core.errors import InvalidInputError
 
 PATH = Path(__file__).parents[2] / "assets" / "null_bands.json"
@@ -33,65 +27,51 @@ RATIO_ROWS, RATIO_POWERS = 1000, 11  # SW1 of N(0, I) over its mean, for d = 1, 
 RECORDED = (500, 32)  # rows and units of the shipped recording
 
 
-class Study(NamedTuple):
-    """What was measured of Gaussian batches (n, d), on how many slices: "statistics", "distances" or "worst"."""
+KINDS: dict[type[Statistic[Any]], str] = {
+    BatchStatistics: "statistics",
+    Distances: "distances",
+    WorstDistances: "worst",
+}
 
-    kind: str
+
+class Study(NamedTuple):
+    """A statistic and a size whose band is in the file."""
+
+    statistic: Statistic[Any]
     n: int
     d: int
-    slices: int
 
     @property
     def key(self) -> str:
         """Under which the file of bands holds it: "distances, n = 4096, d = 2, 256 slices"."""
-        return f"{self.kind}, n = {self.n}, d = {self.d}, {self.slices} slices"
+        kind = KINDS[type(self.statistic)]
+        return f"{kind}, n = {self.n}, d = {self.d}, {self.statistic.slices} slices"
 
 
-def statistics_of(n: int, d: int) -> Study:
-    """Every statistic that `distinction.measure` takes of a batch."""
-    return Study("statistics", n, d, 64)
-
-
-def distances_of(n: int, d: int, slices: int) -> Study:
-    """SW1 and PER to N(0, I), on so many shared slices."""
-    return Study("distances", n, d, slices)
-
-
-def worst_of(n: int, d: int, slices: int) -> Study:
-    """The largest W1 among each kind of direction."""
-    return Study("worst", n, d, slices)
-
-
+_OPENING_ROWS, _OPENING_UNITS, _OPENING_SLICES = OPENING
 STUDIES = (
-    *(statistics_of(n, d) for n in SIZES for d in DIMENSIONS if draws_that_fit(n, d) >= 199),
-    statistics_of(*RECORDED),
-    distances_of(*OPENING),
-    distances_of(*RECORDED, 256),
-    *(distances_of(RATIO_ROWS, 2**power, 64) for power in range(RATIO_POWERS)),
-    worst_of(*OPENING),
+    *(
+        Study(BatchStatistics(), n, d)
+        for n in SIZES
+        for d in DIMENSIONS
+        if BatchStatistics().draws_that_fit(n, d) >= 199
+    ),
+    Study(BatchStatistics(), *RECORDED),
+    Study(Distances(_OPENING_SLICES), _OPENING_ROWS, _OPENING_UNITS),
+    Study(Distances(256), *RECORDED),
+    *(Study(Distances(), RATIO_ROWS, 2**power) for power in range(RATIO_POWERS)),
+    Study(WorstDistances(_OPENING_SLICES), _OPENING_ROWS, _OPENING_UNITS),
 )
 
 
-def draws_of(study: Study, first: int, count: int) -> dict[str, Float64Array]:
-    """What the draws number first..first + count − 1 give, arrays (count,)."""
-    from analysis.distances.distinction import measure_null  # brings POT and pandas, which no other command needs
-
-    kind, n, d, slices = study
-    how: dict[str, Callable[[], dict[str, Float64Array]]] = {
-        "statistics": lambda: dict(measure_null(SampleSpec(n=n, dim=d), first, count).items()),
-        "distances": lambda: gaussian_draws(n, d, slices, first, count),
-        "worst": lambda: gaussian_worst_draws(n, d, slices, first, count),
-    }
-    return how[kind]()
-
-
-def shipped_bands(study: Study) -> dict[str, NullBand] | None:
-    """The bands of a study by statistic; None if they are not in the file.
+def shipped_bands(statistic: Statistic[Name], n: int, d: int) -> dict[Name, NullBand] | None:
+    """The bands of a statistic at this size; None if they are not in the file.
 
     Raises:
         InvalidInputError: If the file cannot be read.
     """
-    return _read(PATH).get(study.key)
+    study = Study(statistic, n, d)
+    return _read(PATH)[study.key] if study in STUDIES else None
 
 
 def gaussian_ratios(d: int) -> tuple[float, float]:
@@ -101,7 +81,7 @@ def gaussian_ratios(d: int) -> tuple[float, float]:
     distance scatters alike at any large n, and the more the fewer the units.
     """
     power = min(RATIO_POWERS, d.bit_length()) - 1
-    band = _read(PATH)[distances_of(RATIO_ROWS, 2**power, 64).key]["sw1"]
+    band = _read(PATH)[Study(Distances(), RATIO_ROWS, 2**power).key]["sw1"]
     mean = expected_gaussian_w1(RATIO_ROWS)
     return band.low / mean, band.high / mean
 
@@ -113,14 +93,14 @@ def write_bands(path: Path, studies: Iterable[Study] = STUDIES) -> None:
         print(study.key, file=sys.stderr)
         bands[study.key] = {
             name: [float(f"{value:.7g}") for value in (band.low, band.median, band.high)]
-            for name, band in ((name, band_of(draws)) for name, draws in draws_of(study, 1, DRAWS).items())
+            for name, band in null_band(*study, draws=DRAWS).items()
         }
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(each)}" for key, each in bands.items())
     path.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
 
 
 @lru_cache(maxsize=1)
-def _read(path: Path) -> dict[str, dict[str, NullBand]]:
+def _read(path: Path) -> dict[str, dict[Any, NullBand]]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

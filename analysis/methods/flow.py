@@ -20,18 +20,18 @@ registry knows one, averaged over 32 draws in each step; any other loss draws on
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.batch import Float32Matrix
+from analysis.batch import ActivationBatch, Float32Matrix
 from analysis.distances.directions import shared_directions
 from analysis.statistics.modes import count_modes
 from analysis.statistics.moments import batch_variance_spread, moments
-from analysis.statistics.null_band import gaussian_batch
+from analysis.statistics.null_band import Statistic
 from per_core import find_method, per_loss, sliced_w1
 from per_core.errors import InvalidInputError
 
@@ -41,7 +41,6 @@ STIFFEST = 0.5
 EVERY = 3
 MOST_ROWS = 1024
 DRAWS = 32
-SLICES = 64
 VCL_SUBSET = 5
 _NOTHING = 1e-12  # of a gradient: a flow that starts where there is none stays there
 
@@ -120,7 +119,7 @@ class FlowReadings:
     """What happens to a batch on its way: arrays (frames,).
 
     Attributes:
-        sw1: on 64 shared directions.
+        sw1: on the shared directions.
         per: exact.
         variance, kurtosis: means over the units (kurtosis is excess).
         modes: the largest number of modes of a unit.
@@ -136,17 +135,16 @@ class FlowReadings:
     batch_variances: Float64Array
 
 
-def start_flow(values: Float32Matrix, spec: FlowSpec) -> FlowStart:
+def start_flow(batch: ActivationBatch, spec: FlowSpec) -> FlowStart:
     """The gradient field of a finite batch (n, d), and the size of the steps.
 
     Raises:
         InvalidInputError: If the regulariser refuses the batch or a parameter.
     """
-    rows = values[:MOST_ROWS]
+    rows, values = batch.values[:MOST_ROWS], batch.tensor[:MOST_ROWS]
     n, d = rows.shape
-    batch = torch.from_numpy(rows.copy())
     draws = DRAWS if find_method(spec.method).averaged else 1
-    one, other = (_gradient(batch, spec, step=number, draws=draws) for number in (0, spec.steps + 1))
+    one, other = (_gradient(values, spec, step=number, draws=draws) for number in (0, spec.steps + 1))
     pull = -(one + other) / 2
     drawn_size = _root_mean_square(pull)
     if drawn_size < _NOTHING:
@@ -184,9 +182,9 @@ def follow(start: FlowStart, rows: Float32Matrix, spec: FlowSpec, first: int, co
     return np.stack(kept)
 
 
-def read_frames(frames: NDArray[np.float32]) -> FlowReadings:
+def read_frames(frames: NDArray[np.float32], *, slices: int = 64) -> FlowReadings:
     """What happens to a batch on its way: frames (frames, n, d), n ≥ 10."""
-    directions = shared_directions(frames.shape[2], SLICES)
+    directions = shared_directions(frames.shape[2], slices)
     batches = [torch.from_numpy(frame.copy()) for frame in frames]
     stats = moments(frames)
     spread = batch_variance_spread(frames, subset=VCL_SUBSET, seed=0)
@@ -202,9 +200,14 @@ def read_frames(frames: NDArray[np.float32]) -> FlowReadings:
     )
 
 
-def gaussian_readings(n: int, d: int, first: int, count: int) -> FlowReadings:
-    """`read_frames` of the Gaussian batches (n, d) number first..first + count − 1: arrays (count,)."""
-    return read_frames(np.stack([gaussian_batch(n, d, number).numpy() for number in range(first, first + count)]))
+@dataclass(frozen=True, slots=True)
+class FlowStatistics(Statistic[str]):
+    """The readings of a single batch, by the fields of `FlowReadings`: what a flow is compared with."""
+
+    def measure(self, batch: ActivationBatch) -> dict[str, float]:
+        """The readings of the batch as if it were a flow's only frame."""
+        readings = read_frames(batch.values[None], slices=self.slices)
+        return {field.name: float(getattr(readings, field.name)[0]) for field in fields(readings)}
 
 
 def pull_along(spec: FlowSpec, distances: Float64Array) -> Float64Array:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from analysis.batch import ActivationBatch, Float32Matrix
+from analysis.batch import ActivationBatch
 from analysis.distances.directions import shared_directions
 from per_core import find_method, gaussian_w1
 from per_core.errors import InvalidInputError
@@ -51,12 +51,12 @@ def normalise(batch: ActivationBatch, key: str, parameters: Mapping[str, float])
     """
     layer = _build(key, batch.d, parameters)
     with torch.no_grad():
-        values = layer(torch.from_numpy(batch.values.copy()))
+        values = layer(batch.tensor)
     return ActivationBatch(values.numpy(), f"{batch.name}, after {find_method(key).title}", source=batch.source)
 
 
 def normalise_held_out(
-    values: Float32Matrix, key: str, parameters: Mapping[str, float], *, rows: int, splits: int, seed: int = 0
+    batch: ActivationBatch, key: str, parameters: Mapping[str, float], *, rows: int, splits: int, seed: int = 0
 ) -> SmallBatch:
     """Take the statistics from `rows` random rows and apply the transform to others that were held out.
 
@@ -65,7 +65,7 @@ def normalise_held_out(
     1,024.
 
     Args:
-        values: (n, d), finite.
+        batch: finite.
         rows: 2 .. n/2.
         splits: how often to draw rows afresh, at least 1.
 
@@ -73,7 +73,7 @@ def normalise_held_out(
         InvalidInputError: If `rows` is out of range, or as `normalise`.
         Source: Huang et al. (2018), section 4, for whitening with too few rows.
     """
-    n, d = values.shape
+    n, d = batch.n, batch.d
     if not 2 <= rows <= n // 2:
         raise InvalidInputError(
             f"Statistics need 2 to {n // 2} rows of a batch of {n}, so that as many can be held out; received {rows}. "
@@ -86,8 +86,8 @@ def normalise_held_out(
     distances = []
     for split in range(splits):
         order = np.random.default_rng([seed, split]).permutation(n)
-        seen = torch.from_numpy(values[order[:rows]])
-        unseen = torch.from_numpy(values[order[n - chunks * rows :]])
+        seen = batch.tensor[order[:rows]]
+        unseen = batch.tensor[order[n - chunks * rows :]]
         layer = _build(key, d, {**parameters, **whole})
         with torch.no_grad():
             outputs = layer(seen), layer.eval()(unseen)

@@ -16,7 +16,6 @@ from analysis.dumps.limits import in_words
 from analysis.one_pass.certified_distance import CertifiedDistance, certified_distance
 from analysis.one_pass.grid import Grid
 from analysis.one_pass.projection_counts import ProjectionCounts, rounding_of
-from analysis.one_pass.row_sample import RowSample
 from analysis.one_pass.unit_moments import UnitMoments, cached_parts
 from per_core.directions import random_directions
 from per_core.errors import BudgetError, InvalidInputError
@@ -26,7 +25,6 @@ from per_core.radial import radial_loss
 Part = TypeVar("Part")
 
 DIRECTION_BYTES = 2**28
-SAMPLE_BYTES = 2**24
 LARGEST_NORM = 1e30  # float32 products and sums of longer rows may overflow: those are measured in float64
 LARGEST_OF_ALL = 1e304  # sums of ten thousand longer rows may overflow float64 too
 
@@ -37,9 +35,8 @@ class PassSpec:
 
     Attributes:
         slices: random directions, at least 1.
-        seed: of the directions and of the sample, 0 ≤ seed < 2^63.
+        seed: of the directions, 0 ≤ seed < 2^63.
         grid: on which projections are counted.
-        sample: rows to keep, at least 0.
 
     Raises:
         InvalidInputError: If one is out of range.
@@ -48,10 +45,9 @@ class PassSpec:
     slices: int = 256
     seed: int = 0
     grid: Grid = field(default_factory=Grid)
-    sample: int = 1000
 
     def __post_init__(self) -> None:
-        ranges = {"slices": (1, 2**14), "seed": (0, 2**63 - 1), "sample": (0, 10**6)}
+        ranges = {"slices": (1, 2**14), "seed": (0, 2**63 - 1)}
         for name, (least, most) in ranges.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -73,17 +69,13 @@ class PassSpec:
             )
         return random_directions(self.slices, d, generator=torch.Generator().manual_seed(self.seed))
 
-    def sample_of(self, d: int) -> int:
-        """How many rows of d units are kept: `sample`, or as many as 16 MB hold."""
-        return min(self.sample, SAMPLE_BYTES // (4 * d))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PartialStatistics:
     """What is known of a part of the data, or of all of it. `merge` puts parts together.
 
     A row with a value that is NaN or infinite, or with a norm above 1e304, is left out of everything but the counts of
-    such values. Rows with a norm above 1e30 are measured in float64, and are not in the sample.
+    such values. Rows with a norm above 1e30 are measured in float64.
 
     Attributes:
         spec: what was taken.
@@ -94,7 +86,6 @@ class PartialStatistics:
         moments: of each unit, of the values as they were given; its n is the number of rows that count. Powers beyond
             float64 are NaN: the variance of a unit around 1e200.
         row_moments: of two numbers a row, its norm ‖h‖ and its exact PER ψ(‖h‖).
-        sample: of the rows, at most 16 MB of them.
     """
 
     spec: PassSpec
@@ -105,7 +96,6 @@ class PartialStatistics:
     projections: ProjectionCounts
     moments: UnitMoments
     row_moments: UnitMoments
-    sample: RowSample
 
     @classmethod
     def empty(cls, d: int, spec: PassSpec) -> PartialStatistics:
@@ -119,7 +109,6 @@ class PartialStatistics:
             projections=ProjectionCounts.empty(spec.slices, spec.grid),
             moments=UnitMoments.empty(d),
             row_moments=UnitMoments.empty(2),
-            sample=RowSample.empty(spec.sample_of(d), d),
         )
 
     @property
@@ -164,7 +153,7 @@ class PartialStatistics:
         return certified_distance(self.projections, rounding=rounding_of(self.d) * self.norm if self.n else 0.0)
 
     def merge(self, other: PartialStatistics) -> PartialStatistics:
-        """Statistics of both parts together. Integers and the sample do not depend on the order; sums round by it.
+        """Statistics of both parts together. Integers do not depend on the order; sums round by it.
 
         Raises:
             InvalidInputError: If the two were taken in different ways or of different units.
@@ -183,19 +172,15 @@ class PartialStatistics:
             projections=self.projections.merge(other.projections),
             moments=self.moments.merge(other.moments),
             row_moments=self.row_moments.merge(other.row_moments),
-            sample=self.sample.merge(other.sample),
         )
 
 
-def take_statistics(
-    rows: NDArray[Any], spec: PassSpec, *, first: int = 0, directions: Tensor | None = None
-) -> PartialStatistics:
+def take_statistics(rows: NDArray[Any], spec: PassSpec, *, directions: Tensor | None = None) -> PartialStatistics:
     """Statistics of rows that are in memory.
 
     Args:
         rows: (n, d), d ≥ 1, real numbers. Projections are taken of them as float32, moments as they are.
         spec: what to take.
-        first: place of the first row in the whole data, from 0, for the sample.
         directions: those of the spec, if they have been drawn already.
     """
     with np.errstate(over="ignore", under="ignore"):  # such rows are measured in float64
@@ -203,46 +188,37 @@ def take_statistics(
     given = (
         narrow if np.can_cast(rows.dtype, np.float32) else torch.from_numpy(np.require(rows, np.float64, ["C", "W"]))
     )
-    n, d = narrow.shape
-    theta = spec.directions(d) if directions is None else directions
+    theta = spec.directions(narrow.shape[1]) if directions is None else directions
     norms = torch.cat([torch.linalg.vector_norm(part, dim=1, dtype=torch.float64) for part in cached_parts(narrow)])
     counts = norms <= LARGEST_NORM  # false for NaN
-    places = np.arange(first, first + n)
     if bool(counts.all()):
-        return _measured(narrow, given, norms, places, theta, spec)
+        return _measured(narrow, given, norms, theta, spec)
     far = given[~counts].double()
-    near = _measured(narrow[counts], given[counts], norms[counts], places[counts.numpy()], theta, spec)
+    near = _measured(narrow[counts], given[counts], norms[counts], theta, spec)
     return near.merge(_measured_far(far, theta, spec))
 
 
-def _measured(
-    narrow: Tensor, given: Tensor, norms: Tensor, places: NDArray[np.int64], theta: Tensor, spec: PassSpec
-) -> PartialStatistics:
-    """Statistics of finite rows (n, d): as they are projected, as they were given, their norms and places."""
+def _measured(narrow: Tensor, given: Tensor, norms: Tensor, theta: Tensor, spec: PassSpec) -> PartialStatistics:
+    """Statistics of finite rows (n, d): as they are projected, as they were given, and their norms."""
     d = narrow.shape[1]
     return replace(
         PartialStatistics.empty(d, spec),
         projections=ProjectionCounts.of_rows(narrow, theta, spec.grid),
         moments=UnitMoments.of(given),
         row_moments=UnitMoments.of(torch.stack([norms, radial_loss(norms, d)], dim=1)),
-        sample=RowSample.of(narrow.numpy(), places, spec.sample_of(d), spec.seed),
     )
 
 
 def _measured_far(rows: Tensor, theta: Tensor, spec: PassSpec) -> PartialStatistics:
-    """Statistics of rows (n, d), float64, that float32 products do not hold, and counts of what is not finite in them.
-
-    They are in no sample: float32 does not hold them.
-    """
+    """Statistics of float64 rows (n, d) that float32 products do not hold, and counts of what is not finite in them."""
     largest = rows.abs().amax(dim=1)
     norms = largest * torch.linalg.vector_norm(rows / largest[:, None], dim=1)  # whose squares float64 holds
     counts = norms <= LARGEST_OF_ALL
     finite = rows[counts]
-    measured = _measured(finite, finite, norms[counts], np.zeros(len(finite), np.int64), theta.double(), spec)
+    measured = _measured(finite, finite, norms[counts], theta.double(), spec)
     beyond = rows.isfinite() & rows.float().isinf()
     return replace(
         measured,
-        sample=RowSample.empty(spec.sample_of(rows.shape[1]), rows.shape[1]),
         n_left_out=len(rows) - len(finite),
         n_nan=rows.isnan().sum(dim=0).numpy(),
         n_inf=rows.isinf().sum(dim=0).numpy(),

@@ -29,7 +29,6 @@ class Piece:
         path, name, location: of the dump, and of the member in it.
         shape: of the member.
         start, stop: samples, the first axis of the member.
-        first: place of the first row in the whole data.
         layout: how samples become rows.
         limits: within which it is read.
     """
@@ -40,7 +39,6 @@ class Piece:
     shape: tuple[int, ...]
     start: int
     stop: int
-    first: int
     layout: Layout
     limits: ReadingLimits
 
@@ -72,12 +70,9 @@ def choose_members(inspection: Inspection, names: Sequence[str] | None = None) -
 def cut(inspection: Inspection, members: Sequence[Member], *, piece_bytes: int = PIECE_BYTES) -> list[Piece]:
     """Pieces of members that `choose_members` chose, in their order."""
     pieces: list[Piece] = []
-    first = 0
     for member in members:
         assert member.shape is not None
-        assert member.rows is not None
         samples = member.shape[0]
-        rows_of_sample = member.rows // samples
         length = _fitting(member.shape, piece_bytes)
         pieces.extend(
             Piece(
@@ -87,13 +82,11 @@ def cut(inspection: Inspection, members: Sequence[Member], *, piece_bytes: int =
                 shape=member.shape,
                 start=start,
                 stop=min(start + length, samples),
-                first=first + start * rows_of_sample,
                 layout=inspection.layout_of(member) or Layout("sample"),
                 limits=inspection.limits,
             )
             for start in range(0, samples, length)
         )
-        first += member.rows
     return pieces
 
 
@@ -107,11 +100,9 @@ def take_piece(piece: Piece, spec: PassSpec) -> PartialStatistics:
     directions = spec.directions(d)
     whole = PartialStatistics.empty(d, spec)
     length = _fitting(piece.shape, READ_BYTES)
-    first = piece.first
     for start in range(piece.start, piece.stop, length):
         rows = _read(piece, start, min(start + length, piece.stop))
-        whole = whole.merge(take_statistics(rows, spec, first=first, directions=directions))
-        first += len(rows)
+        whole = whole.merge(take_statistics(rows, spec, directions=directions))
     return whole
 
 

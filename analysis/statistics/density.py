@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter, gaussian_filter1d
 
+from analysis.batch import ActivationBatch
 from analysis.statistics.principal import principal_axes
 from per_core.errors import InvalidInputError
 
+Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
 AxisView = Literal["units", "principal"]
 AxisPair = tuple[AxisView, int, int]  # two columns of a view of the batch, counted from 0
+Limits = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,35 +93,53 @@ def joint_density(
     return JointDensity(grid, joint, marginals[0], marginals[1], n, n - inside)
 
 
-def pair_axes(values: NDArray[np.float32], view: AxisView, first: int, second: int) -> NDArray[np.float32]:
+def pair_axes(batch: ActivationBatch, pair: AxisPair) -> Float32Array:
     """Two directions (2, d) in which to look at a batch (n, d): two of its units, or two principal directions.
 
-    `first` and `second` count from 0; principal direction 0 has the largest variance. With these, `values @ axes.T` are
-    the coordinates (n, 2), not centred, so that a shift stays visible.
+    With these, `values @ axes.T` are the coordinates (n, 2), not centred, so that a shift stays visible.
+
+    Args:
+        batch: finite, if the directions are principal ones.
+        pair: "units" or "principal", and two numbers that count from 0; principal direction 0 has the largest variance.
 
     Raises:
-        InvalidInputError: If an index is not below d.
+        InvalidInputError: If a number is not below d.
     """
-    d = values.shape[1]
-    if not (0 <= first < d and 0 <= second < d):
+    view, first, second = pair
+    if not (0 <= first < batch.d and 0 <= second < batch.d):
         raise InvalidInputError(
-            f"Both must lie in 0..{d - 1} for a batch of {d} units; received {first} and {second}. "
+            f"Both must lie in 0..{batch.d - 1} for a batch of {batch.d} units; received {first} and {second}. "
             "Choose two that exist."
         )
-    axes = np.eye(d) if view == "units" else principal_axes(values)
+    axes = np.eye(batch.d) if view == "units" else principal_axes(batch)
     return axes[[first, second]].astype(np.float32)
 
 
 def project_pair(
-    values: NDArray[np.float32], view: AxisView, first: int, second: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    batch: ActivationBatch, pair: AxisPair, *, onto: ActivationBatch | None = None
+) -> tuple[Float32Array, Float32Array]:
     """The batch (n, d) in the two directions of `pair_axes`: two vectors (n,).
 
+    Args:
+        onto: the batch that gives the directions, so that several share their axes; the batch itself if not given.
+
     Raises:
-        InvalidInputError: If an index is not below d.
+        InvalidInputError: If a number is not below d.
     """
-    axes = pair_axes(values, view, first, second)
-    return values @ axes[0], values @ axes[1]
+    axes = pair_axes(onto or batch, pair)
+    return batch.values @ axes[0], batch.values @ axes[1]
+
+
+def pair_limits(batch: ActivationBatch, pair: AxisPair) -> Limits:
+    """The range that shows the bulk of both coordinates, see `robust_limits`."""
+    return robust_limits(np.concatenate(project_pair(batch, pair)))
+
+
+def pair_density(
+    batch: ActivationBatch, pair: AxisPair, limits: Limits, *, onto: ActivationBatch | None = None
+) -> JointDensity:
+    """The joint density of both coordinates, see `project_pair`."""
+    return joint_density(*project_pair(batch, pair, onto=onto), limits=limits)
 
 
 def robust_limits(values: ArrayLike, *, at_least: tuple[float, float] = (-4.0, 4.0)) -> tuple[float, float]:

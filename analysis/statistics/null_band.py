@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Generic, TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.special import betaincinv, ndtr, xlog1py, xlogy
 from scipy.special import gammaln as log_gamma
 
-from analysis.distances.bound import study_directions
-from analysis.distances.directions import shared_directions
-from per_core import per_loss, sliced_w1
+from analysis.batch import ActivationBatch
 
 Float64Array = NDArray[np.float64]
+Name = TypeVar("Name", bound=str)
 CERTAINTY = 0.999
 
 
@@ -67,15 +68,6 @@ def band_of(draws: Float64Array) -> NullBand:
     return NullBand(float(defined.min()), float(np.median(defined)), float(defined.max()), defined.size)
 
 
-def draws_that_fit(n: int, d: int, slices: int = 64) -> int:
-    """How many null draws are worth their time at this size while somebody waits: 199, 99 or 39.
-
-    The time is that of drawing n·d values and sorting n·slices projections.
-    """
-    size = n * max(d, slices)
-    return 199 if size <= 300_000 else 99 if size <= 1_200_000 else 39
-
-
 @lru_cache(maxsize=4096)
 def expected_gaussian_w1(n: int) -> float:
     """The mean SW1 of Gaussian batches of n rows, whatever the number of units: about 1.28 / √n.
@@ -94,37 +86,59 @@ def expected_gaussian_w1(n: int) -> float:
     return float(np.trapezoid(deviation, x))
 
 
-def gaussian_draws(n: int, d: int, slices: int, first: int, count: int) -> dict[str, Float64Array]:
-    """SW1 and PER of fresh Gaussian batches (n, d), numbers first..first + count − 1, on the shared directions.
+@dataclass(frozen=True, slots=True)
+class Statistic(ABC, Generic[Name]):
+    """What is measured of a batch, as named values, and the null distribution that it is compared with.
 
-    The same directions in every draw: the spread is that between data sets, which the error over slices does not see,
-    because all slices share the data.
+    Statistics are frozen records: equal ones have the same band, so a statistic and a size are the key of a band,
+    wherever bands are kept.
+
+    Attributes:
+        slices: directions over which a distance is averaged.
+    """
+
+    slices: int = 64
+
+    @abstractmethod
+    def measure(self, batch: ActivationBatch) -> Mapping[Name, float]:
+        """The values of a finite batch by name; NaN where one is not defined."""
+
+    def draw(self, n: int, d: int, number: int) -> ActivationBatch:
+        """Batch (n, d) of this number of the null distribution, N(0, I) unless a statistic says otherwise."""
+        return gaussian_batch(n, d, number)
+
+    def draws_that_fit(self, n: int, d: int) -> int:
+        """How many null draws are worth their time at this size while somebody waits: 199, 99 or 39.
+
+        The time is that of drawing n·d values and sorting n·slices projections.
+        """
+        size = n * max(d, self.slices)
+        return 199 if size <= 300_000 else 99 if size <= 1_200_000 else 39
+
+
+def null_draws(statistic: Statistic[Name], n: int, d: int, first: int, count: int) -> dict[Name, Float64Array]:
+    """A statistic of the batches (n, d) of its null distribution, numbers first..first + count − 1 (from 1).
+
+    Batch k is the same in every call, so draws can be divided into calls and joined.
 
     Returns:
-        "sw1" and "per", arrays (count,).
+        An array (count,) by the name of each value.
     """
-    directions = shared_directions(d, slices)
-    batches = [gaussian_batch(n, d, number) for number in range(first, first + count)]
-    return {
-        "sw1": np.array([sliced_w1(batch, directions=directions).value.item() for batch in batches]),
-        "per": np.array([per_loss(batch).item() for batch in batches]),
-    }
+    measured = [statistic.measure(statistic.draw(n, d, number)) for number in range(first, first + count)]
+    return {name: np.array([one[name] for one in measured], dtype=np.float64) for name in measured[0]}
 
 
-def gaussian_worst_draws(n: int, d: int, slices: int, first: int, count: int) -> dict[str, Float64Array]:
-    """The largest W1 among each kind of direction of fresh Gaussian batches: what looking for the worst produces.
-
-    Returns:
-        The kinds of `study_directions`, "unit", "principal", "maximised" and the slices', each an array (count,).
-    """
-    rows = []
-    for number in range(first, first + count):
-        study = study_directions(gaussian_batch(n, d, number).numpy(), slices=slices)
-        rows.append(study.worst_of_each_kind())
-    return {kind: np.array([row[kind] for row in rows]) for kind in rows[0]}
+def null_band(statistic: Statistic[Name], n: int, d: int, *, draws: int | None = None) -> dict[Name, NullBand]:
+    """The band of every value of a statistic at (n, d), of as many draws as fit where no number is given."""
+    return bands_of(null_draws(statistic, n, d, 1, draws or statistic.draws_that_fit(n, d)))
 
 
-def gaussian_batch(n: int, d: int, number: int) -> torch.Tensor:
-    """Gaussian batch (n, d), float32, of this number: the same for everybody, independent of every sample shown."""
+def bands_of(draws: Mapping[Name, Float64Array]) -> dict[Name, NullBand]:
+    """The band that the draws of each value span."""
+    return {name: band_of(values) for name, values in draws.items()}
+
+
+def gaussian_batch(n: int, d: int, number: int) -> ActivationBatch:
+    """Gaussian batch (n, d) of this number: the same for everybody, independent of every sample shown."""
     values = np.random.default_rng([0xBAD, number]).standard_normal((n, d), dtype=np.float32)
-    return torch.from_numpy(values)
+    return ActivationBatch(values, "N(0, I)")

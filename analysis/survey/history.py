@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.statistics.null_band import gaussian_batch
+from analysis.batch import ActivationBatch
+from analysis.statistics.null_band import Statistic
 from analysis.survey.overview import SLICES, LayerReading, Overview
 from per_core.errors import InvalidInputError
 from per_core.per import row_norms
@@ -108,6 +110,25 @@ class SeedRange:
     median: Float64Array
     low: Float64Array
     high: Float64Array
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedDistances(Statistic[Literal["sw1", "per"]]):
+    """SW1 and PER as a run records them.
+
+    Attributes:
+        slices, seed: of the directions that the run projects on.
+    """
+
+    seed: int = 0
+
+    def measure(self, batch: ActivationBatch) -> dict[Literal["sw1", "per"], float]:
+        """SW1 and PER."""
+        directions = fixed_directions(self.slices, batch.d, self.seed)
+        return {
+            "sw1": sliced_w1(batch.tensor, directions=directions).value.item(),
+            "per": radial_loss(row_norms(batch.tensor), batch.d).mean().item(),
+        }
 
 
 _PER_OF_ZERO = float(np.sqrt(2 / np.pi))  # of a batch collapsed to 0, the least there is
@@ -216,20 +237,6 @@ def not_finite_since(run: Run) -> tuple[float, str] | None:
         if layers or scalars:
             return record.epoch, (layers or scalars)[0]
     return None
-
-
-def gaussian_layer_draws(n: int, d: int, slices: int, seed: int, first: int, count: int) -> dict[str, Float64Array]:
-    """SW1 and PER of Gaussian batches (n, d) number first..first + count − 1, on the slices that a run records.
-
-    Returns:
-        "sw1" and "per", arrays (count,).
-    """
-    directions = fixed_directions(slices, d, seed)
-    batches = [gaussian_batch(n, d, number) for number in range(first, first + count)]
-    return {
-        "sw1": np.array([sliced_w1(batch, directions=directions).value.item() for batch in batches]),
-        "per": np.array([radial_loss(row_norms(batch), d).mean().item() for batch in batches]),
-    }
 
 
 def unit_values(run: Run, index: int, layer: str, position: int | None) -> NDArray[np.float32]:

@@ -1,7 +1,6 @@
 """Charts of a training that is followed: Figure 2, and curves over the epochs."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,6 +10,7 @@ from plotly.subplots import make_subplots
 from analysis.survey.history import LayerHistory, UnitHistory, over_seeds
 from app.charts.epochs import PANEL_CHARACTERS, Look, looks, shortened
 from app.charts.palette import REFERENCE, theme_colour
+from app.session import caches
 
 CLIPPED_VARIANCE = 5.0
 DRAWN_NUMBERS = 36_000  # in the curves of a chart, which may take 300 kB
@@ -37,7 +37,7 @@ def figure2(
     """
     names = list(dict.fromkeys(name for by_name in histories.values() for name in by_name))
     looked = looks(names)
-    figure = go.Figure(_figure2_panels(tuple(names), tuple(histories), epochs))
+    figure = go.Figure(caches.shared(figure2_panels, tuple(names), tuple(histories), epochs))
     most = DRAWN_NUMBERS // (10 * len(names) * len(histories))
     for row, (layer, by_name) in enumerate(histories.items(), start=1):
         for name, unit in by_name.items():
@@ -61,7 +61,7 @@ def figure2(
 
 def awaited_figure2(names: Sequence[str], epochs: float, rows: int = 3) -> go.Figure:
     """Figure 2 before its first record: the axes, so that it has its place and only fills."""
-    figure = go.Figure(_figure2_panels(tuple(names), ("",) * rows, epochs))
+    figure = go.Figure(caches.shared(figure2_panels, tuple(names), ("",) * rows, epochs))
     for row in range(1, rows + 1):
         for column in range(1, len(names) + 3):
             figure.add_scatter(row=row, col=column, x=[], y=[], name=[*names, "mean", "variance"][column - 1])
@@ -116,8 +116,7 @@ def progress(scalars: Mapping[str, Mapping[str, Sequence[Curve]]], epochs: float
     return figure
 
 
-@lru_cache(maxsize=16)
-def _figure2_panels(names: tuple[str, ...], layers: tuple[str, ...], epochs: float) -> go.Figure:
+def figure2_panels(names: tuple[str, ...], layers: tuple[str, ...], epochs: float) -> go.Figure:
     """The empty panels, which plotly takes longer to lay out than to fill; to be copied."""
     characters = PANEL_CHARACTERS // (len(names) + 2)
     figure = make_subplots(

@@ -3,15 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from analysis.batch import ActivationBatch
 from app.charts.chart import show_chart
 from app.charts.methods import removed_parts
 from app.session import caches
-from app.session.progress import CHUNK, in_chunks
+from app.session.null_bands import null_draws
 from app.text import method_words
-from app.text.language import _
 
 if TYPE_CHECKING:
     from analysis.distances.decomposition import DistanceParts, Part
@@ -21,16 +18,9 @@ Mapped = Mapping[str, tuple[ActivationBatch, ActivationBatch]]
 
 def decompose_batch(batch: ActivationBatch) -> "DistanceParts":
     """The parts of a batch's distance to N(0, I)."""
-    from analysis.distances.decomposition import decompose
-    from analysis.statistics.null_band import draws_that_fit
+    from analysis.distances.decomposition import StageDistances, decompose_distance
 
-    chunks = in_chunks(
-        draws_that_fit(batch.n, batch.d),
-        CHUNK,
-        lambda first, count: caches.gaussian_stages_chunk(batch.n, batch.d, first, count),
-        _("Decomposing the distance of N(0, I)"),
-    )
-    return decompose(caches.stage_distances(batch), np.concatenate(chunks))
+    return caches.result(decompose_distance, batch, null_draws(StageDistances(), batch.n, batch.d))
 
 
 def show_removed(batch: ActivationBatch, mapped: Mapped, *, key: str) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 from analysis.batch import ActivationBatch
 from analysis.samples import SampleSpec
 from app.session import caches
-from app.session.null_bands import statistics_bands
+from app.session.null_bands import null_bands
 from app.text.caption import show_caption
 from app.text.language import _, translated
 from app.text.numbers import by_chance, number, span
@@ -32,7 +32,8 @@ def show_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, nu
         null: the null distribution (its case is ignored).
         null_name: its name in words.
     """
-    from analysis.distances.distinction import null_distribution
+    from analysis.distances.batch_statistics import BatchStatistics
+    from analysis.distances.distinction import compare
 
     st.subheader(_("What each statistic tells apart"))
     for title, batch in batches.items():
@@ -40,9 +41,8 @@ def show_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, nu
             st.error(not_finite(title, batch))
             return
     with st.skeleton(height=_TABLE_HEIGHT):
-        null = null_distribution(null)
-        bands = statistics_bands(null, null_name)
-        columns = {title: caches.cells(batch, null, bands) for title, batch in batches.items()}
+        bands = null_bands(BatchStatistics(shift=null.shift, scale=null.scale), null.n, null.dim, null=null_name)
+        columns = {title: caches.result(compare, batch, bands) for title, batch in batches.items()}
         table = _table(columns, null_name)
         styled = table.style.map(mark_style, subset=list(columns))
         event = st.dataframe(

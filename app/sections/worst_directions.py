@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from streamlit.delta_generator import DeltaGenerator
 
 from analysis.batch import ActivationBatch
-from analysis.distances.bound import DirectionStudy
+from analysis.distances.bound import DirectionStudy, WorstDistances, study_directions
 from app.sections.statistics_table import MARK
 from app.session import caches
-from app.session.null_bands import worst_bands
+from app.session.null_bands import null_bands
 from app.text.caption import show_caption
 from app.text.direction import KINDS, direction_name
 from app.text.language import _, translated
@@ -31,8 +31,8 @@ _WIDTHS = (88, 62, 88, 104)
 def show_worst(table: DeltaGenerator, note: DeltaGenerator, batch: ActivationBatch, slices: int) -> None:
     """Put beside each worst direction what its kind reaches on Gaussian batches. Slow, so it comes last."""
     with note:
-        bands = worst_bands(batch.n, batch.d, slices)
-        study = caches.direction_study(batch, slices)
+        bands = null_bands(WorstDistances(slices), batch.n, batch.d)
+        study = caches.result(study_directions, batch, slices=slices)
         show_table(table, study, bands)
         draws = next(iter(bands.values())).draws
         show_caption(

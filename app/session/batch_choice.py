@@ -13,9 +13,10 @@ import streamlit as st
 
 from analysis.batch import ActivationBatch
 from analysis.plain_text import plain, plain_names
-from analysis.samples import CASE_TITLES, CASES, DIMENSIONS, FILLS, SIZES, Case, SampleSpec
+from analysis.samples import CASE_TITLES, CASES, DIMENSIONS, FILLS, SIZES, Case, SampleSpec, draw
 from app.session import caches, services
 from app.session.controls import one_of, whole_number
+from app.session.dumped import DumpMember
 from app.text.language import _, language_in_address, translated
 from app.text.plain import escaped, harmless
 from per_core.errors import PerError
@@ -74,8 +75,8 @@ class Choice:
     def batch(self) -> ActivationBatch:
         """The chosen batch (cached)."""
         if self.spec is not None:
-            return caches.drawn_batch(self.spec)
-        return self.at_epoch(self.epoch) if self.dump is None else caches.dumped_view(self.dump, self.member)
+            return caches.shared(draw, self.spec)
+        return self.at_epoch(self.epoch) if self.dump is None else DumpMember(self.dump, self.member).view()
 
     @property
     def epochs(self) -> list[float]:
@@ -88,10 +89,10 @@ class Choice:
     def at_epoch(self, epoch: float) -> ActivationBatch:
         """The same layer at another epoch."""
         if self.dump is not None:
-            return caches.dumped_view(self.dump, self._members_by_epoch()[epoch])
+            return DumpMember(self.dump, self._members_by_epoch()[epoch]).view()
         assert self.run is not None
         index = next(record.index for record in self.run.records if record.epoch == epoch)
-        return caches.run_batch(self.run, ascii(str(self.run.path)), self.run.created, index, self.layer)
+        return caches.shared(run_batch, self.run, index, self.layer)
 
     def _members_by_epoch(self) -> dict[float, str]:
         assert self.dump is not None
@@ -105,6 +106,15 @@ class Choice:
     def with_case(self, case: Case) -> "Choice":
         """The same sample settings with another case of Figure 1."""
         return self if self.spec is None else replace(self, spec=replace(self.spec, case=case))
+
+
+def run_batch(run: Run, index: int, layer: str) -> ActivationBatch:
+    """The recorded rows and units of one layer in one record."""
+    arrays = run.arrays(index, [layer])[layer]
+    epoch = run.record(index).epoch
+    some = "" if arrays.rows.shape[1] == arrays.d else f", {arrays.rows.shape[1]} of {arrays.d} units"
+    name = f"{run.title or run.path.name}, {layer}, epoch {epoch}{some}"
+    return ActivationBatch(arrays.rows, harmless(name), layer=layer, epoch=epoch, source="run")
 
 
 def choose_batch(*, on_dumps: bool) -> Choice:
@@ -261,7 +271,7 @@ def _choose_dumped() -> Choice:
     )
     member = inspection.member(name)
     try:
-        batch = caches.dumped_view(inspection, name)
+        batch = DumpMember(inspection, name).view()
     except PerError as error:
         st.error(escaped(error))
         return Choice(_DEFAULT)

@@ -1,69 +1,66 @@
-"""What fresh null batches give: as shipped where that was computed beforehand, else drawn in chunks."""
+"""What fresh batches of a null distribution give: as shipped where that was computed beforehand, else drawn in chunks.
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+Draws are kept by statistic and size, so every page, visitor and warm-up shares them.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from analysis.samples import SampleSpec
+from analysis.statistics.null_band import Float64Array, Name, NullBand, Statistic, bands_of
+from analysis.statistics.null_band import null_draws as draw_chunk
 from app.session import caches
-from app.session.progress import CHUNK, in_chunks
+from app.session.progress import in_chunks, spans
 from app.text.language import _
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    Sized = tuple[Statistic[Any], int, int]
 
-    from analysis.distances.distinction import Key
-    from analysis.statistics.null_band import NullBand
-
-WORST_DRAWS = 19
-_K = TypeVar("_K", bound=str)
+STEPS = 10  # of the progress, at least, where there are as many draws
 
 
-def statistics_bands(null: SampleSpec, null_name: str) -> "dict[Key, NullBand]":
-    """Of the statistics of the table. `null` is what `null_distribution` made; `null_name` is its name in words."""
-    from analysis.distances.shipped_bands import shipped_bands, statistics_of
-    from analysis.statistics.null_band import draws_that_fit
+def null_bands(
+    statistic: Statistic[Name], n: int, d: int, *, draws: int | None = None, null: str = "N(0, I)"
+) -> dict[Name, NullBand]:
+    """The band of every value of a statistic at (n, d).
 
-    unmoved = null == SampleSpec(n=null.n, dim=null.dim)
-    shipped: Any = shipped_bands(statistics_of(null.n, null.dim)) if unmoved else None
-    return shipped or _drawn(
-        draws_that_fit(null.n, null.dim),
-        CHUNK,
-        lambda first, count: caches.null_chunk(null, first, count),
-        _("Drawing batches of {null} for the sampling range").format(null=null_name),
+    Args:
+        draws: how many; None for the shipped band, or where none is shipped for as many draws as fit.
+        null: the null distribution's name in words.
+    """
+    from analysis.distances.shipped_bands import shipped_bands
+
+    shipped = shipped_bands(statistic, n, d) if draws is None else None
+    return shipped or bands_of(null_draws(statistic, n, d, draws=draws, null=null))
+
+
+def null_draws(
+    statistic: Statistic[Name], n: int, d: int, *, draws: int | None = None, null: str = "N(0, I)"
+) -> dict[Name, Float64Array]:
+    """The draws themselves, (draws,) by the name of each value, with progress where they are new."""
+    total = draws or statistic.draws_that_fit(n, d)
+    chunks = in_chunks(
+        total,
+        max(1, total // STEPS),
+        lambda first, count: caches.result(draw_chunk, statistic, n, d, first, count),
+        _("Drawing batches of {null} for the sampling range").format(null=null),
     )
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 
-def distance_bands(n: int, d: int, slices: int) -> "dict[str, NullBand]":
-    """Of "sw1" and "per" of Gaussian batches."""
-    from analysis.distances.shipped_bands import distances_of, shipped_bands
-    from analysis.statistics.null_band import draws_that_fit
-
-    return shipped_bands(distances_of(n, d, slices)) or _drawn(
-        draws_that_fit(n, d, slices),
-        CHUNK,
-        lambda first, count: caches.gaussian_chunk(n, d, slices, first, count),
-        _("Drawing batches of {null} for the sampling range").format(null="N(0, I)"),
-    )
+def warm_up() -> None:
+    """Draw what the opening views need and no file has, while nobody waits for it."""
+    for statistic, n, d in _opening_draws():
+        total = statistic.draws_that_fit(n, d)
+        for first, count in spans(total, max(1, total // STEPS)):
+            caches.result(draw_chunk, statistic, n, d, first, count)
 
 
-def worst_bands(n: int, d: int, slices: int) -> "dict[str, NullBand]":
-    """Of the largest W1 among each kind of direction. Slow where it was not computed beforehand."""
-    from analysis.distances.shipped_bands import shipped_bands, worst_of
+def _opening_draws() -> "Iterator[Sized]":
+    """Statistics and sizes: Methods decomposes the distance of the opening batch."""
+    from analysis.distances.decomposition import StageDistances
 
-    return shipped_bands(worst_of(n, d, slices)) or _drawn(
-        WORST_DRAWS,
-        1,
-        lambda first, count: caches.gaussian_worst_chunk(n, d, slices, first, count),
-        _("Searching the worst directions of N(0, I)"),
-    )
-
-
-def _drawn(
-    total: int, size: int, run: "Callable[[int, int], Mapping[_K, NDArray[np.float64]]]", label: str
-) -> "dict[_K, NullBand]":
-    from analysis.statistics.null_band import band_of
-
-    chunks = in_chunks(total, size, run, label)
-    return {key: band_of(np.concatenate([chunk[key] for chunk in chunks])) for key in chunks[0]}
+    opening = SampleSpec()
+    yield StageDistances(), opening.n, opening.dim

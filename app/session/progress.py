@@ -13,7 +13,6 @@ import streamlit as st
 from app.text.language import _
 
 _T = TypeVar("_T")
-CHUNK = 20
 _QUIET_SECONDS = 0.4
 
 

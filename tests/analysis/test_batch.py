@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.batch import ActivationBatch
+from analysis.batch import ActivationBatch, first_rows, moved
 from per_core.errors import InvalidInputError, PerError
 
 MATRICES = hnp.arrays(
@@ -98,3 +98,25 @@ def test_what_float32_holds_is_not_kept_twice(values: np.ndarray) -> None:
         batch = ActivationBatch(values.astype(np.float32).astype(np.float64), "any")
     assert (batch.n_beyond_float32, batch.n_coarse, batch.exact) == (0, 0, None)
     assert batch.precise is batch.values
+
+
+@given(MATRICES)
+def test_the_tensor_is_the_values_on_their_memory(values: np.ndarray) -> None:
+    with np.errstate(over="ignore"):
+        batch = ActivationBatch(values, "any")
+    assert np.shares_memory(batch.tensor.numpy(), batch.values)
+    np.testing.assert_array_equal(batch.tensor.numpy(), batch.values)
+    assert not batch.tensor.requires_grad
+
+
+def test_a_batch_is_moved_unit_by_unit_and_keeps_where_it_came_from() -> None:
+    batch = ActivationBatch([[1.0, 2.0], [3.0, 4.0]], "two", layer="fc", epoch=3, source="a dump")
+    there = moved(batch, -1.0, 2.0)
+    np.testing.assert_array_equal(there.values, [[1, 3], [5, 7]])
+    assert (there.name, there.layer, there.epoch, there.source) == ("two", "fc", 3, "a dump")
+
+
+def test_the_first_rows_of_a_batch_of_fewer_are_the_batch() -> None:
+    batch = ActivationBatch(np.arange(6.0).reshape(3, 2), "three")
+    np.testing.assert_array_equal(first_rows(batch, 2).values, [[0, 1], [2, 3]])
+    assert first_rows(batch, 3) is batch

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from analysis.distances.bound import read_bound
 from app.sections.statistics_table import not_finite
 from app.sections.worst_directions import show_worst
 from app.session import caches
@@ -47,7 +48,7 @@ with right:
 st.subheader(_("Checks"))
 left, right = st.columns(2, gap="large")
 with left:
-    show_convergence(batch, caches.bound_reading(batch, slices).per)
+    show_convergence(batch, caches.result(read_bound, batch, slices=slices).per)
 with right:
     show_pot(batch, min(slices, POT_SLICES))
 st.subheader(_("What the bound is good for"))

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from analysis.batch import ActivationBatch
+from analysis.distances.bound import decompose, move_one, read_bound, scale_curve, slice_convergence
 from app.charts import bound as figures
 from app.charts.chart import show_chart
 from app.sections.statistics_table import FLOAT32_ERROR
@@ -26,7 +27,7 @@ def show_scale(batch: ActivationBatch, slices: int) -> None:
     """PER and SW1 of the scaled batch."""
     st.markdown(_("**Minima over the scale of the batch**"))
     with st.skeleton(height=360):
-        curve = caches.scale_curve(batch, slices)
+        curve = caches.result(scale_curve, batch, slices=slices)
         per, sw1 = (float(curve.factors[int(np.argmin(y))]) for y in (curve.per, curve.sw1))
         show_chart(
             figures.scale(curve, slices),
@@ -44,7 +45,7 @@ def show_decomposition(batch: ActivationBatch, slices: int) -> None:
     """PER's three parts."""
     st.markdown(_("**The three parts of PER**"))
     with st.skeleton(height=360):
-        parts = caches.decomposition(batch, slices)
+        parts = caches.result(decompose, batch, slices=slices)
         show_chart(
             figures.decomposition(parts),
             key="bound_parts",
@@ -64,7 +65,7 @@ def show_convergence(batch: ActivationBatch, exact_per: float) -> None:
     """Estimates against the number of slices."""
     st.markdown(_("**Estimates from few slices**"))
     with st.skeleton(height=360):
-        curve = caches.slice_convergence(batch)
+        curve = caches.result(slice_convergence, batch)
         show_chart(
             figures.convergence(curve, exact_per),
             key="bound_convergence",
@@ -81,14 +82,16 @@ def show_convergence(batch: ActivationBatch, exact_per: float) -> None:
 
 def show_pot(batch: ActivationBatch, slices: int) -> None:
     """POT beside the closed form."""
+    from analysis.distances.pot_distance import pot_against_grid, pot_against_sample
+
     st.markdown(_("**The same distance by POT**"))
     with st.skeleton(height=360):
-        exact = caches.bound_reading(batch, slices).sw1
-        grids = [caches.pot_grid(batch, points, slices) for points in POT_GRIDS]
+        exact = caches.result(read_bound, batch, slices=slices).sw1
+        grids = [caches.result(pot_against_grid, batch, slices=slices, points=points) for points in POT_GRIDS]
         sampled = in_chunks(
             POT_SEEDS,
             1,
-            lambda first, _count: caches.pot_sample(batch, first, slices),
+            lambda first, _count: caches.result(pot_against_sample, batch, slices=slices, seed=first),
             _("POT with sampled references"),
         )
         about, precise = _said_of_pot(exact, sampled, grids[-1])
@@ -139,7 +142,7 @@ def show_influence(batch: ActivationBatch) -> None:
         _("Move it along the first unit by"), -8.0, 8.0, 3.0, 0.1, key="bound_move", bind="query-params"
     )
     with st.skeleton(height=360):
-        effect = caches.influence(batch, sample - 1, distance)
+        effect = caches.result(move_one, batch, sample=sample - 1, distance=distance)
         counts = {"sw1": effect.sw1_changed, "per": effect.per_changed, "others": effect.others}
         show_chart(
             figures.influence(effect),
@@ -159,14 +162,14 @@ def show_influence(batch: ActivationBatch) -> None:
 
 def show_cost(d: int) -> None:
     """What one gradient costs against n."""
-    from analysis.distances.cost import REPEATS, SIZES, machine
+    from analysis.distances.cost import REPEATS, SIZES, machine, time_gradients
 
     st.markdown(_("**Cost of one gradient**"))
     with st.skeleton(height=360):
         measured = in_chunks(
             len(SIZES),
             1,
-            lambda first, _count: caches.timings(SIZES[first - 1], d),
+            lambda first, _count: caches.result(time_gradients, SIZES[first - 1], d),
             _("Timing gradients on this machine"),
         )
         show_chart(

@@ -7,11 +7,12 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analysis.batch import ActivationBatch
+from analysis.distances.bound import Distances, read_bound, read_circle, study_directions
 from app.charts import bound as figures
 from app.charts.chart import show_chart
 from app.sections.worst_directions import show_table
 from app.session import caches
-from app.session.null_bands import distance_bands
+from app.session.null_bands import null_bands
 from app.text.caption import show_statement
 from app.text.direction import direction_name
 from app.text.language import _
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from analysis.distances.bound import BoundReading, DirectionStudy
     from analysis.statistics.null_band import NullBand
 
+ANGLES = 180  # around the circle
+
 
 def show_reading(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, DeltaGenerator]:
     """The three numbers with their uncertainty; returns the places of the sampling range and of the verdict."""
-    reading = caches.bound_reading(batch, slices)
+    reading = caches.result(read_bound, batch, slices=slices)
     slicing = over_directions(batch.d)
     help_sw1 = _(
         "W1 to N(0, 1), exact along each of {slices} fixed slices, and their mean. ± is half a 95 % interval for the"
@@ -53,14 +56,14 @@ def show_reading(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, D
 def show_band(place: DeltaGenerator, verdict: DeltaGenerator, batch: ActivationBatch, slices: int) -> None:
     """What SW1 is on Gaussian batches of this size, and what the numbers say together."""
     with place, st.skeleton(height=110):
-        bands = distance_bands(batch.n, batch.d, slices)
+        bands = null_bands(Distances(slices), batch.n, batch.d)
         st.metric(
             _("SW1, sampling range"),
             span(bands["sw1"]),
             help=_("Smallest and largest SW1 of Gaussian batches of the same size, on the same directions."),
             **_note(_("{draws} batches of N(0, I)").format(draws=bands["sw1"].draws)),
         )
-    reading = caches.bound_reading(batch, slices)
+    reading = caches.result(read_bound, batch, slices=slices)
     with verdict:
         show_statement(
             f"{_said_of_sw1(reading, bands['sw1'])} {_said_of_per(reading, bands['per'])}",
@@ -98,10 +101,10 @@ def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator
     st.subheader(_("Direction by direction"))
     left, right = st.columns([5, 4], gap="large")
     with left, st.skeleton(height=420):
-        study = caches.direction_study(batch, slices)
+        study = caches.result(study_directions, batch, slices=slices)
         names = [direction_name(name) for name in study.names]
         if batch.d == 2:
-            figure = figures.polar_directions(*caches.around_the_circle(batch))
+            figure = figures.polar_directions(*caches.result(read_circle, batch, count=ANGLES))
         else:
             figure = figures.sorted_directions(study.kinds, names, study.w1, study.per)
         show_chart(

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from analysis.batch import ActivationBatch
-from analysis.samples import CASE_TITLES, CASES, SampleSpec
+from analysis.samples import CASE_TITLES, CASES, SampleSpec, draw
+from analysis.statistics.density import pair_density, pair_limits
 from app.charts.chart import show_chart
 from app.charts.joint import about_joint, joint_panels, precise_joint
 from app.sections.pair import axis_names, choose_pair
@@ -54,7 +55,7 @@ def show_layer(choice: Choice) -> None:
     st.markdown(_("{name}, beside a Gaussian batch of the same size.").format(name=batch.name))
     batches = {
         _("{layer}, epoch {epoch}").format(layer=harmless(choice.layer), epoch=choice.epoch): batch,
-        _("N(0, I), same n and d"): caches.drawn_batch(gaussian),
+        _("N(0, I), same n and d"): caches.shared(draw, gaussian),
     }
     alt = _("Joint density with marginals of {name}, beside that of a Gaussian batch of the same size.")
     show_densities(batches, alt.format(name=batch.name), about_joint())
@@ -65,9 +66,9 @@ def show_densities(batches: dict[str, ActivationBatch], alt: str, about: str) ->
     """The joint densities side by side on the same axes."""
     d = next(iter(batches.values())).d
     pair = choose_pair(d, "dist")
-    lows, highs = zip(*(caches.pair_limits(batch, pair) for batch in batches.values()), strict=True)
+    lows, highs = zip(*(caches.result(pair_limits, batch, pair) for batch in batches.values()), strict=True)
     limits = min(lows), max(highs)
-    densities = {title: caches.pair_density(batch, pair, limits) for title, batch in batches.items()}
+    densities = {title: caches.shared(pair_density, batch, pair, limits) for title, batch in batches.items()}
     show_chart(
         joint_panels(densities, units=axis_names(pair, d)),
         key="dist_joint",

@@ -78,19 +78,8 @@ def _note_newest(slot: str, source: str) -> None:
     st.session_state[f"{slot}_newest"] = source
 
 
-def _release_all(held: dict[str, tuple[tuple[str, ...], Upload]]) -> None:
-    for _, upload in held.values():
-        upload.release()
-
-
-@st.cache_resource(scope="session", show_spinner=False, on_release=_release_all)
-def _uploads() -> dict[str, tuple[tuple[str, ...], Upload]]:
-    """Uploaded files by slot, in temporary files; released when they are replaced, closed, or the session ends."""
-    return {}
-
-
 def _kept(slot: str, files: list[Any]) -> Upload | None:
-    held = _uploads()
+    held = caches.uploads()
     ids = tuple(file.file_id for file in files)
     if files and (slot not in held or held[slot][0] != ids):
         _release(slot)
@@ -104,7 +93,7 @@ def _kept(slot: str, files: list[Any]) -> Upload | None:
 
 
 def _release(slot: str) -> None:
-    held = _uploads()
+    held = caches.uploads()
     if slot in held:
         held.pop(slot)[1].release()
 

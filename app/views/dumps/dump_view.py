@@ -8,9 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from analysis.batch import ActivationBatch
+from analysis.distances.bound import Distances, study_directions
+from analysis.methods.normalisation import normalise
 from analysis.plain_text import file_stem
 from analysis.statistics.histogram import Histogram, histogram, thinned
-from analysis.statistics.null_band import band_of
 from analysis.survey.overview import MOST_ROWS, QUANTITIES, SLICES, Epoch, LayerReading, Overview, Unread, epoch_label
 from app.charts.chart import show_chart
 from app.charts.dumps import honest_histograms, matched_layers, overview_map
@@ -20,6 +21,8 @@ from app.sections.export import offer_table
 from app.sections.worst_directions import show_table, show_worst
 from app.session import caches
 from app.session.batch_choice import LOOKED_AT
+from app.session.dumped import DumpMember
+from app.session.null_bands import null_bands
 from app.text import dump_words as words
 from app.text.plain import escaped, label
 from app.views.dumps.dump_source import OpenDump
@@ -174,7 +177,7 @@ def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None)
         if reading.n < reading.total:
             _offer_all_rows(dump, dump.overview.members[layer, epoch], reading.total)
         try:
-            batch = caches.dumped_batch(dump.inspection, dump.overview.members[layer, epoch])
+            batch = DumpMember(dump.inspection, dump.overview.members[layer, epoch]).batch()
         except PerError as error:
             st.error(escaped(error))
     if batch is not None:
@@ -193,7 +196,7 @@ def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None)
 def _offer_all_rows(dump: OpenDump, member: str, rows: int) -> None:
     """Measure every row of a member of which the page has looked at some, in one pass."""
     measured = st.session_state.setdefault("dumps_measured", {})
-    key = caches.member_key(dump.inspection, member)
+    key = DumpMember(dump.inspection, member).key
     if st.button(words.MEASURE_ALL.format(rows=rows), key="dumps_measure", help=words.HELP_MEASURE_ALL):
         from analysis.one_pass import run_pass
 
@@ -227,7 +230,7 @@ def _show_study(rows: ActivationBatch | None) -> None:
     with right:
         st.markdown(f"**{words.WORST_TITLE}**")
         table, note = st.empty(), st.container()
-        show_table(table, caches.direction_study(rows, WORST_SLICES), {})
+        show_table(table, caches.result(study_directions, rows, slices=WORST_SLICES), {})
     with parts:
         _show_parts(rows)
     show_worst(table, note, rows, WORST_SLICES)
@@ -312,10 +315,10 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationB
     batches = {f"{mark}{layer}, {epoch_label(epoch)}": batch}
     try:
         if beside != NOTHING:
-            batches[mark + beside] = caches.dumped_batch(dump.inspection, dump.overview.members[cells[beside]])
+            batches[mark + beside] = DumpMember(dump.inspection, dump.overview.members[cells[beside]]).batch()
         if other is not None and other.overview.history(layer):
             at = epoch if (layer, epoch) in other.overview.members else other.overview.history(layer)[-1][0]
-            there = caches.dumped_batch(other.inspection, other.overview.members[layer, at])
+            there = DumpMember(other.inspection, other.overview.members[layer, at]).batch()
             batches[f"{other.name}: {layer}, {epoch_label(at)}"] = there
     except PerError as error:
         st.error(escaped(error))
@@ -355,8 +358,7 @@ def _show_history(found: Mapping[str, Overview], layer: str, series: Mapping[str
 
     histories = {name: read_history(found[name], layer) for name in series}
     first = next(iter(histories.values()))
-    draws = caches.gaussian_chunk(first.n, first.d, SLICES, 1, layer_over_epochs.GAUSSIAN_DRAWS)
-    bands = {key: band_of(values) for key, values in draws.items()}
+    bands = null_bands(Distances(SLICES), first.n, first.d, draws=layer_over_epochs.GAUSSIAN_DRAWS)
     layer_over_epochs.show_distances(
         {name: [history] for name, history in histories.items()},
         {"N(0, I) of this size": {key: (band.low, band.high) for key, band in bands.items()}},
@@ -383,7 +385,7 @@ def _values_over_epochs(dump: OpenDump, layer: str) -> Mapping[float, np.ndarray
     found = {}
     readable = [e for e, one in dump.overview.history(layer) if e is not None and isinstance(one, LayerReading)]
     for epoch in _evenly(readable, MOST_EPOCHS) if readable else []:
-        values = caches.dumped_values(dump.inspection, dump.overview.members[layer, epoch], EPOCH_VALUES)
+        values = DumpMember(dump.inspection, dump.overview.members[layer, epoch]).values(EPOCH_VALUES)
         if values.size:
             found[epoch] = values
     return found
@@ -403,7 +405,7 @@ def _show_parts(batch: ActivationBatch) -> None:
     mapped = {}
     for method in opening_methods("normaliser"):
         try:
-            mapped[method.short] = batch, caches.normalised(batch, method.key, ())
+            mapped[method.short] = batch, caches.shared(normalise, batch, method.key, {})
         except PerError as error:
             st.caption(f"{method.short}: {escaped(error)}")
     show_removed(batch, mapped, key="dumps_parts")

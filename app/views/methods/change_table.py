@@ -9,7 +9,7 @@ import streamlit as st
 from analysis.batch import ActivationBatch
 from app.sections.statistics_table import MARK, mark_style
 from app.session import caches
-from app.session.null_bands import statistics_bands
+from app.session.null_bands import null_bands
 from app.text import method_words
 from app.text.language import _, translated
 from app.text.numbers import number, span
@@ -26,11 +26,10 @@ GAUSSIAN = "N(0, I)"
 
 def cells_beside_gaussian(batch: ActivationBatch) -> "Cells":
     """The statistics of a batch beside what fresh draws of N(0, I) of its size gave."""
-    from analysis.distances.distinction import null_distribution
-    from analysis.samples import SampleSpec
+    from analysis.distances.batch_statistics import BatchStatistics
+    from analysis.distances.distinction import compare
 
-    null = null_distribution(SampleSpec(n=batch.n, dim=batch.d))
-    return caches.cells(batch, null, statistics_bands(null, GAUSSIAN))
+    return caches.result(compare, batch, null_bands(BatchStatistics(), batch.n, batch.d, null=GAUSSIAN))
 
 
 def show_changes(batch: ActivationBatch, mapped: Mapping[str, tuple[ActivationBatch, ActivationBatch]]) -> None:

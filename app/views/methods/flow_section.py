@@ -15,15 +15,16 @@ from app.charts.flow import ALONE, WITH_TASK, Course, Reference, flow_panels, ra
 from app.sections.pair import axis_names
 from app.session import caches
 from app.session.controls import one_of
-from app.session.progress import CHUNK, in_chunks
+from app.session.null_bands import null_bands
+from app.session.progress import in_chunks
 from app.text import method_words
 from app.views.methods.method_choice import ChosenMethod
 
 if TYPE_CHECKING:
     from analysis.methods.flow import FlowReadings, FlowSpec, FlowStart
-    from analysis.statistics.null_band import NullBand
 
 STEPS = [60, 120, 240]
+PIECE = 12  # steps that are followed at once
 GAUSSIAN = "N(0, I) of this size"
 _READINGS = {"SW1": "sw1", "PER": "per", "variance": "variance", "excess kurtosis": "kurtosis"}
 _OWN_READINGS = {"modes": "modes", "batch variances": "batch_variances"}
@@ -85,15 +86,34 @@ def follow_method(batch: ActivationBatch, chosen: ChosenMethod, pull: Pull) -> d
 
 
 def _follow(batch: ActivationBatch, spec: "FlowSpec", name: str) -> Flow:
+    from analysis.methods.flow import start_flow
+
     pieces = in_chunks(
-        spec.steps // caches.FLOW_PIECE,
+        spec.steps // PIECE,
         1,
-        lambda piece, _: caches.flow_piece(batch, spec, piece),
-        f"Following {name}, in pieces of {caches.FLOW_PIECE} steps",
+        lambda piece, _: caches.shared(follow_piece, batch, spec, piece),
+        f"Following {name}, in pieces of {PIECE} steps",
     )
-    start = caches.flow_start(batch, spec)
+    start = caches.shared(start_flow, batch, spec)
     frames = np.concatenate([start.rows[None], *pieces])
-    return Flow(spec, start, frames, caches.flow_readings(batch, spec, frames))
+    return Flow(spec, start, frames, caches.result(read_flow, batch, spec))
+
+
+def follow_piece(batch: ActivationBatch, spec: "FlowSpec", piece: int) -> NDArray[np.float32]:
+    """The batches of one piece of a flow, counted from 1; the pieces before it are followed first."""
+    from analysis.methods.flow import follow, start_flow
+
+    start = caches.shared(start_flow, batch, spec)
+    rows = start.rows if piece == 1 else caches.shared(follow_piece, batch, spec, piece - 1)[-1]
+    return follow(start, rows, spec, (piece - 1) * PIECE + 1, PIECE)
+
+
+def read_flow(batch: ActivationBatch, spec: "FlowSpec") -> "FlowReadings":
+    """What happens to a batch on its way along a flow."""
+    from analysis.methods.flow import read_frames, start_flow
+
+    pieces = [caches.shared(follow_piece, batch, spec, piece) for piece in range(1, spec.steps // PIECE + 1)]
+    return read_frames(np.concatenate([caches.shared(start_flow, batch, spec).rows[None], *pieces]))
 
 
 def show_flow(
@@ -104,16 +124,16 @@ def show_flow(
     flows: dict[str, Flow],
 ) -> None:
     """The field, both flows and the curves over the steps."""
-    from analysis.methods.flow import EVERY
+    from analysis.methods.flow import EVERY, FlowStatistics
 
     method = chosen.method
     st.markdown(f"**{method.short}: where its gradient leads**")
-    axes = density.pair_axes(onto.values, *pair)
+    axes = density.pair_axes(onto, pair)
     clouds = {name: flow.frames @ axes.T for name, flow in flows.items()}
     limits = density.robust_limits(np.concatenate([c[:: max(1, len(c) // 4)].reshape(-1) for c in clouds.values()]))
     own = {title: field for title, field in _OWN_READINGS.items() if field in method.judged_by}
     wanted = _READINGS | own
-    gaussian = gaussian_bands(batch)
+    gaussian = null_bands(FlowStatistics(), batch.n, batch.d)
     courses = {
         name: Course(
             clouds[name],
@@ -167,17 +187,3 @@ def show_radial_pull(spec: "FlowSpec", period: float) -> None:
         alt=f"The pull on one row over its distance from 0; it repeats after {period:.3g}.",
         about=method_words.RADIAL_PULL.format(period=period),
     )
-
-
-def gaussian_bands(batch: ActivationBatch) -> "dict[str, NullBand]":
-    """What the readings of fresh draws of N(0, I) of the batch's size span, by the field of `FlowReadings`."""
-    from analysis.statistics.null_band import band_of, draws_that_fit
-
-    chunks = in_chunks(
-        draws_that_fit(batch.n, batch.d),
-        CHUNK,
-        lambda first, count: caches.gaussian_readings_chunk(batch.n, batch.d, first, count),
-        "Reading N(0, I) of the same size",
-    )
-    fields = {**_READINGS, **_OWN_READINGS}.values()
-    return {field: band_of(np.concatenate([getattr(chunk, field) for chunk in chunks])) for field in fields}

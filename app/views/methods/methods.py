@@ -7,9 +7,9 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from analysis.batch import ActivationBatch
+from analysis.batch import ActivationBatch, first_rows, moved
 from analysis.samples import CASE_TITLES, CASES
-from analysis.statistics.density import AxisPair, pair_axes
+from analysis.statistics.density import AxisPair, pair_axes, pair_density, pair_limits
 from app.charts.chart import show_chart
 from app.charts.flow import ALONE
 from app.charts.joint import about_joint, joint_panels, precise_joint
@@ -20,6 +20,7 @@ from app.sections.statistics_table import not_finite
 from app.session import caches
 from app.session.batch_choice import Choice
 from app.session.controls import one_of
+from app.session.null_bands import null_bands
 from app.session.progress import in_chunks
 from app.text import method_words
 from app.text.numbers import over_directions, plus_minus
@@ -53,7 +54,7 @@ class AffineMap:
 
     def move(self, batch: ActivationBatch) -> ActivationBatch:
         """shift + scale · h (cached)."""
-        return caches.moved_batch(batch, self.shift, self.scale)
+        return caches.shared(moved, batch, self.shift, self.scale)
 
 
 def choose_affine_map(scale: float, shift: float) -> AffineMap:
@@ -77,6 +78,7 @@ def choose_affine_map(scale: float, shift: float) -> AffineMap:
 def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], pull: Pull) -> tuple[Mapped, Flows]:
     """The batch before and after each method, and the flows of the regularisers; a refusal is shown and left out."""
     from analysis.methods.flow import MOST_ROWS
+    from analysis.methods.normalisation import normalise
 
     mapped: dict[str, tuple[ActivationBatch, ActivationBatch]] = {}
     flows = {}
@@ -84,9 +86,9 @@ def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], pull: Pull
         name = one.method.short
         try:
             if one.method.kind == "normaliser":
-                mapped[name] = batch, caches.normalised(batch, one.method.key, one.parameters)
+                mapped[name] = batch, caches.shared(normalise, batch, one.method.key, dict(one.parameters))
             else:
-                rows = caches.first_rows(batch, MOST_ROWS)
+                rows = caches.shared(first_rows, batch, MOST_ROWS)
                 flows[name] = follow_method(rows, one, pull)
                 end = flows[name][pull.left].frames[-1]
                 mapped[name] = rows, ActivationBatch(end, f"{batch.name}, after {name} {pull.left}")
@@ -109,12 +111,12 @@ def warn_of_whitening(chosen: list[ChosenMethod], rows: int, d: int) -> None:
 def show_densities(batch: ActivationBatch, mapped: Mapped, flows: Flows, pair: AxisPair) -> None:
     """The batch and what each method makes of it, on shared axes; on a regulariser's, where it pulls."""
     shown = {"before": batch} | {name: after for name, (_, after) in mapped.items()}
-    low, high = caches.pair_limits(batch, pair)
+    low, high = caches.result(pair_limits, batch, pair)
     limits = min(low, -4.0), max(high, 4.0)
     densities = {
-        name: caches.projected_density(one, batch, pair, limits) for name, one in shown.items() if one.is_finite
+        name: caches.shared(pair_density, one, pair, limits, onto=batch) for name, one in shown.items() if one.is_finite
     }
-    axes = pair_axes(batch.values, *pair).T
+    axes = pair_axes(batch, pair).T
     starts = {name: flow[ALONE].start for name, flow in flows.items()}
     fields = {name: (start.rows[:FIELD_ROWS] @ axes, start.pull[:FIELD_ROWS] @ axes) for name, start in starts.items()}
     arrows = method_words.ABOUT_FIELD if flows else ""
@@ -131,7 +133,8 @@ def show_densities(batch: ActivationBatch, mapped: Mapped, flows: Flows, pair: A
 
 def show_small_batches(batch: ActivationBatch, chosen: list[ChosenMethod]) -> None:
     """Statistics from few rows, applied to rows that were held out."""
-    from analysis.statistics.null_band import band_of
+    from analysis.distances.bound import Distances
+    from analysis.methods.normalisation import normalise_held_out
 
     st.subheader(method_words.SMALL_BATCH_TITLE)
     sizes = [rows for rows in BATCH_ROWS if rows <= batch.n // 2]
@@ -155,12 +158,17 @@ def show_small_batches(batch: ActivationBatch, chosen: list[ChosenMethod]) -> No
     results = in_chunks(
         len(work),
         1,
-        lambda i, _: caches.small_batch(
-            batch, work[i - 1][0].method.key, work[i - 1][0].parameters, work[i - 1][1], BATCH_SPLITS
+        lambda i, _: caches.result(
+            normalise_held_out,
+            batch,
+            work[i - 1][0].method.key,
+            dict(work[i - 1][0].parameters),
+            rows=work[i - 1][1],
+            splits=BATCH_SPLITS,
         ),
         "Statistics from few rows",
     )
-    gaussian = [band_of(caches.gaussian_chunk(size, batch.d, SLICES, 1, BATCH_GAUSSIANS)["sw1"]) for size in sizes]
+    gaussian = [null_bands(Distances(SLICES), size, batch.d, draws=BATCH_GAUSSIANS)["sw1"] for size in sizes]
     warn_of_whitening(by_batch, rows, batch.d)
     curves = {}
     for i, one in enumerate(by_batch):
@@ -179,6 +187,9 @@ def show_small_batches(batch: ActivationBatch, chosen: list[ChosenMethod]) -> No
 
 def show_overlay(choice: Choice, affine: AffineMap, batch: ActivationBatch, mapped: Mapped, pair: AxisPair) -> None:
     """Two batches that a visitor picks, on one axis."""
+    from analysis.distances.permutation import permutation_band
+    from analysis.distances.pot_distance import pot_between
+
     st.subheader(method_words.OVERLAY_TITLE)
     others = _others(choice)
     names = ["before", *(f"after {name}" for name in mapped), *others]
@@ -201,16 +212,16 @@ def show_overlay(choice: Choice, affine: AffineMap, batch: ActivationBatch, mapp
         st.error("One of the two batches holds values that are not finite. Choose another.")
         return
     along = pair if axis == ALONG[0] else (pair[0], pair[2], pair[1])
-    spans = [caches.pair_limits(each, along) for each in (one, other)]
+    spans = [caches.result(pair_limits, each, along) for each in (one, other)]
     limits = min(low for low, _ in spans), max(high for _, high in spans)
-    densities = {name: caches.projected_density(find(name), batch, along, limits) for name in (first, second)}
+    densities = {name: caches.shared(pair_density, find(name), along, limits, onto=batch) for name in (first, second)}
     related = _share_inputs(choice, batch.n, {first: one, second: other})
     paired = _choose_pairing(related=related)
     rows = min(one.n, other.n)
-    one, other = (caches.first_rows(each, rows) if paired else each for each in (one, other))
-    apart, margin = caches.distance_between(one, other, SLICES)
+    one, other = (caches.shared(first_rows, each, rows) if paired else each for each in (one, other))
+    apart, margin = caches.result(pot_between, one, other, slices=SLICES)
     uncertainty = plus_minus(margin, over_directions(one.d))
-    permuted = caches.permutation_band(one, other, SLICES, paired=paired)
+    permuted = caches.result(permutation_band, one, other, slices=SLICES, paired=paired)
     moved = f" {method_words.about_move(affine.scale, affine.shift)}" if others.keys() & {first, second} else ""
     show_chart(
         overlaid(densities, unit),

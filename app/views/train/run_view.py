@@ -9,14 +9,14 @@ import streamlit as st
 
 from analysis.plain_text import plain, plain_names
 from analysis.statistics import density
-from analysis.statistics.null_band import band_of
-from analysis.survey.history import layer_history, scalar_history, unit_history
+from analysis.survey.history import RecordedDistances, layer_history, scalar_history, unit_history, unit_values
 from app.charts import training as figures
 from app.charts.chart import show_chart
 from app.sections import layer_over_epochs
 from app.session import caches
 from app.session.batch_choice import member_name, run_query
 from app.session.controls import one_of
+from app.session.null_bands import null_bands
 from app.text import training_words as words
 from app.text.plain import escaped, harmless, label
 from app.views.train.shown_runs import Network, Shown
@@ -141,10 +141,9 @@ def show_distances(shown: Shown, layer: str) -> None:
 def _gaussian_bands(histories: "Sequence[LayerHistory]", seed: int) -> dict[str, dict[str, tuple[float, float]]]:
     """What N(0, I) gives at each size that occurs among the runs."""
     sizes = dict.fromkeys((one.n, one.d, one.slices) for one in histories)
-    bands = {}
+    bands: dict[str, dict[str, tuple[float, float]]] = {}
     for n, d, slices in sizes:
-        draws = caches.gaussian_layer_chunk(n, d, slices, seed, 1, layer_over_epochs.GAUSSIAN_DRAWS)
-        found = {key: band_of(values) for key, values in draws.items()}
+        found = null_bands(RecordedDistances(slices, seed), n, d, draws=layer_over_epochs.GAUSSIAN_DRAWS)
         name = "N(0, I) of this size" if len(sizes) == 1 else f"N(0, I), {n:,} × {d:,}"
         bands[name] = {key: (band.low, band.high) for key, band in found.items()}
     return bands
@@ -180,7 +179,7 @@ def _values(shown: Shown, name: str, layer: str, position: int | None) -> dict[f
     run, complete = shown.runs[name], shown.networks[name].complete
     records = [record for record in run.records if layer in record.layers and record.epoch <= complete]
     found = {
-        record.epoch: caches.recorded_values(run, ascii(str(run.path)), run.created, record.index, layer, position)
+        record.epoch: caches.shared(unit_values, run, record.index, layer, position)
         for record in _thinned(records, DRAWN_BINS // (layer_over_epochs.BINS * len(shown.networks)))
     }
     return {epoch: values for epoch, values in found.items() if np.isfinite(values).any()}

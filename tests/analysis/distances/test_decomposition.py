@@ -6,44 +6,47 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.batch import ActivationBatch
 from analysis.distances.decomposition import (
     PARTS,
     DistanceParts,
-    decompose,
-    measure_gaussian_stages,
-    measure_stages,
+    Stage,
+    StageDistances,
+    decompose_distance,
     normalise_in_stages,
 )
 from analysis.distances.directions import shared_directions
 from analysis.samples import CASES, Case, figure1
+from analysis.statistics.null_band import gaussian_batch, null_draws
 from per_core import DecorrelatedBatchNorm, sliced_w1
 from per_core.errors import InvalidInputError
 
 N = 20_000
+Draws = dict[Stage, np.ndarray]
 
 
 @pytest.fixture(scope="module")
-def gaussian() -> np.ndarray:
-    return measure_gaussian_stages(N, 2, 1, 30)
+def gaussian() -> Draws:
+    return null_draws(StageDistances(), N, 2, 1, 30)
 
 
-def parts_of(case: Case, gaussian: np.ndarray, **parameters: float) -> DistanceParts:
-    return decompose(measure_stages(figure1(case, N, **parameters).values), gaussian)
+def parts_of(case: Case, gaussian: Draws, **parameters: float) -> DistanceParts:
+    return decompose_distance(figure1(case, N, **parameters), gaussian)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_parts_sum_to_the_distance(case: Case, gaussian: np.ndarray) -> None:
+def test_the_parts_sum_to_the_distance(case: Case, gaussian: Draws) -> None:
     parts = parts_of(case, gaussian, shift=0.7, scale=1.6)
     assert list(parts.values) == list(PARTS)
     assert sum(parts.values.values()) == pytest.approx(parts.sw1, abs=1e-12)
     directions = shared_directions(2, 64)
-    own = sliced_w1(torch.from_numpy(figure1(case, N, shift=0.7, scale=1.6).values.copy()), directions=directions)
+    own = sliced_w1(figure1(case, N, shift=0.7, scale=1.6).tensor, directions=directions)
     assert parts.sw1 == pytest.approx(own.value.item(), abs=1e-6)
 
 
 @pytest.mark.parametrize(("scale", "distance"), [(0.5, 0.39894), (2.0, 0.79788), (4.0, 2.39365)])
 def test_a_scaled_gaussian_has_the_known_distance_as_its_scale_part(
-    scale: float, distance: float, gaussian: np.ndarray
+    scale: float, distance: float, gaussian: Draws
 ) -> None:
     parts = parts_of("a", gaussian, scale=scale)
     assert parts.values["scale"] == pytest.approx(distance, abs=0.02)
@@ -53,7 +56,7 @@ def test_a_scaled_gaussian_has_the_known_distance_as_its_scale_part(
 
 @pytest.mark.parametrize(("rho", "distance"), [(0.5, 0.12990), (0.8, 0.21778)])
 def test_a_correlated_gaussian_has_the_known_distance_as_its_correlation_part(
-    rho: float, distance: float, gaussian: np.ndarray
+    rho: float, distance: float, gaussian: Draws
 ) -> None:
     parts = parts_of("b", gaussian, rho=rho)
     assert parts.values["correlation"] == pytest.approx(distance, abs=0.01)
@@ -61,30 +64,30 @@ def test_a_correlated_gaussian_has_the_known_distance_as_its_correlation_part(
 
 
 @pytest.mark.parametrize("case", ["c", "d"])
-def test_skew_and_modes_are_shape(case: Case, gaussian: np.ndarray) -> None:
+def test_skew_and_modes_are_shape(case: Case, gaussian: Draws) -> None:
     parts = parts_of(case, gaussian)
     assert parts.values["shape"] > parts.bands["shape"].high + 0.02
     assert abs(parts.values["correlation"]) < 0.005
 
 
-def test_a_shift_is_location(gaussian: np.ndarray) -> None:
+def test_a_shift_is_location(gaussian: Draws) -> None:
     parts = parts_of("a", gaussian, shift=1.0)
     assert parts.values["location"] == pytest.approx(parts.sw1 - parts.values["floor"], abs=0.01)
 
 
 def test_gaussian_batches_have_parts_of_mean_0_and_the_known_floor() -> None:
-    draws = measure_gaussian_stages(1024, 2, 1, 60)
-    parts = [decompose(row, draws) for row in draws]
+    draws = null_draws(StageDistances(), 1024, 2, 1, 60)
+    parts = [decompose_distance(gaussian_batch(1024, 2, number), draws) for number in range(1, 61)]
     for part in PARTS[:4]:
         assert np.mean([p.values[part] for p in parts]) == pytest.approx(0, abs=1e-12)
         assert all(p.values[part] in p.bands[part] for p in parts)
     assert parts[0].values["floor"] == pytest.approx(1.28 / np.sqrt(1024), rel=0.1)
 
 
-def test_each_stage_removes_what_it_is_named_after() -> None:
-    values = figure1("b", 500, dim=6, fill="pairs", shift=2.0, scale=3.0).values
-    as_it_is, centred, standardised, whitened = normalise_in_stages(values)
-    assert np.array_equal(as_it_is, values)
+def test_each_stage_is_what_it_is_named_after() -> None:
+    batch = figure1("b", 500, dim=6, fill="pairs", shift=2.0, scale=3.0)
+    as_it_is, centred, standardised, whitened = normalise_in_stages(batch).values()
+    assert np.array_equal(as_it_is, batch.values)
     assert np.abs(centred.mean(axis=0)).max() < 1e-12
     assert standardised.var(axis=0) == pytest.approx(np.ones(6), abs=1e-12)
     assert np.cov(whitened.T, ddof=0) == pytest.approx(np.eye(6), abs=1e-10)
@@ -92,7 +95,7 @@ def test_each_stage_removes_what_it_is_named_after() -> None:
 
 def test_whitening_agrees_with_the_layer() -> None:
     """Decorrelated batch normalisation of the standardised batch is the last step."""
-    *_, standardised, whitened = normalise_in_stages(figure1("b", 800, dim=4, fill="pairs").values)
+    *_, standardised, whitened = normalise_in_stages(figure1("b", 800, dim=4, fill="pairs")).values()
     layer = DecorrelatedBatchNorm(4, eps=1e-12, group_size=4, affine=False).double()
     assert layer(torch.from_numpy(standardised)).numpy() == pytest.approx(whitened, abs=1e-8)
 
@@ -102,16 +105,17 @@ def test_whitening_agrees_with_the_layer() -> None:
 def test_few_rows_and_constant_units_stay_finite(n: int, d: int, seed: int) -> None:
     values = np.random.default_rng(seed).standard_normal((n, d)).astype(np.float32)
     values[:, 0] = 3.0
-    for stage in normalise_in_stages(values):
-        assert np.isfinite(stage).all()
-    assert np.abs(normalise_in_stages(values)[3][:, 0]).max() < 1e-6
-    assert np.isfinite(measure_stages(values)).all()
+    batch = ActivationBatch(values, "few")
+    stages = normalise_in_stages(batch)
+    assert all(np.isfinite(stage).all() for stage in stages.values())
+    assert np.abs(stages["whitened"][:, 0]).max() < 1e-6
+    assert np.isfinite(list(StageDistances().measure(batch).values())).all()
 
 
 def test_more_units_than_rows_are_whitened_by_their_singular_values() -> None:
     rng = np.random.default_rng(5)
     x = rng.standard_normal((30, 12)) @ rng.standard_normal((12, 90))  # of rank 12
-    standardised, whitened = normalise_in_stages(x.astype(np.float32))[2:]
+    *_, standardised, whitened = normalise_in_stages(ActivationBatch(x, "of rank 12")).values()
     u, singular, vt = np.linalg.svd(standardised, full_matrices=False)
     kept = singular > 1e-3 * singular[0]
     assert kept.sum() == 12
@@ -119,14 +123,13 @@ def test_more_units_than_rows_are_whitened_by_their_singular_values() -> None:
 
 
 def test_very_wide_layers_need_no_matrix_of_all_units() -> None:
-    wide = np.random.default_rng(6).standard_normal((4, 200_000)).astype(np.float32)  # (d, d) would take 320 GB
-    assert measure_stages(wide)[0] == pytest.approx(
-        float(sliced_w1(torch.from_numpy(wide), directions=shared_directions(200_000, 64)).value), rel=1e-6
+    rows = np.random.default_rng(6).standard_normal((4, 200_000))  # (d, d) would take 320 GB
+    wide = ActivationBatch(rows, "wide")
+    assert StageDistances().measure(wide)["as it is"] == pytest.approx(
+        float(sliced_w1(wide.tensor, directions=shared_directions(200_000, 64)).value), rel=1e-6
     )
 
 
-def test_what_cannot_be_decomposed_is_refused() -> None:
+def test_what_is_not_finite_is_refused(gaussian: Draws) -> None:
     with pytest.raises(InvalidInputError, match="1 NaN"):
-        normalise_in_stages([[1.0, np.nan]])
-    with pytest.raises(InvalidInputError, match="one batch"):
-        normalise_in_stages(np.zeros((2, 3, 4)))
+        decompose_distance(ActivationBatch([[1.0, np.nan]], "not finite"), gaussian)

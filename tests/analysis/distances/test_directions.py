@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
+from analysis.batch import ActivationBatch
 from analysis.distances.directions import (
     AXES_SHOWN,
     axis_directions,
@@ -124,7 +125,7 @@ def test_in_the_plane_the_mean_over_all_angles_is_within_the_margin(slices: int)
 
 
 def test_named_directions_are_unit_and_named_once() -> None:
-    named = named_directions(figure1("d", 300, dim=6).values)
+    named = named_directions(figure1("d", 300, dim=6))
     assert len({direction.name for direction in named}) == len(named) == 6 + 4 + 1
     np.testing.assert_allclose([np.linalg.norm(direction.vector) for direction in named], 1, rtol=1e-6)
 
@@ -132,14 +133,14 @@ def test_named_directions_are_unit_and_named_once() -> None:
 def test_of_many_units_the_worst_axes_are_kept() -> None:
     values = figure1("a", 200, dim=AXES_SHOWN + 30).values.copy()
     values[:, 80] *= 3
-    axes = axis_directions(values)
+    axes = axis_directions(ActivationBatch(values, "one wide unit"))
     assert len(axes) == AXES_SHOWN
     assert "unit 81" in {axis.name for axis in axes}
 
 
 def test_wide_batches_have_named_directions_without_a_matrix_of_all_units() -> None:
-    values = np.random.default_rng(3).standard_normal((6, 150_000)).astype(np.float32)
-    found = named_directions(values)
+    values = np.random.default_rng(3).standard_normal((6, 150_000))
+    found = named_directions(ActivationBatch(values, "wide"))
     assert {direction.name.split()[0] for direction in found} == {"unit", "principal", "maximised"}
     for direction in found:
         assert np.linalg.norm(direction.vector) == pytest.approx(1, abs=1e-5)
@@ -149,12 +150,12 @@ def test_principal_directions_of_few_rows_are_those_of_the_covariance() -> None:
     values = np.random.default_rng(4).standard_normal((20, 50)).astype(np.float32) * np.linspace(1, 3, 50, dtype="f4")
     centred = values - values.mean(axis=0)
     expected = np.linalg.eigh((centred.T @ centred).astype(np.float64))[1][:, ::-1][:, :4].T
-    found = np.stack([direction.vector for direction in principal_directions(values, 4)])
+    found = np.stack([direction.vector for direction in principal_directions(ActivationBatch(values, "few rows"), 4)])
     assert np.abs((found * expected).sum(axis=1)) == pytest.approx(np.ones(4), abs=1e-4)
 
 
 def test_the_leading_principal_direction_of_a_correlated_pair_is_its_diagonal() -> None:
-    leading = principal_directions(figure1("b", 20_000).values)[0]
+    leading = principal_directions(figure1("b", 20_000))[0]
     np.testing.assert_allclose(leading.vector, [np.sqrt(0.5)] * 2, atol=0.01)
 
 
@@ -166,22 +167,23 @@ def test_the_search_finds_a_planted_direction_that_no_axis_shows(seed: int) -> N
     planted /= np.linalg.norm(planted)
     signs = np.sign(rng.standard_normal(2000))
     values += np.outer(signs - values @ planted, planted)  # ±1 along the planted direction
-    found = named_directions(values.astype(np.float32))[-1]
+    batch = ActivationBatch(values, "planted")
+    found = named_directions(batch)[-1]
     assert abs(found.vector @ planted) > 0.95
-    others = [w1_along(values.astype(np.float32), d.vector) for d in axis_directions(values.astype(np.float32))]
-    assert w1_along(values.astype(np.float32), found.vector) > 3 * max(others)
+    others = [w1_along(batch.values, d.vector) for d in axis_directions(batch)]
+    assert w1_along(batch.values, found.vector) > 3 * max(others)
 
 
 def test_the_search_is_never_worse_than_where_it_starts() -> None:
     for case in ("b", "c", "d"):
-        values = figure1(case, 800, dim=4).values
-        starts = [*axis_directions(values), *principal_directions(values)]
-        best = max(w1_along(values, start.vector) for start in starts)
-        assert w1_along(values, named_directions(values)[-1].vector) >= best - 1e-5
+        batch = figure1(case, 800, dim=4)
+        starts = [*axis_directions(batch), *principal_directions(batch)]
+        best = max(w1_along(batch.values, start.vector) for start in starts)
+        assert w1_along(batch.values, named_directions(batch)[-1].vector) >= best - 1e-5
 
 
 def test_in_the_plane_the_search_reaches_the_maximum_over_all_angles() -> None:
-    values = figure1("b", 2000, rho=0.8).values
+    batch = figure1("b", 2000, rho=0.8)
     _, vectors = circle_directions(720)
-    exhaustive = max(w1_along(values, vector) for vector in vectors)
-    assert w1_along(values, named_directions(values)[-1].vector) == pytest.approx(exhaustive, rel=2e-3)
+    exhaustive = max(w1_along(batch.values, vector) for vector in vectors)
+    assert w1_along(batch.values, named_directions(batch)[-1].vector) == pytest.approx(exhaustive, rel=2e-3)

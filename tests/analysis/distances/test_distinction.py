@@ -6,10 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.distances.distinction import KEYS, Cell, compare, measure, measure_null, null_distribution
-from analysis.distances.shipped_bands import shipped_bands, statistics_of
+from analysis.batch import ActivationBatch
+from analysis.distances.batch_statistics import BatchStatistics
+from analysis.distances.distinction import KEYS, Cell, compare
+from analysis.distances.shipped_bands import shipped_bands
 from analysis.samples import CASES, SampleSpec, draw
-from analysis.statistics.null_band import NullBand, band_of
+from analysis.statistics.null_band import NullBand, null_band, null_draws
 
 SPEC = SampleSpec(n=4096, seed=5)
 
@@ -20,7 +22,7 @@ def null() -> dict[str, NullBand]:
 
 
 def bands_of(spec: SampleSpec) -> dict[str, NullBand]:
-    return {key: band_of(draws) for key, draws in measure_null(null_distribution(spec), 1, 99).items()}
+    return null_band(BatchStatistics(shift=spec.shift, scale=spec.scale), spec.n, spec.dim, draws=99)
 
 
 def differing(case: str, null: dict[str, NullBand], **changes: object) -> set[str]:
@@ -48,14 +50,13 @@ def test_with_few_samples_statistics_go_blind() -> None:
 
 def false_alarms(n: int, d: int, fresh: int, band: dict[str, NullBand]) -> dict[str, float]:
     """How often each statistic of fresh batches of N(0, I), other than those that the bands are made of, is outside."""
-    measured = [measure(draw(SampleSpec(n=n, dim=d, seed=77), replicate=i).values) for i in range(fresh)]
+    measured = [BatchStatistics().measure(draw(SampleSpec(n=n, dim=d, seed=77), replicate=i)) for i in range(fresh)]
     return {key: np.mean([one[key] not in band[key] for one in measured]) for key in band}
 
 
 def test_a_batch_of_the_null_distribution_is_marked_less_often_than_stated() -> None:
     """Of 400 fresh batches against 199 draws each statistic has a rate of its own: below 4.6 %, and about 1 %."""
-    null = null_distribution(SampleSpec(n=64))
-    band = {key: band_of(draws) for key, draws in measure_null(null, 1, 199).items()}
+    band = null_band(BatchStatistics(), 64, 2, draws=199)
     rates = false_alarms(64, 2, 400, band)
     assert all(rate < band[key].level for key, rate in rates.items())
     assert 0.25 * band["mean"].mean_level < np.mean(list(rates.values())) < 2.5 * band["mean"].mean_level
@@ -68,8 +69,8 @@ def test_each_cell_is_marked_less_often_than_its_band_states(n: int, d: int) -> 
 
     A true rate at the stated level would give at most level + 3 standard errors; each rate is below the level itself.
     """
-    shipped = shipped_bands(statistics_of(n, d))
-    band = shipped or {key: band_of(draws) for key, draws in measure_null(SampleSpec(n=n, dim=d), 1, 199).items()}
+    shipped = shipped_bands(BatchStatistics(), n, d)
+    band = shipped or null_band(BatchStatistics(), n, d, draws=199)
     assert band["sw1"].level < (0.01 if shipped else 0.05)
     rates = false_alarms(n, d, 2000, band)
     assert all(rate < band[key].level for key, rate in rates.items()), rates
@@ -86,27 +87,29 @@ def test_exact_and_pot_agree_within_the_grids_error(null: dict[str, NullBand]) -
 def test_the_unit_furthest_from_the_target_is_reported() -> None:
     values = draw(replace(SPEC, dim=8)).values.copy()
     values[:, 5] = values[:, 5] * 0.5 - 3
-    measured = measure(values)
+    measured = BatchStatistics().measure(ActivationBatch(values, "changed"))
     assert measured["mean"] == pytest.approx(-3, abs=0.05)
     assert measured["variance"] == pytest.approx(0.25, abs=0.02)
 
 
-def test_the_null_distribution_keeps_size_shift_and_scale_only() -> None:
-    spec = SampleSpec(case="d", n=77, dim=3, seed=5, rho=0.1, shift=1.0, scale=2.0, fill="pairs")
-    assert null_distribution(spec) == SampleSpec(n=77, dim=3, shift=1.0, scale=2.0)
+def test_the_null_draws_are_case_a_of_the_size_shift_and_scale() -> None:
+    """Whatever the case and the seed of the sample that they are compared with."""
+    drawn = BatchStatistics(shift=1.0, scale=2.0).draw(77, 3, 5)
+    expected = draw(SampleSpec(case="a", n=77, dim=3, seed=0, shift=1.0, scale=2.0), replicate=5)
+    assert drawn.fingerprint == expected.fingerprint
+    assert drawn.fingerprint != draw(SampleSpec(n=77, dim=3, shift=1.0, scale=2.0)).fingerprint
 
 
 def test_chunks_of_draws_join() -> None:
-    null = null_distribution(replace(SPEC, n=64))
-    whole, part = measure_null(null, 1, 4), measure_null(null, 3, 2)
+    whole, part = (null_draws(BatchStatistics(), 64, 2, *span) for span in ((1, 4), (3, 2)))
     for key, values in whole.items():
         np.testing.assert_array_equal(values[2:], part[key])
 
 
 def test_an_undefined_statistic_never_differs() -> None:
     assert not Cell("skewness", math.nan, NullBand(0, 0, 0, 9)).differs
-    constant = np.ones((50, 2), np.float32)
-    assert math.isnan(measure(constant)["skewness"])
+    constant = ActivationBatch(np.ones((50, 2)), "constant")
+    assert math.isnan(BatchStatistics().measure(constant)["skewness"])
 
 
 def test_a_cell_near_the_edge_differs_only_beyond_its_own_error() -> None:

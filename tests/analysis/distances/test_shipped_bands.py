@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from analysis.distances.batch_statistics import BatchStatistics
+from analysis.distances.bound import Distances, WorstDistances
+from analysis.distances.decomposition import StageDistances
 from analysis.distances.shipped_bands import (
     DRAWS,
     OPENING,
@@ -14,16 +17,12 @@ from analysis.distances.shipped_bands import (
     STUDIES,
     Study,
     _read,
-    distances_of,
-    draws_of,
     gaussian_ratios,
     shipped_bands,
-    statistics_of,
-    worst_of,
     write_bands,
 )
 from analysis.samples import SampleSpec
-from analysis.statistics.null_band import expected_gaussian_w1, gaussian_draws
+from analysis.statistics.null_band import expected_gaussian_w1, null_draws
 from per_core.errors import InvalidInputError
 from per_core.recording.run_directory import open_run
 
@@ -31,7 +30,7 @@ from per_core.recording.run_directory import open_run
 def test_every_promised_study_is_in_the_file_and_no_other() -> None:
     assert set(json.loads(PATH.read_text())) == {study.key for study in STUDIES}
     for study in STUDIES:
-        bands = shipped_bands(study)
+        bands = shipped_bands(*study)
         assert bands is not None
         for band in bands.values():
             assert band.low <= band.median <= band.high
@@ -44,12 +43,16 @@ def test_the_opening_view_and_the_recording_need_no_draws() -> None:
     run = open_run(PATH.with_name("runs") / "digits_elu")
     assert OPENING[:2] == (spec.n, spec.dim)
     assert {arrays.rows.shape for arrays in run.arrays(run.records[0].index).values()} == {RECORDED}
-    assert shipped_bands(worst_of(*OPENING)) is not None
-    assert shipped_bands(statistics_of(*RECORDED)) is not None
-    assert shipped_bands(distances_of(77, 2, 64)) is None
+    assert shipped_bands(WorstDistances(OPENING[2]), *OPENING[:2]) is not None
+    assert shipped_bands(BatchStatistics(), *RECORDED) is not None
+    assert shipped_bands(Distances(), 77, 2) is None
+    assert shipped_bands(BatchStatistics(shift=1.0), *RECORDED) is None
+    assert shipped_bands(StageDistances(), *OPENING[:2]) is None
 
 
-@pytest.mark.parametrize("study", [statistics_of(32, 2), statistics_of(32, 8), distances_of(1000, 1, 64)])
+@pytest.mark.parametrize(
+    "study", [Study(BatchStatistics(), 32, 2), Study(BatchStatistics(), 32, 8), Study(Distances(), 1000, 1)]
+)
 def test_what_is_shipped_is_what_the_draws_give(study: Study, tmp_path: Path) -> None:
     """To single precision: another processor adds in another order."""
     write_bands(tmp_path / "bands.json", [study])
@@ -60,11 +63,18 @@ def test_what_is_shipped_is_what_the_draws_give(study: Study, tmp_path: Path) ->
         np.testing.assert_allclose(edges, shipped[name], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("study", [statistics_of(4096, 2), distances_of(*OPENING), worst_of(*OPENING)])
+@pytest.mark.parametrize(
+    "study",
+    [
+        Study(BatchStatistics(), 4096, 2),
+        Study(Distances(OPENING[2]), *OPENING[:2]),
+        Study(WorstDistances(OPENING[2]), *OPENING[:2]),
+    ],
+)
 def test_single_draws_of_the_opening_lie_in_the_shipped_bands(study: Study) -> None:
-    bands = shipped_bands(study)
+    bands = shipped_bands(*study)
     assert bands is not None
-    for name, values in draws_of(study, 500, 3).items():
+    for name, values in null_draws(*study, 500, 3).items():
         assert (values >= bands[name].low - 1e-6).all()
         assert (values <= bands[name].high + 1e-6).all()
 
@@ -74,7 +84,7 @@ def test_the_ratio_of_gaussian_batches_holds_other_sizes(d: int) -> None:
     """SW1 over its mean at 300 rows, 200 batches: inside, and not far inside."""
     low, high = gaussian_ratios(d)
     if d <= 64:
-        ratios = gaussian_draws(300, d, 64, 2000, 200)["sw1"] / expected_gaussian_w1(300)
+        ratios = null_draws(Distances(), 300, d, 2000, 200)["sw1"] / expected_gaussian_w1(300)
         assert low - 0.03 < ratios.min() < 1 < ratios.max() < high + 0.1
     assert gaussian_ratios(1)[0] <= low < 0.9
     assert 1.1 < high <= gaussian_ratios(1)[1]

@@ -18,7 +18,7 @@ from tests import processes
 from tests.analysis.one_pass.test_partial_statistics import assert_identical
 from tests.waiting import wait_for
 
-SPEC = PassSpec(slices=16, sample=50)
+SPEC = PassSpec(slices=16)
 
 
 @dataclass

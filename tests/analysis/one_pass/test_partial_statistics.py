@@ -13,12 +13,11 @@ from scipy import stats
 from analysis.one_pass import Grid, PassSpec, merge_in_order, take_statistics
 from analysis.one_pass.partial_statistics import PartialStatistics
 from analysis.one_pass.projection_counts import project
-from analysis.one_pass.row_sample import RowSample
 from analysis.statistics.moments import moments
 from per_core import per_loss, sliced_w1
 from per_core.errors import BudgetError, InvalidInputError
 
-SPEC = PassSpec(slices=7, sample=20)
+SPEC = PassSpec(slices=7)
 RANDOM = np.random.default_rng(11)
 ROWS = (RANDOM.standard_normal((1500, 5)) * [1, 3, 0.1, 1, 20] + [0, 1e4, 0, -2, 0]).astype(np.float32)
 ROWS[100, 2], ROWS[900, 0], ROWS[901, 0] = np.nan, np.inf, -np.inf
@@ -27,7 +26,7 @@ GOOD = ROWS[np.isfinite(ROWS).all(axis=1)]
 
 def taken(cuts: list[int], spec: PassSpec = SPEC, rows: np.ndarray = ROWS) -> list[PartialStatistics]:
     ends = [0, *sorted(cuts), len(rows)]
-    return [take_statistics(rows[a:b], spec, first=a) for a, b in pairwise(ends)]
+    return [take_statistics(rows[a:b], spec) for a, b in pairwise(ends)]
 
 
 def integers(whole: PartialStatistics) -> list[np.ndarray]:
@@ -35,7 +34,6 @@ def integers(whole: PartialStatistics) -> list[np.ndarray]:
     return [
         counted.counts, counted.below.counts, counted.above.counts, counted.below.farthest, counted.above.farthest,
         whole.n_nan, whole.n_inf, np.array([whole.n, whole.n_left_out]),
-        whole.sample.keys, whole.sample.places, whole.sample.rows,
     ]  # fmt: skip
 
 
@@ -46,7 +44,7 @@ def assert_identical(a: PartialStatistics, b: PartialStatistics) -> None:
 
 @given(cuts=st.lists(st.integers(0, len(ROWS)), max_size=9), order=st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
-def test_integers_and_sample_do_not_depend_on_the_cut_or_the_order(cuts, order):
+def test_integers_do_not_depend_on_the_cut_or_the_order(cuts, order):
     whole = take_statistics(ROWS, SPEC)
     parts = taken(cuts)
     order.shuffle(parts)
@@ -152,7 +150,6 @@ def test_rows_that_float32_does_not_hold_are_measured_in_float64():
     assert whole.per == pytest.approx(per_loss(torch.from_numpy(finite)).item(), rel=1e-10)
     exact = sliced_w1(torch.from_numpy(finite), directions=SPEC.directions(5).double()).value.item()
     assert whole.distance().lower <= exact <= whole.distance().upper
-    assert np.isfinite(whole.sample.rows).all()
 
 
 def test_the_interval_holds_the_exact_value_of_rows_in_float64():
@@ -188,21 +185,6 @@ def test_the_rows_handed_over_stay_as_they_are():
     assert_identical(take_statistics(rows, SPEC), take_statistics(ROWS, SPEC))
 
 
-def test_every_row_is_as_likely_in_the_sample():
-    """400 seeds, 12 of 60 rows: every row about 80 times; χ² with 59 degrees of freedom, less for no replacement."""
-    rows = np.zeros((60, 1), np.float32)
-    places = np.arange(60)
-    drawn = np.concatenate([RowSample.of(rows, places, 12, seed).places for seed in range(400)])
-    chi = ((np.bincount(drawn, minlength=60) - 80) ** 2 / 80).sum()
-    assert 20 < chi < 90
-    assert len(set(RowSample.of(rows, places, 12, 3).places.tolist())) == 12
-
-
-def test_a_sample_of_wide_rows_is_bounded():
-    assert PassSpec(sample=1000).sample_of(2**16) == 64
-    assert PassSpec(sample=1000).sample_of(16) == 1000
-
-
 def test_parts_that_do_not_fit_are_refused():
     with pytest.raises(InvalidInputError, match="merge if they were taken in the same way"):
         take_statistics(ROWS, SPEC).merge(take_statistics(ROWS, PassSpec(slices=8)))
@@ -210,7 +192,7 @@ def test_parts_that_do_not_fit_are_refused():
         take_statistics(ROWS, SPEC).merge(take_statistics(ROWS[:, :4], SPEC))
 
 
-@pytest.mark.parametrize("wrong", [{"slices": 0}, {"slices": 2.0}, {"seed": -1}, {"sample": True}, {"slices": 2**15}])
+@pytest.mark.parametrize("wrong", [{"slices": 0}, {"slices": 2.0}, {"seed": -1}, {"slices": True}, {"slices": 2**15}])
 def test_specs_out_of_range_are_refused(wrong):
     with pytest.raises(InvalidInputError, match="is a whole number from"):
         PassSpec(**wrong)

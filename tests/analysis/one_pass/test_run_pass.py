@@ -10,7 +10,7 @@ from analysis.one_pass import PassSpec, run_pass, take_statistics
 from per_core.errors import InvalidInputError
 from tests.analysis.one_pass.test_partial_statistics import assert_identical
 
-SPEC = PassSpec(slices=6, sample=30)
+SPEC = PassSpec(slices=6)
 ROWS = np.random.default_rng(1).standard_t(3, (700, 12)).astype(np.float32)
 
 

@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from analysis.batch import ActivationBatch
 from analysis.samples import figure1
-from analysis.statistics.density import joint_density, project_pair, robust_limits
+from analysis.statistics.density import (
+    AxisPair,
+    joint_density,
+    pair_axes,
+    pair_density,
+    pair_limits,
+    project_pair,
+    robust_limits,
+)
 from per_core.errors import InvalidInputError
 
 
@@ -54,13 +63,24 @@ def test_limits_ignore_an_outlier_and_always_hold_a_normal() -> None:
 
 
 def test_principal_scores_are_uncorrelated_and_sorted_by_variance() -> None:
-    values = figure1("b", 5000, dim=4, fill="pairs").values
-    first, last = project_pair(values, "principal", 0, 3)
+    batch = figure1("b", 5000, dim=4, fill="pairs")
+    first, last = project_pair(batch, ("principal", 0, 3))
     assert abs(np.corrcoef(first, last)[0, 1]) < 1e-6
     assert first.var() > last.var()
-    x, y = project_pair(values, "units", 2, 1)
-    np.testing.assert_array_equal(x, values[:, 2])
-    np.testing.assert_array_equal(y, values[:, 1])
+    x, y = project_pair(batch, ("units", 2, 1))
+    np.testing.assert_array_equal(x, batch.values[:, 2])
+    np.testing.assert_array_equal(y, batch.values[:, 1])
+
+
+def test_another_batchs_directions_give_shared_axes() -> None:
+    batch, other = figure1("b", 500, dim=3), figure1("d", 400, dim=3)
+    pair: AxisPair = ("principal", 0, 2)
+    x, y = project_pair(other, pair, onto=batch)
+    np.testing.assert_allclose(np.stack([x, y], axis=1), other.values @ pair_axes(batch, pair).T, atol=1e-6)
+    assert not np.allclose(x, project_pair(other, pair)[0], atol=0.01)
+    low, high = pair_limits(batch, pair)
+    drawn = pair_density(other, pair, (low, high), onto=batch)
+    assert (drawn.grid[0], drawn.grid[-1], drawn.n) == (low, high, 400)
 
 
 def test_bad_arguments_name_the_rule() -> None:
@@ -69,4 +89,4 @@ def test_bad_arguments_name_the_rule() -> None:
     with pytest.raises(InvalidInputError, match="low < high"):
         joint_density([1.0], [1.0], limits=(1, 1))
     with pytest.raises(InvalidInputError, match=r"0\.\.1 for a batch of 2 units"):
-        project_pair(np.zeros((3, 2), np.float32), "units", 0, 2)
+        project_pair(ActivationBatch(np.zeros((3, 2)), "zeros"), ("units", 0, 2))

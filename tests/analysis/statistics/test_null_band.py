@@ -7,17 +7,18 @@ import pytest
 import torch
 from scipy.special import ndtr
 
-from analysis.distances.bound import study_directions
+from analysis.batch import ActivationBatch
+from analysis.distances.bound import Distances, WorstDistances, study_directions
 from analysis.samples import figure1
 from analysis.statistics.null_band import (
     NullBand,
     band_of,
-    draws_that_fit,
+    bands_of,
     expected_gaussian_w1,
-    gaussian_draws,
-    gaussian_worst_draws,
     mean_false_alarms,
     most_false_alarms,
+    null_band,
+    null_draws,
 )
 from per_core import gaussian_w1
 
@@ -80,7 +81,7 @@ def test_the_mean_distance_of_one_row_and_of_many() -> None:
 @pytest.mark.parametrize("n", [32, 1024])
 def test_gaussian_batches_give_the_known_sampling_floor(n: int) -> None:
     """sqrt(n) times the mean W1 of n Gaussian values is 1.26 at n = 32 and 1.28 at n = 1024."""
-    draws = gaussian_draws(n, 16, 32, 1, 120)["sw1"]
+    draws = null_draws(Distances(32), n, 16, 1, 120)["sw1"]
     expected = {32: 1.26, 1024: 1.28}[n]
     error = draws.std(ddof=1) / math.sqrt(len(draws)) * math.sqrt(n)
     assert draws.mean() * math.sqrt(n) == pytest.approx(expected, abs=4 * error + 0.01)
@@ -88,26 +89,26 @@ def test_gaussian_batches_give_the_known_sampling_floor(n: int) -> None:
 
 def test_the_published_spread_between_data_sets() -> None:
     """n = 1024, d = 64: 0.0401 with a standard deviation of 0.0022 over data sets."""
-    draws = gaussian_draws(1024, 64, 64, 1, 60)["sw1"]
+    draws = null_draws(Distances(64), 1024, 64, 1, 60)["sw1"]
     assert draws.mean() == pytest.approx(0.0401, abs=0.0012)
     assert draws.std(ddof=1) == pytest.approx(0.0022, abs=0.0008)
 
 
 def test_chunks_are_the_same_draws_whatever_their_size() -> None:
-    whole, first, rest = (gaussian_draws(64, 4, 8, *span) for span in ((1, 6), (1, 2), (3, 4)))
+    whole, first, rest = (null_draws(Distances(8), 64, 4, *span) for span in ((1, 6), (1, 2), (3, 4)))
     for key, values in whole.items():
         np.testing.assert_array_equal(values, np.concatenate([first[key], rest[key]]))
 
 
 def test_per_of_gaussian_batches_scatters_about_its_population_value() -> None:
-    per = gaussian_draws(512, 8, 8, 1, 60)["per"]
+    per = null_draws(Distances(8), 512, 8, 1, 60)["per"]
     assert per.mean() == pytest.approx(2 / math.sqrt(math.pi), abs=4 * per.std(ddof=1) / math.sqrt(60))
 
 
 def test_looking_for_the_worst_finds_more_than_the_mean_even_on_gaussian_data() -> None:
-    worst = gaussian_worst_draws(256, 8, 64, 1, 4)
+    worst = null_draws(WorstDistances(64), 256, 8, 1, 4)
     assert set(worst) == {"random", "unit", "principal", "maximised"}
-    mean = gaussian_draws(256, 8, 64, 1, 4)["sw1"]
+    mean = null_draws(Distances(64), 256, 8, 1, 4)["sw1"]
     assert worst["maximised"].min() > mean.max()
     for kind in ("random", "unit", "principal"):
         assert (worst[kind] <= worst["maximised"] + 1e-6).all()
@@ -115,13 +116,36 @@ def test_looking_for_the_worst_finds_more_than_the_mean_even_on_gaussian_data() 
 
 def test_bimodal_units_stand_out_of_the_units_null_though_not_of_the_mean() -> None:
     """A fault of single units is diluted in SW1 and found by looking at the units themselves."""
-    batch = figure1("d", 2048, dim=64, fill="pairs").values
+    batch = figure1("d", 2048, dim=64, fill="pairs")
     study = study_directions(batch, slices=64)
-    assert study.worst_of_each_kind()["unit"] > 2 * gaussian_worst_draws(2048, 64, 64, 1, 5)["unit"].max()
+    assert study.worst_of_each_kind()["unit"] > 2 * null_draws(WorstDistances(64), 2048, 64, 1, 5)["unit"].max()
 
 
 def test_larger_batches_get_fewer_draws() -> None:
-    counts = [draws_that_fit(n, 2) for n in (32, 4096, 16384, 10**6)]
+    counts = [Distances().draws_that_fit(n, 2) for n in (32, 4096, 16384, 10**6)]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] == 199
     assert min(counts) >= 39
+
+
+def test_a_band_is_that_of_the_draws() -> None:
+    band = null_band(Distances(8), 64, 2, draws=20)
+    assert band == bands_of(null_draws(Distances(8), 64, 2, 1, 20))
+    assert band["per"].draws == 20
+    assert null_band(WorstDistances(4), 16, 2)["unit"].draws == WorstDistances(4).draws_that_fit(16, 2)
+
+
+def test_a_statistic_is_a_key() -> None:
+    """Equal statistics share a band; the same numbers of another statistic do not."""
+    assert {Distances(8): 1}[Distances(8)] == 1
+    assert Distances(8) != Distances(16)
+    assert Distances(8) != WorstDistances(8)
+
+
+def test_what_is_measured_is_the_stated_batch() -> None:
+    """Number k of N(0, I), drawn here by its definition."""
+    values = np.random.default_rng([0xBAD, 7]).standard_normal((50, 3), dtype=np.float32)
+    expected = Distances(8).measure(ActivationBatch(values, "by hand"))
+    assert {name: draws.tolist() for name, draws in null_draws(Distances(8), 50, 3, 7, 1).items()} == {
+        name: [value] for name, value in expected.items()
+    }

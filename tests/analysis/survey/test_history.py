@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from analysis.dumps import inspect
+from analysis.statistics.null_band import null_draws
 from analysis.survey.history import (
     LayerHistory,
+    RecordedDistances,
     UnitHistory,
-    gaussian_layer_draws,
     layer_history,
     not_finite_since,
     over_seeds,
@@ -181,7 +182,7 @@ def test_scalars_are_those_of_the_records_that_have_them(run: Run) -> None:
 
 def test_the_first_record_of_gaussian_activations_lies_in_the_gaussian_range(run: Run) -> None:
     history = layer_history(run, "0")
-    draws = gaussian_layer_draws(history.n, history.d, history.slices, run.allowance.seed, 1, 39)
+    draws = null_draws(RecordedDistances(history.slices, run.allowance.seed), history.n, history.d, 1, 39)
     assert draws["sw1"].min() <= history.sw1[0] <= draws["sw1"].max()
     assert draws["per"].min() <= history.per[0] <= draws["per"].max()
     assert history.sw1[-1] > draws["sw1"].max()
