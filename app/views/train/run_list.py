@@ -23,7 +23,7 @@ DELETED = "train_deleted"
 ERROR = "train_error"
 UNREADABLE = "train_unreadable"
 CHANGED, LISTED, TABLES = "train_changed", "train_listed", "train_tables"
-LIVE = ("queued", "starting", "running", "stopping")
+UNDER_WAY = {"queued", "starting", "running", "stopping"}
 LIVE_SECONDS, IDLE_SECONDS = 2.0, 10.0
 MOST_DELETED = 20
 
@@ -32,7 +32,7 @@ def show_runs() -> None:
     """The table of all runs, newest first, kept up to date, with actions for the selected ones."""
     st.subheader("Runs")
     try:
-        live = any(entry.state in LIVE or entry.kind == "recording" for entry in services.manager().list_runs())
+        live = any(entry.state in UNDER_WAY or entry.kind == "recording" for entry in services.manager().list_runs())
     except PerError:  # said below, until it is over
         live = True
     st.session_state.pop(CHANGED, None)

@@ -14,13 +14,12 @@ from app.session.batch_choice import run_label
 from app.text import training_words as words
 from app.text.plain import escaped
 from app.views.train import run_view
-from app.views.train.run_list import BESIDE, ERROR, RUN, show_runs
+from app.views.train.run_list import BESIDE, ERROR, RUN, UNDER_WAY, show_runs
 from app.views.train.shown_runs import choose_shown, networks_of
 from app.views.train.training_form import choose_spec
 from per_core.errors import PerError
 
 REFRESH_SECONDS = 1.0
-LIVE = {"queued", "starting", "running", "stopping"}
 TOKEN, PRESSED = "train_token", "train_pressed"
 DOUBLE_CLICK_SECONDS = 2.0
 
@@ -67,7 +66,7 @@ def act(name: str, run: str) -> None:
 def show_state(run: str) -> bool:
     """The head of a run: state, progress, device, Stop or Resume. Returns whether it may still change."""
     status = services.manager().status(run)
-    live = status.state in LIVE or status.state == "recorded"
+    live = status.state in UNDER_WAY or status.state == "recorded"
     left, right = st.columns([6, 1], vertical_alignment="center")
     of = "" if status.epochs is None else f" of {status.epochs}"
     text = f"**{words.STATES.get(status.state, status.state)}**, epoch {status.epoch}{of}"
@@ -122,7 +121,7 @@ def follow(run: str, beside: list[str]) -> None:
             st.json(_opened(run).spec)
     titles = _titles([run, *beside])
     services.watch_runs(list(titles))
-    changing = services.manager().status(run).state in LIVE | {"recorded"}
+    changing = services.manager().status(run).state in UNDER_WAY | {"recorded"}
     every = REFRESH_SECONDS if changing else None
 
     @st.fragment(run_every=every)

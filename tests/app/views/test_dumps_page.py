@@ -14,10 +14,9 @@ from safetensors.numpy import save_file
 from analysis.dumps import inspect
 from analysis.one_pass import PassSpec
 from analysis.survey.overview import QUANTITIES, overview
-from app.charts.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
 from per_core import gaussian_w1, per_loss, sliced_w1
 from tests.app.conftest import OpenPage, shown
-from tests.app.views.test_pages import all_text, sent_charts
+from tests.app.views.test_pages import all_text, sent_charts, small_and_described
 
 CHARTS = {"dumps_overview", "dumps_histogram", "dumps_distances", "dumps_history_1", "dumps_parts"}
 LAYERS, EPOCHS = ["layer_1", "layer_2", "layer_3"], [0, 100, 200, 300]
@@ -64,12 +63,7 @@ def test_without_a_dump_the_page_says_how_to_bring_one(open_page: OpenPage) -> N
 
 def test_the_overview_shows_every_layer_at_every_epoch_worst_first(open_page: OpenPage, dump: Path) -> None:
     page = open_page("dumps", dumps_path=str(dump))
-    assert [*page.exception, *page.error] == []
-    charts = sent_charts(page)
-    assert set(charts) == CHARTS
-    for key, chart in charts.items():
-        assert chart.size < (MAX_ANIMATED_BYTES if "frames" in chart.figure else MAX_STATIC_BYTES), key
-        assert len(chart.data["alt"]) > 30, key
+    charts = small_and_described(page, CHARTS)
     found = overview(inspect(dump))
     (field,) = charts["dumps_overview"].figure["data"]
     assert field["y"] == list(found.worst("sw1_in_bands")) == ["layer_2", "layer_3", "layer_1"]

@@ -1,6 +1,7 @@
 """The pages in process: what they say, how big their charts are, and that nothing in the address breaks them."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,17 +45,22 @@ def all_text(page: AppTest) -> str:
     return "\n".join([e.value for e in [*page.title, *page.markdown, *page.caption, *page.subheader]])
 
 
-@pytest.mark.parametrize("query", SOURCES, ids=["figure1", "pairs", "recording", "collapsed"])
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_draws_all_its_charts_small_and_described(open_page: OpenPage, name: str, query: dict[str, str]) -> None:
-    page = open_page(name, **query)
+def small_and_described(page: AppTest, keys: Iterable[str]) -> dict[str, SentChart]:
+    """The charts of a page without errors: those of these keys, small, with something in them and described."""
     assert [*page.exception, *page.error] == []
     charts = sent_charts(page)
-    assert set(charts) == set(CHARTS[name])
+    assert set(charts) == set(keys)
     for key, chart in charts.items():
         assert chart.size < (MAX_ANIMATED_BYTES if "frames" in chart.figure else MAX_STATIC_BYTES), key
         assert len(chart.data["alt"]) > 30, key
         assert chart.figure["data"], key
+    return charts
+
+
+@pytest.mark.parametrize("query", SOURCES, ids=["figure1", "pairs", "recording", "collapsed"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_draws_all_its_charts_small_and_described(open_page: OpenPage, name: str, query: dict[str, str]) -> None:
+    small_and_described(open_page(name, **query), CHARTS[name])
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -17,13 +17,12 @@ from torch import nn
 from analysis.runs.library import open_comparison
 from analysis.runs.spec import MethodSpec, TrainingSpec
 from analysis.training.presets import PRESETS
-from app.charts.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
 from app.session import services
 from app.session.batch_choice import run_query
 from app.views.train.training_fields import summary
 from per_core import Recorder
 from tests.app.conftest import OpenPage, shown
-from tests.app.views.test_pages import all_text, sent_charts
+from tests.app.views.test_pages import all_text, sent_charts, small_and_described
 from tests.waiting import wait_for
 
 CHARTS = {"train_figure2", "train_progress", "train_distances", "train_densities_0"}
@@ -106,12 +105,7 @@ def test_a_second_run_waits_and_a_queued_one_can_be_stopped(open_page: OpenPage)
 
 def test_the_views_of_a_finished_run_are_small_and_described(open_page: OpenPage, finished_run: str) -> None:
     page = open_page("train", run=finished_run)
-    assert [*page.exception, *page.error] == []
-    charts = sent_charts(page)
-    assert set(charts) == CHARTS
-    for key, chart in charts.items():
-        assert chart.size < (MAX_ANIMATED_BYTES if "frames" in chart.figure else MAX_STATIC_BYTES), key
-        assert len(chart.data["alt"]) > 30, key
+    charts = small_and_described(page, CHARTS)
     figure = charts["train_figure2"].figure
     titles = [annotation["text"] for annotation in figure["layout"]["annotations"]]
     assert titles[:5] == [
