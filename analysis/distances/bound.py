@@ -162,8 +162,8 @@ class WorstDistances(Statistic[str]):
         """The largest W1 by kind: "unit", "principal", "maximised" and the slices'."""
         return study_directions(batch, slices=self.slices).worst_of_each_kind()
 
-    def draws_that_fit(self, n: int, d: int) -> int:  # noqa: ARG002  a search takes seconds at any size
-        """19."""
+    def draws_that_fit(self, n: int, d: int) -> int:  # noqa: ARG002
+        """19 at any size: each draw is a search, which takes about a second."""
         return 19
 
 

@@ -71,7 +71,7 @@ def shipped_bands(statistic: Statistic[Name], n: int, d: int) -> dict[Name, Null
         InvalidInputError: If the file cannot be read.
     """
     study = Study(statistic, n, d)
-    return _read(PATH)[study.key] if study in STUDIES else None
+    return _read(PATH).get(study.key) if study in STUDIES else None
 
 
 def gaussian_ratios(d: int) -> tuple[float, float]:
