@@ -170,7 +170,7 @@ class Run:
         path = _array_path(self.path, index)
         try:
             with safe_open(path, framework="numpy") as file:
-                return {
+                found = {
                     name: LayerArrays(
                         **{part: file.get_tensor(f"{name}/{part}") for part in ARRAY_NAMES},
                         n=summary.n,
@@ -185,6 +185,19 @@ class Run:
                 f"The arrays of record {index} must be in {path}; it is missing or damaged: {error}."
                 " The other records and all summaries can still be read."
             ) from error
+        for name, arrays in found.items():
+            recorded = (summaries[name].kept_rows, min(self.allowance.units, summaries[name].d))
+            if arrays.rows.shape != recorded or arrays.norms.shape != (summaries[name].kept_norms,):
+                raise InvalidInputError(
+                    f"The arrays of record {index} must be as {RECORDS} says, {_shape(recorded)} values and"
+                    f" {summaries[name].kept_norms} norms of {name}; {path} has {_shape(arrays.rows.shape)} and"
+                    f" {_shape(arrays.norms.shape)}. One of the files was changed; copy the run again."
+                )
+        return found
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape))
 
 
 def is_run(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """The run directory: what is written is what is read, whatever happens to the writer."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,16 @@ def test_a_torn_last_line_and_files_without_a_line_are_ignored(run: Path) -> Non
     (run / "arrays" / "000003.safetensors").write_bytes(b"half")
     (run / "arrays" / "000004.safetensors.tmp").write_bytes(b"")
     assert epochs(open_run(run)) == [0, 1]
+
+
+@pytest.mark.parametrize(("field", "said"), [("kept_rows", "1 × "), ("kept_norms", "and 1 norms of a")])
+def test_arrays_that_are_not_as_the_record_says_are_refused(run: Path, field: str, said: str) -> None:
+    file = run / "records.jsonl"
+    file.write_text(re.sub(rf'"{field}": ?\d+', f'"{field}": 1', file.read_text()))
+    with pytest.raises(
+        InvalidInputError, match=rf"arrays of record 1 must be as records.jsonl says.*{said}.*copy the run"
+    ):
+        open_run(run).arrays(1)
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "empty"])
