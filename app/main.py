@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.session import services
 from app.session.batch_choice import choose_batch
+from app.session.keys import CHOICE
 from app.text.language import _, choose_language
 
 _ASSETS = Path(__file__).parents[1] / "assets"
@@ -31,7 +32,7 @@ page = st.navigation(
     ],
     position="top",
 )
-st.session_state["choice"] = choose_batch(on_dumps=page.url_path == "dumps")
+st.session_state[CHOICE] = choose_batch(on_dumps=page.url_path == "dumps")
 if page.url_path != "train":
     services.watch_runs([])
 page.run()

@@ -1,9 +1,10 @@
 """The batch a visitor looks at: chosen once in the sidebar, kept on every page and in the address.
 
-Widget keys start with `data_` and are public: they are the names in the URL. The values a client sends are checked
-again on the server, because a link or a modified client can hold anything.
+What the sidebar offers is in `batch_fields`. The values a client sends are checked again on the server, because a link
+or a modified client can hold anything.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,22 @@ import streamlit as st
 
 from analysis.batch import ActivationBatch
 from analysis.plain_text import plain, plain_names
-from analysis.samples import CASE_TITLES, CASES, DIMENSIONS, FILLS, SIZES, Case, SampleSpec, draw
+from analysis.samples import CASE_TITLES, SIZES, Case, SampleSpec, draw
 from app.session import caches, services
-from app.session.controls import one_of, whole_number
+from app.session.batch_fields import (
+    DEFAULT,
+    DUMP,
+    FIGURE1,
+    RECORDING,
+    RUN,
+    middle,
+    recorded_fields,
+    sample_fields,
+    source_field,
+)
 from app.session.dumped import DumpMember
+from app.session.fields import Field, OneOf, draw_fields, held_values
+from app.session.keys import DATA_DUMPED, DATA_SOURCE, LOOKED_AT, OPENED_DUMP
 from app.text.language import _, language_in_address, translated
 from app.text.plain import escaped, harmless
 from per_core.errors import PerError
@@ -28,37 +41,13 @@ if TYPE_CHECKING:
     from analysis.dumps import Inspection, Member
 
 MAX_VALUES = 1_048_576
-FIGURE1, RECORDING, RUN, DUMP = "Figure 1", "Recording", "Run", "Dump"
-_SOURCES = {FIGURE1: N_("Figure 1"), RECORDING: N_("Recording"), RUN: N_("Run"), DUMP: N_("Dump")}
 SHIPPED_RUN = Path(__file__).parents[2] / "assets" / "runs" / "digits_elu"
-OPENED = "opened_dump"  # the inspection of the dump that this session looks at
-LOOKED_AT = "looked_at"  # the member of it that is open on Dumps; the other pages begin with it
-_DEFAULT = SampleSpec(
-    seed=5,  # a typical draw: by every statistic it says of each case what the population says
-    skewness=1.41,
-    left_weight=0.44,
-    left_mean=-0.93,
-    left_sd=0.68,
-    right_mean=0.73,
-    right_sd=0.47,
-)
-_SHAPE = {
-    "rho": (N_("(b) correlation ρ"), -1.0, 1.0),
-    "skewness": (N_("(c) skewness of x"), 0.05, 4.0),
-    "left_weight": (N_("(d) weight of the left mode"), 0.01, 0.99),
-    "left_mean": (N_("(d) mean of the left mode"), -4.0, 0.0),
-    "left_sd": (N_("(d) width of the left mode"), 0.05, 3.0),
-    "right_mean": (N_("(d) mean of the right mode"), 0.0, 4.0),
-    "right_sd": (N_("(d) width of the right mode"), 0.05, 3.0),
-}
-_PLACE = {"shift": (N_("Shift of every unit"), -4.0, 4.0), "scale": (N_("Scale of every unit"), 0.0, 4.0)}
 _CASES = {
     "a": N_("x and y are independent N(0, 1): the target."),
     "b": N_("x and y are N(0, 1) with correlation ρ."),
     "c": N_("x is a standardised Gamma variable, y is N(0, 1)."),
     "d": N_("x is a mixture of two normals, y is N(0, 1)."),
 }
-_FILLS = {"independent": N_("N(0, 1) each"), "pairs": N_("the structure of the first two, repeated")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +112,10 @@ def choose_batch(*, on_dumps: bool) -> Choice:
     Who comes from Dumps sees the layer that is open there.
     """
     if not on_dumps and LOOKED_AT in st.session_state:
-        st.session_state["data_source"] = DUMP
-        st.session_state["data_dumped"] = st.session_state.pop(LOOKED_AT)
+        st.session_state[DATA_SOURCE] = DUMP
+        st.session_state[DATA_DUMPED] = st.session_state.pop(LOOKED_AT)
     with st.sidebar:
-        source = one_of(
-            _("Batch"), list(_SOURCES), FIGURE1, key="data_source", show=lambda name: translated(_SOURCES[name])
-        )
+        source = source_field().draw()
         choose = {FIGURE1: _choose_sample, RECORDING: _choose_recorded, RUN: _choose_run, DUMP: _choose_dumped}
         choice = choose[source]()
         st.button(_("Reset"), on_click=_reset, help=_("Back to the batch that the dashboard opens with."))
@@ -136,33 +123,18 @@ def choose_batch(*, on_dumps: bool) -> Choice:
 
 
 def _choose_sample() -> Choice:
-    case = one_of(
-        _("Case of Figure 1"),
-        CASES,
-        _DEFAULT.case,
-        key="data_case",
-        hint=_("Distributions shows all four; the other pages look at this one."),
-    )
+    fields = sample_fields()
+    values = draw_fields(fields.case)
+    case: Case = values["case"]
     st.caption(f"({case}) {translated(CASE_TITLES[case])}: {translated(_CASES[case])}")
-    n = st.select_slider(_("Samples n"), SIZES, value=_DEFAULT.n, key="data_n", bind="query-params")
-    dim = st.select_slider(_("Units d"), DIMENSIONS, value=_DEFAULT.dim, key="data_dim", bind="query-params")
-    fill = _DEFAULT.fill
-    if dim > 2:
-        fill = st.radio(
-            _("Units beyond the first two"),
-            FILLS,
-            captions=[translated(_FILLS[fill]) for fill in FILLS],
-            key="data_fill",
-            bind="query-params",
-        )
-    about_seed = _("The page opens on a typical draw. With other seeds some statistics change sides: see which.")
-    seed = whole_number(_("Seed"), 0, 999_999, _DEFAULT.seed, key="data_seed", hint=about_seed)
+    values |= draw_fields(fields.size)
     with st.expander(_("Shape of the cases")):
-        shape = _sliders(_SHAPE)
+        values |= draw_fields(fields.shape)
         st.caption(_("Every unit is standardised to mean 0 and variance 1 in population."))
     with st.expander(_("Shift and scale")):
-        place = _sliders(_PLACE)
+        values |= draw_fields(fields.affine)
         st.caption(_("Applied to all four cases. BN removes both."))
+    n, dim = values["n"], values["dim"]
     if n * dim > MAX_VALUES:
         fits = max(size for size in SIZES if size * dim <= MAX_VALUES)
         st.error(
@@ -173,35 +145,29 @@ def _choose_sample() -> Choice:
         )
         st.stop()
     try:
-        return Choice(SampleSpec(case=case, n=n, dim=dim, seed=seed, fill=fill, **shape, **place))
+        return Choice(SampleSpec.from_dict(values))
     except PerError as error:
         st.error(escaped(error))
         st.stop()
 
 
-def _sliders(table: dict[str, tuple[str, float, float]]) -> dict[str, Any]:
-    """One slider for each field of the sample spec in the table."""
-    return {
-        name: st.slider(
-            translated(label), low, high, getattr(_DEFAULT, name), 0.01, key=f"data_{name}", bind="query-params"
-        )
-        for name, (label, low, high) in table.items()
-    }
-
-
 def _choose_recorded() -> Choice:
     """A layer of the run that ships with the dashboard."""
     run = open_run(SHIPPED_RUN)
-    layers, accuracies = tuple(run.layers), {record.epoch: record.scalars["test_accuracy"] for record in run.records}
-    layer = st.radio(_("Layer"), layers, index=_middle(layers), key="data_layer", bind="query-params")
-    epoch = st.select_slider(_("Epoch"), list(accuracies), value=max(accuracies), key="data_epoch", bind="query-params")
+    values = draw_fields(_shipped_fields(run))
+    layer, epoch = values["layer"], values["epoch"]
+    accuracy = next(record.scalars["test_accuracy"] for record in run.records if record.epoch == epoch)
     st.caption(
         _(
             "A deep network without normalisation while it learns to read handwritten digits. Test accuracy at epoch"
             " {epoch}: {accuracy:.1%}."
-        ).format(epoch=epoch, accuracy=accuracies[epoch])
+        ).format(epoch=epoch, accuracy=accuracy)
     )
     return Choice(None, layer, epoch, run)
+
+
+def _shipped_fields(run: Run) -> tuple[Field[Any], ...]:
+    return recorded_fields(tuple(run.layers), [record.epoch for record in run.records])
 
 
 def _choose_run() -> Choice:
@@ -212,12 +178,12 @@ def _choose_run() -> Choice:
         entries = [entry for entry in services.run_library().list_runs() if entry.state != "damaged"]
     except PerError as error:
         st.error(escaped(str(error)))
-        return Choice(_DEFAULT)
+        return Choice(DEFAULT)
     if not entries:
         st.info(_("No run yet: train one on Train, or write one with the Recorder. Shown is the opening sample."))
-        return Choice(_DEFAULT)
+        return Choice(DEFAULT)
     ids = {run_label(entry.id, entry.title): entry.id for entry in entries}
-    run_id = ids[st.selectbox(_("Run"), list(ids), key="data_run", bind="query-params")]
+    run_id = ids[_one_of("data_run", _("Run"), list(ids))]
     try:
         runs = {
             member_name(key): run
@@ -226,22 +192,15 @@ def _choose_run() -> Choice:
         }
     except PerError as error:
         st.error(escaped(error))
-        return Choice(_DEFAULT)
+        return Choice(DEFAULT)
     if not runs:
         st.info(_("This run has no record yet. Shown is the opening sample."))
-        return Choice(_DEFAULT)
-    run = runs[st.selectbox(_("Network"), list(runs), key="data_member", bind="query-params")]
+        return Choice(DEFAULT)
+    run = runs[_one_of("data_member", _("Network"), list(runs))]
     layers = plain_names(run.layers)
-    layer = st.selectbox(
-        _("Layer"),
-        list(layers),
-        index=_middle(tuple(layers)),
-        format_func=layers.__getitem__,
-        key="data_run_layer",
-        bind="query-params",
-    )
+    layer = _one_of("data_run_layer", _("Layer"), list(layers), middle(list(layers)), show=layers.__getitem__)
     epochs = [str(record.epoch) for record in run.records if layer in record.layers]
-    epoch = st.select_slider(_("Epoch"), epochs, value=epochs[-1], key="data_run_epoch", bind="query-params")
+    epoch = _one_of("data_run_epoch", _("Epoch"), epochs, epochs[-1], look="steps")
     summary = run.records[-1].layers[layer]
     st.caption(
         _("{rows:,} of {n:,} rows and {units} of {d:,} units: those that the record of this layer keeps.").format(
@@ -251,21 +210,27 @@ def _choose_run() -> Choice:
     return Choice(None, layer, parse_epoch(epoch), run)
 
 
+def _one_of(key: str, label: str, options: Sequence[str], default: str | None = None, **more: Any) -> str:
+    """One of what a run has; the first, if no other is the default."""
+    opening = options[0] if default is None else default
+    return OneOf(path=key, key=key, label=label, default=opening, options=options, **more).draw()
+
+
 def _choose_dumped() -> Choice:
     """A member of the dump that is open on Dumps."""
-    inspection = st.session_state.get(OPENED)
+    inspection = st.session_state.get(OPENED_DUMP)
     if inspection is None or not inspection.readable:
         st.info(_("No dump is open: open one on Dumps. Shown is the opening sample."))
-        return Choice(_DEFAULT)
+        return Choice(DEFAULT)
     names = [member.name for member in inspection.readable]
-    if st.session_state.get("data_dumped", names[0]) not in names:
-        del st.session_state["data_dumped"]
+    if st.session_state.get(DATA_DUMPED, names[0]) not in names:
+        del st.session_state[DATA_DUMPED]
     labels = {member.name: _member_label(member) for member in inspection.readable}
     unique = len(set(labels.values())) == len(names)
     name = st.selectbox(
         _("Member"),
         names,
-        key="data_dumped",
+        key=DATA_DUMPED,
         format_func=labels.__getitem__ if unique else str,
         help=_("A layer of the dump that is open on Dumps, at one epoch."),
     )
@@ -274,7 +239,7 @@ def _choose_dumped() -> Choice:
         batch = DumpMember(inspection, name).view()
     except PerError as error:
         st.error(escaped(error))
-        return Choice(_DEFAULT)
+        return Choice(DEFAULT)
     if (batch.n, batch.d) != (member.rows, member.units):
         st.caption(
             _(
@@ -305,7 +270,7 @@ def run_query(run_id: str, title: str, member: str, layer: str, epoch: str) -> s
     """The query of an address that shows one layer of a run at one epoch."""
     return urlencode(
         {
-            "data_source": translated(_SOURCES[RUN]),
+            DATA_SOURCE: source_field().linked(RUN),
             "data_run": run_label(run_id, title),
             "data_member": member,
             "data_run_layer": layer,
@@ -315,20 +280,9 @@ def run_query(run_id: str, title: str, member: str, layer: str, epoch: str) -> s
     )
 
 
-def _middle(options: tuple[str, ...]) -> int:
-    return len(options) // 2
-
-
 def _reset() -> None:
     """Put every control that is on the page back to its default, which also clears it from the address."""
-    shipped = open_run(SHIPPED_RUN)
-    layers = tuple(shipped.layers)
-    defaults = {f"data_{name}": value for name, value in _DEFAULT.as_dict().items()}
-    defaults |= {
-        "data_source": FIGURE1,
-        "data_seed": float(_DEFAULT.seed),
-        "data_layer": layers[_middle(layers)],
-        "data_epoch": shipped.records[-1].epoch,
-    }
-    for key in defaults.keys() & st.session_state.keys():
-        st.session_state[key] = defaults[key]
+    fields = [source_field(), *sample_fields().all(), *_shipped_fields(open_run(SHIPPED_RUN))]
+    for key, value in held_values(fields, {}).items():
+        if key in st.session_state:
+            st.session_state[key] = value

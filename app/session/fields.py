@@ -1,7 +1,7 @@
 """What a person can set: one record a field, read by what draws it, fills it in, links to it and sums it up.
 
-A form is a table of these records. `draw_fields` draws a table and gives the values by name, `fill_fields` puts values
-into the widgets and into the address.
+A form is a table of these records. `draw_fields` draws a table and gives the values by path, `held_values` and
+`link_fields` put values into the widgets and into the address.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from analysis.fields import Range
 from app.session.controls import one_of, whole_number
 
 T = TypeVar("T")
-Values = Mapping[str, Any]  # of fields, by name
+Values = Mapping[str, Any]  # of fields, by path
 Look = Literal["list", "buttons", "steps", "radio"]
 
 
@@ -29,7 +29,7 @@ class Field(Generic[T]):
     """One value that a person sets.
 
     Attributes:
-        name: of the value, as in JSON; "data.samples" is one inside of a part.
+        path: of the value in JSON; "data.samples" is one inside of a part.
         key: of its widget, and of its parameter in the address: public.
         label: what stands at the widget.
         default: what the widget opens with; the address leaves it out.
@@ -38,7 +38,7 @@ class Field(Generic[T]):
         brief: what a summary says of it, read from the spec that it is part of; None says nothing.
     """
 
-    name: str
+    path: str
     key: str
     label: str
     default: T
@@ -169,12 +169,12 @@ class Flag(Field[bool]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice(Field[T]):
+class OneOf(Field[T]):
     """One of some options.
 
     Attributes:
         options: what it can be.
-        show: an option in words. They stand in the address, so they are the same in every language.
+        show: an option in words, which stand in the address, as does their language.
         look: "list" opens on a click, "buttons" stand side by side, "steps" along a line, "radio" one below another.
         captions: what stands below the options of a "radio".
     """
@@ -206,7 +206,7 @@ class Choice(Field[T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Several(Field[tuple[str, ...]]):
+class SomeOf(Field[tuple[str, ...]]):
     """Some of the options, or others that a person types; `read` makes a value of what is typed."""
 
     options: Sequence[str]
@@ -246,13 +246,13 @@ def draw_fields(fields: Iterable[Field[Any]], before: Values | None = None) -> d
     values: dict[str, Any] = {}
     for field in fields:
         if field.applies({**(before or {}), **values}):
-            values[field.name] = field.draw()
+            values[field.path] = field.draw()
     return values
 
 
 def held_values(fields: Iterable[Field[Any]], values: Values) -> dict[str, Any]:
     """What the widgets of a table hold when they say these values, by key; a field without one says its default."""
-    return {field.key: field.held(values.get(field.name, field.default)) for field in fields}
+    return {field.key: field.held(values.get(field.path, field.default)) for field in fields}
 
 
 def link_fields(fields: Iterable[Field[Any]], values: Values) -> None:
@@ -261,7 +261,7 @@ def link_fields(fields: Iterable[Field[Any]], values: Values) -> None:
     Streamlit puts a widget's new value there by itself, but not that of a widget that appears only now.
     """
     for field in fields:
-        value = values.get(field.name, field.default)
+        value = values.get(field.path, field.default)
         if value != field.default:
             with suppress(StreamlitAPIException):  # the widget is on the page, and sees to it itself
                 st.query_params[field.key] = field.linked(value)

@@ -1,3 +1,43 @@
-"""Keys of the session's state that are read or written by name; whatever else it holds is a widget's own."""
+"""Every key of the session's state that is read or written by name; whatever else it holds is a widget's own.
 
+What a session remembers between two runs of a page stands first, then the widgets that others look at. A widget's key
+is its parameter in the address, and public.
+"""
+
+LANGUAGE = "language"  # the visitor's
+
+# The batch that is looked at
+CHOICE = "choice"  # the sidebar's, for the page of this run
+OPENED_DUMP = "opened_dump"  # the inspection of the dump that is open on Dumps
+LOOKED_AT = "looked_at"  # the member of it that is shown there; the other pages begin with it
+METHODS_BEGINNING = "methods_beginning"  # scale and shift with which Methods opened for the batch
+
+# Dumps
+DUMP_PLACES = "dumps_places"  # slot -> where its files are
+DUMP_SAID = "dumps_said"  # what a visitor said of names and axes
+DUMP_MEASURED = "dumps_measured"  # members that were measured in full
+
+# Train
+START_TOKEN, START_PRESSED = "train_token", "train_pressed"  # of the last Start, so that a double click starts once
+TRAIN_ERROR = "train_error"  # what was refused, said at the head of the page
 FORM_FILLED, FORM_FILLED_AGAIN = "train_filled", "train_filled_again"  # what a preset or "Again" put into the widgets
+RUNS_CHANGED, RUNS_UNREADABLE = "train_changed", "train_unreadable"  # the page above the list has to be drawn again
+RUNS_LISTED, RUNS_TABLES = "train_listed", "train_tables"  # runs as they were listed, and which table that was
+RUNS_DELETED = "train_deleted"  # by the last Delete, for Undo
+RUNS_WATCHED, RUNS_SUBMITTED = "watched_runs", "submitted_runs"  # by this session
+
+# Widgets that are read or set elsewhere than where they are drawn
+DATA_SOURCE, DATA_DUMPED = "data_source", "data_dumped"
+DUMPS_QUANTITY, DUMPS_LAYER, DUMPS_EPOCH = "dumps_quantity", "dumps_layer", "dumps_epoch"
+METHODS_SCALE, METHODS_SHIFT = "methods_scale", "methods_shift"
+VIEW_CLIP, VIEW_OWN = "train_view_clip", "train_view_own"
+
+
+def newest_source(slot: str) -> str:
+    """Whether the visitor gave a file or a path last, of the dump in a slot."""
+    return f"{slot}_newest"
+
+
+def runs_table(number: int) -> str:
+    """The table of runs: a new one begins where the rows are no longer those that were selected."""
+    return f"train_runs_{number}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app.session.keys import RUNS_SUBMITTED, RUNS_WATCHED
 from app.text.language import _
 from per_core.errors import InvalidInputError
 
@@ -24,13 +25,11 @@ if TYPE_CHECKING:
 FOLDERS_VARIABLE = "PERSCOPE_FOLDERS"
 RUNS_VARIABLE, GRACE_VARIABLE = "PERSCOPE_RUNS", "PERSCOPE_GRACE_SECONDS"
 WEEK_SECONDS = 7 * 86_400.0
-WATCHED = "watched_runs"
 SECONDS_VARIABLE, MEMORY_VARIABLE = "PERSCOPE_MAX_SECONDS", "PERSCOPE_MAX_MEMORY_MB"
 WAITING_VARIABLE, UPLOAD_VARIABLE = "PERSCOPE_MAX_WAITING", "PERSCOPE_MAX_UPLOAD_MB"
 DAY_SECONDS, MEMORY_SHARE, MOST_WAITING, UPLOAD_MB = 86_400.0, 0.5, 20.0, 2_000.0  # where the operator says nothing
 MOST_OWN_WAITING = 5  # of those that wait, one visitor's
 UNLIMITED = "none"
-SUBMITTED = "submitted_runs"
 
 
 @lru_cache(maxsize=1)
@@ -68,11 +67,11 @@ def submit(spec: "TrainingSpec", token: str) -> str:
 
     if spec.data.folder and spec.data.name.startswith("cifar"):
         spec = replace(spec, data=replace(spec.data, folder=str(within(spec.data.folder, dump_folders()))))
-    own = st.session_state.setdefault(SUBMITTED, [])
+    own = st.session_state.setdefault(RUNS_SUBMITTED, [])
     _require_place(sum(manager().position(run) is not None for run in own), MOST_OWN_WAITING, own=True)
     _require_place(manager().waiting, _limit(WAITING_VARIABLE, MOST_WAITING), own=False)
     run = manager().submit(spec.as_dict(), token=token)
-    st.session_state[SUBMITTED] = [*own, run]
+    st.session_state[RUNS_SUBMITTED] = [*own, run]
     return run
 
 
@@ -120,10 +119,10 @@ def watch_runs(runs: "Sequence[str]") -> None:
     Raises:
         InvalidInputError: If there is no such run.
     """
-    watched = st.session_state.get(WATCHED, ())
+    watched = st.session_state.get(RUNS_WATCHED, ())
     for run in set(watched) - set(runs):
         manager().detach(run, _viewer())
-    st.session_state[WATCHED] = tuple(runs)
+    st.session_state[RUNS_WATCHED] = tuple(runs)
     for run in runs:
         manager().attach(run, _viewer())
 

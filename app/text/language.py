@@ -13,17 +13,17 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from analysis.translations import ENGLISH, languages, translations
 from analysis.translations import LOCALE as LOCALE_OF_ANALYSIS
+from app.session.keys import LANGUAGE
 
 LOCALE = Path(__file__).parents[1] / "locale"
 ADDRESS = "lang"
-_CHOSEN = "language"
 
 
 def choose_language() -> None:
     """Take the language from the address, ?lang=ko, and keep it there when the visitor goes to another page."""
     asked = st.query_params.get(ADDRESS)
     if asked is not None:
-        st.session_state[_CHOSEN] = asked if asked in languages(LOCALE) else ENGLISH
+        st.session_state[LANGUAGE] = asked if asked in languages(LOCALE) else ENGLISH
     else:
         st.query_params.update(language_in_address())
 
@@ -37,7 +37,7 @@ def language() -> str:
     """The language of the visitor for whom this runs, "ko" for example; English where nobody waits for a page."""
     if get_script_run_ctx(suppress_warning=True) is None:
         return ENGLISH
-    return str(st.session_state.get(_CHOSEN, ENGLISH))
+    return str(st.session_state.get(LANGUAGE, ENGLISH))
 
 
 def _(text: str) -> str:

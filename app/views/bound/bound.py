@@ -7,6 +7,7 @@ from app.sections.statistics_table import not_finite
 from app.sections.worst_directions import show_worst
 from app.session import caches
 from app.session.batch_choice import Choice
+from app.session.keys import CHOICE
 from app.text.language import _
 from app.views.bound.properties import (
     show_convergence,
@@ -23,7 +24,7 @@ SLICES = [16, 64, 256, 1024]
 FEW_SLICES = 64
 POT_SLICES = 32
 
-choice: Choice = st.session_state["choice"]
+choice: Choice = st.session_state[CHOICE]
 batch = choice.batch()
 st.title(_("What PER bounds, and what the bound hides"))
 st.markdown(

@@ -11,6 +11,7 @@ from app.sections.pair import axis_names, choose_pair
 from app.sections.statistics_table import show_statistics
 from app.session import caches
 from app.session.batch_choice import Choice
+from app.session.keys import CHOICE
 from app.text.language import _, translated
 from app.text.plain import harmless
 
@@ -80,7 +81,7 @@ def show_densities(batches: dict[str, ActivationBatch], alt: str, about: str) ->
     )
 
 
-choice: Choice = st.session_state["choice"]
+choice: Choice = st.session_state[CHOICE]
 if choice.spec is not None:
     show_cases(choice, choice.spec)
 else:

@@ -10,6 +10,7 @@ from analysis.dumps import DEFAULT_PATTERN, Inspection, Layout, NamePattern, Upl
 from analysis.plain_text import plain
 from app.sections.export import offer_table
 from app.session import caches, services
+from app.session.keys import DUMP_PLACES, DUMP_SAID, newest_source
 from app.text import dump_words as words
 from app.text.plain import escaped
 from per_core.errors import BudgetError, PerError
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from analysis.survey.overview import Overview
 
 FOLLOW_SECONDS = 2
-SAID = "dumps_said"  # by path: the layouts by number of axes that were settled, and the pattern if somebody edited it
 _KEPT_OVERVIEWS = 8
 MOST_FILES = 1000
 
@@ -37,7 +37,7 @@ def open_dump(slot: str) -> Inspection | None:
 
     `slot` tells the dumps apart that are open side by side. None with a hint or an error on the page.
     """
-    place = st.session_state.setdefault("dumps_places", {})
+    place = st.session_state.setdefault(DUMP_PLACES, {})
     left, right = st.columns(2, gap="large")
     files = left.file_uploader(
         "Files", accept_multiple_files=True, key=f"{slot}_files", on_change=_note_newest, args=(slot, "files")
@@ -54,7 +54,7 @@ def open_dump(slot: str) -> Inspection | None:
     )
     try:
         upload = _kept(slot, files)
-        if upload is not None and files and not (path and st.session_state.get(f"{slot}_newest") == "path"):
+        if upload is not None and files and not (path and st.session_state.get(newest_source(slot)) == "path"):
             place[slot] = upload
         elif path:
             place[slot] = path
@@ -75,7 +75,7 @@ def open_dump(slot: str) -> Inspection | None:
 
 def _note_newest(slot: str, source: str) -> None:
     """Of a file and a path the newer one is meant."""
-    st.session_state[f"{slot}_newest"] = source
+    st.session_state[newest_source(slot)] = source
 
 
 def _kept(slot: str, files: list[Any]) -> Upload | None:
@@ -99,13 +99,13 @@ def _release(slot: str) -> None:
 
 
 def _close(slot: str) -> None:
-    st.session_state["dumps_places"].pop(slot, None)
+    st.session_state[DUMP_PLACES].pop(slot, None)
     _release(slot)
 
 
 def settle(inspection: Inspection, slot: str) -> Inspection:
     """Names by a rule that can be edited, and layouts, asked for once for each number of axes and remembered."""
-    said = st.session_state.setdefault(SAID, {})
+    said = st.session_state.setdefault(DUMP_SAID, {})
     proposed = inspection.pattern
     layouts, edited = said.get(inspection.path, ({}, None))
     pattern = edited or proposed

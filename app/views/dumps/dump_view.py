@@ -20,8 +20,8 @@ from app.sections.decomposition import show_removed
 from app.sections.export import offer_table
 from app.sections.worst_directions import show_table, show_worst
 from app.session import caches
-from app.session.batch_choice import LOOKED_AT
 from app.session.dumped import DumpMember
+from app.session.keys import DUMP_MEASURED, DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY, LOOKED_AT
 from app.session.null_bands import null_bands
 from app.text import dump_words as words
 from app.text.plain import escaped, label
@@ -49,7 +49,7 @@ def show_overview(dump: OpenDump) -> None:
         words.QUANTITY,
         names,
         format_func=lambda name: QUANTITIES[name].title,
-        key="dumps_quantity",
+        key=DUMPS_QUANTITY,
         bind="query-params",
         width=320,
     )
@@ -59,7 +59,7 @@ def show_overview(dump: OpenDump) -> None:
     names_shown = {label(layer): layer for layer in shown}
 
     def open_cell(x: str, y: str) -> None:
-        st.session_state["dumps_layer"], st.session_state["dumps_epoch"] = names_shown[y], x
+        st.session_state[DUMPS_LAYER], st.session_state[DUMPS_EPOCH] = names_shown[y], x
 
     show_chart(
         overview_map(
@@ -148,15 +148,15 @@ def _column(epoch: Epoch) -> str:
 def choose_cell(found: Overview) -> tuple[str, Epoch]:
     """The layer and the epoch to open: the worst at the latest that can be read, until somebody chooses."""
     left, right = st.columns(2)
-    layers = list(found.worst(st.session_state["dumps_quantity"]))
-    _forget("dumps_layer", layers)
-    layer = left.selectbox("Layer, worst first", layers, key="dumps_layer", bind="query-params")
+    layers = list(found.worst(st.session_state[DUMPS_QUANTITY]))
+    _forget(DUMPS_LAYER, layers)
+    layer = left.selectbox("Layer, worst first", layers, key=DUMPS_LAYER, bind="query-params")
     epochs = {_column(epoch): epoch for epoch, _ in found.history(layer)}
-    _forget("dumps_epoch", list(epochs))
+    _forget(DUMPS_EPOCH, list(epochs))
     readable = [i for i, (_, reading) in enumerate(found.history(layer)) if isinstance(reading, LayerReading)]
     latest = readable[-1] if readable else len(epochs) - 1
-    default = 0 if "dumps_epoch" in st.session_state else latest  # a default beside a value is warned of
-    chosen = right.selectbox("Epoch", list(epochs), index=default, key="dumps_epoch", bind="query-params")
+    default = 0 if DUMPS_EPOCH in st.session_state else latest  # a default beside a value is warned of
+    chosen = right.selectbox("Epoch", list(epochs), index=default, key=DUMPS_EPOCH, bind="query-params")
     return layer, epochs[chosen]
 
 
@@ -195,7 +195,7 @@ def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None)
 
 def _offer_all_rows(dump: OpenDump, member: str, rows: int) -> None:
     """Measure every row of a member of which the page has looked at some, in one pass."""
-    measured = st.session_state.setdefault("dumps_measured", {})
+    measured = st.session_state.setdefault(DUMP_MEASURED, {})
     key = DumpMember(dump.inspection, member).key
     if st.button(words.MEASURE_ALL.format(rows=rows), key="dumps_measure", help=words.HELP_MEASURE_ALL):
         from analysis.one_pass import run_pass
@@ -265,7 +265,7 @@ def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:
 
 def show_matched(dump: OpenDump, other: OpenDump) -> None:
     """Every layer that both dumps have, by the quantity that the overview shows."""
-    quantity = QUANTITIES[st.session_state["dumps_quantity"]]
+    quantity = QUANTITIES[st.session_state[DUMPS_QUANTITY]]
     shared = [layer for layer in dump.overview.worst(quantity.name) if layer in set(other.overview.layers)]
     if not shared:
         st.warning(words.NO_MATCH)

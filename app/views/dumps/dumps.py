@@ -3,7 +3,7 @@
 import streamlit as st
 
 from analysis.dumps import Inspection
-from app.session.batch_choice import OPENED
+from app.session.keys import OPENED_DUMP
 from app.text import dump_words as words
 from app.views.dumps.dump_source import OpenDump, follow, open_dump, read_all, settle, show_members
 from app.views.dumps.dump_view import choose_cell, show_code, show_layer, show_links, show_matched, show_overview
@@ -28,10 +28,10 @@ st.markdown(words.LEAD)
 inspection = open_dump("dumps")
 if inspection is None:
     st.info(words.EMPTY)
-    st.session_state.pop(OPENED, None)
+    st.session_state.pop(OPENED_DUMP, None)
     st.stop()
 inspection = settle(inspection, "dumps")
-st.session_state[OPENED] = inspection
+st.session_state[OPENED_DUMP] = inspection
 show_members(inspection, "dumps")
 if inspection.runs:
     follow(inspection, inspection.written)

@@ -20,6 +20,7 @@ from app.sections.statistics_table import not_finite
 from app.session import caches
 from app.session.batch_choice import Choice
 from app.session.controls import one_of
+from app.session.keys import CHOICE, METHODS_BEGINNING, METHODS_SCALE, METHODS_SHIFT
 from app.session.null_bands import null_bands
 from app.session.progress import in_chunks
 from app.text import method_words
@@ -33,7 +34,6 @@ from per_core.methods import opening_methods
 
 MOVED, STILL = (1.5, 1.0), (1.0, 0.0)  # scale and shift: Figure 1 has nothing for BN to remove, a recording has
 ALONG = ["x", "y"]
-BEGINNING = "methods_beginning"
 BATCH_ROWS = [4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192]
 BATCH_SPLITS = 5
 BATCH_GAUSSIANS = 39  # batches of N(0, I)
@@ -62,16 +62,16 @@ def choose_affine_map(scale: float, shift: float) -> AffineMap:
 
     A visitor who has not touched them and goes to another source goes to the beginning of that source as well.
     """
-    beginning = {"methods_scale": scale, "methods_shift": shift}
-    before = st.session_state.get(BEGINNING, beginning)
+    beginning = {METHODS_SCALE: scale, METHODS_SHIFT: shift}
+    before = st.session_state.get(METHODS_BEGINNING, beginning)
     for key, value in beginning.items():
         if before[key] != value and st.session_state.get(key) == before[key]:
             st.session_state[key] = value
-    st.session_state[BEGINNING] = beginning
+    st.session_state[METHODS_BEGINNING] = beginning
     left, right = st.columns(2)
     return AffineMap(
-        left.slider("Scale before the methods", 0.1, 4.0, scale, 0.1, key="methods_scale", bind="query-params"),
-        right.slider("Shift before the methods", -4.0, 4.0, shift, 0.1, key="methods_shift", bind="query-params"),
+        left.slider("Scale before the methods", 0.1, 4.0, scale, 0.1, key=METHODS_SCALE, bind="query-params"),
+        right.slider("Shift before the methods", -4.0, 4.0, shift, 0.1, key=METHODS_SHIFT, bind="query-params"),
     )
 
 
@@ -273,7 +273,7 @@ def _others(choice: Choice) -> dict[str, Callable[[], ActivationBatch]]:
     return {f"case ({case}) {CASE_TITLES[case]}": choice.with_case(case).batch for case in CASES}
 
 
-choice: Choice = st.session_state["choice"]
+choice: Choice = st.session_state[CHOICE]
 st.title("What the methods do to a distribution")
 lead = st.container()
 if not choice.batch().is_finite:

@@ -9,6 +9,15 @@ import pandas as pd
 import streamlit as st
 
 from app.session import services
+from app.session.keys import (
+    RUNS_CHANGED,
+    RUNS_DELETED,
+    RUNS_LISTED,
+    RUNS_TABLES,
+    RUNS_UNREADABLE,
+    TRAIN_ERROR,
+    runs_table,
+)
 from app.text import training_words as words
 from app.text.plain import escaped
 from app.views.train.training_fields import method_title, summary
@@ -19,10 +28,6 @@ if TYPE_CHECKING:
     from analysis.runs.library import RunEntry
 
 RUN, BESIDE = "run", "beside"
-DELETED = "train_deleted"
-ERROR = "train_error"
-UNREADABLE = "train_unreadable"
-CHANGED, LISTED, TABLES = "train_changed", "train_listed", "train_tables"
 UNDER_WAY = {"queued", "starting", "running", "stopping"}
 LIVE_SECONDS, IDLE_SECONDS = 2.0, 10.0
 MOST_DELETED = 20
@@ -35,20 +40,20 @@ def show_runs() -> None:
         live = any(entry.state in UNDER_WAY or entry.kind == "recording" for entry in services.manager().list_runs())
     except PerError:  # said below, until it is over
         live = True
-    st.session_state.pop(CHANGED, None)
+    st.session_state.pop(RUNS_CHANGED, None)
     st.fragment(_show_table, run_every=LIVE_SECONDS if live else IDLE_SECONDS)()
 
 
 def _show_table() -> None:
-    if st.session_state.pop(CHANGED, False):  # what is above the table shows it too
+    if st.session_state.pop(RUNS_CHANGED, False):  # what is above the table shows it too
         st.rerun()
     try:
         entries = services.manager().list_runs()
     except PerError as error:
-        st.session_state[UNREADABLE] = True
+        st.session_state[RUNS_UNREADABLE] = True
         st.error(escaped(str(error)))
         return
-    if st.session_state.pop(UNREADABLE, False):  # what is above could not be shown either
+    if st.session_state.pop(RUNS_UNREADABLE, False):  # what is above could not be shown either
         st.rerun()
     _show_undo()
     if not entries:
@@ -61,7 +66,7 @@ def _show_table() -> None:
 def _choose_runs(entries: "Sequence[RunEntry]") -> None:
     event = st.dataframe(
         pd.DataFrame([_row(entry) for entry in entries]),
-        key=_table_key(),
+        key=runs_table(st.session_state.get(RUNS_TABLES, 0)),
         on_select="rerun",
         selection_mode="multi-row",
         hide_index=True,
@@ -80,23 +85,19 @@ def _choose_runs(entries: "Sequence[RunEntry]") -> None:
         st.caption(words.SELECT_RUNS)
 
 
-def _table_key() -> str:
-    return f"train_runs_{st.session_state.get(TABLES, 0)}"
-
-
 def _in_order(entries: "Sequence[RunEntry]") -> "list[RunEntry]":
     """The runs as they were listed while some are selected, new ones below: a selection is of rows.
 
     Where a listed run has gone, the rows are no longer what was selected, and a new table begins.
     """
-    listed = st.session_state.get(LISTED, [])
+    listed = st.session_state.get(RUNS_LISTED, [])
     if set(listed) - {entry.id for entry in entries}:
-        st.session_state[TABLES] = st.session_state.get(TABLES, 0) + 1
-    table = st.session_state.get(_table_key())
+        st.session_state[RUNS_TABLES] = st.session_state.get(RUNS_TABLES, 0) + 1
+    table = st.session_state.get(runs_table(st.session_state.get(RUNS_TABLES, 0)))
     if table is not None and table["selection"]["rows"]:
         places = {run: place for place, run in enumerate(listed)}
         entries = sorted(entries, key=lambda entry: places.get(entry.id, len(places)))
-    st.session_state[LISTED] = [entry.id for entry in entries]
+    st.session_state[RUNS_LISTED] = [entry.id for entry in entries]
     return list(entries)
 
 
@@ -151,8 +152,8 @@ def _act(do: "Callable[..., None]", *arguments: object) -> None:
     try:
         do(*arguments)
     except PerError as error:
-        st.session_state[ERROR] = escaped(error)
-    st.session_state[CHANGED] = True
+        st.session_state[TRAIN_ERROR] = escaped(error)
+    st.session_state[RUNS_CHANGED] = True
 
 
 def open_runs(ids: list[str]) -> None:
@@ -176,7 +177,7 @@ def _rename(run: str, title: str) -> None:
 
 def _delete(ids: list[str]) -> None:
     """Delete what can be deleted, and take it out of the address."""
-    st.session_state[DELETED] = deleted = []
+    st.session_state[RUNS_DELETED] = deleted = []
     try:
         for run in ids:
             services.run_library().delete(run)
@@ -191,7 +192,7 @@ def _delete(ids: list[str]) -> None:
 
 
 def _show_undo() -> None:
-    deleted = st.session_state.get(DELETED)
+    deleted = st.session_state.get(RUNS_DELETED)
     if deleted:
         left, right = st.columns([5, 1])
         left.info(f"Deleted {len(deleted)} {'run' if len(deleted) == 1 else 'runs'}.")
@@ -199,7 +200,7 @@ def _show_undo() -> None:
 
 
 def _restore(runs: list[str]) -> None:
-    st.session_state.pop(DELETED, None)
+    st.session_state.pop(RUNS_DELETED, None)
     for run in runs:
         services.run_library().undo_delete(run)
 

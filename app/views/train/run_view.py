@@ -16,6 +16,7 @@ from app.sections import layer_over_epochs
 from app.session import caches
 from app.session.batch_choice import member_name, run_query
 from app.session.controls import one_of
+from app.session.keys import VIEW_CLIP, VIEW_OWN
 from app.session.null_bands import null_bands
 from app.text import training_words as words
 from app.text.plain import escaped, harmless, label
@@ -68,8 +69,8 @@ def show_figure2(shown: Shown) -> None:
         if (having := shown.having(layer))
     }
     row, top = next(iter(histories.items()))
-    clipped = bool(st.session_state.get("train_view_clip", True))
-    own = bool(st.session_state.get("train_view_own", False))
+    clipped = bool(st.session_state.get(VIEW_CLIP, True))
+    own = bool(st.session_state.get(VIEW_OWN, False))
     rows = next(iter(shown.runs.values())).records[-1].layers.get(shown.layers[0])
     ends = ", ".join(f"{name} {unit.variance[-1]:.3g}" for name, unit in top.items())
     show_chart(

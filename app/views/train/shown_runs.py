@@ -8,6 +8,7 @@ import streamlit as st
 
 from analysis.plain_text import plain_names
 from analysis.survey.history import not_finite_since
+from app.session.keys import VIEW_CLIP, VIEW_OWN
 from app.text import training_words as words
 from app.text.plain import harmless
 from app.views.train.training_fields import method_title
@@ -167,8 +168,8 @@ def choose_shown(networks: Mapping[str, Network], epochs: float) -> Shown:
         help=words.HELP_UNIT,
     )
     with right:
-        st.toggle("Clip variance", value=True, key="train_view_clip", help=words.HELP_CLIP, bind="query-params")
-        st.toggle("Own scales", key="train_view_own", help=words.HELP_OWN, bind="query-params")
+        st.toggle("Clip variance", value=True, key=VIEW_CLIP, help=words.HELP_CLIP, bind="query-params")
+        st.toggle("Own scales", key=VIEW_OWN, help=words.HELP_OWN, bind="query-params")
     return Shown(some.networks, seed, layers, unit, epochs)
 
 

@@ -11,29 +11,29 @@ from analysis.runs.library import Comparison, open_comparison
 from analysis.runs.spec import TrainingSpec
 from app.session import caches, services
 from app.session.batch_choice import run_label
+from app.session.keys import START_PRESSED, START_TOKEN, TRAIN_ERROR
 from app.text import training_words as words
 from app.text.plain import escaped
 from app.views.train import run_view
-from app.views.train.run_list import BESIDE, ERROR, RUN, UNDER_WAY, show_runs
+from app.views.train.run_list import BESIDE, RUN, UNDER_WAY, show_runs
 from app.views.train.shown_runs import choose_shown, networks_of
 from app.views.train.training_form import choose_spec
 from per_core.errors import PerError
 
 REFRESH_SECONDS = 1.0
-TOKEN, PRESSED = "train_token", "train_pressed"
 DOUBLE_CLICK_SECONDS = 2.0
 
 
 def start(spec: TrainingSpec) -> None:
     """Train a spec and follow it."""
     now = time.monotonic()
-    if now - st.session_state.get(PRESSED, -math.inf) > DOUBLE_CLICK_SECONDS:
-        st.session_state[TOKEN] = secrets.token_urlsafe(8)
-    st.session_state[PRESSED] = now
+    if now - st.session_state.get(START_PRESSED, -math.inf) > DOUBLE_CLICK_SECONDS:
+        st.session_state[START_TOKEN] = secrets.token_urlsafe(8)
+    st.session_state[START_PRESSED] = now
     try:
-        run = services.submit(spec, st.session_state[TOKEN])
+        run = services.submit(spec, st.session_state[START_TOKEN])
     except PerError as error:
-        st.session_state[ERROR] = escaped(error)
+        st.session_state[TRAIN_ERROR] = escaped(error)
         return
     st.query_params[RUN] = run
     st.query_params.pop(BESIDE, None)
@@ -60,7 +60,7 @@ def act(name: str, run: str) -> None:
     try:
         getattr(services.manager(), name)(run)
     except PerError as error:
-        st.session_state[ERROR] = escaped(error)
+        st.session_state[TRAIN_ERROR] = escaped(error)
 
 
 def show_state(run: str) -> bool:
@@ -126,7 +126,7 @@ def follow(run: str, beside: list[str]) -> None:
 
     @st.fragment(run_every=every)
     def live() -> None:
-        if ERROR in st.session_state:  # Stop or Resume was refused: said at the head of the page
+        if TRAIN_ERROR in st.session_state:  # Stop or Resume was refused: said at the head of the page
             st.rerun()
         try:
             still = show_state(run)
@@ -183,7 +183,7 @@ def _opened(run: str) -> "Comparison":
 
 st.title(words.TITLE)
 st.markdown(words.LEAD)
-error = st.session_state.pop(ERROR, None)
+error = st.session_state.pop(TRAIN_ERROR, None)
 if error:
     st.error(error)
 run = st.query_params.get(RUN)

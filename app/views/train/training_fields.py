@@ -15,7 +15,7 @@ from analysis.plain_text import plain
 from analysis.runs.spec import VANILLA, DataSpec, MethodSpec, ModelSpec, TrainingSpec, read_object
 from analysis.training.models import MODELS
 from app.session import services
-from app.session.fields import Choice, Field, Flag, Number, Several, Text, Values, Whole
+from app.session.fields import Field, Flag, Number, OneOf, SomeOf, Text, Values, Whole
 from app.text import training_words as words
 from app.text.plain import escaped
 from per_core.errors import PerError
@@ -54,7 +54,7 @@ def training_fields() -> TrainingFields:
 def _more() -> tuple[Field[Any], ...]:
     return (
         Text(
-            name="more",
+            path="more",
             key="train_more",
             label="More settings, as JSON",
             default={},
@@ -69,8 +69,8 @@ def _more() -> tuple[Field[Any], ...]:
 def _data() -> tuple[Field[Any], ...]:
     folders = services.dump_folders()
     return (
-        Choice(
-            name="data.name",
+        OneOf(
+            path="data.name",
             key="train_data",
             label="Data",
             default=DEFAULT.data.name,
@@ -82,7 +82,7 @@ def _data() -> tuple[Field[Any], ...]:
         _whole("data.classes", "train_classes", "Classes", applies=_is_synthetic),
         _number("data.noise", "train_noise", "Noise", 0.01, applies=_is_synthetic),
         Text(
-            name="data.folder",
+            path="data.folder",
             key="train_folder",
             label="Folder of the binary files",
             default=DEFAULT.data.folder,
@@ -93,7 +93,7 @@ def _data() -> tuple[Field[Any], ...]:
             write=str,
         ),
         Flag(
-            name="data.download",
+            path="data.download",
             key="train_download",
             label="Download into it",
             default=DEFAULT.data.download,
@@ -105,8 +105,8 @@ def _data() -> tuple[Field[Any], ...]:
 
 def _model() -> tuple[Field[Any], ...]:
     return (
-        Choice(
-            name="model.name",
+        OneOf(
+            path="model.name",
             key="train_model",
             label="Model",
             default=DEFAULT.model.name,
@@ -114,8 +114,8 @@ def _model() -> tuple[Field[Any], ...]:
             show=lambda key: MODELS[key].title,
             brief=_brief_model,
         ),
-        Choice(
-            name="model.activation",
+        OneOf(
+            path="model.activation",
             key="train_activation",
             label="Non-linearity",
             default=DEFAULT.model.activation,
@@ -135,8 +135,8 @@ def _size() -> tuple[Field[Any], ...]:
 
 
 def _methods() -> Field[tuple[str, ...]]:
-    return Several(
-        name="methods",
+    return SomeOf(
+        path="methods",
         key="train_methods",
         label="Methods",
         default=tuple(method.combination for method in DEFAULT.methods),
@@ -162,8 +162,8 @@ def _reducing() -> dict[str, str]:
 
 
 def _reduction() -> Field[str]:
-    return Choice(
-        name="reduction",
+    return OneOf(
+        path="reduction",
         key="train_reduction",
         label="λ belongs to",
         default=DEFAULT.methods[0].reduction,
@@ -179,7 +179,7 @@ def _settings() -> tuple[Field[Any], ...]:
     """λ and the parameters of every method, and the layers where methods act."""
     parameters = (_parameter(method, parameter) for method in list_methods() for parameter in settings_of(method))
     layers = Text(
-        name="layers",
+        path="layers",
         key="train_layers",
         label="Only in layers",
         default=DEFAULT.layers,
@@ -195,7 +195,7 @@ def _settings() -> tuple[Field[Any], ...]:
 def _parameter(method: Method, parameter: Parameter) -> Field[Any]:
     """One number that a method can be set by; of λ, any size makes sense."""
     common: dict[str, Any] = {
-        "name": f"{method.key}.{parameter.name}",
+        "path": f"{method.key}.{parameter.name}",
         "key": f"train_{method.key}_{parameter.name}",
         "label": f"{method.short}: {'λ' if parameter is method.weight else parameter.title}",
         "default": parameter.default,
@@ -210,7 +210,7 @@ def _parameter(method: Method, parameter: Parameter) -> Field[Any]:
 def _training() -> tuple[Field[Any], ...]:
     return (
         Text(
-            name="title",
+            path="title",
             key="train_title",
             label="Title",
             default=DEFAULT.title,
@@ -239,25 +239,25 @@ def _optimiser() -> tuple[Field[Any], ...]:
         _option("schedule", "train_schedule", "Schedule"),
         _option("device", "train_device", "Device", hint=words.HELP_DEVICE),
         _option("mixed_precision", "train_precision", "Precision", hint=words.HELP_PRECISION),
-        Flag(name="compile", key="train_compile", label="torch.compile (GPU)", default=DEFAULT.compile),
+        Flag(path="compile", key="train_compile", label="torch.compile (GPU)", default=DEFAULT.compile),
     )
 
 
 def _whole(name: str, key: str, label: str, **more: Any) -> Whole:
     part, own = _place(name)
-    return Whole(name=name, key=key, label=label, default=getattr(part, own), range=range_of(type(part), own), **more)
+    return Whole(path=name, key=key, label=label, default=getattr(part, own), range=range_of(type(part), own), **more)
 
 
 def _number(name: str, key: str, label: str, step: float, **more: Any) -> Number:
     part, own = _place(name)
     limits = range_of(type(part), own)
-    return Number(name=name, key=key, label=label, default=getattr(part, own), range=limits, step=step, **more)
+    return Number(path=name, key=key, label=label, default=getattr(part, own), range=limits, step=step, **more)
 
 
-def _option(name: str, key: str, label: str, **more: Any) -> Choice[str]:
+def _option(name: str, key: str, label: str, **more: Any) -> OneOf[str]:
     part, own = _place(name)
     options = choices_of(type(part), own)
-    return Choice(name=name, key=key, label=label, default=getattr(part, own), options=options, **more)
+    return OneOf(path=name, key=key, label=label, default=getattr(part, own), options=options, **more)
 
 
 def _place(name: str) -> tuple[Any, str]:
@@ -305,7 +305,7 @@ def _spec_names() -> set[str]:
     """Names of fields that say one value of a spec."""
     fields = training_fields()
     own = (fields.data, fields.model, fields.size, fields.training, fields.optimiser)
-    return {field.name for group in own for field in group} | {"layers"}
+    return {field.path for group in own for field in group} | {"layers"}
 
 
 def _method(combination: str, values: Values) -> dict[str, Any]:
@@ -323,7 +323,7 @@ def _method(combination: str, values: Values) -> dict[str, Any]:
 
 
 def values_of(spec: TrainingSpec) -> dict[str, Any]:
-    """What the fields hold when the form says a spec: those that apply, by name."""
+    """What the fields hold when the form says a spec: those that apply, by path."""
     spec = replace(spec, methods=tuple(map(_without_defaults, spec.methods)))
     said = spec_of(_held(spec, {}))
     return _held(spec, _difference(spec.as_dict(), said.as_dict()))
@@ -341,7 +341,7 @@ def _held(spec: TrainingSpec, more: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for field in training_fields().all():
         if field.applies(values):
-            values[field.name] = field.said(asked.get(field.name, field.default))
+            values[field.path] = field.said(asked.get(field.path, field.default))
     return values
 
 
