@@ -115,14 +115,14 @@ def sorted_directions(
 def scale(curve: ScaleCurve, slices: int) -> go.Figure:
     """PER and SW1 of c·h over c, with the reference values of PER."""
     figure = go.Figure()
-    sw1 = _("SW1, {slices} slices").format(slices=slices)
-    for name, y, line in (("PER", curve.per, _PER), (sw1, curve.sw1, _SW1)):
+    of_slices = _("SW1, {slices} slices").format(slices=slices)
+    for short, name, y, line in (("PER", "PER", curve.per, _PER), ("SW1", of_slices, curve.sw1, _SW1)):
         figure.add_scatter(x=curve.factors, y=y.astype(np.float32), name=name, mode="lines", line=line)
         lowest = int(np.argmin(y))
         figure.add_scatter(
             x=[float(curve.factors[lowest])],
             y=[float(y[lowest])],
-            name=_("smallest {value}").format(value=name.split(",")[0]),
+            name=_("smallest {value}").format(value=short),
             mode="markers",
             marker={"color": line["color"], "size": 11, "symbol": "circle-open", "line": {"width": 2.5}},
             showlegend=False,
@@ -141,9 +141,9 @@ def convergence(curve: SliceConvergence, exact_per: float) -> go.Figure:
     long on either side, and would flatten all others.
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    for row, name, y, error, colour, symbol in (
-        (1, _("PER, Monte Carlo"), curve.per, curve.per_margin, BOUND, "diamond"),
-        (2, "SW1", curve.sw1, curve.sw1_margin, EXACT, "circle"),
+    for row, short, name, y, error, colour, symbol in (
+        (1, "PER", _("PER, Monte Carlo"), curve.per, curve.per_margin, BOUND, "diamond"),
+        (2, "SW1", "SW1", curve.sw1, curve.sw1_margin, EXACT, "circle"),
     ):
         known = ~np.isnan(error)  # one direction has no interval
         figure.add_scatter(
@@ -161,7 +161,7 @@ def convergence(curve: SliceConvergence, exact_per: float) -> go.Figure:
         low, high = (y[known] - reach).min(), (y[known] + reach).max()
         edge = max(0.05 * (high - low), 1e-4)
         figure.update_yaxes(range=[low - edge, high + edge], row=row, col=1)
-        figure.update_yaxes(title=name.split(",")[0], row=row, col=1)
+        figure.update_yaxes(title=short, row=row, col=1)
     figure.add_scatter(
         row=1,
         col=1,

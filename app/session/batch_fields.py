@@ -15,7 +15,10 @@ from per_core.text import N_
 
 FIGURE1, RECORDING, RUN, DUMP = "Figure 1", "Recording", "Run", "Dump"
 _SOURCES = {FIGURE1: N_("Figure 1"), RECORDING: N_("Recording"), RUN: N_("Run"), DUMP: N_("Dump")}
-_FILLS = {"independent": N_("N(0, 1) each"), "pairs": N_("the structure of the first two, repeated")}
+_FILLS = {  # name and explanation
+    "independent": (N_("independent"), N_("N(0, 1) each")),
+    "pairs": (N_("pairs"), N_("the structure of the first two, repeated")),
+}
 DEFAULT = SampleSpec(
     seed=5,  # a typical draw: by every statistic it says of each case what the population says
     skewness=1.41,
@@ -67,7 +70,8 @@ def sample_fields() -> SampleFields:
         _("Units beyond the first two"),
         FILLS,
         look="radio",
-        captions=[translated(_FILLS[fill]) for fill in FILLS],
+        show=lambda fill: translated(_FILLS[fill][0]),
+        captions=[translated(_FILLS[fill][1]) for fill in FILLS],
         applies=lambda values: values["dim"] > 2,
     )
     seed = Whole(

@@ -21,7 +21,7 @@ def _show(write: Callable[[str], object], short: str, precise: str) -> None:
     if not precise:
         write(short)
         return
-    with st.container(horizontal=True, wrap=False, gap="small"):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         write(short)
         with st.popover(_("More"), type="tertiary"):
             st.markdown(precise)

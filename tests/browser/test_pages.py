@@ -87,6 +87,18 @@ def test_the_batch_is_kept_between_pages_and_a_link_opens_the_same_view(
     assert values[0] == values[1]
 
 
+def test_the_language_stays_in_the_address_from_page_to_page(page: Page, new_page: NewPage, server: str) -> None:
+    open_page(page, server, "distributions", "lang=ko&data_n=512")
+    expect(page.get_by_role("button", name="초기화", exact=True)).to_be_visible()
+    page.get_by_role("link", name="상한").click()
+    wait_until_drawn(page, CHARTS["bound"])
+    expect(page).to_have_url(re.compile("lang=ko"))
+    expect(page.get_by_role("heading", name="PER가 제한하는 것과 그 상한이 가리는 것")).to_be_visible()
+    other = new_page()
+    open_page(other, server, "bound", "data_n=512")
+    expect(other.get_by_role("heading", name="What PER bounds, and what the bound hides")).to_be_visible()
+
+
 def test_reset_brings_back_the_opening_settings(page: Page, server: str) -> None:
     open_page(page, server, "distributions", "data_n=512&data_seed=3&data_case=b")
     page.get_by_role("button", name="Reset", exact=True).click()

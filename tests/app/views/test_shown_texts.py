@@ -1,0 +1,102 @@
+"""What the pages show: through gettext to the last word, and two sentences at most without a click."""
+
+import json
+import re
+from collections.abc import Iterator
+from gettext import NullTranslations
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import MessageToDict
+from streamlit.testing.v1 import AppTest
+
+from app.text import language
+from tests.app.conftest import OpenPage
+
+STATES: list[tuple[str, dict[str, str]]] = [
+    ("distributions", {"data_n": "256"}),
+    ("distributions", {"data_source": "Recording"}),
+    ("bound", {"data_n": "256"}),
+    ("bound", {"data_n": "256", "data_dim": "8"}),
+]
+TEXT = {"label", "body", "help", "placeholder", "options", "text", "caption", "captions", "alt", "delta"}  # of protos
+ON_REQUEST = {"popover", "expander"}
+WORD = re.compile(r"(?<!\w)[A-Za-z]?[a-z]{2,}(?!\w)")
+SENTENCE_END = re.compile(r"[.!?]\**\s+(?=[A-Z≠])|[.!?]\**$")
+NAMES = re.compile(r"\b(layer \d+|view|expand_more|material|png|svg|csv)\b", re.IGNORECASE)  # of data, icons, formats
+
+
+class Marking(NullTranslations):
+    """A language that puts every text into brackets."""
+
+    def gettext(self, message: str) -> str:
+        return f"⟦{message}⟧"
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return f"⟦{msgid1 if n == 1 else msgid2}⟧"
+
+
+def blocks(node: Any, opened: bool = True) -> Iterator[tuple[Any, bool]]:
+    """Every element of a page, and whether it is seen without a click."""
+    for child in getattr(node, "children", {}).values():
+        yield child, opened
+        yield from blocks(child, opened and getattr(child, "type", "") not in ON_REQUEST)
+
+
+def texts(value: Any, named: bool = False) -> Iterator[str]:
+    """Strings below the keys of `TEXT`."""
+    if isinstance(value, str) and named:
+        yield value
+    elif isinstance(value, list):
+        for one in value:
+            yield from texts(one, named)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from texts(one, key in TEXT)
+
+
+def of_figure(figure: dict[str, Any]) -> Iterator[str]:
+    """Names of traces, titles of axes and annotations."""
+    yield from (trace["name"] for trace in figure["data"] if "name" in trace)
+    layout = figure["layout"]
+    yield from (axis["title"]["text"] for key, axis in layout.items() if "axis" in key and "title" in axis)
+    yield from (note["text"] for note in layout.get("annotations", []))
+
+
+def shown(page: AppTest) -> Iterator[str]:
+    for node, _ in blocks(page._tree):
+        if (proto := getattr(node, "proto", None)) is None:
+            continue
+        if getattr(node, "type", "") == "bidi_component":
+            data = json.loads(proto.json)
+            yield data["alt"]
+            yield from of_figure(json.loads(data["figure"]))
+        else:
+            yield from texts(MessageToDict(proto))
+    for table in page.dataframe:
+        yield from map(str, table.value.columns)
+
+
+def outside_brackets(text: str) -> str:
+    while text != (text := re.sub(r"⟦[^⟦⟧]*⟧", " ", text)):
+        pass
+    return text
+
+
+@pytest.mark.parametrize(("name", "query"), STATES, ids=[f"{name} {query}" for name, query in STATES])
+def test_no_word_of_a_page_misses_its_translation(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, name: str, query: dict[str, str]
+) -> None:
+    monkeypatch.setattr(language, "_catalogue", Marking)
+    page = open_page(name, **query | ({"data_source": f"⟦{query['data_source']}⟧"} if "data_source" in query else {}))
+    found = [text for text in shown(page) if WORD.search(NAMES.sub("", outside_brackets(text)))]
+    assert len(list(shown(page))) > 40
+    assert found == []
+
+
+@pytest.mark.parametrize(("name", "query"), STATES, ids=[f"{name} {query}" for name, query in STATES])
+def test_two_sentences_at_most_are_read_without_a_click(open_page: OpenPage, name: str, query: dict[str, str]) -> None:
+    page = open_page(name, **query)
+    captions = [node.value for node, opened in blocks(page._tree) if opened and getattr(node, "type", "") == "caption"]
+    assert captions
+    assert [text for text in captions if len(SENTENCE_END.findall(text)) > 2] == []
