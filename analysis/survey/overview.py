@@ -25,6 +25,7 @@ from analysis.statistics.spread import LOWEST_RANK, RANK_SHARE, Spread, centre, 
 from analysis.statistics.value_kind import ValueKind, kind_of_values
 from per_core import per_loss, sliced_w1
 from per_core.errors import InvalidInputError, PerError
+from per_core.text import N_
 
 SLICES = 64
 MOST_ROWS = 2_000
@@ -150,14 +151,14 @@ def _far_from_one(value: float) -> float:
 QUANTITIES = {
     quantity.name: quantity
     for quantity in (
-        Quantity("sw1_in_bands", "SW1 ÷ SW1 of N(0, I)", float, "SW1 ÷ SW1 of N(0, I)"),
+        Quantity("sw1_in_bands", N_("SW1 ÷ SW1 of N(0, I)"), float, N_("SW1 ÷ SW1 of N(0, I)")),
         Quantity("per", "PER", float, "PER"),
-        Quantity("mean", "Mean", abs, "|mean|"),
-        Quantity("variance", "Variance", _far_from_one, "variance, × or ÷", math.exp),
-        Quantity("kurtosis", "Excess kurtosis", abs, "|excess kurtosis|"),
-        Quantity("dead", "Dead units", float, "share of dead units"),
-        Quantity("saturated", "Saturated units", float, "share of saturated units"),
-        Quantity("effective_rank_share", "Effective rank / d", lambda value: -value, "effective rank / d", abs),
+        Quantity("mean", N_("Mean"), abs, N_("|mean|")),
+        Quantity("variance", N_("Variance"), _far_from_one, N_("variance, × or ÷"), math.exp),
+        Quantity("kurtosis", N_("Excess kurtosis"), abs, N_("|excess kurtosis|")),
+        Quantity("dead", N_("Dead units"), float, N_("share of dead units")),
+        Quantity("saturated", N_("Saturated units"), float, N_("share of saturated units")),
+        Quantity("effective_rank_share", N_("Effective rank / d"), lambda value: -value, N_("effective rank / d"), abs),
     )
 }
 

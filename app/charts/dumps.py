@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from analysis.statistics.histogram import Histogram
 from analysis.survey.overview import LayerReading, Quantity, Unread
 from app.charts.palette import ALARM, MUTED, REFERENCE, categorical, filled_contours
+from app.text.language import _, translated
 
 _DASHES = ["solid", "dash", "dot", "dashdot"]
 _SYMBOLS = ["circle", "diamond"]
@@ -41,20 +42,20 @@ def overview_map(
         y=list(layers),
         z=np.where(np.isfinite(colours), colours, np.nan).astype(np.float32),
         customdata=table,
-        name=shown.title,
+        name=translated(shown.title),
         zmin=low,
         zmax=high,
         colorscale=[[0.0, filled_contours()[2][1]], *filled_contours()[3:]],
         xgap=1,
         ygap=1,
         colorbar={
-            "title": {"text": shown.scale, "side": "right"},
+            "title": {"text": translated(shown.scale), "side": "right"},
             "thickness": 12,
             "outlinewidth": 0,
             "tickvals": ticks.tolist(),
             "ticktext": [f"{shown.at(10**tick if by_ratio else tick):.3g}" for tick in ticks.tolist()],
         },
-        hovertemplate="%{y}, epoch %{x}: %{customdata:.4g}<extra></extra>",
+        hovertemplate="%{y}, %{x}: " + "%{customdata:.4g}<extra></extra>",
         hoverongaps=False,
     )
     unread = [(epochs[j], layers[i]) for i, row in enumerate(cells) for j, cell in enumerate(row) if _is_unread(cell)]
@@ -62,15 +63,15 @@ def overview_map(
         figure.add_scatter(
             x=[x for x, _ in unread],
             y=[y for _, y in unread],
-            name="could not be read",
+            name=_("could not be read"),
             mode="text",
             text="<b>!</b>",
             textfont={"color": ALARM, "size": 15},
-            hovertemplate="%{y}, epoch %{x}: could not be read<extra></extra>",
+            hovertemplate="%{y}, %{x}: " + _("could not be read") + "<extra></extra>",
             showlegend=False,
         )
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False, dtick=1)
-    figure.update_xaxes(type="category", showgrid=False, side="top", title="epoch", nticks=24)
+    figure.update_xaxes(type="category", showgrid=False, side="top", title=_("epoch"), nticks=24)
     figure.update_layout(margin={"t": 60, "b": 16})
     return figure
 
@@ -107,7 +108,7 @@ def honest_histograms(histograms: Mapping[str, Histogram], *, log_density: bool,
             line={"color": categorical(i), "width": 2, "shape": "hv", "dash": _DASHES[i % 4]},
             fill="tozeroy",
             fillcolor=categorical(i, 0.2),
-            hovertemplate="from %{x:.3g}: %{y:.4g}<extra>" + name + "</extra>",
+            hovertemplate=_("from") + " %{x:.3g}: %{y:.4g}<extra>" + name + "</extra>",
         )
         width = float(one.edges[1] - one.edges[0])
         finite = max(one.n - one.n_nan - one.n_inf, 1)
@@ -117,12 +118,12 @@ def honest_histograms(histograms: Mapping[str, Histogram], *, log_density: bool,
                 x=[float(one.edges[0]) - (i + 1) * width, float(one.edges[-1]) + (i + 1) * width],
                 y=beyond,
                 width=width,
-                name=f"{name}, beyond the axis",
+                name=_("{name}, beyond the axis").format(name=name),
                 marker={"color": ALARM, "pattern": {"shape": "/\\x."[i % 4]}},
                 text=[f"{one.n_below:,}" if one.n_below else "", f"{one.n_above:,}" if one.n_above else ""],
                 textposition="outside",
                 cliponaxis=False,
-                hovertemplate="%{text} values<extra>" + name + ", beyond the axis</extra>",
+                hovertemplate="%{text}<extra>" + _("{name}, beyond the axis").format(name=name) + "</extra>",
             )
     limits = next(iter(histograms.values())).edges
     grid = np.linspace(limits[0], limits[-1], 201)
@@ -131,13 +132,15 @@ def honest_histograms(histograms: Mapping[str, Histogram], *, log_density: bool,
     figure.add_scatter(
         x=values.astype(np.float32),
         y=(2 * values * np.log(10) * normal if log_values else normal).astype(np.float32),
-        name="N(0, 1), its positive half" if log_values else "N(0, 1)",
+        name=_("N(0, 1), its positive half") if log_values else "N(0, 1)",
         mode="lines",
         line={"color": REFERENCE, "width": 1.4, "dash": "dot"},
         hoverinfo="skip",
     )
-    figure.update_xaxes(title="activation", type="log" if log_values else "linear")
-    figure.update_yaxes(title="density a decade" if log_values else "density", type="log" if log_density else "linear")
+    figure.update_xaxes(title=_("activation"), type="log" if log_values else "linear")
+    figure.update_yaxes(
+        title=_("density a decade") if log_values else _("density"), type="log" if log_density else "linear"
+    )
     if log_density:
         drawn = np.concatenate([one.density[one.density > 0] for one in histograms.values()])
         figure.update_yaxes(range=[np.log10(drawn.min() / 2), np.log10(max(drawn.max(), 0.4) * 2)])

@@ -14,6 +14,7 @@ from plotly.subplots import make_subplots
 
 from app.charts.palette import REFERENCE, categorical, filled_contours
 from per_core.methods import BASELINE, Baseline, Method, list_methods
+from per_core.text import N_
 
 _DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]
 GAUSSIAN_PEAK, HIGHEST = 0.46, 2.0  # where the axis of densities ends at the earliest and at the latest
@@ -193,4 +194,5 @@ def shortened(name: str, characters: int) -> str:
     return name if len(name) <= characters else f"{name[: max(1, characters - 1)].rstrip()}…"
 
 
-VIEWS = {"One epoch": one_epoch, "Heat map": density_map, "Ridgeline": ridgeline}
+ONE_EPOCH, HEAT_MAP, RIDGELINE = N_("One epoch"), N_("Heat map"), N_("Ridgeline")
+VIEWS = {ONE_EPOCH: one_epoch, HEAT_MAP: density_map, RIDGELINE: ridgeline}

@@ -48,7 +48,7 @@ def show_distances(
         layer: its name, as it is.
         epochs: the end of the axis.
         key: of the chart.
-        note: added to what is said below it.
+        note: added to what is said on request.
     """
     first = next(iter(histories.values()))[0]
     ends = ", ".join(f"{name} {seeds[0].sw1[-1]:.3f}" for name, seeds in histories.items())
@@ -58,12 +58,10 @@ def show_distances(
         if most_seeds > 1
         else _("95 % interval over directions")
     )
-    about = _(
-        "{layer}: SW1 on {slices} slices of {n:,} rows with its {spread}; PER is exact, of all {d:,} units. Grey is the"
-        " range of {draws} Gaussian batches of the same size, which another one leaves {by_chance}. PER falls with the"
-        " variance as well: only SW1 tells Gaussian from collapsed."
+    precise = _(
+        "SW1 on {slices} slices of {n:,} rows with its {spread}; PER is exact, of all {d:,} units. Grey is the range of"
+        " {draws} Gaussian batches of the same size, which another one leaves {by_chance}."
     ).format(
-        layer=escaped(layer),
         slices=first.slices,
         n=first.n,
         d=first.d,
@@ -78,13 +76,17 @@ def show_distances(
         alt=_("SW1, PER and variance of {layer} over the epochs. Last SW1: {ends}.").format(
             layer=plain(layer), ends=ends
         ),
-        about=about + note,
+        about=_(
+            "{layer} over the epochs; grey is what N(0, I) has. PER falls with the variance as well: only SW1 tells"
+            " Gaussian from collapsed."
+        ).format(layer=escaped(layer)),
+        precise=precise + note,
     )
 
 
 def choose_view(default: str, *, key: str, place: DeltaGenerator | None = None) -> str:
     """How the distributions over the epochs are drawn: a name of `VIEWS`."""
-    return one_of(_("Distributions as"), list(VIEWS), default, key=key, place=place)
+    return one_of(_("Distributions as"), list(VIEWS), default, key=key, place=place, show=translated)
 
 
 def show_densities(
@@ -104,7 +106,7 @@ def show_densities(
         view: see `choose_view`.
         limits: ends of the axis, low < high.
         key: of the chart, to which the view is added.
-        note: added to what is said below it.
+        note: added to what is said on request.
     """
     counted = {
         title: {epoch: histogram(one, bins=BINS, range=limits) for epoch, one in own.items()}
@@ -119,11 +121,9 @@ def show_densities(
     outside = sum(one.n_below + one.n_above for one in every) / max(sum(one.n for one in every) - lost, 1)
     edges = np.linspace(*limits, BINS + 1)
     number = list(VIEWS).index(view)
-    about = _("{how} Equal bins throughout, of {name}; {outside:.1%} of the values lie outside the axis.").format(
-        how=translated(HOW[number]), name=escaped(name), outside=outside
-    )
+    precise = _("The bins of {name} are equal throughout.").format(name=escaped(name))
     if lost:
-        about += _(" {lost:,} NaN or infinite values are not drawn.").format(lost=lost)
+        precise += _(" {lost:,} NaN or infinite values are not drawn.").format(lost=lost)
     show_chart(
         VIEWS[view](series, (edges[:-1] + edges[1:]) / 2, label(name)),
         key=f"{key}_{number}",
@@ -131,5 +131,8 @@ def show_densities(
         alt=_("Distributions of {name} over {epochs} epochs, of {curves}.").format(
             name=plain(name), epochs=max(map(len, counted.values())), curves=plain(", ".join(series))
         ),
-        about=about + note,
+        about=_("{how} {outside:.1%} of the values lie outside the axis.").format(
+            how=translated(HOW[number]), outside=outside
+        ),
+        precise=precise + note,
     )

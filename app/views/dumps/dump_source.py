@@ -11,16 +11,19 @@ from analysis.plain_text import plain
 from app.sections.export import offer_table
 from app.session import caches, services
 from app.session.keys import DUMP_PLACES, DUMP_SAID, newest_source
-from app.text import dump_words as words
+from app.text.caption import show_caption
+from app.text.language import _, ngettext
 from app.text.plain import escaped
 from per_core.errors import BudgetError, PerError
 
 if TYPE_CHECKING:
     from analysis.survey.overview import Overview
+    from per_core.per import RowLayout
 
 FOLLOW_SECONDS = 2
 _KEPT_OVERVIEWS = 8
 MOST_FILES = 1000
+MOST_IGNORED = 8  # of the other files that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +43,19 @@ def open_dump(slot: str) -> Inspection | None:
     place = st.session_state.setdefault(DUMP_PLACES, {})
     left, right = st.columns(2, gap="large")
     files = left.file_uploader(
-        "Files", accept_multiple_files=True, key=f"{slot}_files", on_change=_note_newest, args=(slot, "files")
+        _("Files"), accept_multiple_files=True, key=f"{slot}_files", on_change=_note_newest, args=(slot, "files")
     )
     folders = services.dump_folders()
     path = right.text_input(
-        "Or a path on the server",
+        _("Or a path on the server"),
         key=f"{slot}_path",
         bind="query-params",
         on_change=_note_newest,
         args=(slot, "path"),
         placeholder=plain(folders[0]),
-        help=words.HELP_PATH.format(folders=", ".join(map(escaped, folders))),
+        help=_("A file or a folder on the server, in one that its operator allows: {folders}.").format(
+            folders=", ".join(map(escaped, folders))
+        ),
     )
     try:
         upload = _kept(slot, files)
@@ -68,8 +73,8 @@ def open_dump(slot: str) -> Inspection | None:
         return None
     if not files and not path:
         name, close = st.columns([5, 1], vertical_alignment="center")
-        name.markdown(words.STILL_OPEN.format(name=escaped(inspection.title)))
-        close.button("Close", key=f"{slot}_close", on_click=_close, args=(slot,), width="stretch")
+        name.markdown(_("Open: **{name}**").format(name=escaped(inspection.title)))
+        close.button(_("Close"), key=f"{slot}_close", on_click=_close, args=(slot,), width="stretch")
     return inspection
 
 
@@ -110,11 +115,18 @@ def settle(inspection: Inspection, slot: str) -> Inspection:
     layouts, edited = said.get(inspection.path, ({}, None))
     pattern = edited or proposed
     fresh = "" if proposed == DEFAULT_PATTERN else proposed.epoch  # fields of their own for every proposal
-    with st.expander("How names are read"):
-        st.caption(words.HELP_PATTERN)
+    with st.expander(_("How names are read")):
+        show_caption(
+            _("Layer and epoch are read from the names. The table shows what the rule finds."),
+            _(
+                "Each field is a regular expression, and what its first group finds is taken. A key of the file that"
+                " states layer and epoch needs no rule. Whether the 50 of epoch_10_50 is a decimal or a layer is"
+                " decided by all names together."
+            ),
+        )
         fields = {
             part: st.text_input(title, getattr(pattern, part), key=f"{slot}_{part}_{inspection.title}{fresh}")
-            for part, title in words.PATTERN_PARTS.items()
+            for part, title in _pattern_parts().items()
         }
         preview = st.container()
     try:
@@ -123,10 +135,12 @@ def settle(inspection: Inspection, slot: str) -> Inspection:
     except PerError as error:
         st.error(escaped(error))
     shown = [
-        {"Member": one.name, "Layer": one.layer or "", "Epoch": one.epoch, "Split": one.split}
+        {_("Member"): one.name, _("Layer"): one.layer or "", _("Epoch"): one.epoch, _("Split"): one.split}
         for one in inspection.members
     ]
-    preview.dataframe(pd.DataFrame(shown[:50]), hide_index=True, height=180, alt="What the rule reads from the names")
+    preview.dataframe(
+        pd.DataFrame(shown[:50]), hide_index=True, height=180, alt=_("What the rule reads from the names")
+    )
     for axes in sorted(
         {member.axes for member in inspection.members if member.axes > 2 and member.verdict != "refused"}
     ):
@@ -136,26 +150,46 @@ def settle(inspection: Inspection, slot: str) -> Inspection:
     return inspection
 
 
+def _pattern_parts() -> dict[str, str]:
+    """The parts of a rule for names, and what each finds."""
+    return {
+        "layer": _("Layer: the part of the name that is the layer"),
+        "epoch": _("Epoch: a number after a word, 3 or 0.25 or 00_25"),
+        "split": _("Split: train, val or the like"),
+        "drop": _("Dropped from the name of the layer"),
+    }
+
+
 def _ask_layout(inspection: Inspection, slot: str, axes: int, layout: Layout | None) -> Layout | None:
     """How the arrays of so many axes are meant; what was said before is the default."""
     left, right = st.columns(2)
+    kinds: dict[RowLayout, str] = {"sample": _("a sample"), "position": _("a position, of channels")}
     kind = left.segmented_control(
-        words.ASK_LAYOUT.format(axes=axes),
-        list(words.LAYOUTS),
+        _("Some members have {axes} axes. What is a row?").format(axes=axes),
+        list(kinds),
         default=None if layout is None else layout.kind,
-        format_func=words.LAYOUTS.__getitem__,
+        format_func=kinds.__getitem__,
         key=f"{slot}_layout_{axes}_{inspection.title}",
-        help=words.HELP_LAYOUT,
+        help=_(
+            "The first axis is the samples. Either everything of a sample is one row, or every position, a token or a"
+            " pixel, is a row of channels of its own."
+        ),
     )
     if kind != "position":
         return None if kind is None else Layout(kind)
-    channels = [axis for axis in words.CHANNEL_AXES if axis < axes]
+    named = {
+        -1: _("the last: (n, length, channels)"),
+        1: _("the second: (n, channels, height, width)"),
+        2: _("the third"),
+        3: _("the fourth"),
+    }
+    channels = [axis for axis in named if axis < axes]
     known = layout.channel_axis if layout is not None and layout.kind == "position" else (1 if axes > 3 else -1)
     axis = right.selectbox(
-        "Axis of the channels",
+        _("Axis of the channels"),
         channels,
         index=channels.index(known) if known in channels else 0,
-        format_func=words.CHANNEL_AXES.__getitem__,
+        format_func=named.__getitem__,
         key=f"{slot}_axis_{axes}_{inspection.title}",
     )
     return Layout(kind, axis)
@@ -165,34 +199,51 @@ def show_members(inspection: Inspection, slot: str) -> None:
     """The inspection table: what there is and why something is refused."""
     rows = [
         {
-            "Member": member.name,
-            "Shape": " × ".join(map(str, member.shape)) if member.shape else "",
-            "Type": member.dtype,
-            "Declared": member.declared,
-            "Stored": member.stored,
-            "Layer": member.layer or "",
-            "Epoch": member.epoch,
-            "Verdict": member.verdict,
-            "Reason": member.reason or member.note,
+            _("Member"): member.name,
+            _("Shape"): " × ".join(map(str, member.shape)) if member.shape else "",
+            _("Type"): member.dtype,
+            _("Declared"): member.declared,
+            _("Stored"): member.stored,
+            _("Layer"): member.layer or "",
+            _("Epoch"): member.epoch,
+            _("Verdict"): member.verdict,
+            _("Reason"): member.reason or member.note,
         }
         for member in inspection.members
     ]
-    with st.expander(words.about_members(inspection), expanded=not inspection.readable or bool(inspection.refused)):
+    with st.expander(_members_found(inspection), expanded=not inspection.readable or bool(inspection.refused)):
         table = pd.DataFrame(rows)
         st.dataframe(
             table,
             hide_index=True,
             height="auto" if len(rows) < 8 else 280,
             column_config={
-                "Declared": st.column_config.NumberColumn(format="bytes"),
-                "Stored": st.column_config.NumberColumn(format="bytes"),
-                "Reason": st.column_config.TextColumn(width="large"),
+                _("Declared"): st.column_config.NumberColumn(format="bytes"),
+                _("Stored"): st.column_config.NumberColumn(format="bytes"),
+                _("Reason"): st.column_config.TextColumn(width="large"),
             },
-            alt="All members of the dump",
+            alt=_("All members of the dump"),
         )
-        offer_table(table, "Members", st.columns(5)[:2], key=f"{slot}_members")
+        offer_table(table, _("Members"), st.columns(5)[:2], key=f"{slot}_members")
     if inspection.ignored:
-        st.caption(f"Passed over, of no kind that is read: {escaped(', '.join(inspection.ignored[:8]))}.")
+        st.caption(
+            _("Other files, of no kind that is read: {files}.").format(
+                files=escaped(", ".join(inspection.ignored[:MOST_IGNORED]))
+            )
+        )
+
+
+def _members_found(inspection: Inspection) -> str:
+    """The line above the table of members."""
+    parts = [_("{n:,} can be read").format(n=len(inspection.readable))]
+    if unsettled := len(inspection.ambiguous):
+        parts.append(ngettext("{n:,} needs a layout", "{n:,} need a layout", unsettled).format(n=unsettled))
+    if refused := len(inspection.refused):
+        parts.append(_("{n:,} refused").format(n=refused))
+    members = len(inspection.members)
+    return ngettext("{n:,} member: {parts}", "{n:,} members: {parts}", members).format(
+        n=members, parts=", ".join(parts)
+    )
 
 
 def read_all(inspection: Inspection) -> "Overview":
@@ -205,7 +256,7 @@ def read_all(inspection: Inspection) -> "Overview":
 
     def show_progress(done: int, total: int) -> None:
         if total:
-            bar.progress(done / total, f"Read {done} of {total} members")
+            bar.progress(done / total, _("Read {done:,} of {total:,} members").format(done=done, total=total))
 
     found = overview(inspection, earlier=known.get(key), on_progress=show_progress)
     bar.empty()
@@ -221,4 +272,4 @@ def follow(inspection: Inspection, written: int) -> None:
     """Read the page again when a run in the dump has a new record, whoever writes it."""
     if inspection.written != written:
         st.rerun()
-    st.caption(words.FOLLOWED)
+    st.caption(_("This run is still written: the page reads new records by itself."))

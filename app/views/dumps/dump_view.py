@@ -10,11 +10,12 @@ import streamlit as st
 from analysis.batch import ActivationBatch
 from analysis.distances.bound import Distances, study_directions
 from analysis.methods.normalisation import normalise
-from analysis.plain_text import file_stem
+from analysis.plain_text import file_stem, plain
 from analysis.statistics.histogram import Histogram, histogram, thinned
 from analysis.survey.overview import MOST_ROWS, QUANTITIES, SLICES, Epoch, LayerReading, Overview, Unread, epoch_label
 from app.charts.chart import show_chart
 from app.charts.dumps import honest_histograms, matched_layers, overview_map
+from app.charts.epochs import HEAT_MAP
 from app.sections import layer_over_epochs
 from app.sections.decomposition import show_removed
 from app.sections.export import offer_table
@@ -23,9 +24,10 @@ from app.session import caches
 from app.session.dumped import DumpMember
 from app.session.keys import DUMP_MEASURED, DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY, LOOKED_AT
 from app.session.null_bands import null_bands
-from app.text import dump_words as words
+from app.text.language import _, translated
 from app.text.plain import escaped, label
 from app.views.dumps.dump_source import OpenDump
+from app.views.dumps.reading import AllRows, gaussian_ratios_of, show_reading
 from per_core.errors import PerError
 from per_core.methods import opening_methods
 
@@ -35,20 +37,21 @@ MOST_CELLS, MOST_EPOCHS = 8_000, 200
 EPOCH_VALUES, RANGE_VALUES = 50_000, 200_000
 MOST_BINS = 512
 WORST_SLICES = 64
-STUDIED_VALUES = 2**19  # of the rows whose distance is taken apart: the null distribution is drawn up to 199 times
+STUDIED_VALUES = 2**19  # of the rows whose distance is decomposed: the null distribution is drawn up to 199 times
 T = TypeVar("T")
 MOST_MATCHED = 40
+MOST_NAMED = 6  # of the layers in a sentence
 NOTHING = "nothing"
 
 
 def show_overview(dump: OpenDump) -> None:
     """The map, worst layers first, and warnings in words."""
     found = dump.overview
-    names = list(QUANTITIES)
+    titles = {name: translated(one.title) for name, one in QUANTITIES.items()}
     quantity = st.selectbox(
-        words.QUANTITY,
-        names,
-        format_func=lambda name: QUANTITIES[name].title,
+        _("Colour"),
+        list(titles),
+        format_func=titles.__getitem__,
         key=DUMPS_QUANTITY,
         bind="query-params",
         width=320,
@@ -69,22 +72,40 @@ def show_overview(dump: OpenDump) -> None:
         height=max(
             260, 100 + LAYER_PIXELS * min(len(shown), FEW_LAYERS) + DENSE_PIXELS * max(0, len(shown) - FEW_LAYERS)
         ),
-        alt=f"{QUANTITIES[quantity].title} of {len(order)} layers at {len(found.epochs)} epochs; worst is {order[0]}.",
-        about=words.about_overview(
-            QUANTITIES[quantity],
-            MOST_ROWS,
-            {reading.d for reading in found.cells.values() if isinstance(reading, LayerReading)},
-            len(order) - len(shown),
-            len(found.epochs) - len(epochs),
+        alt=_("{quantity} of {layers:,} layers at {epochs:,} epochs. The worst layer is {worst}.").format(
+            quantity=titles[quantity], layers=len(order), epochs=len(found.epochs), worst=plain(order[0])
         ),
+        about=_(
+            "{quantity} of each layer (row, worst first) at each epoch (column); the stronger the colour, the worse."
+            " Click a field to open it."
+        ).format(quantity=titles[quantity]),
+        precise=_about_map(found, layers=len(order) - len(shown), epochs=len(found.epochs) - len(epochs)),
         on_point=open_cell,
     )
     warnings = _show_warnings(found)
     places = st.columns(5)
-    offer_table(pd.DataFrame(found.as_rows()), "Overview", places[:2], key="dumps_numbers")
-    offer_table(warnings, "Warnings", places[2:4], key="dumps_troubles")
+    offer_table(pd.DataFrame(found.as_rows()), _("Overview"), places[:2], key="dumps_numbers")
+    offer_table(warnings, _("Warnings"), places[2:4], key="dumps_troubles")
     with places[4]:
         _offer_report(dump)
+
+
+def _about_map(found: Overview, *, layers: int, epochs: int) -> str:
+    """What exactly the map shows; so many better layers and epochs between are left out of it."""
+    said = [
+        _(
+            "Of each member at most {rows:,} rows are read. SW1 is divided by its mean over Gaussian batches of as many"
+            " rows."
+        ).format(rows=MOST_ROWS),
+        gaussian_ratios_of({reading.d for reading in found.cells.values() if isinstance(reading, LayerReading)}),
+        _("Colours change by ratio where they span more than a factor of 20."),
+        _("**!** could not be read; an empty field has no member."),
+    ]
+    if layers:
+        said.append(_("{n:,} better layers are in the tables only.").format(n=layers))
+    if epochs:
+        said.append(_("{n:,} epochs between are in the tables only.").format(n=epochs))
+    return " ".join(filter(None, said))
 
 
 def _offer_report(dump: OpenDump) -> None:
@@ -92,13 +113,13 @@ def _offer_report(dump: OpenDump) -> None:
     from analysis.survey.report import report_html
 
     st.download_button(
-        "Report as HTML",
+        _("Report as HTML"),
         lambda: report_html(dump.inspection, dump.overview),
         f"{file_stem(dump.inspection.path.stem)}.html",
         "text/html",
         on_click="ignore",
         key="dumps_report",
-        help=words.REPORT_HELP,
+        help=_("One HTML file: warnings, overview, a histogram of each layer, and the members."),
         width="stretch",
     )
 
@@ -106,28 +127,47 @@ def _offer_report(dump: OpenDump) -> None:
 def _show_warnings(found: Overview) -> pd.DataFrame:
     """What the rules found, in words; the table with the names as they are."""
     from analysis.survey.layer_words import warning_title
-    from analysis.survey.warnings import list_warnings, unjudged
+    from analysis.survey.warnings import FEWEST_ROWS, list_warnings, unjudged
 
     rows = [
         [
             one.layer,
             f"{warning_title(one.warning.kind)}, {one.warning.severity}",
-            words.span(one.epochs, len(found.epochs)),
+            _span(one.epochs, len(found.epochs)),
             one.warning.sentence,
         ]
         for one in list_warnings(found)
     ]
-    table = pd.DataFrame(rows, columns=words.WARNING_COLUMNS)
+    table = pd.DataFrame(rows, columns=[_("Layer"), _("Warning"), _("At epoch"), _("What was found, and what to try")])
     too_short = unjudged(found)
     if rows:
-        st.markdown(f"**{words.WARNING_TITLE}**")
+        st.markdown("**{title}**".format(title=_("Warnings")))
         with st.container(height="content" if len(rows) <= 8 else 420, border=False):
-            st.table(table.map(escaped), hide_index=True, alt="Warnings about the layers in words")
+            st.table(table.map(escaped), hide_index=True, alt=_("Warnings about the layers in words"))
     elif len(too_short) < len(found.layers):
-        st.success(words.NO_WARNING)
+        st.success(
+            _(
+                "No issue found: no layer is dead, saturated, exploding, collapsed, rank-deficient or NaN. None has"
+                " massive activations, samples that look alike, or values beyond float16."
+            )
+        )
     if too_short:
-        st.info(words.about_unjudged([escaped(layer) for layer in too_short]))
+        named = ", ".join(map(escaped, too_short[:MOST_NAMED])) + (_(" and others") if too_short[MOST_NAMED:] else "")
+        st.info(
+            _("Not judged: {layers}. The rules need {rows} finite rows, and these have fewer.").format(
+                layers=named, rows=FEWEST_ROWS
+            )
+        )
     return table
+
+
+def _span(epochs: Sequence[Epoch], total: int) -> str:
+    """Epochs of a warning in few signs: the first to the last, and how many of all they are."""
+    named = [epoch for epoch in epochs if epoch is not None]
+    if not named:
+        return "–"
+    ends = str(named[0]) if len(named) == 1 else _("{first} to {last}").format(first=named[0], last=named[-1])
+    return _("{ends} ({n} of {total})").format(ends=ends, n=len(epochs), total=total) if total > 1 else ends
 
 
 def _cells(found: Overview, layers: Sequence[str], epochs: Sequence[Epoch]) -> list[list[LayerReading | Unread | None]]:
@@ -150,13 +190,13 @@ def choose_cell(found: Overview) -> tuple[str, Epoch]:
     left, right = st.columns(2)
     layers = list(found.worst(st.session_state[DUMPS_QUANTITY]))
     _forget(DUMPS_LAYER, layers)
-    layer = left.selectbox("Layer, worst first", layers, key=DUMPS_LAYER, bind="query-params")
+    layer = left.selectbox(_("Layer, worst first"), layers, key=DUMPS_LAYER, bind="query-params")
     epochs = {_column(epoch): epoch for epoch, _ in found.history(layer)}
     _forget(DUMPS_EPOCH, list(epochs))
     readable = [i for i, (_, reading) in enumerate(found.history(layer)) if isinstance(reading, LayerReading)]
     latest = readable[-1] if readable else len(epochs) - 1
     default = 0 if DUMPS_EPOCH in st.session_state else latest  # a default beside a value is warned of
-    chosen = right.selectbox("Epoch", list(epochs), index=default, key=DUMPS_EPOCH, bind="query-params")
+    chosen = right.selectbox(_("Epoch"), list(epochs), index=default, key=DUMPS_EPOCH, bind="query-params")
     return layer, epochs[chosen]
 
 
@@ -171,9 +211,9 @@ def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None)
     reading = dump.overview.cells[layer, epoch]
     batch = None
     if isinstance(reading, Unread):
-        st.error(words.NOT_READ.format(reason=escaped(reading.reason)))
+        st.error(_("This layer could not be read at this epoch: {reason}").format(reason=escaped(reading.reason)))
     else:
-        st.markdown(words.about_reading(reading))
+        show_reading(reading)
         if reading.n < reading.total:
             _offer_all_rows(dump, dump.overview.members[layer, epoch], reading.total)
         try:
@@ -195,40 +235,49 @@ def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None)
 
 def _offer_all_rows(dump: OpenDump, member: str, rows: int) -> None:
     """Measure every row of a member of which the page has looked at some, in one pass."""
-    measured = st.session_state.setdefault(DUMP_MEASURED, {})
+    measured: dict[str, AllRows] = st.session_state.setdefault(DUMP_MEASURED, {})
     key = DumpMember(dump.inspection, member).key
-    if st.button(words.MEASURE_ALL.format(rows=rows), key="dumps_measure", help=words.HELP_MEASURE_ALL):
+    if st.button(
+        _("Measure all {rows:,} rows").format(rows=rows),
+        key="dumps_measure",
+        help=_("One pass over the whole member, in pieces: bounds of SW1 that hold for all rows."),
+    ):
         from analysis.one_pass import run_pass
 
-        bar = st.progress(0.0, "Reading all rows")
+        bar = st.progress(0.0, _("Reading all rows"))
 
         def show_progress(done: int, total: int) -> None:
-            bar.progress(done / total, f"Read {done} of {total} pieces")
+            bar.progress(done / total, _("Read {done:,} of {total:,} pieces").format(done=done, total=total))
 
         try:
             found = run_pass(dump.inspection, members=[member], on_progress=show_progress)
-            measured[key] = words.about_all_rows(found.statistics)
+            measured[key] = AllRows.of(found.statistics)
         except PerError as error:
             st.error(escaped(error))
         bar.empty()
     if key in measured:
-        st.markdown(measured[key])
+        measured[key].show()
 
 
 def _show_study(rows: ActivationBatch | None) -> None:
     """What the distance is made of, and the directions in which it is largest, of at least two rows."""
     if rows is None:
-        st.info(words.NOT_STUDIED)
+        st.info(
+            _(
+                "No row of this layer fits float32, in which directions are computed. Divide the activations by their"
+                " scale to see the worst directions and the parts of the distance."
+            )
+        )
         return
     if rows.n < 2:
         return
-    st.caption(words.STUDIED.format(rows=rows.n))
+    st.caption(_("Below: {rows:,} finite rows of the layer, evenly spread.").format(rows=rows.n))
     left, right = st.columns([4, 3], gap="large")
     with left:
-        st.markdown(f"**{words.SPLIT_TITLE}**")
+        st.markdown("**{title}**".format(title=_("Parts of the distance, and what each method removes")))
         parts = st.container()
     with right:
-        st.markdown(f"**{words.WORST_TITLE}**")
+        st.markdown("**{title}**".format(title=_("The worst directions")))
         table, note = st.empty(), st.container()
         show_table(table, caches.result(study_directions, rows, slices=WORST_SLICES), {})
     with parts:
@@ -239,9 +288,10 @@ def _show_study(rows: ActivationBatch | None) -> None:
 def show_links(dump: OpenDump, layer: str, epoch: Epoch) -> None:
     """The way to the other pages, which show the layer that is open here."""
     st.session_state[LOOKED_AT] = dump.overview.members[layer, epoch]
-    st.markdown("**Look at this layer on another page**")
-    for place, view in zip(st.columns(6)[:3], ("distributions", "bound", "methods"), strict=True):
-        place.page_link(f"views/{view}/{view}.py", label=view.capitalize(), width="stretch")
+    st.markdown("**{title}**".format(title=_("Look at this layer on another page")))
+    titles = {"distributions": _("Distributions"), "bound": _("Bound"), "methods": _("Methods")}
+    for place, (view, title) in zip(st.columns(6)[:3], titles.items(), strict=True):
+        place.page_link(f"views/{view}/{view}.py", label=title, width="stretch")
 
 
 def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:
@@ -252,7 +302,7 @@ def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:
     member = inspection.member(name)
     layout = inspection.layout_of(member)
     options = "" if member.axes < 3 or layout is None else f", layout={layout!r}"
-    with st.expander("The same in Python"):
+    with st.expander(_("The same in Python")):
         st.code(
             "from analysis.dumps import Layout, inspect\n"
             "from analysis.survey.overview import read_member, rows_read, survey\n\n"
@@ -268,24 +318,40 @@ def show_matched(dump: OpenDump, other: OpenDump) -> None:
     quantity = QUANTITIES[st.session_state[DUMPS_QUANTITY]]
     shared = [layer for layer in dump.overview.worst(quantity.name) if layer in set(other.overview.layers)]
     if not shared:
-        st.warning(words.NO_MATCH)
+        st.warning(_("The two dumps have no layer of the same name. Edit the rule for names above until they agree."))
         return
     names = [label(dump.name), label(other.name)]
     values: dict[str, dict[str, float]] = {name: {} for name in names}
     for layer in shared[:MOST_MATCHED]:
         for name, reading in zip(names, _together(dump.overview, other.overview, layer), strict=True):
             values[name][label(layer)] = getattr(reading, quantity.name) if reading else float("nan")
-    only = {
-        escaped(one.name): [escaped(layer) for layer in one.overview.layers if layer not in shared]
-        for one in (dump, other)
-    }
+    title = translated(quantity.title)
     show_chart(
-        matched_layers(values, quantity.title),
+        matched_layers(values, title),
         key="dumps_matched",
         height=110 + LAYER_PIXELS * min(len(shared), MOST_MATCHED),
-        alt=f"{quantity.title} of {len(shared)} layers in {dump.name} and in {other.name}.",
-        about=words.about_matched(quantity.title, only, max(0, len(shared) - MOST_MATCHED)),
+        alt=_("{quantity} of {n:,} layers in {first} and in {second}.").format(
+            quantity=title, n=len(shared), first=plain(dump.name), second=plain(other.name)
+        ),
+        about=_("{quantity} of the layers that both dumps have, worst first.").format(quantity=title),
+        precise=_about_matched(dump, other, shared),
     )
+
+
+def _about_matched(dump: OpenDump, other: OpenDump, shared: Sequence[str]) -> str:
+    """At which epochs layers are compared, and which are not."""
+    said = [_("Each at its latest epoch that both have, else at its latest.")]
+    if (left_out := len(shared) - MOST_MATCHED) > 0:
+        said.append(_("{n:,} layers that are better in the first dump are left out.").format(n=left_out))
+    only = {one.name: [layer for layer in one.overview.layers if layer not in shared] for one in (dump, other)}
+    missing = [
+        _("only in {dump}: {layers}").format(dump=escaped(name), layers=", ".join(map(escaped, layers[:MOST_NAMED])))
+        for name, layers in only.items()
+        if layers
+    ]
+    if missing:
+        said.append(_("Not compared, {missing}.").format(missing="; ".join(missing)))
+    return " ".join(said)
 
 
 def _together(first: Overview, second: Overview, layer: str) -> tuple[LayerReading | None, LayerReading | None]:
@@ -306,10 +372,13 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationB
     }
     ordered = sorted(cells, key=lambda label: cells[label][0] != layer)
     _forget("dumps_beside", [NOTHING, *ordered])
-    beside = left.selectbox("Beside it", [NOTHING, *ordered], key="dumps_beside", bind="query-params")
-    log_density = middle.toggle("Logarithmic density", key="dumps_log_density", bind="query-params")
+    beside = left.selectbox(_("Beside it"), [NOTHING, *ordered], key="dumps_beside", bind="query-params")
+    log_density = middle.toggle(_("Logarithmic density"), key="dumps_log_density", bind="query-params")
     log_values = right.toggle(
-        "Logarithmic values", key="dumps_log_values", bind="query-params", help=words.HELP_LOG_VALUES
+        _("Logarithmic values"),
+        key="dumps_log_values",
+        bind="query-params",
+        help=_("Only positive activations have a place on a logarithmic axis."),
     )
     mark = f"{dump.name}: " if other else ""
     batches = {f"{mark}{layer}, {epoch_label(epoch)}": batch}
@@ -323,12 +392,12 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationB
     except PerError as error:
         st.error(escaped(error))
     values = {name: one.precise.ravel() for name, one in batches.items()}
-    positive = ""
+    positive = {}
     if log_values:
         values = {name: np.log10(one[one > 0]) for name, one in values.items() if (one > 0).any()}
-        positive = words.about_positive({escaped(n): (one.size, batches[n].values.size) for n, one in values.items()})
+        positive = {name: (one.size, batches[name].values.size) for name, one in values.items()}
     if not values:
-        st.info(words.NOTHING_POSITIVE)
+        st.info(_("No value is positive: there is nothing to show on a logarithmic axis."))
         return
     histograms = _shared_histograms(values)
     show_chart(
@@ -337,9 +406,32 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationB
         ),
         key="dumps_histogram",
         height=340,
-        alt=f"Histogram of {' and '.join(histograms)}.",
-        about=words.about_histogram({escaped(name): one for name, one in histograms.items()}) + positive,
+        alt=_("Histogram of {names}.").format(names=plain("; ".join(histograms))),
+        about=_("The density of the values beside N(0, 1), dotted. Hatched bars hold what lies beyond the axis.")
+        if not log_values
+        else _("The density a decade of the positive values; dotted, that of the positive half of N(0, 1)."),
+        precise=_about_histograms(histograms, positive),
     )
+
+
+def _about_histograms(histograms: Mapping[str, Histogram], positive: Mapping[str, tuple[int, int]]) -> str:
+    """What is counted, to the last value; `positive` holds how many values of how many a logarithmic axis shows."""
+    said = [
+        _("{bins:,} equal bins over the robust range of all that is shown.").format(
+            bins=len(next(iter(histograms.values())).counts)
+        )
+    ]
+    said += [
+        _(
+            "{name}: {n:,} values, {below:,} below the axis, {above:,} above, {nan:,} NaN, {infinite:,} infinite."
+        ).format(name=escaped(name), n=one.n, below=one.n_below, above=one.n_above, nan=one.n_nan, infinite=one.n_inf)
+        for name, one in histograms.items()
+    ]
+    said += [
+        _("{name}: {positive:,} of {n:,} are positive.").format(name=escaped(name), positive=shown, n=n)
+        for name, (shown, n) in positive.items()
+    ]
+    return " ".join(said)
 
 
 def _shared_histograms(values: Mapping[str, np.ndarray]) -> dict[str, Histogram]:
@@ -361,12 +453,12 @@ def _show_history(found: Mapping[str, Overview], layer: str, series: Mapping[str
     bands = null_bands(Distances(SLICES), first.n, first.d, draws=layer_over_epochs.GAUSSIAN_DRAWS)
     layer_over_epochs.show_distances(
         {name: [history] for name, history in histories.items()},
-        {"N(0, I) of this size": {key: (band.low, band.high) for key, band in bands.items()}},
+        {_("N(0, I) of this size"): {key: (band.low, band.high) for key, band in bands.items()}},
         layer,
         epochs=max(float(history.epochs[-1]) for history in histories.values()),
         key="dumps_distances",
     )
-    view = layer_over_epochs.choose_view("Heat map", key="dumps_as")
+    view = layer_over_epochs.choose_view(HEAT_MAP, key="dumps_as")
     some = np.concatenate([thinned(part, EPOCH_VALUES // 10) for own in series.values() for part in own.values()])
     low, high = map(float, histogram(some).edges[[0, -1]])
     there = max(len(one.history(layer)) for one in found.values())
@@ -376,8 +468,16 @@ def _show_history(found: Mapping[str, Overview], layer: str, series: Mapping[str
         view,
         limits=(low, high),
         key="dumps_history",
-        note=words.about_drawn(EPOCH_VALUES, max(map(len, series.values())), there),
+        note=_about_drawn(max(map(len, series.values())), there),
     )
+
+
+def _about_drawn(drawn: int, there: int) -> str:
+    """How much of every epoch, and how many of the epochs, the distributions show; to be added to what is said."""
+    values = _(" At most {values:,} values of each epoch, drawn at random.").format(values=EPOCH_VALUES)
+    if drawn == there:
+        return values
+    return values + _(" {drawn:,} of {there:,} epochs are drawn.").format(drawn=drawn, there=there)
 
 
 def _values_over_epochs(dump: OpenDump, layer: str) -> Mapping[float, np.ndarray]:

@@ -4,14 +4,15 @@ import streamlit as st
 
 from analysis.dumps import Inspection
 from app.session.keys import OPENED_DUMP
-from app.text import dump_words as words
+from app.text.caption import show_statement
+from app.text.language import _
 from app.views.dumps.dump_source import OpenDump, follow, open_dump, read_all, settle, show_members
 from app.views.dumps.dump_view import choose_cell, show_code, show_layer, show_links, show_matched, show_overview
 
 
 def open_other(first: Inspection) -> OpenDump | None:
     """A second dump to lay over the first."""
-    with st.expander(words.OTHER_TITLE):
+    with st.expander(_("A second dump beside it, matched by the names of layers")):
         inspection = open_dump("other")
         if inspection is None:
             return None
@@ -20,14 +21,25 @@ def open_other(first: Inspection) -> OpenDump | None:
         if not inspection.readable:
             return None
         same = inspection.title == first.title
-        return OpenDump(inspection.title + (" (second)" if same else ""), inspection, read_all(inspection))
+        return OpenDump(inspection.title + (_(" (second)") if same else ""), inspection, read_all(inspection))
 
 
-st.title(words.TITLE)
-st.markdown(words.LEAD)
+st.title(_("What is in a dump, and which layer to look at first"))
+show_statement(
+    _("Bring the activations of your own network, as files or as a path. Nothing in a file is ever executed."),
+    _(
+        "Read are .npy, .npz, .safetensors, .pt, .h5, .parquet and .csv, folders and .zip archives of them, and run"
+        " directories. What cannot be read is listed with the reason."
+    ),
+)
 inspection = open_dump("dumps")
 if inspection is None:
-    st.info(words.EMPTY)
+    st.info(
+        _(
+            "Drop files above, or give the path of a file, a folder or a run directory. To see the page at work, train"
+            " something on Train and give the path of its run."
+        )
+    )
     st.session_state.pop(OPENED_DUMP, None)
     st.stop()
 inspection = settle(inspection, "dumps")
@@ -42,7 +54,7 @@ show_overview(dump)
 other = open_other(inspection)
 if other is not None:
     show_matched(dump, other)
-st.subheader("One layer")
+st.subheader(_("One layer"))
 layer, epoch = choose_cell(dump.overview)
 show_links(dump, layer, epoch)
 show_layer(dump, layer, epoch, other)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
+from streamlit.testing.v1 import AppTest
 
 from analysis.dumps import inspect
 from analysis.one_pass import PassSpec
@@ -36,6 +37,11 @@ def write_dump(folder: Path, seed: int = 0, layers: list[str] = LAYERS) -> Path:
         save_file(values, place / "activations.safetensors")
     np.save(folder / "labels.npy", np.array([None]))
     return folder
+
+
+def layer_numbers(page: AppTest) -> dict[str, str]:
+    """The row of numbers of the layer that is open."""
+    return next(table.value for table in page.dataframe if "PER" in table.value).iloc[0].to_dict()
 
 
 @pytest.fixture
@@ -69,7 +75,7 @@ def test_the_overview_shows_every_layer_at_every_epoch_worst_first(open_page: Op
     assert field["y"] == list(found.worst("sw1_in_bands")) == ["layer_2", "layer_3", "layer_1"]
     assert field["x"] == [str(epoch) for epoch in EPOCHS]
     assert charts["dumps_overview"].data["clicks"] is True
-    assert "13 members: 12 can be read, 1 are refused" in [one.label for one in page.expander]
+    assert "13 members: 12 can be read, 1 refused" in [one.label for one in page.expander]
     members = next(table.value for table in page.dataframe if "Verdict" in table.value)
     assert "pickles" in members.set_index("Member").loc["labels.npy", "Reason"]
     warnings = page.table[0].value
@@ -81,7 +87,9 @@ def test_the_opened_layer_has_the_numbers_of_the_library(open_page: OpenPage, du
     reading = overview(inspect(dump)).cells["layer_2", 300]
     text = all_text(page)
     assert f"**SW1 {reading.sw1:.3f} ± {reading.sw1_margin:.3f}**" in text
-    assert f"mean {reading.mean:.3f}" in text
+    numbers = layer_numbers(page)
+    assert numbers["Mean"] == f"{reading.mean:.3f}"
+    assert numbers["Effective rank"] == f"{reading.effective_rank:.1f} of 6"
     assert "1,200 values, 0 below the axis, 0 above, 0 NaN, 0 infinite" in text
     curve = sent_charts(page)["dumps_distances"].figure["data"]
     errors = next(trace["error_y"] for trace in curve if trace.get("error_y", {}).get("array"))
@@ -155,18 +163,18 @@ def test_arrays_of_three_axes_are_asked_about_once(open_page: OpenPage, dump: Pa
     assert any("4 need a layout" in one.label for one in page.expander)
     page.segmented_control(key=f"dumps_layout_3_{dump.name}").set_value("position").run()
     assert [*page.exception, *page.error] == []
-    assert any("16 can be read, 1 are refused" in one.label for one in page.expander)
+    assert any("16 can be read, 1 refused" in one.label for one in page.expander)
     page = page.switch_page("views/bound/bound.py").run().switch_page("views/dumps/dumps.py").run()
     assert page.segmented_control(key=f"dumps_layout_3_{dump.name}").value == "position"
-    assert any("16 can be read, 1 are refused" in one.label for one in page.expander)
+    assert any("16 can be read, 1 refused" in one.label for one in page.expander)
     assert "tokens" in sent_charts(page)["dumps_overview"].figure["data"][0]["y"]
     np.save(dump / "images.npy", np.random.default_rng(9).standard_normal((8, 3, 5, 5)))
     page = page.run()
     page.segmented_control(key=f"dumps_layout_4_{dump.name}").set_value("position").run()
     page.selectbox(key="dumps_layer").set_value("images").run()
     assert [*page.exception, *page.error] == []
-    assert "effective rank" in all_text(page)
-    assert re.search(r" of 3 · .* · 200 rows", all_text(page))  # channels second in images; tokens keep theirs last
+    assert layer_numbers(page)["Effective rank"].endswith(" of 3")  # channels second in images; tokens keep theirs last
+    assert "200 rows, 0 of them not finite" in all_text(page)
     printed: list[object] = []
     exec(page.code[0].value, {"print": printed.append})
     assert printed[0].d == 3
@@ -194,7 +202,7 @@ def test_a_member_that_fails_shows_its_reason_and_the_others_stay(open_page: Ope
     np.savez(dump / "bad.npz", layer_9=np.full((20, 3), np.nan))
     page = open_page("dumps", dumps_path=str(dump))
     assert [*page.exception] == []
-    assert "The member of this layer at this epoch could not be read" in page.error[0].value  # it is the worst
+    assert "This layer could not be read at this epoch" in page.error[0].value  # it is the worst
     assert "must have a finite value" in page.error[0].value
     mark = next(t for t in sent_charts(page)["dumps_overview"].figure["data"] if t["type"] == "scatter")
     assert (mark["x"], mark["y"]) == (["none"], ["layer_9"])
@@ -325,16 +333,15 @@ def test_all_rows_of_a_long_member_are_measured_on_request(open_page: OpenPage, 
     assert page.button(key="dumps_measure").label == "Measure all 5,000 rows"
     page.button(key="dumps_measure").click().run()
     assert [*page.exception, *page.error] == []
-    said = re.search(
-        r"All 4,999 rows, 1 more are not finite: \*\*SW1 between ([\d.]+) and ([\d.]+)\*\*", all_text(page)
-    )
+    said = re.search(r"All 4,999 finite rows: \*\*SW1 between ([\d.]+) and ([\d.]+)\*\*", all_text(page))
     assert said is not None
     finite = torch.from_numpy(np.delete(values, 17, axis=0))
     exact = float(sliced_w1(finite, directions=PassSpec().directions(6)).value)
     assert float(said[1]) - 5e-5 <= exact <= float(said[2]) + 5e-5
     assert f"PER {float(per_loss(finite)):.4f}" in all_text(page)
+    assert "1 rows are not finite and left out" in all_text(page)
     page.toggle(key="dumps_log_density").set_value(True).run()
-    assert "All 4,999 rows" in all_text(page)  # it stays
+    assert "All 4,999 finite rows" in all_text(page)  # it stays
 
 
 def test_nonsense_in_the_address_falls_back(open_page: OpenPage, dump: Path) -> None:
@@ -361,4 +368,4 @@ def test_a_layer_beyond_float32_is_measured_in_few_signs(open_page: OpenPage, du
     page = open_page("dumps", dumps_path=str(dump), dumps_layer="big")
     assert [*page.exception, *page.error] == []
     assert re.search(r"SW1 \d(\.\d+)?e\+\d+ ± ", all_text(page))
-    assert any("in float32, which no row of this layer fits" in one.value for one in page.info)
+    assert any("No row of this layer fits float32" in one.value for one in page.info)
