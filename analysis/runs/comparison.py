@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.runs.folder import ComparisonFolder
+from analysis.runs.remark import Remark
 from analysis.runs.status import RunStatus, read_status
 from per_core.errors import InvalidInputError, PerError
 from per_core.recording.run_directory import Run, is_run, open_run
@@ -93,9 +94,8 @@ def status_of(path: Path) -> RunStatus:
 def _recording_status(run: Run) -> RunStatus:
     epoch, updated = (run.records[-1].epoch, run.records[-1].time) if run.records else (0, run.created)
     device = str(run.description.get("device", ""))
-    return RunStatus(
-        "recorded", epoch, None, f"{len(run.records)} records{_missing(run)}{_repeated(run)}", device, updated, {}
-    )
+    remark = Remark.told(f"{len(run.records)} records{_missing(run)}{_repeated(run)}")
+    return RunStatus("recorded", epoch, None, remark, device, updated, {})
 
 
 def _missing(run: Run) -> str:

@@ -29,6 +29,7 @@ from typing import Any, Literal
 
 from analysis.checkpoint import CHECKPOINT
 from analysis.process import birth_of
+from analysis.runs.remark import Remark
 from per_core.errors import InvalidInputError
 from per_core.recording.whole_file import told, write_whole
 
@@ -155,9 +156,16 @@ class ComparisonFolder:
             )
         return values
 
-    def write_status(self, state: TrainingState, *, epoch: int, epochs: int, message: str = "", **more: Any) -> None:
-        """Replace the status; the process is this one, the time is now."""
-        values = {"state": state, "epoch": epoch, "epochs": epochs, "message": message}
+    def write_status(
+        self, state: TrainingState, *, epoch: int, epochs: int, remark: Remark | None = None, **more: Any
+    ) -> None:
+        """Replace the status; the process is this one, the time is now. The message is for people who read the file."""
+        values: dict[str, Any] = {"state": state, "epoch": epoch, "epochs": epochs}
+        values |= (
+            {"message": "", "remark": None}
+            if remark is None
+            else {"message": remark.sentence(), "remark": remark.as_dict()}
+        )
         process = {"pid": os.getpid(), "birth": birth_of(os.getpid())}
         _replace(self.status_file, {**values, **process, **more, "updated": now()})
 

@@ -18,6 +18,7 @@ from analysis.runs import folder
 from analysis.runs.comparison import status_of
 from analysis.runs.folder import ComparisonFolder
 from analysis.runs.library import DiskBytes, RunEntry, RunLibrary
+from analysis.runs.remark import Remark, explain
 from analysis.runs.spec import TrainingSpec, read_spec
 from analysis.runs.status import LIVE, RunState, change_status
 from analysis.runs.worker_process import ExitStatus, WorkerProcess, last_lines
@@ -38,7 +39,7 @@ class JobStatus:
         state: "queued", "starting", "running", "stopping", "finished", "stopped", "failed" or "interrupted".
         epoch: of the last checkpoint.
         epochs: of the whole training; None if nobody said.
-        message: why it is in that state, or empty.
+        remark: why it is in that state; None if there is nothing to say.
         device: what it is trained on, or empty.
         position: in the queue, from 1, if it is queued.
     """
@@ -46,9 +47,14 @@ class JobStatus:
     state: RunState
     epoch: float
     epochs: int | None
-    message: str
+    remark: Remark | None
     device: str
     position: int | None = None
+
+    @property
+    def message(self) -> str:
+        """Why it is in that state, in English, or empty."""
+        return explain(self)
 
 
 @dataclass(slots=True, eq=False)
@@ -62,7 +68,7 @@ class _Job:
     worker: WorkerProcess | None = None
     asked: float | None = None  # to stop
     terminated: float | None = None
-    reason: str = ""  # for stopping, if it was not a person's wish
+    reason: Remark | None = None  # for stopping, if it was not a person's wish
 
 
 class JobManager:
@@ -122,7 +128,9 @@ class JobManager:
         self._queue: list[_Job] = []
         self._running: list[_Job] = []
         self._submitted: dict[str, str] = {}  # token -> id
-        self._unsaid: dict[str, tuple[folder.TrainingState, str]] = {}  # id -> what its status does not say yet
+        self._unsaid: dict[
+            str, tuple[folder.TrainingState, Remark | None]
+        ] = {}  # id -> what its status does not say yet
         self._viewers: defaultdict[str, set[str]] = defaultdict(set)
         self._closed = False
         self._wake = threading.Event()
@@ -178,7 +186,7 @@ class JobManager:
             if status.state == "recorded":
                 raise InvalidInputError("The run was recorded by somebody else's training. Go on with it there.")
             self.run_library.require_room(read_spec(ComparisonFolder(path).spec_file), self._disk_bytes, id)
-            change_status(path, "starting", "")
+            change_status(path, "starting", None)
             self._unsaid.pop(id, None)
             self._enqueue(_Job(id, resume=True))
 
@@ -210,15 +218,15 @@ class JobManager:
             self._look_after_ended()
             job, position = self._find(id), self.position(id)
             on_disk = status_of(path)
-            state, message = self._unsaid.get(id, (on_disk.state, on_disk.message))
+            state, remark = self._unsaid.get(id, (on_disk.state, on_disk.remark))
         if job is not None and job.worker is None:
             state = "queued"
         elif job is not None and job.asked is not None:
-            state, message = "stopping", ""
+            state, remark = "stopping", None
         elif job is not None and not on_disk.is_live:
             # Its last word is written, and the process about to end: only then can it be resumed.
-            state, message = "running", ""
-        return JobStatus(state, on_disk.epoch, on_disk.epochs, message, on_disk.device, position)
+            state, remark = "running", None
+        return JobStatus(state, on_disk.epoch, on_disk.epochs, remark, on_disk.device, position)
 
     def position(self, id: str) -> int | None:
         """Place in the queue, from 1; None if it does not wait."""
@@ -281,10 +289,10 @@ class JobManager:
                 return
             self._closed = True
             for job in self._queue:
-                self._change(job.id, "interrupted", "the server ended while it waited in the queue")
+                self._change(job.id, "interrupted", Remark("server ended before"))
             self._queue.clear()
             for job in self._running:
-                job.reason = "the server ended"
+                job.reason = Remark("server ended")
                 self._terminate(job)
         atexit.unregister(self.close)
         self._wake.set()
@@ -322,7 +330,7 @@ class JobManager:
             try:
                 self._start(job, free[0])
             except (OSError, PerError) as error:
-                self._change(job.id, "failed", f"The worker could not be started: {error}")
+                self._change(job.id, "failed", Remark("not started", {"error": str(error)}))
             else:
                 self._running.append(job)
                 free.pop(0)
@@ -362,14 +370,14 @@ class JobManager:
         elif self._closed and not unwritable:
             self._change(job.id, "interrupted", job.reason)
         elif job.asked is not None and (job.reason or not spoke):
-            self._change(job.id, "stopped", job.reason or "it did not stop in time and was ended by force")
+            self._change(job.id, "stopped", job.reason or Remark("by force"))
         elif not spoke:
             self._change(job.id, "failed", job.worker.last_words())
 
-    def _stop(self, job: _Job, reason: str = "") -> None:
+    def _stop(self, job: _Job, reason: Remark | None = None) -> None:
         if job.worker is None:
             self._queue.remove(job)
-            self._change(job.id, "stopped", reason or "stopped while it waited in the queue")
+            self._change(job.id, "stopped", reason or Remark("left the queue"))
         elif job.asked is None:
             job.asked, job.reason = time.monotonic(), reason
             try:
@@ -397,21 +405,21 @@ class JobManager:
         limit = time.monotonic() - self._grace
         for job in (*self._queue, *self._running):
             if job.id not in self._viewers and job.alone_since < limit:
-                self._stop(job, f"stopped after {self._grace:g} seconds without anybody watching")
+                self._stop(job, Remark("unwatched", {"seconds": self._grace}))
 
-    def _change(self, id: str, state: folder.TrainingState, message: str) -> None:
+    def _change(self, id: str, state: folder.TrainingState, remark: Remark | None) -> None:
         """Write a status; what cannot be written now is remembered, said by `status`, and tried again."""
         self._unsaid.pop(id, None)
         try:
-            change_status(self.run_library.path(id), state, message)
+            change_status(self.run_library.path(id), state, remark)
         except StorageError:
-            self._unsaid[id] = state, message
+            self._unsaid[id] = state, remark
         except InvalidInputError:  # deleted by hand: there is nowhere to say it
             return
 
     def _say_again(self) -> None:
         """Write what could not be written before, unless somebody else has taken the run up since."""
-        for id, (state, message) in tuple(self._unsaid.items()):
+        for id, (state, remark) in tuple(self._unsaid.items()):
             try:
                 path = self.run_library.path(id)
                 taken_up = status_of(path).is_live and ComparisonFolder(path).read_status()["pid"] != os.getpid()
@@ -420,14 +428,14 @@ class JobManager:
             if taken_up:
                 del self._unsaid[id]
             else:
-                self._change(id, state, message)
+                self._change(id, state, remark)
 
     def _with_status(self, entry: RunEntry) -> RunEntry:
         try:
             status = self.status(entry.id)
         except PerError:
             return entry
-        return replace(entry, state=status.state, message=status.message)
+        return replace(entry, state=status.state, remark=status.remark)
 
     def _find(self, id: str) -> _Job | None:
         return next((job for job in (*self._running, *self._queue) if job.id == id), None)

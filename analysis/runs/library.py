@@ -19,6 +19,7 @@ from analysis.runs import room
 from analysis.runs.archive import RunArchive
 from analysis.runs.comparison import Comparison, is_run_directory, open_comparison, read_spec_and_resolved
 from analysis.runs.folder import ComparisonFolder
+from analysis.runs.remark import Remark, explain
 from analysis.runs.spec import TrainingSpec
 from analysis.runs.status import LIVE, RunState, change_status, read_status
 from per_core.errors import InvalidInputError, PerError, StorageError
@@ -51,7 +52,7 @@ class RunEntry:
         methods: labels, in the order of the spec; none in a recording.
         spec: what was asked for, see `TrainingSpec.as_dict`; empty for a recording.
         created: seconds since 1970.
-        message: how it ended, or what is wrong with it.
+        remark: how it ended, or what is wrong with it; None if there is nothing to say.
         size: bytes on disk.
     """
 
@@ -64,9 +65,14 @@ class RunEntry:
     device: str
     methods: tuple[str, ...]
     created: float
-    message: str
+    remark: Remark | None
     size: int
     spec: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def message(self) -> str:
+        """The remark in English, or empty; fit to be shown."""
+        return message(explain(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +184,7 @@ class RunLibrary:
             with told(self.root / id):
                 path.mkdir()
                 ComparisonFolder(path).write_spec(spec.as_dict())
-                change_status(path, "starting", "", epochs=spec.epochs)
+                change_status(path, "starting", None, epochs=spec.epochs)
                 path.rename(self.root / id)
         except StorageError:
             shutil.rmtree(path, ignore_errors=True)
@@ -280,7 +286,9 @@ class RunLibrary:
             except OSError:
                 return None
             title = plain(path.name, LONGEST_TITLE)
-            return RunEntry(_id(path.name), title, _kind(path), "damaged", 0, None, "", (), created, message(error), 0)
+            return RunEntry(
+                _id(path.name), title, _kind(path), "damaged", 0, None, "", (), created, Remark.told(error), 0
+            )
 
     def _comparison(self, path: Path) -> RunEntry:
         spec, _ = read_spec_and_resolved(path)
@@ -296,7 +304,7 @@ class RunLibrary:
             device=plain(status.device),
             methods=methods,
             created=_created(path),
-            message=message(status.message),
+            remark=status.remark,
             size=self._size(path),
             spec=spec,
         )
@@ -319,7 +327,7 @@ class RunLibrary:
             device=plain(status.device),
             methods=(),
             created=run.created,
-            message=message(status.message),
+            remark=status.remark,
             size=self._size(path),
         )
 

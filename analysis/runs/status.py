@@ -10,14 +10,15 @@ from typing import Literal, get_args
 from analysis.process import is_running
 from analysis.runs import folder
 from analysis.runs.folder import ComparisonFolder
+from analysis.runs.remark import Remark, explain, read_remark
 from per_core.errors import InvalidInputError
 
 RunState = folder.TrainingState | Literal["queued", "stopping", "recorded", "damaged"]
 
 LIVE = ("starting", "running")
 WITHOUT_A_WORD = {  # of the process that wrote the state and is no more
-    "starting": "it waited, and the process that was to train it has ended",
-    "running": "the process that trained it has ended without a word",
+    "starting": Remark("never begun"),
+    "running": Remark("without a word"),
 }
 
 
@@ -31,7 +32,7 @@ class RunStatus:
             more to come.
         epoch: of the last checkpoint, from where it goes on.
         epochs: of the whole training; None if nobody said.
-        message: why it is in that state, or empty.
+        remark: why it is in that state; None if there is nothing to say.
         device: what it is trained on, or empty.
         updated: seconds since 1970.
         diverged: name of a run -> in which epoch it stopped being finite, and why.
@@ -40,10 +41,15 @@ class RunStatus:
     state: RunState
     epoch: float
     epochs: int | None
-    message: str
+    remark: Remark | None
     device: str
     updated: float
     diverged: dict[str, tuple[int, str]]
+
+    @property
+    def message(self) -> str:
+        """Why it is in that state, in English, or empty."""
+        return explain(self)
 
     @property
     def is_live(self) -> bool:
@@ -63,12 +69,11 @@ def read_status(path: Path) -> RunStatus:
         if values["state"] not in get_args(folder.TrainingState):
             raise ValueError(f"no such state: {values['state']!r}")
         state: RunState = values["state"]
-        epoch, epochs, message = int(values["epoch"]), int(values["epochs"]), str(values["message"])
+        epoch, epochs = int(values["epoch"]), int(values["epochs"])
+        remark = read_remark(values.get("remark"), str(values["message"]))
         updated = datetime.fromisoformat(values["updated"]).timestamp()
         if state in LIVE and not is_running(int(values["pid"]), str(values.get("birth", ""))):
-            state, message = "interrupted", WITHOUT_A_WORD[state]
-        if state == "interrupted":
-            message = f"interrupted at epoch {epoch} of {epochs}" + (f": {message}" if message else "")
+            state, remark = "interrupted", WITHOUT_A_WORD[state]
         diverged = {
             name: (int(run["diverged"]), str(run["reason"]))
             for name, run in values.get("runs", {}).items()
@@ -79,17 +84,17 @@ def read_status(path: Path) -> RunStatus:
         raise InvalidInputError(
             f"{comparison.status_file} must be a training's status; it is damaged: {error!r}. Delete the run."
         ) from error
-    return RunStatus(state, epoch, epochs, message, device, updated, diverged)
+    return RunStatus(state, epoch, epochs, remark, device, updated, diverged)
 
 
-def change_status(path: Path, state: folder.TrainingState, message: str, *, epochs: int = 0) -> None:
-    """Write another state and message, for a worker that cannot; the rest stays.
+def change_status(path: Path, state: folder.TrainingState, remark: Remark | None, *, epochs: int = 0) -> None:
+    """Write another state and remark, for a worker that cannot; the rest stays.
 
     Until a worker writes its own, the status is that of this process: when this ends, the run is interrupted.
 
     Args:
         path: the folder of a comparison that no process works on.
-        state, message: see `RunStatus`.
+        state, remark: see `RunStatus`.
         epochs: of the whole training, where no status was written yet.
     """
     comparison = ComparisonFolder(path)
@@ -99,5 +104,5 @@ def change_status(path: Path, state: folder.TrainingState, message: str, *, epoc
         values = {}
     kept = {name: values[name] for name in ("device", "started", "runs") if name in values}
     comparison.write_status(
-        state, epoch=values.get("epoch", 0), epochs=values.get("epochs", epochs), message=message, **kept
+        state, epoch=values.get("epoch", 0), epochs=values.get("epochs", epochs), remark=remark, **kept
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from analysis.process import describe_exit
 from analysis.runs.folder import ComparisonFolder
+from analysis.runs.remark import Remark
 
 ROOT = Path(__file__).parents[2]
 OUTPUT_TAIL = 1 << 16  # bytes of output in which the last lines are looked for
@@ -87,16 +88,15 @@ class WorkerProcess:
             self._process.wait(seconds)
         return self.has_ended
 
-    def last_words(self) -> str:
-        """How it ended, in a sentence or two."""
+    def last_words(self) -> Remark:
+        """How it ended."""
         code = self._process.returncode
         if code == -signal.SIGKILL and _kills_for_memory() > self._kills_before:
-            return (
-                "Out of memory: the system killed the worker. Use a smaller batch_size or model.width, or fewer methods"
-                " and seeds; it goes on from its last checkpoint where there is more memory."
-            )
+            return Remark("out of memory")
         lines = last_lines(self._folder, 1)
-        return f"The worker {describe_exit(code)}." + (f" Its last words: {lines[-1]}" if lines else "")
+        if not lines:
+            return Remark("died", {"exit": describe_exit(code)})
+        return Remark("died speaking", {"exit": describe_exit(code), "words": lines[-1]})
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

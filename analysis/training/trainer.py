@@ -17,6 +17,7 @@ from torch import Tensor
 from analysis.checkpoint import read_checkpoint, write_checkpoint
 from analysis.process import resident_memory
 from analysis.runs.folder import ComparisonFolder, TrainingState, now
+from analysis.runs.remark import Remark
 from analysis.runs.room import bytes_to_come, require_room
 from analysis.runs.spec import TrainingSpec
 from analysis.training.dataset import DataSet, load
@@ -107,26 +108,26 @@ class Trainer:
                 raise
             raise BudgetError(f"Out of memory on {device_name(self._device)}. {self._advice(data)}") from error
 
-    def write_status(self, state: TrainingState, message: str = "") -> None:
+    def write_status(self, state: TrainingState, remark: Remark | None = None) -> None:
         """Say how far it has come."""
         with self._telling:
-            self._write_status(state, message)
+            self._write_status(state, remark)
 
-    def leave(self, state: TrainingState, message: str, code: int) -> NoReturn:
+    def leave(self, state: TrainingState, remark: Remark, code: int) -> NoReturn:
         """Say so, if that can be written, and end the process at once, from whatever thread; every file is whole."""
         try:
             self._telling.acquire()  # for good: nothing may be said after it
             self._folder.release_reserve()
-            self._write_status(state, message)
+            self._write_status(state, remark)
         finally:
             os._exit(code)
 
-    def _write_status(self, state: TrainingState, message: str) -> None:
+    def _write_status(self, state: TrainingState, remark: Remark | None) -> None:
         self._folder.write_status(
             state,
             epoch=self._epoch,
             epochs=self._spec.epochs,
-            message=message,
+            remark=remark,
             device=device_name(self._device),
             started=self._started,
             runs={learner.name: {"diverged": learner.diverged, "reason": learner.reason} for learner in self._learners},

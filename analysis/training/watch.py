@@ -12,13 +12,23 @@ from types import TracebackType
 from typing import Self
 
 from analysis.process import resident_memory
+from analysis.runs.remark import Remark
 from per_core.errors import BudgetError
 
 PERIOD = 0.25  # seconds between two looks
 
 
 class StopRequested(Exception):  # noqa: N818  (it is no error)
-    """Training ends here, and can go on from its last checkpoint."""
+    """Training ends here, and can go on from its last checkpoint.
+
+    Attributes:
+        remark: why.
+    """
+
+    def __init__(self, remark: Remark) -> None:
+        """See the class."""
+        super().__init__(remark.sentence())
+        self.remark = remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +74,9 @@ class Watch:
         if self._reason is not None:
             raise self._reason
 
-    def request(self, reason: str) -> None:
+    def request(self, remark: Remark) -> None:
         """Ask to stop, from this process."""
-        self._reason = self._reason or StopRequested(reason)
+        self._reason = self._reason or StopRequested(remark)
 
     def __enter__(self) -> Self:
         self._look()
@@ -88,9 +98,9 @@ class Watch:
         if limits.parent is not None and os.getppid() != limits.parent:
             self._orphaned()
         if os.path.exists(self._stop_file):  # Path.exists raises where the folder cannot be read
-            self.request("stopped on request")
+            self.request(Remark("asked"))
         if limits.seconds is not None and time.monotonic() - self._start > limits.seconds:
-            self.request(f"stopped at the limit of {limits.seconds:g} seconds")
+            self.request(Remark("time limit", {"seconds": limits.seconds}))
         if limits.memory is not None and (used := resident_memory()) > limits.memory:
             self._reason = self._reason or BudgetError(
                 f"Training may take {limits.memory / 1e6:,.0f} MB of memory, and the process has {used / 1e6:,.0f} MB."

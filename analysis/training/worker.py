@@ -21,6 +21,7 @@ from typing import Literal
 import torch
 
 from analysis.runs.folder import ComparisonFolder
+from analysis.runs.remark import Remark
 from analysis.runs.spec import TrainingSpec
 from analysis.runs.status import change_status, read_status
 from analysis.runs.worker_process import ExitStatus
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
                 return _begin(spec, folder, limits, resume=options.resume)
             except StorageError as error:
                 folder.release_reserve()
-                _interrupt(folder, spec, str(error))
+                _interrupt(folder, spec, Remark.told(error))
                 raise
             finally:
                 folder.release_reserve()
@@ -66,11 +67,11 @@ def run(options: argparse.Namespace) -> int:
         return ExitStatus.UNWRITABLE
 
 
-def _interrupt(folder: ComparisonFolder, spec: TrainingSpec, reason: str) -> None:
+def _interrupt(folder: ComparisonFolder, spec: TrainingSpec, remark: Remark) -> None:
     """Say why it ended, if that can be written; a finished training that was called once more is finished still."""
     with contextlib.suppress(StorageError):
         if not folder.status_file.exists() or read_status(folder.path).state != "finished":
-            change_status(folder.path, "interrupted", reason, epochs=spec.epochs)
+            change_status(folder.path, "interrupted", remark, epochs=spec.epochs)
 
 
 def _begin(spec: TrainingSpec, folder: ComparisonFolder, limits: TrainingLimits, *, resume: bool) -> int:
@@ -84,36 +85,36 @@ def _begin(spec: TrainingSpec, folder: ComparisonFolder, limits: TrainingLimits,
         raise
     except PerError as error:
         if is_new:
-            folder.write_status("failed", epoch=0, epochs=spec.epochs, message=str(error))
+            folder.write_status("failed", epoch=0, epochs=spec.epochs, remark=Remark.told(error))
         raise
     return _train(trainer, folder, limits)
 
 
 def _train(trainer: Trainer, folder: ComparisonFolder, limits: TrainingLimits) -> int:
     def orphaned() -> None:
-        trainer.leave("interrupted", "the process that started it has gone", ExitStatus.ORPHANED)
+        trainer.leave("interrupted", Remark("parent gone"), ExitStatus.ORPHANED)
 
     trainer.write_status("starting")
     watch = Watch(folder.stop_file, limits, orphaned)
 
     def requested(number: int, _frame: FrameType | None) -> None:
-        watch.request(f"stopped by {signal.Signals(number).name}")
+        watch.request(Remark("signal", {"signal": signal.Signals(number).name}))
 
     handlers = {number: signal.signal(number, requested) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with watch:
             trainer.train(watch)
     except StopRequested as request:
-        trainer.write_status("stopped", str(request))
+        trainer.write_status("stopped", request.remark)
         _say(f"{request}; go on with --resume")
         return ExitStatus.STOPPED
     except StorageError:
         raise
     except PerError as error:
-        trainer.write_status("failed", str(error))
+        trainer.write_status("failed", Remark.told(error))
         raise
     except Exception as error:
-        trainer.write_status("failed", f"{type(error).__name__}: {error}")
+        trainer.write_status("failed", Remark.told(f"{type(error).__name__}: {error}"))
         _say(traceback.format_exc(), "stderr")
         return ExitStatus.FAILED
     finally:

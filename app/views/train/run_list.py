@@ -8,6 +8,8 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
+from analysis.plain_text import message
+from analysis.runs.remark import explain
 from app.session import services
 from app.session.keys import (
     RUNS_CHANGED,
@@ -19,6 +21,7 @@ from app.session.keys import (
     runs_table,
 )
 from app.text import training_words as words
+from app.text.language import translated
 from app.text.plain import escaped
 from app.views.train.training_fields import method_title, summary
 from app.views.train.training_form import fill_form
@@ -112,7 +115,7 @@ def _row(entry: "RunEntry") -> dict[str, object]:
         "Asked for": summary(entry.spec),
         "Size": entry.size / 1e6,
         "Device": entry.device,
-        "Remark": entry.message,
+        "Remark": message(explain(entry, translated)),
     }
 
 

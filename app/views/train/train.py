@@ -8,11 +8,13 @@ import streamlit as st
 
 from analysis.plain_text import plain
 from analysis.runs.library import Comparison, open_comparison
+from analysis.runs.remark import explain
 from analysis.runs.spec import TrainingSpec
 from app.session import caches, services
 from app.session.batch_choice import run_label
 from app.session.keys import START_PRESSED, START_TOKEN, TRAIN_ERROR
 from app.text import training_words as words
+from app.text.language import translated
 from app.text.plain import escaped
 from app.views.train import run_view
 from app.views.train.run_list import BESIDE, RUN, UNDER_WAY, show_runs
@@ -74,7 +76,7 @@ def show_state(run: str) -> bool:
         text += f", place {status.position} in the queue"
     if status.device:
         text += f", on {escaped(status.device)}"
-    left.markdown(text + (f". {escaped(status.message)}" if status.message else ""))
+    left.markdown(text + (f". {escaped(reason)}" if (reason := explain(status, translated)) else ""))
     if status.epochs:
         left.progress(min(1.0, status.epoch / status.epochs))
     if status.state in {"queued", "starting", "running"}:

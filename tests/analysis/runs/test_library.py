@@ -17,6 +17,7 @@ from torch import nn
 from analysis.process import birth_of
 from analysis.runs import folder
 from analysis.runs.library import RunLibrary, open_comparison
+from analysis.runs.remark import Remark
 from analysis.runs.spec import MethodSpec, TrainingSpec
 from analysis.runs.status import change_status, read_status
 from per_core import Recorder
@@ -218,7 +219,7 @@ def test_a_clock_that_is_set_does_not_end_a_process(library, comparison, monkeyp
     set_clock = datetime.now(UTC) + timedelta(hours=hours)
     with monkeypatch.context() as clock:
         clock.setattr(folder, "now", set_clock.isoformat)
-        change_status(path, "running", "")
+        change_status(path, "running", None)
     assert library.entry(comparison).state == "running"
     assert read_status(path).updated == pytest.approx(set_clock.timestamp(), abs=1)
 
@@ -243,7 +244,7 @@ def test_a_run_whose_process_is_gone_is_interrupted(library, comparison):
 def test_changing_a_status_keeps_the_rest(library, comparison):
     path = library.path(comparison)
     before = read_status(path)
-    change_status(path, "failed", "why")
+    change_status(path, "failed", Remark.told("why"))
     after = read_status(path)
     assert (after.state, after.message) == ("failed", "why")
     assert (after.epoch, after.epochs, after.device, after.diverged) == (4, 4, before.device, before.diverged)

@@ -11,6 +11,7 @@ import pytest
 from analysis.__main__ import main
 from analysis.process import resident_memory
 from analysis.runs.folder import ComparisonFolder
+from analysis.runs.remark import Remark
 from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from analysis.training.presets import PRESETS
 from analysis.training.trainer import Trainer
@@ -99,7 +100,7 @@ class StopsAfter(Watch):
     def check(self):
         self.steps -= 1
         if self.steps < 0:
-            raise StopRequested("stopped by the test")
+            raise StopRequested(Remark.told("stopped by the test"))
 
 
 @pytest.mark.parametrize("steps", [17, 23])  # an epoch has 15 checks: it is stopped in the middle of the next
