@@ -23,7 +23,6 @@ STUDIES = (  # from the bottom; modules directly in analysis, the batch and the 
     {"commands"},
     {"__main__"},
 )
-UNTIL_MENDED = {("statistics/null_band.py", "distances")}
 
 
 def imported_packages(file: Path) -> set[str]:
@@ -71,7 +70,7 @@ def test_within_analysis_imports_point_down() -> None:
         name = file.relative_to(ROOT / "analysis")
         own = folder_of(".".join(("analysis", *name.with_suffix("").parts)))
         offenders |= {(name.as_posix(), other) for other in imported_folders(file) - {own} if rank[other] >= rank[own]}
-    assert offenders - UNTIL_MENDED == set()
+    assert offenders == set()
 
 
 def test_every_folder_of_analysis_has_its_place() -> None:
