@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run test test-slow test-gpu bench lint texts recording bands clean
+.PHONY: run test test-fast test-slow test-gpu coverage bench lint texts recording bands clean
 
 run: $(VENV)/dashboard-installed
 	$(BIN)/python -m app --port $(PORT)
@@ -12,11 +12,19 @@ run: $(VENV)/dashboard-installed
 test: lint
 	$(BIN)/python -m pytest -m "not gpu and not slow" -n 2 --no-loadscope-reorder
 
+# What takes seconds: no browser, no training; ends with the slowest, of which one may have to be marked `long`.
+test-fast: $(VENV)/tests-installed
+	$(BIN)/python -m pytest -m "not (gpu or slow or browser or long)" -n 2 --durations=10
+
 test-slow: $(VENV)/tests-installed
 	$(BIN)/python -m pytest -m "slow and not gpu" -n 2 --no-loadscope-reorder
 
 test-gpu: $(VENV)/tests-installed
 	$(BIN)/python -m pytest -m gpu
+
+# Without the browser, whose server is a process of its own.
+coverage: $(VENV)/tests-installed
+	$(BIN)/python -m pytest -m "not (gpu or slow or browser)" -n 2 --no-loadscope-reorder --cov --cov-report=term --cov-report=html
 
 bench: $(VENV)/tests-installed
 	$(BIN)/python -m tests.benchmarks
@@ -43,7 +51,7 @@ bands: $(VENV)/dashboard-installed
 	$(BIN)/python -m analysis bands
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
 
 $(VENV)/dashboard-installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("PERscope needs Python 3.11 or newer, found " + sys.version.split()[0] + ": call make with PYTHON=python3.12, say")'

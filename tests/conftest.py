@@ -13,13 +13,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 TESTS = Path(__file__).parent
 BROWSER = TESTS / "browser"
-# Begun first, in this order, so that at the end no worker has a long one left that the others wait for.
-LONG = [BROWSER, TESTS / "app", TESTS / "analysis" / "test_jobs.py", TESTS / "analysis" / "training"]
+FIRST = ["browser", "long"]  # so that at the end no worker has a long file left that the others wait for
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What drives the browser is marked, and what takes long begins first."""
+    """What drives the browser is marked, and begins first; then come the files that are marked as long."""
     for item in items:
         if BROWSER in item.path.parents:
             item.add_marker(pytest.mark.browser)
@@ -40,4 +39,4 @@ class _OneBrowser(LoadScopeScheduling):
 
 
 def _turn(item: pytest.Item) -> int:
-    return next((turn for turn, path in enumerate(LONG) if path in (item.path, *item.path.parents)), len(LONG))
+    return next((turn for turn, marker in enumerate(FIRST) if item.get_closest_marker(marker)), len(FIRST))

@@ -118,7 +118,8 @@ def test_top_level_is_the_promised_one() -> None:
     top = {name.split("/")[0] for name in tracked}
     assert top == {
         "app", "per_core", "analysis", "assets", "tests", "requirements.txt", "Dockerfile", "README.md", "LICENSE",
-        "pyproject.toml", "Makefile", ".gitignore", ".dockerignore", ".ci",
+        "CONTRIBUTING.md", "CHANGELOG.md", "pyproject.toml", "Makefile", ".gitignore", ".dockerignore", ".ci",
+        ".pre-commit-config.yaml",
     }  # fmt: skip
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests import processes
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SCRIPTS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)

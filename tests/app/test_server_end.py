@@ -8,12 +8,16 @@ import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from analysis.runs.library import RunLibrary
 from analysis.runs.spec import MethodSpec
 from app.session import services
 from tests import processes
 from tests.analysis.training.workers import TINY
 from tests.waiting import wait_for
+
+pytestmark = pytest.mark.long
 
 SERVER = """
 import sys

@@ -18,6 +18,8 @@ from tests import processes
 from tests.analysis.one_pass.test_partial_statistics import assert_identical
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.long
+
 SPEC = PassSpec(slices=16)
 
 

@@ -28,6 +28,8 @@ from tests import processes
 from tests.analysis.training.workers import TINY, finish, start
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.long
+
 SHORT = replace(TINY, methods=(MethodSpec(),), epochs=2).as_dict()
 LONG = replace(TINY, methods=(MethodSpec(),), epochs=10_000).as_dict()
 

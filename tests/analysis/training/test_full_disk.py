@@ -22,6 +22,8 @@ from per_core.recording.run_directory import open_run
 from tests.analysis.training.workers import TINY, assert_same_comparison, finish, start, status, work_here
 from tests.per_core.recording.recorded import largest_file
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):

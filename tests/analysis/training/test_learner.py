@@ -14,6 +14,8 @@ from analysis.training.models import build_network
 from analysis.training.trainer import choose_probe
 from per_core import list_methods
 
+pytestmark = pytest.mark.long
+
 SPEC = TrainingSpec(
     data=DataSpec("mixture", samples=70, dim=8),
     model=ModelSpec("mlp", width=0.1, depth=2, dropout=0.0),

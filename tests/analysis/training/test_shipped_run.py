@@ -8,6 +8,8 @@ from analysis.training.shipped_run import EPOCHS, LAYERS
 from per_core.recording.run_directory import open_run
 from tests import processes
 
+pytestmark = pytest.mark.long
+
 SHIPPED = Path(__file__).parents[3] / "assets" / "runs" / "digits_elu"
 
 

@@ -31,6 +31,8 @@ from tests.analysis.training.workers import (
 )
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.long
+
 LONG = replace(TINY, epochs=10_000)
 
 

@@ -19,6 +19,8 @@ from per_core.recording.run_directory import open_run
 from tests.app.conftest import OpenPage
 from tests.app.views.test_pages import all_text, sent_charts
 
+pytestmark = pytest.mark.long
+
 HOSTILE = "a\ud800b\u202e :red[x] $y$ <b>z</b> `c` *d* [e](http://f.example) \x1b[2J"
 NOT_UTF8 = os.fsdecode(b"caf\xe9")
 LONG = "n" * 120

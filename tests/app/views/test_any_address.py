@@ -16,6 +16,8 @@ from streamlit.testing.v1 import AppTest
 
 from tests.app.conftest import OpenPage
 
+pytestmark = pytest.mark.long
+
 LONG = "9" * 5000
 NONSENSE: list[str | list[str]] = [
     *("", " ", "nan", "NaN", "inf", "-inf", "1e999", "-1e999", "1e308", "-1", "0", "1", "0.5", "1e-320", "007", "+1"),

@@ -19,6 +19,8 @@ from per_core import gaussian_w1, per_loss, sliced_w1
 from tests.app.conftest import OpenPage, shown
 from tests.app.views.test_pages import all_text, sent_charts, small_and_described
 
+pytestmark = pytest.mark.long
+
 CHARTS = {"dumps_overview", "dumps_histogram", "dumps_distances", "dumps_history_1", "dumps_parts"}
 LAYERS, EPOCHS = ["layer_1", "layer_2", "layer_3"], [0, 100, 200, 300]
 

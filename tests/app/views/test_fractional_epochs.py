@@ -11,6 +11,8 @@ from per_core import Recorder
 from tests.app.conftest import OpenPage
 from tests.app.views.test_pages import all_text, sent_charts
 
+pytestmark = pytest.mark.long
+
 EPOCHS = [0, 0.25, 0.5, 1, 1_234_567]
 
 

@@ -13,6 +13,8 @@ from app.session import services
 from per_core.errors import InvalidInputError
 from tests.app.conftest import OpenPage, shown
 
+pytestmark = pytest.mark.long
+
 
 def test_memory_and_time_of_a_training_have_limits_by_default() -> None:
     manager = services.manager()

@@ -16,6 +16,8 @@ from per_core import list_methods
 from tests.app.conftest import OpenPage
 from tests.app.views.test_pages import all_text, sent_charts
 
+pytestmark = pytest.mark.long
+
 METHODS = list_methods()
 GROUPS = [METHODS[i : i + MOST_METHODS] for i in range(0, len(METHODS), MOST_METHODS)]
 

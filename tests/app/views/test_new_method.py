@@ -23,6 +23,8 @@ from tests.app.views.test_methods_page import removed
 from tests.app.views.test_pages import all_text, sent_charts
 from tests.benchmarks.workloads import Size, method_workloads
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 COMPARISONS = {"analysis/runs/spec.py", "analysis/training/presets.py"}  # they say which methods are compared
 STATISTICS = {"per", "sw1"}  # are called as the methods that lower them

@@ -12,6 +12,8 @@ from app.charts.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
 from tests.app.conftest import OpenPage
 from tests.browser.pages import CHARTS
 
+pytestmark = pytest.mark.long
+
 PAGES = ["distributions", "bound", "methods"]
 SOURCES: list[dict[str, str]] = [
     {},

@@ -25,6 +25,8 @@ from tests.app.conftest import OpenPage, shown
 from tests.app.views.test_pages import all_text, sent_charts, small_and_described
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.long
+
 CHARTS = {"train_figure2", "train_progress", "train_distances", "train_densities_0"}
 
 

@@ -15,6 +15,8 @@ from app.views.train.training_fields import combination_of
 from tests.app.conftest import OpenPage, shown
 from tests.app.views.test_pages import all_text
 
+pytestmark = pytest.mark.long
+
 TWO_PERS = (
     MethodSpec("per", {"per.weight": 1e-3}, "sum", name="weak"),
     MethodSpec("per", {"per.weight": 0.1}, "mean", "position", name="strong"),
