@@ -16,6 +16,7 @@ from plotly.io import to_json
 
 from app.charts.palette import CLEAR, GRID, TEXT
 from app.text.caption import show_caption
+from app.text.language import _
 
 MAX_STATIC_BYTES = 300_000
 MAX_ANIMATED_BYTES = 1_500_000
@@ -69,9 +70,22 @@ def show_chart(
         choose = on_point
         callbacks["on_point_change"] = lambda: choose(**st.session_state[key]["point"])
     data = {"figure": payload, "alt": alt, "height": height, "aspect": aspect, "name": key, "clicks": bool(callbacks)}
-    _COMPONENT(key=key, data=data, **callbacks)
+    _COMPONENT(key=key, data=data | {"texts": _texts()}, **callbacks)
     if about:
         show_caption(about, precise)
+
+
+def _texts() -> dict[str, str]:
+    """What the component itself says."""
+    return {
+        "PNG": _("Download this picture as PNG"),
+        "SVG": _("Download this picture as SVG"),
+        "CSV": _("Download the drawn data as CSV"),
+        "step": _("Step"),
+        "play": _("Play"),
+        "pause": _("Pause"),
+        "failed": _("The chart could not be drawn. Check the connection and reload the page."),
+    }
 
 
 def style(figure: go.Figure, height: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 // Draws a plotly figure sent as JSON and updates it in place.
-// Colours of the form var(--st-name[index], opacity) are resolved against the theme that is on.
+// Colours of the form var(--st-name[index], opacity) are resolved against the theme that is on. What a person reads
+// comes with the data, in the visitor's language.
 
 const charts = new WeakMap()
 
@@ -17,7 +18,7 @@ function loadPlotly() {
       script.onerror = () => {
         window.perscopePlotly = undefined // the next chart tries again
         script.remove()
-        reject(new Error("The chart library could not be loaded. Check the connection and reload the page."))
+        reject(new Error("plotly.min.js could not be loaded"))
       }
       document.head.appendChild(script)
     })
@@ -85,7 +86,7 @@ function download(chart, name, format) {
   return window.Plotly.downloadImage(picture, { format, filename: name, width, height, scale: format === "png" ? 2 : 1 })
 }
 
-function addButtons(chart, name) {
+function addButtons(chart, name, texts) {
   const actions = {
     PNG: () => download(chart, name, "png"),
     SVG: () => download(chart, name, "svg"),
@@ -96,8 +97,8 @@ function addButtons(chart, name) {
       const button = document.createElement("button")
       button.type = "button"
       button.textContent = label
-      button.title = `Download ${label === "CSV" ? "the drawn data as CSV" : "this picture as " + label}`
-      button.setAttribute("aria-label", `${label} of ${name.replaceAll("_", " ")}`)
+      button.title = texts[label]
+      button.setAttribute("aria-label", `${label}, ${name.replaceAll("_", " ")}`)
       button.onclick = action
       return button
     }),
@@ -126,7 +127,7 @@ const FRAME_MILLISECONDS = 90
 
 // A slider and a button under a chart with frames. Both work from the keyboard, and nothing asks the server.
 // A redraw, for another theme or other numbers, keeps the step that is shown and goes on playing.
-function addPlayer(chart, name, frames) {
+function addPlayer(chart, name, frames, texts) {
   const last = frames.length - 1
   const { index = last, last: lastBefore = last, playing = false } = chart.player
   chart.player.playing = false
@@ -137,7 +138,7 @@ function addPlayer(chart, name, frames) {
   const label = document.createElement("output")
   play.type = "button"
   Object.assign(slider, { type: "range", min: 0, max: last, step: 1 })
-  slider.setAttribute("aria-label", `Step of ${name.replaceAll("_", " ")}`)
+  slider.setAttribute("aria-label", `${texts.step}, ${name.replaceAll("_", " ")}`)
   const point = (number) => {
     Object.assign(chart.player, { index: number, last })
     slider.value = number
@@ -151,13 +152,13 @@ function addPlayer(chart, name, frames) {
   }
   const pause = () => {
     chart.player.playing = false
-    play.textContent = "Play"
+    play.textContent = texts.play
   }
   // The next frame waits for the one before: a slow machine plays slowly instead of falling behind.
   const start = async () => {
     const turn = {}
     chart.player.playing = turn
-    play.textContent = "Pause"
+    play.textContent = texts.pause
     if (chart.player.index === last) await show(0)
     while (chart.player.playing === turn && chart.player.index < last) {
       await Promise.all([show(chart.player.index + 1), wait(FRAME_MILLISECONDS)])
@@ -242,17 +243,18 @@ export default function (component) {
       figure.layout.width = chart.plot.clientWidth
       figure.layout.height = heightFor(chart)
       return Plotly.react(chart.plot, figure.data, figure.layout, CONFIG).then(() => {
-        if (!chart.drawn) addButtons(chart, data.name)
+        if (!chart.drawn) addButtons(chart, data.name, data.texts)
         chart.plot.removeAllListeners("plotly_click")
         if (data.clicks) {
           chart.plot.on("plotly_click", ({ points: [{ x, y }] }) => component.setTriggerValue("point", { x, y }))
         }
-        addPlayer(chart, data.name, unpackFrames(figure.frames ?? []))
+        addPlayer(chart, data.name, unpackFrames(figure.frames ?? []), data.texts)
         chart.drawn = true
         chart.plot.setAttribute("aria-busy", "false")
       })
   }).catch((error) => {
-    chart.plot.textContent = error.message
+    console.error(error)
+    chart.plot.textContent = data.texts.failed
     chart.plot.setAttribute("aria-busy", "false")
   })
   return () => {

@@ -70,6 +70,7 @@ def shown(page: AppTest) -> Iterator[str]:
         if getattr(node, "type", "") == "bidi_component":
             data = json.loads(proto.json)
             yield data["alt"]
+            yield from data["texts"].values()
             yield from of_figure(json.loads(data["figure"]))
         else:
             yield from texts(MessageToDict(proto))
