@@ -68,6 +68,15 @@ class Choice:
         return self.at_epoch(self.epoch) if self.dump is None else DumpMember(self.dump, self.member).view()
 
     @property
+    def title(self) -> str:
+        """The chosen batch in a line."""
+        if self.spec is None:
+            return self.batch().name
+        return _("({case}) {name}, n = {n}, d = {d}").format(
+            case=self.spec.case, name=translated(CASE_TITLES[self.spec.case]), n=self.spec.n, d=self.spec.dim
+        )
+
+    @property
     def epochs(self) -> list[float]:
         """The epochs that a run or a dump has of the layer."""
         if self.dump is not None:

@@ -31,10 +31,10 @@ st.markdown(
     _(
         "{name}. PER bounds SW1, the sliced Wasserstein-1 distance to N(0, I), from above. It is smallest at collapse,"
         " not at N(0, I): read the two together."
-    ).format(name=batch.name)
+    ).format(name=choice.title)
 )
 if not batch.is_finite:
-    st.error(not_finite(batch.name, batch))
+    st.error(not_finite(choice.title, batch))
     st.stop()
 slices = st.select_slider(_("Slices"), SLICES, value=OPENING_SLICES, key="bound_slices", bind="query-params", width=320)
 few = min(slices, FEW_SLICES)

@@ -123,6 +123,12 @@ def test_the_language_stays_in_the_address_on_every_page(open_page: OpenPage) ->
         assert "초기화" in [button.label for button in page.button]
 
 
+def test_a_batch_is_called_in_the_language_of_its_visitor(open_page: OpenPage) -> None:
+    said = [open_page("bound", data_n="32", data_case="d", **query).markdown[0].value for query in ({"lang": "ko"}, {})]
+    assert said[0].startswith("(d) 이봉성, n = 32, d = 2")
+    assert said[1].startswith("(d) bimodal, n = 32, d = 2")
+
+
 def test_english_needs_no_word_in_the_address(open_page: OpenPage) -> None:
     page = open_page("train")
     assert "lang" not in page.query_params
