@@ -134,7 +134,7 @@ def _explain(row: int, title: str, columns: "Mapping[str, Mapping[Key, Cell]]", 
         "\n\n".join(
             [
                 _(
-                    "The sampling range is what {draws} batches of {null} of this size have. A batch of {null} leaves"
+                    "The sampling range is that of {draws} batches of {null} of this size. A batch of {null} leaves"
                     " it {by_chance}, in one of the ten cells of a column more often. With fewer samples the range is"
                     " wider and hides more."
                 ).format(draws=range_of.draws, null=null_name, by_chance=by_chance(range_of.draws)),

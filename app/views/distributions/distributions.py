@@ -22,7 +22,7 @@ def show_cases(choice: Choice, spec: SampleSpec) -> None:
     if (spec.shift, spec.scale) == (0, 1):
         lead = _(
             "In all four, every unit has mean 0 and variance 1: BN treats them alike, and DBN changes (b) only. The"
-            " exact distance to N(0, I) tells all of them apart."
+            " exact distance to N(0, I) tells all of them apart, given enough samples."
         )
     else:
         lead = _(
