@@ -34,6 +34,7 @@ from per_core.errors import InvalidInputError
 from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
 from per_core.per import PER, per_loss
 from per_core.sigreg import sigreg_loss, sigreg_period
+from per_core.text import N_
 from per_core.variance_constancy import VCL, mean_vcl_loss, vcl_loss
 from per_core.wasserstein import sliced_w1
 from per_core.whitening import DecorrelatedBatchNorm, IterativeNorm
@@ -42,6 +43,8 @@ MethodKind = Literal["normaliser", "regulariser"]
 Place = Literal["output", "pre-activation"]
 Scope = Literal["batch", "row"]
 Role = Literal["setting", "momentum", "group", "slices"]
+Aim = Literal["kurtosis", "modes", "batch_variances"]
+Seen = Literal["mean", "variance", "correlation", "per", "skewness"] | Aim
 KINDS: tuple[MethodKind, ...] = get_args(MethodKind)
 PLACES: tuple[Place, ...] = get_args(Place)
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -106,7 +109,7 @@ class Method:
 
     Attributes:
         key: unique, lower case; it stands in links and files.
-        title: what a person reads.
+        title: what a person reads. Titles, summary, lesson and detail are in English, marked for translation.
         short: what stands at the head of a column: the field's abbreviation.
         kind: "normaliser", a layer that maps a batch, or "regulariser", a loss that pulls on it.
         acts_on: where it is put by its authors, on the "output" of a non-linearity or on its "pre-activation".
@@ -126,11 +129,10 @@ class Method:
             nn.Module that is called as a `Loss`; None where `build` serves.
         period: of a regulariser to which projections this far apart are the same, (**parameters) to that distance.
         summary: what it does, in a sentence.
-        lesson: what to know of where its gradient leads a batch, in a sentence or two.
-        sees: statistics that it is the simplest method to act on, by their keys in `analysis`: "mean", "variance",
-            "correlation", "batch_variances", "per", "skewness", "kurtosis", "modes".
-        judged_by: of a regulariser whose aim is not N(0, I), what its flow is judged by beside the distance to it, out
-            of "kurtosis", "modes" and "batch_variances".
+        lesson: where its gradient leads a batch, in a sentence or two.
+        detail: what else there is to know of that, for those who ask.
+        sees: statistics that it is the simplest method to act on, by the keys that `analysis` has for them.
+        judged_by: of a regulariser whose aim is not N(0, I), statistics that its flow is judged by beside the distance.
         rank: its place among those that a first look compares; None if it is not among them.
         colour: its place among the six colours for categories, as in the figures of the paper; None if it takes one
             that is free.
@@ -162,8 +164,9 @@ class Method:
     period: Callable[..., float] | None = field(default=None, repr=False)
     summary: str = field(default="", repr=False)
     lesson: str = field(default="", repr=False)
-    sees: tuple[str, ...] = ()
-    judged_by: tuple[str, ...] = ()
+    detail: str = field(default="", repr=False)
+    sees: tuple[Seen, ...] = ()
+    judged_by: tuple[Aim, ...] = ()
     rank: int | None = None
     colour: int | None = None
 
@@ -300,13 +303,15 @@ def _sigreg_period(*, slices: int = 256, knots: int = 17, limit: float = 5.0) ->
 
 
 def _weight(default: float, *, low: float, high: float) -> Parameter:
-    return Parameter("weight", "λ, weight of the loss", default, low, high)
+    return Parameter("weight", N_("λ, weight of the loss"), default, low, high)
 
 
-EPS = Parameter("eps", "Added to the variance", 1e-5, 1e-8, 0.1)
-MOMENTUM = Parameter("momentum", "Share of the newest batch in running statistics", 0.1, 0.001, 1.0, role="momentum")
-SLICES = Parameter("slices", "Random directions", 256, 1, 1024, integer=True, role="slices")
-GROUP = Parameter("group_size", "Units whitened together", 16, 1, 256, integer=True, role="group")
+EPS = Parameter("eps", N_("Added to the variance"), 1e-5, 1e-8, 0.1)
+MOMENTUM = Parameter(
+    "momentum", N_("Share of the newest batch in running statistics"), 0.1, 0.001, 1.0, role="momentum"
+)
+SLICES = Parameter("slices", N_("Random directions"), 256, 1, 1024, integer=True, role="slices")
+GROUP = Parameter("group_size", N_("Units whitened together"), 16, 1, 256, integer=True, role="group")
 PER_WEIGHT = _weight(1e-4, low=1e-7, high=1.0)  # the published range, and n times it for batches of thousands
 
 PER_REFERENCE = (
@@ -318,7 +323,7 @@ DBN_REFERENCE = "Huang, Yang, Lang and Deng, Decorrelated batch normalization, C
 for _method in (
     Method(
         key="bn",
-        title="Batch normalisation",
+        title=N_("Batch normalisation"),
         short="BN",
         kind="normaliser",
         acts_on="pre-activation",
@@ -328,14 +333,14 @@ for _method in (
         ),
         build=BatchNorm,
         parameters=(EPS, MOMENTUM),
-        summary="Gives every unit mean 0 and variance 1 over the batch.",
+        summary=N_("Gives every unit mean 0 and variance 1 over the batch."),
         sees=("mean", "variance"),
         rank=1,
         colour=2,
     ),
     Method(
         key="layer_norm",
-        title="Layer normalisation",
+        title=N_("Layer normalisation"),
         short="LayerNorm",
         kind="normaliser",
         acts_on="pre-activation",
@@ -343,47 +348,47 @@ for _method in (
         build=LayerNorm,
         parameters=(EPS,),
         scope="row",
-        summary="Gives every row mean 0 and variance 1 over its units.",
+        summary=N_("Gives every row mean 0 and variance 1 over its units."),
     ),
     Method(
         key="rms_norm",
-        title="RMS normalisation",
+        title=N_("RMS normalisation"),
         short="RMSNorm",
         kind="normaliser",
         acts_on="pre-activation",
         reference="Zhang and Sennrich, Root mean square layer normalization, NeurIPS 2019",
         build=RMSNorm,
-        parameters=(Parameter("eps", "Added to the mean square", 1e-8, 1e-8, 0.1),),
+        parameters=(Parameter("eps", N_("Added to the mean square"), 1e-8, 1e-8, 0.1),),
         scope="row",
-        summary="Gives every row mean square 1 over its units.",
+        summary=N_("Gives every row the mean square 1 over its units."),
     ),
     Method(
         key="dbn",
-        title="Decorrelated batch normalisation",
+        title=N_("Decorrelated batch normalisation"),
         short="DBN",
         kind="normaliser",
         acts_on="pre-activation",
         reference=DBN_REFERENCE,
         build=partial(DecorrelatedBatchNorm, variant="zca"),
         parameters=(EPS, MOMENTUM, GROUP),
-        summary="Standardises the units of a group and removes the correlations between them (ZCA whitening).",
+        summary=N_("Standardises groups of units and removes the correlation within each (ZCA whitening)."),
         sees=("correlation",),
         rank=2,
     ),
     Method(
         key="dbn_pca",
-        title="Decorrelated batch normalisation by PCA (control)",
+        title=N_("Decorrelated batch normalisation by PCA (control)"),
         short="DBN by PCA",
         kind="normaliser",
         acts_on="pre-activation",
         reference=DBN_REFERENCE,
         build=partial(DecorrelatedBatchNorm, variant="pca"),
         parameters=(EPS, MOMENTUM, GROUP),
-        summary="Whitens along the principal axes, which swap from batch to batch: the control that fails in training.",
+        summary=N_("Whitens along principal axes, which swap from batch to batch: the control that fails in training."),
     ),
     Method(
         key="iter_norm",
-        title="Iterative normalisation",
+        title=N_("Iterative normalisation"),
         short="IterNorm",
         kind="normaliser",
         acts_on="pre-activation",
@@ -396,13 +401,13 @@ for _method in (
             EPS,
             MOMENTUM,
             replace(GROUP, default=64),
-            Parameter("iterations", "Newton steps", 5, 1, 20, integer=True),
+            Parameter("iterations", N_("Newton steps"), 5, 1, 20, integer=True),
         ),
-        summary="Approximates whitening by a few Newton steps, without an eigenvalue decomposition.",
+        summary=N_("Approximates whitening by a few Newton steps, without an eigendecomposition."),
     ),
     Method(
         key="per",
-        title="PER, exact",
+        title=N_("PER, exact"),
         short="PER",
         kind="regulariser",
         acts_on="output",
@@ -411,18 +416,19 @@ for _method in (
         weight=PER_WEIGHT,
         scope="row",
         layer=PER,
-        summary="Pulls every row towards 0, the harder the longer it is: an upper bound of SW1 to N(0, I).",
-        lesson=(
-            "Notice where the flow alone leads, however long it takes: to 0, where PER has its minimum √(2/π) = 0.798"
-            " and SW1 is as large. With a task the batch shrinks. PER going down is not the batch becoming Gaussian."
+        summary=N_("Pulls every row towards 0, the harder the larger it is: an upper bound on SW1 to N(0, I)."),
+        lesson=N_(
+            "Alone, PER takes every row to 0, where it has its minimum √(2/π) = 0.798. A lower PER is not a more"
+            " Gaussian batch."
         ),
+        detail=N_("At 0, SW1 to N(0, I) is 0.798 as well. With a task the batch shrinks."),
         sees=("per",),
         rank=4,
         colour=0,
     ),
     Method(
         key="per_sampled",
-        title="PER, random directions (Algorithm 1)",
+        title=N_("PER, random directions (Algorithm 1)"),
         short="PER, Algorithm 1",
         kind="regulariser",
         acts_on="output",
@@ -432,28 +438,28 @@ for _method in (
         weight=PER_WEIGHT,
         scope="row",
         layer=PER,
-        summary="PER with the expectation over directions replaced by a mean over random ones.",
-        lesson="The same flow as exact PER, up to the noise of the directions.",
+        summary=N_("PER with random directions in place of the expectation over all."),
+        lesson=N_("The flow is that of exact PER, up to the noise of the random directions."),
     ),
     Method(
         key="vcl",
-        title="Variance constancy loss",
+        title=N_("Variance constancy loss"),
         short="VCL",
         kind="regulariser",
         acts_on="pre-activation",
         reference="Littwin and Wolf, Regularizing by the variance of the activations' sample-variances, NeurIPS 2018",
         build=_build_vcl,
         parameters=(
-            Parameter("subset", "Samples in each subset", 5, 2, 64, integer=True),
-            Parameter("beta", "β, added to the second variance", 1.0, 0.001, 10.0),
+            Parameter("subset", N_("Samples in each subset"), 5, 2, 64, integer=True),
+            Parameter("beta", N_("β, added to the second variance"), 1.0, 0.001, 10.0),
         ),
         weight=_weight(0.01, low=1e-4, high=1.0),
         averaged=_build_mean_vcl,
         learnt=partial(VCL, weight=1.0),
-        summary="Asks that a unit have the same variance in every few samples.",
-        lesson=(
-            "VCL asks that a unit have the same variance in every few rows. That lowers its kurtosis, at the lowest to"
-            " the −2 of two equal modes, and by SW1 alone may look like a failure."
+        summary=N_("Asks that a unit have the same variance in every few samples."),
+        lesson=N_(
+            "VCL lowers the kurtosis of a unit, at the lowest to −2 at two equal modes. It does not aim at N(0,"
+            " I), so SW1 alone misjudges it."
         ),
         sees=("batch_variances",),
         judged_by=("kurtosis", "modes", "batch_variances"),
@@ -461,22 +467,20 @@ for _method in (
     ),
     Method(
         key="energy",
-        title="Sliced energy distance",
+        title=N_("Sliced energy distance"),
         short="Energy",
         kind="regulariser",
         acts_on="output",
         reference="Székely and Rizzo, Energy statistics: a class of statistics based on distances, 2013",
         build=_always(energy_loss),
         weight=PER_WEIGHT,
-        summary="Half the sliced energy distance to N(0, I): PER without what PER gains by less spread.",
-        lesson=(
-            "Half the energy distance is PER without what PER gains by less spread, so it is smallest at N(0, I). It"
-            " pulls less on the outermost rows the fewer they are."
-        ),
+        summary=N_("Half the sliced energy distance to N(0, I): PER without what PER gains by less spread."),
+        lesson=N_("The energy distance is smallest at N(0, I): it is PER without what PER gains by less spread."),
+        detail=N_("It pulls less on the outermost rows, the fewer they are."),
     ),
     Method(
         key="sw1",
-        title="Sliced Wasserstein-1 distance",
+        title=N_("Sliced Wasserstein-1 distance"),
         short="SW1",
         kind="regulariser",
         acts_on="output",
@@ -484,12 +488,12 @@ for _method in (
         build=_build_sw1,
         parameters=(SLICES,),
         weight=PER_WEIGHT,
-        summary="The exact sliced Wasserstein-1 distance to N(0, I) itself.",
-        lesson="SW1 is smallest at N(0, I). Its gradient does not fall to 0 on the way there, the steps do.",
+        summary=N_("The exact sliced Wasserstein-1 distance to N(0, I)."),
+        lesson=N_("SW1 is smallest at N(0, I). Its gradient keeps its size on the way there; the steps shrink."),
     ),
     Method(
         key="sigreg",
-        title="SIGReg",
+        title=N_("SIGReg"),
         short="SIGReg",
         kind="regulariser",
         acts_on="output",
@@ -499,22 +503,25 @@ for _method in (
         build=_build_sigreg,
         parameters=(
             SLICES,
-            Parameter("knots", "Points of the integral (33 in the authors' present code)", 17, 5, 65, integer=True),
-            Parameter("limit", "End of the integral (3 in the authors' present code)", 5.0, 1.0, 10.0),
+            Parameter("knots", N_("Points of the integral (33 in the authors' present code)"), 17, 5, 65, integer=True),
+            Parameter("limit", N_("End of the integral (3 in the authors' present code)"), 5.0, 1.0, 10.0),
         ),
         weight=_weight(0.05, low=1e-4, high=1.0),
         period=_sigreg_period,
-        summary="Compares the characteristic functions of random projections with that of N(0, 1).",
-        lesson=(
-            "SIGReg compares characteristic functions on [−5, 5], so it is smallest at N(0, I). With 17 knots it"
-            " repeats in every projection after 10.05: rows at 9 are pushed outward, rows at 10.5 are attracted to"
-            " 10.05. With 33 knots up to 3, the authors' present variant, it repeats after 33.5 and hardly pulls on"
-            " rows from 7 to 20."
+        summary=N_("Compares the characteristic functions of random projections with that of N(0, 1)."),
+        lesson=N_(
+            "SIGReg is smallest at N(0, I), but it repeats along every direction: rows far out are attracted to"
+            " the next period."
+        ),
+        detail=N_(
+            "With 17 knots on [−5, 5] it repeats after 10.05: rows at 9 are pushed outward, and rows at 10.5 are"
+            " attracted to 10.05. With 33 knots on [−3, 3], the authors' present variant, it repeats after 33.5 and"
+            " hardly pulls on rows from 7 to 20."
         ),
     ),
     Method(
         key="l1",
-        title="L1 activation penalty",
+        title=N_("L1 activation penalty"),
         short="L1",
         kind="regulariser",
         acts_on="output",
@@ -522,15 +529,13 @@ for _method in (
         build=_always(l1_loss),
         weight=_weight(0.001, low=1e-6, high=0.1),
         scope="row",
-        summary="Adds up the absolute values of all activations.",
-        lesson=(
-            "L1 pulls on every coordinate equally hard, however close to 0; steps of a finite size bring it to 0 up to"
-            " a step."
-        ),
+        summary=N_("The mean L1 norm of the rows."),
+        lesson=N_("L1 pulls on every coordinate with the same force, however close to 0."),
+        detail=N_("Steps of a finite size bring a coordinate to 0 up to one step."),
     ),
     Method(
         key="l2",
-        title="L2 activation penalty",
+        title=N_("L2 activation penalty"),
         short="L2",
         kind="regulariser",
         acts_on="output",
@@ -538,8 +543,8 @@ for _method in (
         build=_always(l2_loss),
         weight=_weight(0.005, low=1e-6, high=0.1),
         scope="row",
-        summary="Adds up the squares of all activations.",
-        lesson="Notice that all rows shrink by the same factor, so the shape stays as it was.",
+        summary=N_("The mean squared norm of the rows."),
+        lesson=N_("L2 shrinks all rows by the same factor, so the shape stays as it was."),
     ),
 ):
     register_method(_method)

@@ -9,16 +9,28 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from analysis.statistics.density import JointDensity
+from analysis.statistics.null_band import NullBand
 from app.charts.field import field_trace
 from app.charts.palette import BOUND, EXACT, MUTED, REFERENCE, theme_colour
+from app.text.language import _, translated
+from per_core.text import N_
 
-ALONE, WITH_TASK = "alone", "with the task"
+ALONE, WITH_TASK = N_("alone"), N_("with the task")
+FLOWS = {ALONE: N_("flow alone"), WITH_TASK: N_("flow with the task")}
+READINGS = {
+    "sw1": "SW1",
+    "per": "PER",
+    "variance": N_("variance"),
+    "kurtosis": N_("excess kurtosis"),
+    "modes": N_("modes"),
+    "batch_variances": N_("batch variances"),
+}
 _LOOKS: dict[str, dict[str, Any]] = {
     ALONE: {"color": BOUND, "dash": "solid", "symbol": "circle"},
     WITH_TASK: {"color": EXACT, "dash": "dash", "symbol": "diamond"},
 }
 COUNTS = {"modes"}
-SHAPES = {"excess kurtosis", "batch variances"}
+SHAPES = {"kurtosis", "batch_variances"}
 _FIELD_ROWS = 120
 _PARTICLES = 500
 _CLOUDS, _ABOVE, _CURVES = [0.38, 0.88], [0.88, 0.98], [0.0, 0.22]
@@ -31,7 +43,7 @@ class Course:
     Attributes:
         clouds: (frames, rows, 2) coordinates of the rows.
         marginals: a density of the first coordinate for each frame.
-        readings: what happens to the batch, by title, arrays (frames,).
+        readings: what happens to the batch, by key of `READINGS`, arrays (frames,).
     """
 
     clouds: NDArray[np.float32]
@@ -39,20 +51,11 @@ class Course:
     readings: Mapping[str, NDArray[np.float64]]
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """Where a reading is at N(0, I): a range, or a single value."""
-
-    low: float
-    high: float
-    name: str
-
-
 def flow_panels(
     start: NDArray[np.float32],
     pull: NDArray[np.float32],
     courses: Mapping[str, Course],
-    references: Mapping[str, Reference],
+    gaussian: Mapping[str, NullBand],
     steps: Sequence[int],
     *,
     limits: tuple[float, float],
@@ -63,23 +66,27 @@ def flow_panels(
     Args:
         start, pull: (rows, 2) coordinates of the batch and of −n ∂R/∂h.
         courses: the flows, `ALONE` and `WITH_TASK`.
-        references: of the readings, by title.
+        gaussian: the sampling range of the readings at N(0, I), by key.
     """
     figure = go.Figure()
     lefts = [i * 0.345 for i in range(3)]
     figure.add_trace(field_trace(start[:_FIELD_ROWS], pull[:_FIELD_ROWS], limits, "x", "y"))
-    _place_cloud(figure, 1, "gradient field on the batch", lefts[0], limits, units)
+    _place_cloud(figure, 1, _("gradient field on the batch"), lefts[0], limits, units)
     moving = []
     for number, (name, course) in enumerate(courses.items(), start=2):
         moving += _add_cloud(figure, number, name, course)
-        _place_cloud(figure, number, f"flow {name}", lefts[number - 1], limits, units)
-    titles = list(next(iter(courses.values())).readings)
-    share = 1 / len(titles)
-    for i, title in enumerate(titles):
+        _place_cloud(figure, number, translated(FLOWS[name]), lefts[number - 1], limits, units)
+    keys = list(next(iter(courses.values())).readings)
+    share = 1 / len(keys)
+    for i, key in enumerate(keys):
         domain = [i * share + (0.05 if i else 0.0), (i + 1) * share - 0.01]
-        moving.append(_add_curves(figure, 11 + i, title, courses, references.get(title), steps, domain))
+        moving.append(_add_curves(figure, 11 + i, key, courses, gaussian.get(key), steps, domain))
     figure.frames = [  # plain dictionaries, which plotly copies and checks only once
-        {"name": f"step {step} of {steps[-1]}", "traces": moving, "data": _frame_data(courses, titles, index, step)}
+        {
+            "name": _("step {step} of {steps}").format(step=step, steps=steps[-1]),
+            "traces": moving,
+            "data": _frame_data(courses, keys, index, step),
+        }
         for index, step in enumerate(steps)
     ]
     figure.update_layout(margin={"l": 48, "r": 8, "t": 48, "b": 44}, legend={"y": 1.05, "x": 1, "xanchor": "right"})
@@ -93,8 +100,8 @@ def _add_cloud(figure: go.Figure, number: int, name: str, course: Course) -> lis
     figure.add_scattergl(
         x=last[:, 0],
         y=last[:, 1],
-        name=f"rows, {name}",
-        meta=f"flow {name}",
+        name=_("rows, {flow}").format(flow=translated(name)),
+        meta=translated(FLOWS[name]),
         mode="markers",
         marker={"color": look["color"], "size": 4, "opacity": 0.55, "symbol": look["symbol"]},
         hoverinfo="skip",
@@ -106,8 +113,8 @@ def _add_cloud(figure: go.Figure, number: int, name: str, course: Course) -> lis
     figure.add_scatter(
         x=marginal.grid.astype(np.float32),
         y=marginal.marginal_x.astype(np.float32),
-        name=f"density, {name}",
-        meta=f"flow {name}",
+        name=_("density, {flow}").format(flow=translated(name)),
+        meta=translated(FLOWS[name]),
         mode="lines",
         line={"color": look["color"], "width": 1.6},
         hoverinfo="skip",
@@ -122,19 +129,19 @@ def _add_cloud(figure: go.Figure, number: int, name: str, course: Course) -> lis
 def _add_curves(
     figure: go.Figure,
     number: int,
-    title: str,
+    key: str,
     courses: Mapping[str, Course],
-    reference: Reference | None,
+    reference: NullBand | None,
     steps: Sequence[int],
     domain: list[float],
 ) -> int:
     """One reading over the steps of every flow, with dots that move; returns the number of the dots' trace."""
-    x, y = f"x{number}", f"y{number}"
+    x, y, title = f"x{number}", f"y{number}", translated(READINGS[key])
     if reference is not None:
         figure.add_scatter(
             x=[steps[0], steps[-1], steps[-1], steps[0]],
             y=[reference.low, reference.low, reference.high, reference.high],
-            name=reference.name,
+            name=_("N(0, I) of this size"),
             meta=title,
             mode="lines",
             fill="toself",
@@ -150,26 +157,26 @@ def _add_curves(
         look = _LOOKS[name]
         figure.add_scatter(
             x=np.asarray(steps, np.int16),
-            y=course.readings[title].astype(np.float32),
-            name=name,
+            y=course.readings[key].astype(np.float32),
+            name=translated(name),
             meta=title,
             mode="lines",
             line={
                 "color": look["color"],
                 "dash": look["dash"],
                 "width": 2,
-                "shape": "hv" if title in COUNTS else "linear",
+                "shape": "hv" if key in COUNTS else "linear",
             },
             legendgroup=name,
             showlegend=number == 11,
-            hovertemplate="step %{x}: %{y:.4f}<extra>" + name + "</extra>",
+            hovertemplate=_("step %{x}: %{y:.4f}") + "<extra>" + translated(name) + "</extra>",
             xaxis=x,
             yaxis=y,
         )
     figure.add_scatter(
         x=[steps[-1]] * len(courses),
-        y=[float(course.readings[title][-1]) for course in courses.values()],
-        name=f"{title} at the step shown",
+        y=[float(course.readings[key][-1]) for course in courses.values()],
+        name=_("{reading} at the step shown").format(reading=title),
         meta=title,
         mode="markers",
         marker={
@@ -184,13 +191,13 @@ def _add_curves(
     )
     figure.update_layout(
         {
-            f"xaxis{number}": {"domain": domain, "anchor": y, "title": {"text": "step", "standoff": 2}, "nticks": 4},
+            f"xaxis{number}": {"domain": domain, "anchor": y, "title": {"text": _("step"), "standoff": 2}, "nticks": 4},
             f"yaxis{number}": {
                 "domain": _CURVES,
                 "anchor": x,
                 "nticks": 5,
-                "range": _range_of(title, courses, reference),
-                "dtick": 1 if title in COUNTS else None,
+                "range": _range_of(key, courses, reference),
+                "dtick": 1 if key in COUNTS else None,
             },
         }
     )
@@ -208,25 +215,25 @@ def radial_pull(distances: NDArray[np.float64], pull: NDArray[np.float64]) -> go
             x=distances,
             y=pull,
             mode="lines",
-            name="pull on one row",
+            name=_("pull on one row"),
             hovertemplate="r = %{x:.2f}: %{y:.3g}<extra></extra>",
         )
     )
     figure.add_hline(y=0, line={"color": MUTED, "width": 1})
     figure.update_layout(
         showlegend=False,
-        xaxis={"title": "distance r along one direction"},
-        yaxis={"title": "pull (outward above 0)"},
+        xaxis={"title": _("distance r along one direction")},
+        yaxis={"title": _("pull (outward above 0)")},
     )
     return figure
 
 
-def _range_of(title: str, courses: Mapping[str, Course], reference: Reference | None) -> list[float] | None:
+def _range_of(key: str, courses: Mapping[str, Course], reference: NullBand | None) -> list[float] | None:
     """The range of a reading of the shape, as what is left of a collapse can have any; None if it fits by itself."""
-    if title not in SHAPES:
+    if key not in SHAPES:
         return None
-    values = np.concatenate([course.readings[title] for course in courses.values()])
-    usual = [course.readings[title][0] for course in courses.values()] + list(courses[WITH_TASK].readings[title])
+    values = np.concatenate([course.readings[key] for course in courses.values()])
+    usual = [course.readings[key][0] for course in courses.values()] + list(courses[WITH_TASK].readings[key])
     if reference is not None:
         usual += [reference.low, reference.high]
     usual = [value for value in usual if np.isfinite(value)]
@@ -239,15 +246,15 @@ def _range_of(title: str, courses: Mapping[str, Course], reference: Reference | 
     return [min(lowest, low) - margin, max(highest, high) + margin]
 
 
-def _frame_data(courses: Mapping[str, Course], titles: Sequence[str], index: int, step: int) -> list[dict[str, Any]]:
+def _frame_data(courses: Mapping[str, Course], keys: Sequence[str], index: int, step: int) -> list[dict[str, Any]]:
     """x and y of the moving traces at one frame, in the order in which they were added."""
     data: list[dict[str, Any]] = []
     for course in courses.values():
         cloud, marginal = course.clouds[index, :_PARTICLES], course.marginals[index]
         data.append({"x": cloud[:, 0], "y": cloud[:, 1]})
         data.append({"x": marginal.grid.astype(np.float32), "y": marginal.marginal_x.astype(np.float32)})
-    for title in titles:
-        heights = [float(course.readings[title][index]) for course in courses.values()]
+    for key in keys:
+        heights = [float(course.readings[key][index]) for course in courses.values()]
         data.append({"x": [step] * len(courses), "y": heights})
     return data
 

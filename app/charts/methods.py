@@ -11,13 +11,15 @@ from analysis.distances.decomposition import PARTS, DistanceParts, Part
 from analysis.statistics.density import JointDensity
 from analysis.statistics.null_band import NullBand
 from app.charts.palette import MUTED, REFERENCE, TEXT, categorical, theme_colour
+from app.text.language import _, translated
+from per_core.text import N_
 
 PART_TITLES: dict[Part, str] = {
-    "location": "location",
-    "scale": "scale",
-    "correlation": "correlation",
-    "shape": "shape",
-    "floor": "sampling floor",
+    "location": N_("location"),
+    "scale": N_("scale"),
+    "correlation": N_("correlation"),
+    "shape": N_("shape"),
+    "floor": N_("sampling floor"),
 }
 _PATTERNS = ["", "/", ".", "x"]
 _SYMBOLS = ["circle", "diamond", "square", "triangle-up"]
@@ -41,34 +43,35 @@ class SmallBatchCurve:
 def removed_parts(present: DistanceParts, removed: Mapping[str, Mapping[Part, float]]) -> go.Figure:
     """For each part of the distance: what there is, and beside it what each method removes; below 0 it adds."""
     figure = go.Figure()
-    titles = [PART_TITLES[part] for part in PARTS]
+    titles = [translated(PART_TITLES[part]) for part in PARTS]
     bands = [present.bands[part] for part in PARTS]
     width = 0.94
     figure.add_bar(
         x=titles,
         y=[band.high - band.low for band in bands],
         base=[band.low for band in bands],
-        name="range of N(0, I) itself at this size",
+        name=_("sampling range of N(0, I)"),
         width=width,
         offset=-width / 2,
         marker={"color": theme_colour("gray", 0.3), "line": {"width": 0}},
-        hovertemplate="N(0, I): %{base:.4f}, %{y:.4f} wide<extra></extra>",
+        hovertemplate=_("N(0, I): from %{base:.4f}, %{y:.4f} wide") + "<extra></extra>",
     )
     figure.add_bar(
         x=titles,
         y=[present.values[part] for part in PARTS],
-        name="in the batch",
+        name=_("in the batch"),
         marker={"color": theme_colour("gray", 0.12), "line": {"color": TEXT, "width": 1.6}},
         text=_labels([present.values[part] for part in PARTS]),
         textposition="outside",
         cliponaxis=False,
-        hovertemplate="%{x}: %{y:.4f}<extra>in the batch</extra>",
+        hovertemplate="%{x}: %{y:.4f}<extra>" + _("in the batch") + "</extra>",
     )
     for i, (name, parts) in enumerate(removed.items()):
+        by_method = _("removed by {method}").format(method=name)
         figure.add_bar(
             x=titles,
             y=[parts[part] for part in PARTS],
-            name=f"removed by {name}",
+            name=by_method,
             marker={
                 "color": categorical(i),
                 "pattern": {
@@ -82,10 +85,10 @@ def removed_parts(present: DistanceParts, removed: Mapping[str, Mapping[Part, fl
             text=_labels([parts[part] for part in PARTS]),
             textposition="outside",
             cliponaxis=False,
-            hovertemplate="%{x}: %{y:.4f}<extra>removed by " + name + "</extra>",
+            hovertemplate="%{x}: %{y:.4f}<extra>" + by_method + "</extra>",
         )
     figure.update_layout(barmode="group", bargap=0.12, bargroupgap=0.08)
-    figure.update_yaxes(title="part of SW1 to N(0, I)", zeroline=True, zerolinecolor=MUTED)
+    figure.update_yaxes(title=_("part of SW1 to N(0, I)"), zeroline=True, zerolinecolor=MUTED)
     return figure
 
 
@@ -102,13 +105,13 @@ def small_batches(curves: Mapping[str, SmallBatchCurve], gaussian: Sequence[Null
     figure = go.Figure()
     ticks = list(next(iter(curves.values())).rows)
     for name, bound, fill in (
-        ("low", [b.low for b in gaussian], None),
-        ("high", [b.high for b in gaussian], "tonexty"),
+        (_("lower end of the sampling range"), [b.low for b in gaussian], None),
+        (_("sampling range of N(0, I)"), [b.high for b in gaussian], "tonexty"),
     ):
         figure.add_scatter(
             x=ticks,
             y=np.array(bound, np.float32),
-            name="range of N(0, I) itself" if fill else f"N(0, I) itself, {name}",
+            name=name,
             mode="lines",
             fill=fill,
             fillcolor=theme_colour("gray", 0.25),
@@ -117,7 +120,11 @@ def small_batches(curves: Mapping[str, SmallBatchCurve], gaussian: Sequence[Null
             hoverinfo="skip",
         )
     for i, (name, curve) in enumerate(curves.items()):
-        for part, values, filled in (("held out", curve.held_out, True), ("the rows themselves", curve.seen, False)):
+        for part, values, filled in (
+            (_("{method}, held-out rows"), curve.held_out, True),
+            (_("{method}, the rows themselves"), curve.seen, False),
+        ):
+            title = part.format(method=name)
             middle = np.median(values, axis=1)
             figure.add_scatter(
                 x=list(curve.rows),
@@ -129,17 +136,17 @@ def small_batches(curves: Mapping[str, SmallBatchCurve], gaussian: Sequence[Null
                     "thickness": 1,
                     "width": 3,
                 },
-                name=f"{name}, {part}",
+                name=title,
                 mode="lines+markers",
                 line={"color": categorical(i), "dash": "solid" if filled else "dot", "width": 1.8},
                 marker={"symbol": _SYMBOLS[i] + ("" if filled else "-open"), "size": 9, "color": categorical(i)},
-                hovertemplate="%{x} rows: %{y:.4f}<extra>" + f"{name}, {part}" + "</extra>",
+                hovertemplate=_("%{x} rows: %{y:.4f}") + "<extra>" + title + "</extra>",
             )
     figure.add_vline(x=mark, line={"color": MUTED, "width": 1, "dash": "dash"})
     figure.update_xaxes(
-        title="rows b that the statistics come from", type="log", tickvals=ticks, ticktext=[str(t) for t in ticks]
+        title=_("rows b that give the statistics"), type="log", tickvals=ticks, ticktext=[str(t) for t in ticks]
     )
-    figure.update_yaxes(title="SW1 to N(0, I)", type="log", dtick="D2")
+    figure.update_yaxes(title=_("SW1 to N(0, I)"), type="log", dtick="D2")
     return figure
 
 
@@ -167,5 +174,5 @@ def overlaid(densities: Mapping[str, JointDensity], unit: str) -> go.Figure:
         hoverinfo="skip",
     )
     figure.update_xaxes(title=unit)
-    figure.update_yaxes(title="density", rangemode="tozero")
+    figure.update_yaxes(title=_("density"), rangemode="tozero")
     return figure

@@ -1,14 +1,15 @@
 """The parts of a batch's distance to N(0, I), and what each method removes of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from analysis.batch import ActivationBatch
 from app.charts.chart import show_chart
-from app.charts.methods import removed_parts
+from app.charts.methods import PART_TITLES, removed_parts
 from app.session import caches
 from app.session.null_bands import null_draws
-from app.text import method_words
+from app.text.enumeration import enumerated
+from app.text.language import _, translated
 
 if TYPE_CHECKING:
     from analysis.distances.decomposition import DistanceParts, Part
@@ -27,16 +28,67 @@ def show_removed(batch: ActivationBatch, mapped: Mapped, *, key: str) -> None:
     """How much of each part of the distance each method removes. `mapped` holds batches before and after, by method."""
     present = decompose_batch(batch)
     removed: dict[str, Mapping[Part, float]] = {}
-    fewer = None
+    followed: list[str] = []  # these methods saw the first rows of the batch only
+    first = batch, present
     for name, (before, after) in mapped.items():
         left, there = decompose_batch(after), present if before is batch else decompose_batch(before)
         removed[name] = {part: value - left.values[part] for part, value in there.values.items()}
         if before.n < batch.n:
-            fewer = [*(fewer[0] if fewer else []), name], before.n, there
+            followed.append(name)
+            first = before, there
     show_chart(
         removed_parts(present, removed),
         key=key,
         height=360,
-        alt=method_words.alt_parts(present, removed),
-        about=method_words.about_parts(present, removed, fewer),
+        alt=_alt(present, removed),
+        about=_about(present, removed),
+        precise="\n\n".join([_precise(present), *([_of_first_rows(followed, *first)] if followed else [])]),
     )
+
+
+def _about(present: "DistanceParts", removed: "Mapping[str, Mapping[Part, float]]") -> str:
+    """How large the distance is and what each method removes of it."""
+    changes = []
+    for name, parts in removed.items():
+        total = sum(parts.values())
+        text = _("{method} removes {amount:.3f}") if total >= 0 else _("{method} adds {amount:.3f}")
+        changes.append(text.format(method=name, amount=abs(total)))
+    distance = _("SW1 to N(0, I) is {sw1:.3f}, {ratio:.1f} times the sampling floor").format(
+        sw1=present.sw1, ratio=present.sw1 / present.values["floor"]
+    )
+    notice = _("A bar that reaches the outline removes that part whole.")
+    return f"{': '.join([distance, enumerated(changes)] if changes else [distance])}. {notice}"
+
+
+def _precise(present: "DistanceParts") -> str:
+    """What the parts, the floor and the grey ranges are."""
+    return _(
+        "The parts are removed in the order shown; another order divides the distance differently. The sampling floor"
+        " is the mean of {draws} Gaussian batches of this size, and grey is the range of each part among them. A bar"
+        " below 0 adds distance. A unit that never changes cannot be scaled: what it lacks counts as shape."
+    ).format(draws=present.bands["floor"].draws)
+
+
+def _of_first_rows(names: Sequence[str], rows: ActivationBatch, there: "DistanceParts") -> str:
+    """That these methods saw only the first rows of the batch, and what was there in those."""
+    return _(
+        "The bars of {methods} are of the first {rows:,} rows, in which SW1 is {sw1:.3f} ({parts}); outline and grey"
+        " are of the whole batch."
+    ).format(methods=enumerated(names), rows=rows.n, sw1=there.sw1, parts=_listed(there.values))
+
+
+def _alt(present: "DistanceParts", removed: "Mapping[str, Mapping[Part, float]]") -> str:
+    """The takeaway in words."""
+    whole = _("SW1 to N(0, I) is {sw1:.3f}: {parts}.").format(sw1=present.sw1, parts=_listed(present.values))
+    each = [
+        _("{method} removes {parts}.").format(
+            method=name, parts=_listed({part: value for part, value in parts.items() if part != "floor"})
+        )
+        for name, parts in removed.items()
+    ]
+    return " ".join([whole, *each])
+
+
+def _listed(parts: "Mapping[Part, float]") -> str:
+    """Parts with their values in a row."""
+    return ", ".join(f"{translated(PART_TITLES[part])} {value:.3f}" for part, value in parts.items())

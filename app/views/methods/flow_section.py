@@ -1,5 +1,6 @@
 """A regulariser's part of the Methods page: its flow, computed once in pieces, watched in the browser."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,23 +12,45 @@ from analysis.batch import ActivationBatch
 from analysis.statistics import density
 from analysis.statistics.density import AxisPair
 from app.charts.chart import show_chart
-from app.charts.flow import ALONE, WITH_TASK, Course, Reference, flow_panels, radial_pull
+from app.charts.flow import ALONE, READINGS, WITH_TASK, Course, flow_panels, radial_pull
 from app.sections.pair import axis_names
 from app.session import caches
 from app.session.controls import one_of
 from app.session.null_bands import null_bands
 from app.session.progress import in_chunks
-from app.text import method_words
+from app.text.language import _, translated
+from app.text.numbers import number, span
 from app.views.methods.method_choice import ChosenMethod
+from per_core.methods import Method
+from per_core.text import N_
 
 if TYPE_CHECKING:
+    from analysis.distances.distinction import Key
     from analysis.methods.flow import FlowReadings, FlowSpec, FlowStart
+    from analysis.statistics.null_band import NullBand
 
 STEPS = [60, 120, 240]
 PIECE = 12  # steps that are followed at once
-GAUSSIAN = "N(0, I) of this size"
-_READINGS = {"SW1": "sw1", "PER": "per", "variance": "variance", "excess kurtosis": "kurtosis"}
-_OWN_READINGS = {"modes": "modes", "batch variances": "batch_variances"}
+SAME = 0.9995  # a cosine that is shown as 1.00
+COMMON: "tuple[Key, ...]" = ("sw1", "per", "variance", "kurtosis")  # of every flow; others as it is judged by
+READING_TITLES: "dict[Key, str]" = {
+    "sw1": "SW1",
+    "per": "PER",
+    "variance": N_("Variance, mean over the units"),
+    "kurtosis": N_("Excess kurtosis, mean over the units"),
+    "modes": N_("Modes of the unit that has most"),
+    "batch_variances": N_("Variance of batch variances, relative to the squared variance"),
+}
+ENDS = {
+    ALONE: N_("Alone, SW1 goes from {start:.3f} to {end:.3f}, {verdict}."),
+    WITH_TASK: N_("With the task, SW1 goes from {start:.3f} to {end:.3f}, {verdict}."),
+}
+ENDS_OF_OWN_AIM = {
+    ALONE: N_("Alone, the {reading} goes from {first} to {last}, and SW1 from {start:.3f} to {end:.3f}, {verdict}."),
+    WITH_TASK: N_(
+        "With the task, the {reading} goes from {first} to {last}, and SW1 from {start:.3f} to {end:.3f}, {verdict}."
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +76,31 @@ def choose_pull() -> Pull:
     """The controls that all regularisers share."""
     left, middle, right = st.columns([2, 2, 1])
     end = one_of(
-        "What a regulariser leaves",
+        _("Where a regulariser ends"),
         [WITH_TASK, ALONE],
         WITH_TASK,
         key="methods_left",
-        hint=method_words.HELP_LEFT,
+        show=translated,
+        hint=_(
+            "Training never has a regulariser alone. The task here holds every row where it was: it minimises mean"
+            " ‖h − h0‖² / 2 + λ · regulariser."
+        ),
         place=left,
     )
     strength = middle.slider(
-        "Strength against the task",
+        _("Strength against the task"),
         0.1,
         4.0,
         1.0,
         0.1,
         key="methods_strength",
         bind="query-params",
-        help=method_words.HELP_STRENGTH,
+        help=_(
+            "At 1, the regulariser pulls at the start with the root mean square √d, as the task does on a row that was"
+            " moved by √d. λ itself stands under each flow."
+        ),
     )
-    steps = right.select_slider("Steps", STEPS, value=120, key="methods_steps", bind="query-params")
+    steps = right.select_slider(_("Steps"), STEPS, value=120, key="methods_steps", bind="query-params")
     return Pull(strength, steps, end)
 
 
@@ -81,18 +111,19 @@ def follow_method(batch: ActivationBatch, chosen: ChosenMethod, pull: Pull) -> d
     flows = {}
     for name, strength in ((ALONE, None), (WITH_TASK, pull.strength)):
         spec = FlowSpec(chosen.method.key, chosen.parameters, strength, pull.steps)
-        flows[name] = _follow(batch, spec, f"{chosen.method.short} {name}")
+        title = _("Flow of {method} {flow}").format(method=chosen.method.short, flow=translated(name))
+        flows[name] = _follow(batch, spec, title)
     return flows
 
 
-def _follow(batch: ActivationBatch, spec: "FlowSpec", name: str) -> Flow:
+def _follow(batch: ActivationBatch, spec: "FlowSpec", title: str) -> Flow:
     from analysis.methods.flow import start_flow
 
     pieces = in_chunks(
         spec.steps // PIECE,
         1,
-        lambda piece, _: caches.shared(follow_piece, batch, spec, piece),
-        f"Following {name}, in pieces of {PIECE} steps",
+        lambda piece, _count: caches.shared(follow_piece, batch, spec, piece),
+        _("{title}, in pieces of {steps} steps").format(title=title, steps=PIECE),
     )
     start = caches.shared(start_flow, batch, spec)
     frames = np.concatenate([start.rows[None], *pieces])
@@ -127,29 +158,27 @@ def show_flow(
     from analysis.methods.flow import EVERY, FlowStatistics
 
     method = chosen.method
-    st.markdown(f"**{method.short}: where its gradient leads**")
+    st.markdown(f"**{translated(method.title)}.** {translated(method.lesson)}")
     axes = density.pair_axes(onto, pair)
     clouds = {name: flow.frames @ axes.T for name, flow in flows.items()}
     limits = density.robust_limits(np.concatenate([c[:: max(1, len(c) // 4)].reshape(-1) for c in clouds.values()]))
-    own = {title: field for title, field in _OWN_READINGS.items() if field in method.judged_by}
-    wanted = _READINGS | own
+    wanted: list[Key] = list(dict.fromkeys([*COMMON, *method.judged_by]))
     gaussian = null_bands(FlowStatistics(), batch.n, batch.d)
     courses = {
         name: Course(
             clouds[name],
             [density.joint_density(*cloud.T, limits=limits) for cloud in clouds[name]],
-            {title: getattr(flow.readings, field) for title, field in wanted.items()},
+            {key: getattr(flow.readings, key) for key in wanted},
         )
         for name, flow in flows.items()
     }
     alone, task = flows[ALONE], flows[WITH_TASK]
-    ends = " and ".join(f"{flow.readings.sw1[-1]:.3f} {name}" for name, flow in flows.items())
     show_chart(
         flow_panels(
             clouds[ALONE][0],
             alone.start.pull @ axes.T,
             courses,
-            {title: Reference(gaussian[field].low, gaussian[field].high, GAUSSIAN) for title, field in wanted.items()},
+            gaussian,
             range(0, alone.spec.steps + 1, EVERY),
             limits=limits,
             units=axis_names(pair, batch.d),
@@ -157,21 +186,91 @@ def show_flow(
         key=f"methods_flow_{method.key}",
         height=560,
         aspect=0.62,
-        alt=f"The flow of {method.title} takes SW1 from {alone.readings.sw1[0]:.3f} to {ends}.",
-        about=method_words.about_flow(method.short, alone.start, task.start, batch.n, batch.d),
+        alt=_(
+            "The flow of {method} takes SW1 from {start:.3f} to {alone:.3f} alone and to {task:.3f} with the task."
+        ).format(
+            method=translated(method.title),
+            start=alone.readings.sw1[0],
+            alone=alone.readings.sw1[-1],
+            task=task.readings.sw1[-1],
+        ),
+        about=_about(method, flows, gaussian),
+        precise="" if alone.start.is_still else _precise(method, batch, flows, gaussian, wanted),
     )
     if method.period is not None:
         show_radial_pull(alone.spec, method.period(**dict(alone.spec.parameters)))
-    if alone.start.is_still:
-        return
-    if method.judged_by:
-        for name, flow in flows.items():
-            text = method_words.own_aim(f"{method.short} {name}", method.judged_by, flow.readings, gaussian)
-            st.markdown(text)
-        said = []
-    else:
-        said = [method_words.where_it_leads(name, flow.readings, gaussian) for name, flow in flows.items()]
-    st.markdown(" ".join([*said, method.lesson]))
+
+
+def _about(method: Method, flows: Mapping[str, Flow], gaussian: "Mapping[str, NullBand]") -> str:
+    """Where the flows end, judged by Gaussian batches of the same size."""
+    if flows[ALONE].start.is_still:
+        return _("The gradient of {method} is 0 at each of the {rows:,} rows, so nothing moves.").format(
+            method=method.short, rows=len(flows[ALONE].start.rows)
+        )
+    said = []
+    for name, flow in flows.items():
+        sw1, band = flow.readings.sw1, gaussian["sw1"]
+        if sw1[-1] > band.high:
+            verdict = _("above the sampling range")
+        else:
+            verdict = _("within the sampling range") if sw1[-1] >= band.low else _("below the sampling range")
+        first, last, reading = "", "", ""
+        if method.judged_by:
+            aim = method.judged_by[0]
+            first, last = (number(getattr(flow.readings, aim)[at], aim) for at in (0, -1))
+            reading = translated(READINGS[aim])
+        text = translated((ENDS_OF_OWN_AIM if method.judged_by else ENDS)[name])
+        said.append(text.format(start=sw1[0], end=sw1[-1], verdict=verdict, first=first, last=last, reading=reading))
+    return " ".join(said)
+
+
+def _precise(
+    method: Method,
+    batch: ActivationBatch,
+    flows: Mapping[str, Flow],
+    gaussian: "Mapping[str, NullBand]",
+    wanted: "Sequence[Key]",
+) -> str:
+    """How the flows were followed, and every reading at their ends."""
+    from analysis.methods.flow import FIRST_MOVE
+
+    alone, task = flows[ALONE], flows[WITH_TASK]
+    how = [
+        _(
+            "{rows:,} rows follow the gradient of {method} for {steps} steps: alone, with the step size η = {step:.3g}"
+            " times n, and with a task that holds each row where it was, λ = {weight:.3g}. η falls to 0 over the second"
+            " half, and no step moves the rows by more than {largest:.0%} of √d (root mean square). Arrows show the"
+            " pull on single rows, the longest tenth cut."
+        ).format(
+            rows=batch.n,
+            method=method.short,
+            steps=alone.spec.steps,
+            step=alone.start.step,
+            weight=task.start.weight,
+            largest=2 * FIRST_MOVE,
+        )
+    ]
+    if alone.start.agreement < SAME:
+        how.append(
+            _(
+                "The gradient is drawn at random, {draws} times in each step: two independent gradients have a cosine"
+                " of {agreement:.2f}, and the rest of the arrows is noise."
+            ).format(draws=alone.start.draws, agreement=alone.start.agreement)
+        )
+    how.append(
+        _("SW1 is read on 64 evenly spaced angles.")
+        if batch.d == 2
+        else _("SW1 is read on 64 fixed random directions, of which the picture shows two.")
+    )
+    how.append(_("The axis of the kurtosis is cut where a collapse takes it far away."))
+    titles = [_("Reading"), _("first step"), _("last step alone"), _("last step with the task"), _("sampling range")]
+    rows = [titles, ["---"] + ["---:"] * 4]
+    for key in wanted:
+        ends = alone.readings, alone.readings, task.readings
+        values = [number(getattr(of, key)[at], key) for of, at in zip(ends, (0, -1, -1), strict=True)]
+        rows.append([translated(READING_TITLES[key]), *values, span(gaussian[key], key)])
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows).replace(" … ", "\u00a0…\u00a0")
+    return "\n\n".join([*filter(None, [translated(method.detail)]), " ".join(how), table])
 
 
 def show_radial_pull(spec: "FlowSpec", period: float) -> None:
@@ -184,6 +283,9 @@ def show_radial_pull(spec: "FlowSpec", period: float) -> None:
         radial_pull(distances, pull),
         key=f"methods_radial_{spec.method}",
         height=260,
-        alt=f"The pull on one row over its distance from 0; it repeats after {period:.3g}.",
-        about=method_words.RADIAL_PULL.format(period=period),
+        alt=_("The pull on one row over its distance from 0; it repeats after {period:.3g}.").format(period=period),
+        about=_(
+            "The pull on one row at distance r: outward above 0, inward below 0. It repeats after {period:.3g}, so rows"
+            " beyond half of that are attracted to {period:.3g} instead of 0."
+        ).format(period=period),
     )

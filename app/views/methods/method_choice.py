@@ -6,10 +6,21 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.session.controls import whole_number
-from app.text import method_words
-from per_core.methods import Method, Parameter, find_method, list_methods, opening_methods
+from app.text.language import _, translated
+from per_core.methods import Method, MethodKind, Parameter, Place, Scope, find_method, list_methods, opening_methods
+from per_core.text import N_
 
 MOST_METHODS = 4
+KINDS: dict[tuple[MethodKind, Scope], str] = {
+    ("normaliser", "batch"): N_("A normaliser: it maps every row by statistics of the batch."),
+    ("normaliser", "row"): N_("A normaliser: it maps every row by statistics of that row alone."),
+    ("regulariser", "batch"): N_("A regulariser: its pull on a row depends on the whole batch."),
+    ("regulariser", "row"): N_("A regulariser: its pull on a row depends on that row alone."),
+}
+PLACES: dict[Place, str] = {
+    "output": N_("Acts on the output of a layer."),
+    "pre-activation": N_("Acts on the pre-activation of a layer."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +35,14 @@ def choose_methods() -> list[ChosenMethod]:
     """Draw the choice of up to four methods and a row of their settings, and return what it says."""
     keys = [method.key for method in list_methods()]
     chosen = st.multiselect(
-        "Methods, up to four",
+        _("Methods, up to four"),
         keys,
         default=[method.key for method in opening_methods()[:MOST_METHODS]],
         max_selections=MOST_METHODS,
         format_func=lambda key: find_method(key).short,
         key="methods_chosen",
         bind="query-params",
-        help=method_words.HELP_METHODS,
+        help=_("Each method has a description and its settings in the row below."),
     )[:MOST_METHODS]
     if not chosen:
         return []
@@ -42,9 +53,9 @@ def choose_methods() -> list[ChosenMethod]:
 def _set_method(method: Method, place: DeltaGenerator) -> ChosenMethod:
     """A popover with what the method is and its parameters."""
     with place.popover(method.short, width="stretch"):
-        st.markdown(f"**{method.title}.** {method.summary}")
-        st.markdown(method_words.KINDS[method.kind, method.scope])
-        st.caption(f"{method.reference}. Acts on the {method.acts_on}.")
+        st.markdown(f"**{translated(method.title)}.** {translated(method.summary)}")
+        st.markdown(f"{translated(KINDS[method.kind, method.scope])} {translated(PLACES[method.acts_on])}")
+        st.caption(method.reference)
         values = tuple(
             (parameter.name, _set_parameter(method.key, parameter))
             for parameter in method.parameters
@@ -54,11 +65,11 @@ def _set_method(method: Method, place: DeltaGenerator) -> ChosenMethod:
 
 
 def _set_parameter(key: str, parameter: Parameter) -> float:
-    name = f"methods_{key}_{parameter.name}"
+    name, title = f"methods_{key}_{parameter.name}", translated(parameter.title)
     if parameter.integer:
-        return whole_number(parameter.title, int(parameter.low), int(parameter.high), int(parameter.default), key=name)
+        return whole_number(title, int(parameter.low), int(parameter.high), int(parameter.default), key=name)
     return st.number_input(
-        parameter.title,
+        title,
         parameter.low,
         parameter.high,
         parameter.default,

@@ -11,9 +11,10 @@ from plotly.io import to_json
 
 from analysis.samples import CASES, figure1
 from analysis.statistics.density import joint_density
+from analysis.statistics.null_band import NullBand
 from app.charts import palette
 from app.charts.chart import MAX_STATIC_BYTES, show_chart, style
-from app.charts.flow import ALONE, WITH_TASK, Course, Reference, flow_panels
+from app.charts.flow import ALONE, WITH_TASK, Course, flow_panels
 from app.charts.joint import joint_panels
 
 THEME = re.compile(r"^var\(--st-[a-z-]+(\[\d+\])?(, [\d.]+)?\)$")
@@ -111,11 +112,11 @@ def flow_figure(kurtosis: list[float], pull: np.ndarray) -> go.Figure:
     cloud = figure1("a", 50).values
     density = joint_density(*cloud.T)
     courses = {
-        name: Course(np.stack([cloud] * 3), [density] * 3, {"excess kurtosis": np.array(values), "modes": np.ones(3)})
+        name: Course(np.stack([cloud] * 3), [density] * 3, {"kurtosis": np.array(values), "modes": np.ones(3)})
         for name, values in ((ALONE, kurtosis), (WITH_TASK, [0.0, -0.2, -0.5]))
     }
-    reference = {"excess kurtosis": Reference(-0.1, 0.1, "N(0, I)")}
-    return flow_panels(cloud, pull, courses, reference, range(0, 9, 3), limits=(-4, 4), units=("x", "y"))
+    gaussian = {"kurtosis": NullBand(-0.1, 0.0, 0.1, 99)}
+    return flow_panels(cloud, pull, courses, gaussian, range(0, 9, 3), limits=(-4, 4), units=("x", "y"))
 
 
 @pytest.mark.parametrize("far", [80.0, 998.0, float("nan")])

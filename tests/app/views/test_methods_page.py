@@ -35,6 +35,13 @@ def values(sent: Any) -> NDArray[np.float64]:
     return np.array(sent, dtype=np.float64)
 
 
+def sampling_range(page: AppTest, reading: str) -> tuple[float, float]:
+    """That of a reading at N(0, I), from the table of a flow."""
+    row = next(line for line in all_text(page).splitlines() if line.startswith(f"| {reading} |"))
+    low, high = row.split("|")[-2].split("…")
+    return float(low), float(high)
+
+
 def choose(page: AppTest, *shorts: str) -> AppTest:
     keys = [method.key for method in METHODS if method.short in shorts]
     return page.multiselect(key="methods_chosen").set_value(keys).run()
@@ -83,7 +90,10 @@ def test_a_flow_is_sent_with_every_third_step_and_ends_where_the_table_says(open
     table = page.dataframe[0].value.set_index("Statistic")
     sw1 = float(table.loc["SW1, exact", "PER"].split(" ")[0])
     assert sw1 == pytest.approx(last[4]["y"][0], abs=1e-3)
-    assert "leads, however long it takes: to 0" in all_text(page)
+    assert "Alone, PER takes every row to 0, where it has its minimum" in all_text(page)
+    assert f"Alone, SW1 goes from {values(curves['SW1', 'alone']['y'])[0]:.3f} to {last[4]['y'][0]:.3f}" in all_text(
+        page
+    )
 
 
 def test_a_regularisers_column_shows_its_gradient_field(open_page: OpenPage) -> None:
@@ -98,14 +108,15 @@ def test_a_regularisers_column_shows_its_gradient_field(open_page: OpenPage) -> 
     assert start.mean(axis=0) == pytest.approx([1, 1], abs=0.6)
     cosines = ((tip - start) * -start).sum(axis=1) / np.linalg.norm(tip - start, axis=1) / np.linalg.norm(start, axis=1)
     assert cosines == pytest.approx(np.ones(len(start)), abs=1e-3)
-    assert "Arrows: the gradient field" in all_text(page)
+    assert "Arrows show where a regulariser pulls single rows" in all_text(page)
 
 
 def test_vcl_is_judged_by_its_own_aim_beside_sw1(open_page: OpenPage) -> None:
     page = open_page("methods", data_case="d", data_n="512", methods_steps="60", methods_chosen="VCL")
     text = all_text(page)
-    assert "VCL alone by its own aim" in text
-    assert "By SW1:" in text
+    assert re.search(r"Alone, the excess kurtosis goes from \S+ to \S+, and SW1 from \S+ to \S+, ", text)
+    for reading in ("Excess kurtosis", "Modes", "Variance of batch variances", "SW1"):
+        assert f"| {reading}" in text
     titles = {trace.get("meta") for trace in sent_charts(page)["methods_flow_vcl"].figure["data"]}
     assert {"excess kurtosis", "modes", "batch variances", "SW1"} <= titles
 
@@ -113,20 +124,20 @@ def test_vcl_is_judged_by_its_own_aim_beside_sw1(open_page: OpenPage) -> None:
 def test_a_mean_over_units_is_judged_by_that_mean_on_gaussian_batches(open_page: OpenPage) -> None:
     """16 units of 500 rows: the mean excess kurtosis of N(0, I) has a standard error of √(24/8000) = 0.055."""
     page = open_page("methods", data_source="Recording", data_layer="layer 6", methods_chosen="VCL")
-    low, high = re.search(r"mean over the units, \S+ → \S+ \(N\(0, I\): (\S+) … (\S+)\)", all_text(page)).groups()  # type: ignore[union-attr]
-    assert -0.3 < float(low) < -0.05
-    assert 0.05 < float(high) < 0.3
-    spread = re.search(r"squared variance \S+ → \S+ \(N\(0, I\): (\S+) … (\S+)\)", all_text(page))
-    assert spread is not None
-    assert 0.3 < float(spread[1]) < 0.5 < float(spread[2]) < 0.7
+    low, high = sampling_range(page, "Excess kurtosis, mean over the units")
+    assert -0.3 < low < -0.05
+    assert 0.05 < high < 0.3
+    low, high = sampling_range(page, "Variance of batch variances, relative to the squared variance")
+    assert 0.3 < low < 0.5 < high < 0.7
 
 
 def test_a_collapsed_batch_is_called_still_and_nothing_is_nan(open_page: OpenPage) -> None:
     """All rows at 1: unit directions pull nothing apart, VCL's gradient is 0 everywhere."""
     page = open_page("methods", data_scale="0.0", data_n="256", methods_chosen=["BN", "VCL", "SW1", "L1"])
     text = all_text(page)
-    assert "No pull here: the gradient of VCL is 0 at each of the 256 rows" in text
-    assert "VCL alone by its own aim" not in text
+    assert "The gradient of VCL is 0 at each of the 256 rows, so nothing moves." in text
+    assert "follow the gradient of VCL" not in text
+    assert "follow the gradient of L1" in text
     assert "nan" not in re.sub(r"[a-z]+nan|nan[a-z]+", "", text)
     assert "undefined" in text
     assert not re.search(r"e\+[23]\d", text)
@@ -140,10 +151,10 @@ def test_what_is_said_of_a_flow_is_what_it_did(open_page: OpenPage) -> None:
     for name, said in (("alone", "Alone"), ("with the task", "With the task")):
         curve = values(course["SW1", name]["y"])
         band = values(course["SW1", "N(0, I) of this size"]["y"])
-        end = "further than any of them" if curve[-1] > band.max() else "which is as near as they are"
+        end = "above" if curve[-1] > band.max() else "within"
         assert curve[-1] > band.min()
-        assert f"**{said}**, SW1 goes {curve[0]:.3f} → {curve[-1]:.3f}" in all_text(page)
-        assert end in all_text(page).split(f"**{said}**")[1].split(";")[0]
+        ends = f"{said}, SW1 goes from {curve[0]:.3f} to {curve[-1]:.3f}, {end} the sampling range."
+        assert ends in all_text(page)
 
 
 def test_whitening_warns_by_the_units_that_it_whitens_together(open_page: OpenPage) -> None:
@@ -161,8 +172,11 @@ def test_whitening_warns_by_the_units_that_it_whitens_together(open_page: OpenPa
 def test_small_batches_are_compared_with_as_many_held_out_rows(open_page: OpenPage) -> None:
     page = open_page("methods", data_n="1024", data_dim="16", methods_rows="16", methods_chosen=["BN", "DBN"])
     traces = {trace["name"]: trace for trace in sent_charts(page)["methods_trap"].figure["data"]}
-    assert set(traces) >= {"DBN, held out", "DBN, the rows themselves", "BN, held out"}
-    assert re.search(r"At b = 16, .*DBN 0\.\d+ on the rows themselves, closer than any batch of N", all_text(page))
+    assert set(traces) >= {"DBN, held-out rows", "DBN, the rows themselves", "BN, held-out rows"}
+    said = re.search(r"SW1 at b = 16, .*: BN (\S+) and (\S+), DBN (\S+) and (\S+)\. ", all_text(page))
+    assert said is not None
+    assert float(said[3]) < float(said[1]) < float(said[2]) < float(said[4])
+    assert "BN and DBN take the former closer to N(0, I) than any Gaussian batch of 16 rows." in all_text(page)
 
 
 def test_what_has_no_batch_statistics_shows_no_small_batch_effect(open_page: OpenPage) -> None:
@@ -178,11 +192,11 @@ def test_the_yardstick_of_small_batches_is_gaussian_batches_of_as_many_rows(open
     """1.26/√n in the limit, whatever the batch; so N(0, I) seen through BN lies near it at every b."""
     page = open_page("methods", data_case="a", data_n="4096", methods_chosen="BN")
     traces = {trace["name"]: trace for trace in sent_charts(page)["methods_trap"].figure["data"]}
-    b = np.array(traces["range of N(0, I) itself"]["x"])
-    low, high = values(traces["N(0, I) itself, low"]["y"]), values(traces["range of N(0, I) itself"]["y"])
+    b = np.array(traces["sampling range of N(0, I)"]["x"])
+    low, high = (values(traces[name]["y"]) for name in ("lower end of the sampling range", "sampling range of N(0, I)"))
     assert (low * np.sqrt(b) < 1.26).all()
     assert (high * np.sqrt(b) > 1.26).all()
-    held_out = values(traces["BN, held out"]["y"])
+    held_out = values(traces["BN, held-out rows"]["y"])
     assert (held_out[b >= 64] < 1.15 * high[b >= 64]).all()
     assert (held_out[b >= 64] > low[b >= 64]).all()
 
@@ -213,27 +227,30 @@ def test_two_epochs_of_the_recording_stand_on_one_axis(open_page: OpenPage) -> N
     )
     names = [trace["name"] for trace in sent_charts(page)["methods_overlay"].figure["data"]]
     assert names == ["layer 6, epoch 0", "layer 6, epoch 100", "N(0, 1)"]
-    assert "apart in SW1 (by POT" in all_text(page)
+    assert "SW1 is by POT, ±" in all_text(page)
     assert "on the 500 rows that belong together" in all_text(page)
-    assert "the two differ (p = 0.01: so far apart by chance once in 100 times)" in all_text(page)
+    assert "“layer 6, epoch 0” and “layer 6, epoch 100” are" in all_text(page)
+    assert "they differ (p = 0.01)" in all_text(page)
+    assert "about once in 100 times" in all_text(page)
 
 
 def test_cases_and_epochs_are_moved_like_the_batch_before(open_page: OpenPage) -> None:
     """So the batch itself, found again as a case or an epoch, is the same one."""
     case = open_page("methods", data_n="256", methods_second="case (a) isotropic", methods_chosen="BN")
     text = all_text(case)
-    assert "They are the same batch, so SW1 between them is 0" in text
+    assert "are the same batch, so SW1 between them is 0" in text
     assert "Cases and epochs are multiplied by 1.5 and shifted by 1 as well" in text
     assert "never 0 apart" not in text
     again = {"methods_second": "layer 6, epoch 100", "methods_chosen": "BN"}
     epoch = open_page("methods", data_source="Recording", methods_scale="2.0", **again)
-    assert "They are the same batch" in all_text(epoch)
+    assert "are the same batch" in all_text(epoch)
 
 
 def test_the_overlay_says_what_two_samples_of_one_law_give(open_page: OpenPage) -> None:
     """Case (d) differs from (a) in x alone: the second unit can be chosen, and there the two are alike."""
     page = open_page("methods", data_case="d", methods_second="case (a) isotropic", methods_chosen="BN")
-    low, high = re.search(r"dealt out anew, 99 times, it was (\S+) … (\S+):", all_text(page)).groups()  # type: ignore[union-attr]
+    assert "pooled and dealt out anew 99 times" in all_text(page)
+    low, high = re.search(r"apart in SW1, more than permuted rows are \((\S+) … (\S+)\)", all_text(page)).groups()  # type: ignore[union-attr]
     for end in (float(low), float(high)):  # 1.26 √2 σ/√n on average between two samples
         assert end == pytest.approx(1.26 * np.sqrt(2 / 4096) * 1.5, rel=0.9)
     along_x = values(sent_charts(page)["methods_overlay"].figure["data"][0]["y"])
@@ -251,10 +268,10 @@ def test_rows_of_one_input_are_compared_in_pairs_and_the_visitor_may_say_otherwi
     page = open_page("methods", methods_first="before", methods_second="after BN", **chosen)
     assert page.button_group(key="methods_pairing").options[0] == "as known: in pairs"
     assert "on the 256 rows that belong together" in all_text(page)
-    assert "the two differ" in all_text(page)
+    assert "they differ (p" in all_text(page)
     page.button_group(key="methods_pairing").set_value("independent").run()
     assert "pooled and dealt out anew" in all_text(page)
-    assert "cannot be told from samples of one distribution" in all_text(page)
+    assert "they cannot be told apart" in all_text(page)
     other = open_page("methods", methods_second="case (b) correlated", **chosen)
     assert other.button_group(key="methods_pairing").options[0] == "as known: independent"
 
@@ -281,8 +298,8 @@ def test_a_regulariser_is_judged_by_as_many_rows_as_it_moved(open_page: OpenPage
 def test_only_figure_1_is_moved_on_opening(open_page: OpenPage) -> None:
     page = open_page("methods", data_n="256", methods_chosen="BN")
     assert [page.slider(key=f"methods_{name}").value for name in ("scale", "shift")] == [1.5, 1.0]
-    assert "multiplied by 1.5 and shifted by 1. A normaliser maps it at once." in all_text(page)
-    assert "A regulariser pulls" not in all_text(page)
+    assert "multiplied by 1.5 and shifted by 1. A normaliser maps the batch in one step." in all_text(page)
+    assert "A regulariser moves it" not in all_text(page)
     page.button_group(key="data_source").set_value("Recording").run()
     assert [page.slider(key=f"methods_{name}").value for name in ("scale", "shift")] == [1.0, 0.0]
     assert "multiplied by" not in page.markdown[0].value

@@ -120,8 +120,8 @@ def test_the_page_offers_applies_and_follows_it(toys: list[Method], open_page: O
         for said in (method.title, method.summary, method.lesson, method.reference):
             assert said in text
         assert page.number_input(key=f"methods_{method.key}_factor").value == FACTOR.default
-    assert "Toy toy_pull alone by its own aim" in text
-    assert "variance of batch variances relative" not in text
+    assert "Alone, the excess kurtosis goes from" in text
+    assert "Variance of batch variances, relative" not in text
     assert "repeats after 3.75" in charts["methods_radial_toy_pull"].data["alt"]
     page.number_input(key="methods_toy_multiply_factor").set_value(1.0).run()
     assert removed(page)["Toy toy_multiply"]["location"] == pytest.approx(0, abs=1e-6)
