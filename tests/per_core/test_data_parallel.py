@@ -11,6 +11,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from per_core import PER
 
+pytestmark = pytest.mark.long
+
 RANKS = 2
 
 

@@ -10,6 +10,8 @@ from analysis.__main__ import main
 from tests import processes
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, write
 
+pytestmark = pytest.mark.long
+
 
 def test_the_table_tells_everything_and_zero_means_all_is_well(tmp_path, capsys):
     assert main(["inspect", str(write(tmp_path, "layers.npz"))]) == 0

@@ -16,6 +16,8 @@ from per_core import per_loss
 from tests import processes
 from tests.waiting import LIMIT, wait_for
 
+pytestmark = pytest.mark.long
+
 ROWS = np.random.default_rng(8).gamma(3.0, size=(400, 6)).astype(np.float32)
 
 

@@ -26,6 +26,8 @@ from analysis.distances.bound import (
 )
 from analysis.samples import CASES, figure1
 
+pytestmark = pytest.mark.long
+
 CONSTANT = 1 / math.sqrt(math.pi)
 
 

@@ -26,6 +26,8 @@ from analysis.statistics.null_band import expected_gaussian_w1, null_draws
 from per_core.errors import InvalidInputError
 from per_core.recording.run_directory import open_run
 
+pytestmark = pytest.mark.long
+
 
 def test_every_promised_study_is_in_the_file_and_no_other() -> None:
     assert set(json.loads(PATH.read_text())) == {study.key for study in STUDIES}

@@ -19,6 +19,8 @@ from per_core.errors import PerError
 from tests.analysis.dumps.dump_files import WRITERS, run_directory, write
 from tests.analysis.dumps.independent_readers import stored
 
+pytestmark = pytest.mark.long
+
 SEED = int(os.environ.get("PERSCOPE_FUZZ_SEED", "0"))
 RUN = "run directory"
 NAMES = [*WRITERS, RUN]

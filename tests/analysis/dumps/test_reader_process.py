@@ -19,6 +19,8 @@ from tests import processes
 from tests.analysis.dumps.dump_files import FIRST, write
 from tests.waiting import wait_for
 
+pytestmark = pytest.mark.long
+
 
 def test_one_process_serves_many_requests_and_is_restarted_after_its_death(tmp_path):
     path = write(tmp_path, "layers.pt")

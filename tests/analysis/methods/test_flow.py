@@ -16,6 +16,8 @@ from analysis.statistics.null_band import null_band, null_draws
 from per_core import list_methods, per_gradient
 from per_core.errors import InvalidInputError
 
+pytestmark = pytest.mark.long
+
 REGULARISERS = [method.key for method in list_methods("regulariser")]
 
 

@@ -21,6 +21,8 @@ from analysis.survey.report import report_html, write_report
 from per_core.errors import InvalidInputError
 from tests import processes
 
+pytestmark = pytest.mark.long
+
 RANDOM = np.random.default_rng(3)
 VOID = {"meta"}
 WIDTH = HistogramDrawing.width

@@ -2,13 +2,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from analysis.batch import ActivationBatch
 from analysis.distances.bound import slice_convergence
 from app.charts.bound import convergence
 
 
 @pytest.mark.parametrize("values", [np.random.default_rng(0).normal(size=(200, 32)) ** 3, np.zeros((50, 3))])
 def test_estimates_are_in_view_and_the_interval_of_two_directions_flattens_nothing(values: NDArray[np.float64]) -> None:
-    curve = slice_convergence(values.astype(np.float32))
+    curve = slice_convergence(ActivationBatch(values, "batch"))
     layout = convergence(curve, exact_per=curve.per[-1]).layout
     later = curve.slices >= 8
     for axis, estimates, margins in (

@@ -126,7 +126,8 @@ def test_long_trainings_of_many_networks_stay_small() -> None:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_distributions_of_as_many_bins_as_the_page_draws_stay_small(view: str) -> None:
-    from app.views.train.run_view import BINS, DRAWN_BINS
+    from app.sections.layer_over_epochs import BINS
+    from app.views.train.run_view import DRAWN_BINS
 
     epochs = range(DRAWN_BINS // BINS // 6)
     runs = {

@@ -15,6 +15,8 @@ from torch.nn.utils import parametrizations
 from per_core import InvalidInputError, Recorder, StorageError, open_run
 from tests.per_core.recording.recorded import draw, first_record, network
 
+pytestmark = pytest.mark.long
+
 
 def parameters(model: nn.Module) -> Tensor:
     return torch.cat([p.detach().double().flatten() for p in (*model.parameters(), *model.buffers())])

@@ -16,6 +16,8 @@ from per_core.recording.run_directory import Run, RunWriter
 from tests import processes
 from tests.per_core.recording.recorded import largest_file
 
+pytestmark = pytest.mark.long
+
 ALLOWANCE = Allowance(slices=4, units=3, tracked=2, budget=20_000, seed=5)
 DIGEST = LayerDigest(ALLOWANCE)
 
