@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from analysis.survey.overview import QUANTITIES
+from per_core.text import N_
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class HeatScale:
 
     Attributes:
         quantity: its name.
-        meaning: what a person must know to read it.
+        meaning: what a person must know to read it, in two sentences at most; like the legend, to be translated.
         limits: of `Quantity.badness`, six; a value is coloured by how many of them it exceeds.
         legend: the limits in words.
         shown: the value as text.
@@ -49,39 +50,40 @@ def _share(value: float) -> str:
 HEAT_SCALES = (
     HeatScale(
         "sw1_in_bands",
-        "Sliced Wasserstein-1 distance to N(0, I), divided by what Gaussian batches of the same size have: about 1 is"
-        " as close as a sample can be.",
+        N_(
+            "The distance to N(0, I), divided by what Gaussian batches of the same size have. About 1 is as close as"
+            " it gets."
+        ),
         (1.5, 3, 6, 12, 25, 50),
-        "above 1.5, 3, 6, 12, 25, 50",
+        N_("above 1.5, 3, 6, 12, 25, 50"),
         _number,
     ),
     HeatScale(
         "per",
-        "The PER loss: 1.128 for N(0, I), 0.798 if everything is 0. It measures size and spread, not how Gaussian the"
-        " layer is.",
+        N_("1.128 for N(0, I), 0.798 if everything is 0. It measures size and spread, not how Gaussian the layer is."),
         (0.9, 1.05, 1.2, 1.5, 2, 4),
-        "above 0.9, 1.05, 1.2, 1.5, 2, 4",
+        N_("above 0.9, 1.05, 1.2, 1.5, 2, 4"),
         _number,
     ),
     HeatScale(
         "variance",
-        "Mean over the units; 1 for N(0, I).",
+        N_("The mean over the units; 1 for N(0, I)."),
         tuple(math.log(factor) for factor in (1.5, 3, 10, 30, 100, 1000)),
-        "off 1 by a factor above 1.5, 3, 10, 30, 100, 1000, either way",
+        N_("off 1 by a factor above 1.5, 3, 10, 30, 100, 1000, either way"),
         _number,
     ),
     HeatScale(
         "dead",
-        "Share of the units that never change.",
+        N_("The share of the units that never change."),
         (0.01, 0.05, 0.1, 0.2, 0.5, 0.9),
-        "above 1 %, 5 %, 10 %, 20 %, 50 %, 90 %",
+        N_("above 1 %, 5 %, 10 %, 20 %, 50 %, 90 %"),
         _share,
     ),
     HeatScale(
         "effective_rank_share",
-        "How many directions share the variance, divided by the number of units.",
+        N_("How many directions share the variance, divided by the number of units."),
         (-0.5, -0.25, -0.1, -0.05, -0.02, -0.01),
-        "below 50 %, 25 %, 10 %, 5 %, 2 %, 1 %",
+        N_("below 50 %, 25 %, 10 %, 5 %, 2 %, 1 %"),
         _share,
     ),
 )

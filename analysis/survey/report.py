@@ -10,6 +10,8 @@ import os
 import platform
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
+from gettext import NullTranslations
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,10 +22,12 @@ from analysis.dumps import Inspection, Verdict
 from analysis.plain_text import plain
 from analysis.survey.heat_scale import HEAT_SCALES
 from analysis.survey.histogram_drawing import HistogramDrawing
-from analysis.survey.layer_words import kind_sentence, warning_title
-from analysis.survey.overview import BLOCKS, MOST_ROWS, SLICES, Overview, Unread, epoch_label, overview
+from analysis.survey.overview import BLOCKS, MOST_ROWS, SLICES, Epoch, Overview, Unread, overview
+from analysis.survey.sentences import kind_sentence, warning_sentence, warning_title
 from analysis.survey.warnings import FEWEST_ROWS, ListedWarning, list_warnings, unjudged
+from analysis.translations import ENGLISH, translations
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 MOST = {"members": 200, "layers": 100, "epochs": 40, "warnings": 200, "unjudged": 20}
 """How many of each are listed; the report says how many more there are."""
@@ -33,7 +37,8 @@ LONGEST_SENTENCE = 500
 SUFFIXES = (".html", ".htm")
 TITLE = "PERscope report: "  # by which an earlier report is told from any other file, too
 PACKAGES = ("torch", "numpy", "scipy", "safetensors")
-VERDICTS: tuple[Verdict, ...] = ("refused", "ambiguous", "ok")  # in the order of their members
+VERDICTS: dict[Verdict, str] = {"refused": N_("refused"), "ambiguous": N_("without a layout"), "ok": N_("ok")}
+"""In the order of the members."""
 
 
 def _counted(count: int) -> str:
@@ -56,9 +61,6 @@ TEMPLATES.filters |= {
     "counted": _counted,
     "name": _name,
     "sentence": _sentence,
-    "epoch_label": epoch_label,
-    "kind_sentence": kind_sentence,
-    "warning_title": warning_title,
 }
 
 
@@ -128,17 +130,20 @@ def _unwritable(path: Path, reason: str) -> InvalidInputError:
     )
 
 
-def report_html(inspection: Inspection, seen: Overview) -> str:
-    """The report as a string, from an inspection and its overview."""
+def report_html(inspection: Inspection, seen: Overview, language: str = ENGLISH) -> str:
+    """The report as a string, from an inspection and its overview, in a language: "ko", for example."""
+    texts = translations(language)
     warnings = list_warnings(seen)
     layers = seen.worst("sw1_in_bands")[: MOST["layers"]]
-    members = sorted(inspection.members, key=lambda member: VERDICTS.index(member.verdict))
+    members = sorted(inspection.members, key=lambda member: list(VERDICTS).index(member.verdict))
     count = Counter(member.verdict for member in members)
     return TEMPLATES.get_template("report.html.jinja").render(
+        **_wording(texts),
+        language=language,
         title=TITLE,
         inspection=inspection,
         seen=seen,
-        facts=_facts(inspection, seen, warnings),
+        facts=_facts(inspection, seen, warnings, texts),
         warnings=warnings,
         unjudged=unjudged(seen),
         fewest_rows=FEWEST_ROWS,
@@ -154,19 +159,40 @@ def report_html(inspection: Inspection, seen: Overview) -> str:
     )
 
 
-def _facts(inspection: Inspection, seen: Overview, warnings: Sequence[ListedWarning]) -> tuple[tuple[str, int], ...]:
+def _wording(texts: NullTranslations) -> dict[str, Callable[..., str]]:
+    """What the template calls to write in a language."""
+    _ = texts.gettext
+
+    def epoch_name(epoch: Epoch) -> str:
+        return _("no epoch") if epoch is None else _("epoch {epoch}").format(epoch=epoch)
+
+    return {
+        "_": texts.gettext,
+        "translated": texts.gettext,
+        "epoch_name": epoch_name,
+        "verdict_name": lambda verdict: texts.gettext(VERDICTS[verdict]),
+        "kind_sentence": partial(kind_sentence, texts=texts),
+        "warning_title": partial(warning_title, texts=texts),
+        "warning_sentence": partial(warning_sentence, texts=texts),
+    }
+
+
+def _facts(
+    inspection: Inspection, seen: Overview, warnings: Sequence[ListedWarning], texts: NullTranslations
+) -> tuple[tuple[str, int], ...]:
     """What is counted at the top."""
+    _ = texts.gettext
     severe = sum(one.warning.severity == "severe" for one in warnings)
     unread = sum(isinstance(reading, Unread) for reading in seen.cells.values())
     return (
-        ("layers", len(seen.layers)),
-        ("epochs", len(seen.epochs)),
-        ("members", len(inspection.members)),
-        ("read", len(seen.cells) - unread),
-        ("failed", unread),
-        ("refused", len(inspection.refused)),
-        ("without a layout", len(inspection.ambiguous)),
-        ("other files", len(inspection.ignored)),
-        ("severe warnings", severe),
-        ("mild warnings", len(warnings) - severe),
+        (_("layers"), len(seen.layers)),
+        (_("epochs"), len(seen.epochs)),
+        (_("members"), len(inspection.members)),
+        (_("read"), len(seen.cells) - unread),
+        (_("failed"), unread),
+        (_("refused"), len(inspection.refused)),
+        (_("without a layout"), len(inspection.ambiguous)),
+        (_("other files"), len(inspection.ignored)),
+        (_("severe warnings"), severe),
+        (_("mild warnings"), len(warnings) - severe),
     )

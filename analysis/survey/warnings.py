@@ -2,7 +2,7 @@
 
 A rule looks at one reading, and where it needs to at the layer's earlier ones. The thresholds are where a layer leaves
 what trained networks ordinarily show, not where training fails: a warning is a reason to look, and says so in numbers.
-What a rule finds is a kind, a severity and figures; `analysis.survey.layer_words` makes sentences of them.
+What a rule finds is a kind, a severity and figures; `analysis.survey.sentences` makes sentences of them.
 
 "Measured" beside a threshold means: on the networks of tests/analysis/survey/activation_cases.py.
 """
@@ -15,8 +15,8 @@ from math import isnan
 from typing import Literal
 
 from analysis.statistics.spread import LOWEST_RANK, RANK_SHARE, Spread
-from analysis.survey.layer_words import Figures, warning_sentence
 from analysis.survey.overview import Epoch, LayerReading, Overview, Unread
+from analysis.survey.sentences import Figures, warning_sentence
 
 WarningKind = Literal[
     "NaN",

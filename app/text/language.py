@@ -55,5 +55,10 @@ def translated(text: str) -> str:
     return _catalogue().gettext(text) if text else ""  # gettext answers "" with the head of the catalogue
 
 
+def visitor_texts() -> NullTranslations:
+    """The visitor's language, for what analysis writes in it."""
+    return _catalogue()
+
+
 def _catalogue() -> NullTranslations:
     return translations(language(), LOCALE, LOCALE_OF_ANALYSIS)

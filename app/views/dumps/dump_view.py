@@ -24,7 +24,7 @@ from app.session import caches
 from app.session.dumped import DumpMember
 from app.session.keys import DUMP_MEASURED, DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY, LOOKED_AT
 from app.session.null_bands import null_bands
-from app.text.language import _, translated
+from app.text.language import _, language, translated, visitor_texts
 from app.text.plain import escaped, label
 from app.views.dumps.dump_source import OpenDump
 from app.views.dumps.reading import AllRows, gaussian_ratios_of, show_reading
@@ -112,9 +112,10 @@ def _offer_report(dump: OpenDump) -> None:
     """The whole dump as one file."""
     from analysis.survey.report import report_html
 
+    spoken = language()
     st.download_button(
         _("Report as HTML"),
-        lambda: report_html(dump.inspection, dump.overview),
+        lambda: report_html(dump.inspection, dump.overview, spoken),
         f"{file_stem(dump.inspection.path.stem)}.html",
         "text/html",
         on_click="ignore",
@@ -126,15 +127,16 @@ def _offer_report(dump: OpenDump) -> None:
 
 def _show_warnings(found: Overview) -> pd.DataFrame:
     """What the rules found, in words; the table with the names as they are."""
-    from analysis.survey.layer_words import warning_title
+    from analysis.survey.sentences import warning_sentence, warning_title
     from analysis.survey.warnings import FEWEST_ROWS, list_warnings, unjudged
 
+    texts = visitor_texts()
     rows = [
         [
             one.layer,
-            f"{warning_title(one.warning.kind)}, {one.warning.severity}",
+            f"{warning_title(one.warning.kind, texts)}, {warning_title(one.warning.severity, texts)}",
             _span(one.epochs, len(found.epochs)),
-            one.warning.sentence,
+            warning_sentence(one.warning.kind, one.warning.figures, texts),
         ]
         for one in list_warnings(found)
     ]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Self
 import pandas as pd
 import streamlit as st
 
-from analysis.survey.layer_words import kind_sentence
+from analysis.survey.sentences import kind_sentence
 from app.text.caption import show_statement
-from app.text.language import _
+from app.text.language import _, visitor_texts
 from app.text.numbers import over_directions
 from app.text.plain import escaped
 
@@ -30,7 +30,7 @@ def show_reading(reading: "LayerReading") -> None:
         sw1=_short(reading.sw1), margin=_short(reading.sw1_margin), ratio=_short(reading.sw1_in_bands, 1)
     )
     if reading.kind:
-        short += " " + _("The values are {kind}.").format(kind=escaped(kind_sentence(reading.kind)))
+        short += " " + _("The values are {kind}.").format(kind=escaped(kind_sentence(reading.kind, visitor_texts())))
     precise = [
         _("± is the margin of the mean {over}.").format(over=over_directions(reading.d)),
         _("Batches of N(0, I) with {d:,} units have {low:.2f} to {high:.2f} times their mean.").format(
@@ -65,6 +65,8 @@ def _numbers(reading: "LayerReading") -> pd.DataFrame:
 def _rows(reading: "LayerReading") -> str:
     """How many rows were looked at."""
     lost = reading.n - reading.finite_rows
+    if reading.n == reading.total and not lost:
+        return _("{n:,} rows, all finite.").format(n=reading.n)
     if reading.n == reading.total:
         return _("{n:,} rows, {lost:,} of them not finite.").format(n=reading.n, lost=lost)
     return _("{n:,} of {total:,} rows, evenly spread; {lost:,} of them not finite.").format(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.statistics.value_kind import kind_of_values
-from analysis.survey.layer_words import kind_sentence
+from analysis.survey.sentences import kind_sentence
 from tests.analysis.survey.activation_cases import HEADS, TOKENS, gaussian, made_by_hand, of_networks, quantised
 
 KINDS = {

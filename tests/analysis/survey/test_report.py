@@ -5,6 +5,7 @@ import math
 import os
 import re
 import sys
+from gettext import NullTranslations
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -92,7 +93,7 @@ def test_the_report_says_what_the_overview_says(tmp_path) -> None:
         assert [row[1:] for row in table[1:]] == [[scale.shown(v) for v in row] for row in values[::-1]]
     assert [row[7] for row in members[1:]] == ["refused", "refused", "ok", "ok", "ok", "ok"]
     text = html.unescape(re.sub("<[^>]+>", "", written))
-    assert "layer_2 dead (mild; at 2 of 2 epochs, told for epoch 2). 25% of the 8 units never change" in text
+    assert "layer_2 dead, mild, at 2 of 2 epochs; the figures are of epoch 2. 25% of the 8 units never change" in text
     assert "Object arrays are pickles" in text
     assert "n 2,400 · below 0 · above 0 · NaN 0 · infinite 0" in text
     assert f"numpy {np.__version__}" in text
@@ -105,7 +106,8 @@ def test_layers_of_too_few_rows_are_not_passed_off_as_well(tmp_path) -> None:
     inspection = inspect(tmp_path / "d.npz")
     text = html.unescape(re.sub("<[^>]+>", "", report_html(inspection, overview(inspection))))
     assert "No issue found by the rules." in text
-    assert "from 32 finite rows on. Fewer have, and could not be judged: <layer 0>, <layer 1>" in text
+    assert "need 32 finite rows, and these have fewer." in text
+    assert "Not judged: <layer 0>, <layer 1>" in text
     assert "<layer 19> and 5 more." in text
     assert "well," not in text
 
@@ -117,6 +119,47 @@ def test_the_members_are_folded_away(tmp_path) -> None:
         r"<details><summary>2 refused, 4 ok</summary>.*<table class=.members.*</table>.*</details>", written, re.DOTALL
     )
     assert "<details open" not in written
+
+
+NO_WORDS = {
+    "PERscope", "report", "dump", "npz", "float", "PER", "Python", "torch", "cpu", "cu", "numpy", "scipy",
+    "safetensors",
+}  # fmt: skip
+
+
+class Marking(NullTranslations):
+    """A language that puts every text into brackets."""
+
+    def gettext(self, message: str) -> str:
+        return f"⟦{message}⟧"
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return f"⟦{msgid1 if n == 1 else msgid2}⟧"
+
+
+def test_the_report_is_written_in_a_language(tmp_path, monkeypatch) -> None:
+    """Every word of it, but names, numbers of versions, and errors."""
+    layers = {"A": RANDOM.normal(size=(99, 4)), "B": 1e5 * RANDOM.normal(size=(99, 4)), "C": np.ones((9, 2))}
+    np.savez(tmp_path / "dump.npz", **layers)
+    inspection = inspect(tmp_path / "dump.npz")
+    asked = []
+    monkeypatch.setattr("analysis.survey.report.translations", lambda language: asked.append(language) or Marking())
+    written = report_html(inspection, overview(inspection), "ko")
+    assert asked == ["ko"]
+    assert '<html lang="ko">' in written
+    text = html.unescape(re.sub("<[^>]+>", " ", re.sub("<style>.*?</style>", "", written, flags=re.DOTALL)))
+    while text != (text := re.sub("⟦[^⟦⟧]*⟧", " ", text)):
+        pass
+    words = set(re.findall(r"[A-Za-z]{2,}", text))
+    assert words <= NO_WORDS
+
+
+def test_two_sentences_at_most_are_read_without_a_click(tmp_path) -> None:
+    inspection = inspect(dump(tmp_path))
+    written = re.sub("<details>.*?</details>", "", report_html(inspection, overview(inspection)), flags=re.DOTALL)
+    paragraphs = re.findall("<p>(.*?)</p>", written, re.DOTALL)
+    assert len(paragraphs) >= 2 + len(HEAT_SCALES)
+    assert [one for one in paragraphs if len(re.findall(r"[.!?](?:\s+(?=[A-Z])|$)", one)) > 2] == []
 
 
 def test_nothing_comes_from_outside(tmp_path) -> None:
