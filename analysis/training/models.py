@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from analysis.runs.spec import Activation, ModelName, ModelSpec
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 Shape = tuple[int, ...]  # of one sample, without the batch: (d,) or (channels, height, width)
 
@@ -178,7 +179,7 @@ def _scaled(units: int, width: float) -> int:
 MODELS: dict[ModelName, Model] = {
     model.key: model
     for model in (
-        Model("mlp", "Fully connected", _mlp),
-        Model("cnn11", "Convolutional, 11 layers (Joo et al.)", _cnn11),
+        Model("mlp", N_("Fully connected"), _mlp),
+        Model("cnn11", N_("Convolutional, 11 layers (Joo et al.)"), _cnn11),
     )
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from analysis.runs.spec import VANILLA, MethodSpec, ModelSpec, TrainingSpec, read_spec
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +31,9 @@ class Preset:
     spec: TrainingSpec
 
 
-MEASURED_ON = (
-    "Figures of an AMD EPYC with AVX-512 and torch 2.13.0 on the CPU, November 2026. Another processor rounds "
-    "otherwise, and a training that is near divergence then goes another way: AVX2 arithmetic, as of other "
-    "processors, stands beside it where it differs."
+MEASURED_ON = N_(
+    "Measured on an AMD EPYC with AVX-512 and torch 2.13.0 on the CPU, November 2026. A training near divergence ends "
+    "elsewhere on a processor that rounds otherwise: in brackets, figures with AVX2 arithmetic where they differ."
 )
 
 PER = MethodSpec("per", reduction="sum")  # Algorithm 1 as printed: the published λ is noticeable beside the task loss
@@ -45,20 +45,26 @@ def _presets() -> tuple[Preset, ...]:
     return (
         Preset(
             "default",
-            "Digits",
-            "The 11-layer network of the paper, narrow, on handwritten digits: every method learns them.",
-            "Test accuracy: PER 98.8 to 99.2 %, no method 98.2 to 99.2 %, BN 98.8 to 99.6 %. The ranges overlap, so "
-            "one seed ranks nothing.",
+            N_("Digits"),
+            N_("The 11-layer network of the paper, narrow, on handwritten digits: every method learns them."),
+            N_(
+                "Test accuracy: PER 98.8 to 99.2 %, no method 98.2 to 99.2 %, BN 98.8 to 99.6 %. The ranges overlap: "
+                "one seed ranks nothing."
+            ),
             TrainingSpec(methods=(PER, VANILLA_METHOD, BN), title="Digits"),
         ),
         Preset(
             "figure2",
-            "Figure 2",
-            "The learning rate stays as it is, so the activations keep moving: without a method their variance grows, "
-            "PER holds it down, and batch normalisation moves least.",
-            "Final variance without a method over that with PER: 1.5 to 1.6 in layer 2, 4.0 to 5.7 in layer 6, 5.4 to "
-            "7.2 in layer 9 (1.6, 4.6 to 5.0 and 5.0 with AVX2, seeds 0 and 1). On both: it is above 1 in every layer "
-            "and seed, BN moves least and PER less than no method. Single units contradict it.",
+            N_("Figure 2"),
+            N_(
+                "The learning rate stays constant, so activations keep moving. Without a method their variance grows; "
+                "PER holds it down, and BN moves least."
+            ),
+            N_(
+                "Final variance without a method over that with PER: 1.5 to 1.6 in layer 2, 4.0 to 5.7 in layer 6, "
+                "5.4 to 7.2 in layer 9 (1.6, 4.6 to 5.0 and 5.0, seeds 0 and 1). The ratio is above 1 in every layer "
+                "and seed; BN moves least, PER less than no method. Single units contradict it."
+            ),
             TrainingSpec(
                 methods=(MethodSpec("per", {"per.weight": 3e-4}, reduction="sum"), VANILLA_METHOD, BN),
                 learning_rate=0.01,
@@ -68,15 +74,15 @@ def _presets() -> tuple[Preset, ...]:
         ),
         Preset(
             "hard",
-            "Hard",
-            "A deep network at a high learning rate: without a method it diverges or learns less.",
-            "PER ends at 97.0 to 97.8 % test accuracy (96.8 to 97.8 % with AVX2), BN at 97.8 to 99.4 % (the same). "
-            "Without a method seeds 1 and 2 diverge within two epochs on both. Where the others end depends on "
-            "rounding: seeds 0, 3 and 4 at 56, 91 and 75 % (96, 68 and 8 % with AVX2). On both, "
-            "every one ends below PER and BN of its seed. "
-            "λ = 0.01 is 33 times the largest published one, 0.0003, and PER's own collapse shows: the "
-            "variance falls from about 1 to 0.01 to 0.02 in layers 6 and 9, where PER is within 0.02 of its minimum "
-            "0.798 and SW1 to N(0, I) about 0.7.",
+            N_("Hard"),
+            N_("A deep network at a high learning rate: without a method it diverges or learns less."),
+            N_(
+                "Test accuracy: PER 97.0 to 97.8 % (96.8 to 97.8 %), BN 97.8 to 99.4 %. Without a method seeds 1 and 2 "
+                "diverge within two epochs, and seeds 0, 3 and 4 end at 56, 91 and 75 % (96, 68 and 8 %), below PER "
+                "and BN of their seed. λ = 0.01 is 33 times the largest published one, and PER collapses: the variance "
+                "falls from about 1 to between 0.01 and 0.02 in layers 6 and 9, where PER is within 0.02 of its "
+                "minimum 0.798 and SW1 to N(0, I) about 0.7."
+            ),
             TrainingSpec(
                 model=ModelSpec("mlp", depth=20, dropout=0.0),
                 methods=(MethodSpec("per", {"per.weight": 1e-2}, reduction="sum"), VANILLA_METHOD, BN),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from app.charts.palette import REFERENCE, categorical, filled_contours
+from app.text.language import _
 from per_core.methods import BASELINE, Baseline, Method, list_methods
 from per_core.text import N_
 
@@ -88,10 +89,10 @@ def density_map(runs: Mapping[str, DensitySeries], centres: NDArray[np.float64],
             zmax=highest,
             colorscale=filled_contours(),
             showscale=column == len(runs),
-            colorbar={"title": "density", "thickness": 10, "outlinewidth": 0},
-            hovertemplate="epoch %{x}, %{y:.2f}: %{z:.3f}<extra>" + name + "</extra>",
+            colorbar={"title": _("density"), "thickness": 10, "outlinewidth": 0},
+            hovertemplate=_("epoch {epoch}").format(epoch="%{x}") + ", %{y:.2f}: %{z:.3f}<extra>" + name + "</extra>",
         )
-    figure.update_xaxes(title="epoch", nticks=5)
+    figure.update_xaxes(title=_("epoch"), nticks=5)
     figure.update_yaxes(title=unit, col=1)
     return figure
 
@@ -117,18 +118,18 @@ def ridgeline(runs: Mapping[str, DensitySeries], centres: NDArray[np.float64], u
                 col=column,
                 x=np.concatenate([centres, centres[::-1]]).astype(np.float32),
                 y=y.astype(np.float32),
-                name=f"epoch {epoch}",
+                name=_("epoch {epoch}").format(epoch=epoch),
                 meta=name,
                 mode="lines",
                 fill="toself",
                 fillcolor=looked[name].band,
                 line={"color": looked[name].colour, "width": 1},
-                hovertemplate=f"epoch {epoch}<extra>{name}</extra>",
+                hovertemplate=_("epoch {epoch}").format(epoch=epoch) + f"<extra>{name}</extra>",
                 showlegend=False,
             )
     figure.update_xaxes(title=unit)
     figure.update_yaxes(
-        tickvals=list(range(len(chosen))), ticktext=[str(epoch) for epoch in chosen], title="epoch", col=1
+        tickvals=list(range(len(chosen))), ticktext=[str(epoch) for epoch in chosen], title=_("epoch"), col=1
     )
     return figure
 
@@ -164,7 +165,7 @@ def one_epoch(runs: Mapping[str, DensitySeries], centres: NDArray[np.float64], u
     )
     figure.frames = [
         go.Frame(
-            name=f"epoch {epoch}",
+            name=_("epoch {epoch}").format(epoch=epoch),
             traces=list(range(len(runs))),
             data=[go.Scatter(x=x if epoch in own else nothing, y=own.get(epoch, nothing)) for own in drawn.values()],
         )
@@ -173,7 +174,9 @@ def one_epoch(runs: Mapping[str, DensitySeries], centres: NDArray[np.float64], u
     peak = max(float(np.quantile(run.densities.max(axis=1), 0.9)) for run in runs.values())
     top = min(max(1.15 * peak, GAUSSIAN_PEAK), HIGHEST)  # one that collapses would flatten all others
     figure.update_xaxes(title=unit)
-    figure.update_yaxes(title="density" if peak <= top else f"density, up to {peak:.2g}", range=[0, top])
+    figure.update_yaxes(
+        title=_("density") if peak <= top else _("density, up to {peak:.2g}").format(peak=peak), range=[0, top]
+    )
     return figure
 
 

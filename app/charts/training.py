@@ -11,10 +11,10 @@ from analysis.survey.history import LayerHistory, UnitHistory, over_seeds
 from app.charts.epochs import PANEL_CHARACTERS, Look, looks, shortened
 from app.charts.palette import REFERENCE, theme_colour
 from app.session import caches
+from app.text.language import _
 
 CLIPPED_VARIANCE = 5.0
 DRAWN_NUMBERS = 36_000  # in the curves of a chart, which may take 300 kB
-BAND_TITLE = "median, 0.25–0.75"
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]  # epochs and values
 Range = tuple[float, float]
@@ -37,7 +37,7 @@ def figure2(
     """
     names = list(dict.fromkeys(name for by_name in histories.values() for name in by_name))
     looked = looks(names)
-    figure = go.Figure(caches.shared(figure2_panels, tuple(names), tuple(histories), epochs))
+    figure = _panels(names, tuple(histories), epochs)
     most = DRAWN_NUMBERS // (10 * len(names) * len(histories))
     for row, (layer, by_name) in enumerate(histories.items(), start=1):
         for name, unit in by_name.items():
@@ -45,8 +45,8 @@ def figure2(
             x = unit.epochs[kept]
             column, look = names.index(name) + 1, looked[name]
             band = unit.lower[kept], unit.upper[kept]
-            _add_band(figure, row, column, f"{name}, 0.25 to 0.75", layer, x, band, look)
-            _add_line(figure, row, column, f"{name}, median", layer, x, unit.median[kept], look)
+            _add_band(figure, row, column, _("{name}, 0.25 to 0.75").format(name=name), layer, x, band, look)
+            _add_line(figure, row, column, _("{name}, median").format(name=name), layer, x, unit.median[kept], look)
             for place, y in enumerate((unit.mean, unit.variance), start=len(names) + 1):
                 _add_line(figure, row, place, name, layer, x, y[kept], look)
         if not own_scales:
@@ -61,10 +61,10 @@ def figure2(
 
 def awaited_figure2(names: Sequence[str], epochs: float, rows: int = 3) -> go.Figure:
     """Figure 2 before its first record: the axes, so that it has its place and only fills."""
-    figure = go.Figure(caches.shared(figure2_panels, tuple(names), ("",) * rows, epochs))
+    figure = _panels(names, ("",) * rows, epochs)
     for row in range(1, rows + 1):
         for column in range(1, len(names) + 3):
-            figure.add_scatter(row=row, col=column, x=[], y=[], name=[*names, "mean", "variance"][column - 1])
+            figure.add_scatter(row=row, col=column, x=[], y=[], name=[*names, _("mean"), _("variance")][column - 1])
     return figure
 
 
@@ -78,7 +78,7 @@ def distances(
         bands: name of the band -> "sw1" and "per" -> low and high, one of each size of batch.
         epochs: the end of the axis.
     """
-    titles = {"sw1": "SW1 to N(0, I)", "per": "PER", "variance": "variance"}
+    titles = {"sw1": _("SW1 to N(0, I)"), "per": "PER", "variance": _("variance")}
     figure = make_subplots(rows=1, cols=3, horizontal_spacing=0.07, subplot_titles=list(titles.values()))
     for name, by_key in bands.items():
         for column, key in enumerate(titles, start=1):
@@ -91,7 +91,7 @@ def distances(
             error = seeds[0].sw1_margin if key == "sw1" and len(seeds) == 1 else None
             curves = [(one.epochs, getattr(one, key)) for one in seeds]
             _add_seeds(figure, column, name, key, curves, looked[name], most, error)
-    figure.update_xaxes(title="epoch", range=[0, epochs or 1])
+    figure.update_xaxes(title=_("epoch"), range=[0, epochs or 1])
     figure.update_yaxes(rangemode="tozero")
     figure.update_layout(legend={"y": 1.14})
     return figure
@@ -111,25 +111,39 @@ def progress(scalars: Mapping[str, Mapping[str, Sequence[Curve]]], epochs: float
     for column, (title, by_name) in enumerate(scalars.items(), start=1):
         for name, curves in by_name.items():
             _add_seeds(figure, column, name, title, curves, looked[name], most)
-    figure.update_xaxes(title="epoch", range=[0, epochs or 1])
+    figure.update_xaxes(title=_("epoch"), range=[0, epochs or 1])
     figure.update_layout(legend={"y": 1.14})
     return figure
 
 
-def figure2_panels(names: tuple[str, ...], layers: tuple[str, ...], epochs: float) -> go.Figure:
-    """The empty panels, which plotly takes longer to lay out than to fill; to be copied."""
+def _panels(names: Sequence[str], layers: tuple[str, ...], epochs: float) -> go.Figure:
+    """The empty panels of Figure 2, with titles in the visitor's language."""
     characters = PANEL_CHARACTERS // (len(names) + 2)
+    band = _("median, 0.25–0.75")
+    titles = (*(f"{shortened(name, characters)}<br>{band}" for name in names), _("mean"), _("variance"))
+    return go.Figure(caches.shared(figure2_panels, titles, layers, _("epoch"), epochs))
+
+
+def figure2_panels(titles: tuple[str, ...], layers: tuple[str, ...], epoch: str, epochs: float) -> go.Figure:
+    """The empty panels, which plotly takes longer to lay out than to fill; to be copied.
+
+    Args:
+        titles: of the columns.
+        layers: titles of the rows.
+        epoch: title of the horizontal axes.
+        epochs: their end.
+    """
     figure = make_subplots(
         rows=len(layers),
-        cols=len(names) + 2,
+        cols=len(titles),
         shared_xaxes=True,
-        horizontal_spacing=0.2 / (len(names) + 2),
+        horizontal_spacing=0.2 / len(titles),
         vertical_spacing=0.06,
-        column_titles=[*(f"{shortened(name, characters)}<br>{BAND_TITLE}" for name in names), "mean", "variance"],
+        column_titles=list(titles),
         row_titles=list(layers) if any(layers) else None,
     )
     figure.update_xaxes(range=[0, epochs or 1], nticks=4)
-    figure.update_xaxes(title="epoch", row=len(layers))
+    figure.update_xaxes(title=epoch, row=len(layers))
     figure.update_layout(showlegend=False, margin={"l": 44, "r": 28, "t": 46, "b": 44})
     return figure.update_annotations(font={"size": 12})
 
@@ -150,7 +164,17 @@ def _add_seeds(
     x = found.epochs[kept]
     if len(curves) > 1:
         band = found.low[kept], found.high[kept]
-        _add_band(figure, 1, column, f"{name}, range of {len(curves)} seeds", key, x, band, look, group=name)
+        _add_band(
+            figure,
+            1,
+            column,
+            _("{name}, range of {seeds} seeds").format(name=name, seeds=len(curves)),
+            key,
+            x,
+            band,
+            look,
+            group=name,
+        )
     figure.add_scatter(
         row=1,
         col=column,
@@ -239,7 +263,7 @@ def _add_line(
         meta=meta,
         mode="lines",
         line={"color": look.colour, "dash": look.dash, "width": 1.8},
-        hovertemplate="epoch %{x}: %{y:.4f}<extra>" + name + "</extra>",
+        hovertemplate=_("epoch {epoch}").format(epoch="%{x}") + ": %{y:.4f}<extra>" + name + "</extra>",
     )
 
 

@@ -267,7 +267,7 @@ def _member_label(member: "Member") -> str:
 
 def member_name(key: tuple[str, int]) -> str:
     """A method and seed of a comparison as one name."""
-    return f"{plain(key[0])}, seed {key[1]}"
+    return _("{method}, seed {seed}").format(method=plain(key[0]), seed=key[1])
 
 
 def run_label(run_id: str, title: str) -> str:

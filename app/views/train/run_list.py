@@ -20,17 +20,29 @@ from app.session.keys import (
     TRAIN_ERROR,
     runs_table,
 )
-from app.text import training_words as words
-from app.text.language import translated
+from app.text.language import _, ngettext, translated
 from app.text.plain import escaped
 from app.views.train.training_fields import method_title, summary
 from app.views.train.training_form import fill_form
 from per_core.errors import PerError
+from per_core.text import N_
 
 if TYPE_CHECKING:
     from analysis.runs.library import RunEntry
 
 RUN, BESIDE = "run", "beside"
+STATES = {
+    "queued": N_("queued"),
+    "starting": N_("starting"),
+    "running": N_("running"),
+    "stopping": N_("stopping"),
+    "finished": N_("finished"),
+    "stopped": N_("stopped"),
+    "failed": N_("failed"),
+    "interrupted": N_("interrupted"),
+    "recorded": N_("recorded"),
+    "damaged": N_("damaged"),
+}
 UNDER_WAY = {"queued", "starting", "running", "stopping"}
 LIVE_SECONDS, IDLE_SECONDS = 2.0, 10.0
 MOST_DELETED = 20
@@ -38,7 +50,7 @@ MOST_DELETED = 20
 
 def show_runs() -> None:
     """The table of all runs, newest first, kept up to date, with actions for the selected ones."""
-    st.subheader("Runs")
+    st.subheader(_("Runs"))
     try:
         live = any(entry.state in UNDER_WAY or entry.kind == "recording" for entry in services.manager().list_runs())
     except PerError:  # said below, until it is over
@@ -60,7 +72,7 @@ def _show_table() -> None:
         st.rerun()
     _show_undo()
     if not entries:
-        st.info(words.NO_RUNS)
+        st.info(_("Nothing has been trained here yet. The form above is filled in: press Start."))
     else:
         _choose_runs(_in_order(entries))
     _show_trash()
@@ -75,17 +87,17 @@ def _choose_runs(entries: "Sequence[RunEntry]") -> None:
         hide_index=True,
         height="auto" if len(entries) <= 8 else 320,
         column_config={
-            "Size": st.column_config.NumberColumn(format="%.1f MB", width="small"),
-            "State": st.column_config.TextColumn(width="small"),
-            "Epoch": st.column_config.TextColumn(width="small"),
+            _("Size"): st.column_config.NumberColumn(format="%.1f MB", width="small"),
+            _("State"): st.column_config.TextColumn(width="small"),
+            _("Epoch"): st.column_config.TextColumn(width="small"),
         },
-        alt="All runs with title, state, methods, what was asked for and size",
+        alt=_("All runs with title, state, methods, settings and size"),
     )
     chosen = [entries[row] for row in event.selection.rows if row < len(entries)]
     if chosen:
         _show_actions(chosen)
     else:
-        st.caption(words.SELECT_RUNS)
+        st.caption(_("Select a run to open, rename, download or delete it; select several to compare them."))
 
 
 def _in_order(entries: "Sequence[RunEntry]") -> "list[RunEntry]":
@@ -105,17 +117,18 @@ def _in_order(entries: "Sequence[RunEntry]") -> "list[RunEntry]":
 
 
 def _row(entry: "RunEntry") -> dict[str, object]:
-    epochs = str(entry.epoch) + ("" if entry.epochs is None else f" of {entry.epochs}")
+    epochs = _("{epoch} of {epochs}") if entry.epochs is not None else "{epoch}"
+    methods = ", ".join(method_title(method) for method in entry.methods)
     return {
-        "Title": entry.title,
-        "State": entry.state,
-        "Epoch": epochs,
-        "Methods": ", ".join(method_title(method) for method in entry.methods) or "recorded by a script",
-        "Begun": datetime.fromtimestamp(entry.created).strftime("%Y-%m-%d %H:%M"),
-        "Asked for": summary(entry.spec),
-        "Size": entry.size / 1e6,
-        "Device": entry.device,
-        "Remark": message(explain(entry, translated)),
+        _("Title"): entry.title,
+        _("State"): translated(STATES.get(entry.state, entry.state)),
+        _("Epoch"): epochs.format(epoch=entry.epoch, epochs=entry.epochs),
+        _("Methods"): methods or _("recorded by a script"),
+        _("Begun"): datetime.fromtimestamp(entry.created).strftime("%Y-%m-%d %H:%M"),
+        _("Asked for"): summary(entry.spec),
+        _("Size"): entry.size / 1e6,
+        _("Device"): entry.device,
+        _("Remark"): message(explain(entry, translated)),
     }
 
 
@@ -124,30 +137,35 @@ def _show_actions(chosen: Sequence["RunEntry"]) -> None:
     places = st.columns([1, 1, 1, 1, 1, 2])
     ids = [entry.id for entry in chosen]
     places[0].button(
-        "Open" if only else "Compare",
+        _("Open") if only else _("Compare"),
         on_click=_act,
         args=(open_runs, ids),
         key="train_open",
         type="primary",
         width="stretch",
-        help=words.HELP_OPEN,
+        help=_("Networks of several runs are drawn together; those of the first go by their method alone."),
     )
     if only and first.spec and first.state != "damaged":
         places[1].button(
-            "Again",
+            _("Again"),
             on_click=_act,
             args=(_again, first.id),
             key="train_again",
             width="stretch",
-            help=words.HELP_AGAIN,
+            help=_("Fills the form with the settings of this run."),
         )
     if only:
-        with places[2].popover("Rename", width="stretch"):
-            title = st.text_input("Title", first.title, key=f"train_title_{first.id}", max_chars=120)
-            st.button("Rename", on_click=_act, args=(_rename, first.id, title), key="train_rename")
+        with places[2].popover(_("Rename"), width="stretch"):
+            title = st.text_input(_("Title"), first.title, key=f"train_title_{first.id}", max_chars=120)
+            st.button(_("Rename"), on_click=_act, args=(_rename, first.id, title), key="train_rename")
         if first.state != "damaged":
-            places[3].link_button("Zip", f"perscope/runs/{quote(first.id)}.zip", width="stretch", help=words.HELP_ZIP)
-    places[4].button("Delete", on_click=_act, args=(_delete, ids), key="train_delete", width="stretch")
+            places[3].link_button(
+                _("Zip"),
+                f"perscope/runs/{quote(first.id)}.zip",
+                width="stretch",
+                help=_("All records of the run. Unpacked into another server's folder of runs, they open there."),
+            )
+    places[4].button(_("Delete"), on_click=_act, args=(_delete, ids), key="train_delete", width="stretch")
 
 
 def _act(do: "Callable[..., None]", *arguments: object) -> None:
@@ -198,8 +216,8 @@ def _show_undo() -> None:
     deleted = st.session_state.get(RUNS_DELETED)
     if deleted:
         left, right = st.columns([5, 1])
-        left.info(f"Deleted {len(deleted)} {'run' if len(deleted) == 1 else 'runs'}.")
-        right.button("Undo", on_click=_act, args=(_restore, deleted), key="train_undo", width="stretch")
+        left.info(ngettext("{count} run deleted.", "{count} runs deleted.", len(deleted)).format(count=len(deleted)))
+        right.button(_("Undo"), on_click=_act, args=(_restore, deleted), key="train_undo", width="stretch")
 
 
 def _restore(runs: list[str]) -> None:
@@ -217,9 +235,9 @@ def _show_trash() -> None:
         return
     if not deleted:
         return
-    with st.expander(words.DELETED_TITLE):
+    with st.expander(_("Deleted in the last week")):
         for one in deleted:
             left, right = st.columns([5, 1], vertical_alignment="center")
             left.markdown(f"{escaped(one.title)}, {datetime.fromtimestamp(one.deleted):%Y-%m-%d %H:%M}")
             key = f"train_restore_{one.id}_{one.deleted}"
-            right.button("Restore", on_click=_act, args=(_restore, [one.id]), key=key, width="stretch")
+            right.button(_("Restore"), on_click=_act, args=(_restore, [one.id]), key=key, width="stretch")

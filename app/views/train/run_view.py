@@ -12,16 +12,19 @@ from analysis.statistics import density
 from analysis.survey.history import RecordedDistances, layer_history, scalar_history, unit_history, unit_values
 from app.charts import training as figures
 from app.charts.chart import show_chart
+from app.charts.epochs import ONE_EPOCH
 from app.sections import layer_over_epochs
 from app.session import caches
 from app.session.batch_choice import member_name, run_query
 from app.session.controls import one_of
 from app.session.keys import VIEW_CLIP, VIEW_OWN
 from app.session.null_bands import null_bands
-from app.text import training_words as words
+from app.text.caption import show_caption
+from app.text.language import _, translated
 from app.text.plain import escaped, harmless, label
 from app.views.train.shown_runs import Network, Shown
 from app.views.train.training_fields import method_title
+from per_core.text import N_
 
 if TYPE_CHECKING:
     from analysis.runs.comparison import Comparison
@@ -29,14 +32,19 @@ if TYPE_CHECKING:
     from per_core.recording.run_directory import Record, Run
 
 DRAWN_BINS = 36_000  # of all histograms of a chart together
-PAGES = {"Distributions": "./", "Bound": "bound", "Methods": "methods"}  # Distributions is the page without a name
-LATEST = "latest"
+PAGES = {
+    N_("Distributions"): "./",
+    N_("Bound"): "bound",
+    N_("Methods"): "methods",
+}  # Distributions is the page without a name
+LATEST = N_("latest")
+ONE_UNIT, ALL_UNITS = N_("the tracked unit"), N_("all recorded units")
 MOST_SCALARS = 5
 _SCALARS = {
-    "loss": "training loss",
-    "accuracy": "training accuracy",
-    "test_accuracy": "test accuracy",
-    "seconds": "seconds an epoch",
+    "loss": N_("training loss"),
+    "accuracy": N_("training accuracy"),
+    "test_accuracy": N_("test accuracy"),
+    "seconds": N_("seconds an epoch"),
 }
 _BESIDE_THESE = ("test_loss",)  # recorded, and said by another of them
 
@@ -44,12 +52,12 @@ _BESIDE_THESE = ("test_loss",)  # recorded, and said by another of them
 def show_awaited(comparison: "Comparison") -> None:
     """Figure 2 without a record yet; the browser loads what it draws with meanwhile."""
     methods = [method.get("name") or method["combination"] for method in comparison.spec.get("methods", [])]
-    st.info(words.WAITING)
+    st.info(_("Waiting for the first record, which is made before training begins."))
     show_chart(
         figures.awaited_figure2([harmless(method_title(method)) for method in methods], comparison.status.epochs or 1),
         key="train_figure2",
         height=600,
-        alt="Figure 2 without a record yet: it fills as the training goes on.",
+        alt=_("Figure 2 without a record yet: it fills as the training goes on."),
     )
 
 
@@ -57,7 +65,7 @@ def show_lost(networks: Mapping[str, Network]) -> None:
     """Which networks hold NaN or infinite values, from when on."""
     for name, network in networks.items():
         for seed, reason in network.lost.items():
-            which = f"{name}, seed {seed}," if len(network.runs) > 1 else name
+            which = _("{name}, seed {seed},").format(name=name, seed=seed) if len(network.runs) > 1 else name
             st.warning(f"{which} {escaped(reason)}.")
 
 
@@ -82,10 +90,34 @@ def show_figure2(shown: Shown) -> None:
         ),
         key="train_figure2",
         height=180 * len(histories) + 70,
-        alt=f"Median, band, mean and variance of a unit over the epochs; last variance in {plain(row)}: {ends}.",
-        about=words.about_figure2(escaped(row), top, 0 if rows is None else rows.n, clipped=clipped, own_scales=own)
-        + words.about_missing({escaped(layer): _lacking(shown, layer) for layer in shown.layers}),
+        alt=_("Median, band, mean and variance of a unit over the epochs; last variance in {row}: {variances}.").format(
+            row=plain(row), variances=ends
+        ),
+        about=_(
+            "One unit of each layer: median and quartiles, then mean and variance. Mean step of the quartiles in {row}:"
+            " {movements}."
+        ).format(row=escaped(row), movements=", ".join(f"{name} {unit.movement:.3f}" for name, unit in top.items())),
+        precise=_about_axes(0 if rows is None else rows.n, clipped=clipped, own_scales=own)
+        + _about_missing({escaped(layer): _lacking(shown, layer) for layer in shown.layers}),
     )
+
+
+def _about_axes(rows: int, *, clipped: bool, own_scales: bool) -> str:
+    """How the panels of Figure 2 are drawn, and what they do not say."""
+    said = [
+        _("The band runs from the 0.25 to the 0.75 quantile of {rows:,} samples.").format(rows=rows),
+        _("Each panel has an axis of its own.") if own_scales else _("The panels of a row share one axis."),
+        _("The axis of the variance ends at {clip:g}.").format(clip=figures.CLIPPED_VARIANCE) if clipped else "",
+        _("The step is from one record to the next, a mean over the three quartiles."),
+        _("One unit can contradict what most of its layer does."),
+    ]
+    return " ".join(filter(None, said))
+
+
+def _about_missing(lacking: Mapping[str, Sequence[str]]) -> str:
+    """Which networks have no such layer, to be added to what a chart says."""
+    without = _(" Without {layer}: {networks}.")
+    return "".join(without.format(layer=layer, networks=", ".join(names)) for layer, names in lacking.items() if names)
 
 
 def show_progress(shown: Shown, *, trained_here: bool) -> None:
@@ -96,7 +128,7 @@ def show_progress(shown: Shown, *, trained_here: bool) -> None:
     if not keys:
         return
     scalars = {
-        _SCALARS.get(key, key): {
+        translated(_SCALARS[key]) if key in _SCALARS else key: {
             name: [scalar_history(run, key) for run in network.runs.values()]
             for name, network in shown.networks.items()
             if any(key in record.scalars for run in network.runs.values() for record in run.records)
@@ -110,11 +142,30 @@ def show_progress(shown: Shown, *, trained_here: bool) -> None:
         figures.progress({label(title): curves for title, curves in scalars.items()}, shown.epochs),
         key="train_progress",
         height=290,
-        alt=plain(f"{', '.join(scalars)} over the epochs. Last {next(iter(scalars))}: {ends or 'none'}."),
-        about=words.about_progress(
-            [escaped(title) for title in scalars], _most_seeds(shown), trained_here=trained_here
+        alt=plain(
+            _("{curves} over the epochs. Last {first}: {ends}.").format(
+                curves=", ".join(scalars), first=next(iter(scalars)), ends=ends or _("none")
+            )
         ),
+        about=_about_progress(list(scalars), _most_seeds(shown), trained_here=trained_here),
+        precise=_(
+            "Training loss and accuracy are of the batches as they were learnt; at epoch 0, of the recorded samples "
+            "before training. All networks of a comparison see the same data in the same order."
+        )
+        if trained_here
+        else "",
     )
+
+
+def _about_progress(titles: Sequence[str], seeds: int, *, trained_here: bool) -> str:
+    """What is drawn beside the layers, and of how many seeds."""
+    if trained_here:
+        said = _("Training loss and accuracy, test accuracy, and seconds of training an epoch.")
+    else:
+        said = _("What the script recorded beside the layers: {titles}.").format(titles=", ".join(map(escaped, titles)))
+    if seeds > 1:
+        said += _(" Curves are medians over up to {seeds} seeds, with their range.").format(seeds=seeds)
+    return said
 
 
 def show_distances(shown: Shown, layer: str) -> None:
@@ -126,7 +177,13 @@ def show_distances(shown: Shown, layer: str) -> None:
     }
     collapsing = [name for name, seeds in histories.items() if any(one.collapses for one in seeds)]
     if collapsing:
-        st.warning(words.collapse_alarm(collapsing, escaped(layer)))
+        st.warning(
+            _(
+                "{names}: {layer} collapses towards 0. Its mean square is below half of what it was before training, "
+                "and below 0.1 or still falling while SW1 rises. A lower PER does not mean N(0, I) here: try a smaller "
+                "λ, or the energy-corrected PER."
+            ).format(names=", ".join(collapsing), layer=escaped(layer))
+        )
     seed = next(iter(shown.runs.values())).allowance.seed
     bands = _gaussian_bands([one for seeds in histories.values() for one in seeds], seed)
     layer_over_epochs.show_distances(
@@ -135,7 +192,7 @@ def show_distances(shown: Shown, layer: str) -> None:
         layer,
         epochs=shown.epochs,
         key="train_distances",
-        note=words.about_missing({escaped(layer): _lacking(shown, layer)}),
+        note=_about_missing({escaped(layer): _lacking(shown, layer)}),
     )
 
 
@@ -145,7 +202,7 @@ def _gaussian_bands(histories: "Sequence[LayerHistory]", seed: int) -> dict[str,
     bands: dict[str, dict[str, tuple[float, float]]] = {}
     for n, d, slices in sizes:
         found = null_bands(RecordedDistances(slices, seed), n, d, draws=layer_over_epochs.GAUSSIAN_DRAWS)
-        name = "N(0, I) of this size" if len(sizes) == 1 else f"N(0, I), {n:,} × {d:,}"
+        name = _("N(0, I) of this size") if len(sizes) == 1 else f"N(0, I), {n:,} × {d:,}"
         bands[name] = {key: (band.low, band.high) for key, band in found.items()}
     return bands
 
@@ -153,12 +210,11 @@ def _gaussian_bands(histories: "Sequence[LayerHistory]", seed: int) -> dict[str,
 def show_densities(shown: Shown, layer: str) -> None:
     """The distributions of one layer over the epochs, all networks on the same bins."""
     left, right = st.columns([2, 3])
-    view = layer_over_epochs.choose_view("One epoch", key="train_view_as", place=left)
-    which = one_of(
-        "Of", ["the tracked unit", "all recorded units"], "the tracked unit", key="train_view_of", place=right
-    )
-    position = shown.unit if which == "the tracked unit" else None
-    name = shown.row_title(layer) if position is not None else f"all recorded units of {layer}"
+    view = layer_over_epochs.choose_view(ONE_EPOCH, key="train_view_as", place=left)
+    which = one_of(_("Of"), [ONE_UNIT, ALL_UNITS], ONE_UNIT, key="train_view_of", place=right, show=translated)
+    position = shown.unit if which == ONE_UNIT else None
+    every = _("all recorded units of {layer}").format(layer=layer)
+    name = shown.row_title(layer) if position is not None else every
     values = {title: _values(shown, title, layer, position) for title in shown.having(layer)}
     values = {title: own for title, own in values.items() if own}
     if not values:
@@ -171,7 +227,7 @@ def show_densities(shown: Shown, layer: str) -> None:
         view,
         limits=limits,
         key="train_densities",
-        note=words.about_missing({escaped(layer): _lacking(shown, layer)}),
+        note=_about_missing({escaped(layer): _lacking(shown, layer)}),
     )
 
 
@@ -204,22 +260,54 @@ def show_results(networks: Mapping[str, Network], layer: str) -> None:
 
         def cell(values: Mapping[int, float], form: str, lost: Mapping[int, object] = network.lost) -> str:
             """A network that is lost has no accuracy and no variance, whatever its last record says."""
-            return words.range_text([np.nan if seed in lost else one for seed, one in values.items()], form)
+            return _range_text([np.nan if seed in lost else one for seed, one in values.items()], form)
 
         rows.append(
             {
-                "Network": name,
-                "Test accuracy": cell({seed: float(y[-1]) for seed, y in tested.items() if len(y)}, ".1%"),
-                f"SW1 of {plain(layer)}": cell({seed: float(one.sw1[-1]) for seed, one in histories.items()}, ".3f"),
+                _("Network"): name,
+                _("Test accuracy"): cell({seed: float(y[-1]) for seed, y in tested.items() if len(y)}, ".1%"),
+                _("SW1 of {layer}").format(layer=plain(layer)): cell(
+                    {seed: float(one.sw1[-1]) for seed, one in histories.items()}, ".3f"
+                ),
                 "PER": cell({seed: float(one.per[-1]) for seed, one in histories.items()}, ".3f"),
-                "Variance": cell({seed: float(one.variance[-1]) for seed, one in histories.items()}, ".3g"),
-                "Movement": cell({seed: _movement(run, layer) for seed, run in runs.items()}, ".3f"),
+                _("Variance"): cell({seed: float(one.variance[-1]) for seed, one in histories.items()}, ".3g"),
+                _("Movement"): cell({seed: _movement(run, layer) for seed, run in runs.items()}, ".3f"),
             }
         )
     st.dataframe(
-        pd.DataFrame(rows), hide_index=True, key="train_results", alt="Last record of every network, over the seeds"
+        pd.DataFrame(rows), hide_index=True, key="train_results", alt=_("Last record of every network, over the seeds")
     )
-    st.caption(words.final_table_note({name: len(network.runs) for name, network in networks.items()}))
+    show_caption(
+        _about_seeds({name: len(network.runs) for name, network in networks.items()}),
+        _(
+            "Movement is the mean step of the quartiles from one record to the next, over the tracked units of the"
+            " layer."
+        ),
+    )
+
+
+def _about_seeds(seeds: Mapping[str, int]) -> str:
+    """How far the figures of the table go."""
+    repeats = set(seeds.values())
+    if repeats == {1}:
+        return _("One seed each: such differences between methods can be chance. Repeat with more seeds.")
+    if len(repeats) == 1:
+        return _("Median and range over {seeds} seeds.").format(seeds=repeats.pop())
+    counts = ", ".join(f"{name} {count}" for name, count in seeds.items())
+    return _("Median and range over the seeds: {counts}.").format(counts=counts)
+
+
+def _range_text(values: Sequence[float], form: str) -> str:
+    """Median and range of the values of all seeds; NaN is one that diverged."""
+    finite = [value for value in values if np.isfinite(value)]
+    if not finite:
+        return _("diverged") if values else _("not recorded")
+    text = format(float(np.median(finite)), form)
+    if len(finite) > 1:
+        text += f" ({format(min(finite), form)} … {format(max(finite), form)})"
+    if lost := len(values) - len(finite):
+        text += _(", {lost} diverged").format(lost=lost)
+    return text
 
 
 def _movement(run: "Run", layer: str) -> float:
@@ -242,21 +330,13 @@ def show_links(comparison: "Comparison", run: str, title: str) -> None:
     runs = {member_name(key): run for key, run in comparison.runs.items() if run.records}
     if not runs:
         return
-    st.markdown("**Look at one layer at one epoch on another page**")
+    st.markdown(_("**Look at one layer at one epoch on another page**"))
     places = st.columns([3, 3, 2, 3, 2, 2], vertical_alignment="bottom")
-    member = places[0].selectbox("Network", list(runs), key="train_door_member")
+    member = places[0].selectbox(_("Network"), list(runs), key="train_door_member")
     layers = plain_names(runs[member].layers)
-    layer = places[1].selectbox("Layer", list(layers), format_func=layers.__getitem__, key="train_door_layer")
+    layer = places[1].selectbox(_("Layer"), list(layers), format_func=layers.__getitem__, key="train_door_layer")
     epochs = [str(record.epoch) for record in runs[member].records if layer in record.layers]
-    epoch = places[2].selectbox("Epoch", [LATEST, *reversed(epochs)], key="train_door_epoch")
+    epoch = places[2].selectbox(_("Epoch"), [LATEST, *reversed(epochs)], key="train_door_epoch", format_func=translated)
     query = run_query(run, title, member, layers[layer], epochs[-1] if epoch == LATEST else epoch)
     for place, (name, page) in zip(places[3:], PAGES.items(), strict=True):
-        place.link_button(name, f"{page}?{query}", width="stretch")
-
-
-def show_authors_results() -> None:
-    """The tables of the paper, marked as what they are."""
-    st.caption(words.ABOUT_AUTHORS)
-    for title, rows in words.AUTHORS_TABLES.items():
-        st.markdown(f"**{title}**")
-        st.dataframe(pd.DataFrame(rows), hide_index=True, alt=title)
+        place.link_button(translated(name), f"{page}?{query}", width="stretch")

@@ -9,7 +9,7 @@ import streamlit as st
 from analysis.plain_text import plain_names
 from analysis.survey.history import not_finite_since
 from app.session.keys import VIEW_CLIP, VIEW_OWN
-from app.text import training_words as words
+from app.text.language import _
 from app.text.plain import harmless
 from app.views.train.training_fields import method_title
 
@@ -72,7 +72,8 @@ class Shown:
 
     def row_title(self, layer: str) -> str:
         """The layer and the unit that is drawn, as the records call it."""
-        return f"{layer}, unit {' / '.join(map(str, self.tracked_units(layer, self.unit)))}"
+        units = " / ".join(map(str, self.tracked_units(layer, self.unit)))
+        return _("{layer}, unit {unit}").format(layer=layer, unit=units)
 
 
 def networks_of(comparisons: "Sequence[tuple[str, Comparison]]") -> dict[str, Network]:
@@ -102,9 +103,12 @@ def _name(method: str, title: str, *, beside: bool) -> str:
 def _loss(diverged: tuple[int, str] | None, run: "Run") -> str:
     """Why a run is lost, or nothing."""
     if diverged is not None:
-        return words.diverged(*diverged)
+        return _("diverged at epoch {epoch}: {reason}").format(epoch=diverged[0], reason=diverged[1])
     since = not_finite_since(run)
-    return "" if since is None else words.not_finite(*since)
+    if since is None:
+        return ""
+    said = _("holds NaN or infinite values from epoch {epoch} on, first in {layer}")
+    return said.format(epoch=since[0], layer=since[1])
 
 
 def _unused(name: str, taken: Mapping[str, object]) -> str:
@@ -126,13 +130,13 @@ def choose_shown(networks: Mapping[str, Network], epochs: float) -> Shown:
     if len(networks) > MOST_NETWORKS:
         chosen = (
             st.multiselect(
-                "Networks",
+                _("Networks"),
                 list(networks),
                 default=chosen,
                 key="train_view_networks",
                 bind="query-params",
                 max_selections=MOST_NETWORKS,
-                help=words.HELP_NETWORKS.format(most=MOST_NETWORKS),
+                help=_("At most {most} are drawn together; the table of results has all.").format(most=MOST_NETWORKS),
             )
             or chosen
         )
@@ -140,14 +144,20 @@ def choose_shown(networks: Mapping[str, Network], epochs: float) -> Shown:
     seeds = sorted({seed for network in networks.values() for seed in network.runs})
     seed = seeds[0]
     if len(seeds) > 1:
-        seed = last.selectbox("Seed", seeds, key="train_view_seed", bind="query-params", help=words.HELP_SEED_SHOWN)
+        seed = last.selectbox(
+            _("Seed"),
+            seeds,
+            key="train_view_seed",
+            bind="query-params",
+            help=_("Figure 2 and the distributions show one seed; a network without it shows its first."),
+        )
     some = Shown({name: networks[name] for name in chosen}, seed, (), 0, epochs)
     names = list(next(iter(some.runs.values())).layers)
     common = [name for name in names if all(name in run.layers for run in some.runs.values())] or names
     opening = [common[i] for i in sorted({min(1, len(common) - 1), len(common) // 2, max(0, len(common) - 2)})]
     layers = (
         left.multiselect(
-            "Layers",
+            _("Layers"),
             names,
             default=opening,
             format_func=plain_names(names).__getitem__,
@@ -158,19 +168,35 @@ def choose_shown(networks: Mapping[str, Network], epochs: float) -> Shown:
         or opening
     )
     unit = middle.selectbox(
-        "Tracked unit",
+        _("Tracked unit"),
         range(_tracked(some, layers)),
-        format_func=lambda position: words.tracked_unit(
-            position, {layer: some.tracked_units(layer, position) for layer in layers}
-        ),
+        format_func=lambda position: _tracked_unit(position, [some.tracked_units(layer, position) for layer in layers]),
         key="train_view_unit",
         bind="query-params",
-        help=words.HELP_UNIT,
+        help=_("A few random units of each layer are recorded in full, each at every epoch."),
     )
     with right:
-        st.toggle("Clip variance", value=True, key=VIEW_CLIP, help=words.HELP_CLIP, bind="query-params")
-        st.toggle("Own scales", key=VIEW_OWN, help=words.HELP_OWN, bind="query-params")
+        st.toggle(
+            _("Clip variance"),
+            value=True,
+            key=VIEW_CLIP,
+            bind="query-params",
+            help=_("The axis of the variance ends at 5, as in the paper. One diverging unit would flatten the others."),
+        )
+        st.toggle(
+            _("Own scales"),
+            key=VIEW_OWN,
+            bind="query-params",
+            help=_("Each network has a vertical axis of its own. Widths can be compared on a shared one only."),
+        )
     return Shown(some.networks, seed, layers, unit, epochs)
+
+
+def _tracked_unit(position: int, units: Sequence[Sequence[int]]) -> str:
+    """One of the tracked units: its number, and its place in each of the layers, once where they agree."""
+    own = list(dict.fromkeys(" / ".join(map(str, of_layer)) for of_layer in units))
+    places = own if len(own) == 1 else [" / ".join(map(str, of_layer)) for of_layer in units]
+    return _("{number}: unit {units}").format(number=position + 1, units=", ".join(places))
 
 
 def _tracked(shown: Shown, layers: Sequence[str]) -> int:

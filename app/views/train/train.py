@@ -13,11 +13,12 @@ from analysis.runs.spec import TrainingSpec
 from app.session import caches, services
 from app.session.batch_choice import run_label
 from app.session.keys import START_PRESSED, START_TOKEN, TRAIN_ERROR
-from app.text import training_words as words
-from app.text.language import translated
+from app.text.caption import show_statement
+from app.text.language import _, translated
 from app.text.plain import escaped
 from app.views.train import run_view
-from app.views.train.run_list import BESIDE, RUN, UNDER_WAY, show_runs
+from app.views.train.authors_results import show_authors_results
+from app.views.train.run_list import BESIDE, RUN, STATES, UNDER_WAY, show_runs
 from app.views.train.shown_runs import choose_shown, networks_of
 from app.views.train.training_form import choose_spec
 from per_core.errors import PerError
@@ -43,11 +44,11 @@ def start(spec: TrainingSpec) -> None:
 
 def show_form(*, expanded: bool) -> None:
     """The form of a new comparison with its Start button."""
-    with st.expander("New comparison", expanded=expanded):
+    with st.expander(_("New comparison"), expanded=expanded):
         spec = choose_spec()
         if spec is not None:
             st.button(
-                "Start",
+                _("Start"),
                 type="primary",
                 on_click=start,
                 args=(spec,),
@@ -70,19 +71,23 @@ def show_state(run: str) -> bool:
     status = services.manager().status(run)
     live = status.state in UNDER_WAY or status.state == "recorded"
     left, right = st.columns([6, 1], vertical_alignment="center")
-    of = "" if status.epochs is None else f" of {status.epochs}"
-    text = f"**{words.STATES.get(status.state, status.state)}**, epoch {status.epoch}{of}"
+    reached = _("epoch {epoch}") if status.epochs is None else _("epoch {epoch} of {epochs}")
+    parts = [f"**{translated(STATES.get(status.state, status.state))}**"]
+    parts.append(reached.format(epoch=status.epoch, epochs=status.epochs))
     if status.position:
-        text += f", place {status.position} in the queue"
+        parts.append(_("place {position} in the queue").format(position=status.position))
     if status.device:
-        text += f", on {escaped(status.device)}"
+        parts.append(_("on {device}").format(device=escaped(status.device)))
+    text = ", ".join(parts)
     left.markdown(text + (f". {escaped(reason)}" if (reason := explain(status, translated)) else ""))
     if status.epochs:
         left.progress(min(1.0, status.epoch / status.epochs))
     if status.state in {"queued", "starting", "running"}:
-        right.button("Stop", on_click=act, args=("stop", run), key="train_stop", width="stretch")
+        right.button(_("Stop"), on_click=act, args=("stop", run), key="train_stop", width="stretch")
     if status.state in {"stopped", "interrupted", "failed"}:
-        right.button("Resume", on_click=act, args=("resume", run), key="train_resume", width="stretch", type="primary")
+        right.button(
+            _("Resume"), on_click=act, args=("resume", run), key="train_resume", width="stretch", type="primary"
+        )
     if status.state in {"failed", "interrupted"}:
         output = services.manager().last_output(run)
         if output:
@@ -119,7 +124,7 @@ def follow(run: str, beside: list[str]) -> None:
         return
     st.subheader(escaped(entry.title))
     if entry.kind == "comparison":
-        with st.popover("What was asked for"):
+        with st.popover(_("What was asked for")):
             st.json(_opened(run).spec)
     titles = _titles([run, *beside])
     services.watch_runs(list(titles))
@@ -133,7 +138,7 @@ def follow(run: str, beside: list[str]) -> None:
         try:
             still = show_state(run)
         except PerError as error:  # somebody may have deleted it; the list below says when it can be read again
-            st.warning(words.GONE.format(reason=escaped(error)))
+            st.warning(_("A run cannot be shown. {reason}").format(reason=escaped(error)))
             return
         opened = [(title, comparison) for name, title in titles.items() if (comparison := _opened_or_said(name))]
         if opened:
@@ -157,10 +162,10 @@ def _titles(runs: list[str]) -> dict[str, str]:
         try:
             entry = services.run_library().entry(run)
         except PerError as error:
-            st.warning(words.GONE.format(reason=escaped(error)))
+            st.warning(_("A run cannot be shown. {reason}").format(reason=escaped(error)))
             continue
         if entry.state == "damaged":
-            st.warning(words.GONE.format(reason=escaped(entry.message)))
+            st.warning(_("A run cannot be shown. {reason}").format(reason=escaped(entry.message)))
         else:
             found[run] = run_label(run, entry.title) if entry.title in found.values() else entry.title
     return found
@@ -171,7 +176,7 @@ def _opened_or_said(run: str) -> "Comparison | None":
     try:
         return _opened(run)
     except PerError as error:
-        st.warning(words.GONE.format(reason=escaped(error)))
+        st.warning(_("A run cannot be shown. {reason}").format(reason=escaped(error)))
         return None
 
 
@@ -183,8 +188,17 @@ def _opened(run: str) -> "Comparison":
     return known[run]
 
 
-st.title(words.TITLE)
-st.markdown(words.LEAD)
+st.title(_("Train networks and watch their activations"))
+show_statement(
+    _(
+        "Networks that differ by one method only learn the same data, and their layers are recorded as they learn: "
+        "Figure 2 of the paper, live."
+    ),
+    _(
+        "Initial weights, order of the data and dropout masks are the same in all networks of a comparison. Layers are"
+        " recorded before training and after every epoch."
+    ),
+)
 error = st.session_state.pop(TRAIN_ERROR, None)
 if error:
     st.error(error)
@@ -198,5 +212,5 @@ else:
     except PerError as refused:
         st.error(escaped(refused))
 show_runs()
-with st.expander("What the authors report"):
-    run_view.show_authors_results()
+with st.expander(_("What the authors report")):
+    show_authors_results()

@@ -16,14 +16,31 @@ from analysis.runs.spec import VANILLA, DataSpec, MethodSpec, ModelSpec, Trainin
 from analysis.training.models import MODELS
 from app.session import services
 from app.session.fields import Field, Flag, Number, OneOf, SomeOf, Text, Values, Whole
-from app.text import training_words as words
+from app.text.language import _, translated
 from app.text.plain import escaped
 from per_core.errors import PerError
 from per_core.methods import BASELINE, Method, Parameter, find_method, list_methods
+from per_core.text import N_
 
 DEFAULT = TrainingSpec()
 _IMAGES = ("cifar10", "cifar100")
 _SYNTHETIC = ("spirals", "mixture")
+_DATA = {
+    "digits": N_("Digits (8 × 8, real, ships with scikit-learn)"),
+    "spirals": N_("Spirals (synthetic)"),
+    "mixture": N_("Gaussian mixture (synthetic)"),
+    "cifar10": N_("CIFAR-10 (binary files)"),
+    "cifar100": N_("CIFAR-100 (binary files)"),
+}
+_SHORT_DATA = {
+    "digits": N_("digits"),
+    "spirals": N_("spirals"),
+    "mixture": N_("mixture"),
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+}
+_ACTIVATIONS = {"elu": "ELU", "relu": "ReLU", "leaky_relu": "Leaky ReLU"}
+_REDUCTIONS = {"sum": N_("the sum"), "mean": N_("the mean")}
 _PARTS = ("data", "model")  # of a spec, with fields of their own
 
 
@@ -56,11 +73,14 @@ def _more() -> tuple[Field[Any], ...]:
         Text(
             path="more",
             key="train_more",
-            label="More settings, as JSON",
+            label=_("More settings, as JSON"),
             default={},
-            hint=words.HELP_MORE,
-            placeholder=words.MORE_PLACEHOLDER,
-            read=lambda text: read_object(text or "{}", "More settings"),
+            hint=_(
+                "Settings without a field, by their names in a spec: momentum, weight_decay, probe_size, tracked_units,"
+                " data.limit, data.dim, or methods with names and settings of their own. They win over the fields."
+            ),
+            placeholder=json.dumps({"momentum": 0.8}),
+            read=lambda text: read_object(text or "{}", _("More settings")),
             write=lambda more: json.dumps(more) if more else "",
         ),
     )
@@ -72,21 +92,24 @@ def _data() -> tuple[Field[Any], ...]:
         OneOf(
             path="data.name",
             key="train_data",
-            label="Data",
+            label=_("Data"),
             default=DEFAULT.data.name,
             options=choices_of(DataSpec, "name"),
-            show=words.DATA.__getitem__,
-            brief=lambda spec: words.SHORT_DATA[spec.data.name],
+            show=lambda name: translated(_DATA[name]),
+            brief=lambda spec: translated(_SHORT_DATA[spec.data.name]),
         ),
-        _whole("data.samples", "train_samples", "Training samples", applies=_is_synthetic),
-        _whole("data.classes", "train_classes", "Classes", applies=_is_synthetic),
-        _number("data.noise", "train_noise", "Noise", 0.01, applies=_is_synthetic),
+        _whole("data.samples", "train_samples", _("Training samples"), applies=_is_synthetic),
+        _whole("data.classes", "train_classes", _("Classes"), applies=_is_synthetic),
+        _number("data.noise", "train_noise", _("Noise"), 0.01, applies=_is_synthetic),
         Text(
             path="data.folder",
             key="train_folder",
-            label="Folder of the binary files",
+            label=_("Folder of the binary files"),
             default=DEFAULT.data.folder,
-            hint=words.HELP_FOLDER.format(folders=", ".join(map(escaped, folders))),
+            hint=_(
+                "A folder on the server, inside {folders}, with the official binary files: data_batch_1.bin and so on, "
+                "or train.bin. In the folder of the runs its name begins with a dot, so that it is not taken for a run."
+            ).format(folders=", ".join(map(escaped, folders))),
             applies=_is_images,
             placeholder=plain(folders[0] / ".cifar"),
             read=str,
@@ -95,9 +118,9 @@ def _data() -> tuple[Field[Any], ...]:
         Flag(
             path="data.download",
             key="train_download",
-            label="Download into it",
+            label=_("Download into it"),
             default=DEFAULT.data.download,
-            hint=words.HELP_DOWNLOAD,
+            hint=_("Resumes after an interruption, and verifies the checksum."),
             applies=_is_images,
         ),
     )
@@ -108,29 +131,35 @@ def _model() -> tuple[Field[Any], ...]:
         OneOf(
             path="model.name",
             key="train_model",
-            label="Model",
+            label=_("Model"),
             default=DEFAULT.model.name,
             options=list(MODELS),
-            show=lambda key: MODELS[key].title,
+            show=lambda key: translated(MODELS[key].title),
             brief=_brief_model,
         ),
         OneOf(
             path="model.activation",
             key="train_activation",
-            label="Non-linearity",
+            label=_("Non-linearity"),
             default=DEFAULT.model.activation,
             options=choices_of(ModelSpec, "activation"),
-            show=words.ACTIVATIONS.__getitem__,
-            brief=lambda spec: words.ACTIVATIONS[spec.model.activation],
+            show=_ACTIVATIONS.__getitem__,
+            brief=lambda spec: _ACTIVATIONS[spec.model.activation],
         ),
     )
 
 
 def _size() -> tuple[Field[Any], ...]:
     return (
-        _number("model.width", "train_width", "Width factor", 0.125, hint=words.HELP_WIDTH),
-        _whole("model.depth", "train_depth", "Hidden layers", applies=lambda values: values["model.name"] == "mlp"),
-        _number("model.dropout", "train_dropout", "Dropout of the deepest layer", 0.05),
+        _number(
+            "model.width",
+            "train_width",
+            _("Width factor"),
+            0.125,
+            hint=_("Multiplies the numbers of units. 0 is automatic: 1/8 on a CPU, 1 on a GPU."),
+        ),
+        _whole("model.depth", "train_depth", _("Hidden layers"), applies=lambda values: values["model.name"] == "mlp"),
+        _number("model.dropout", "train_dropout", _("Dropout of the deepest layer"), 0.05),
     )
 
 
@@ -138,9 +167,9 @@ def _methods() -> Field[tuple[str, ...]]:
     return SomeOf(
         path="methods",
         key="train_methods",
-        label="Methods",
+        label=_("Methods"),
         default=tuple(method.combination for method in DEFAULT.methods),
-        hint=words.HELP_COMBINATIONS,
+        hint=_("A plus puts methods into one network: type bn+per, for example."),
         applies=_has_methods,
         options=_offered(),
         show=method_title,
@@ -165,12 +194,15 @@ def _reduction() -> Field[str]:
     return OneOf(
         path="reduction",
         key="train_reduction",
-        label="λ belongs to",
+        label=_("λ multiplies"),
         default=DEFAULT.methods[0].reduction,
-        hint=words.HELP_REDUCTION.format(names=", ".join(_reducing().values())),
+        hint=_(
+            "Of {names}. The mean over the batch is equation 6, the sum Algorithm 1 as printed, where the same λ pulls "
+            "n times as hard. The paper does not say to which of them its λ belongs."
+        ).format(names=", ".join(_reducing().values())),
         applies=lambda values: bool(_reducing().keys() & _keys(values)),
         options=["sum", "mean"],
-        show=words.REDUCTIONS.__getitem__,
+        show=lambda reduction: translated(_REDUCTIONS[reduction]),
         look="buttons",
     )
 
@@ -181,10 +213,10 @@ def _settings() -> tuple[Field[Any], ...]:
     layers = Text(
         path="layers",
         key="train_layers",
-        label="Only in layers",
+        label=_("Only in layers"),
         default=DEFAULT.layers,
-        hint=words.HELP_LAYERS,
-        placeholder="all",
+        hint=_("Numbers of hidden layers where the methods act, 2 6 9 for example; all if empty."),
+        placeholder=_("all"),
         read=lambda text: tuple(f"layer {part}" for part in text.replace(",", " ").split()),
         write=lambda layers: " ".join(layer.removeprefix("layer ") for layer in layers),
         brief=lambda spec: " ".join(spec.layers),
@@ -197,7 +229,7 @@ def _parameter(method: Method, parameter: Parameter) -> Field[Any]:
     common: dict[str, Any] = {
         "path": f"{method.key}.{parameter.name}",
         "key": f"train_{method.key}_{parameter.name}",
-        "label": f"{method.short}: {'λ' if parameter is method.weight else parameter.title}",
+        "label": f"{method.short}: {'λ' if parameter is method.weight else translated(parameter.title)}",
         "default": parameter.default,
         "applies": lambda values: method.key in _keys(values),
     }
@@ -212,34 +244,42 @@ def _training() -> tuple[Field[Any], ...]:
         Text(
             path="title",
             key="train_title",
-            label="Title",
+            label=_("Title"),
             default=DEFAULT.title,
-            placeholder=words.TITLE_PLACEHOLDER,
+            placeholder=_("the names of the methods"),
             longest=120,
             read=str.strip,
             write=str,
         ),
-        _whole("epochs", "train_epochs", "Epochs", brief=lambda spec: f"{spec.epochs} epochs"),
-        _whole("seeds", "train_seeds", "Seeds, each method repeated", hint=words.HELP_SEEDS, brief=_brief_seeds),
-        _whole("seed", "train_seed", "First seed"),
+        _whole(
+            "epochs", "train_epochs", _("Epochs"), brief=lambda spec: _("{epochs} epochs").format(epochs=spec.epochs)
+        ),
+        _whole(
+            "seeds",
+            "train_seeds",
+            _("Seeds, each method repeated"),
+            hint=_("One seed can mislead. Of more, the table shows median and range."),
+            brief=_brief_seeds,
+        ),
+        _whole("seed", "train_seed", _("First seed")),
     )
 
 
 def _optimiser() -> tuple[Field[Any], ...]:
     return (
-        _whole("batch_size", "train_batch", "Batch size"),
+        _whole("batch_size", "train_batch", _("Batch size")),
         _number(
             "learning_rate",
             "train_rate",
-            "Learning rate of SGD",
+            _("Learning rate of SGD"),
             0.001,
             form="%.4g",
-            brief=lambda spec: f"rate {spec.learning_rate:g} {spec.schedule}",
+            brief=lambda spec: _("rate {rate:g} {schedule}").format(rate=spec.learning_rate, schedule=spec.schedule),
         ),
-        _option("schedule", "train_schedule", "Schedule"),
-        _option("device", "train_device", "Device", hint=words.HELP_DEVICE),
-        _option("mixed_precision", "train_precision", "Precision", hint=words.HELP_PRECISION),
-        Flag(path="compile", key="train_compile", label="torch.compile (GPU)", default=DEFAULT.compile),
+        _option("schedule", "train_schedule", _("Schedule")),
+        _option("device", "train_device", _("Device"), hint=_("auto takes a GPU where there is one.")),
+        _option("mixed_precision", "train_precision", _("Precision"), hint=_("bfloat16 and float16 need a GPU.")),
+        Flag(path="compile", key="train_compile", label=_("torch.compile (GPU)"), default=DEFAULT.compile),
     )
 
 
@@ -366,19 +406,23 @@ def summary(spec: Mapping[str, Any]) -> str:
     try:
         asked = TrainingSpec.from_dict(spec)
     except PerError:
-        return "cannot be read"
+        return _("cannot be read")
     briefs = (field.brief(asked) for field in training_fields().all() if field.brief is not None)
     return ", ".join(filter(None, briefs))
 
 
 def _brief_model(spec: TrainingSpec) -> str:
-    return words.SHORT_MODEL[spec.model.name] + (f" of {spec.model.depth}" if spec.model.name == "mlp" else "")
+    if spec.model.name == "mlp":
+        return _("MLP of {depth}").format(depth=spec.model.depth)
+    return _("11-layer CNN")
 
 
 def _brief_weights(spec: TrainingSpec) -> str:
     """λ of every method that does not have the registry's."""
     return ", ".join(
-        f"λ {value:g}" + (f" of {method.label}" if len(spec.methods) > 1 else "")
+        (_("λ {value:g} of {method}") if len(spec.methods) > 1 else "λ {value:g}").format(
+            value=value, method=method.label
+        )
         for method in spec.methods
         for name, value in method.settings.items()
         if name.endswith(".weight")
@@ -386,7 +430,8 @@ def _brief_weights(spec: TrainingSpec) -> str:
 
 
 def _brief_seeds(spec: TrainingSpec) -> str:
-    return f"seed {spec.seed}" if spec.seeds == 1 else f"seeds {spec.seed} to {spec.seed + spec.seeds - 1}"
+    seeds = _("seed {first}") if spec.seeds == 1 else _("seeds {first} to {last}")
+    return seeds.format(first=spec.seed, last=spec.seed + spec.seeds - 1)
 
 
 def settings_of(method: Method) -> tuple[Parameter, ...]:

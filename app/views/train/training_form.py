@@ -4,16 +4,21 @@ What it offers is in `training_fields`; here is how that is laid out. Widget key
 and "Again" asks for the same.
 """
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from analysis.runs.spec import TrainingSpec
 from analysis.training.presets import MEASURED_ON, PRESETS
 from app.session.fields import draw_fields, held_values, link_fields
 from app.session.keys import FORM_FILLED, FORM_FILLED_AGAIN
-from app.text import training_words as words
+from app.text.language import _, ngettext, translated
 from app.text.plain import escaped
 from app.views.train.training_fields import spec_of, training_fields, values_of
 from per_core.errors import PerError
+
+if TYPE_CHECKING:
+    from analysis.training.plan import Plan
 
 
 def choose_spec() -> TrainingSpec | None:
@@ -45,17 +50,19 @@ def _offer_presets() -> None:
     buttons = st.columns(6)
     for place, preset in zip(buttons, PRESETS.values(), strict=False):
         place.button(
-            preset.title,
+            translated(preset.title),
             on_click=fill_form,
             args=(preset.spec,),
-            help=preset.description,
+            help=translated(preset.description),
             key=f"train_preset_{preset.key}",
             width="stretch",
         )
-    with st.expander(words.MEASURED_TITLE):
+    with st.expander(_("What the presets show, measured over five seeds")):
         for preset in PRESETS.values():
-            st.markdown(f"**{preset.title}**: {preset.description} {preset.measured}")
-        st.caption(MEASURED_ON)
+            st.markdown(
+                f"**{translated(preset.title)}**: {translated(preset.description)} {translated(preset.measured)}"
+            )
+        st.caption(translated(MEASURED_ON))
 
 
 def _draw_form() -> TrainingSpec:
@@ -67,26 +74,42 @@ def _draw_form() -> TrainingSpec:
     with rest:
         values = draw_fields(fields.more)
         if more := values["more"]:
-            st.caption(words.MORE_DECIDES.format(names=escaped(", ".join(more))))
+            st.caption(_("Taken from there, not from the fields: {names}.").format(names=escaped(", ".join(more))))
     with left:
         values |= draw_fields(fields.data, values)
         if values.get("data.folder") == "":
-            st.info(words.NO_FOLDER)
+            st.info(_("CIFAR needs a folder on the server, with the binary files or to download them into."))
         values |= draw_fields(fields.model, values)
-        with st.expander("Size of the model"):
+        with st.expander(_("Size of the model")):
             values |= draw_fields(fields.size, values)
     with middle:
         values |= draw_fields(fields.methods, values)
         if "methods" in values:
-            with st.expander("Settings of the methods"):
+            with st.expander(_("Settings of the methods")):
                 values |= draw_fields(fields.settings, values)
         else:
-            st.caption(words.METHODS_GIVEN)
+            st.caption(_("The methods are those in “More settings”."))
             values |= draw_fields(fields.settings, values)
     with training:
         values |= draw_fields(fields.training, values)
-        with st.expander("Optimiser and device"):
+        with st.expander(_("Optimiser and device")):
             values |= draw_fields(fields.optimiser, values)
     spec = spec_of(values)
-    st.caption(words.planned(plan(spec), len(spec.methods) * spec.seeds))
+    _show_plan(plan(spec), len(spec.methods) * spec.seeds)
     return spec
+
+
+def _show_plan(plan: "Plan", networks: int) -> None:
+    """What Start will leave behind."""
+    size = plan.disk_bytes
+    st.caption(
+        ngettext(
+            "{networks} network of {layers} hidden layers; records and checkpoint will take up to {size}.",
+            "{networks} networks of {layers} hidden layers; records and checkpoint will take up to {size}.",
+            networks,
+        ).format(
+            networks=networks,
+            layers=len(plan.layers),
+            size=f"{size / 1e6:,.0f} MB" if size < 1e9 else f"{size / 1e9:,.1f} GB",
+        )
+    )

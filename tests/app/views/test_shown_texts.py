@@ -1,5 +1,6 @@
 """What the pages show: through gettext to the last word, and two sentences at most without a click."""
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -10,7 +11,10 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from streamlit.testing.v1 import AppTest
 
+from analysis.fields import choices_of
+from analysis.runs.spec import TrainingSpec
 from app.text import language
+from per_core.methods import BASELINE, list_methods
 from tests.app.conftest import OpenPage
 
 STATES: list[tuple[str, dict[str, str]]] = [
@@ -18,12 +22,20 @@ STATES: list[tuple[str, dict[str, str]]] = [
     ("distributions", {"data_source": "Recording"}),
     ("bound", {"data_n": "256"}),
     ("bound", {"data_n": "256", "data_dim": "8"}),
+    ("train", {"train_data": "Spirals (synthetic)", "train_model": "Fully connected"}),
+    ("train", {"run": "tiny"}),
 ]
+LABELS = {"data_source", "train_data", "train_model"}  # of which the address has the words that are shown
+JSON = '{"momentum": 0.8}'
 TEXT = {"label", "body", "help", "placeholder", "options", "text", "caption", "captions", "alt", "delta"}  # of protos
 ON_REQUEST = {"popover", "expander"}
 WORD = re.compile(r"(?<!\w)[A-Za-z]?[a-z]{2,}(?!\w)")
 SENTENCE_END = re.compile(r"[.!?]\**\s+(?=[A-Z≠])|[.!?]\**$")
-NAMES = re.compile(r"\b(layer \d+|view|expand_more|material|png|svg|csv)\b", re.IGNORECASE)  # of data, icons, formats
+OPTIONS = [choices_of(TrainingSpec, field) for field in ("schedule", "device", "mixed_precision")]  # as JSON says them
+METHODS = [BASELINE.key, BASELINE.short, *(name for method in list_methods() for name in (method.key, method.short))]
+OTHERS = ["Tiny", "Leaky ReLU", r"layer \d+", "br", "view", "expand_more", "material", "png", "svg", "csv"]
+LONGEST_FIRST = sorted([*itertools.chain(*OPTIONS), *METHODS, *OTHERS], key=len, reverse=True)
+NAMES = re.compile(rf"\b({'|'.join(LONGEST_FIRST)})\b", re.IGNORECASE)
 
 
 class Marking(NullTranslations):
@@ -67,6 +79,8 @@ def shown(page: AppTest) -> Iterator[str]:
     for node, _ in blocks(page._tree):
         if (proto := getattr(node, "proto", None)) is None:
             continue
+        if getattr(node, "type", "") == "json":
+            continue
         if getattr(node, "type", "") == "bidi_component":
             data = json.loads(proto.json)
             yield data["alt"]
@@ -84,17 +98,20 @@ def outside_brackets(text: str) -> str:
     return text
 
 
+@pytest.mark.usefixtures("finished_run")
 @pytest.mark.parametrize(("name", "query"), STATES, ids=[f"{name} {query}" for name, query in STATES])
 def test_no_word_of_a_page_misses_its_translation(
     open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, name: str, query: dict[str, str]
 ) -> None:
     monkeypatch.setattr(language, "_catalogue", Marking)
-    page = open_page(name, **query | ({"data_source": f"⟦{query['data_source']}⟧"} if "data_source" in query else {}))
-    found = [text for text in shown(page) if WORD.search(NAMES.sub("", outside_brackets(text)))]
+    marked = {key: f"⟦{value}⟧" if key in LABELS else value for key, value in query.items()}
+    page = open_page(name, **marked)
+    found = [text for text in shown(page) if WORD.search(NAMES.sub("", outside_brackets(text))) and text != JSON]
     assert len(list(shown(page))) > 40
     assert found == []
 
 
+@pytest.mark.usefixtures("finished_run")
 @pytest.mark.parametrize(("name", "query"), STATES, ids=[f"{name} {query}" for name, query in STATES])
 def test_two_sentences_at_most_are_read_without_a_click(open_page: OpenPage, name: str, query: dict[str, str]) -> None:
     page = open_page(name, **query)

@@ -397,7 +397,7 @@ def test_the_tracked_unit_is_named_by_its_place_in_the_layer(open_page: OpenPage
     page = page.selectbox(key="train_view_unit").select_index(2).run()
     assert [*page.exception, *page.error] == []
     assert page.selectbox(key="train_view_unit").options[2] == f"3: unit {unit}"
-    assert f"of layer 2, unit {unit};" in all_text(page)
+    assert f"The bins of layer 2, unit {unit} are equal" in all_text(page)
     page = page.multiselect(key="train_view_layers").set_value(["layer 3"]).run()
     assert [*page.exception, *page.error] == []
     assert page.selectbox(key="train_view_unit").value == 2
