@@ -10,6 +10,8 @@ from per_core.errors import InvalidInputError
 from per_core.recording.run_directory import open_run
 from tests.analysis.training.workers import work_here
 
+pytestmark = pytest.mark.long
+
 LAYERS = ("layer 2", "layer 6", "layer 9")  # those of the authors' Figure 2
 
 

@@ -12,6 +12,8 @@ from streamlit.testing.v1 import AppTest
 from app.session import keys
 from tests.app.conftest import ROOT, OpenPage
 
+pytestmark = pytest.mark.long
+
 LISTED = {value for name, value in vars(keys).items() if name.isupper()}
 
 

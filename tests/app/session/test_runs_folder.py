@@ -12,6 +12,8 @@ from per_core import Recorder
 from tests.app.conftest import OpenPage
 from tests.app.views.test_pages import all_text
 
+pytestmark = pytest.mark.long
+
 GONE = "cannot be read: No such file or directory. Bring the folder back."
 
 

@@ -11,8 +11,6 @@ from per_core.text import N_
 from tests.app.conftest import OpenPage
 from tests.waiting import LIMIT
 
-pytestmark = pytest.mark.long
-
 CATALOGUE = """
 msgid ""
 msgstr ""

@@ -17,6 +17,8 @@ from app.text import language
 from per_core.methods import BASELINE, list_methods
 from tests.app.conftest import OpenPage
 
+pytestmark = pytest.mark.long
+
 STATES: list[tuple[str, dict[str, str]]] = [
     ("distributions", {"data_n": "256"}),
     ("distributions", {"data_source": "Recording"}),
