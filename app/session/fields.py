@@ -14,6 +14,7 @@ from streamlit.errors import StreamlitAPIException
 
 from analysis.fields import Range
 from app.session.controls import one_of, whole_number
+from per_core.methods import Parameter
 
 T = TypeVar("T")
 Values = Mapping[str, Any]  # of fields, by path
@@ -234,6 +235,18 @@ class SomeOf(Field[tuple[str, ...]]):
     def linked(self, value: tuple[str, ...]) -> list[str]:
         """Each in words."""
         return [self.show(one) for one in value]
+
+
+def parameter_field(
+    parameter: Parameter, *, path: str, key: str, label: str, step: float, limits: Range | None = None, **more: Any
+) -> Whole | Number:
+    """The field of a number that a method can be built with, between what the registry has on offer or `limits`."""
+    offered = Range(parameter.low, parameter.high) if limits is None else limits
+    if parameter.integer:
+        return Whole(path=path, key=key, label=label, default=int(parameter.default), range=offered, **more)
+    return Number(
+        path=path, key=key, label=label, default=parameter.default, range=offered, step=step, form="%.3g", **more
+    )
 
 
 def draw_fields(fields: Iterable[Field[Any]], before: Values | None = None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from app.session.controls import whole_number
+from app.session.fields import parameter_field
 from app.text.language import _, translated
 from per_core.methods import Method, MethodKind, Parameter, Place, Scope, find_method, list_methods, opening_methods
 from per_core.text import N_
@@ -65,16 +65,10 @@ def _set_method(method: Method, place: DeltaGenerator) -> ChosenMethod:
 
 
 def _set_parameter(key: str, parameter: Parameter) -> float:
-    name, title = f"methods_{key}_{parameter.name}", translated(parameter.title)
-    if parameter.integer:
-        return whole_number(title, int(parameter.low), int(parameter.high), int(parameter.default), key=name)
-    return st.number_input(
-        title,
-        parameter.low,
-        parameter.high,
-        parameter.default,
+    return parameter_field(
+        parameter,
+        path=parameter.name,
+        key=f"methods_{key}_{parameter.name}",
+        label=translated(parameter.title),
         step=parameter.default / 10,
-        format="%.3g",
-        key=name,
-        bind="query-params",
-    )
+    ).draw()

@@ -15,7 +15,7 @@ from analysis.plain_text import plain
 from analysis.runs.spec import VANILLA, DataSpec, MethodSpec, ModelSpec, TrainingSpec, read_object
 from analysis.training.models import MODELS
 from app.session import services
-from app.session.fields import Field, Flag, Number, OneOf, SomeOf, Text, Values, Whole
+from app.session.fields import Field, Flag, Number, OneOf, SomeOf, Text, Values, Whole, parameter_field
 from app.text.language import _, translated
 from app.text.plain import escaped
 from per_core.errors import PerError
@@ -226,17 +226,16 @@ def _settings() -> tuple[Field[Any], ...]:
 
 def _parameter(method: Method, parameter: Parameter) -> Field[Any]:
     """One number that a method can be set by; of λ, any size makes sense."""
-    common: dict[str, Any] = {
-        "path": f"{method.key}.{parameter.name}",
-        "key": f"train_{method.key}_{parameter.name}",
-        "label": f"{method.short}: {'λ' if parameter is method.weight else translated(parameter.title)}",
-        "default": parameter.default,
-        "applies": lambda values: method.key in _keys(values),
-    }
-    if parameter.integer:
-        return Whole(**common, range=Range(parameter.low, parameter.high))
-    limits = Range(0.0, math.inf) if parameter is method.weight else Range(parameter.low, parameter.high)
-    return Number(**common, range=limits, step=parameter.default / 2, form="%.3g")
+    is_weight = parameter is method.weight
+    return parameter_field(
+        parameter,
+        path=f"{method.key}.{parameter.name}",
+        key=f"train_{method.key}_{parameter.name}",
+        label=f"{method.short}: {'λ' if is_weight else translated(parameter.title)}",
+        step=parameter.default / 2,
+        limits=Range(0.0, math.inf) if is_weight else None,
+        applies=lambda values: method.key in _keys(values),
+    )
 
 
 def _training() -> tuple[Field[Any], ...]:

@@ -4,6 +4,7 @@ import json
 from dataclasses import fields as attributes
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
@@ -17,6 +18,7 @@ from app.views.train.training_fields import settings_of, spec_of, training_field
 from per_core.methods import find_method, list_methods
 from tests.waiting import LIMIT
 
+pytestmark = pytest.mark.long
 PRINTABLE = st.text(st.characters(codec="utf-8").filter(str.isprintable), max_size=130)
 
 
