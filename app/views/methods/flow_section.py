@@ -18,7 +18,7 @@ from app.session import caches
 from app.session.controls import one_of
 from app.session.null_bands import null_bands
 from app.session.progress import in_chunks
-from app.text.language import _, translated
+from app.text.language import _, ngettext, translated
 from app.text.numbers import number, span
 from app.views.methods.method_choice import ChosenMethod
 from per_core.methods import Method
@@ -235,34 +235,34 @@ def _precise(
     from analysis.methods.flow import FIRST_MOVE
 
     alone, task = flows[ALONE], flows[WITH_TASK]
-    how = [
-        _(
-            "{rows:,} rows follow the gradient of {method} for {steps} steps: alone, with the step size η = {step:.3g}"
-            " times n, and with a task that holds each row where it was, λ = {weight:.3g}. η falls to 0 over the second"
-            " half, and no step moves the rows by more than {largest:.0%} of √d (root mean square). Arrows show the"
-            " pull on single rows, the longest tenth cut."
-        ).format(
-            rows=batch.n,
-            method=method.short,
-            steps=alone.spec.steps,
-            step=alone.start.step,
-            weight=task.start.weight,
-            largest=2 * FIRST_MOVE,
-        )
-    ]
+    how = _(
+        "{rows:,} rows follow the gradient of {method} for {steps} steps: alone, with the step size η = {step:.3g}"
+        " times n, and with a task that holds each row where it was, λ = {weight:.3g}. η falls to 0 over the second"
+        " half, and no step moves the rows by more than {largest:.0%} of √d (root mean square)."
+    ).format(
+        rows=batch.n,
+        method=method.short,
+        steps=alone.spec.steps,
+        step=alone.start.step,
+        weight=task.start.weight,
+        largest=2 * FIRST_MOVE,
+    )
+    arrows = [_("Arrows show the pull on single rows, the longest tenth cut.")]
     if alone.start.agreement < SAME:
-        how.append(
-            _(
-                "The gradient is drawn at random, {draws} times in each step: two independent gradients have a cosine"
-                " of {agreement:.2f}, and the rest of the arrows is noise."
-            ).format(draws=alone.start.draws, agreement=alone.start.agreement)
+        drawn = ngettext(
+            "The gradient is drawn at random in each step, so part of what they show is noise: two independent"
+            " gradients have a cosine of {agreement:.2f}.",
+            "The gradient is the mean of {draws} random draws in each step, so part of what they show is noise: two"
+            " independent gradients have a cosine of {agreement:.2f}.",
+            alone.start.draws,
         )
-    how.append(
+        arrows.append(drawn.format(draws=alone.start.draws, agreement=alone.start.agreement))
+    readings = [
         _("SW1 is read on 64 evenly spaced angles.")
         if batch.d == 2
-        else _("SW1 is read on 64 fixed random directions, of which the picture shows two.")
-    )
-    how.append(_("The axis of the kurtosis is cut where a collapse takes it far away."))
+        else _("SW1 is read on 64 fixed random directions; the picture shows two coordinates only."),
+        _("The axis of the kurtosis is cut where a collapse takes it far away."),
+    ]
     titles = [_("Reading"), _("first step"), _("last step alone"), _("last step with the task"), _("sampling range")]
     rows = [titles, ["---"] + ["---:"] * 4]
     for key in wanted:
@@ -270,7 +270,8 @@ def _precise(
         values = [number(getattr(of, key)[at], key) for of, at in zip(ends, (0, -1, -1), strict=True)]
         rows.append([translated(READING_TITLES[key]), *values, span(gaussian[key], key)])
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows).replace(" … ", "\u00a0…\u00a0")
-    return "\n\n".join([*filter(None, [translated(method.detail)]), " ".join(how), table])
+    detail = [translated(method.detail)] if method.detail else []
+    return "\n\n".join([*detail, how, " ".join(arrows), " ".join(readings), table])
 
 
 def show_radial_pull(spec: "FlowSpec", period: float) -> None:
