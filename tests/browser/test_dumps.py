@@ -117,7 +117,7 @@ def test_the_report_and_the_tables_arrive_whole(page: Page, server: str, large_d
     lines = (tmp_path / "overview.csv").read_text().splitlines()
     assert len(lines) == 1 + LAYERS * EPOCHS
     with page.expect_download() as caught:
-        page.get_by_role("button", name="CSV of dumps overview").click()
+        page.get_by_role("button", name="CSV, dumps overview").click()
     caught.value.save_as(tmp_path / "map.csv")
     table = overview(inspect(large_dump)).table("sw1_in_bands")
     with (tmp_path / "map.csv").open(newline="") as file:
