@@ -363,11 +363,6 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
     )
 
 
-def epoch_label(epoch: Epoch) -> str:
-    """What a person calls a column."""
-    return "no epoch" if epoch is None else f"epoch {epoch}"
-
-
 def _labels(members: tuple[Member, ...]) -> dict[LayerEpoch, Member]:
     """The row and column of every member; where two would share one, the rows say the member's name too."""
     with_split = len({member.split for member in members}) > 1

@@ -71,10 +71,16 @@ def kind_sentence(kind: ValueKind, texts: NullTranslations = ENGLISH) -> str:
 
 def _lost(found: Figures, texts: NullTranslations) -> str:
     _ = texts.gettext
-    return _(
-        "{nan:,} values are NaN and {infinite:,} infinite, in {rows:,} of {of_rows:,} rows. Find the first layer and"
-        " epoch that have any: a lower learning rate, clipped gradients, or bfloat16 instead of float16 usually help."
+    what = texts.ngettext(
+        "{nan:,} value is NaN and {infinite:,} infinite, in {rows:,} of {of_rows:,} rows.",
+        "{nan:,} values are NaN and {infinite:,} infinite, in {rows:,} of {of_rows:,} rows.",
+        found["nan"],
     ).format(**found)
+    advice = _(
+        "Find the first layer and epoch that have any: a lower learning rate, clipped gradients, or bfloat16 instead of"
+        " float16 usually help."
+    )
+    return f"{what} {advice}"
 
 
 def _beyond_float32(found: Figures, texts: NullTranslations) -> str:

@@ -12,7 +12,7 @@ from analysis.distances.bound import Distances, study_directions
 from analysis.methods.normalisation import normalise
 from analysis.plain_text import file_stem, plain
 from analysis.statistics.histogram import Histogram, histogram, thinned
-from analysis.survey.overview import MOST_ROWS, QUANTITIES, SLICES, Epoch, LayerReading, Overview, Unread, epoch_label
+from analysis.survey.overview import MOST_ROWS, QUANTITIES, SLICES, Epoch, LayerReading, Overview, Unread
 from app.charts.chart import show_chart
 from app.charts.dumps import honest_histograms, matched_layers, overview_map
 from app.charts.epochs import HEAT_MAP
@@ -41,7 +41,6 @@ STUDIED_VALUES = 2**19  # of the rows whose distance is decomposed: the null dis
 T = TypeVar("T")
 MOST_MATCHED = 40
 MOST_NAMED = 6  # of the layers in a sentence
-NOTHING = "nothing"
 
 
 def show_overview(dump: OpenDump) -> None:
@@ -184,7 +183,12 @@ def _evenly(epochs: Sequence[T], most: int) -> list[T]:
 
 
 def _column(epoch: Epoch) -> str:
-    return "none" if epoch is None else str(epoch)
+    return _("none") if epoch is None else str(epoch)
+
+
+def _epoch_name(epoch: Epoch) -> str:
+    """An epoch behind the name of a layer."""
+    return _("no epoch") if epoch is None else _("epoch {epoch}").format(epoch=epoch)
 
 
 def choose_cell(found: Overview) -> tuple[str, Epoch]:
@@ -368,13 +372,14 @@ def _together(first: Overview, second: Overview, layer: str) -> tuple[LayerReadi
 
 def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationBatch, other: OpenDump | None) -> None:
     """The layer's values, and beside them those of another epoch or layer, or of the same layer in another dump."""
+    nothing = _("nothing")
     left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
     cells = {
-        f"{name}, {epoch_label(at)}": (name, at) for name, at in dump.overview.cells if (name, at) != (layer, epoch)
+        f"{name}, {_epoch_name(at)}": (name, at) for name, at in dump.overview.cells if (name, at) != (layer, epoch)
     }
     ordered = sorted(cells, key=lambda label: cells[label][0] != layer)
-    _forget("dumps_beside", [NOTHING, *ordered])
-    beside = left.selectbox(_("Beside it"), [NOTHING, *ordered], key="dumps_beside", bind="query-params")
+    _forget("dumps_beside", [nothing, *ordered])
+    beside = left.selectbox(_("Beside it"), [nothing, *ordered], key="dumps_beside", bind="query-params")
     log_density = middle.toggle(_("Logarithmic density"), key="dumps_log_density", bind="query-params")
     log_values = right.toggle(
         _("Logarithmic values"),
@@ -383,14 +388,14 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationB
         help=_("Only positive activations have a place on a logarithmic axis."),
     )
     mark = f"{dump.name}: " if other else ""
-    batches = {f"{mark}{layer}, {epoch_label(epoch)}": batch}
+    batches = {f"{mark}{layer}, {_epoch_name(epoch)}": batch}
     try:
-        if beside != NOTHING:
+        if beside != nothing:
             batches[mark + beside] = DumpMember(dump.inspection, dump.overview.members[cells[beside]]).batch()
         if other is not None and other.overview.history(layer):
             at = epoch if (layer, epoch) in other.overview.members else other.overview.history(layer)[-1][0]
             there = DumpMember(other.inspection, other.overview.members[layer, at]).batch()
-            batches[f"{other.name}: {layer}, {epoch_label(at)}"] = there
+            batches[f"{other.name}: {layer}, {_epoch_name(at)}"] = there
     except PerError as error:
         st.error(escaped(error))
     values = {name: one.precise.ravel() for name, one in batches.items()}

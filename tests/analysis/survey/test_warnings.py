@@ -81,7 +81,7 @@ def with_values(indices, value):
 
 
 SAID = {
-    "nan": (with_values((3, 5), np.nan), "NaN", "severe", "1 values are NaN and 0 infinite, in 1 of 800 rows"),
+    "nan": (with_values((3, 5), np.nan), "NaN", "severe", "1 value is NaN and 0 infinite, in 1 of 800 rows"),
     "infinite": (with_values(slice(0, 2), np.inf), "NaN", "severe", "0 values are NaN and 128 infinite, in 2 of 800"),
     "nothing finite": (NORMAL * np.nan, "NaN", "severe", "51,200 values are NaN and 0 infinite, in 800 of 800 rows"),
     "large": (300 * NORMAL, "exploding", "mild", "root mean square is 299.4"),

@@ -15,9 +15,12 @@ from streamlit.testing.v1 import AppTest
 from analysis.dumps import inspect
 from analysis.one_pass import PassSpec
 from analysis.survey.overview import QUANTITIES, overview
+from app.text import language
 from per_core import gaussian_w1, per_loss, sliced_w1
 from tests.app.conftest import OpenPage, shown
 from tests.app.views.test_pages import all_text, sent_charts, small_and_described
+from tests.app.views.test_shown_texts import NAMES, SENTENCE_END, WORD, Marking, blocks, outside_brackets
+from tests.app.views.test_shown_texts import shown as texts_shown
 
 pytestmark = pytest.mark.long
 
@@ -82,6 +85,24 @@ def test_the_overview_shows_every_layer_at_every_epoch_worst_first(open_page: Op
     assert "pickles" in members.set_index("Member").loc["labels.npy", "Reason"]
     warnings = page.table[0].value
     assert [shown(cell) for cell in warnings.iloc[0, :3]] == ["layer_3", "dead, severe", "0 to 300 (4 of 4)"]
+
+
+def test_two_sentences_at_most_are_read_without_a_click(open_page: OpenPage, dump: Path) -> None:
+    page = open_page("dumps", dumps_path=str(dump))
+    captions = [node.value for node, opened in blocks(page._tree) if opened and getattr(node, "type", "") == "caption"]
+    assert len(captions) >= len(CHARTS)
+    assert [text for text in captions if len(SENTENCE_END.findall(text)) > 2] == []
+
+
+def test_no_word_of_an_open_dump_misses_its_translation(
+    open_page: OpenPage, dump: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(language, "_catalogue", Marking)
+    page = open_page("dumps", dumps_path=str(dump))
+    assert [*page.exception, *page.error] == []
+    texts = [text for text in texts_shown(page) if not text.startswith("/")]
+    assert len(texts) > 100
+    assert [text for text in texts if WORD.search(NAMES.sub("", outside_brackets(text)))] == []
 
 
 def test_the_opened_layer_has_the_numbers_of_the_library(open_page: OpenPage, dump: Path) -> None:
