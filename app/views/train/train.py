@@ -80,7 +80,7 @@ def show_state(run: str) -> bool:
         parts.append(_("on {device}").format(device=escaped(status.device)))
     text = ", ".join(parts)
     left.markdown(text + (f". {escaped(reason)}" if (reason := explain(status, translated)) else ""))
-    if status.epochs:
+    if status.epochs and status.state != "finished":
         left.progress(min(1.0, status.epoch / status.epochs))
     if status.state in {"queued", "starting", "running"}:
         right.button(_("Stop"), on_click=act, args=("stop", run), key="train_stop", width="stretch")
