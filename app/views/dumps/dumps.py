@@ -6,8 +6,10 @@ from analysis.dumps import Inspection
 from app.session.keys import OPENED_DUMP
 from app.text.caption import show_statement
 from app.text.language import _
+from app.views.dumps.dump_map import show_overview
 from app.views.dumps.dump_source import OpenDump, follow, open_dump, read_all, settle, show_members
-from app.views.dumps.dump_view import choose_cell, show_code, show_layer, show_links, show_matched, show_overview
+from app.views.dumps.layer_view import choose_cell, show_code, show_layer, show_links
+from app.views.dumps.matched_layers import show_matched
 
 
 def open_other(first: Inspection) -> OpenDump | None:

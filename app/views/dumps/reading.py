@@ -1,7 +1,6 @@
 """The numbers of one layer at one epoch: the distance in a sentence, the others in a row."""
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -77,19 +76,6 @@ def _rows(reading: "LayerReading") -> str:
 def _short(value: float, decimals: int = 3) -> str:
     """The value with so many decimals, or in three digits and a power of ten."""
     return f"{value:.{decimals}f}" if abs(value) < SHORT else f"{value:.3g}"
-
-
-def gaussian_ratios_of(units: Collection[int]) -> str:
-    """What N(0, I) itself has, of the narrowest and of the widest layer; empty without units."""
-    from analysis.distances.shipped_bands import DRAWS, gaussian_ratios
-
-    if not units:
-        return ""
-    spans = {d: gaussian_ratios(d) for d in sorted({min(units), max(units)})}
-    named = [
-        _("{low:.2f} to {high:.2f} at d = {d:,}").format(low=low, high=high, d=d) for d, (low, high) in spans.items()
-    ]
-    return _("{draws:,} batches of N(0, I) had {spans}.").format(draws=DRAWS, spans="; ".join(named))
 
 
 @dataclass(frozen=True, slots=True)

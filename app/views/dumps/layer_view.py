@@ -1,189 +1,39 @@
-"""What is wrong with which layer of a dump: the overview, one layer in full, and two dumps side by side."""
+"""One layer of a dump: its numbers, its distribution now and over the epochs, its worst directions and its parts."""
 
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from analysis.batch import ActivationBatch
 from analysis.distances.bound import Distances, study_directions
 from analysis.methods.normalisation import normalise
-from analysis.plain_text import file_stem, plain
+from analysis.plain_text import plain
 from analysis.statistics.histogram import Histogram, histogram, thinned
-from analysis.survey.overview import MOST_ROWS, QUANTITIES, SLICES, Epoch, LayerReading, Overview, Unread
+from analysis.survey.overview import MOST_ROWS, SLICES, Epoch, LayerReading, Overview, Unread
 from app.charts.chart import show_chart
-from app.charts.dumps import honest_histograms, matched_layers, overview_map
+from app.charts.dumps import honest_histograms
 from app.charts.epochs import HEAT_MAP
 from app.sections import layer_over_epochs
 from app.sections.decomposition import show_removed
-from app.sections.export import offer_table
 from app.sections.worst_directions import show_table, show_worst
 from app.session import caches
 from app.session.dumped import DumpMember
 from app.session.keys import DUMP_MEASURED, DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY, LOOKED_AT
 from app.session.null_bands import null_bands
-from app.text.language import _, language, translated, visitor_texts
+from app.text.language import _
 from app.text.plain import escaped, label
+from app.views.dumps.dump_map import column, evenly
 from app.views.dumps.dump_source import OpenDump
-from app.views.dumps.reading import AllRows, gaussian_ratios_of, show_reading
+from app.views.dumps.reading import AllRows, show_reading
 from per_core.errors import PerError
 from per_core.methods import opening_methods
 
-LAYER_PIXELS, FEW_LAYERS = 22, 28  # of a row of the map, and how many have so much
-DENSE_PIXELS, MOST_LAYERS = 14, 100  # of each row beyond, and how many are drawn
-MOST_CELLS, MOST_EPOCHS = 8_000, 200
+MOST_EPOCHS = 200
 EPOCH_VALUES, RANGE_VALUES = 50_000, 200_000
 MOST_BINS = 512
 WORST_SLICES = 64
 STUDIED_VALUES = 2**19  # of the rows whose distance is decomposed: the null distribution is drawn up to 199 times
-T = TypeVar("T")
-MOST_MATCHED = 40
-MOST_NAMED = 6  # of the layers in a sentence
-
-
-def show_overview(dump: OpenDump) -> None:
-    """The map, worst layers first, and warnings in words."""
-    found = dump.overview
-    titles = {name: translated(one.title) for name, one in QUANTITIES.items()}
-    quantity = st.selectbox(
-        _("Colour"),
-        list(titles),
-        format_func=titles.__getitem__,
-        key=DUMPS_QUANTITY,
-        bind="query-params",
-        width=320,
-    )
-    order = found.worst(quantity)
-    shown = order[:MOST_LAYERS]
-    epochs = _evenly(found.epochs, MOST_CELLS // len(shown))
-    names_shown = {label(layer): layer for layer in shown}
-
-    def open_cell(x: str, y: str) -> None:
-        st.session_state[DUMPS_LAYER], st.session_state[DUMPS_EPOCH] = names_shown[y], x
-
-    show_chart(
-        overview_map(
-            _cells(found, shown, epochs), list(names_shown), [_column(e) for e in epochs], QUANTITIES[quantity]
-        ),
-        key="dumps_overview",
-        height=max(
-            260, 100 + LAYER_PIXELS * min(len(shown), FEW_LAYERS) + DENSE_PIXELS * max(0, len(shown) - FEW_LAYERS)
-        ),
-        alt=_("{quantity} of {layers:,} layers at {epochs:,} epochs. The worst layer is {worst}.").format(
-            quantity=titles[quantity], layers=len(order), epochs=len(found.epochs), worst=plain(order[0])
-        ),
-        about=_(
-            "{quantity} of each layer (row, worst first) at each epoch (column); the stronger the colour, the worse."
-            " Click a field to open it."
-        ).format(quantity=titles[quantity]),
-        precise=_about_map(found, layers=len(order) - len(shown), epochs=len(found.epochs) - len(epochs)),
-        on_point=open_cell,
-    )
-    warnings = _show_warnings(found)
-    places = st.columns(5)
-    offer_table(pd.DataFrame(found.as_rows()), _("Overview"), places[:2], key="dumps_numbers")
-    offer_table(warnings, _("Warnings"), places[2:4], key="dumps_troubles")
-    with places[4]:
-        _offer_report(dump)
-
-
-def _about_map(found: Overview, *, layers: int, epochs: int) -> str:
-    """What exactly the map shows; so many better layers and epochs between are left out of it."""
-    said = [
-        _(
-            "Of each member at most {rows:,} rows are read. SW1 is divided by its mean over Gaussian batches of as many"
-            " rows."
-        ).format(rows=MOST_ROWS),
-        gaussian_ratios_of({reading.d for reading in found.cells.values() if isinstance(reading, LayerReading)}),
-        _("Colours change by ratio where they span more than a factor of 20."),
-        _("**!** could not be read; an empty field has no member."),
-    ]
-    if layers:
-        said.append(_("{n:,} better layers are in the tables only.").format(n=layers))
-    if epochs:
-        said.append(_("{n:,} epochs between are in the tables only.").format(n=epochs))
-    return " ".join(filter(None, said))
-
-
-def _offer_report(dump: OpenDump) -> None:
-    """The whole dump as one file."""
-    from analysis.survey.report import report_html
-
-    spoken = language()
-    st.download_button(
-        _("Report as HTML"),
-        lambda: report_html(dump.inspection, dump.overview, spoken),
-        f"{file_stem(dump.inspection.path.stem)}.html",
-        "text/html",
-        on_click="ignore",
-        key="dumps_report",
-        help=_("One HTML file: warnings, overview, a histogram of each layer, and the members."),
-        width="stretch",
-    )
-
-
-def _show_warnings(found: Overview) -> pd.DataFrame:
-    """What the rules found, in words; the table with the names as they are."""
-    from analysis.survey.sentences import warning_sentence, warning_title
-    from analysis.survey.warnings import FEWEST_ROWS, list_warnings, unjudged
-
-    texts = visitor_texts()
-    rows = [
-        [
-            one.layer,
-            f"{warning_title(one.warning.kind, texts)}, {warning_title(one.warning.severity, texts)}",
-            _span(one.epochs, len(found.epochs)),
-            warning_sentence(one.warning.kind, one.warning.figures, texts),
-        ]
-        for one in list_warnings(found)
-    ]
-    table = pd.DataFrame(rows, columns=[_("Layer"), _("Warning"), _("At epoch"), _("What was found, and what to try")])
-    too_short = unjudged(found)
-    if rows:
-        st.markdown("**{title}**".format(title=_("Warnings")))
-        with st.container(height="content" if len(rows) <= 8 else 420, border=False):
-            st.table(table.map(escaped), hide_index=True, alt=_("Warnings about the layers in words"))
-    elif len(too_short) < len(found.layers):
-        st.success(
-            _(
-                "No issue found: no layer is dead, saturated, exploding, collapsed, rank-deficient or NaN. None has"
-                " massive activations, samples that look alike, or values beyond float16."
-            )
-        )
-    if too_short:
-        named = ", ".join(map(escaped, too_short[:MOST_NAMED])) + (_(" and others") if too_short[MOST_NAMED:] else "")
-        st.info(
-            _("Not judged: {layers}. The rules need {rows} finite rows, and these have fewer.").format(
-                layers=named, rows=FEWEST_ROWS
-            )
-        )
-    return table
-
-
-def _span(epochs: Sequence[Epoch], total: int) -> str:
-    """Epochs of a warning in few signs: the first to the last, and how many of all they are."""
-    named = [epoch for epoch in epochs if epoch is not None]
-    if not named:
-        return "–"
-    ends = str(named[0]) if len(named) == 1 else _("{first} to {last}").format(first=named[0], last=named[-1])
-    return _("{ends} ({n} of {total})").format(ends=ends, n=len(epochs), total=total) if total > 1 else ends
-
-
-def _cells(found: Overview, layers: Sequence[str], epochs: Sequence[Epoch]) -> list[list[LayerReading | Unread | None]]:
-    """Readings, or why there is none, or None where the dump has nothing: a row a layer, a column an epoch."""
-    return [[found.cells.get((layer, epoch)) for epoch in epochs] for layer in layers]
-
-
-def _evenly(epochs: Sequence[T], most: int) -> list[T]:
-    """At most so many of them, the first and the last included."""
-    chosen = np.unique(np.linspace(0, len(epochs) - 1, min(len(epochs), max(most, 2))).astype(int))
-    return [epochs[i] for i in chosen]
-
-
-def _column(epoch: Epoch) -> str:
-    return _("none") if epoch is None else str(epoch)
 
 
 def _epoch_name(epoch: Epoch) -> str:
@@ -197,7 +47,7 @@ def choose_cell(found: Overview) -> tuple[str, Epoch]:
     layers = list(found.worst(st.session_state[DUMPS_QUANTITY]))
     _forget(DUMPS_LAYER, layers)
     layer = left.selectbox(_("Layer, worst first"), layers, key=DUMPS_LAYER, bind="query-params")
-    epochs = {_column(epoch): epoch for epoch, _ in found.history(layer)}
+    epochs = {column(epoch): epoch for epoch, _ in found.history(layer)}
     _forget(DUMPS_EPOCH, list(epochs))
     readable = [i for i, (_, reading) in enumerate(found.history(layer)) if isinstance(reading, LayerReading)]
     latest = readable[-1] if readable else len(epochs) - 1
@@ -317,57 +167,6 @@ def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:
             "print(survey(read_member(dump, member), total=member.rows, rows=rows_read(member)))",
             language="python",
         )
-
-
-def show_matched(dump: OpenDump, other: OpenDump) -> None:
-    """Every layer that both dumps have, by the quantity that the overview shows."""
-    quantity = QUANTITIES[st.session_state[DUMPS_QUANTITY]]
-    shared = [layer for layer in dump.overview.worst(quantity.name) if layer in set(other.overview.layers)]
-    if not shared:
-        st.warning(_("The two dumps have no layer of the same name. Edit the rule for names above until they agree."))
-        return
-    names = [label(dump.name), label(other.name)]
-    values: dict[str, dict[str, float]] = {name: {} for name in names}
-    for layer in shared[:MOST_MATCHED]:
-        for name, reading in zip(names, _together(dump.overview, other.overview, layer), strict=True):
-            values[name][label(layer)] = getattr(reading, quantity.name) if reading else float("nan")
-    title = translated(quantity.title)
-    show_chart(
-        matched_layers(values, title),
-        key="dumps_matched",
-        height=110 + LAYER_PIXELS * min(len(shared), MOST_MATCHED),
-        alt=_("{quantity} of {n:,} layers in {first} and in {second}.").format(
-            quantity=title, n=len(shared), first=plain(dump.name), second=plain(other.name)
-        ),
-        about=_("{quantity} of the layers that both dumps have, worst first.").format(quantity=title),
-        precise=_about_matched(dump, other, shared),
-    )
-
-
-def _about_matched(dump: OpenDump, other: OpenDump, shared: Sequence[str]) -> str:
-    """At which epochs layers are compared, and which are not."""
-    said = [_("Each at its latest epoch that both have, else at its latest.")]
-    if (left_out := len(shared) - MOST_MATCHED) > 0:
-        said.append(_("{n:,} layers that are better in the first dump are left out.").format(n=left_out))
-    only = {one.name: [layer for layer in one.overview.layers if layer not in shared] for one in (dump, other)}
-    missing = [
-        _("only in {dump}: {layers}").format(dump=escaped(name), layers=", ".join(map(escaped, layers[:MOST_NAMED])))
-        for name, layers in only.items()
-        if layers
-    ]
-    if missing:
-        said.append(_("Not compared, {missing}.").format(missing="; ".join(missing)))
-    return " ".join(said)
-
-
-def _together(first: Overview, second: Overview, layer: str) -> tuple[LayerReading | None, LayerReading | None]:
-    """Readings of a layer at the latest epoch that both have, else at the latest of each."""
-    readable = [{e: r for e, r in one.history(layer) if isinstance(r, LayerReading)} for one in (first, second)]
-    both = [epoch for epoch in readable[0] if epoch in readable[1]]
-    if both:
-        return readable[0][both[-1]], readable[1][both[-1]]
-    latest = [next(reversed(one.values()), None) for one in readable]
-    return latest[0], latest[1]
 
 
 def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationBatch, other: OpenDump | None) -> None:
@@ -491,7 +290,7 @@ def _values_over_epochs(dump: OpenDump, layer: str) -> Mapping[float, np.ndarray
     """Values of the layer by epoch, of those that can be read."""
     found = {}
     readable = [e for e, one in dump.overview.history(layer) if e is not None and isinstance(one, LayerReading)]
-    for epoch in _evenly(readable, MOST_EPOCHS) if readable else []:
+    for epoch in evenly(readable, MOST_EPOCHS) if readable else []:
         values = DumpMember(dump.inspection, dump.overview.members[layer, epoch]).values(EPOCH_VALUES)
         if values.size:
             found[epoch] = values

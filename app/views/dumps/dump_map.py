@@ -1,0 +1,181 @@
+"""All layers of a dump at all epochs: the map, the warnings in words, and what can be taken away."""
+
+from collections.abc import Collection, Sequence
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from analysis.plain_text import file_stem, plain
+from analysis.survey.overview import MOST_ROWS, QUANTITIES, Epoch, LayerReading, Overview, Unread
+from app.charts.chart import show_chart
+from app.charts.dumps import overview_map
+from app.sections.export import offer_table
+from app.session.keys import DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY
+from app.text.language import _, language, translated, visitor_texts
+from app.text.plain import escaped, label
+from app.views.dumps.dump_source import OpenDump
+
+LAYER_PIXELS, FEW_LAYERS = 22, 28  # of a row of the map, and how many have so much
+DENSE_PIXELS, MOST_LAYERS = 14, 100  # of each row beyond, and how many are drawn
+MOST_CELLS = 8_000
+MOST_NAMED = 6  # of the layers in a sentence
+T = TypeVar("T")
+
+
+def show_overview(dump: OpenDump) -> None:
+    """The map, worst layers first, and warnings in words."""
+    found = dump.overview
+    titles = {name: translated(one.title) for name, one in QUANTITIES.items()}
+    quantity = st.selectbox(
+        _("Colour"),
+        list(titles),
+        format_func=titles.__getitem__,
+        key=DUMPS_QUANTITY,
+        bind="query-params",
+        width=320,
+    )
+    order = found.worst(quantity)
+    shown = order[:MOST_LAYERS]
+    epochs = evenly(found.epochs, MOST_CELLS // len(shown))
+    names_shown = {label(layer): layer for layer in shown}
+
+    def open_cell(x: str, y: str) -> None:
+        st.session_state[DUMPS_LAYER], st.session_state[DUMPS_EPOCH] = names_shown[y], x
+
+    show_chart(
+        overview_map(
+            _cells(found, shown, epochs), list(names_shown), [column(e) for e in epochs], QUANTITIES[quantity]
+        ),
+        key="dumps_overview",
+        height=max(
+            260, 100 + LAYER_PIXELS * min(len(shown), FEW_LAYERS) + DENSE_PIXELS * max(0, len(shown) - FEW_LAYERS)
+        ),
+        alt=_("{quantity} of {layers:,} layers at {epochs:,} epochs. The worst layer is {worst}.").format(
+            quantity=titles[quantity], layers=len(order), epochs=len(found.epochs), worst=plain(order[0])
+        ),
+        about=_(
+            "{quantity} of each layer (row, worst first) at each epoch (column); the stronger the colour, the worse."
+            " Click a field to open it."
+        ).format(quantity=titles[quantity]),
+        precise=_about_map(found, layers=len(order) - len(shown), epochs=len(found.epochs) - len(epochs)),
+        on_point=open_cell,
+    )
+    warnings = _show_warnings(found)
+    places = st.columns(5)
+    offer_table(pd.DataFrame(found.as_rows()), _("Overview"), places[:2], key="dumps_numbers")
+    offer_table(warnings, _("Warnings"), places[2:4], key="dumps_troubles")
+    with places[4]:
+        _offer_report(dump)
+
+
+def _about_map(found: Overview, *, layers: int, epochs: int) -> str:
+    """What exactly the map shows; so many better layers and epochs between are left out of it."""
+    said = [
+        _(
+            "Of each member at most {rows:,} rows are read. SW1 is divided by its mean over Gaussian batches of as many"
+            " rows."
+        ).format(rows=MOST_ROWS),
+        _gaussian_ratios({reading.d for reading in found.cells.values() if isinstance(reading, LayerReading)}),
+        _("Colours change by ratio where they span more than a factor of 20."),
+        _("**!** could not be read; an empty field has no member."),
+    ]
+    if layers:
+        said.append(_("{n:,} better layers are in the tables only.").format(n=layers))
+    if epochs:
+        said.append(_("{n:,} epochs between are in the tables only.").format(n=epochs))
+    return " ".join(filter(None, said))
+
+
+def _gaussian_ratios(units: Collection[int]) -> str:
+    """What N(0, I) itself has, of the narrowest and of the widest layer; empty without units."""
+    from analysis.distances.shipped_bands import DRAWS, gaussian_ratios
+
+    if not units:
+        return ""
+    spans = {d: gaussian_ratios(d) for d in sorted({min(units), max(units)})}
+    named = [
+        _("{low:.2f} to {high:.2f} at d = {d:,}").format(low=low, high=high, d=d) for d, (low, high) in spans.items()
+    ]
+    return _("{draws:,} batches of N(0, I) had {spans}.").format(draws=DRAWS, spans="; ".join(named))
+
+
+def _offer_report(dump: OpenDump) -> None:
+    """The whole dump as one file."""
+    from analysis.survey.report import report_html
+
+    spoken = language()
+    st.download_button(
+        _("Report as HTML"),
+        lambda: report_html(dump.inspection, dump.overview, spoken),
+        f"{file_stem(dump.inspection.path.stem)}.html",
+        "text/html",
+        on_click="ignore",
+        key="dumps_report",
+        help=_("One HTML file: warnings, overview, a histogram of each layer, and the members."),
+        width="stretch",
+    )
+
+
+def _show_warnings(found: Overview) -> pd.DataFrame:
+    """What the rules found, in words; the table with the names as they are."""
+    from analysis.survey.sentences import warning_sentence, warning_title
+    from analysis.survey.warnings import FEWEST_ROWS, list_warnings, unjudged
+
+    texts = visitor_texts()
+    rows = [
+        [
+            one.layer,
+            f"{warning_title(one.warning.kind, texts)}, {warning_title(one.warning.severity, texts)}",
+            _span(one.epochs, len(found.epochs)),
+            warning_sentence(one.warning.kind, one.warning.figures, texts),
+        ]
+        for one in list_warnings(found)
+    ]
+    table = pd.DataFrame(rows, columns=[_("Layer"), _("Warning"), _("At epoch"), _("What was found, and what to try")])
+    too_short = unjudged(found)
+    if rows:
+        st.markdown("**{title}**".format(title=_("Warnings")))
+        with st.container(height="content" if len(rows) <= 8 else 420, border=False):
+            st.table(table.map(escaped), hide_index=True, alt=_("Warnings about the layers in words"))
+    elif len(too_short) < len(found.layers):
+        st.success(
+            _(
+                "No issue found: no layer is dead, saturated, exploding, collapsed, rank-deficient or NaN. None has"
+                " massive activations, samples that look alike, or values beyond float16."
+            )
+        )
+    if too_short:
+        named = ", ".join(map(escaped, too_short[:MOST_NAMED])) + (_(" and others") if too_short[MOST_NAMED:] else "")
+        st.info(
+            _("Not judged: {layers}. The rules need {rows} finite rows, and these have fewer.").format(
+                layers=named, rows=FEWEST_ROWS
+            )
+        )
+    return table
+
+
+def _span(epochs: Sequence[Epoch], total: int) -> str:
+    """Epochs of a warning in few signs: the first to the last, and how many of all they are."""
+    named = [epoch for epoch in epochs if epoch is not None]
+    if not named:
+        return "–"
+    ends = str(named[0]) if len(named) == 1 else _("{first} to {last}").format(first=named[0], last=named[-1])
+    return _("{ends} ({n} of {total})").format(ends=ends, n=len(epochs), total=total) if total > 1 else ends
+
+
+def _cells(found: Overview, layers: Sequence[str], epochs: Sequence[Epoch]) -> list[list[LayerReading | Unread | None]]:
+    """Readings, or why there is none, or None where the dump has nothing: a row a layer, a column an epoch."""
+    return [[found.cells.get((layer, epoch)) for epoch in epochs] for layer in layers]
+
+
+def evenly(epochs: Sequence[T], most: int) -> list[T]:
+    """At most so many of them, the first and the last included."""
+    chosen = np.unique(np.linspace(0, len(epochs) - 1, min(len(epochs), max(most, 2))).astype(int))
+    return [epochs[i] for i in chosen]
+
+
+def column(epoch: Epoch) -> str:
+    """What a column of the map is called."""
+    return _("none") if epoch is None else str(epoch)
