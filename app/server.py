@@ -12,7 +12,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from analysis.plain_text import message
@@ -22,6 +22,7 @@ from app.text.plain import escaped
 from per_core.errors import PerError
 
 _LOG = logging.getLogger(__name__)
+OPENING_ROUTE = "/distributions"
 SCRIPT_ROUTE = "/perscope/plotly.min.js"
 ARCHIVE_ROUTE = "/perscope/runs/{run}.zip"
 _MAIN = Path(__file__).with_name("main.py")
@@ -32,7 +33,11 @@ def build_server(hosts: Sequence[str]) -> st.App:
     """Streamlit's server for `app/main.py`, which answers to these host names."""
     return st.App(
         _MAIN,
-        routes=[Route(SCRIPT_ROUTE, _send_plotly), Route(ARCHIVE_ROUTE, _send_archive)],
+        routes=[
+            Route(OPENING_ROUTE, _to_opening_page),
+            Route(SCRIPT_ROUTE, _send_plotly),
+            Route(ARCHIVE_ROUTE, _send_archive),
+        ],
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
             Middleware(KeepCaches),
@@ -50,6 +55,11 @@ def show_error(error: BaseException) -> bool:
         _LOG.error("A page failed", exc_info=error)
         st.error(_("This page failed; the server's log says why. Press Reset in the sidebar, or reload the page."))
     return True
+
+
+async def _to_opening_page(request: Request) -> RedirectResponse:
+    """The opening page has the address / alone; Streamlit calls its name "Page not found"."""
+    return RedirectResponse(f"./?{request.url.query}")
 
 
 async def _send_plotly(_: Request) -> FileResponse:

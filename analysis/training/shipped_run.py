@@ -68,4 +68,6 @@ def record_digits(run_dir: str | Path) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("Usage: python -m analysis.training.shipped_run RUN_DIR")
     record_digits(sys.argv[1])

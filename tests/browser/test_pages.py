@@ -168,3 +168,10 @@ def test_the_recording_is_looked_at_in_the_same_place(page: Page, server: str) -
     page.get_by_role("link", name="Bound").click()
     wait_until_drawn(page, CHARTS["bound"])
     expect(page.get_by_text("Digits").first).to_be_visible()
+
+
+def test_the_opening_page_is_found_by_its_name_too(page: Page, server: str) -> None:
+    page.goto(f"{server}/distributions?data_case=c")
+    wait_until_drawn(page, CHARTS["distributions"])
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_test_id("stSidebar").get_by_role("radio", name="c", exact=True)).to_be_checked()
