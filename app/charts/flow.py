@@ -37,7 +37,7 @@ _CLOUDS, _ABOVE, _CURVES = [0.38, 0.88], [0.88, 0.98], [0.0, 0.22]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Course:
+class Trajectory:
     """One flow to draw.
 
     Attributes:
@@ -54,7 +54,7 @@ class Course:
 def flow_panels(
     start: NDArray[np.float32],
     pull: NDArray[np.float32],
-    courses: Mapping[str, Course],
+    trajectories: Mapping[str, Trajectory],
     gaussian: Mapping[str, NullBand],
     steps: Sequence[int],
     *,
@@ -65,7 +65,7 @@ def flow_panels(
 
     Args:
         start, pull: (rows, 2) coordinates of the batch and of −n ∂R/∂h.
-        courses: the flows, `ALONE` and `WITH_TASK`.
+        trajectories: the flows, `ALONE` and `WITH_TASK`.
         gaussian: the sampling range of the readings at N(0, I), by key.
     """
     figure = go.Figure()
@@ -73,19 +73,19 @@ def flow_panels(
     figure.add_trace(field_trace(start[:_FIELD_ROWS], pull[:_FIELD_ROWS], limits, "x", "y"))
     _place_cloud(figure, 1, _("gradient field on the batch"), lefts[0], limits, units)
     moving = []
-    for number, (name, course) in enumerate(courses.items(), start=2):
-        moving += _add_cloud(figure, number, name, course)
+    for number, (name, trajectory) in enumerate(trajectories.items(), start=2):
+        moving += _add_cloud(figure, number, name, trajectory)
         _place_cloud(figure, number, translated(FLOWS[name]), lefts[number - 1], limits, units)
-    keys = list(next(iter(courses.values())).readings)
+    keys = list(next(iter(trajectories.values())).readings)
     share = 1 / len(keys)
     for i, key in enumerate(keys):
         domain = [i * share + (0.05 if i else 0.0), (i + 1) * share - 0.01]
-        moving.append(_add_curves(figure, 11 + i, key, courses, gaussian.get(key), steps, domain))
+        moving.append(_add_curves(figure, 11 + i, key, trajectories, gaussian.get(key), steps, domain))
     figure.frames = [  # plain dictionaries, which plotly copies and checks only once
         {
             "name": _("step {step} of {steps}").format(step=step, steps=steps[-1]),
             "traces": moving,
-            "data": _frame_data(courses, keys, index, step),
+            "data": _frame_data(trajectories, keys, index, step),
         }
         for index, step in enumerate(steps)
     ]
@@ -93,10 +93,10 @@ def flow_panels(
     return figure
 
 
-def _add_cloud(figure: go.Figure, number: int, name: str, course: Course) -> list[int]:
+def _add_cloud(figure: go.Figure, number: int, name: str, trajectory: Trajectory) -> list[int]:
     """The rows at the last step and the marginal above; returns the numbers of the traces that move."""
     look = _LOOKS[name]
-    last = course.clouds[-1, :_PARTICLES]
+    last = trajectory.clouds[-1, :_PARTICLES]
     figure.add_scattergl(
         x=last[:, 0],
         y=last[:, 1],
@@ -109,7 +109,7 @@ def _add_cloud(figure: go.Figure, number: int, name: str, course: Course) -> lis
         xaxis=f"x{number}",
         yaxis=f"y{number}",
     )
-    marginal = course.marginals[-1]
+    marginal = trajectory.marginals[-1]
     figure.add_scatter(
         x=marginal.grid.astype(np.float32),
         y=marginal.marginal_x.astype(np.float32),
@@ -130,7 +130,7 @@ def _add_curves(
     figure: go.Figure,
     number: int,
     key: str,
-    courses: Mapping[str, Course],
+    trajectories: Mapping[str, Trajectory],
     reference: NullBand | None,
     steps: Sequence[int],
     domain: list[float],
@@ -153,11 +153,11 @@ def _add_curves(
             xaxis=x,
             yaxis=y,
         )
-    for name, course in courses.items():
+    for name, trajectory in trajectories.items():
         look = _LOOKS[name]
         figure.add_scatter(
             x=np.asarray(steps, np.int16),
-            y=course.readings[key].astype(np.float32),
+            y=trajectory.readings[key].astype(np.float32),
             name=translated(name),
             meta=title,
             mode="lines",
@@ -174,14 +174,14 @@ def _add_curves(
             yaxis=y,
         )
     figure.add_scatter(
-        x=[steps[-1]] * len(courses),
-        y=[float(course.readings[key][-1]) for course in courses.values()],
+        x=[steps[-1]] * len(trajectories),
+        y=[float(trajectory.readings[key][-1]) for trajectory in trajectories.values()],
         name=_("{reading} at the step shown").format(reading=title),
         meta=title,
         mode="markers",
         marker={
-            "color": [_LOOKS[name]["color"] for name in courses],
-            "symbol": [_LOOKS[name]["symbol"] for name in courses],
+            "color": [_LOOKS[name]["color"] for name in trajectories],
+            "symbol": [_LOOKS[name]["symbol"] for name in trajectories],
             "size": 9,
         },
         showlegend=False,
@@ -196,7 +196,7 @@ def _add_curves(
                 "domain": _CURVES,
                 "anchor": x,
                 "nticks": 5,
-                "range": _range_of(key, courses, reference),
+                "range": _range_of(key, trajectories, reference),
                 "dtick": 1 if key in COUNTS else None,
             },
         }
@@ -228,12 +228,14 @@ def radial_pull(distances: NDArray[np.float64], pull: NDArray[np.float64]) -> go
     return figure
 
 
-def _range_of(key: str, courses: Mapping[str, Course], reference: NullBand | None) -> list[float] | None:
+def _range_of(key: str, trajectories: Mapping[str, Trajectory], reference: NullBand | None) -> list[float] | None:
     """The range of a reading of the shape, as what is left of a collapse can have any; None if it fits by itself."""
     if key not in SHAPES:
         return None
-    values = np.concatenate([course.readings[key] for course in courses.values()])
-    usual = [course.readings[key][0] for course in courses.values()] + list(courses[WITH_TASK].readings[key])
+    values = np.concatenate([trajectory.readings[key] for trajectory in trajectories.values()])
+    usual = [trajectory.readings[key][0] for trajectory in trajectories.values()] + list(
+        trajectories[WITH_TASK].readings[key]
+    )
     if reference is not None:
         usual += [reference.low, reference.high]
     usual = [value for value in usual if np.isfinite(value)]
@@ -246,16 +248,18 @@ def _range_of(key: str, courses: Mapping[str, Course], reference: NullBand | Non
     return [min(lowest, low) - margin, max(highest, high) + margin]
 
 
-def _frame_data(courses: Mapping[str, Course], keys: Sequence[str], index: int, step: int) -> list[dict[str, Any]]:
+def _frame_data(
+    trajectories: Mapping[str, Trajectory], keys: Sequence[str], index: int, step: int
+) -> list[dict[str, Any]]:
     """x and y of the moving traces at one frame, in the order in which they were added."""
     data: list[dict[str, Any]] = []
-    for course in courses.values():
-        cloud, marginal = course.clouds[index, :_PARTICLES], course.marginals[index]
+    for trajectory in trajectories.values():
+        cloud, marginal = trajectory.clouds[index, :_PARTICLES], trajectory.marginals[index]
         data.append({"x": cloud[:, 0], "y": cloud[:, 1]})
         data.append({"x": marginal.grid.astype(np.float32), "y": marginal.marginal_x.astype(np.float32)})
     for key in keys:
-        heights = [float(course.readings[key][index]) for course in courses.values()]
-        data.append({"x": [step] * len(courses), "y": heights})
+        heights = [float(trajectory.readings[key][index]) for trajectory in trajectories.values()]
+        data.append({"x": [step] * len(trajectories), "y": heights})
     return data
 
 

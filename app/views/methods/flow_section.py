@@ -12,7 +12,7 @@ from analysis.batch import ActivationBatch
 from analysis.statistics import density
 from analysis.statistics.density import AxisPair
 from app.charts.chart import show_chart
-from app.charts.flow import ALONE, READINGS, WITH_TASK, Course, flow_panels, radial_pull
+from app.charts.flow import ALONE, READINGS, WITH_TASK, Trajectory, flow_panels, radial_pull
 from app.sections.pair import axis_names
 from app.session import caches
 from app.session.controls import one_of
@@ -54,7 +54,7 @@ ENDS_OF_OWN_AIM = {
 
 
 @dataclass(frozen=True, slots=True)
-class Pull:
+class FlowSettings:
     """How regularisers are followed: chosen once for all of them."""
 
     strength: float
@@ -72,7 +72,7 @@ class Flow:
     readings: "FlowReadings"
 
 
-def choose_pull() -> Pull:
+def choose_flow() -> FlowSettings:
     """The controls that all regularisers share."""
     left, middle, right = st.columns([2, 2, 1])
     end = one_of(
@@ -101,16 +101,16 @@ def choose_pull() -> Pull:
         ),
     )
     steps = right.select_slider(_("Steps"), STEPS, value=120, key="methods_steps", bind="query-params")
-    return Pull(strength, steps, end)
+    return FlowSettings(strength, steps, end)
 
 
-def follow_method(batch: ActivationBatch, chosen: ChosenMethod, pull: Pull) -> dict[str, Flow]:
+def follow_method(batch: ActivationBatch, chosen: ChosenMethod, settings: FlowSettings) -> dict[str, Flow]:
     """The flows of a regulariser alone and with the task, with progress where they are new."""
     from analysis.methods.flow import FlowSpec
 
     flows = {}
-    for name, strength in ((ALONE, None), (WITH_TASK, pull.strength)):
-        spec = FlowSpec(chosen.method.key, chosen.parameters, strength, pull.steps)
+    for name, strength in ((ALONE, None), (WITH_TASK, settings.strength)):
+        spec = FlowSpec(chosen.method.key, chosen.parameters, strength, settings.steps)
         title = _("Flow of {method} {flow}").format(method=chosen.method.short, flow=translated(name))
         flows[name] = _follow(batch, spec, title)
     return flows
@@ -164,8 +164,8 @@ def show_flow(
     limits = density.robust_limits(np.concatenate([c[:: max(1, len(c) // 4)].reshape(-1) for c in clouds.values()]))
     wanted: list[Key] = list(dict.fromkeys([*COMMON, *method.judged_by]))
     gaussian = null_bands(FlowStatistics(), batch.n, batch.d)
-    courses = {
-        name: Course(
+    trajectories = {
+        name: Trajectory(
             clouds[name],
             [density.joint_density(*cloud.T, limits=limits) for cloud in clouds[name]],
             {key: getattr(flow.readings, key) for key in wanted},
@@ -177,7 +177,7 @@ def show_flow(
         flow_panels(
             clouds[ALONE][0],
             alone.start.pull @ axes.T,
-            courses,
+            trajectories,
             gaussian,
             range(0, alone.spec.steps + 1, EVERY),
             limits=limits,

@@ -18,7 +18,7 @@ from app.text.language import _, translated
 from app.text.plain import escaped
 from app.views.methods.affine_map import AffineMap, choose_affine_map
 from app.views.methods.change_table import show_changes
-from app.views.methods.flow_section import Flow, Pull, choose_pull, follow_method, show_flow
+from app.views.methods.flow_section import Flow, FlowSettings, choose_flow, follow_method, show_flow
 from app.views.methods.method_choice import ChosenMethod, choose_methods
 from app.views.methods.overlay_section import show_overlay
 from app.views.methods.small_batch_section import show_small_batches, warn_of_whitening
@@ -32,7 +32,7 @@ FIELD_ROWS = 50
 Flows = dict[str, dict[str, Flow]]  # of the regularisers, alone and with the task
 
 
-def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], pull: Pull) -> tuple[Mapped, Flows]:
+def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], settings: FlowSettings) -> tuple[Mapped, Flows]:
     """The batch before and after each method, and the flows of the regularisers; a refusal is shown and left out."""
     from analysis.methods.flow import MOST_ROWS
     from analysis.methods.normalisation import normalise
@@ -46,10 +46,10 @@ def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], pull: Pull
                 mapped[name] = batch, caches.shared(normalise, batch, one.method.key, dict(one.parameters))
             else:
                 rows = caches.shared(first_rows, batch, MOST_ROWS)
-                flows[name] = follow_method(rows, one, pull)
-                end = flows[name][pull.left].frames[-1]
+                flows[name] = follow_method(rows, one, settings)
+                end = flows[name][settings.left].frames[-1]
                 title = _("{batch}, after {method} {flow}").format(
-                    batch=batch.name, method=name, flow=translated(pull.left)
+                    batch=batch.name, method=name, flow=translated(settings.left)
                 )
                 mapped[name] = rows, ActivationBatch(end, title)
         except PerError as error:
@@ -111,9 +111,9 @@ if not chosen:
     st.stop()
 lead.markdown(about_page(batch.name, affine, {one.method.kind for one in chosen}))
 regularisers = [one for one in chosen if one.method.kind == "regulariser"]
-pull = choose_pull() if regularisers else Pull(1.0, 120, "")
+settings = choose_flow() if regularisers else FlowSettings(1.0, 120, "")
 warn_of_whitening(chosen, batch.n, batch.d)
-mapped, flows = apply_methods(batch, chosen, pull)
+mapped, flows = apply_methods(batch, chosen, settings)
 st.subheader(_("How much of the distance to N(0, I) each method removes"))
 with st.skeleton(height=360):
     show_removed(batch, mapped, key="methods_parts")

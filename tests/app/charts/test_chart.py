@@ -14,7 +14,7 @@ from analysis.statistics.density import joint_density
 from analysis.statistics.null_band import NullBand
 from app.charts import palette
 from app.charts.chart import MAX_STATIC_BYTES, show_chart, style
-from app.charts.flow import ALONE, WITH_TASK, Course, flow_panels
+from app.charts.flow import ALONE, WITH_TASK, Trajectory, flow_panels
 from app.charts.joint import joint_panels
 
 THEME = re.compile(r"^var\(--st-[a-z-]+(\[\d+\])?(, [\d.]+)?\)$")
@@ -111,12 +111,12 @@ def test_panels_are_square_so_that_the_standard_normal_is_a_circle() -> None:
 def flow_figure(kurtosis: list[float], pull: np.ndarray) -> go.Figure:
     cloud = figure1("a", 50).values
     density = joint_density(*cloud.T)
-    courses = {
-        name: Course(np.stack([cloud] * 3), [density] * 3, {"kurtosis": np.array(values), "modes": np.ones(3)})
+    trajectories = {
+        name: Trajectory(np.stack([cloud] * 3), [density] * 3, {"kurtosis": np.array(values), "modes": np.ones(3)})
         for name, values in ((ALONE, kurtosis), (WITH_TASK, [0.0, -0.2, -0.5]))
     }
     gaussian = {"kurtosis": NullBand(-0.1, 0.0, 0.1, 99)}
-    return flow_panels(cloud, pull, courses, gaussian, range(0, 9, 3), limits=(-4, 4), units=("x", "y"))
+    return flow_panels(cloud, pull, trajectories, gaussian, range(0, 9, 3), limits=(-4, 4), units=("x", "y"))
 
 
 @pytest.mark.parametrize("far", [80.0, 998.0, float("nan")])

@@ -147,10 +147,10 @@ def test_what_is_said_of_a_flow_is_what_it_did(open_page: OpenPage) -> None:
     """SW1 with four directions in 128 dimensions does not bring the batch to N(0, I), and is not said to."""
     page = open_page("methods", data_n="256", data_dim="128", methods_left="alone", methods_chosen="SW1")
     page.number_input(key="methods_sw1_slices").set_value(1.0).run()
-    course = {(t.get("meta"), t["name"]): t for t in sent_charts(page)["methods_flow_sw1"].figure["data"]}
+    curves = {(t.get("meta"), t["name"]): t for t in sent_charts(page)["methods_flow_sw1"].figure["data"]}
     for name, said in (("alone", "Alone"), ("with the task", "With the task")):
-        curve = values(course["SW1", name]["y"])
-        band = values(course["SW1", "N(0, I) of this size"]["y"])
+        curve = values(curves["SW1", name]["y"])
+        band = values(curves["SW1", "N(0, I) of this size"]["y"])
         end = "above" if curve[-1] > band.max() else "within"
         assert curve[-1] > band.min()
         ends = f"{said}, SW1 goes from {curve[0]:.3f} to {curve[-1]:.3f}, {end} the sampling range."
