@@ -3,7 +3,8 @@
 from per_core.activation_penalty import l1_loss, l2_loss
 from per_core.energy import energy_loss
 from per_core.errors import BudgetError, DerivativeError, InvalidInputError, PerError, StorageError
-from per_core.methods import Method, Parameter, find_method, list_methods, register_method
+from per_core.method import Method, Parameter
+from per_core.methods import find_method, list_methods, register_method
 from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
 from per_core.per import PER, per_gradient, per_loss
 from per_core.recording.recorder import Recorder

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal, Self
 from analysis.fields import Range, check_fields, check_number, check_text, check_whole, require, shown
 from analysis.plain_text import plain
 from per_core.errors import InvalidInputError
-from per_core.methods import BASELINE, Method, Parameter, find_method
+from per_core.method import Method, Parameter
+from per_core.methods import BASELINE, find_method
 from per_core.per import Reduction, RowLayout
 
 DataName = Literal["digits", "spirals", "mixture", "cifar10", "cifar100"]

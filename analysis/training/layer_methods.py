@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from analysis.runs.spec import MethodSpec
 from analysis.training.models import HiddenLayer, Shape, hidden_layers
 from per_core.errors import InvalidInputError
-from per_core.methods import GradientLayer, Loss, Method
+from per_core.method import GradientLayer, Loss, Method
 from per_core.per import RowLayout
 
 

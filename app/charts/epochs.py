@@ -14,7 +14,8 @@ from plotly.subplots import make_subplots
 
 from app.charts.palette import REFERENCE, categorical, filled_contours
 from app.text.language import _
-from per_core.methods import BASELINE, Baseline, Method, list_methods
+from per_core.method import Baseline, Method
+from per_core.methods import BASELINE, list_methods
 from per_core.text import N_
 
 _DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]

@@ -4,6 +4,7 @@ A form is a table of these records. `draw_fields` draws a table and gives the va
 `link_fields` put values into the widgets and into the address.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from streamlit.errors import StreamlitAPIException
 
 from analysis.fields import Range
 from app.session.controls import one_of, whole_number
-from per_core.methods import Parameter
+from per_core.method import Parameter
 
 T = TypeVar("T")
 Values = Mapping[str, Any]  # of fields, by path
@@ -26,7 +27,7 @@ def _always(_: Values) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field(Generic[T]):
+class Field(ABC, Generic[T]):
     """One value that a person sets.
 
     Attributes:
@@ -47,9 +48,9 @@ class Field(Generic[T]):
     applies: Callable[[Values], bool] = _always
     brief: Callable[[Any], str] | None = None
 
+    @abstractmethod
     def draw(self) -> T:
         """Draw the widget, bound to the address, and return what it says."""
-        raise NotImplementedError
 
     def held(self, value: T) -> Any:
         """What the widget holds in the session when it says a value."""

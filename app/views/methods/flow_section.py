@@ -21,7 +21,7 @@ from app.session.progress import in_chunks
 from app.text.language import _, ngettext, translated
 from app.text.numbers import number, span
 from app.views.methods.method_choice import ChosenMethod
-from per_core.methods import Method
+from per_core.method import Method
 from per_core.text import N_
 
 if TYPE_CHECKING:

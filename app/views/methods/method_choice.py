@@ -7,7 +7,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app.session.fields import parameter_field
 from app.text.language import _, translated
-from per_core.methods import Method, MethodKind, Parameter, Place, Scope, find_method, list_methods, opening_methods
+from per_core.method import Method, MethodKind, Parameter, Place, Scope
+from per_core.methods import find_method, list_methods, opening_methods
 from per_core.text import N_
 
 MOST_METHODS = 4

@@ -23,7 +23,8 @@ from app.views.methods.method_choice import ChosenMethod, choose_methods
 from app.views.methods.overlay_section import show_overlay
 from app.views.methods.small_batch_section import show_small_batches, warn_of_whitening
 from per_core.errors import PerError
-from per_core.methods import MethodKind, opening_methods
+from per_core.method import MethodKind
+from per_core.methods import opening_methods
 
 MOVED, STILL = (1.5, 1.0), (1.0, 0.0)  # scale and shift: Figure 1 has nothing for BN to remove, a recording has
 FIELD_ROWS = 50

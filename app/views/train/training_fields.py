@@ -19,7 +19,8 @@ from app.session.fields import Field, Flag, Number, OneOf, SomeOf, Text, Values,
 from app.text.language import _, translated
 from app.text.plain import escaped
 from per_core.errors import PerError
-from per_core.methods import BASELINE, Method, Parameter, find_method, list_methods
+from per_core.method import Method, Parameter
+from per_core.methods import BASELINE, find_method, list_methods
 from per_core.text import N_
 
 DEFAULT = TrainingSpec()

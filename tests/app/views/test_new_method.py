@@ -15,7 +15,8 @@ from analysis.survey.report import write_report
 from app.charts.palette import categorical
 from app.views.train.training_fields import method_title
 from per_core import Method, Parameter, list_methods, register_method
-from per_core.methods import BASELINE, Loss, unregister_method
+from per_core.method import Loss
+from per_core.methods import BASELINE, unregister_method
 from per_core.recording.run_directory import open_run
 from tests.analysis.training.workers import work_here
 from tests.app.conftest import OpenPage
