@@ -28,6 +28,8 @@ class Entry:
         refusal: why it cannot be read and what to do, or empty.
         note: what else is worth knowing.
         layer, epoch: if the file states them, instead of a name that has to be parsed.
+        unused: rows behind those in use, which the file itself says are none ('count'); `shape` is without them.
+        columns: names of the columns of a table whose single numbers are its units; empty of any other array.
     """
 
     key: str
@@ -38,6 +40,8 @@ class Entry:
     note: str = ""
     layer: str | None = None
     epoch: float | None = None
+    unused: int = 0
+    columns: tuple[str, ...] = ()
 
     @property
     def declared(self) -> int | None:

@@ -59,7 +59,14 @@ class ReaderProcess:
         """
         found = self._request({"task": "list", "format": format, "path": str(path)}, limits)
         return [
-            Entry(**entry | {"shape": None if entry["shape"] is None else tuple(entry["shape"])}) for entry in found
+            Entry(
+                **entry
+                | {
+                    "shape": None if entry["shape"] is None else tuple(entry["shape"]),
+                    "columns": tuple(entry["columns"]),
+                }
+            )
+            for entry in found
         ]
 
     def read_rows(
