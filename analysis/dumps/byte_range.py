@@ -19,6 +19,7 @@ from per_core.errors import InvalidInputError
 Bytes = NDArray[np.uint8]
 CHUNK = 2**20
 HEADER = 2**12  # bytes that are inflated for fewer
+MOST_INFLATION = 1032  # times: what deflate can do at most, of nothing but equal bytes
 SHORT = 2**16  # bytes that are read in addition if a checksum can be checked then
 
 
@@ -126,8 +127,9 @@ class InflatedRange:
     def _inflated(self, most: int) -> Iterator[bytes]:
         """All bytes, at most so many at once: whoever needs a header does not wait for more."""
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        total, found = 0, 0
+        total, found, left = 0, 0, self.deflated.size
         for compressed in self.deflated.chunks():
+            left -= len(compressed)
             while compressed or inflater.unconsumed_tail:
                 try:
                     chunk = inflater.decompress(compressed or inflater.unconsumed_tail, most)
@@ -152,6 +154,11 @@ class InflatedRange:
                 break
         if total < self.size:
             raise _truncated(self.deflated.path, self.size, total)
+        if inflater.unused_data or left:
+            raise InvalidInputError(
+                f"Compressed bytes end with the member that they unpack to; in {self.deflated.path.name}"
+                f" {len(inflater.unused_data) + left} more are behind them. Write the file again."
+            )
         _require_checksum(found, self.checksum, self.deflated.path)
 
 

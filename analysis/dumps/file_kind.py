@@ -8,21 +8,23 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from analysis.dumps.byte_range import ByteRange, FileRange
-from analysis.dumps.formats import npy_format, zip_format
+from analysis.dumps.formats import gzip_format, npy_format, tar_format, zip_format
 from analysis.dumps.limits import DEFAULT_LIMITS
 from per_core.errors import InvalidInputError
 
-FileKind = Literal["npy", "zip", "torch", "safetensors", "hdf5", "parquet", "csv"]
+FileKind = Literal["npy", "zip", "tar", "gzip", "torch", "safetensors", "hdf5", "parquet", "csv"]
 
 SUFFIXES: dict[str, FileKind] = {
-    ".npy": "npy", ".npz": "zip", ".zip": "zip", ".safetensors": "safetensors", ".pt": "torch", ".pth": "torch",
+    ".npy": "npy", ".npz": "zip", ".zip": "zip", ".tar": "tar", ".gz": "gzip", ".tgz": "gzip",
+    ".safetensors": "safetensors", ".pt": "torch", ".pth": "torch",
     ".h5": "hdf5", ".hdf5": "hdf5", ".parquet": "parquet", ".csv": "csv",
 }  # fmt: skip
 LEGACY_TORCH = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e"
 PARQUET = b"PAR1"
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NAMES: dict[FileKind, str] = {
-    "npy": "a .npy array", "zip": "a zip archive", "torch": "a file of torch.save", "safetensors": "a .safetensors"
+    "npy": "a .npy array", "zip": "a zip archive", "tar": "a tar archive", "gzip": "a gzip file",
+    "torch": "a file of torch.save", "safetensors": "a .safetensors"
     " file",
     "hdf5": "an HDF5 file", "parquet": "a Parquet file", "csv": "text",
 }  # fmt: skip
@@ -36,7 +38,6 @@ FOREIGN = (  # where, the bytes there, and what they tell
     (0, b"\xfd7zXZ", "xz; unpack it first: unxz FILE"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first: 7z x FILE"),
     (0, b"Rar!\x1a\x07", "a rar archive; unpack it first: unrar x FILE"),
-    (257, b"ustar", "a tar archive; unpack it first: tar xf FILE"),
     (0, b"version https://git-lfs", "the pointer that Git LFS keeps for a file; fetch the file itself: git lfs pull"),
     (0, b"<", "a web page or XML, perhaps the error page of a download; download the file itself"),
     (0, b"\x4c\0\0\0\x01\x14\x02\0", "a Windows shortcut; give the file that it leads to"),
@@ -84,7 +85,10 @@ def file_kind(name: str, data: ByteRange) -> FileKind:
 
 def is_of_interest(name: str) -> bool:
     """Whether a file of a folder or archive is taken for a dump by its name alone."""
-    return PurePosixPath(name).suffix.lower() in SUFFIXES and not PurePosixPath(name).name.startswith(".")
+    pure = PurePosixPath(name)
+    if SUFFIXES.get(pure.suffix.lower()) == "gzip":
+        return is_of_interest(gzip_format.inner_name(name))
+    return pure.suffix.lower() in SUFFIXES and not pure.name.startswith(".")
 
 
 def _kind_of(data: ByteRange, named: FileKind | None) -> FileKind | None:
@@ -99,6 +103,10 @@ def _kind_of(data: ByteRange, named: FileKind | None) -> FileKind | None:
         return "hdf5"
     if head.startswith(PARQUET) and (named != "csv" or data.read(data.size - 4, 4).tobytes() == PARQUET):
         return "parquet"
+    if named == "gzip" and head.startswith(gzip_format.MAGIC):
+        return "gzip"
+    if tar_format.is_tar(data, named=named == "tar"):
+        return "tar"
     if _foreign(head, named):
         return None
     if (head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**40) or named == "safetensors":

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from analysis.checkpoint import CHECKPOINT
 from analysis.dumps.byte_range import ByteRange, FileRange, InflatedRange
 from analysis.dumps.entry import Entry
-from analysis.dumps.file_kind import FileKind, file_kind, is_of_interest
-from analysis.dumps.formats import npy_format, run_format, safetensors_format, zip_format
+from analysis.dumps.file_kind import SUFFIXES, FileKind, file_kind, is_of_interest
+from analysis.dumps.formats import gzip_format, npy_format, run_format, safetensors_format, tar_format, zip_format
 from analysis.dumps.limits import ReadingLimits, in_words, require_text_size
 from analysis.dumps.listings import LISTINGS, Listing
 from analysis.dumps.natural_order import by_numbers
@@ -38,6 +38,7 @@ ISOLATED: dict[FileKind, str] = {
     "parquet": "parquet_format",
     "csv": "csv_format",
 }
+ARCHIVES = {"zip": zip_format, "tar": tar_format}
 DEEPEST_FOLDER = 16
 WHOLE = ""  # the key of an array without a name
 
@@ -190,8 +191,14 @@ def _list_unpacked(
     data: ByteRange, name: str, location: Location, limits: ReadingLimits, unpacking: Unpacking, *, nested: bool
 ) -> Iterator[Found]:
     kind = file_kind(name, data)
-    if kind == "zip":
-        yield from _list_archive(data, location, limits, unpacking, nested=nested)
+    if kind in ARCHIVES:
+        yield from _list_archive(kind, data, location, limits, unpacking, nested=nested)
+        return
+    if kind == "gzip":
+        with _gunzipped(data, name, unpacking) as (file, inner):
+            for here, entry in _list_unpacked(file, inner, location, limits, unpacking, nested=nested):
+                share = None if entry.stored is None else math.ceil(entry.stored * data.size / max(1, file.size))
+                yield here, replace(entry, stored=share)
         return
     if kind == "npy":
         entries = npy_format.list_entries(data)
@@ -209,10 +216,10 @@ def _list_unpacked(
 
 
 def _list_archive(
-    data: ByteRange, location: Location, limits: ReadingLimits, unpacking: Unpacking, *, nested: bool
+    kind: FileKind, data: ByteRange, location: Location, limits: ReadingLimits, unpacking: Unpacking, *, nested: bool
 ) -> Iterator[Found]:
-    with unpacking.as_file(data, "archive.zip") as archive:
-        members = [m for m in zip_format.list_members(archive, limits) if m.refusal or is_of_interest(m.name)]
+    with unpacking.as_file(data, f"archive.{kind}") as archive:
+        members = [m for m in ARCHIVES[kind].list_members(archive, limits) if m.refusal or is_of_interest(m.name)]
         if not members:
             raise InvalidInputError(
                 "An archive must hold a file that is read; this one holds none. Put the dump into it."
@@ -222,13 +229,36 @@ def _list_archive(
             if member.data is None:
                 entry = Entry(WHOLE, stored=member.stored, refusal=member.refusal)
                 yield here, entry
-            elif nested and PurePosixPath(member.name).suffix.lower() in (".npz", ".zip"):
+            elif nested and _is_archive(member.name):
                 yield here, Entry(WHOLE, refusal="Archives are opened two deep; this one is deeper. Unpack it first.")
             else:
                 opened, label = member.data, member.name
                 yield from _guarded(
                     here, lambda d=opened, n=label, at=here: _list_data(d, n, at, limits, unpacking, nested=True)
                 )
+
+
+def _is_archive(name: str) -> bool:
+    """Whether a file that is called so holds files; one that is packed twice counts as such."""
+    kind = SUFFIXES.get(PurePosixPath(name).suffix.lower())
+    if kind == "gzip":
+        return SUFFIXES.get(PurePosixPath(gzip_format.inner_name(name)).suffix.lower()) in (*ARCHIVES, "gzip")
+    return kind in ARCHIVES
+
+
+@contextlib.contextmanager
+def _gunzipped(data: ByteRange, name: str, unpacking: Unpacking) -> Iterator[tuple[ByteRange, str]]:
+    """The file within a gzip file, as a temporary file, and what it is called."""
+    inner = gzip_format.inner_name(name)
+    if SUFFIXES.get(PurePosixPath(inner).suffix.lower()) == "gzip":
+        raise InvalidInputError("A gzip file is unpacked once; this one is packed twice. Unpack it first: gunzip FILE")
+    with contextlib.ExitStack() as stack:
+        content = gzip_format.open_content(stack.enter_context(unpacking.as_file(data, name)))
+        try:
+            file = stack.enter_context(unpacking.as_file(content, inner))
+        except InvalidInputError as error:
+            raise InvalidInputError(gzip_format.OTHERWISE) from error
+        yield file, inner
 
 
 def _read_file(file: Path, name: str, location: Location, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
@@ -241,11 +271,14 @@ def _read_data(
     data: ByteRange, name: str, location: Location, start: int, stop: int, limits: ReadingLimits, unpacking: Unpacking
 ) -> NDArray[Any]:
     kind = file_kind(name, data)
-    if kind == "zip":
+    if kind in ARCHIVES:
         with unpacking.as_file(data, name) as archive:
             member = location[0] if location else WHOLE
-            inner = zip_format.open_member(archive, member, limits)
+            inner = ARCHIVES[kind].open_member(archive, member, limits)
             return _read_data(inner, member, location[1:], start, stop, limits, unpacking)
+    if kind == "gzip":
+        with _gunzipped(data, name, unpacking) as (file, called):
+            return _read_data(file, called, location, start, stop, limits, unpacking)
     key = location[0] if location else WHOLE
     if kind == "npy":
         return _read_npy(data, start, stop, limits)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, replace
 
-from analysis.dumps.byte_range import ByteRange, FileRange, InflatedRange
+from analysis.dumps.archive_member import ArchiveMember, refuse_repeated
+from analysis.dumps.byte_range import MOST_INFLATION, ByteRange, FileRange, InflatedRange
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import InvalidInputError
 
@@ -19,25 +20,6 @@ STORED, DEFLATED = 0, 8
 NEWEST = 63  # tenths of a version of the format
 ENCRYPTED, UTF_8 = 1, 2**11
 FULL_32, ZIP_64 = 2**32 - 1, 1
-MOST_INFLATION = 1032  # times: what deflate can do at most, of nothing but equal bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ZipMember:
-    """One file of an archive.
-
-    Attributes:
-        name: as written in the archive; nothing but a label, no file is ever written under it.
-        stored, size: bytes compressed and unpacked.
-        data: its bytes; None if it is refused.
-        refusal: why it cannot be read and what to do, or empty.
-    """
-
-    name: str
-    stored: int
-    size: int
-    data: ByteRange | None
-    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +40,7 @@ class _Record:
         return self.name.decode("utf-8" if self.is_utf_8 else "cp437", "replace")
 
 
-def list_members(archive: FileRange, limits: ReadingLimits) -> list[ZipMember]:
+def list_members(archive: FileRange, limits: ReadingLimits) -> list[ArchiveMember]:
     """The files of an archive in its order, folders left out; nothing is unpacked.
 
     Raises:
@@ -67,7 +49,7 @@ def list_members(archive: FileRange, limits: ReadingLimits) -> list[ZipMember]:
     begin, records = _read_directory(archive, limits)
     members = [_member(archive, record, begin) for record in records if not record.name.endswith(b"/")]
     files = [record for record in records if not record.name.endswith(b"/")]
-    return _refuse_bombs(_refuse_repeated(_refuse_overlaps(members, files)), limits)
+    return _refuse_bombs(refuse_repeated(_refuse_overlaps(members, files)), limits)
 
 
 def list_names(archive: ByteRange, limits: ReadingLimits) -> list[str]:
@@ -168,8 +150,8 @@ def _widen(numbers: tuple[int, int, int], extra: bytes) -> tuple[int, int, int]:
     return found[0], found[1], found[2]
 
 
-def _member(archive: FileRange, record: _Record, directory: int) -> ZipMember:
-    refused = ZipMember(record.label, record.stored, record.size, None)
+def _member(archive: FileRange, record: _Record, directory: int) -> ArchiveMember:
+    refused = ArchiveMember(record.label, record.stored, record.size, None)
     if record.flags & ENCRYPTED:
         return replace(
             refused, refusal="Members must not be encrypted; this one is. Write the archive without password."
@@ -204,7 +186,7 @@ def _member(archive: FileRange, record: _Record, directory: int) -> ZipMember:
     return replace(refused, data=InflatedRange(replace(piece, checksum=None), record.size, record.checksum))
 
 
-def _refuse_overlaps(members: list[ZipMember], records: list[_Record]) -> list[ZipMember]:
+def _refuse_overlaps(members: list[ArchiveMember], records: list[_Record]) -> list[ArchiveMember]:
     """A member that begins before another one has ended is refused."""
     checked, reached = list(members), 0
     for index in sorted(range(len(members)), key=lambda index: records[index].header):
@@ -221,20 +203,7 @@ def _refuse_overlaps(members: list[ZipMember], records: list[_Record]) -> list[Z
     return checked
 
 
-def _refuse_repeated(members: list[ZipMember]) -> list[ZipMember]:
-    """The second member of a name is refused."""
-    checked, names = [], set()
-    for member in members:
-        if member.name in names and not member.refusal:
-            member = replace(
-                member, data=None, refusal="Names in an archive are unique; this one was there before. Rename it."
-            )
-        names.add(member.name)
-        checked.append(member)
-    return checked
-
-
-def _refuse_bombs(members: list[ZipMember], limits: ReadingLimits) -> list[ZipMember]:
+def _refuse_bombs(members: list[ArchiveMember], limits: ReadingLimits) -> list[ArchiveMember]:
     """Compressed members are taken smallest first, until together they would unpack to more than the limit."""
     checked, total = list(members), 0
     packed = [index for index, member in enumerate(members) if isinstance(member.data, InflatedRange)]

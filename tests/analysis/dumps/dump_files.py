@@ -1,8 +1,10 @@
 """Good files of every format, as other libraries write them, all of the same two layers."""
 
 import io
+import tarfile
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -90,6 +92,20 @@ def zip_of_a_zip(path: Path) -> None:
     inner.unlink()
 
 
+def tar(path: Path, mode: Literal["w", "w:gz"] = "w") -> None:
+    """Two samples as webdataset writes them."""
+    with tarfile.open(path, mode) as archive:
+        for key, values in zip(("000000", "000001"), LAYERS.values(), strict=True):
+            for suffix, content in (("features.npy", npy_bytes(values)), ("cls", b"3")):
+                info = tarfile.TarInfo(f"{key}.{suffix}")
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+
+
+def tar_gzip(path: Path) -> None:
+    tar(path, "w:gz")
+
+
 def arrow(path: Path) -> None:
     columns = {"features.6": pa.FixedSizeListArray.from_arrays(FIRST.ravel(), FIRST.shape[1])}
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, pa.table(columns).schema) as writer:
@@ -108,6 +124,8 @@ WRITERS = {
     "layer.csv": csv,
     "folder.zip": zip_of_files,
     "nested.zip": zip_of_a_zip,
+    "shard.tar": tar,
+    "shard.tar.gz": tar_gzip,
 }
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import tarfile
 import tempfile
 import warnings
 import zipfile
@@ -33,6 +34,13 @@ def stored(path: Path, location: tuple[str, ...], note: str = "") -> np.ndarray:
             with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
                 inner = Path(folder) / f"inner{PurePosixPath(location[0]).suffix}"
                 inner.write_bytes(archive.read(location[0]))
+                return stored(inner, location[1:], note)
+        case ".tar" | ".gz":
+            with tarfile.open(path) as archive, tempfile.TemporaryDirectory() as folder:
+                inner = Path(folder) / f"inner{PurePosixPath(location[0]).suffix}"
+                member = archive.extractfile(next(info for info in archive if info.name == location[0]))
+                assert member is not None
+                inner.write_bytes(member.read())
                 return stored(inner, location[1:], note)
         case ".safetensors":
             return _of_tensor(load_file(path)[location[0]])

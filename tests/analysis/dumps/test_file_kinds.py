@@ -62,7 +62,7 @@ FOREIGN = {
     "x.pt": (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "git lfs pull"),
     "z.csv": (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "git lfs pull"),
     "x.npz": (b"7z\xbc\xaf\x27\x1c\0\4rest", "7z x FILE"),
-    "tar.npy": (tar_bytes(), "tar xf FILE"),
+    "tar.npy": (tar_bytes(), "is a tar archive. Rename it to .tar"),
     "x.h5": (b"\xfd7zXZ\0rest", "unxz FILE"),
     "lnk.npy": (b"\x4c\0\0\0\x01\x14\x02\0rest", "a Windows shortcut"),
     "u.csv": ("1.5;2\n".encode("utf-16"), "UTF-16; save it as UTF-8"),
