@@ -30,15 +30,12 @@ def open_content(file: FileRange) -> InflatedRange:
     """The file within, inflated while it is read and never beyond the size at the end.
 
     Raises:
-        InvalidInputError: If it is no whole gzip file.
+        InvalidInputError: If it is no whole gzip file, or one that unpacks to more than can be.
     """
     head = file.read(0, min(LONGEST_HEADER, file.size)).tobytes()
     begin = _end_of_header(head)
     if not begin or begin + TRAILER_SIZE > file.size:
-        raise InvalidInputError(
-            "A gzip file has a header, deflated bytes and their size; this one has not. Compress the file again: gzip"
-            " FILE"
-        )
+        raise InvalidInputError(OTHERWISE)
     checksum, size = struct.unpack("<LL", file.read(file.size - TRAILER_SIZE, TRAILER_SIZE).tobytes())
     if size > MOST_INFLATION * file.size:
         raise InvalidInputError(OTHERWISE)

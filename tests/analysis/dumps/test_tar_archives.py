@@ -121,7 +121,7 @@ def test_packed_files_that_are_not_unpacked_say_how(tmp_path):
         ("two.npy.gz", packed + packed, "gunzip FILE"),
         ("lies.npy.gz", bytes(hostile), "gunzip FILE"),
         ("cut.npy.gz", packed[:-20], "gunzip FILE"),
-        ("head.npy.gz", packed[:9], "gzip FILE"),
+        ("head.npy.gz", packed[:9], "gunzip FILE"),
         ("twice.npy.gz.gz", gzip.compress(packed), "packed twice"),
         ("bomb.npy.gz", gzip.compress(npy_bytes(np.zeros(10**8, np.uint8))), "If it is no zip bomb"),
     ):
