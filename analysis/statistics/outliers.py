@@ -17,7 +17,23 @@ ROW_RATIO = 10.0  # of a row's norm to the median: outlier tokens of ViTs, Darce
 FEWEST_UNITS = 8  # a median over fewer units says little
 FEWEST_ROWS = 32
 FEW = 0.1  # of the units or rows: more are no outliers
+MOST_PEAKS = 8  # largest rows and units that are kept by number
 MEDIAN_SAMPLE = 2**14  # values whose median stands for that of all: off by 1 % (standard error) for N(0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """One of the largest rows or units.
+
+    Attributes:
+        number: which row or unit.
+        size: norm of the row, or largest magnitude of the unit.
+        ratio: size / median size of the rows or units that are not 0.
+    """
+
+    number: int
+    size: float
+    ratio: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +51,7 @@ class Outliers:
         rows, units: which are outliers, ascending: they hold a massive value, or the row's norm is 10 times the median,
             or the unit reaches 20 times the median unit's largest magnitude and 6 or more in 6 % of the rows.
         positions: where these rows are among the n.
+        top_rows, top_units: the largest ones, outliers or not, largest first: up to 8 that are not 0.
 
     Source: Sun et al. (2024), "Massive activations in large language models"; Dettmers et al. (2022), "LLM.int8()";
     Darcet et al. (2024), "Vision transformers need registers".
@@ -48,6 +65,8 @@ class Outliers:
     rows: tuple[int, ...]
     units: tuple[int, ...]
     positions: tuple[int, ...]
+    top_rows: tuple[Peak, ...] = ()
+    top_units: tuple[Peak, ...] = ()
 
 
 def find_outliers(magnitude: Float64Array, row_number: IndexArray) -> Outliers:
@@ -55,8 +74,8 @@ def find_outliers(magnitude: Float64Array, row_number: IndexArray) -> Outliers:
     n, d = magnitude.shape
     of_unit = magnitude.max(axis=0)
     largest = float(of_unit.max())
-    scale = largest or 1.0  # squares of large values leave float64
-    norms = np.sqrt(np.einsum("nd,nd->n", magnitude, magnitude)) if largest < 1e150 else _norms(magnitude, scale)
+    scale = 1.0 if largest < 1e150 else largest  # squares of larger values leave float64
+    norms = np.sqrt(np.einsum("nd,nd->n", magnitude, magnitude)) if scale == 1 else _norms(magnitude, scale)
     typical = _typical(magnitude)
     row_median, unit_median = (float(np.median(x[x > 0])) if x.any() else np.nan for x in (norms, of_unit))
     limit = max(MASSIVE, MASSIVE_RATIO * typical)
@@ -84,7 +103,16 @@ def find_outliers(magnitude: Float64Array, row_number: IndexArray) -> Outliers:
         rows=tuple(row_number[rows].tolist()),
         units=tuple(np.flatnonzero(units).tolist()),
         positions=tuple(np.flatnonzero(rows).tolist()),
+        top_rows=_peaks(norms, row_median, row_number, scale),
+        top_units=_peaks(of_unit, unit_median, np.arange(d)),
     )
+
+
+def _peaks(sizes: Float64Array, median: float, number: IndexArray, scale: float = 1.0) -> tuple[Peak, ...]:
+    """The largest of sizes (m,) other than 0, given over `scale`; of equal ones the first comes first."""
+    largest = np.argsort(-sizes, kind="stable")[:MOST_PEAKS]
+    found = zip(number[largest].tolist(), sizes[largest].tolist(), strict=True)
+    return tuple(Peak(one, scale * size, size / median) for one, size in found if size > 0)
 
 
 def _norms(magnitude: Float64Array, scale: float) -> Float64Array:

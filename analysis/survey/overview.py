@@ -19,6 +19,7 @@ from analysis.statistics.histogram import Histogram, histogram
 from analysis.statistics.moments import Float64Array, moments
 from analysis.statistics.null_band import expected_gaussian_w1
 from analysis.statistics.outliers import IndexArray, Outliers, find_outliers
+from analysis.statistics.precision import Precision, precisions
 from analysis.statistics.row_groups import rows_are_grouped
 from analysis.statistics.saturation import saturated_units
 from analysis.statistics.spread import LOWEST_RANK, RANK_SHARE, Spread, centre, scale_of, spread_of, without_outliers
@@ -76,6 +77,7 @@ class LayerReading:
         kind: what kind of values they are.
         outliers: which rows and units are far larger than the others.
         bulk: size and spread without outlying units and rows; those of all units and rows if none is.
+        precision: what number formats of fewer bits would do to the values.
 
     Source of the effective rank: Roy and Vetterli (2007), "The effective rank: a measure of effective dimensionality",
     who take the singular values of a matrix; here they are those of the covariance, shares of the variance.
@@ -110,6 +112,13 @@ class LayerReading:
     kind: ValueKind | None = None
     outliers: Outliers | None = None
     bulk: Spread | None = None
+    precision: tuple[Precision, ...] = ()
+
+    @property
+    def has_outliers(self) -> bool:
+        """Whether rows or units are outliers. Of values made of levels, one-hot ones say, none is."""
+        of_levels = self.kind is not None and self.kind.name in ("probabilities", "one-hot", "binary")
+        return self.outliers is not None and bool(self.outliers.rows or self.outliers.units) and not of_levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +171,7 @@ QUANTITIES = {
     )
 }
 
-RECORDS = ("kind", "outliers", "bulk")  # of a reading, which are no numbers
+RECORDS = ("kind", "outliers", "bulk", "precision")  # of a reading, which are no numbers
 Matrix = Float32Matrix | Float64Matrix
 ONE_LAYER = "the layer"  # of members whose names tell the epoch alone
 Epoch = float | None
@@ -360,6 +369,7 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
         kind=kind,
         outliers=outliers,
         bulk=bulk,
+        precision=precisions(values),
     )
 
 

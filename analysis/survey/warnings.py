@@ -167,7 +167,7 @@ def _exploding(reading: LayerReading, history: History) -> LayerWarning | None:
 
 def _massive(reading: LayerReading, _: History) -> LayerWarning | None:
     found = reading.outliers
-    if found is None or not (found.rows or found.units) or _is_made_of_levels(reading):
+    if found is None or not reading.has_outliers:
         return None
     figures: Mapping[str, object] = {
         "largest": found.largest,
@@ -243,10 +243,6 @@ def _judged(reading: LayerReading) -> Spread | None:
 def _is_probability(reading: LayerReading) -> bool:
     """Rows that sum to 1: units at 0 are masked or unlikely there, and small values no sign of collapse."""
     return reading.kind is not None and reading.kind.name in ("probabilities", "one-hot")
-
-
-def _is_made_of_levels(reading: LayerReading) -> bool:
-    return reading.kind is not None and reading.kind.name in ("probabilities", "one-hot", "binary")
 
 
 RULES: tuple[Callable[[LayerReading, History], LayerWarning | None], ...] = (

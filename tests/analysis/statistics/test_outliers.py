@@ -53,3 +53,28 @@ def test_huge_values_and_zeros_and_a_single_value() -> None:
     assert math.isnan(found_in(np.zeros((4, 3))).row_ratio)
     single = found_in([[1e6]])
     assert (single.row_ratio, single.unit_ratio, single.massive) == (1, 1, 0)
+
+
+def test_the_largest_rows_and_units_are_known_by_number() -> None:
+    values = np.float64(gaussian(400, 40))
+    values[123] *= 4
+    values[:, 11] *= 300
+    values[:, 5] *= -100
+    values[123, 11] = 5000
+    found = find_outliers(np.abs(values), 1000 + 2 * np.arange(400))
+    units, norms = np.abs(values).max(axis=0), np.linalg.norm(values, axis=1)
+    assert [peak.number for peak in found.top_units] == list(np.argsort(-units)[:8])
+    assert [peak.number for peak in found.top_units][:2] == [11, 5]
+    assert [peak.size for peak in found.top_units] == pytest.approx(sorted(units, reverse=True)[:8])
+    assert found.top_units[0].ratio == found.unit_ratio
+    assert [peak.number for peak in found.top_rows] == [1000 + 2 * row for row in np.argsort(-norms)[:8]]
+    assert found.top_rows[0].number == 1246
+    assert found.top_rows[2].ratio == pytest.approx(np.sort(norms)[-3] / np.median(norms))
+
+
+def test_the_largest_of_few_of_zeros_and_of_huge_ones() -> None:
+    found = found_in([[0, 2, 0], [0, 0, 1], [0, 0, 1]])
+    assert [(peak.number, peak.size) for peak in found.top_units] == [(1, 2), (2, 1)]
+    assert [peak.number for peak in found.top_rows] == [0, 1, 2]  # of equal ones the first
+    assert found_in(np.zeros((4, 3))).top_units == ()
+    assert found_in([[3e300, 4e300]]).top_rows[0].size == pytest.approx(5e300)

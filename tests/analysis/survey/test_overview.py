@@ -22,6 +22,7 @@ from analysis.survey.overview import (
     LayerReading,
     overview,
     read_member,
+    rows_read,
     survey,
 )
 from per_core import Recorder, gaussian_w1, per_loss
@@ -110,7 +111,9 @@ def test_what_float32_cannot_hold_is_measured_in_float64(tmp_path, size: float) 
     np.save(tmp_path / "layer_1.npy", size * values)
     reading = overview(inspect(tmp_path)).cells["layer_1", None]
     inspection = inspect(tmp_path)
-    assert reading == survey(read_member(inspection, inspection.members[0]), total=9000)
+    assert reading == survey(
+        read_member(inspection, inspection.members[0]), total=9000, rows=rows_read(inspection.members[0])
+    )
     assert (reading.n_nan, reading.n_inf, reading.finite_rows) == (0, 0, reading.n)
     assert (reading.n_beyond_float32 > 0, reading.n_coarse) == (size > 1, 0 if size > 1 else 5)
     read = np.load(tmp_path / "layer_1.npy")[_rows_of(9000)]
@@ -362,4 +365,5 @@ def test_what_the_page_prints_as_python_gives_the_reading(tmp_path) -> None:
     np.save(tmp_path / "layer_1.npy", RANDOM.normal(size=(9000, 2)))
     dump = inspect(tmp_path)
     member = dump.member("layer_1.npy")
-    assert survey(read_member(dump, member), total=member.rows) == overview(dump).cells["layer_1", None]
+    read = survey(read_member(dump, member), total=member.rows, rows=rows_read(member))
+    assert read == overview(dump).cells["layer_1", None]
