@@ -12,21 +12,24 @@ from analysis.dumps.formats import gzip_format, npy_format, tar_format, zip_form
 from analysis.dumps.limits import DEFAULT_LIMITS
 from per_core.errors import InvalidInputError
 
-FileKind = Literal["npy", "zip", "tar", "gzip", "torch", "safetensors", "hdf5", "parquet", "csv"]
+FileKind = Literal["npy", "zip", "tar", "gzip", "torch", "safetensors", "hdf5", "parquet", "csv", "tensorboard"]
 
 SUFFIXES: dict[str, FileKind] = {
     ".npy": "npy", ".npz": "zip", ".zip": "zip", ".tar": "tar", ".gz": "gzip", ".tgz": "gzip",
     ".safetensors": "safetensors", ".pt": "torch", ".pth": "torch",
     ".h5": "hdf5", ".hdf5": "hdf5", ".parquet": "parquet", ".csv": "csv",
+    ".tfevents": "tensorboard",
 }  # fmt: skip
 LEGACY_TORCH = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e"
 PARQUET = b"PAR1"
+TENSORBOARD, EVENT_HEAD = b"brain.Event:", 64  # in the first record, which tells the version
+EVENT_NAME = "tfevents"  # in the names of event files, which end in a number or the name of a host
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NAMES: dict[FileKind, str] = {
     "npy": "a .npy array", "zip": "a zip archive", "tar": "a tar archive", "gzip": "a gzip file",
     "torch": "a file of torch.save", "safetensors": "a .safetensors"
     " file",
-    "hdf5": "an HDF5 file", "parquet": "a Parquet file", "csv": "text",
+    "hdf5": "an HDF5 file", "parquet": "a Parquet file", "csv": "text", "tensorboard": "an event file of TensorBoard",
 }  # fmt: skip
 FOREIGN = (  # where, the bytes there, and what they tell
     (0, b"\x1f\x8b", "gzip; unpack it first: gunzip FILE"),
@@ -71,7 +74,7 @@ def file_kind(name: str, data: ByteRange) -> FileKind:
     if not data.size:
         raise InvalidInputError("A file must hold something; this one is empty, 0 bytes. Write it again.")
     suffix = PurePosixPath(name).suffix.lower()
-    named = SUFFIXES.get(suffix)
+    named = _named_kind(name)
     found = _kind_of(data, named)
     if found is None:
         raise InvalidInputError(_unknown(suffix, data, named))
@@ -88,7 +91,13 @@ def is_of_interest(name: str) -> bool:
     pure = PurePosixPath(name)
     if SUFFIXES.get(pure.suffix.lower()) == "gzip":
         return is_of_interest(gzip_format.inner_name(name))
-    return pure.suffix.lower() in SUFFIXES and not pure.name.startswith(".")
+    return _named_kind(name) is not None and not pure.name.startswith(".")
+
+
+def _named_kind(name: str) -> FileKind | None:
+    """What a file is by its name."""
+    pure = PurePosixPath(name)
+    return "tensorboard" if EVENT_NAME in pure.name else SUFFIXES.get(pure.suffix.lower())
 
 
 def _kind_of(data: ByteRange, named: FileKind | None) -> FileKind | None:
@@ -103,6 +112,8 @@ def _kind_of(data: ByteRange, named: FileKind | None) -> FileKind | None:
         return "hdf5"
     if head.startswith(PARQUET) and (named != "csv" or data.read(data.size - 4, 4).tobytes() == PARQUET):
         return "parquet"
+    if TENSORBOARD in head[:EVENT_HEAD]:
+        return "tensorboard"
     if named == "gzip" and head.startswith(gzip_format.MAGIC):
         return "gzip"
     if tar_format.is_tar(data, named=named == "tar"):

@@ -37,6 +37,7 @@ ISOLATED: dict[FileKind, str] = {
     "hdf5": "hdf5_format",
     "parquet": "parquet_format",
     "csv": "csv_format",
+    "tensorboard": "tensorboard_format",
 }
 ARCHIVES = {"zip": zip_format, "tar": tar_format}
 DEEPEST_FOLDER = 16
