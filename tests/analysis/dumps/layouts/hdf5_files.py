@@ -25,7 +25,7 @@ def count_of_rows(folder: Path, rng: np.random.Generator) -> Layout:
                 labels[:150] = rng.integers(0, 20, 150)
                 file["count"] = np.array([150], dtype=np.int32)
             cells.append(Cell("all_feats or feats", values, iteration, split))
-    return Layout(tuple(cells), {"all_labels": "labels", "count": "integers or scalar or nothing"})
+    return Layout(tuple(cells), {"all_labels": "labels", "count": "integers or scalar or nothing"}, None)
 
 
 def epoch_groups(folder: Path, rng: np.random.Generator) -> Layout:

@@ -172,7 +172,7 @@ def attention_beside_features(folder: Path, rng: np.random.Generator) -> Layout:
         attention = scores / scores.sum(axis=-1, keepdims=True)
         np.savez(folder / f"epoch_{epoch}.npz", features=features, attn_maps=attention, labels=rng.integers(0, 5, 20))
         cells.append(Cell("features", features, epoch))
-    return Layout(tuple(cells), {"attn_maps": "attention", "labels": "labels"})
+    return Layout(tuple(cells), {"attn_maps": "attention", "labels": "labels"}, None)
 
 
 def labels_alone(folder: Path, rng: np.random.Generator) -> Layout:

@@ -98,7 +98,10 @@ def widths(folder: Path, rng: np.random.Generator) -> Layout:
             torch.save(
                 {k: torch.from_numpy(v) for k, v in layers.items()}, folder / f"width_{width}" / f"step_{step}.pt"
             )
-            cells += [Cell(layer, values, step, None, (f"width {width}",)) for layer, values in layers.items()]
+            cells += [
+                Cell(f"{layer} or width_{width}/{layer}", values, step, None, (f"width {width}",))
+                for layer, values in layers.items()
+            ]
     return Layout(tuple(cells))
 
 

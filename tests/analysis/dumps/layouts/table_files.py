@@ -59,7 +59,7 @@ def shards_of_splits(folder: Path, rng: np.random.Generator) -> Layout:
         parts = [normal(rng, count, 24) for count in rows]
         for number, part in enumerate(parts):
             save_file({"activations": part}, folder / split / f"shard_{number:05d}.safetensors")
-        cells.append(Cell("activations", joined(parts), split=split))
+        cells.append(Cell("", joined(parts), split=split))
     (folder / "manifest.json").write_text('{"version": "1.0", "shards": 5}')
     return Layout(tuple(cells), {"manifest": "text or log or nothing"})
 
@@ -69,7 +69,7 @@ def chunks_of_a_buffer(folder: Path, rng: np.random.Generator) -> Layout:
     parts = [normal(rng, 25, 32) for _ in range(12)]
     for number, part in enumerate(parts):
         save_file({"acts": part}, folder / f"acts_{number}.safetensors")
-    return Layout((Cell("acts", joined(parts)),))
+    return Layout((Cell("", joined(parts)),))
 
 
 def layer_files_of_a_hook(folder: Path, rng: np.random.Generator) -> Layout:

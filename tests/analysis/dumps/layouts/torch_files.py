@@ -46,7 +46,9 @@ def tuple_of_hidden_states(folder: Path, rng: np.random.Generator) -> Layout:
         torch.save(states, folder / f"{name}.pt")
         for part, state in zip(parts, states, strict=True):
             part.append(state.detach().numpy())
-    return Layout(tuple(Cell(str(index), joined(part)) for index, part in enumerate(parts)), questions=("",))
+    return Layout(
+        tuple(Cell(str(index), joined(part)) for index, part in enumerate(parts)), questions=("names", "axes")
+    )
 
 
 def cache_of_hooks(folder: Path, rng: np.random.Generator) -> Layout:
