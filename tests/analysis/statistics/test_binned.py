@@ -105,7 +105,7 @@ def test_bounds_close_as_bins_shrink():
     st.lists(st.tuples(st.floats(0, 2), st.floats(0, 1), st.integers(1, 9)), min_size=1, max_size=4), st.floats(-4, 2)
 )
 def test_bounds_are_attained(pieces, begin):
-    """Among values at edges, bins split in tenths, some come near to the upper bounds; the nearest ones to the lower."""
+    """Among values at edges, bins split in tenths, some come near the upper bounds, the nearest near the lower."""
     table, edge = [], begin
     for width, gap, count in pieces:
         table.append((edge, edge + width, count))
