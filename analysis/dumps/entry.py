@@ -11,6 +11,9 @@ ITEM_BYTES = {
 }  # fmt: skip
 """Bytes of one value of every type that can be read."""
 
+TEXT = "text"
+"""The type of what is no numbers but words: labels, names, descriptions."""
+
 MOST_AXES = 16
 MOST_VALUES = 2**62  # larger shapes are refused before their product meets a 64-bit integer
 
@@ -22,7 +25,7 @@ class Entry:
     Attributes:
         key: its name within the file; empty if the file holds one array without a name.
         shape: as stored; None if unknown.
-        dtype: a key of `ITEM_BYTES`, or whatever else the file calls it.
+        dtype: a key of `ITEM_BYTES`, `TEXT`, or whatever else the file calls it.
         stored: bytes that it takes in the file, compressed or not; of what is in an archive its share of the compressed
             bytes; None if unknown.
         refusal: why it cannot be read and what to do, or empty.

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import zlib
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Literal
 
 from analysis.dumps.byte_range import ByteRange, FileRange
-from analysis.dumps.formats import gzip_format, npy_format, tar_format, zip_format
+from analysis.dumps.conversion import of_pickle
+from analysis.dumps.formats import gzip_format, matlab_format, npy_format, tar_format, zip_format
 from analysis.dumps.limits import DEFAULT_LIMITS
 from per_core.errors import InvalidInputError
 
-FileKind = Literal["npy", "zip", "tar", "gzip", "torch", "safetensors", "hdf5", "parquet", "csv", "tensorboard"]
+FileKind = Literal[
+    "npy", "zip", "tar", "gzip", "torch", "safetensors", "hdf5", "parquet", "csv", "tensorboard", "matlab"
+]
 
 SUFFIXES: dict[str, FileKind] = {
     ".npy": "npy", ".npz": "zip", ".zip": "zip", ".tar": "tar", ".gz": "gzip", ".tgz": "gzip",
     ".safetensors": "safetensors", ".pt": "torch", ".pth": "torch",
-    ".h5": "hdf5", ".hdf5": "hdf5", ".parquet": "parquet", ".csv": "csv",
+    ".h5": "hdf5", ".hdf5": "hdf5", ".mat": "matlab", ".parquet": "parquet", ".csv": "csv",
     ".tfevents": "tensorboard",
 }  # fmt: skip
+PICKLES = (".pkl", ".pickle", ".joblib")
+PICKLE = b"\x80"  # that of Python 2 and later; an older one begins as text does
 LEGACY_TORCH = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e"
 PARQUET = b"PAR1"
 TENSORBOARD, EVENT_HEAD = b"brain.Event:", 64  # in the first record, which tells the version
@@ -30,6 +36,10 @@ NAMES: dict[FileKind, str] = {
     "torch": "a file of torch.save", "safetensors": "a .safetensors"
     " file",
     "hdf5": "an HDF5 file", "parquet": "a Parquet file", "csv": "text", "tensorboard": "an event file of TensorBoard",
+    "matlab": "a MATLAB file",
+}  # fmt: skip
+MAGICS: dict[bytes, FileKind] = {
+    npy_format.MAGIC: "npy", zip_format.MAGIC: "zip", LEGACY_TORCH: "torch", HDF5: "hdf5", PARQUET: "parquet",
 }  # fmt: skip
 FOREIGN = (  # where, the bytes there, and what they tell
     (0, b"\x1f\x8b", "gzip; unpack it first: gunzip FILE"),
@@ -51,15 +61,14 @@ FOREIGN = (  # where, the bytes there, and what they tell
     (0, b"CDF", "a NetCDF file of the classic format; save it as NetCDF-4 and name it .h5"),
     (0, b"\xff\xfe", "text in UTF-16; save it as UTF-8"),
     (0, b"\xfe\xff", "text in UTF-16; save it as UTF-8"),
-    (0, b"\x80", "a pickle, which can run code when opened, and is never read; save it with numpy.save or torch.save"),
-    (0, b"MATLAB 5.0", "a MATLAB file; save it with -v7.3 and name it .h5"),
 )
-TEXT_BEGINS = (b"BZh", b"CDF", b"MATLAB 5.0", b"%PDF")  # of which a table may begin as well
+TEXT_BEGINS = (b"BZh", b"CDF", b"%PDF")  # of which a table may begin as well
 FOREIGN_ARCHIVES = (  # files in an archive that tell what it is
     ({"config.json", "model.weights.h5"}, "a Keras model, which holds weights and no activations; save the outputs"),
     ({"[Content_Types].xml"}, "an Office document; save the table as CSV"),
     ({"META-INF/MANIFEST.MF"}, "a Java archive; save the arrays themselves"),
 )
+ALSO: dict[FileKind, tuple[FileKind, ...]] = {"matlab": ("hdf5",)}  # what else a file of this name may be
 USER_BLOCKS = (0, 512, 1024, 2048, 4096)  # of HDF5, where MATLAB and others write what they like
 LONGEST_MAGIC = 512
 SMALL = 2**26  # bytes: a compressed archive in an archive is unpacked to its end for its directory
@@ -77,8 +86,8 @@ def file_kind(name: str, data: ByteRange) -> FileKind:
     named = _named_kind(name)
     found = _kind_of(data, named)
     if found is None:
-        raise InvalidInputError(_unknown(suffix, data, named))
-    if named and found != named:
+        raise InvalidInputError(_unknown(name, data, named))
+    if named and found not in (named, "torch", *ALSO.get(named, ())):
         raise InvalidInputError(
             f"A file is what its name says; this one is called {suffix} and is {NAMES[found]}. Rename it to"
             f" {next(key for key, kind in SUFFIXES.items() if kind == found)} if that is what it should be."
@@ -91,7 +100,8 @@ def is_of_interest(name: str) -> bool:
     pure = PurePosixPath(name)
     if SUFFIXES.get(pure.suffix.lower()) == "gzip":
         return is_of_interest(gzip_format.inner_name(name))
-    return _named_kind(name) is not None and not pure.name.startswith(".")
+    is_named = _named_kind(name) is not None or pure.suffix.lower() in PICKLES
+    return is_named and not pure.name.startswith(".")
 
 
 def _named_kind(name: str) -> FileKind | None:
@@ -100,8 +110,28 @@ def _named_kind(name: str) -> FileKind | None:
     return "tensorboard" if EVENT_NAME in pure.name else SUFFIXES.get(pure.suffix.lower())
 
 
+def begins_as_arrays(data: ByteRange) -> bool:
+    """Whether a file of any name begins as nothing but a file of arrays does; errors as of `ByteRange.read`."""
+    head = _head(data)
+    if head.startswith(zip_format.MAGIC):
+        return _is_of_torch(_names_in(data))
+    return head.startswith((npy_format.MAGIC, LEGACY_TORCH, HDF5)) or matlab_format.is_matlab(head)
+
+
+def _head(data: ByteRange) -> bytes:
+    return data.read(0, min(LONGEST_MAGIC, data.size)).tobytes()
+
+
+def _names_in(data: ByteRange) -> list[str]:
+    """The names in the directory of an archive; none if it cannot be read, or only by unpacking too much."""
+    if isinstance(data, FileRange) or data.size <= SMALL:
+        with contextlib.suppress(InvalidInputError):  # told by whoever opens it
+            return zip_format.list_names(data, DEFAULT_LIMITS)
+    return []
+
+
 def _kind_of(data: ByteRange, named: FileKind | None) -> FileKind | None:
-    head = data.read(0, min(LONGEST_MAGIC, data.size)).tobytes()
+    head = _head(data)
     if head.startswith(npy_format.MAGIC):
         return "npy"
     if head.startswith((zip_format.MAGIC, zip_format.EMPTY)):
@@ -110,11 +140,13 @@ def _kind_of(data: ByteRange, named: FileKind | None) -> FileKind | None:
         return "torch"
     if any(data.read(at, len(HDF5)).tobytes() == HDF5 for at in USER_BLOCKS if at + len(HDF5) <= data.size):
         return "hdf5"
+    if matlab_format.is_matlab(head):
+        return "matlab"
     if head.startswith(PARQUET) and (named != "csv" or data.read(data.size - 4, 4).tobytes() == PARQUET):
         return "parquet"
     if TENSORBOARD in head[:EVENT_HEAD]:
         return "tensorboard"
-    if named == "gzip" and head.startswith(gzip_format.MAGIC):
+    if named == "gzip" and head.startswith(gzip_format.MAGIC) and not _is_packed_pickle(head):
         return "gzip"
     if tar_format.is_tar(data, named=named == "tar"):
         return "tar"
@@ -129,10 +161,7 @@ def _kind_of_archive(data: ByteRange, named: FileKind | None) -> FileKind:
     """What an archive is, by the names in its directory: its first bytes may be those of a file in it."""
     if named == "torch":
         return "torch"
-    names: list[str] = []
-    if isinstance(data, FileRange) or data.size <= SMALL:
-        with contextlib.suppress(InvalidInputError):  # told by whoever opens it
-            names = zip_format.list_names(data, DEFAULT_LIMITS)
+    names = _names_in(data)
     what = next((what for files, what in FOREIGN_ARCHIVES if files <= set(names)), "")
     if what:
         raise InvalidInputError(f"Files are read that are {', '.join(SUFFIXES)}; this one is {what}.")
@@ -154,13 +183,49 @@ def _foreign(head: bytes, named: FileKind | None) -> str:
     return ""
 
 
-def _unknown(suffix: str, data: ByteRange, named: FileKind | None) -> str:
-    head = data.read(0, min(LONGEST_MAGIC, data.size)).tobytes()
+def _unknown(name: str, data: ByteRange, named: FileKind | None) -> str:
+    """What a file of no kind that is read is or seems to be, and what to do with it."""
+    suffix, head = PurePosixPath(name).suffix.lower(), _head(data)
+    if _is_pickle(suffix, head):
+        return (
+            "Files are read that hold arrays; this one is a pickle, which can run code when opened, and is never read."
+            f" If you trust it, save what is in it, in its folder:\n{of_pickle(name, head)}"
+        )
     what = _foreign(head, named)
     if what:
         return f"Files are read that are {', '.join(SUFFIXES)}; this one is {what}."
+    begun = next((kind for magic, kind in MAGICS.items() if magic.startswith(head)), None)
+    if begun:
+        return f"This must be {NAMES[begun]}, and ends after {data.size} bytes: it is cut short. Copy it again."
+    if not any(head):
+        return (
+            f"A file begins with what it is; the first {len(head)} bytes of this one are 0, as if its content had never"
+            " arrived. Copy or write it again."
+        )
     called = f"is called {suffix}" if suffix else "has no suffix"
     return (
         f"Files are read that are {', '.join(SUFFIXES)}; this one {called} and begins with the bytes"
-        f" {head[:8].hex(' ')}, like none of them. Was it cut or overwritten? Write it again."
+        f" {head[:8].hex(' ')}, like none of them. {_way_out(suffix, head)}"
     )
+
+
+def _is_pickle(suffix: str, head: bytes) -> bool:
+    """Whether a file is a pickle, perhaps packed by gzip, or called one and like nothing else."""
+    return head.startswith(PICKLE) or suffix in PICKLES or _is_packed_pickle(head)
+
+
+def _is_packed_pickle(head: bytes) -> bool:
+    """Whether a file is packed by gzip and begins, unpacked, as a pickle that is not torch's."""
+    begin = b""
+    if head.startswith(gzip_format.MAGIC):
+        with contextlib.suppress(zlib.error):
+            begin = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, len(LEGACY_TORCH))
+    return begin.startswith(PICKLE) and begin != LEGACY_TORCH
+
+
+def _way_out(suffix: str, head: bytes) -> str:
+    if suffix == ".mat":
+        return "MATLAB files are read from version 5 on: load it in MATLAB and save it with save(FILE, '-v7')."
+    if head.isascii() and min(head) >= ord("\t"):
+        return "It is text: call a table of numbers .csv, and save other arrays with numpy.savez."
+    return "Save the arrays with numpy.savez, where they can be opened."

@@ -33,6 +33,7 @@ LIBRARIES = {
     "parquet_format": "pyarrow.parquet",
     "csv_format": "pyarrow.compute",
     "tensorboard_format": "tensorboardX.proto.event_pb2",
+    "matlab_format": "scipy.io",
 }
 
 Request = dict[str, Any]

@@ -17,9 +17,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from analysis.checkpoint import CHECKPOINT
+from analysis.dumps.archive_member import ArchiveMember
 from analysis.dumps.byte_range import ByteRange, FileRange, InflatedRange
 from analysis.dumps.entry import Entry
-from analysis.dumps.file_kind import SUFFIXES, FileKind, file_kind, is_of_interest
+from analysis.dumps.file_kind import SUFFIXES, FileKind, begins_as_arrays, file_kind, is_of_interest
 from analysis.dumps.formats import gzip_format, npy_format, run_format, safetensors_format, tar_format, zip_format
 from analysis.dumps.limits import ReadingLimits, in_words, require_text_size
 from analysis.dumps.listings import LISTINGS, Listing
@@ -38,6 +39,7 @@ ISOLATED: dict[FileKind, str] = {
     "parquet": "parquet_format",
     "csv": "csv_format",
     "tensorboard": "tensorboard_format",
+    "matlab": "matlab_format",
 }
 ARCHIVES = {"zip": zip_format, "tar": tar_format}
 DEEPEST_FOLDER = 16
@@ -125,7 +127,13 @@ def _list_folder(root: Path, limits: ReadingLimits, unpacking: Unpacking) -> Ite
 
 def _is_dump(name: str, file: Path) -> bool:
     """Whether a file of a folder is looked at: not the checkpoint of a training, which holds weights."""
-    return is_of_interest(name) and file.name != CHECKPOINT
+    if file.name == CHECKPOINT:
+        return False
+    if is_of_interest(name):
+        return True
+    with contextlib.suppress(InvalidInputError, OSError):
+        return file.is_file() and not file.is_symlink() and begins_as_arrays(FileRange.whole(file))
+    return False
 
 
 def _walk(root: Path, limits: ReadingLimits) -> Iterator[tuple[str, Path]]:
@@ -202,7 +210,7 @@ def _list_unpacked(
                 yield here, replace(entry, stored=share)
         return
     if kind == "npy":
-        entries = npy_format.list_entries(data)
+        entries = npy_format.list_entries(data, PurePosixPath(name).name)
     elif kind == "safetensors":
         entries = safetensors_format.list_entries(data, limits)
     else:
@@ -220,7 +228,7 @@ def _list_archive(
     kind: FileKind, data: ByteRange, location: Location, limits: ReadingLimits, unpacking: Unpacking, *, nested: bool
 ) -> Iterator[Found]:
     with unpacking.as_file(data, f"archive.{kind}") as archive:
-        members = [m for m in ARCHIVES[kind].list_members(archive, limits) if m.refusal or is_of_interest(m.name)]
+        members = [one for one in ARCHIVES[kind].list_members(archive, limits) if _is_read(one)]
         if not members:
             raise InvalidInputError(
                 "An archive must hold a file that is read; this one holds none. Put the dump into it."
@@ -260,6 +268,17 @@ def _gunzipped(data: ByteRange, name: str, unpacking: Unpacking) -> Iterator[tup
         except InvalidInputError as error:
             raise InvalidInputError(gzip_format.OTHERWISE) from error
         yield file, inner
+
+
+def _is_read(member: ArchiveMember) -> bool:
+    """Whether a file of an archive is looked at; of every name what is wrong with it is told."""
+    if member.data is None or is_of_interest(member.name):
+        return True
+    if PurePosixPath(member.name).name.startswith("."):
+        return False
+    with contextlib.suppress(InvalidInputError):
+        return begins_as_arrays(member.data)
+    return False
 
 
 def _read_file(file: Path, name: str, location: Location, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from per_core.recording.whole_file import told
 
 EXPANSION = 20  # times the archive's own size; activations pack two- to tenfold
 ALWAYS = 2**26  # bytes that an archive may unpack to whatever its size
+PLAIN = re.compile(r"\w[\w. -]{0,99}", re.ASCII)  # names that the copy may have as well
 SPARE = 2**28  # bytes of the disk that are left to others
 
 
@@ -57,7 +59,8 @@ class Unpacking:
             raise
         self._left -= data.size
         with tempfile.TemporaryDirectory(prefix="perscope-") as folder:
-            path = Path(folder) / f"member{PurePosixPath(name).suffix.lower()[:12]}"
+            plain = PurePosixPath(name).name
+            path = Path(folder) / (plain if PLAIN.fullmatch(plain) else f"member{PurePosixPath(name).suffix[:12]}")
             with told(path), path.open("wb") as file:
                 for chunk in data.chunks():
                     file.write(chunk)

@@ -1,8 +1,14 @@
-"""Arrays as numpy.save writes them: numpy reads the header, and nothing is ever unpickled."""
+"""Arrays as numpy.save writes them: numpy reads the header, and nothing is ever unpickled.
+
+numpy has no bfloat16 and no float8. Libraries that add them save them as bytes without a type: `V2` and `V1`, and
+`f1`, which numpy itself cannot load.
+"""
 
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
@@ -11,7 +17,9 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from analysis.dumps.byte_range import ByteRange
-from analysis.dumps.entry import ITEM_BYTES, Entry, is_plain_shape
+from analysis.dumps.conversion import of_float8, of_object_array
+from analysis.dumps.entry import ITEM_BYTES, TEXT, Entry, is_plain_shape
+from analysis.dumps.formats.safetensors_format import ONLY_IN_TORCH, as_numbers
 from analysis.dumps.limits import in_words
 from per_core.errors import InvalidInputError
 
@@ -24,45 +32,88 @@ HEADER_READERS = {
 }
 
 
-def list_entries(data: ByteRange) -> list[Entry]:
+SHORT_FLOAT = re.compile(rb"('descr': *)'[<|=]f1'")  # float8_e5m2 of ml_dtypes, the only one with a letter of its own
+ONE_BYTE = rb"\1'|V1'"
+TAKEN_FOR = "numpy calls it {dtype}: taken for {name}, as ml_dtypes and JAX save it"
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """Where the values begin, what they are called and how they lie.
+
+    Attributes:
+        offset: of the first value, in bytes.
+        dtype: as numpy sees them.
+        name: a key of `ITEM_BYTES`, "text", or what numpy calls it.
+        shape, fortran_order: as declared.
+    """
+
+    offset: int
+    dtype: np.dtype[Any]
+    name: str
+    shape: tuple[int, ...]
+    fortran_order: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes of all values."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def list_entries(data: ByteRange, name: str = "array.npy") -> list[Entry]:
     """The one array of the file, from its header.
+
+    Args:
+        data: the file, or the member of an archive.
+        name: of the file, for the lines that convert what cannot be read.
 
     Raises:
         InvalidInputError: If the header cannot be read.
     """
-    offset, dtype, shape, _ = _read_header(data)
-    stored = data.size - offset
-    name = "structured" if dtype.kind == "V" else dtype.name
-    entry = Entry("", shape, name, stored)
-    if dtype.hasobject:
+    header = _read_header(data)
+    stored = data.size - header.offset
+    refusal, note = "", ""
+    if header.dtype.hasobject:
         refusal = (
             "Object arrays are pickles, which can run code when opened, and are never read; this one is of dtype"
-            " object. If it holds numbers, save it again with array.astype(float)."
+            f" object. If you trust it, save what is in it, in its folder:\n"
+            f"{of_object_array(name, data, len(header.shape))}"
         )
-    elif name in ITEM_BYTES and math.prod(shape) * dtype.itemsize > stored:
+    elif header.name == "void8":
         refusal = (
-            f"An array's shape must fit the bytes that exist; {shape} of {name} needs"
-            f" {in_words(math.prod(shape) * dtype.itemsize)}, the file holds {in_words(stored)}. It is cut short or"
-            " lies: write it again."
+            "Numbers of one byte need a type that says what they are; numpy calls these V1, which may be any float8."
+            f" Put in the type that they were saved with, in its folder:\n{of_float8(name, data)}"
         )
-    elif name in ITEM_BYTES and math.prod(shape) * dtype.itemsize < stored:
-        refusal = _too_long(data, offset + math.prod(shape) * dtype.itemsize)
-    else:
-        return [entry]
-    return [Entry("", shape, name, stored, refusal)]
+    elif header.name in ITEM_BYTES and header.size > stored:
+        refusal = (
+            f"An array's shape must fit the bytes that exist; {header.shape} of {header.name} needs"
+            f" {in_words(header.size)}, the file holds {in_words(stored)}. It is cut short or lies: write it again."
+        )
+    elif header.name in ITEM_BYTES and header.size < stored:
+        refusal = _too_long(data, header.offset + header.size)
+    if header.name in ONLY_IN_TORCH:
+        note = TAKEN_FOR.format(dtype=header.dtype.str, name=header.name)
+    return [Entry("", header.shape, header.name, stored, refusal, note)]
 
 
 def read_rows(data: ByteRange, start: int, stop: int) -> NDArray[Any]:
-    """Rows start to stop − 1 of the array, of its own type; all of an array in Fortran order is read for them."""
-    offset, dtype, shape, fortran_order = _read_header(data)
-    if dtype.name not in ITEM_BYTES:  # list_entries said so before: the file has changed since
-        raise InvalidInputError(f"An array of numbers is expected; received dtype {dtype}. Inspect the file again.")
-    if fortran_order and len(shape) > 1:
-        flat = data.read(offset, math.prod(shape) * dtype.itemsize).view(dtype)
-        return flat.reshape(shape, order="F")[start:stop]
-    row = math.prod(shape[1:]) * dtype.itemsize
-    values = data.read(offset + start * row, (stop - start) * row)
-    return values.view(dtype).reshape(stop - start, *shape[1:])
+    """Rows start to stop − 1 of the array, of its own type; all of an array in Fortran order is read for them.
+
+    What numpy has no type for comes as float32.
+    """
+    header = _read_header(data)
+    if header.name not in ITEM_BYTES:  # list_entries said so before: the file has changed since
+        raise InvalidInputError(f"An array of numbers is expected; received dtype {header.dtype}. Inspect it again.")
+    if header.fortran_order and len(header.shape) > 1:
+        flat = _as_numbers(data.read(header.offset, header.size), header)
+        return flat.reshape(header.shape, order="F")[start:stop]
+    row = math.prod(header.shape[1:]) * header.dtype.itemsize
+    values = data.read(header.offset + start * row, (stop - start) * row)
+    return _as_numbers(values, header).reshape(stop - start, *header.shape[1:])
+
+
+def _as_numbers(values: NDArray[np.uint8], header: _Header) -> NDArray[Any]:
+    return as_numbers(values, header.name) if header.name in ONLY_IN_TORCH else values.view(header.dtype)
 
 
 def _too_long(data: ByteRange, end: int) -> str:
@@ -81,13 +132,14 @@ def _too_long(data: ByteRange, end: int) -> str:
 
 def is_fortran_ordered(data: ByteRange) -> bool:
     """Whether rows are scattered over the file, so that all of it has to be read for a few."""
-    _, _, shape, fortran_order = _read_header(data)
-    return fortran_order and len(shape) > 1
+    header = _read_header(data)
+    return header.fortran_order and len(header.shape) > 1
 
 
-def _read_header(data: ByteRange) -> tuple[int, np.dtype[Any], tuple[int, ...], bool]:
-    """Where the values begin, their type, the shape, and whether it is in Fortran order."""
-    head = BytesIO(data.read(0, min(LONGEST_HEADER, data.size)).tobytes())
+def _read_header(data: ByteRange) -> _Header:
+    content = data.read(0, min(LONGEST_HEADER, data.size)).tobytes()
+    known = SHORT_FLOAT.sub(ONE_BYTE, content, count=1)
+    head = BytesIO(known)
     try:
         version = npy.read_magic(head)
         if version not in HEADER_READERS:
@@ -97,7 +149,18 @@ def _read_header(data: ByteRange) -> tuple[int, np.dtype[Any], tuple[int, ...], 
             raise ValueError("its shape is not one")
     except Exception as error:  # the header is a stranger's, and numpy passes on what its evaluation raises
         raise _unreadable(f"{error}"[:200]) from error
-    return head.tell(), dtype, shape, fortran_order
+    name = "float8_e5m2" if known != content and dtype.str == "|V1" else _type_name(dtype)
+    return _Header(head.tell(), dtype, name, shape, fortran_order)
+
+
+def _type_name(dtype: np.dtype[Any]) -> str:
+    if dtype.kind in "US":
+        return TEXT
+    if dtype.kind != "V":
+        return dtype.name
+    if dtype.names is not None or dtype.subdtype is not None:
+        return "structured"
+    return "bfloat16" if dtype.itemsize == ITEM_BYTES["bfloat16"] else dtype.name
 
 
 def _unreadable(reason: str) -> InvalidInputError:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import save_file
+from scipy.io import savemat
 
 from per_core.errors import InvalidInputError
 from per_core.recording.layer_record import Allowance, LayerDigest
@@ -64,6 +65,10 @@ def parquet(path: Path) -> None:
 
 def csv(path: Path) -> None:
     pd.DataFrame(FIRST, columns=list("abcd")).to_csv(path, index=False)
+
+
+def matlab(path: Path) -> None:
+    savemat(path, LAYERS, do_compression=True)
 
 
 def zip_of_files(path: Path) -> None:
@@ -121,6 +126,7 @@ WRITERS = {
     "legacy.pt": torch_legacy,
     "layers.h5": hdf5,
     "layers.parquet": parquet,
+    "layers.mat": matlab,
     "layer.csv": csv,
     "folder.zip": zip_of_files,
     "nested.zip": zip_of_a_zip,

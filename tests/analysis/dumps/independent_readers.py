@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import torch
 from safetensors.torch import load_file
+from scipy.io import loadmat
 
 SEPARATORS = {"commas": ",", "semicolons": ";", "tabs": "\t", "vertical bars": "|", "spaces": " "}
 
@@ -49,6 +50,8 @@ def stored(path: Path, location: tuple[str, ...], note: str = "") -> np.ndarray:
         case ".h5":
             with h5py.File(path) as file:
                 return np.asarray(file[location[0]][()])
+        case ".mat":
+            return np.asarray(loadmat(path, mat_dtype=True)[location[0]])
         case ".parquet":
             if location:
                 return np.array(pq.read_table(path, columns=[location[0]]).column(0).to_pylist(), np.float64)

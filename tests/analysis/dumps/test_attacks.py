@@ -38,7 +38,7 @@ def test_code_in_a_pickle_is_not_run(tmp_path):
         reason = only(inspect(tmp_path / file))
         assert "weights_only=True, which runs no code; opening this one would call posix.mkdir" in reason
         assert "save its tensors alone" in reason
-    for file in ("plain.pt", "plain.npy", "plain"):
+    for file in ("plain.pt", "plain.npy", "plain", "plain.pkl", "plain.mat"):
         (tmp_path / file).write_bytes(pickle.dumps(Command(tmp_path / "owned")))
         assert "a pickle, which can run code when opened, and is never read" in only(inspect(tmp_path / file))
     assert not (tmp_path / "owned").exists()
@@ -140,7 +140,7 @@ def npy_header(text):
         ("{'descr': '|O', 'fortran_order': False, 'shape': (4, 4)}", "Object arrays are pickles"),
         ("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (4,)}", "these are structured"),
         ("{'descr': '<c8', 'fortran_order': False, 'shape': (2, 4)}", "these are complex64"),
-        ("{'descr': '<U4', 'fortran_order': False, 'shape': (2, 2)}", "these are str128"),
+        ("{'descr': '<U4', 'fortran_order': False, 'shape': (2, 2)}", "these are text"),
         ("{'descr': '<f4', 'fortran_order': 1, 'shape': (4, 4)}", "fortran_order is not a valid bool"),
         ("{'descr': 'f4,f4', 'fortran_order': False, 'shape': (4, 4)}", "these are structured"),
         ("{'descr': '(4,)f4', 'fortran_order': False, 'shape': (4,)}", "these are structured"),
@@ -289,7 +289,7 @@ def test_safetensors_cut_short_shared_and_with_a_header_of_a_terabyte(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "suffix", [".npy", ".npz", ".zip", ".safetensors", ".pt", ".pth", ".h5", ".parquet", ".csv", ""]
+    "suffix", [".npy", ".npz", ".zip", ".safetensors", ".pt", ".pth", ".h5", ".parquet", ".csv", ".mat", ".pkl", ""]
 )
 def test_empty_files_and_noise(tmp_path, suffix):
     (tmp_path / f"empty{suffix}").write_bytes(b"")
@@ -303,11 +303,13 @@ def test_empty_files_and_noise(tmp_path, suffix):
     [
         ("layers.h5", "x.npy", "called .npy and is an HDF5 file. Rename it to .h5"),
         ("layer.npy", "x.pt", "called .pt and is a .npy array"),
-        ("layers.pt", "x.npz", "called .npz and is a file of torch.save. Rename it to .pt"),
         ("layers.npz", "x.pt", "holds data.pkl; this one is another zip archive"),
         ("layers.parquet", "x.csv", "called .csv and is a Parquet file"),
         ("layers.safetensors", "x.h5", "called .h5 and is a .safetensors file"),
         ("layer.csv", "x.npy", "begins with the bytes 61 2c 62"),
+        ("layer.csv", "x.npy", "It is text: call a table of numbers .csv"),
+        ("layer.npy", "x.mat", "called .mat and is a .npy array. Rename it to .npy"),
+        ("layers.mat", "x.npy", "called .npy and is a MATLAB file. Rename it to .mat"),
         ("layers.safetensors", "x.parquet", "is a .safetensors file"),
     ],
 )

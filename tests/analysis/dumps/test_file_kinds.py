@@ -33,10 +33,42 @@ def test_a_zip_whose_first_file_is_one_of_torch_is_a_zip(tmp_path, method):
 
 def test_files_of_torch_are_known_by_their_directory(tmp_path):
     torch.save(TENSORS, tmp_path / "data.pt")
-    (tmp_path / "data.pt").rename(tmp_path / "data.zip")
-    assert "called .zip and is a file of torch.save. Rename it to .pt" in only(inspect(tmp_path / "data.zip"))
-    (tmp_path / "data.zip").rename(tmp_path / "data")
-    assert len(inspect(tmp_path / "data").readable) == 2
+    for name in ("data.zip", "data.bin", "data.ckpt", "data.th", "data.pkl", "data.pth.tar", "data.npz", "data"):
+        (tmp_path / name).write_bytes((tmp_path / "data.pt").read_bytes())
+        np.testing.assert_array_equal(inspect(tmp_path / name).load("features.6").values, FIRST)
+    torch.save(TENSORS, tmp_path / "old.pickle", _use_new_zipfile_serialization=False)
+    np.testing.assert_array_equal(inspect(tmp_path / "old.pickle").load("features.6").values, FIRST)
+
+
+@pytest.mark.parametrize("name", ["layer.npy", "layers.pt", "legacy.pt", "layers.h5", "layers.mat"])
+def test_files_of_arrays_are_found_in_folders_and_archives_whatever_they_are_called(tmp_path, name):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write(folder, name).rename(folder / "step_5.dat")
+    (folder / "notes.txt.orig").write_text("no arrays")
+    (folder / "paper.docx").write_bytes(zipped("word/document.xml"))
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in folder.iterdir():
+            archive.write(file, file.name)
+    for place in (folder, tmp_path / "all.zip"):
+        inspection = inspect(place)
+        assert inspection.readable
+        assert {member.location[0] for member in inspection.members} == {"step_5.dat"}
+
+
+def test_a_file_is_said_to_be_cut_short_only_if_it_is(tmp_path):
+    for name, content, reason in (
+        ("cut.npy", b"\x93NU", "a .npy array, and ends after 3 bytes: it is cut short"),
+        ("hole.npy", bytes(4096), "the first 512 bytes of this one are 0, as if its content had never arrived"),
+        ("whole.npy", b"\x01\x02" * 4000, "Save the arrays with numpy.savez"),
+        ("old.mat", b"\0\0\0\0\x03" + bytes(range(256)), "save it with save(FILE, '-v7')"),
+        ("text.xyz", b"1 2 3\n4 5 6\n", "It is text"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        found = only(inspect(tmp_path / name))
+        assert reason in found
+        assert ("cut short" in found) == name.startswith("cut")
+        assert "overwritten" not in found
 
 
 def tar_bytes() -> bytes:
@@ -81,7 +113,7 @@ def test_foreign_files_come_with_a_way_out(tmp_path, name):
     assert way_out in only(inspect(tmp_path / name))
 
 
-@pytest.mark.parametrize("head", ["BZh,b", "CDF,x", "PAR1,PAR2", "MATLAB 5.0,y"])
+@pytest.mark.parametrize("head", ["BZh,b", "CDF,x", "PAR1,PAR2", "MATLAB 5.0 MAT-file,y"])
 def test_tables_that_begin_as_other_files_do(tmp_path, head):
     (tmp_path / "t.csv").write_text(f"{head}\n1.5,2\n3,4\n")
     np.testing.assert_array_equal(inspect(tmp_path / "t.csv").load().values, [[1.5, 2], [3, 4]])

@@ -108,8 +108,8 @@ def test_several_files_of_an_upload_are_a_folder(tmp_path):
         assert sorted(path.name for path in upload.path.iterdir()) == [
             "layer_1-2.npy", "layer_1.npy", "layer_2.npy", "upload",
         ]  # fmt: skip
-        assert len(inspect(upload).readable) == 3
-        assert inspect(upload).ignored == ("upload",)
+        assert len(inspect(upload).readable) == 4
+        assert inspect(upload).ignored == ()  # its content says what it is
 
 
 def test_uploads_that_are_too_large_or_empty_leave_nothing(tmp_path, monkeypatch):
