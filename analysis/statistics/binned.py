@@ -94,7 +94,7 @@ def _checked(bins: NDArray[np.generic]) -> Float64Array:
         raise InvalidInputError(
             "Counts are finite numbers of at least 0, one of them positive; received others. Leave out empty ones."
         )
-    used = values[count > 0]
+    used: Float64Array = values[count > 0]
     ends = (left == np.inf).any() or (right == -np.inf).any()
     if ends or not ((left <= right).all() and (used[:-1, 1] <= used[1:, 0]).all()):
         raise InvalidInputError(
