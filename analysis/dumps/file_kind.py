@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import zlib
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -10,12 +11,23 @@ from typing import Literal
 
 from analysis.dumps.byte_range import ByteRange, FileRange
 from analysis.dumps.conversion import of_pickle
-from analysis.dumps.formats import gzip_format, matlab_format, npy_format, tar_format, zip_format
+from analysis.dumps.formats import gzip_format, matlab_format, npy_format, raw_format, tar_format, zip_format
 from analysis.dumps.limits import DEFAULT_LIMITS
 from per_core.errors import InvalidInputError
 
 FileKind = Literal[
-    "npy", "zip", "tar", "gzip", "torch", "safetensors", "hdf5", "parquet", "csv", "tensorboard", "matlab"
+    "npy",
+    "zip",
+    "tar",
+    "gzip",
+    "torch",
+    "safetensors",
+    "hdf5",
+    "parquet",
+    "csv",
+    "tensorboard",
+    "matlab",
+    "raw",
 ]
 
 SUFFIXES: dict[str, FileKind] = {
@@ -23,9 +35,12 @@ SUFFIXES: dict[str, FileKind] = {
     ".safetensors": "safetensors", ".pt": "torch", ".pth": "torch",
     ".h5": "hdf5", ".hdf5": "hdf5", ".mat": "matlab", ".parquet": "parquet", ".csv": "csv",
     ".tfevents": "tensorboard",
+    ".bin": "raw", ".raw": "raw", ".dat": "raw", ".mmap": "raw", ".memmap": "raw",
+    ".f16": "raw", ".bf16": "raw", ".f32": "raw", ".f64": "raw",
 }  # fmt: skip
 PICKLES = (".pkl", ".pickle", ".joblib")
 PICKLE = b"\x80"  # that of Python 2 and later; an older one begins as text does
+NEWEST_PICKLE = 5
 LEGACY_TORCH = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e"
 PARQUET = b"PAR1"
 TENSORBOARD, EVENT_HEAD = b"brain.Event:", 64  # in the first record, which tells the version
@@ -36,7 +51,7 @@ NAMES: dict[FileKind, str] = {
     "torch": "a file of torch.save", "safetensors": "a .safetensors"
     " file",
     "hdf5": "an HDF5 file", "parquet": "a Parquet file", "csv": "text", "tensorboard": "an event file of TensorBoard",
-    "matlab": "a MATLAB file",
+    "matlab": "a MATLAB file", "raw": "raw numbers",
 }  # fmt: skip
 MAGICS: dict[bytes, FileKind] = {
     npy_format.MAGIC: "npy", zip_format.MAGIC: "zip", LEGACY_TORCH: "torch", HDF5: "hdf5", PARQUET: "parquet",
@@ -62,6 +77,8 @@ FOREIGN = (  # where, the bytes there, and what they tell
     (0, b"\xff\xfe", "text in UTF-16; save it as UTF-8"),
     (0, b"\xfe\xff", "text in UTF-16; save it as UTF-8"),
 )
+SURE_MAGIC = 4  # bytes: fewer are also those of some number
+TEXT = re.compile(rb"[\t\n\r -~]+")
 TEXT_BEGINS = (b"BZh", b"CDF", b"%PDF")  # of which a table may begin as well
 FOREIGN_ARCHIVES = (  # files in an archive that tell what it is
     ({"config.json", "model.weights.h5"}, "a Keras model, which holds weights and no activations; save the outputs"),
@@ -83,8 +100,12 @@ def file_kind(name: str, data: ByteRange) -> FileKind:
     if not data.size:
         raise InvalidInputError("A file must hold something; this one is empty, 0 bytes. Write it again.")
     suffix = PurePosixPath(name).suffix.lower()
-    named = _named_kind(name)
+    named = kind_by_name(name)
+    if named == "raw" and raw_format.is_described(data, name):
+        return "raw"
     found = _kind_of(data, named)
+    if named == "raw" and (found is not None or not (_foreign(_head(data), named) or _is_whole_pickle(data))):
+        return found or "raw"
     if found is None:
         raise InvalidInputError(_unknown(name, data, named))
     if named and found not in (named, "torch", *ALSO.get(named, ())):
@@ -100,12 +121,12 @@ def is_of_interest(name: str) -> bool:
     pure = PurePosixPath(name)
     if SUFFIXES.get(pure.suffix.lower()) == "gzip":
         return is_of_interest(gzip_format.inner_name(name))
-    is_named = _named_kind(name) is not None or pure.suffix.lower() in PICKLES
+    is_named = kind_by_name(name) is not None or pure.suffix.lower() in PICKLES
     return is_named and not pure.name.startswith(".")
 
 
-def _named_kind(name: str) -> FileKind | None:
-    """What a file is by its name."""
+def kind_by_name(name: str) -> FileKind | None:
+    """What a file is if its name tells the truth; None if it tells nothing."""
     pure = PurePosixPath(name)
     return "tensorboard" if EVENT_NAME in pure.name else SUFFIXES.get(pure.suffix.lower())
 
@@ -154,6 +175,8 @@ def _kind_of(data: ByteRange, named: FileKind | None) -> FileKind | None:
         return None
     if (head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 2**40) or named == "safetensors":
         return "safetensors"
+    if named == "raw" and TEXT.fullmatch(head):
+        return "csv"
     return "csv" if named == "csv" and b"\0" not in head else None
 
 
@@ -178,7 +201,8 @@ def _foreign(head: bytes, named: FileKind | None) -> str:
     """What a file of no kind that is read is, and what to do with it; empty if unknown."""
     for at, magic, what in FOREIGN:
         is_text = named == "csv" and magic in TEXT_BEGINS and b"\0" not in head
-        if head[at : at + len(magic)] == magic and not is_text:
+        is_chance = named == "raw" and len(magic) < SURE_MAGIC
+        if head[at : at + len(magic)] == magic and not is_text and not is_chance:
             return what
     return ""
 
@@ -212,6 +236,12 @@ def _unknown(name: str, data: ByteRange, named: FileKind | None) -> str:
 def _is_pickle(suffix: str, head: bytes) -> bool:
     """Whether a file is a pickle, perhaps packed by gzip, or called one and like nothing else."""
     return head.startswith(PICKLE) or suffix in PICKLES or _is_packed_pickle(head)
+
+
+def _is_whole_pickle(data: ByteRange) -> bool:
+    """Whether a file begins as a pickle and ends as one, which numbers do by chance once in many millions."""
+    head, end = _head(data), data.read(data.size - 1, 1).tobytes()
+    return head.startswith(PICKLE) and 2 <= head[1] <= NEWEST_PICKLE and end == b"."
 
 
 def _is_packed_pickle(head: bytes) -> bool:

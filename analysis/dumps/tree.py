@@ -20,8 +20,16 @@ from analysis.checkpoint import CHECKPOINT
 from analysis.dumps.archive_member import ArchiveMember
 from analysis.dumps.byte_range import ByteRange, FileRange, InflatedRange
 from analysis.dumps.entry import Entry
-from analysis.dumps.file_kind import SUFFIXES, FileKind, begins_as_arrays, file_kind, is_of_interest
-from analysis.dumps.formats import gzip_format, npy_format, run_format, safetensors_format, tar_format, zip_format
+from analysis.dumps.file_kind import SUFFIXES, FileKind, begins_as_arrays, file_kind, is_of_interest, kind_by_name
+from analysis.dumps.formats import (
+    gzip_format,
+    npy_format,
+    raw_format,
+    run_format,
+    safetensors_format,
+    tar_format,
+    zip_format,
+)
 from analysis.dumps.limits import ReadingLimits, in_words, require_text_size
 from analysis.dumps.listings import LISTINGS, Listing
 from analysis.dumps.natural_order import by_numbers
@@ -172,7 +180,8 @@ def _list_file(path: Path, location: Location, limits: ReadingLimits, inspection
     def found() -> Iterator[Found]:
         if not path.is_file():
             raise InvalidInputError("A dump is made of plain files; this is none. Copy its content into one.")
-        for inner, entry in LISTINGS.of(path, [path], limits, lambda: _look_into(path, limits, inspection)):
+        files = [path, *(raw_format.metadata_files(path) if kind_by_name(path.name) == "raw" else ())]
+        for inner, entry in LISTINGS.of(path, files, limits, lambda: _look_into(path, limits, inspection)):
             yield (*location, *inner), entry
 
     yield from _guarded(location, found)
@@ -213,6 +222,8 @@ def _list_unpacked(
         entries = npy_format.list_entries(data, PurePosixPath(name).name)
     elif kind == "safetensors":
         entries = safetensors_format.list_entries(data, limits)
+    elif kind == "raw":
+        entries = raw_format.list_entries(data, name)
     else:
         if kind == "csv":
             require_text_size(data.size, limits)
@@ -261,6 +272,11 @@ def _gunzipped(data: ByteRange, name: str, unpacking: Unpacking) -> Iterator[tup
     inner = gzip_format.inner_name(name)
     if SUFFIXES.get(PurePosixPath(inner).suffix.lower()) == "gzip":
         raise InvalidInputError("A gzip file is unpacked once; this one is packed twice. Unpack it first: gunzip FILE")
+    if kind_by_name(inner) == "raw":
+        raise InvalidInputError(
+            "Raw numbers have a file beside them that tells their shape, and are not packed; these are. Unpack them"
+            " first: gunzip FILE"
+        )
     with contextlib.ExitStack() as stack:
         content = gzip_format.open_content(stack.enter_context(unpacking.as_file(data, name)))
         try:
@@ -304,6 +320,8 @@ def _read_data(
         return _read_npy(data, start, stop, limits)
     if kind == "safetensors":
         return safetensors_format.read_rows(data, key, start, stop, limits)
+    if kind == "raw":
+        return raw_format.read_rows(data, name, start, stop, limits)
     with unpacking.as_file(data, name) as copy:
         return READER.read_rows(ISOLATED[kind], copy.path, key, start, stop, limits)
 
