@@ -17,8 +17,7 @@ LONGEST_EXPRESSION = 1000
 PATTERN_SECONDS = 5.0
 SPLIT = r"(?:^|(?<=/))(train|training|val|valid|validation|test|eval)(?=$|/)"
 SHARDS = r"rows?[\s_=-]*\d+[\s_-]+\d+|(?:shard|part)[\s_=-]*\d+(?:[\s_-]+of[\s_-]+\d+)?"
-SAMPLES = r"[a-z]*[\s_.-]*\*"  # all samples of a group, see analysis.dumps.sample_groups
-DROP = rf"{START}(?:activations|acts|{SHARDS}|{SAMPLES}){END}"
+DROP = rf"{START}(?:activations|acts|{SHARDS}){END}"
 LAYER_WORDS = (
     "layers?|blocks?|features?|stages?|conv|fc|linear|dense|encoder|decoder|h|resid|mlp|attn|attention|heads?|bn|norm"
     "|relu|elu|gelu|act|hidden|hidden_states|units?|groups?|resnet|transformer|modules?|net"

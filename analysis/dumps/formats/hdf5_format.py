@@ -1,71 +1,64 @@
-"""HDF5 files, only ever in the reading process. Hard links only: nothing outside the file is looked at."""
+"""HDF5 files, only ever in the reading process. Hard links only: nothing outside the file is looked at.
+
+MATLAB's files of version 7.3 are HDF5 with the axes of every array reversed; they are given as MATLAB has them. Cells
+are references to arrays in the same file, which are followed by their place in the cell.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.dumps.entry import ITEM_BYTES, Entry, is_plain_shape
+from analysis.dumps.entry import ITEM_BYTES, TEXT, Entry, is_plain_shape
+from analysis.dumps.formats.matlab_format import WITHOUT_NUMBERS
 from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.natural_order import by_numbers
-from analysis.dumps.sample_groups import PLACE, join_samples
 from per_core.errors import InvalidInputError
 
 DEEPEST = 32  # groups within each other
 MOST_COMPRESSION = 1100  # times: more than deflate can do
 COUNT = "count"  # attribute of a dataset or its group, or a dataset beside it: rows in use, the others are reserve
+MATLAB_CLASS, MATLAB_EMPTY = "MATLAB_class", "MATLAB_empty"
+MATLAB_STORE = ("#refs#", "#subsystem#")  # where MATLAB keeps what its cells and objects refer to
+MATLAB_NOTE = "an array of MATLAB, whose axes HDF5 stores in reverse: given in MATLAB's order"
 
 
 def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
-    """Every dataset of the file, those of one sample each joined, and every link that is not followed.
+    """Every dataset of the file, and every link that is not followed.
 
     Raises:
         InvalidInputError: If HDF5 cannot open the file, or there is nothing in it or too much.
     """
     with _opened(path) as file:
-        groups = join_samples([_entry(key, found) for key, found in _walk(file, limits.members)])
-    if not groups:
+        entries = [_entry(key, found) for key, found in _walk(file, limits.members)]
+    if not entries:
         raise InvalidInputError("An HDF5 file must hold a dataset; this one holds none. Write the activations into it.")
-    return [group.entry for group in groups]
+    return entries
 
 
-def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
-    """Rows start to stop − 1 of a dataset, or of a group of samples."""
+def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:  # noqa: ARG001
+    """Rows start to stop − 1 of a dataset."""
     with _opened(path) as file:
         try:
-            rows = _read_group(file, key, start, stop, limits) if PLACE in key else None
-            return _read_dataset(file, key, start, stop, limits) if rows is None else rows
+            dataset = _find(file, key)
+            entry = _entry(key, dataset)
+            if entry.refusal or entry.dtype not in ITEM_BYTES:
+                raise InvalidInputError(
+                    f"There must be a readable dataset {key!r}; there is none now. Inspect it again."
+                )
+            if _matlab_class(dataset):
+                return np.asarray(dataset[..., start:stop]).T.astype(entry.dtype, copy=False)
+            return np.asarray(dataset[start:stop])
         except (MemoryError, InvalidInputError):
             raise
         except Exception as error:
             raise _unreadable(error) from error
-
-
-def _read_dataset(file: Any, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
-    dataset = next((found for name, found in _walk(file, limits.members) if name == key), None)
-    if dataset is None or _entry(key, dataset).refusal:
-        raise InvalidInputError(f"There must be a readable dataset {key!r}; there is none now. Inspect it again.")
-    return np.asarray(dataset[start:stop])
-
-
-def _read_group(file: Any, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any] | None:
-    """Samples start to stop − 1 of the group of samples of this key; None if there is none."""
-    found = dict(_walk(file, limits.members))
-    entries = {name: _entry(name, dataset) for name, dataset in found.items()}
-    group = next((one for one in join_samples(list(entries.values())) if one.entry.key == key and one.keys[1:]), None)
-    if group is None:
-        return None
-    assert group.entry.shape is not None
-    parts = [
-        found[name][: shape[0]] if (shape := entries[name].shape) else found[name][()]
-        for name in group.keys[start:stop]
-    ]
-    return np.stack(parts).reshape(-1, *group.entry.shape[1:])
 
 
 def _opened(path: Path) -> Any:
@@ -87,44 +80,92 @@ def _walk(file: Any, most: int) -> Iterator[tuple[str, Any]]:
     found = 0
     pending: list[tuple[str, Any, int]] = [("", file, 0)]
     while pending:
-        prefix, group, depth = pending.pop()
+        prefix, outer, depth = pending.pop()
+        if depth > DEEPEST:
+            refusal = f"Groups are followed {DEEPEST} deep; here are more. Save fewer levels."
+            yield prefix, Entry(prefix, refusal=refusal)
+            continue
         try:
-            names = sorted(group, key=by_numbers)
+            names = _names(outer, most)
+        except (MemoryError, InvalidInputError):
+            raise
         except Exception as error:
             yield prefix, Entry(prefix, refusal=str(_unreadable(error)))
             continue
-        groups = []
+        inner = []
         for name in names:
             key = f"{prefix}/{name}" if prefix else name
             found += 1
             if found > most:
-                raise InvalidInputError(f"A file may hold {most} members; this one holds more. Split it.")
-            try:
-                link = group.get(name, getlink=True)
-                if not isinstance(link, h5py.HardLink):
-                    yield key, Entry(key, refusal=_foreign(f"this one is {_kind(link)}"))
-                    continue
-                member = group[name]
-                address = int(h5py.h5o.get_info(member.id).addr)
-            except MemoryError:
-                raise
-            except Exception as error:
-                yield key, Entry(key, refusal=str(_unreadable(error)))
+                raise _too_many(most)
+            member = _member(key, outer, name)
+            if isinstance(member, Entry):
+                yield key, member
                 continue
+            address = int(h5py.h5o.get_info(member.id).addr)
             if address in seen:
                 continue
             seen.add(address)
-            if isinstance(member, h5py.Dataset):
+            if isinstance(member, h5py.Group) or _is_cell(member):
+                inner.append((key, member, depth + 1))
+            elif isinstance(member, h5py.Dataset):
                 yield key, member
-            elif isinstance(member, h5py.Group):
-                if depth >= DEEPEST:
-                    yield (
-                        key,
-                        Entry(key, refusal=f"Groups are followed {DEEPEST} deep; here are more. Save fewer levels."),
-                    )
-                else:
-                    groups.append((key, member, depth + 1))
-        pending.extend(reversed(groups))
+        pending.extend(reversed(inner))
+
+
+def _names(outer: Any, most: int) -> list[str]:
+    """What is in a group, or the places in a cell, which are numbers in MATLAB's order."""
+    if not _is_cell(outer):
+        return [name for name in sorted(outer, key=by_numbers) if name not in MATLAB_STORE]
+    if outer.size > most:
+        raise _too_many(most)
+    return [str(index) for index in range(outer.size)]
+
+
+def _member(key: str, outer: Any, name: str) -> Any:
+    """What has a name in a group or a place in a cell; an entry that says why if it is not followed."""
+    import h5py
+
+    try:
+        if _is_cell(outer):
+            return outer.file[outer[np.unravel_index(int(name), outer.shape)]]
+        link = outer.get(name, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            return Entry(key, refusal=_foreign(f"this one is {_kind(link)}"))
+        return outer[name]
+    except MemoryError:
+        raise
+    except Exception as error:
+        return Entry(key, refusal=str(_unreadable(error)))
+
+
+def _find(file: Any, key: str) -> Any:
+    """The dataset of a key, by the way that `_walk` goes; an entry if there is none."""
+    import h5py
+
+    member = file
+    for name in key.split("/"):
+        if not isinstance(member, h5py.Group) and not _is_cell(member):
+            return Entry(key, refusal=_foreign("there is nothing under this name"))
+        member = _member(key, member, name)
+    return member if isinstance(member, h5py.Dataset | Entry) else Entry(key, refusal="A group is no array.")
+
+
+def _is_cell(member: Any) -> bool:
+    """Whether it is an array of references to what else is in the file, as MATLAB's cells are."""
+    import h5py
+
+    return isinstance(member, h5py.Dataset) and h5py.check_ref_dtype(member.dtype) is h5py.Reference
+
+
+def _matlab_class(dataset: Any) -> str:
+    """What MATLAB calls the type of an array; empty if MATLAB did not write it."""
+    found = dataset.attrs.get(MATLAB_CLASS, b"")
+    return found.decode("ascii", "replace") if isinstance(found, bytes) else str(found)
+
+
+def _too_many(most: int) -> InvalidInputError:
+    return InvalidInputError(f"A file may hold {most} members; this one holds more. Split it.")
 
 
 def _kind(link: Any) -> str:
@@ -144,47 +185,82 @@ def _entry(key: str, dataset: Any) -> Entry:
 
 
 def _described(key: str, dataset: Any) -> Entry:
-    dtype = dataset.dtype
+    import h5py
+
+    dtype, matlab = dataset.dtype, _matlab_class(dataset)
     name = "structured" if dtype.names else dtype.name
     if dataset.is_virtual:
         return Entry(key, dtype=name, refusal=_foreign("this one is a virtual dataset, put together of others"))
     if dataset.external:
         return Entry(key, dtype=name, refusal=_foreign(f"the values of this one are in {dataset.external[0][0]!r}"))
-    if dataset.shape is None:
+    if dataset.shape is None or dataset.attrs.get(MATLAB_EMPTY, 0):
         return Entry(key, dtype=name, refusal="A dataset must hold values; this one is empty. Write them into it.")
     shape, stored = tuple(int(length) for length in dataset.shape), int(dataset.id.get_storage_size())
+    if matlab:
+        shape = shape[::-1]
     if not is_plain_shape(shape):
         return Entry(key, dtype=name, stored=stored, refusal=f"A shape must fit this machine; {shape} does not.")
+    if "MATLAB_object_decode" in dataset.attrs:
+        return Entry(key, dtype=matlab, stored=stored, refusal=WITHOUT_NUMBERS["opaque"])
+    if matlab == "char":
+        return Entry(key, shape[:-1], TEXT, stored)
+    if h5py.check_string_dtype(dtype) is not None:
+        return Entry(key, shape, TEXT, stored)
     if name not in ITEM_BYTES:
         return Entry(key, shape, name, stored)
-    used, refusal, note = _rows_in_use(dataset, shape)
-    declared = math.prod(used) * ITEM_BYTES[name]
+    use = _Use(shape, note=MATLAB_NOTE) if matlab else _rows_in_use(dataset, shape)
+    refusal = use.refusal or _missing_filter(dataset)
+    declared = math.prod(use.shape) * ITEM_BYTES[name]
     most = stored * (MOST_COMPRESSION if dataset.chunks and dataset.id.get_create_plist().get_nfilters() else 1)
     if not refusal and declared > most:
         refusal = (
-            f"A dataset must hold what it declares; {used} of {name} is {in_words(declared)}, stored are"
+            f"A dataset must hold what it declares; {use.shape} of {name} is {in_words(declared)}, stored are"
             f" {in_words(stored)}. Write all of it, or say in an attribute 'count' how many rows are in use."
         )
-    return Entry(key, used, name, stored, refusal, note)
+    dtype_name = "bool" if matlab == "logical" else name
+    return Entry(key, use.shape, dtype_name, stored, refusal, use.note, unused=shape[0] - use.shape[0] if shape else 0)
 
 
-def _rows_in_use(dataset: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...], str, str]:
-    """The shape of the rows in use, a refusal and a note."""
+def _missing_filter(dataset: Any) -> str:
+    """What to do if values are compressed in a way that this HDF5 does not know; empty if it knows all."""
+    import h5py
+
+    plist = dataset.id.get_create_plist()
+    filters = [plist.get_filter(index) for index in range(plist.get_nfilters())]
+    missing = [name.decode("ascii", "replace") or str(code) for code, _, _, name in filters
+               if not h5py.h5z.filter_avail(code)]  # fmt: skip
+    if not missing:
+        return ""
+    return (
+        f"Values are compressed by filters that HDF5 itself has; this dataset needs {missing[0]:.60}. Write it with"
+        " compression='gzip', or where its filter is installed: h5repack -f GZIP=4 FILE NEW"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """The shape of the rows in use, and why it cannot be read or what there is to say of it."""
+
+    shape: tuple[int, ...]
+    refusal: str = ""
+    note: str = ""
+
+
+def _rows_in_use(dataset: Any, shape: tuple[int, ...]) -> _Use:
     beside = _count_beside(dataset)
     if beside is not None and shape and 0 < beside < shape[0]:
-        return (beside, *shape[1:]), "", f"{beside} of {shape[0]} rows are in use, says the dataset 'count'"
+        return _Use((beside, *shape[1:]), note=f"{beside} of {shape[0]} rows are in use, says the dataset 'count'")
     count = dataset.attrs.get(COUNT, dataset.parent.attrs.get(COUNT))
     if count is None or not shape or not np.issubdtype(np.asarray(count).dtype, np.integer) or np.size(count) != 1:
-        return shape, "", ""
+        return _Use(shape)
     rows = int(np.asarray(count).item())
     if not 0 <= rows <= shape[0]:
-        return (
+        return _Use(
             shape,
             f"The attribute 'count' says how many of the {shape[0]} rows are in use; it is {rows}. Correct it or"
             " delete it.",
-            "",
         )
-    return (rows, *shape[1:]), "", f"{rows} of {shape[0]} rows are in use, says the attribute 'count'"
+    return _Use((rows, *shape[1:]), note=f"{rows} of {shape[0]} rows are in use, says the attribute 'count'")
 
 
 def _count_beside(dataset: Any) -> int | None:
@@ -208,6 +284,5 @@ def _foreign(what: str) -> str:
 
 
 def _unreadable(error: BaseException) -> InvalidInputError:
-    return InvalidInputError(
-        f"HDF5 must be able to read the file; it cannot: {error!s:.200}. It is damaged or cut short: write it again."
-    )
+    what = "cut short: copy it again" if "truncated" in str(error) else "damaged: write it again"
+    return InvalidInputError(f"HDF5 must be able to read the file; it cannot: {error!s:.200}. It is {what}.")

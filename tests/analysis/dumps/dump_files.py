@@ -71,6 +71,15 @@ def matlab(path: Path) -> None:
     savemat(path, LAYERS, do_compression=True)
 
 
+def matlab_73(path: Path) -> None:
+    """As MATLAB does: axes reversed, a text of 512 bytes in front."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, values in LAYERS.items():
+            file.create_dataset(name, data=values.T, compression="gzip").attrs["MATLAB_class"] = np.bytes_("single")
+    with path.open("r+b") as raw:
+        raw.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM")
+
+
 def zip_of_files(path: Path) -> None:
     inner = path.with_name("inner")
     inner.mkdir(exist_ok=True)
@@ -127,6 +136,7 @@ WRITERS = {
     "layers.h5": hdf5,
     "layers.parquet": parquet,
     "layers.mat": matlab,
+    "newer.mat": matlab_73,
     "layer.csv": csv,
     "folder.zip": zip_of_files,
     "nested.zip": zip_of_a_zip,

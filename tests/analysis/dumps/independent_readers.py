@@ -51,6 +51,9 @@ def stored(path: Path, location: tuple[str, ...], note: str = "") -> np.ndarray:
             with h5py.File(path) as file:
                 return np.asarray(file[location[0]][()])
         case ".mat":
+            if h5py.is_hdf5(path):
+                with h5py.File(path) as file:
+                    return np.asarray(file[location[0]][()]).T
             return np.asarray(loadmat(path, mat_dtype=True)[location[0]])
         case ".parquet":
             if location:

@@ -235,7 +235,7 @@ def test_hdf5_that_declares_forty_terabytes(tmp_path):
     for name in ("huge", "packed"):
         assert inspection.member(name).declared == 4 * 10**13
         assert "is 40 TB, stored are 0 bytes" in inspection.member(name).reason
-    assert "these are object" in inspection.member("text").reason
+    assert "these are text" in inspection.member("text").reason
     assert "this one is empty" in inspection.member("empty").reason
 
 

@@ -11,6 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from analysis.dumps import Layout, inspect, load
+from analysis.dumps.formats import hdf5_format
+from analysis.dumps.limits import DEFAULT_LIMITS
 from per_core.errors import InvalidInputError
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, WRITERS, run_directory, write
 
@@ -172,10 +174,43 @@ def test_hdf5_with_a_dataset_that_counts_the_rows_in_use(tmp_path):
         file["all_labels"] = np.zeros((10, 2), np.int32)
         file["count"] = [6]
     inspection = inspect(tmp_path / "novel.hdf5")
+    entries = {entry.key: entry for entry in hdf5_format.list_entries(tmp_path / "novel.hdf5", DEFAULT_LIMITS)}
+    assert {key: (entry.shape, entry.unused) for key, entry in entries.items()} == {
+        "all_feats": ((6, 4), 4), "all_labels": ((6, 2), 4), "count": ((1,), 0),
+    }  # fmt: skip
     assert inspection.member("all_feats").note == "6 of 10 rows are in use, says the dataset 'count'"
     np.testing.assert_array_equal(inspection.load("all_feats").values, FIRST)
     assert inspection.member("all_labels").shape == (6, 2)
     assert "labels, indices or coordinates" in inspection.member("all_labels").note
+
+
+def test_every_dataset_of_hdf5_is_an_array_of_its_own(tmp_path):
+    """One sample to a group, or to a number: whether they belong together is not for the format to say."""
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        for i in (10, 9, 1):
+            file[f"sample_{i}/act"] = FIRST[i % 6]
+            file[f"{i}/act"] = FIRST
+        file["names"] = ["a", "b"]
+        file["fixed"] = np.array([b"ab", b"c"])
+    entries = hdf5_format.list_entries(tmp_path / "x.h5", DEFAULT_LIMITS)
+    assert [(entry.key, entry.shape, entry.dtype) for entry in entries] == [
+        ("fixed", (2,), "text"), ("names", (2,), "text"),
+        *[(f"sample_{i}/act", (4,), "float32") for i in (1, 9, 10)],
+        *[(f"{i}/act", (6, 4), "float32") for i in (1, 9, 10)],
+    ]  # fmt: skip
+    read = hdf5_format.read_rows(tmp_path / "x.h5", "sample_9/act", 1, 3, DEFAULT_LIMITS)
+    np.testing.assert_array_equal(read, FIRST[3][1:3])
+
+
+def test_hdf5_with_a_filter_that_is_not_there(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_chunk((6, 4))
+        plist.set_filter(32001, h5py.h5z.FLAG_OPTIONAL)  # blosc
+        h5py.h5d.create(file.id, b"x", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple((6, 4)), plist)
+    (member,) = inspect(tmp_path / "x.h5").members
+    assert "this dataset needs 32001" in member.reason
+    assert "h5repack -f GZIP=4" in member.reason
 
 
 def test_hdf5_groups_with_a_count(tmp_path):

@@ -3,12 +3,13 @@
 import struct
 import zlib
 
+import h5py
 import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 from scipy.sparse import eye_array
 
-from analysis.dumps import ReadingLimits, inspect
+from analysis.dumps import Layout, ReadingLimits, inspect
 from analysis.dumps.formats import matlab_format
 from analysis.dumps.limits import DEFAULT_LIMITS
 from per_core.errors import InvalidInputError
@@ -58,6 +59,63 @@ def test_texts_vectors_and_what_holds_no_numbers(tmp_path, do_compression):
     with pytest.raises(InvalidInputError, match="must be an array 'title'"):
         rows(tmp_path / "x.mat", "title", 0, 1)
     np.testing.assert_array_equal(inspect(tmp_path / "x.mat").load("activations").values, FIRST)
+
+
+def write_73(path, **options):
+    """Arrays, a text, a struct and nested cells, laid out as MATLAB lays them out."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+
+        def put(where, name, values, kind):
+            dataset = where.create_dataset(name, data=values, **(options if np.ndim(values) == 2 else {}))
+            dataset.attrs["MATLAB_class"] = np.bytes_(kind)
+            return dataset
+
+        put(file, "activations", FIRST.T, "single")
+        put(file, "mask", (FIRST > 0).T.astype(np.uint8), "logical").attrs["MATLAB_int_decode"] = 1
+        put(file, "title", np.frombuffer(b"net", np.uint8).astype(np.uint16)[:, None], "char")
+        put(file, "nothing", np.zeros(2, np.uint64), "double").attrs["MATLAB_empty"] = 1
+        put(file, "table", np.zeros((6, 1), np.uint32), "table").attrs["MATLAB_object_decode"] = 3
+        group = file.create_group("acts")
+        group.attrs["MATLAB_class"] = np.bytes_("struct")
+        put(group, "conv1", np.arange(120.0).reshape(2, 3, 4, 5), "double")
+        store = file.create_group("#refs#")
+        parts = [put(store, name, FIRST.T + number, "single").ref for number, name in enumerate("ab")]
+        inner = put(store, "c", np.array([[parts[1]]], dtype=h5py.ref_dtype), "cell")
+        put(file, "batches", np.array([[parts[0]], [inner.ref]], dtype=h5py.ref_dtype), "cell")
+    with path.open("r+b") as raw:
+        raw.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
+    return path
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "gzip"}])
+def test_version_7_3_as_matlab_shows_it(tmp_path, options):
+    """(n, d) in MATLAB is (d, n) in HDF5."""
+    inspection = inspect(write_73(tmp_path / "new.mat", **options))
+    assert {member.name: (member.dtype, member.shape) for member in inspection.members} == {
+        "activations": ("float32", (6, 4)), "batches/0": ("float32", (6, 4)), "batches/1/0": ("float32", (6, 4)),
+        "mask": ("bool", (6, 4)), "nothing": ("uint64", None), "table": ("table", None),
+        "title": ("text", (1,)), "acts/conv1": ("float64", (5, 4, 3, 2)),
+    }  # fmt: skip
+    assert "axes HDF5 stores in reverse" in inspection.member("activations").note
+    assert "table2array" in inspection.member("table").reason
+    assert "this one is empty" in inspection.member("nothing").reason
+    np.testing.assert_array_equal(inspection.load("activations").values, FIRST)
+    np.testing.assert_array_equal(inspection.load("activations", rows=range(2, 4)).values, FIRST[2:4])
+    np.testing.assert_array_equal(inspection.load("mask").values, FIRST > 0)
+    np.testing.assert_array_equal(inspection.load("batches/0").values, FIRST)
+    np.testing.assert_array_equal(inspection.load("batches/1/0").values, FIRST + 1)
+    images = np.arange(120.0).reshape(2, 3, 4, 5).transpose(3, 2, 1, 0)
+    positions = inspect(tmp_path / "new.mat", layout=Layout("sample"))
+    np.testing.assert_array_equal(positions.load("acts/conv1").values, images.reshape(5, -1))
+
+
+def test_cells_that_hold_themselves_or_nothing(tmp_path):
+    with h5py.File(tmp_path / "loop.mat", "w") as file:
+        cell = file.create_dataset("cell", (3,), h5py.ref_dtype)
+        cell[0], cell[1] = cell.ref, file.ref
+        file["good"] = FIRST
+    inspection = inspect(tmp_path / "loop.mat")
+    assert [(member.name, member.verdict) for member in inspection.members] == [("good", "ok"), ("cell/2", "refused")]
 
 
 def element(kind, content):
