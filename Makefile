@@ -41,10 +41,10 @@ texts: $(VENV)/tests-installed
 	$(BIN)/pybabel --quiet update --domain perscope --input-file app/locale/perscope.pot --output-dir app/locale
 	$(BIN)/pybabel --quiet update --domain perscope --input-file analysis/locale/perscope.pot --output-dir analysis/locale
 
-# Trains the small network whose activations ship with the dashboard.
+# Trains the two small networks whose activations ship with the dashboard.
 recording: $(VENV)/dashboard-installed
-	rm -rf assets/runs/digits_elu
-	$(BIN)/python -m analysis.training.shipped_run assets/runs/digits_elu
+	rm -rf assets/runs
+	$(BIN)/python -m analysis.training.shipped_run assets/runs
 
 # Draws the 999 Gaussian batches of each size on offer that the dashboard compares with; some minutes.
 bands: $(VENV)/dashboard-installed

@@ -212,9 +212,14 @@ class Recorder:
             )
 
     def close(self) -> None:
-        """Take the hooks of `sample_every` off the model. Leaving a with block does it, after an exception too."""
+        """Take the hooks of `sample_every` off the model, and say in the run that it has ended.
+
+        Leaving a with block does it, after an exception too.
+        """
         if self._sample is not None:
             self._sample.close()
+        if self._writer is not None:
+            self._writer.close()
 
     def __enter__(self) -> Recorder:
         return self

@@ -3,6 +3,7 @@
     run.json            schema version, time of creation, title, description, layout, what is kept of a layer
     records.jsonl       one JSON object a line, one line a record, see `Record`; layer name -> `LayerSummary`
     missing.json        blank, or the first and the last epoch of which a record could not be written
+    closed              empty; there from the Recorder's end until somebody goes on with the run
     arrays/000007.safetensors    of record 7: "<layer>/norms", "/projections", "/tracked", "/tracked_units", "/rows" and
                         "/row_units" of every layer, see `LayerArrays`
 
@@ -36,7 +37,7 @@ from per_core.recording.layer_record import Allowance, LayerArrays, LayerSummary
 from per_core.recording.whole_file import told, write_whole
 
 SCHEMA = 1
-RUN, RECORDS, ARRAYS, MISSING = "run.json", "records.jsonl", "arrays", "missing.json"  # joined here and nowhere else
+RUN, RECORDS, ARRAYS, MISSING, CLOSED = "run.json", "records.jsonl", "arrays", "missing.json", "closed"  # joined here
 MISSING_BYTES = 96  # reserved, so that it can be written on a full disk
 ARRAY_NAMES = ("norms", "projections", "tracked", "tracked_units", "rows", "row_units")
 
@@ -205,6 +206,11 @@ def is_run(path: Path) -> bool:
     return os.path.exists(header_file(path))  # Path.exists raises where a folder cannot be read
 
 
+def is_closed(path: Path) -> bool:
+    """Whether the Recorder that wrote a run was closed; False of one that was killed, or that nobody closed."""
+    return (path / CLOSED).is_file()
+
+
 def header_file(path: Path) -> Path:
     """The file of a run that is written once, when the run is created."""
     return path / RUN
@@ -318,6 +324,7 @@ class RunWriter:
             )
         with told(self.path):
             (self.path / ARRAYS).mkdir(parents=True, exist_ok=True)
+            self._open()
             self.last_epoch: float | None = None
             if exists:
                 self._created, self._count, self._end = self._cut_back(layout, last_epoch)
@@ -335,6 +342,8 @@ class RunWriter:
         cost: float = 0.0,
     ) -> None:
         """Write one record. After a `StorageError` (a full disk) the run is as it was; one may try again later."""
+        if self._is_closed:
+            self._open()
         index, now = self._count, time.time()
         arrays = {f"{name}/{part}": getattr(kept, part) for name, (_, kept) in layers.items() for part in ARRAY_NAMES}
         write_whole(_array_path(self.path, index), save(arrays))
@@ -359,6 +368,16 @@ class RunWriter:
         first, _ = _read_missing(self.path) or (epoch, epoch)
         with contextlib.suppress(OSError), (self.path / MISSING).open("r+b", buffering=0) as file:
             file.write(_missing_bytes((first, epoch)))
+
+    def close(self) -> None:
+        """Leave word that the run has ended, as far as that can be. It is taken back by the next record."""
+        with contextlib.suppress(OSError):
+            (self.path / CLOSED).touch()
+        self._is_closed = True
+
+    def _open(self) -> None:
+        (self.path / CLOSED).unlink(missing_ok=True)
+        self._is_closed = False
 
     def _append_line(self, line: bytes) -> None:
         with told(self.path / RECORDS), (self.path / RECORDS).open("r+b", buffering=0) as file:

@@ -1,29 +1,36 @@
+"""The two runs that ship are what their specs give: one network that learns, and one that dies of its learning rate."""
+
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from analysis.training.shipped_run import EPOCHS, LAYERS
+from analysis.dumps import inspect
+from analysis.survey.overview import overview
+from analysis.survey.warnings import list_warnings
+from analysis.training.shipped_run import DYING, HEALTHY, SHIPPED_RUNS
 from per_core.recording.run_directory import open_run
 from tests import processes
 
 pytestmark = pytest.mark.long
 
-SHIPPED = Path(__file__).parents[3] / "assets" / "runs" / "digits_elu"
-
-
-@pytest.fixture(scope="module")
-def shipped():
-    return open_run(SHIPPED)
+ASSETS = Path(__file__).parents[3] / "assets" / "runs"
+BY_NAME = pytest.mark.parametrize("run", SHIPPED_RUNS, ids=lambda run: run.name)
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The run, made anew by the command of `make recording`."""
-    out = tmp_path_factory.mktemp("made") / "run"
+    """The folder of the runs, made anew by the command of `make recording`."""
+    out = tmp_path_factory.mktemp("made")
     processes.run([sys.executable, "-m", "analysis.training.shipped_run", str(out)], check=True)
-    return open_run(out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def found():
+    """What the Dumps page finds in the example."""
+    return overview(inspect(ASSETS / DYING.name))
 
 
 def values_of(run, layer, epoch):
@@ -31,35 +38,71 @@ def values_of(run, layer, epoch):
     return run.arrays(index, [layer])[layer].rows
 
 
-def test_it_has_every_unit_of_three_layers_of_a_network_that_learns(shipped):
-    assert sum(file.stat().st_size for file in SHIPPED.rglob("*") if file.is_file()) <= 2_000_000
-    assert shipped.title == "Digits ELU network"
-    assert tuple(shipped.layers) == LAYERS
-    assert tuple(record.epoch for record in shipped.records) == EPOCHS
-    accuracy = {record.epoch: record.scalars["test_accuracy"] for record in shipped.records}
-    assert accuracy[0] < 0.3
-    assert accuracy[100] >= 0.95
-    for layer in LAYERS:
-        for epoch in EPOCHS:
+def accuracy(run):
+    return {record.epoch: record.scalars["test_accuracy"] for record in run.records}
+
+
+@BY_NAME
+def test_it_has_every_unit_of_its_layers_and_states_its_settings(run):
+    shipped = open_run(ASSETS / run.name)
+    assert shipped.title == run.spec.title
+    assert tuple(shipped.layers) == run.layers
+    assert tuple(record.epoch for record in shipped.records) == run.epochs
+    assert shipped.description["learning_rate"] == run.spec.learning_rate
+    assert shipped.description["seed"] == run.spec.seed
+    for layer in run.layers:
+        for epoch in run.epochs:
             values = values_of(shipped, layer, epoch)
-            assert values.shape == (500, 32)
+            assert values.shape == (run.images, run.units)
             assert np.isfinite(values).all()
-            assert values.min() >= -1  # ELU
+            assert values.min() >= (-1 if run is HEALTHY else 0)  # ELU, ReLU
 
 
-def test_it_shows_what_training_does(shipped):
+@pytest.mark.parametrize(("run", "most_bytes"), [(HEALTHY, 2_000_000), (DYING, 500_000)])
+def test_it_is_small(run, most_bytes):
+    assert sum(file.stat().st_size for file in (ASSETS / run.name).rglob("*") if file.is_file()) <= most_bytes
+
+
+def test_the_healthy_one_shows_what_training_does():
+    shipped = open_run(ASSETS / HEALTHY.name)
+    assert accuracy(shipped)[0] < 0.3
+    assert accuracy(shipped)[100] >= 0.95
     before, after = shipped.records[0].layers["layer 9"], shipped.records[-1].layers["layer 9"]
     assert after.variance > 4 * before.variance
     assert after.mean > 2 * before.mean
 
 
-def test_the_command_makes_the_shipped_run(shipped, made):
-    assert (made.title, made.layout, made.allowance) == (shipped.title, shipped.layout, shipped.allowance)
-    assert {**made.description, "torch": ""} == {**shipped.description, "torch": ""}
-    assert made.layers == shipped.layers
-    for mine, its in zip(made.records, shipped.records, strict=True):
-        assert mine.epoch == its.epoch
-        assert mine.scalars["test_accuracy"] == pytest.approx(its.scalars["test_accuracy"], abs=0.004)
-        for layer in LAYERS:
-            found, expected = values_of(made, layer, mine.epoch), values_of(shipped, layer, its.epoch)
-            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 if mine.epoch == 0 else 0.05)
+def test_the_dying_one_learns_before_it_dies():
+    reached = accuracy(open_run(ASSETS / DYING.name))
+    assert reached[0] < 0.2
+    assert reached[2] > 0.75
+    assert max(reached[epoch] for epoch in (4, 5, 6)) < 0.15  # ten classes: it guesses
+
+
+def test_the_warnings_name_the_layers_that_die_and_explode_and_since_when(found):
+    severe = {(one.layer, one.warning.kind): one for one in list_warnings(found) if one.warning.severity == "severe"}
+    dead = {layer: one.epochs for (layer, kind), one in severe.items() if kind == "dead"}
+    assert dead["layer 5"] == (3, 4, 5, 6)
+    assert severe["layer 5", "dead"].warning.figures["share"] == 1
+    exploding = {one.layer: one.epochs for one in list_warnings(found) if one.warning.kind == "exploding"}
+    assert exploding["layer 4"] == (4, 5, 6)
+    assert min(epoch for one in list_warnings(found) for epoch in one.epochs) == 2
+    # independently of the rules: what numpy sees in the values as they are stored
+    run = open_run(ASSETS / DYING.name)
+    assert not values_of(run, "layer 5", 4).any()
+    assert values_of(run, "layer 5", 2).any(axis=0).mean() > 0.8
+    assert np.sqrt((values_of(run, "layer 4", 6).astype(float) ** 2).mean()) > 100
+
+
+@BY_NAME
+def test_the_command_makes_the_shipped_run(run, made):
+    mine, its = open_run(made / run.name), open_run(ASSETS / run.name)
+    assert (mine.title, mine.layout, mine.allowance) == (its.title, its.layout, its.allowance)
+    assert {**mine.description, "torch": ""} == {**its.description, "torch": ""}
+    assert mine.layers == its.layers
+    for epoch in run.epochs:
+        assert accuracy(mine)[epoch] == pytest.approx(accuracy(its)[epoch], abs=0.004)
+        for layer in run.layers:
+            found, expected = values_of(mine, layer, epoch), values_of(its, layer, epoch)
+            tolerance = 1e-6 if epoch == 0 else 0.05
+            np.testing.assert_allclose(found, expected, rtol=0 if run is HEALTHY else tolerance, atol=tolerance)
