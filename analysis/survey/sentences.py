@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from gettext import NullTranslations
 from typing import Any
 
+from analysis.dumps.reasons import SharedReason
 from analysis.statistics.value_kind import ValueKind
 from per_core.text import N_
 
 Figures = Mapping[str, Any]
 
 ENGLISH = NullTranslations()
+MOST_NAMED = 3  # of the members that share a reason
 SHOWN_RATIO = 2.0  # smaller ratios to a median are ordinary
 TITLES = {
     "NaN": "NaN",
@@ -38,6 +40,15 @@ def warning_title(kind: str, texts: NullTranslations = ENGLISH) -> str:
 def warning_sentence(kind: str, figures: Figures, texts: NullTranslations = ENGLISH) -> str:
     """What is found, with numbers and a comparison, and what to try; the reason alone of what could not be read."""
     return str(figures["reason"]) if "reason" in figures else SENTENCES[kind](figures, texts)
+
+
+def reason_title(shared: SharedReason, texts: NullTranslations = ENGLISH) -> str:
+    """How many members a reason holds for, and the first of them by name."""
+    count, names = len(shared.names), ", ".join(shared.names[:MOST_NAMED])
+    if count > MOST_NAMED:
+        names = texts.gettext("{names} and {n:,} more").format(names=names, n=count - MOST_NAMED)
+    title = texts.ngettext("{n:,} member cannot be read: {names}", "{n:,} members cannot be read: {names}", count)
+    return title.format(n=count, names=names)
 
 
 def kind_sentence(kind: ValueKind, texts: NullTranslations = ENGLISH) -> str:

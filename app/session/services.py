@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from analysis.runs.library import RunLibrary
     from analysis.runs.spec import TrainingSpec
 
+EXAMPLE = "example"  # the path that means the dump that ships, in the address too
+EXAMPLE_DUMP = Path(__file__).resolve().parents[2] / "assets" / "runs" / "digits_dying"
 FOLDERS_VARIABLE = "PERSCOPE_FOLDERS"
 RUNS_VARIABLE, GRACE_VARIABLE = "PERSCOPE_RUNS", "PERSCOPE_GRACE_SECONDS"
 WEEK_SECONDS = 7 * 86_400.0
@@ -111,6 +113,11 @@ def dump_folders() -> list[Path]:
     """Folders whose files may be named by their path: the runs, and what PERSCOPE_FOLDERS lists."""
     listed = [Path(part) for part in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if part]
     return [run_library().root, *listed]
+
+
+def dump_place(path: str) -> tuple[str | Path, list[Path]]:
+    """Where the dump is that a visitor names, and the folders in which it must be."""
+    return (EXAMPLE_DUMP, [EXAMPLE_DUMP]) if path == EXAMPLE else (path, dump_folders())
 
 
 def watch_runs(runs: "Sequence[str]") -> None:

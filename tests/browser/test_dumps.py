@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 from analysis.dumps import inspect
 from analysis.survey.overview import overview
 from per_core import Recorder
+from tests.browser.conftest import NewPage
 from tests.browser.pages import assert_fits, chart, drawn_chart, take_pictures, wait_until_idle
 
 LAYERS, EPOCHS = 24, 20
@@ -142,3 +143,19 @@ def test_a_run_that_somebody_writes_is_followed(page: Page, server: str, dumps_f
         wait_until_idle(page)
     assert plot.evaluate("plot => plot.sameNode") is True
     drawn_chart(page, "dumps_distances")
+
+
+def test_the_example_opens_from_the_keyboard_and_by_its_address(page: Page, new_page: NewPage, server: str) -> None:
+    page.goto(f"{server}/dumps")
+    page.get_by_role("button", name="Open the example").focus()
+    page.keyboard.press("Enter")
+    warnings = page.get_by_test_id("stTable")
+    expect(warnings.get_by_role("row", name="layer 5 dead, severe 3 to 6 (4 of 7)")).to_be_attached()
+    drawn_chart(page, "dumps_parts")
+    wait_until_idle(page)
+    assert_fits(page)
+    expect(page.get_by_text("are read by themselves")).to_have_count(0)
+    other = new_page()
+    other.goto(page.url)
+    expect(other.get_by_role("row", name="layer 5 dead, severe 3 to 6 (4 of 7)")).to_be_attached()
+    take_pictures(page, "dumps-example")

@@ -7,12 +7,13 @@ import pandas as pd
 import streamlit as st
 
 from analysis.dumps import DEFAULT_PATTERN, Inspection, Layout, NamePattern, Upload, inspect
+from analysis.dumps.reasons import group_reasons
 from analysis.plain_text import plain
 from app.sections.export import offer_table
 from app.session import caches, services
 from app.session.keys import DUMP_PLACES, DUMP_SAID, newest_source
 from app.text.caption import show_caption
-from app.text.language import _, ngettext
+from app.text.language import _, ngettext, visitor_texts
 from app.text.plain import escaped
 from per_core.errors import BudgetError, PerError
 
@@ -24,6 +25,7 @@ FOLLOW_SECONDS = 2
 _KEPT_OVERVIEWS = 8
 MOST_FILES = 1000
 MOST_IGNORED = 8  # of the other files that are named
+MOST_REASONS = 8  # that are said outside the table
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,11 @@ def open_dump(slot: str) -> Inspection | None:
         if slot not in place:
             return None
         brought = place[slot]
-        inspection = inspect(brought, allowed=None if isinstance(brought, Upload) else folders)
+        if isinstance(brought, Upload):
+            inspection = inspect(brought)
+        else:
+            named, allowed = services.dump_place(brought)
+            inspection = inspect(named, allowed=allowed)
     except PerError as error:
         place.pop(slot, None)
         st.error(escaped(error))
@@ -76,6 +82,12 @@ def open_dump(slot: str) -> Inspection | None:
         name.markdown(_("Open: **{name}**").format(name=escaped(inspection.title)))
         close.button(_("Close"), key=f"{slot}_close", on_click=_close, args=(slot,), width="stretch")
     return inspection
+
+
+def open_example(slot: str) -> None:
+    """Name the example as the path of a dump, as if a visitor had."""
+    st.session_state[f"{slot}_path"] = services.EXAMPLE
+    _note_newest(slot, "path")
 
 
 def _note_newest(slot: str, source: str) -> None:
@@ -212,6 +224,7 @@ def show_members(inspection: Inspection, slot: str) -> None:
         for member in inspection.members
     ]
     with st.expander(_members_found(inspection), expanded=not inspection.readable or bool(inspection.refused)):
+        _show_reasons(inspection)
         table = pd.DataFrame(rows)
         st.dataframe(
             table,
@@ -231,6 +244,16 @@ def show_members(inspection: Inspection, slot: str) -> None:
                 files=escaped(", ".join(inspection.ignored[:MOST_IGNORED]))
             )
         )
+
+
+def _show_reasons(inspection: Inspection) -> None:
+    """Why members are refused, each reason once, with the lines that convert the first of them."""
+    from analysis.survey.sentences import reason_title
+
+    for shared in group_reasons((one.name, one.reason) for one in inspection.refused)[:MOST_REASONS]:
+        st.markdown(f"**{escaped(reason_title(shared, visitor_texts()))}**  \n{escaped(shared.sentence)}")
+        if shared.lines:
+            st.code("\n".join(shared.lines), language="python", wrap_lines=True)
 
 
 def _members_found(inspection: Inspection) -> str:
@@ -272,4 +295,4 @@ def follow(inspection: Inspection, written: int) -> None:
     """Read the page again when a run in the dump has a new record, whoever writes it."""
     if inspection.written != written:
         st.rerun()
-    st.caption(_("This run is still written: the page reads new records by itself."))
+    st.caption(_("New records of this run are read by themselves."))

@@ -1,13 +1,17 @@
 """Dumps: bring activation files, see what is in them, and which layer needs a look first."""
 
+import time
+
 import streamlit as st
 
 from analysis.dumps import Inspection
+from analysis.runs.growth import may_grow
+from app.session import services
 from app.session.keys import OPENED_DUMP
 from app.text.caption import show_statement
 from app.text.language import _
 from app.views.dumps.dump_map import show_overview
-from app.views.dumps.dump_source import OpenDump, follow, open_dump, read_all, settle, show_members
+from app.views.dumps.dump_source import OpenDump, follow, open_dump, open_example, read_all, settle, show_members
 from app.views.dumps.layer_view import choose_cell, show_code, show_layer, show_links
 from app.views.dumps.matched_layers import show_matched
 
@@ -38,16 +42,24 @@ inspection = open_dump("dumps")
 if inspection is None:
     st.info(
         _(
-            "Drop files above, or give the path of a file, a folder or a run directory. To see the page at work, train"
-            " something on Train and give the path of its run."
+            "Drop files above, or give the path of a file, a folder or a run directory. The example is a small network"
+            " that learns digits, until it fails."
         )
     )
+    st.button(_("Open the example"), key="dumps_example", on_click=open_example, args=("dumps",), type="primary")
     st.session_state.pop(OPENED_DUMP, None)
     st.stop()
+if inspection.path == services.EXAMPLE_DUMP:
+    st.info(
+        _(
+            "This is the example: a small ReLU network learns digits with a learning rate of 0.14, which is too large"
+            " for it. The warnings say which layer fails, and from which epoch on."
+        )
+    )
 inspection = settle(inspection, "dumps")
 st.session_state[OPENED_DUMP] = inspection
 show_members(inspection, "dumps")
-if inspection.runs:
+if any(may_grow(run, time.time()) for run in inspection.runs):
     follow(inspection, inspection.written)
 if not inspection.readable:
     st.stop()
