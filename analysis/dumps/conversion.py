@@ -31,6 +31,12 @@ def of_pickle(name: str, head: bytes) -> str:
     )
 
 
+def of_torch(name: str) -> str:
+    """The lines for a file of torch.save with numpy arrays in it."""
+    load = f"torch.load({_quoted(name)}, weights_only=False, map_location='cpu')"
+    return _lines("import numpy as np, torch", f"data = {load}", f"np.savez({_renamed(name, '.npz')}, **{SAVE_NAMED})")
+
+
 def of_object_array(name: str, data: ByteRange, axes: int) -> str:
     """The lines for an object array of so many axes: one is a list of arrays or of numbers, none is a dict."""
     target = _renamed(name, ".npz")

@@ -1,15 +1,17 @@
 """Files of torch.save. Always weights_only=True, and only ever in the reading process.
 
 With map_location="meta" torch builds the tensors without reading a value: it says where in the file each storage
-begins and how long it claims to be. Rows are then read from there.
+begins and how long it claims to be. Rows are then read from there. What else is in the pickle, texts, numbers and lists
+of them, is listed as what it is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import pickle
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,8 @@ import torch
 from numpy.typing import NDArray
 
 from analysis.dumps.byte_range import FileRange
-from analysis.dumps.entry import ITEM_BYTES, MOST_AXES, Entry
+from analysis.dumps.conversion import of_torch
+from analysis.dumps.entry import ITEM_BYTES, MOST_AXES, TEXT, Entry
 from analysis.dumps.formats.safetensors_format import ONLY_IN_TORCH, as_numbers
 from analysis.dumps.formats.zip_format import MAGIC, list_members
 from analysis.dumps.limits import ReadingLimits, in_words
@@ -27,53 +30,62 @@ from per_core.errors import BudgetError, InvalidInputError
 
 DEEPEST = 32  # dicts and lists within each other
 MOST_PARTS = 200_000  # dicts, lists, tensors and all else that is looked at
+MOST_LISTED = 2**24  # numbers in a list of lists that is taken for an array
 FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
 TORCH_SAYS = re.compile(r"WeightsUnpickler error:\s*(.+)|(Trying to .+)")
 
 
 def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
-    """Every tensor of the file, however nested: keys and indices joined by "/".
+    """Every tensor, text and number of the file, however nested: keys and indices joined by "/".
+
+    A list of numbers is one array, and so is a list of such lists that are equally long.
 
     Raises:
-        InvalidInputError: If torch does not read the file under weights_only=True, or there are too many tensors in it.
+        InvalidInputError: If torch does not read the file under weights_only=True, or there is too much in it.
     """
-    room, tensors = _opened(path, limits, _stamp(path))
-    entries = [_entry(key, tensor, room) for key, tensor in tensors]
-    if not entries:
+    room, parts = _opened(path, limits, _stamp(path))
+    if not parts:
         raise InvalidInputError(
             "A file of torch.save must hold a tensor, or dicts and lists of tensors; this one holds none. Save the"
             " activations themselves."
         )
-    return entries
+    return [
+        _entry(key, part, room) if isinstance(part, torch.Tensor) else _plain_entry(key, part) for key, part in parts
+    ]
 
 
 def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
-    """Rows start to stop − 1 of a tensor; bfloat16 and float8, which numpy has not, as float32."""
-    room, tensors = _opened(path, limits, _stamp(path))
-    tensor = _find(tensors, key)
-    if tensor is None or _entry(key, tensor, room).refusal:
+    """Rows start to stop − 1 of a tensor or list; bfloat16 and float8, which numpy has not, as float32."""
+    room, parts = _opened(path, limits, _stamp(path))
+    tensor = _find(parts, key)
+    if isinstance(tensor, np.ndarray) and tensor.ndim:
+        return tensor[start:stop]
+    if not isinstance(tensor, torch.Tensor) or not tensor.ndim or _entry(key, tensor, room).refusal:
         raise InvalidInputError(f"There must be a readable tensor {key!r}; there is none now. Inspect the file again.")
     if room is not None:
         return _read_strided(tensor.detach()[start:stop], room, limits)
     whole = _find(_walk(_load(path, "cpu"), limits.members), key)
-    assert whole is not None
+    assert isinstance(whole, torch.Tensor)
     rows = whole.detach()[start:stop]
     return np.asarray((rows.float() if _dtype(rows) in ONLY_IN_TORCH else rows).contiguous().numpy())
 
 
-Tensors = tuple[tuple[str, torch.Tensor], ...]
+Part = torch.Tensor | NDArray[Any] | str | tuple[str, ...]
+"""What is listed: a tensor, numbers of Python, a text or a list of texts."""
+
+Parts = tuple[tuple[str, Part], ...]
 Room = dict[int, FileRange]
 
 
 @lru_cache(maxsize=1)
-def _opened(path: Path, limits: ReadingLimits, _stamp: tuple[int, ...]) -> tuple[Room | None, Tensors]:
-    """Room of the storages, see `_storage_room`, and all keys and tensors, without values; kept of the last file."""
+def _opened(path: Path, limits: ReadingLimits, _stamp: tuple[int, ...]) -> tuple[Room | None, Parts]:
+    """Room of the storages, see `_storage_room`, and all keys and parts, tensors without values; kept of one file."""
     room = _storage_room(path, limits)
     return room, tuple(_walk(_load(path, "meta"), limits.members))
 
 
-def _find(tensors: Iterable[tuple[str, torch.Tensor]], key: str) -> torch.Tensor | None:
-    return next((tensor for name, tensor in tensors if name == key), None)
+def _find(parts: Iterable[tuple[str, Part]], key: str) -> Part | None:
+    return next((part for name, part in parts if name == key), None)
 
 
 def _stamp(path: Path) -> tuple[int, ...]:
@@ -120,7 +132,7 @@ def _load(path: Path, where: str) -> Any:
     try:
         return torch.load(path, map_location=where, weights_only=True)
     except pickle.UnpicklingError as error:
-        raise InvalidInputError(_forbidden(str(error))) from error
+        raise InvalidInputError(_forbidden(path.name, str(error))) from error
     except MemoryError:
         raise
     except Exception as error:  # whatever a damaged file makes torch raise
@@ -137,15 +149,14 @@ def _load(path: Path, where: str) -> Any:
         ) from error
 
 
-def _forbidden(message: str) -> str:
+def _forbidden(file: str, message: str) -> str:
     """Why weights_only=True refuses a file, and the line that saves it in another way."""
     found = FORBIDDEN.search(message)
     name = found[1] if found else ""
     if name.startswith("numpy"):
         return (
             "A .pt file is read with weights_only=True, which takes tensors and no numpy arrays; this one holds"
-            " arrays. Save it again: torch.save({name: torch.as_tensor(array) for name, array in arrays.items()},"
-            " path)."
+            f" arrays. If you trust it, save what is in it, in its folder:\n{of_torch(file)}"
         )
     if name:
         return (
@@ -160,10 +171,10 @@ def _forbidden(message: str) -> str:
     )
 
 
-def _walk(root: Any, most: int) -> Iterator[tuple[str, torch.Tensor]]:
-    """Key and tensor, depth first, in the order of the file. Nothing is followed twice."""
+def _walk(root: Any, most: int) -> Iterator[tuple[str, Part]]:
+    """Key and part, depth first, in the order of the file. Nothing is followed twice."""
     seen: set[int] = set()
-    parts, tensors = 0, 0
+    parts, listed = 0, 0
     pending: list[tuple[str, Any, int]] = [("", root, 0)]
     while pending:
         key, part, depth = pending.pop()
@@ -173,16 +184,54 @@ def _walk(root: Any, most: int) -> Iterator[tuple[str, torch.Tensor]]:
                 f"Tensors may be nested {DEEPEST} deep among {MOST_PARTS} parts; this file goes beyond. Save a flat"
                 " dict."
             )
-        if isinstance(part, torch.Tensor):
-            tensors += 1
-            if tensors > most:
-                raise InvalidInputError(f"A file may hold {most} tensors; this one holds more. Split it.")
-            yield key, part
+        found = _as_part(part)
+        if found is not None:
+            listed += 1
+            if listed > most:
+                raise InvalidInputError(f"A file may hold {most} members; this one holds more. Split it.")
+            yield key, found
         elif isinstance(part, Mapping | list | tuple) and id(part) not in seen:
             seen.add(id(part))
             named = part.items() if isinstance(part, Mapping) else enumerate(part)
             inner = [(f"{key}/{name}" if key else str(name), value, depth + 1) for name, value in named]
             pending.extend(reversed(inner))
+
+
+def _as_part(part: Any) -> Part | None:
+    """What is listed as one; None of all that is looked into or passed over."""
+    if isinstance(part, torch.Tensor | str):
+        return part
+    if isinstance(part, bool | int | float):
+        return np.asarray(part)
+    if not isinstance(part, list | tuple) or not part:
+        return None
+    if all(isinstance(one, str) for one in part):
+        return tuple(part)
+    return _as_array(part)
+
+
+def _as_array(part: Sequence[Any]) -> NDArray[Any] | None:
+    """Numbers in lists that are equally long; None of any other list."""
+    shape: list[int] = []
+    leaf: Any = part
+    while isinstance(leaf, list | tuple) and leaf and len(shape) < MOST_AXES:
+        shape.append(len(leaf))
+        leaf = leaf[0]
+    if not isinstance(leaf, bool | int | float) or math.prod(shape) > MOST_LISTED:
+        return None
+    with contextlib.suppress(ValueError, TypeError, OverflowError, RuntimeError):  # of lists that differ
+        array = np.asarray(part)
+        if array.dtype.kind in "biuf" and array.shape == tuple(shape):
+            return array
+    return None
+
+
+def _plain_entry(key: str, part: NDArray[Any] | str | tuple[str, ...]) -> Entry:
+    if isinstance(part, np.ndarray):
+        return Entry(key, part.shape, part.dtype.name, part.nbytes)
+    if isinstance(part, str):
+        return Entry(key, (), TEXT, len(part))
+    return Entry(key, (len(part),), TEXT, sum(map(len, part)))
 
 
 def _entry(key: str, tensor: torch.Tensor, room: Room | None) -> Entry:

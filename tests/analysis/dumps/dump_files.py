@@ -43,7 +43,7 @@ def safetensors(path: Path) -> None:
 
 
 def torch_zip(path: Path) -> None:
-    torch.save({"epoch": 3, "activations": dict(TENSORS)}, path)
+    torch.save({"activations": dict(TENSORS)}, path)
 
 
 def torch_legacy(path: Path) -> None:

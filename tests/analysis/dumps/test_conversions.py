@@ -80,6 +80,11 @@ def test_tensors_that_were_pickled_without_torch_save(tmp_path):
     assert_layers(converted(dump_pickle(tmp_path / "acts.pkl", data)))
 
 
+def test_numpy_arrays_in_a_file_of_torch(tmp_path):
+    torch.save({"features.6": FIRST, "features.8": TENSORS["features.8"]}, tmp_path / "mixed.pt")
+    assert_layers(converted(tmp_path / "mixed.pt"))
+
+
 def test_a_list_of_arrays_in_an_object_array(tmp_path):
     parts = np.empty(2, dtype=object)
     parts[:] = [FIRST, SECOND]

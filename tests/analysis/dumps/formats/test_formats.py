@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from analysis.dumps import Layout, inspect, load
-from analysis.dumps.formats import hdf5_format
+from analysis.dumps.formats import hdf5_format, torch_format
 from analysis.dumps.limits import DEFAULT_LIMITS
 from per_core.errors import InvalidInputError
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, WRITERS, run_directory, write
@@ -73,15 +73,47 @@ def test_nested_dicts_and_lists_of_torch(tmp_path):
     torch.save(saved, tmp_path / "train_ep7.pt")
     inspection = inspect(tmp_path / "train_ep7.pt", layout=Layout("position", -1))
     assert [m.name for m in inspection.members] == [
-        "layers/0/blocks.0.hook_resid_post", "layers/1/blocks.1.hook_resid_post",
+        "epoch", "names", "layers/0/blocks.0.hook_resid_post", "layers/1/blocks.1.hook_resid_post",
         "parts/0", "parts/1", "parts/2", "parts/3",
     ]  # fmt: skip
-    assert verdicts(inspection) == dict.fromkeys([m.name for m in inspection.members], "ok")
-    first, second = (inspection.load(member.name) for member in inspection.members[:2])
+    assert [m.name for m in inspection.readable] == [m.name for m in inspection.members[2:]]
+    first, second = (inspection.load(member.name) for member in inspection.members[2:4])
     np.testing.assert_array_equal(first.values, hidden.reshape(6, 4))
     np.testing.assert_array_equal(second.values, hidden.reshape(6, 4))  # small integers are exact in bfloat16
     assert inspection.load("parts/1").values.shape == (6, 5)
     np.testing.assert_array_equal(inspection.load("parts/3").values, [[0, 1, 2], [3, 4, 5]])
+
+
+def test_texts_numbers_and_lists_in_a_file_of_torch(tmp_path):
+    """A checkpoint, and activations that became lists."""
+    model = torch.nn.Linear(3, 2)
+    optimiser = torch.optim.Adam(model.parameters())
+    model(torch.ones(1, 3)).sum().backward()
+    optimiser.step()
+    torch.save(
+        {
+            "state_dict": model.state_dict(), "optimizer": optimiser.state_dict(), "epoch": 5, "best": 0.5, "ok": True,
+            "label": "seq_1", "words": ["a", "bc"], "nothing": None, "listed": FIRST.tolist(), "ragged": [[1], [2, 3]],
+            "numbers": [1, 2.5], "empty": [], "mixed": [1, "a", torch.ones(2)],
+        },
+        tmp_path / "checkpoint_5.ckpt",
+    )  # fmt: skip
+    entries = {one.key: one for one in torch_format.list_entries(tmp_path / "checkpoint_5.ckpt", DEFAULT_LIMITS)}
+    plain = {key: (one.shape, one.dtype) for key, one in entries.items() if not key.startswith("optimizer")}
+    assert plain == {
+        "state_dict/weight": ((2, 3), "float32"), "state_dict/bias": ((2,), "float32"), "epoch": ((), "int64"),
+        "best": ((), "float64"), "ok": ((), "bool"), "label": ((), "text"), "words": ((2,), "text"),
+        "listed": ((6, 4), "float64"), "ragged/0": ((1,), "int64"), "ragged/1": ((2,), "int64"),
+        "numbers": ((2,), "float64"), "mixed/0": ((), "int64"), "mixed/1": ((), "text"), "mixed/2": ((2,), "float32"),
+    }  # fmt: skip
+    assert entries["optimizer/state/0/exp_avg"].shape == (2, 3)
+    assert entries["optimizer/param_groups/0/betas"].shape == (2,)
+    assert not any(one.refusal for one in entries.values())
+    read = torch_format.read_rows(tmp_path / "checkpoint_5.ckpt", "listed", 1, 4, DEFAULT_LIMITS)
+    np.testing.assert_array_equal(read, FIRST[1:4].astype(float))
+    for key in ("label", "words", "epoch", "nothing"):
+        with pytest.raises(InvalidInputError, match="must be a readable tensor"):
+            torch_format.read_rows(tmp_path / "checkpoint_5.ckpt", key, 0, 1, DEFAULT_LIMITS)
 
 
 def test_strided_views_of_a_larger_storage(tmp_path):
