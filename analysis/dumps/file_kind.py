@@ -11,7 +11,15 @@ from typing import Literal
 
 from analysis.dumps.byte_range import ByteRange, FileRange
 from analysis.dumps.conversion import of_pickle
-from analysis.dumps.formats import gzip_format, matlab_format, npy_format, raw_format, tar_format, zip_format
+from analysis.dumps.formats import (
+    gzip_format,
+    matlab_format,
+    npy_format,
+    raw_format,
+    tar_format,
+    zarr_format,
+    zip_format,
+)
 from analysis.dumps.limits import DEFAULT_LIMITS
 from per_core.errors import InvalidInputError
 
@@ -28,13 +36,14 @@ FileKind = Literal[
     "tensorboard",
     "matlab",
     "raw",
+    "zarr",
 ]
 
 SUFFIXES: dict[str, FileKind] = {
     ".npy": "npy", ".npz": "zip", ".zip": "zip", ".tar": "tar", ".gz": "gzip", ".tgz": "gzip",
     ".safetensors": "safetensors", ".pt": "torch", ".pth": "torch",
     ".h5": "hdf5", ".hdf5": "hdf5", ".mat": "matlab", ".parquet": "parquet", ".csv": "csv",
-    ".tfevents": "tensorboard",
+    ".tfevents": "tensorboard", ".zarr": "zarr",
     ".bin": "raw", ".raw": "raw", ".dat": "raw", ".mmap": "raw", ".memmap": "raw",
     ".f16": "raw", ".bf16": "raw", ".f32": "raw", ".f64": "raw",
 }  # fmt: skip
@@ -51,7 +60,7 @@ NAMES: dict[FileKind, str] = {
     "torch": "a file of torch.save", "safetensors": "a .safetensors"
     " file",
     "hdf5": "an HDF5 file", "parquet": "a Parquet file", "csv": "text", "tensorboard": "an event file of TensorBoard",
-    "matlab": "a MATLAB file", "raw": "raw numbers",
+    "matlab": "a MATLAB file", "raw": "raw numbers", "zarr": "a Zarr store",
 }  # fmt: skip
 MAGICS: dict[bytes, FileKind] = {
     npy_format.MAGIC: "npy", zip_format.MAGIC: "zip", LEGACY_TORCH: "torch", HDF5: "hdf5", PARQUET: "parquet",
@@ -85,7 +94,10 @@ FOREIGN_ARCHIVES = (  # files in an archive that tell what it is
     ({"[Content_Types].xml"}, "an Office document; save the table as CSV"),
     ({"META-INF/MANIFEST.MF"}, "a Java archive; save the arrays themselves"),
 )
-ALSO: dict[FileKind, tuple[FileKind, ...]] = {"matlab": ("hdf5",)}  # what else a file of this name may be
+ALSO: dict[FileKind, tuple[FileKind, ...]] = {
+    "matlab": ("hdf5",),
+    "zip": ("zarr",),
+}  # what else a file of this name may be
 USER_BLOCKS = (0, 512, 1024, 2048, 4096)  # of HDF5, where MATLAB and others write what they like
 LONGEST_MAGIC = 512
 SMALL = 2**26  # bytes: a compressed archive in an archive is unpacked to its end for its directory
@@ -188,6 +200,8 @@ def _kind_of_archive(data: ByteRange, named: FileKind | None) -> FileKind:
     what = next((what for files, what in FOREIGN_ARCHIVES if files <= set(names)), "")
     if what:
         raise InvalidInputError(f"Files are read that are {', '.join(SUFFIXES)}; this one is {what}.")
+    if zarr_format.is_zarr_archive(names):
+        return "zarr"
     return "torch" if _is_of_torch(names) else "zip"
 
 

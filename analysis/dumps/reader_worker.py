@@ -32,6 +32,7 @@ LIBRARIES = {
     "hdf5_format": "h5py",
     "parquet_format": "pyarrow.parquet",
     "csv_format": "pyarrow.compute",
+    "zarr_format": "zarr",
     "tensorboard_format": "tensorboardX.proto.event_pb2",
     "matlab_format": "scipy.io",
 }

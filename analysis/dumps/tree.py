@@ -28,6 +28,7 @@ from analysis.dumps.formats import (
     run_format,
     safetensors_format,
     tar_format,
+    zarr_format,
     zip_format,
 )
 from analysis.dumps.limits import ReadingLimits, in_words, require_text_size
@@ -48,6 +49,7 @@ ISOLATED: dict[FileKind, str] = {
     "csv": "csv_format",
     "tensorboard": "tensorboard_format",
     "matlab": "matlab_format",
+    "zarr": "zarr_format",
 }
 ARCHIVES = {"zip": zip_format, "tar": tar_format}
 DEEPEST_FOLDER = 16
@@ -59,8 +61,8 @@ def list_entries(path: Path, limits: ReadingLimits) -> list[Found]:
     unpacking = Unpacking(limits.unpacked_bytes)
     if not path.is_dir():
         walk = _list_file(path, (), limits, unpacking)
-    elif is_run(path):
-        walk = _guarded((), lambda: _list_run(path, (), limits))
+    elif _is_one(path):
+        walk = _guarded((), lambda: _list_one(path, (), limits))
     else:
         walk = _guarded((), lambda: _list_folder(path, limits, unpacking))
     found = list(islice(walk, limits.members))
@@ -72,10 +74,10 @@ def list_entries(path: Path, limits: ReadingLimits) -> list[Found]:
 
 def ignored_files(path: Path, limits: ReadingLimits) -> tuple[str, ...]:
     """Files of a folder that are passed over because their names are of no kind that is read."""
-    if not path.is_dir() or is_run(path):
+    if not path.is_dir() or _is_one(path):
         return ()
     with contextlib.suppress(InvalidInputError, OSError):  # told by `list_entries`
-        return tuple(name for name, file in _walk(path, limits) if not is_run(file) and not _is_dump(name, file))
+        return tuple(name for name, file in _walk(path, limits) if not _is_one(file) and not _is_dump(name, file))
     return ()
 
 
@@ -88,11 +90,11 @@ def read_rows(path: Path, location: Location, start: int, stop: int, limits: Rea
     try:
         if not path.is_dir():
             return _read_file(path, path.name, location, start, stop, limits)
-        if is_run(path):
-            return run_format.read_rows(path, location[0], start, stop)
+        if _is_one(path):
+            return _read_one(path, location, start, stop, limits)
         file = _inside(path, location[0])
         if file.is_dir():
-            return run_format.read_rows(file, location[1], start, stop)
+            return _read_one(file, location[1:], start, stop, limits)
         return _read_file(file, location[0], location[1:], start, stop, limits)
     except OSError as error:
         raise InvalidInputError(str(_unopened(error))) from error
@@ -128,7 +130,7 @@ def _list_folder(root: Path, limits: ReadingLimits, unpacking: Unpacking) -> Ite
                     Entry(WHOLE, refusal="Links are not followed; this one is. Copy the file into the folder."),
                 )
         elif file.is_dir():
-            yield from _guarded((name,), lambda file=file, name=name: _list_run(file, (name,), limits))
+            yield from _guarded((name,), lambda file=file, name=name: _list_one(file, (name,), limits))
         elif _is_dump(name, file):
             yield from _list_file(file, (name,), limits, unpacking)
 
@@ -145,7 +147,7 @@ def _is_dump(name: str, file: Path) -> bool:
 
 
 def _walk(root: Path, limits: ReadingLimits) -> Iterator[tuple[str, Path]]:
-    """Name and path of every file and of every run directory below, sorted; hidden ones and linked folders left out."""
+    """Name and path of every file and of every run or store below, sorted; hidden ones and linked folders left out."""
     found = 0
     pending = [(root, 0)]
     while pending:
@@ -159,12 +161,40 @@ def _walk(root: Path, limits: ReadingLimits) -> Iterator[tuple[str, Path]]:
                 raise InvalidInputError(
                     f"A folder may hold {limits.members} files; {root.name} holds more. Name a folder in it."
                 )
-            if path.is_dir() and not path.is_symlink() and not is_run(path):
+            if path.is_dir() and not path.is_symlink() and not _is_one(path):
                 if depth < DEEPEST_FOLDER:
                     inner.append((path, depth + 1))
             else:
                 yield path.relative_to(root).as_posix(), path
         pending.extend(reversed(inner))
+
+
+def _is_one(folder: Path) -> bool:
+    """Whether a folder is one dump and no folder of some: a run, or a store of Zarr."""
+    return is_run(folder) or zarr_format.is_zarr(folder)
+
+
+def _list_one(folder: Path, location: Location, limits: ReadingLimits) -> Iterator[Found]:
+    return (_list_run if is_run(folder) else _list_store)(folder, location, limits)
+
+
+def _list_store(folder: Path, location: Location, limits: ReadingLimits) -> Iterator[Found]:
+    zarr_format.require_library()
+    listed = LISTINGS.of(
+        folder,
+        zarr_format.watched_files(folder, limits),
+        limits,
+        lambda: (tuple(((one.key,), one) for one in READER.list_entries(ISOLATED["zarr"], folder, limits)), True),
+    )
+    for (key,), entry in listed:
+        yield (*location, key) if key else location, entry
+
+
+def _read_one(folder: Path, location: Location, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
+    key = location[0] if location else WHOLE
+    if is_run(folder):
+        return run_format.read_rows(folder, key, start, stop)
+    return READER.read_rows(ISOLATED["zarr"], folder, key, start, stop, limits)
 
 
 def _list_run(path: Path, location: Location, limits: ReadingLimits) -> Iterator[Found]:
@@ -227,6 +257,8 @@ def _list_unpacked(
     else:
         if kind == "csv":
             require_text_size(data.size, limits)
+        if kind == "zarr":
+            zarr_format.require_library()
         with unpacking.as_file(data, name) as file:
             entries = READER.list_entries(ISOLATED[kind], file.path, limits)
     if not entries:
