@@ -32,6 +32,7 @@ FileKind = Literal[
     "safetensors",
     "hdf5",
     "parquet",
+    "arrow",
     "csv",
     "tensorboard",
     "matlab",
@@ -43,7 +44,7 @@ SUFFIXES: dict[str, FileKind] = {
     ".npy": "npy", ".npz": "zip", ".zip": "zip", ".tar": "tar", ".gz": "gzip", ".tgz": "gzip",
     ".safetensors": "safetensors", ".pt": "torch", ".pth": "torch",
     ".h5": "hdf5", ".hdf5": "hdf5", ".mat": "matlab", ".parquet": "parquet", ".csv": "csv",
-    ".tfevents": "tensorboard", ".zarr": "zarr",
+    ".arrow": "arrow", ".feather": "arrow", ".tfevents": "tensorboard", ".zarr": "zarr",
     ".bin": "raw", ".raw": "raw", ".dat": "raw", ".mmap": "raw", ".memmap": "raw",
     ".f16": "raw", ".bf16": "raw", ".f32": "raw", ".f64": "raw",
 }  # fmt: skip
@@ -54,12 +55,14 @@ LEGACY_TORCH = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e"
 PARQUET = b"PAR1"
 TENSORBOARD, EVENT_HEAD = b"brain.Event:", 64  # in the first record, which tells the version
 EVENT_NAME = "tfevents"  # in the names of event files, which end in a number or the name of a host
+ARROW = (b"ARROW1\0\0", b"\xff\xff\xff\xff")  # of a file, and of a stream
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NAMES: dict[FileKind, str] = {
     "npy": "a .npy array", "zip": "a zip archive", "tar": "a tar archive", "gzip": "a gzip file",
     "torch": "a file of torch.save", "safetensors": "a .safetensors"
     " file",
-    "hdf5": "an HDF5 file", "parquet": "a Parquet file", "csv": "text", "tensorboard": "an event file of TensorBoard",
+    "hdf5": "an HDF5 file", "parquet": "a Parquet file", "arrow": "an Arrow file", "csv": "text",
+    "tensorboard": "an event file of TensorBoard",
     "matlab": "a MATLAB file", "raw": "raw numbers", "zarr": "a Zarr store",
 }  # fmt: skip
 MAGICS: dict[bytes, FileKind] = {
@@ -67,8 +70,7 @@ MAGICS: dict[bytes, FileKind] = {
 }  # fmt: skip
 FOREIGN = (  # where, the bytes there, and what they tell
     (0, b"\x1f\x8b", "gzip; unpack it first: gunzip FILE"),
-    (0, b"ARROW1\0\0", "an Arrow file; save the table with pyarrow.parquet.write_table"),
-    (0, b"\xff\xff\xff\xff", "an Arrow stream; save the table with pyarrow.parquet.write_table"),
+    (0, b"FEA1", "a Feather file of version 1; save the table with DataFrame.to_feather"),
     (0, b"BZh", "bzip2; unpack it first: bunzip2 FILE"),
     (0, b"\x28\xb5\x2f\xfd", "zstd; unpack it first: unzstd FILE"),
     (0, b"\x04\x22\x4d\x18", "lz4; unpack it first: unlz4 FILE"),
@@ -88,7 +90,7 @@ FOREIGN = (  # where, the bytes there, and what they tell
 )
 SURE_MAGIC = 4  # bytes: fewer are also those of some number
 TEXT = re.compile(rb"[\t\n\r -~]+")
-TEXT_BEGINS = (b"BZh", b"CDF", b"%PDF")  # of which a table may begin as well
+TEXT_BEGINS = (b"BZh", b"CDF", b"FEA1", b"%PDF")  # of which a table may begin as well
 FOREIGN_ARCHIVES = (  # files in an archive that tell what it is
     ({"config.json", "model.weights.h5"}, "a Keras model, which holds weights and no activations; save the outputs"),
     ({"[Content_Types].xml"}, "an Office document; save the table as CSV"),
@@ -177,6 +179,8 @@ def _kind_of(data: ByteRange, named: FileKind | None) -> FileKind | None:
         return "matlab"
     if head.startswith(PARQUET) and (named != "csv" or data.read(data.size - 4, 4).tobytes() == PARQUET):
         return "parquet"
+    if head.startswith(ARROW):
+        return "arrow"
     if TENSORBOARD in head[:EVENT_HEAD]:
         return "tensorboard"
     if named == "gzip" and head.startswith(gzip_format.MAGIC) and not _is_packed_pickle(head):

@@ -31,6 +31,7 @@ LIBRARIES = {
     "torch_format": "torch",
     "hdf5_format": "h5py",
     "parquet_format": "pyarrow.parquet",
+    "arrow_format": "pyarrow.ipc",
     "csv_format": "pyarrow.compute",
     "zarr_format": "zarr",
     "tensorboard_format": "tensorboardX.proto.event_pb2",

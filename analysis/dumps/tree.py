@@ -46,6 +46,7 @@ ISOLATED: dict[FileKind, str] = {
     "torch": "torch_format",
     "hdf5": "hdf5_format",
     "parquet": "parquet_format",
+    "arrow": "arrow_format",
     "csv": "csv_format",
     "tensorboard": "tensorboard_format",
     "matlab": "matlab_format",

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from pyarrow.feather import write_feather
 from safetensors.torch import save_file
 from scipy.io import savemat
 
@@ -57,10 +58,30 @@ def hdf5(path: Path) -> None:
 
 
 def parquet(path: Path) -> None:
-    columns = {
-        name: pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1]) for name, values in LAYERS.items()
-    }
-    pq.write_table(pa.table(columns), path)
+    pq.write_table(table_of_fixed_lists(), path)
+
+
+def arrow_file(path: Path) -> None:
+    table = table_of_fixed_lists()
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=4)
+
+
+def arrow_stream(path: Path) -> None:
+    """As the datasets library writes its folders: lists of any length, a batch after another."""
+    table = pa.table({name: pa.array(values.tolist(), pa.list_(pa.float32())) for name, values in LAYERS.items()})
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table, max_chunksize=4)
+
+
+def feather(path: Path) -> None:
+    write_feather(table_of_fixed_lists(), path, compression="zstd")
+
+
+def table_of_fixed_lists() -> pa.Table:
+    return pa.table(
+        {name: pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1]) for name, values in LAYERS.items()}
+    )
 
 
 def csv(path: Path) -> None:
@@ -120,12 +141,6 @@ def tar_gzip(path: Path) -> None:
     tar(path, "w:gz")
 
 
-def arrow(path: Path) -> None:
-    columns = {"features.6": pa.FixedSizeListArray.from_arrays(FIRST.ravel(), FIRST.shape[1])}
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, pa.table(columns).schema) as writer:
-        writer.write_table(pa.table(columns))
-
-
 WRITERS = {
     "layer.npy": npy,
     "layers.npz": npz,
@@ -137,6 +152,9 @@ WRITERS = {
     "layers.parquet": parquet,
     "layers.mat": matlab,
     "newer.mat": matlab_73,
+    "layers.arrow": arrow_file,
+    "data-00000-of-00001.arrow": arrow_stream,
+    "layers.feather": feather,
     "layer.csv": csv,
     "folder.zip": zip_of_files,
     "nested.zip": zip_of_a_zip,

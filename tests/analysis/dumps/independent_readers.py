@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import h5py
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from safetensors.torch import load_file
@@ -62,9 +63,20 @@ def stored(path: Path, location: tuple[str, ...], note: str = "") -> np.ndarray:
             names = [field.name for field in schema if str(field.type) in ("halffloat", "float", "double")]
             table = pq.read_table(path, columns=names)
             return np.stack([np.array(column.to_pylist(), np.float64) for column in table.columns], axis=1)
+        case ".arrow" | ".feather":
+            return _of_arrow(path, location[0])
         case ".csv":
             return _of_text(path, note)
     raise ValueError(path.suffix)
+
+
+def _of_arrow(path: Path, key: str) -> np.ndarray:
+    with path.open("rb") as file:
+        is_file = file.read(6) == b"ARROW1"
+        file.seek(0)
+        table = (pa.ipc.open_file if is_file else pa.ipc.open_stream)(file).read_all()
+    table.validate(full=True)
+    return np.array(table.column(key).to_pylist(), np.float64)
 
 
 def _of_torch(path: Path, key: str) -> np.ndarray:

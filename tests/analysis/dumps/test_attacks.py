@@ -294,7 +294,8 @@ def test_safetensors_cut_short_shared_and_with_a_header_of_a_terabyte(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "suffix", [".npy", ".npz", ".zip", ".safetensors", ".pt", ".pth", ".h5", ".parquet", ".csv", ".mat", ".pkl", ""]
+    "suffix",
+    [".npy", ".npz", ".zip", ".safetensors", ".pt", ".pth", ".h5", ".parquet", ".arrow", ".csv", ".mat", ".pkl", ""],
 )
 def test_empty_files_and_noise(tmp_path, suffix):
     (tmp_path / f"empty{suffix}").write_bytes(b"")
@@ -340,8 +341,8 @@ def test_a_name_that_says_nothing_is_told_by_its_content(tmp_path):
 def test_formats_of_others_come_with_a_way_out(tmp_path):
     (tmp_path / "a.npy.gz").write_bytes(b"\x1f\x8b" + zlib.compress(b"x"))
     assert "gunzip" in only(inspect(tmp_path / "a.npy.gz"))
-    (tmp_path / "a.arrow").write_bytes(b"ARROW1\0\0")
-    assert "pyarrow.parquet.write_table" in only(inspect(tmp_path / "a.arrow"))
+    (tmp_path / "a.feather").write_bytes(b"FEA1")
+    assert "DataFrame.to_feather" in only(inspect(tmp_path / "a.feather"))
 
 
 @pytest.mark.parametrize(

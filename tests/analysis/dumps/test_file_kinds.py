@@ -101,7 +101,8 @@ FOREIGN = {
     "model.keras": (zipped("metadata.json", "config.json", "model.weights.h5"), "weights and no activations"),
     "table.zip": (zipped("[Content_Types].xml", "xl/workbook.xml"), "save the table as CSV"),
     "packed.csv": (zipped("a.npy"), "called .csv and is a zip archive"),
-    "x.parquet": (b"ARROW1\0\0", "pyarrow.parquet.write_table"),
+    "x.parquet": (b"ARROW1\0\0", "Rename it to .arrow"),
+    "x.feather": (b"FEA1", "DataFrame.to_feather"),
     "p.npy": (b"\x80\x04\x95\x10\0\0\0", "a pickle, which can run code"),
 }  # fmt: skip
 

@@ -36,7 +36,9 @@ def test_every_format_is_inspected_and_loaded_exactly(tmp_path, name):
         np.testing.assert_array_equal(part.values, batch.values[2:5])
 
 
-@pytest.mark.parametrize("name", ["layers.npz", "packed.npz", "layers.safetensors", "legacy.pt", "layers.parquet"])
+@pytest.mark.parametrize(
+    "name", ["layers.npz", "packed.npz", "layers.safetensors", "legacy.pt", "layers.parquet", "layers.arrow"]
+)
 def test_members_are_called_by_their_keys_and_layers_by_the_same(tmp_path, name):
     members = inspect(write(tmp_path, name)).members
     assert [member.name for member in members] == list(LAYERS)
