@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from analysis.dumps import inspect
+from analysis.survey.overview import overview
+from analysis.survey.warnings import list_warnings
+from analysis.training.shipped_run import DYING
+from app.session.services import EXAMPLE, EXAMPLE_DUMP
+from per_core import open_run
 from tests import processes
 
 pytestmark = pytest.mark.long
@@ -26,6 +32,30 @@ def test_every_script_runs(script: str, tmp_path: Path) -> None:
 
 def test_per_takes_five_lines() -> None:
     assert len([line for line in SCRIPTS[0].splitlines() if line.strip()]) == 5
+
+
+def test_the_first_minute_says_what_the_example_shows() -> None:
+    told = " ".join(re.search(r"## The first minute\n(.*?)\n## ", README, flags=re.DOTALL)[1].split())
+    assert f"/dumps?dumps_path={EXAMPLE})" in told
+    accuracy = {record.epoch: record.scalars["test_accuracy"] for record in open_run(EXAMPLE_DUMP).records}
+    epochs = {(one.layer, one.warning.kind): one.epochs for one in list_warnings(overview(inspect(EXAMPLE_DUMP)))}
+    last = max(DYING.epochs)
+    assert f"a learning rate of {DYING.spec.learning_rate}" in told
+    assert f"reaches {accuracy[2]:.0%} of the test digits at epoch 2".replace("%", " %") in told
+    assert "guesses from epoch 4 on" in told
+    assert accuracy[3] > 0.3 > 0.15 > max(accuracy[epoch] for epoch in (4, 5, 6))
+    assert "layer 1 loses units first, at epoch 2" in told
+    assert [key for key, found in epochs.items() if found[0] <= 2] == [("layer 1", "dead")]
+    assert "layer 5 is dead from epoch 3 on" in told
+    assert (epochs["layer 5", "dead"][0], epochs["layer 5", "dead"][-1]) == (3, last)
+    assert "layer 4 explodes from epoch 4 on" in told
+    assert (epochs["layer 4", "exploding"][0], epochs["layer 4", "exploding"][-1]) == (4, last)
+
+
+def test_the_report_of_the_first_minute_is_written(tmp_path: Path) -> None:
+    command = re.search(r"-m (analysis report assets\S+ --out) report\.html", README)[1].split()
+    processes.run([sys.executable, "-m", *command, tmp_path / "report.html"], check=True)
+    assert "layer 5" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_every_picture_and_make_target_exists() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
-from typing import Literal
+from typing import Literal, get_args
 
 from analysis.statistics.spread import LOWEST_RANK, RANK_SHARE, Spread
 from analysis.survey.overview import Epoch, LayerReading, Overview, Unread
@@ -101,7 +101,9 @@ def unjudged(overview: Overview) -> tuple[str, ...]:
 
 
 def list_warnings(overview: Overview) -> tuple[ListedWarning, ...]:
-    """All warnings about a dump: each kind about each layer once, severe and recent ones first.
+    """All warnings about a dump: each kind about each layer once, severe and recent ones first, then kind by kind.
+
+    Of one kind, the layer comes first of which the largest share of the units is concerned, else the first of the dump.
 
     A member that could not be read is a severe warning of the kind "unread", or "NaN" if it holds nothing else, with
     the reason as its sentence. One of massive activations names the first layer, in the order of the dump, that has
@@ -125,7 +127,14 @@ def list_warnings(overview: Overview) -> tuple[ListedWarning, ...]:
                 found[layer, warning.kind] = ([*epochs, epoch], warning)
     listed = [ListedWarning(layer, tuple(epochs), warning) for (layer, _), (epochs, warning) in found.items()]
     age = {epoch: -position for position, epoch in enumerate(overview.epochs)}
-    return tuple(sorted(listed, key=lambda one: (one.warning.severity != "severe", age[one.epochs[-1]])))
+    kinds = get_args(WarningKind)
+
+    def urgency(one: ListedWarning) -> tuple[bool, int, int, float]:
+        warning = one.warning
+        share = float(warning.figures.get("share", 0))
+        return warning.severity != "severe", age[one.epochs[-1]], kinds.index(warning.kind), -share
+
+    return tuple(sorted(listed, key=urgency))
 
 
 def _lost(reading: LayerReading, _: History) -> LayerWarning | None:

@@ -6,14 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Page, expect
 from safetensors.numpy import save_file
 
 from analysis.dumps import inspect
 from analysis.survey.overview import overview
 from per_core import Recorder
 from tests.browser.conftest import NewPage
-from tests.browser.pages import assert_fits, chart, drawn_chart, take_pictures, wait_until_idle
+from tests.browser.pages import (
+    PICTURES,
+    assert_fits,
+    change_theme,
+    chart,
+    drawn_chart,
+    take_pictures,
+    wait_until_idle,
+)
 
 LAYERS, EPOCHS = 24, 20
 
@@ -159,3 +167,8 @@ def test_the_example_opens_from_the_keyboard_and_by_its_address(page: Page, new_
     other.goto(page.url)
     expect(other.get_by_role("row", name="layer 5 dead, severe 3 to 6 (4 of 7)")).to_be_attached()
     take_pictures(page, "dumps-example")
+    change_theme(page, "light")
+    row = warnings.get_by_role("row").nth(4).bounding_box()
+    assert row is not None
+    clip: FloatRect = {"x": 0, "y": 0, "width": 1280, "height": row["y"] + row["height"]}
+    page.screenshot(path=PICTURES / "dumps_example.png", clip=clip)  # in the README

@@ -254,6 +254,9 @@ def _show_reasons(inspection: Inspection) -> None:
         st.markdown(f"**{escaped(reason_title(shared, visitor_texts()))}**  \n{escaped(shared.sentence)}")
         if shared.lines:
             st.code("\n".join(shared.lines), language="python", wrap_lines=True)
+            if len(shared.names) > 1:
+                first = escaped(shared.names[0])
+                st.caption(_("The lines are for {name}; put in the names of the others.").format(name=first))
 
 
 def _members_found(inspection: Inspection) -> str:

@@ -87,6 +87,7 @@ def test_the_warnings_name_the_layers_that_die_and_explode_and_since_when(found)
     exploding = {one.layer: one.epochs for one in list_warnings(found) if one.warning.kind == "exploding"}
     assert exploding["layer 4"] == (4, 5, 6)
     assert min(epoch for one in list_warnings(found) for epoch in one.epochs) == 2
+    assert list_warnings(found)[0].layer == "layer 5"
     # independently of the rules: what numpy sees in the values as they are stored
     run = open_run(ASSETS / DYING.name)
     assert not values_of(run, "layer 5", 4).any()
