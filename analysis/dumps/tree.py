@@ -54,6 +54,7 @@ ISOLATED: dict[FileKind, str] = {
 }
 ARCHIVES = {"zip": zip_format, "tar": tar_format}
 DEEPEST_FOLDER = 16
+MOST_REPEATED = 2**33  # bytes: a packed archive has no places to read from, and this much takes a minute to unpack
 WHOLE = ""  # the key of an array without a name
 
 
@@ -99,6 +100,19 @@ def read_rows(path: Path, location: Location, start: int, stop: int, limits: Rea
         return _read_file(file, location[0], location[1:], start, stop, limits)
     except OSError as error:
         raise InvalidInputError(str(_unopened(error))) from error
+
+
+def files_behind(place: Path, limits: ReadingLimits) -> list[Path]:
+    """The files, and folders of a store, that change when what is in a file, a run or a store does.
+
+    Raises:
+        InvalidInputError: If a store has too many.
+    """
+    if place.is_dir() and is_run(place):
+        return [file for file in (header_file(place), records_file(place)) if file.exists()]
+    if place.is_dir():
+        return zarr_format.watched_files(place, limits)
+    return [place, *(raw_format.metadata_files(place) if kind_by_name(place.name) == "raw" else ())]
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -183,7 +197,7 @@ def _list_store(folder: Path, location: Location, limits: ReadingLimits) -> Iter
     zarr_format.require_library()
     listed = LISTINGS.of(
         folder,
-        zarr_format.watched_files(folder, limits),
+        files_behind(folder, limits),
         limits,
         lambda: (tuple(((one.key,), one) for one in READER.list_entries(ISOLATED["zarr"], folder, limits)), True),
     )
@@ -199,9 +213,11 @@ def _read_one(folder: Path, location: Location, start: int, stop: int, limits: R
 
 
 def _list_run(path: Path, location: Location, limits: ReadingLimits) -> Iterator[Found]:
-    files = [file for file in (header_file(path), records_file(path)) if file.exists()]
     listed = LISTINGS.of(
-        path, files, limits, lambda: (tuple(((one.key,), one) for one in run_format.list_entries(path)), True)
+        path,
+        files_behind(path, limits),
+        limits,
+        lambda: (tuple(((one.key,), one) for one in run_format.list_entries(path)), True),
     )
     for inner, entry in listed:
         yield (*location, *inner), entry
@@ -211,8 +227,9 @@ def _list_file(path: Path, location: Location, limits: ReadingLimits, inspection
     def found() -> Iterator[Found]:
         if not path.is_file():
             raise InvalidInputError("A dump is made of plain files; this is none. Copy its content into one.")
-        files = [path, *(raw_format.metadata_files(path) if kind_by_name(path.name) == "raw" else ())]
-        for inner, entry in LISTINGS.of(path, files, limits, lambda: _look_into(path, limits, inspection)):
+        for inner, entry in LISTINGS.of(
+            path, files_behind(path, limits), limits, lambda: _look_into(path, limits, inspection)
+        ):
             yield (*location, *inner), entry
 
     yield from _guarded(location, found)
@@ -245,7 +262,11 @@ def _list_unpacked(
         return
     if kind == "gzip":
         with _gunzipped(data, name, unpacking) as (file, inner):
-            for here, entry in _list_unpacked(file, inner, location, limits, unpacking, nested=nested):
+            found = list(
+                islice(_list_unpacked(file, inner, location, limits, unpacking, nested=nested), limits.members)
+            )
+            _require_few(len(found), file.size)
+            for here, entry in found:
                 share = None if entry.stored is None else math.ceil(entry.stored * data.size / max(1, file.size))
                 yield here, replace(entry, stored=share)
         return
@@ -317,6 +338,15 @@ def _gunzipped(data: ByteRange, name: str, unpacking: Unpacking) -> Iterator[tup
         except InvalidInputError as error:
             raise InvalidInputError(gzip_format.OTHERWISE) from error
         yield file, inner
+
+
+def _require_few(count: int, size: int) -> None:
+    """Check that a packed archive may be unpacked once for every array in it."""
+    if count * size > MOST_REPEATED:
+        raise BudgetError(
+            f"A packed archive is unpacked anew for every array; {count} arrays of {in_words(size)} together make"
+            f" {in_words(count * size)}, up to {in_words(MOST_REPEATED)} are. Unpack it first: gunzip FILE"
+        )
 
 
 def _is_read(member: ArchiveMember) -> bool:

@@ -32,6 +32,7 @@ REFUSED = {
     ord("6"): "a pipe",
     ord("S"): "a sparse file, of which parts are left out",
 }
+WINDOW = 2**16  # bytes that are read at once: small members have their headers close to each other
 LONGEST_FIELDS = 2**20  # bytes of the fields of one member
 
 
@@ -95,9 +96,11 @@ def _members(archive: FileRange, limits: ReadingLimits) -> Iterator[ArchiveMembe
     """Every file, with the fields that headers before it say of it."""
     for_all: dict[str, str] = {}
     fields: dict[str, str] = {}
-    offset, count = 0, 0
+    offset, count, begin, window = 0, 0, 0, b""
     while offset + BLOCK <= archive.size:
-        block = archive.read(offset, BLOCK).tobytes()
+        if offset + BLOCK > begin + len(window):
+            begin, window = offset, archive.read(offset, min(WINDOW, archive.size - offset)).tobytes()
+        block = window[offset - begin : offset - begin + BLOCK]
         if not any(block):
             return
         count += 1

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import subprocess
 import tarfile
 import zipfile
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.dumps import ReadingLimits, inspect
+from analysis.dumps import ReadingLimits, inspect, tree
 from per_core.errors import InvalidInputError
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, TENSORS, npy_bytes, only, write
 
@@ -96,6 +97,19 @@ def test_a_packed_archive_is_unpacked_within_the_budget(tmp_path, name):
     reason = only(inspect(tmp_path / name, limits=ReadingLimits(unpacked_bytes=5000)))
     assert "may come to 5 kB together" in reason
     assert "unpack it yourself" in reason
+
+
+def test_a_packed_archive_of_many_arrays_is_to_be_unpacked_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(tree, "MOST_REPEATED", 100_000)
+    for count, is_read in ((4, True), (40, False)):
+        files = {f"{number}.npy": npy_bytes(FIRST) for number in range(count)}
+        (tmp_path / f"{count}.tar.gz").write_bytes(tar_bytes(files, mode="w:gz"))
+        inspection = inspect(tmp_path / f"{count}.tar.gz")
+        assert len(inspection.readable) == count * is_read
+    reason = only(inspection)
+    assert "40 arrays of 51.2 kB together make 2.05 MB" in reason
+    subprocess.run(["gunzip", "40.tar.gz"], cwd=tmp_path, check=True)
+    assert len(inspect(tmp_path / "40.tar").readable) == 40
 
 
 @pytest.mark.parametrize("name", ["layer.npy.gz", "table.csv.gz"])
