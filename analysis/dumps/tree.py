@@ -262,9 +262,8 @@ def _list_unpacked(
         return
     if kind == "gzip":
         with _gunzipped(data, name, unpacking) as (file, inner):
-            found = list(
-                islice(_list_unpacked(file, inner, location, limits, unpacking, nested=nested), limits.members)
-            )
+            walk = _list_unpacked(file, inner, location, limits, unpacking, nested=nested)
+            found = list(islice(walk, limits.members + 1))
             _require_few(len(found), file.size)
             for here, entry in found:
                 share = None if entry.stored is None else math.ceil(entry.stored * data.size / max(1, file.size))
