@@ -3,8 +3,10 @@
 import gzip
 import json
 import pickle
+import re
 import subprocess
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +67,18 @@ def test_ways_in_which_people_write_the_shape(tmp_path, metadata):
     tell(tmp_path, metadata)
     for path in (tmp_path, tmp_path / "acts.bin"):
         np.testing.assert_array_equal(inspect(path).load().values, FIRST)
+
+
+def test_the_readme_shows_metadata_that_is_understood(tmp_path):
+    readme = (Path(__file__).parents[4] / "README.md").read_text(encoding="utf-8")
+    for_all, for_one = re.findall(r"```json\n(.*?)```", readme, flags=re.DOTALL)
+    values = RANDOM.normal(size=(1000, 768))
+    (tmp_path / "metadata.json").write_text(for_all)
+    values.astype("<f4").tofile(tmp_path / "layer_3.bin")
+    np.testing.assert_array_equal(inspect(tmp_path).load().values, values.astype("f4"))
+    (tmp_path / "metadata.json").write_text(for_one)
+    (tmp_path / "layer_3.bin").write_bytes(bytes(128) + values.astype(">f2").tobytes("F"))
+    np.testing.assert_array_equal(inspect(tmp_path).load().values, values.astype("f2").astype("f4"))
 
 
 def test_a_map_of_numpy_and_files_of_different_shapes(tmp_path):
