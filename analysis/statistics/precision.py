@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Float64Array = NDArray[np.float64]
 
 HALVES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
-FORMATS = (*HALVES, "int8", "int8 by unit")
+FORMATS = (*HALVES, "int8", "int8-unit")
 INT8_LEVELS = 127  # on either side of 0: symmetric, −128 is not used
 MOST_ROUNDED = 2**17  # values; shares and errors of so many have three digits
 
@@ -56,7 +56,7 @@ def precisions(values: Float64Array) -> tuple[Precision, ...]:
             limit = float(torch.finfo(HALVES[name]).max)
             out_of_range = _share_beyond(values, HALVES[name]) if float(largest.max()) > limit else 0.0
         else:
-            step = (largest if name == "int8 by unit" else largest.max()) / INT8_LEVELS
+            step = (largest if name == "int8-unit" else largest.max()) / INT8_LEVELS
             rounded = (some.double() / torch.where(step > 0, step, 1)).round() * step
             out_of_range = 0.0
         found.append(_precision(name, some.double(), rounded, out_of_range))

@@ -1,64 +1,101 @@
 """Charts of the Dumps page: all layers at all epochs at a glance, one layer's honest histogram, two dumps matched."""
 
+import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 from analysis.statistics.histogram import Histogram
 from analysis.survey.overview import LayerReading, Quantity, Unread
-from app.charts.palette import ALARM, MUTED, REFERENCE, categorical, filled_contours
+from app.charts.palette import ALARM, MUTED, NEUTRAL, REFERENCE, categorical, sequential
 from app.text.language import _, translated
 
 _DASHES = ["solid", "dash", "dot", "dashdot"]
 _SYMBOLS = ["circle", "diamond"]
 WIDE_RATIO = 20.0  # beyond which colours change by ratio
+LONGEST_BAR = 420  # pixels of a scale of colours
+WELL_APART = 1.2  # ratio of two numbers beside it
+GREY = 0.08  # of a scale of colours, below it
+LAYER_PIXELS, FEW_LAYERS, TICK_SIZE = 22, 28, 12  # of a row of a map, how many have so much, and their names
+DENSE_PIXELS, SMALL_TICK_SIZE = 14, 10  # where there are more
 
 
 def overview_map(
     cells: Sequence[Sequence[LayerReading | Unread | None]],
-    layers: Sequence[str],
+    layers: Mapping[str, str],
     epochs: Sequence[str],
     shown: Quantity,
+    ordinary: Mapping[int, float] = MappingProxyType({}),
 ) -> go.Figure:
     """A row a layer, a column an epoch; the stronger the colour, the worse; "!" where a member could not be read.
 
     Args:
         cells: (layers, epochs) readings, or why there is none, or None where there is no member.
+        layers: their names, and what stands at the axis.
+        epochs: names of the columns.
+        shown: what is coloured.
+        ordinary: number of units -> up to which badness nothing deserves a look: such fields are grey.
     """
-    table = np.array([[_value(cell, shown) for cell in row] for row in cells], dtype=np.float64)
-    badness = np.array([[shown.badness(value) for value in row] for row in table.tolist()], dtype=np.float64)
-    finite = badness[np.isfinite(badness)]
+    table = np.array([[_told(cell, shown, ordinary) for cell in row] for row in cells], dtype=np.float64)
+    badness = np.array([[shown.badness(value) for value in row] for row in table[..., 0].tolist()], dtype=np.float64)
+    is_grey = badness <= table[..., 2]
+    finite = np.append(badness[np.isfinite(badness) & ~is_grey], [*ordinary.values()])
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     by_ratio = low > 0 and high / low > WIDE_RATIO
-    colours = np.log10(badness) if by_ratio else badness
-    low, high = (float(np.log10(low)), float(np.log10(high))) if by_ratio else (low, high)
     high = high if high > low else low + 1
-    ticks = np.log10(_round_ratios(low, high)) if by_ratio else np.linspace(low, high, 5)
+    marked = round_ratios(low, high) if by_ratio else np.linspace(low, high, 5).tolist()
+    if ordinary:
+        marked = [low, *(one for one in marked if one > WELL_APART * low)]
+    names = [_short(shown.at(one)) for one in marked]
+    colours = np.log10(badness) if by_ratio else badness
+    ticks, low, high = (
+        (np.log10(marked).tolist(), math.log10(low), math.log10(high)) if by_ratio else (marked, low, high)
+    )
+    scale = [(at / 9, sequential(at)) for at in range(10)]
+    if ordinary:
+        scale = [(0.0, NEUTRAL), (GREY, NEUTRAL), *((GREY + (1 - GREY) * at, colour) for at, colour in scale[1:])]
+        scale[2] = GREY, scale[2][1]
+        foot = low - GREY / (1 - GREY) * (high - low)
+        colours = np.where(is_grey, foot, colours)
+        ticks, names, low = [foot, *ticks], ["N(0, I)", *names], foot
     figure = go.Figure()
     figure.add_heatmap(
         x=list(epochs),
         y=list(layers),
         z=np.where(np.isfinite(colours), colours, np.nan).astype(np.float32),
-        customdata=table,
+        customdata=table if ordinary else table[..., :2],
         name=translated(shown.title),
         zmin=low,
         zmax=high,
-        colorscale=[[0.0, filled_contours()[2][1]], *filled_contours()[3:]],
+        colorscale=scale,
         xgap=1,
         ygap=1,
         colorbar={
             "title": {"text": translated(shown.scale), "side": "right"},
             "thickness": 12,
             "outlinewidth": 0,
-            "tickvals": ticks.tolist(),
-            "ticktext": [f"{shown.at(10**tick if by_ratio else tick):.3g}" for tick in ticks.tolist()],
+            "tickvals": ticks,
+            "ticktext": names,
+            "y": 1,
+            "yanchor": "top",
+            "lenmode": "pixels",
+            "len": min(map_height(len(layers)) - 76, LONGEST_BAR),
         },
-        hovertemplate="%{y}, %{x}: " + "%{customdata:.4g}<extra></extra>",
+        hovertemplate="%{y}, %{x}: "
+        + "%{customdata[0]:.4g}<br>"
+        + (_("N(0, I) of this width: up to {most}").format(most="%{customdata[2]:.3g}") + "<br>" if ordinary else "")
+        + _("{rows} rows").format(rows="%{customdata[1]:,}")
+        + "<extra></extra>",
         hoverongaps=False,
     )
-    unread = [(epochs[j], layers[i]) for i, row in enumerate(cells) for j, cell in enumerate(row) if _is_unread(cell)]
+    unread = [
+        (epochs[j], name)
+        for name, row in zip(layers, cells, strict=True)
+        for j, cell in enumerate(row)
+        if _is_unread(cell)
+    ]
     if unread:
         figure.add_scatter(
             x=[x for x, _ in unread],
@@ -70,25 +107,49 @@ def overview_map(
             hovertemplate="%{y}, %{x}: " + _("could not be read") + "<extra></extra>",
             showlegend=False,
         )
-    figure.update_yaxes(autorange="reversed", type="category", showgrid=False, dtick=1)
-    figure.update_xaxes(type="category", showgrid=False, side="top", title=_("epoch"), nticks=24)
+    figure.update_yaxes(
+        range=[len(layers) - 0.5, -0.5],  # the signs would widen it
+        type="category",
+        showgrid=False,
+        tickvals=list(layers),
+        ticktext=list(layers.values()),
+        tickfont={"size": TICK_SIZE if len(layers) <= FEW_LAYERS else SMALL_TICK_SIZE},
+    )
+    figure.update_xaxes(
+        range=[-0.5, len(epochs) - 0.5], type="category", showgrid=False, side="top", title=_("epoch"), nticks=24
+    )
     figure.update_layout(margin={"t": 60, "b": 16})
     return figure
+
+
+def map_height(layers: int) -> int:
+    """Pixels that a map of so many layers needs."""
+    few = LAYER_PIXELS * min(layers, FEW_LAYERS)
+    return max(260, 100 + max(few, DENSE_PIXELS * layers if layers > FEW_LAYERS else 0))
 
 
 def _is_unread(cell: LayerReading | Unread | None) -> bool:
     return isinstance(cell, Unread) or (cell is not None and cell.finite_rows == 0)
 
 
-def _value(cell: LayerReading | Unread | None, shown: Quantity) -> float:
-    return float(getattr(cell, shown.name)) if isinstance(cell, LayerReading) else float("nan")
+def _told(
+    cell: LayerReading | Unread | None, shown: Quantity, ordinary: Mapping[int, float]
+) -> tuple[float, float, float]:
+    """The value, the rows of the member, and up to which badness the value is ordinary."""
+    if not isinstance(cell, LayerReading):
+        return math.nan, math.nan, math.nan
+    return float(getattr(cell, shown.name)), cell.total, ordinary.get(cell.d, math.nan)
 
 
-def _round_ratios(low: float, high: float) -> NDArray[np.float64]:
-    """1, 2 and 5 times powers of ten between two decimal logarithms."""
-    steps = [factor * 10.0**power for power in range(int(low) - 2, int(high) + 2) for factor in (1, 2, 5)]
-    inside = [step for step in steps if low <= np.log10(step) <= high]
-    return np.array(inside[:: max(1, len(inside) // 8)])
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if 1000 <= value < 1e6 else f"{value:.3g}"
+
+
+def round_ratios(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times powers of ten between two positive numbers, eight to fifteen at most."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    inside = [step for power in powers for factor in (1, 2, 5) if low <= (step := factor * 10.0**power) <= high]
+    return inside[:: max(1, len(inside) // 8)]
 
 
 def honest_histograms(histograms: Mapping[str, Histogram], *, log_density: bool, log_values: bool) -> go.Figure:

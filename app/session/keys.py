@@ -29,6 +29,7 @@ RUNS_WATCHED, RUNS_SUBMITTED = "watched_runs", "submitted_runs"  # by this sessi
 # Widgets that are read or set elsewhere than where they are drawn
 DATA_SOURCE, DATA_DUMPED = "data_source", "data_dumped"
 DUMPS_QUANTITY, DUMPS_LAYER, DUMPS_EPOCH = "dumps_quantity", "dumps_layer", "dumps_epoch"
+DUMPS_VIEW = "dumps_view"
 METHODS_SCALE, METHODS_SHIFT = "methods_scale", "methods_shift"
 VIEW_CLIP, VIEW_OWN = "train_view_clip", "train_view_own"
 

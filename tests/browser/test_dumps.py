@@ -88,6 +88,48 @@ def test_a_click_on_the_map_opens_the_layer_and_one_more_the_other_pages(
     drawn_chart(page, "dumps_overview")
 
 
+def test_a_field_that_is_pointed_at_says_its_rows_and_the_range(page: Page, server: str, large_dump: Path) -> None:
+    open_dump(page, server, large_dump, "dumps_order=in network order")
+    field = drawn_chart(page, "dumps_overview").locator(".nsewdrag").first
+    box = field.bounding_box()
+    assert box is not None
+    field.hover(position={"x": box["width"] * 2.5 / EPOCHS, "y": box["height"] * 1.5 / LAYERS})
+    said = chart(page, "dumps_overview").locator(".hoverlayer")
+    expect(said).to_contain_text("layer_2, 200: ")
+    expect(said).to_contain_text("N(0, I) of this width: up to 1.3")
+    expect(said).to_contain_text("300 rows")
+
+
+@pytest.mark.parametrize(
+    ("view", "key"),
+    [("Massive activations", "dumps_massive"), ("Precision", "dumps_precision"), ("Width", "dumps_width")],
+)
+def test_views_across_the_layers_in_light_and_dark(
+    page: Page, server: str, large_dump: Path, dumps_folder: Path, view: str, key: str
+) -> None:
+    wider = dumps_folder / "wider" / "step-1900"
+    wider.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(1)
+    save_file(
+        {f"layer_{i}": rng.standard_normal((90, 64)).astype(np.float32) for i in (1, 2, 3)}, wider / "a.safetensors"
+    )
+    page.goto(f"{server}/dumps?dumps_path={large_dump}&dumps_view={view}&dumps_widths={wider.parent}")
+    drawn_chart(page, key)
+    wait_until_idle(page)
+    assert_fits(page)
+    take_pictures(page, key)
+
+
+def test_a_click_on_the_map_leads_from_another_view_to_the_layer(page: Page, server: str, large_dump: Path) -> None:
+    page.goto(f"{server}/dumps?dumps_path={large_dump}&dumps_view=Precision&dumps_order=in network order")
+    drawn_chart(page, "dumps_precision")
+    field = drawn_chart(page, "dumps_overview").locator(".nsewdrag").first
+    box = field.bounding_box()
+    assert box is not None
+    field.click(position={"x": box["width"] * 3.5 / EPOCHS, "y": box["height"] * 0.5 / LAYERS})
+    expect(chart(page, "dumps_histogram")).to_have_attribute("aria-label", "Histogram of layer_1, epoch 300.")
+
+
 def test_dropped_files_are_inspected_and_kept_until_they_are_closed(page: Page, server: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     np.savez(tmp_path / "epoch_1.npz", layer_1=rng.normal(size=(80, 4)), labels=np.array([None]))

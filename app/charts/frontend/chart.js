@@ -201,7 +201,9 @@ function csvOf(plot) {
     const y = trace.y ?? trace.r ?? []
     if (trace.z) {
       const values = trace.customdata ?? trace.z // colours by ratio are logarithms; the numbers themselves go with them
-      values.forEach((row, i) => row.forEach((z, j) => rows.push([name, panel, "", x[j], y[i], z, "", ""])))
+      values.forEach((row, i) =>
+        row.forEach((z, j) => rows.push([name, panel, "", x[j], y[i], z?.length ? z[0] : z, "", ""])),
+      )
       continue
     }
     const text = Array.isArray(trace.text) ? trace.text : []

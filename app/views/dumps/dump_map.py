@@ -1,6 +1,6 @@
 """All layers of a dump at all epochs: the map, the warnings in words, and what can be taken away."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -8,58 +8,62 @@ import pandas as pd
 import streamlit as st
 
 from analysis.plain_text import file_stem, plain
-from analysis.survey.overview import MOST_ROWS, QUANTITIES, Epoch, LayerReading, Overview, Unread
+from analysis.survey.overview import MOST_ROWS, QUANTITIES, Epoch, LayerReading, Overview
 from app.charts.chart import show_chart
-from app.charts.dumps import overview_map
+from app.charts.dumps import map_height, overview_map
 from app.sections.export import offer_table
-from app.session.keys import DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY
+from app.session.controls import one_of
+from app.session.keys import DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY, DUMPS_VIEW
 from app.text.language import _, language, translated, visitor_texts
-from app.text.plain import escaped, label
+from app.text.plain import escaped, label, tick_labels
 from app.views.dumps.dump_source import OpenDump
 
-LAYER_PIXELS, FEW_LAYERS = 22, 28  # of a row of the map, and how many have so much
-DENSE_PIXELS, MOST_LAYERS = 14, 100  # of each row beyond, and how many are drawn
-MOST_CELLS = 8_000
+MOST_LAYERS, MOST_CELLS = 100, 6_000  # of the map
 MOST_NAMED = 6  # of the layers in a sentence
+RELATIVE = "sw1_in_bands"  # the quantity that is given over what N(0, I) has
+LAYERS = "layers"  # the view that a click on the map opens
 T = TypeVar("T")
 
 
 def show_overview(dump: OpenDump) -> None:
-    """The map, worst layers first, and warnings in words."""
+    """The map, and warnings in words."""
     found = dump.overview
     titles = {name: translated(one.title) for name, one in QUANTITIES.items()}
-    quantity = st.selectbox(
-        _("Colour"),
-        list(titles),
-        format_func=titles.__getitem__,
-        key=DUMPS_QUANTITY,
-        bind="query-params",
-        width=320,
+    left, right = st.columns([1, 2])
+    quantity = left.selectbox(
+        _("Colour"), list(titles), format_func=titles.__getitem__, key=DUMPS_QUANTITY, bind="query-params"
     )
-    order = found.worst(quantity)
-    shown = order[:MOST_LAYERS]
+    orders = {"worst": _("worst first"), "network": _("in network order")}
+    order = one_of(_("Rows"), list(orders), "worst", key="dumps_order", place=right, show=orders.__getitem__)
+    worst_first = found.worst(quantity)
+    kept = set(worst_first[:MOST_LAYERS])
+    shown = [layer for layer in (found.layers if order == "network" else worst_first) if layer in kept]
     epochs = evenly(found.epochs, MOST_CELLS // len(shown))
     names_shown = {label(layer): layer for layer in shown}
+    ordinary = _ordinary(found) if quantity == RELATIVE else {}
 
     def open_cell(x: str, y: str) -> None:
         st.session_state[DUMPS_LAYER], st.session_state[DUMPS_EPOCH] = names_shown[y], x
+        st.session_state[DUMPS_VIEW] = LAYERS
 
+    figure = overview_map(
+        [[found.cells.get((layer, epoch)) for epoch in epochs] for layer in shown],
+        tick_labels(shown),
+        [column(epoch) for epoch in epochs],
+        QUANTITIES[quantity],
+        ordinary,
+    )
+    if found.epochs == (None,):
+        figure.update_xaxes(visible=False)
     show_chart(
-        overview_map(
-            _cells(found, shown, epochs), list(names_shown), [column(e) for e in epochs], QUANTITIES[quantity]
-        ),
+        figure,
         key="dumps_overview",
-        height=max(
-            260, 100 + LAYER_PIXELS * min(len(shown), FEW_LAYERS) + DENSE_PIXELS * max(0, len(shown) - FEW_LAYERS)
-        ),
+        height=map_height(len(shown)),
         alt=_("{quantity} of {layers:,} layers at {epochs:,} epochs. The worst layer is {worst}.").format(
-            quantity=titles[quantity], layers=len(order), epochs=len(found.epochs), worst=plain(order[0])
+            quantity=titles[quantity], layers=len(worst_first), epochs=len(found.epochs), worst=plain(worst_first[0])
         ),
-        about=_(
-            "{quantity} of each layer (row, worst first) at each epoch (column); the stronger the colour, the worse."
-            " Click a field to open it."
-        ).format(quantity=titles[quantity]),
-        precise=_about_map(found, layers=len(order) - len(shown), epochs=len(found.epochs) - len(epochs)),
+        about=_about_map(titles[quantity], ordinary),
+        precise=_map_in_detail(found, layers=len(worst_first) - len(shown), epochs=len(found.epochs) - len(epochs)),
         on_point=open_cell,
     )
     warnings = _show_warnings(found)
@@ -70,7 +74,30 @@ def show_overview(dump: OpenDump) -> None:
         _offer_report(dump)
 
 
-def _about_map(found: Overview, *, layers: int, epochs: int) -> str:
+def _ordinary(found: Overview) -> dict[int, float]:
+    """Number of units -> the largest SW1 of Gaussian batches of as many, over its mean."""
+    from analysis.distances.shipped_bands import gaussian_ratios
+
+    units = {reading.d for reading in found.cells.values() if isinstance(reading, LayerReading)}
+    return {d: gaussian_ratios(d)[1] for d in units}
+
+
+def _about_map(quantity: str, ordinary: Mapping[int, float]) -> str:
+    """What is drawn, and what is grey."""
+    drawn = _("{quantity}: the stronger the colour, the worse; click a field to open it.").format(quantity=quantity)
+    if not ordinary:
+        return drawn
+    narrow, wide = min(ordinary), max(ordinary)
+    if ordinary[narrow] == ordinary[wide]:
+        grey = _("Grey cannot be told from N(0, I): up to {most:.2f}.").format(most=ordinary[wide])
+    else:
+        grey = _(
+            "Grey cannot be told from N(0, I): up to {most:.2f} for d = {d:,}, {least:.2f} for d = {wide:,}."
+        ).format(most=ordinary[narrow], d=narrow, least=ordinary[wide], wide=wide)
+    return f"{drawn} {grey}"
+
+
+def _map_in_detail(found: Overview, *, layers: int, epochs: int) -> str:
     """What exactly the map shows; so many better layers and epochs between are left out of it."""
     said = [
         _(
@@ -80,6 +107,7 @@ def _about_map(found: Overview, *, layers: int, epochs: int) -> str:
         _gaussian_ratios({reading.d for reading in found.cells.values() if isinstance(reading, LayerReading)}),
         _("Colours change by ratio where they span more than a factor of 20."),
         _("**!** could not be read; an empty field has no member."),
+        _("Network order is the order of the names, numbers in them counted as numbers."),
     ]
     if layers:
         said.append(_("{n:,} better layers are in the tables only.").format(n=layers))
@@ -98,7 +126,9 @@ def _gaussian_ratios(units: Collection[int]) -> str:
     named = [
         _("{low:.2f} to {high:.2f} at d = {d:,}").format(low=low, high=high, d=d) for d, (low, high) in spans.items()
     ]
-    return _("{draws:,} batches of N(0, I) had {spans}.").format(draws=DRAWS, spans="; ".join(named))
+    return _("{draws:,} batches of N(0, I) had {spans}, with 1,000 rows and alike with others.").format(
+        draws=DRAWS, spans="; ".join(named)
+    )
 
 
 def _offer_report(dump: OpenDump) -> None:
@@ -163,11 +193,6 @@ def _span(epochs: Sequence[Epoch], total: int) -> str:
         return "–"
     ends = str(named[0]) if len(named) == 1 else _("{first} to {last}").format(first=named[0], last=named[-1])
     return _("{ends} ({n} of {total})").format(ends=ends, n=len(epochs), total=total) if total > 1 else ends
-
-
-def _cells(found: Overview, layers: Sequence[str], epochs: Sequence[Epoch]) -> list[list[LayerReading | Unread | None]]:
-    """Readings, or why there is none, or None where the dump has nothing: a row a layer, a column an epoch."""
-    return [[found.cells.get((layer, epoch)) for epoch in epochs] for layer in layers]
 
 
 def evenly(epochs: Sequence[T], most: int) -> list[T]:

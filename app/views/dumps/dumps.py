@@ -7,13 +7,17 @@ import streamlit as st
 from analysis.dumps import Inspection
 from analysis.runs.growth import may_grow
 from app.session import services
-from app.session.keys import OPENED_DUMP
+from app.session.controls import one_of
+from app.session.keys import DUMPS_VIEW, OPENED_DUMP
 from app.text.caption import show_statement
 from app.text.language import _
-from app.views.dumps.dump_map import show_overview
+from app.views.dumps.dump_map import LAYERS, show_overview
 from app.views.dumps.dump_source import OpenDump, follow, open_dump, open_example, read_all, settle, show_members
 from app.views.dumps.layer_view import choose_cell, show_code, show_layer, show_links
+from app.views.dumps.massive_view import show_massive
 from app.views.dumps.matched_layers import show_matched
+from app.views.dumps.precision_view import show_precision
+from app.views.dumps.width_view import show_width
 
 
 def open_other(first: Inspection) -> OpenDump | None:
@@ -28,6 +32,18 @@ def open_other(first: Inspection) -> OpenDump | None:
             return None
         same = inspection.title == first.title
         return OpenDump(inspection.title + (_(" (second)") if same else ""), inspection, read_all(inspection))
+
+
+def show_one_layer(dump: OpenDump) -> None:
+    """A layer of the dump, beside a second dump if there is one."""
+    other = open_other(dump.inspection)
+    if other is not None:
+        show_matched(dump, other)
+    st.subheader(_("One layer"))
+    layer, epoch = choose_cell(dump.overview)
+    show_links(dump, layer, epoch)
+    show_layer(dump, layer, epoch, other)
+    show_code(dump, layer, epoch)
 
 
 st.title(_("What is in a dump, and which layer to look at first"))
@@ -65,11 +81,18 @@ if not inspection.readable:
     st.stop()
 dump = OpenDump(inspection.title, inspection, read_all(inspection))
 show_overview(dump)
-other = open_other(inspection)
-if other is not None:
-    show_matched(dump, other)
-st.subheader(_("One layer"))
-layer, epoch = choose_cell(dump.overview)
-show_links(dump, layer, epoch)
-show_layer(dump, layer, epoch, other)
-show_code(dump, layer, epoch)
+views = {
+    LAYERS: _("Layers"),
+    "massive": _("Massive activations"),
+    "width": _("Width"),
+    "precision": _("Precision"),
+}
+view = one_of(_("View"), list(views), LAYERS, key=DUMPS_VIEW, show=views.__getitem__)
+if view == "massive":
+    show_massive(dump)
+elif view == "width":
+    show_width(dump)
+elif view == "precision":
+    show_precision(dump)
+else:
+    show_one_layer(dump)

@@ -68,7 +68,7 @@ def test_a_uniform_layer_has_the_error_of_a_step_over_root_twelve() -> None:
     found = by_name(values)
     assert found["int8"].error == pytest.approx(expected, rel=0.02)
     assert found["int8"].lost == pytest.approx(step / 2, rel=0.1)
-    assert found["int8 by unit"].error == pytest.approx(expected, rel=0.02)
+    assert found["int8-unit"].error == pytest.approx(expected, rel=0.02)
 
 
 def test_a_massive_channel_costs_int8_the_others_unless_each_has_its_step() -> None:
@@ -79,8 +79,8 @@ def test_a_massive_channel_costs_int8_the_others_unless_each_has_its_step() -> N
     assert found["int8"].lost > 0.95
     steps = np.abs(values).max(axis=0) / 127
     expected = relative_error(values, np.rint(values / steps) * steps)
-    assert found["int8 by unit"].error == pytest.approx(expected, rel=1e-6)
-    assert found["int8 by unit"].lost == pytest.approx(np.mean(np.rint(values / steps) == 0), abs=1e-4)
+    assert found["int8-unit"].error == pytest.approx(expected, rel=1e-6)
+    assert found["int8-unit"].lost == pytest.approx(np.mean(np.rint(values / steps) == 0), abs=1e-4)
     assert np.abs(rest).max() < np.abs(values).max() / 127 / 2  # which is why nothing of them is left
 
 

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from analysis.runs.library import RunLibrary
-from app.text.plain import escaped, harmless, label
+from app.text.plain import escaped, harmless, label, tick_labels
 from per_core import Recorder
 from per_core.recording.run_directory import open_run
 from tests.app.conftest import OpenPage
@@ -159,3 +159,15 @@ def test_each_place_has_its_own_escapes() -> None:
     for text in (HOSTILE, "\ud800", LONG * 100):
         for show in (escaped, label, harmless):
             show(text).encode()
+
+
+def test_names_at_an_axis_lose_what_they_share_and_then_their_middle() -> None:
+    long = [f"model.decoder.layers.{i}.self_attention.output" for i in (1, 12)]
+    assert tick_labels(long) == {long[0]: "…1.self_attention.output", long[1]: "…12.self_attention.output"}
+    assert tick_labels(["layer_1", "layer_10"]) == {"layer_1": "layer_1", "layer_10": "layer_10"}
+    (short,) = tick_labels(["one_name_alone_that_is_much_longer_than_an_axis_has_room_for"], 20).values()
+    assert len(short) == 20
+    assert short.startswith("one_name")
+    assert short.endswith("room_for")
+    assert tick_labels(["<b>x</b>"]) == {"&lt;b&gt;x&lt;/b&gt;": "&lt;b&gt;x&lt;/b&gt;"}
+    assert tick_labels([]) == {}

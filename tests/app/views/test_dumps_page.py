@@ -12,7 +12,9 @@ import torch
 from safetensors.numpy import save_file
 from streamlit.testing.v1 import AppTest
 
+from analysis.distances.shipped_bands import gaussian_ratios
 from analysis.dumps import inspect
+from analysis.dumps.reasons import group_reasons
 from analysis.one_pass import PassSpec
 from analysis.survey.overview import QUANTITIES, overview
 from app.text import language
@@ -26,14 +28,20 @@ from tests.app.views.test_shown_texts import shown as texts_shown
 pytestmark = pytest.mark.long
 
 CHARTS = {"dumps_overview", "dumps_histogram", "dumps_distances", "dumps_history_1", "dumps_parts"}
+VIEWS = {
+    "Layers": CHARTS,
+    "Massive activations": {"dumps_overview", "dumps_massive"},
+    "Width": {"dumps_overview", "dumps_width"},
+    "Precision": {"dumps_overview", "dumps_precision"},
+}
 LAYERS, EPOCHS = ["layer_1", "layer_2", "layer_3"], [0, 100, 200, 300]
 
 
-def write_dump(folder: Path, seed: int = 0, layers: list[str] = LAYERS) -> Path:
+def write_dump(folder: Path, seed: int = 0, layers: list[str] = LAYERS, width: int = 6) -> Path:
     """Three layers at four steps: the second moves away, the third has dead units, and labels that are pickles."""
     rng = np.random.default_rng(seed)
     for epoch in EPOCHS:
-        values = {layer: rng.standard_normal((200, 6)).astype(np.float32) for layer in layers}
+        values = {layer: rng.standard_normal((200, width)).astype(np.float32) for layer in layers}
         if "layer_2" in values:
             values["layer_2"] += epoch / 100
         if "layer_3" in values:
@@ -54,6 +62,12 @@ def layer_numbers(page: AppTest) -> dict[str, str]:
 def dump(runs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dump in a folder that the server allows."""
     return write_dump(Path(tmp_path_factory.mktemp("dump", numbered=True).rename(runs_folder / "dump_of_a_test")))
+
+
+@pytest.fixture
+def wider(runs_folder: Path) -> Path:
+    """The same layers, twice as wide."""
+    return write_dump(runs_folder / "other_of_a_test", width=12)
 
 
 @pytest.fixture(autouse=True)
@@ -88,22 +102,25 @@ def test_the_overview_shows_every_layer_at_every_epoch_worst_first(open_page: Op
     assert [shown(cell) for cell in warnings.iloc[0, :3]] == ["layer_3", "dead, severe", "0 to 300 (4 of 4)"]
 
 
-def test_two_sentences_at_most_are_read_without_a_click(open_page: OpenPage, dump: Path) -> None:
-    page = open_page("dumps", dumps_path=str(dump))
+@pytest.mark.parametrize("view", VIEWS)
+def test_two_sentences_at_most_are_read_without_a_click(open_page: OpenPage, dump: Path, view: str) -> None:
+    page = open_page("dumps", dumps_path=str(dump), dumps_view=view)
     captions = [node.value for node, opened in blocks(page._tree) if opened and getattr(node, "type", "") == "caption"]
-    assert len(captions) >= len(CHARTS)
+    assert len(captions) >= len(sent_charts(page))
     assert [text for text in captions if len(SENTENCE_END.findall(text)) > 2] == []
 
 
+@pytest.mark.parametrize("view", VIEWS)
 def test_no_word_of_an_open_dump_misses_its_translation(
-    open_page: OpenPage, dump: Path, monkeypatch: pytest.MonkeyPatch
+    open_page: OpenPage, dump: Path, wider: Path, monkeypatch: pytest.MonkeyPatch, view: str
 ) -> None:
     monkeypatch.setattr(language, "_catalogue", Marking)
-    page = open_page("dumps", dumps_path=str(dump))
+    page = open_page("dumps", dumps_path=str(dump), dumps_view=f"⟦{view}⟧", dumps_widths=str(wider))
     assert [*page.exception, *page.error] == []
-    (refused,) = inspect(dump).refused  # messages of errors are English
-    texts = [text.replace(escaped(refused.reason), "") for text in texts_shown(page) if not text.startswith("/")]
-    assert len(texts) > 100
+    assert VIEWS[view] <= set(sent_charts(page))
+    (refused,) = group_reasons((one.name, one.reason) for one in inspect(dump).refused)  # errors are English
+    texts = [text.replace(escaped(refused.sentence), "") for text in texts_shown(page) if not text.startswith("/")]
+    assert len(texts) > 60
     assert [text for text in texts if WORD.search(NAMES.sub("", outside_brackets(text)))] == []
 
 
@@ -120,11 +137,114 @@ def test_the_opened_layer_has_the_numbers_of_the_library(open_page: OpenPage, du
     errors = next(trace["error_y"] for trace in curve if trace.get("error_y", {}).get("array"))
     assert errors["type"] == "data"
     printed: list[object] = []
-    exec(page.code[0].value, {"print": printed.append})  # the lines that the page gives
+    exec(page.code[-1].value, {"print": printed.append})  # the lines that the page gives
     assert printed == [reading]
     maximised = next(table.value for table in page.dataframe if "Direction" in table.value).iloc[0]
     matrix = inspect(dump).load("step-300/activations.safetensors/layer_2").values
     assert float(maximised["W1"].split()[0]) >= float(gaussian_w1(matrix).max()) - 1e-3
+
+
+def customdata(trace: dict) -> np.ndarray:
+    """Numbers beside the fields of a map, (layers, epochs, numbers)."""
+    packed = trace["customdata"]
+    shape = [int(length) for length in packed["shape"].split(",")]
+    return np.frombuffer(base64.b64decode(packed["bdata"]), packed["dtype"]).reshape(shape)
+
+
+def unpacked(numbers: dict | list) -> np.ndarray:
+    """Numbers of a trace, as they are sent."""
+    if isinstance(numbers, dict):
+        return np.frombuffer(base64.b64decode(numbers["bdata"]), numbers["dtype"])
+    return np.array(numbers, dtype=np.float64)
+
+
+def test_fields_within_the_range_of_gaussian_batches_are_grey_and_say_their_rows(
+    open_page: OpenPage, dump: Path
+) -> None:
+    page = open_page("dumps", dumps_path=str(dump), dumps_order="in network order")
+    (field,) = sent_charts(page)["dumps_overview"].figure["data"]
+    found = overview(inspect(dump))
+    assert field["y"] == list(found.layers) == LAYERS
+    _, most = gaussian_ratios(6)
+    values, rows, limits = np.moveaxis(customdata(field), -1, 0)
+    assert values == pytest.approx(found.table("sw1_in_bands"))
+    assert set(rows.ravel()) == {200}
+    assert set(limits.ravel()) == {most}
+    z = unpacked(field["z"]).reshape(values.shape)
+    assert np.array_equal(z == np.float32(field["zmin"]), values <= most)
+    assert 0 < (values <= most).sum() < values.size
+    grey = [colour for share, colour in field["colorscale"] if share <= 0.05]
+    assert grey == ["var(--st-gray-color, 0.18)"]
+    assert f"Grey cannot be told from N(0, I): up to {most:.2f}." in all_text(page)
+
+
+def test_a_long_name_is_short_at_the_axis_and_whole_when_pointed_at(open_page: OpenPage, dump: Path) -> None:
+    names = [f"model.language_model.decoder.layers.{i}.self_attention.output_projection" for i in (1, 2)]
+    for path in sorted(dump.rglob("*.safetensors")):
+        save_file({name: np.ones((40, 6), np.float32) for name in names}, path)
+    figure = sent_charts(open_page("dumps", dumps_path=str(dump)))["dumps_overview"].figure
+    assert figure["data"][0]["y"] == names
+    ticks = dict(zip(figure["layout"]["yaxis"]["tickvals"], figure["layout"]["yaxis"]["ticktext"], strict=True))
+    assert ticks[names[0]].startswith("…1.")
+    assert all(len(tick) <= 36 for tick in ticks.values())
+
+
+def test_massive_units_are_named_with_the_layer_where_they_begin(open_page: OpenPage, dump: Path) -> None:
+    rng = np.random.default_rng(0)
+    values = {f"block_{i}": rng.standard_normal((100, 40)).astype(np.float32) for i in range(4)}
+    for i in (1, 2, 3):
+        values[f"block_{i}"][0, 7] = 2000 + i
+    save_file(values, dump / "step-300" / "blocks.safetensors")
+    page = open_page("dumps", dumps_path=str(dump), dumps_view="Massive activations")
+    assert r"**Unit 7 of 40 is massive from block\_1 on**, in 3 of 3 layers. It reaches 2,003" in all_text(page)
+    line = next(t for t in sent_charts(page)["dumps_massive"].figure["data"] if t["name"] == "Unit 7 of 40")
+    assert line["x"] == ["block_0", "block_1", "block_2", "block_3"]
+    ratios = unpacked(line["y"])
+    peaks = np.abs(values["block_2"]).max(axis=0)
+    assert ratios[2] == pytest.approx(peaks[7] / np.median(peaks))
+    table = next(one.value for one in page.dataframe if "From layer" in one.value).iloc[0]
+    assert [table[name] for name in ("Unit", "From layer", "Massive in", "Largest in")] == [7, "block_1", 3, "block_3"]
+    page.segmented_control(key="dumps_massive_of").set_value("row").run()
+    assert [*page.exception, *page.error] == []
+    assert r"**Row 0 of 100 is massive from block\_1 on**" in all_text(page)
+    page.selectbox(key="dumps_epoch").set_value("0").run()
+    assert "No row is far larger than the others" in page.success[-1].value
+
+
+def test_sizes_are_followed_over_the_width(open_page: OpenPage, dump: Path, wider: Path, runs_folder: Path) -> None:
+    page = open_page("dumps", dumps_path=str(dump), dumps_view="Width")
+    assert "Width needs two or more dumps" in page.info[-1].value
+    page.text_area(key="dumps_widths").set_value(f"{wider}\n\n{runs_folder / 'nothing'}").run()
+    assert [*page.exception] == []
+    assert len(page.error) == 1
+    assert "nothing" in page.error[0].value
+    lines = {trace["meta"]: trace for trace in sent_charts(page)["dumps_width"].figure["data"]}
+    assert set(lines) == set(LAYERS)
+    assert lines["layer_1"]["x"] == [6, 12]
+    first, second = (overview(inspect(path)).cells["layer_1", 300] for path in (dump, wider))
+    assert unpacked(lines["layer_1"]["y"]) == pytest.approx([first.root_mean_square, second.root_mean_square])
+    assert lines["layer_1"]["name"] == "flat"
+    assert {button.label for button in page.get("download_button")} >= {"Width as CSV", "Width as JSON"}
+    page.text_area(key="dumps_widths").set_value(str(dump)).run()
+    assert "no layer of the same name has another number of units" in shown(page.warning[-1].value)
+
+
+def test_what_fewer_bits_do_is_that_of_the_library(open_page: OpenPage, dump: Path) -> None:
+    values = np.random.default_rng(0).uniform(0.1, 1, (60, 4))
+    np.save(dump / "step-300" / "half.npy", np.float32(1e5 * values))
+    np.save(dump / "step-300" / "stored.npy", np.float16(values))
+    page = open_page("dumps", dumps_path=str(dump), dumps_view="Precision")
+    assert [*page.exception, *page.error] == []
+    summary = next(one.value for one in page.table if "Largest relative error" in one.value).map(shown)
+    assert summary["Layers with values out of range"].tolist() == ["1 of 5", "0 of 5", "0 of 5", "0 of 5"]
+    assert "1 of 5 layers are stored as float16: what it loses was lost before." in all_text(page)
+    table = next(one.value for one in page.dataframe if "Relative error" in one.value).set_index(["Layer", "Format"])
+    reading = overview(inspect(dump)).cells["layer_2", 300]
+    for one in reading.precision:
+        row = table.loc["layer_2", one.number_format]
+        assert (row["Out of range"], row["Becomes 0"], row["Relative error"]) == (one.out_of_range, one.lost, one.error)
+    assert table.loc["stored", "float16"]["Stored as"] == "float16"
+    assert table.loc["stored", "float16"]["Relative error"] == 0
 
 
 @pytest.mark.parametrize("quantity", QUANTITIES)
@@ -201,7 +321,7 @@ def test_arrays_of_three_axes_are_asked_about_once(open_page: OpenPage, dump: Pa
     assert layer_numbers(page)["Effective rank"].endswith(" of 3")  # channels second in images; tokens keep theirs last
     assert "200 rows, all finite." in all_text(page)
     printed: list[object] = []
-    exec(page.code[0].value, {"print": printed.append})
+    exec(page.code[-1].value, {"print": printed.append})
     assert printed[0].d == 3
 
 
