@@ -19,17 +19,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analysis.distances.shipped_bands import DRAWS, gaussian_ratios
 from analysis.dumps import Inspection, Verdict
+from analysis.dumps.reasons import group_reasons
 from analysis.plain_text import plain
 from analysis.survey.heat_scale import HEAT_SCALES
 from analysis.survey.histogram_drawing import HistogramDrawing
 from analysis.survey.overview import BLOCKS, MOST_ROWS, SLICES, Epoch, Overview, Unread, overview
-from analysis.survey.sentences import kind_sentence, warning_sentence, warning_title
+from analysis.survey.sentences import kind_sentence, reason_title, warning_sentence, warning_title
 from analysis.survey.warnings import FEWEST_ROWS, ListedWarning, list_warnings, unjudged
 from analysis.translations import ENGLISH, translations
 from per_core.errors import InvalidInputError
 from per_core.text import N_
 
-MOST = {"members": 200, "layers": 100, "epochs": 40, "warnings": 200, "unjudged": 20}
+MOST = {"members": 200, "layers": 100, "epochs": 40, "warnings": 200, "unjudged": 20, "reasons": 20}
 """How many of each are listed; the report says how many more there are."""
 
 LONGEST_NAME = 100
@@ -152,6 +153,7 @@ def report_html(inspection: Inspection, seen: Overview, language: str = ENGLISH)
         heat_scales=HEAT_SCALES,
         drawings=[HistogramDrawing.of(seen, layer) for layer in layers if layer in seen.histograms],
         members=members,
+        reasons=group_reasons((one.name, one.reason) for one in inspection.refused),
         verdicts=[(verdict, count[verdict]) for verdict in VERDICTS if count[verdict]],
         most=MOST,
         method={"rows": MOST_ROWS, "blocks": BLOCKS, "slices": SLICES, "draws": DRAWS, "ratios": gaussian_ratios},
@@ -171,6 +173,7 @@ def _wording(texts: NullTranslations) -> dict[str, Callable[..., str]]:
         "translated": texts.gettext,
         "epoch_name": epoch_name,
         "verdict_name": lambda verdict: texts.gettext(VERDICTS[verdict]),
+        "reason_title": partial(reason_title, texts=texts),
         "kind_sentence": partial(kind_sentence, texts=texts),
         "warning_title": partial(warning_title, texts=texts),
         "warning_sentence": partial(warning_sentence, texts=texts),

@@ -112,6 +112,17 @@ def test_layers_of_too_few_rows_are_not_passed_off_as_well(tmp_path) -> None:
     assert "well," not in text
 
 
+def test_a_reason_is_said_once_with_the_lines_to_paste(tmp_path) -> None:
+    inspection = inspect(dump(tmp_path))
+    written = report_html(inspection, overview(inspection)).partition("<details><summary>2 refused")[0]
+    text = html.unescape(re.sub("<[^>]+>", "", written))
+    assert "2 members cannot be read: epoch_1.npz/labels, epoch_2.npz/labels" in text
+    assert text.count("Object arrays are pickles") == 1
+    lines = html.unescape(re.search("<pre>(.*?)</pre>", written, re.DOTALL)[1])
+    compile(lines, "pasted", "exec")
+    assert len(lines.splitlines()) == 3
+
+
 def test_the_members_are_folded_away(tmp_path) -> None:
     inspection = inspect(dump(tmp_path))
     written = report_html(inspection, overview(inspection))
