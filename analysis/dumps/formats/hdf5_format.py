@@ -155,7 +155,7 @@ def _is_cell(member: Any) -> bool:
     """Whether it is an array of references to what else is in the file, as MATLAB's cells are."""
     import h5py
 
-    return isinstance(member, h5py.Dataset) and h5py.check_ref_dtype(member.dtype) is h5py.Reference
+    return isinstance(member, h5py.Dataset) and member.id.get_type() == h5py.h5t.STD_REF_OBJ
 
 
 def _matlab_class(dataset: Any) -> str:
@@ -247,10 +247,11 @@ class _Use:
 
 
 def _rows_in_use(dataset: Any, shape: tuple[int, ...]) -> _Use:
-    beside = _count_beside(dataset)
+    group = dataset.parent
+    beside = _count_in(group)
     if beside is not None and shape and 0 < beside < shape[0]:
         return _Use((beside, *shape[1:]), note=f"{beside} of {shape[0]} rows are in use, says the dataset 'count'")
-    count = dataset.attrs.get(COUNT, dataset.parent.attrs.get(COUNT))
+    count = dataset.attrs.get(COUNT, group.attrs.get(COUNT))
     if count is None or not shape or not np.issubdtype(np.asarray(count).dtype, np.integer) or np.size(count) != 1:
         return _Use(shape)
     rows = int(np.asarray(count).item())
@@ -263,11 +264,10 @@ def _rows_in_use(dataset: Any, shape: tuple[int, ...]) -> _Use:
     return _Use((rows, *shape[1:]), note=f"{rows} of {shape[0]} rows are in use, says the attribute 'count'")
 
 
-def _count_beside(dataset: Any) -> int | None:
-    """The one whole number in a dataset 'count' of the same group; None if there is none."""
+def _count_in(group: Any) -> int | None:
+    """The one whole number in the dataset 'count' of a group; None if there is none."""
     import h5py
 
-    group = dataset.parent
     if COUNT not in group or not isinstance(group.get(COUNT, getlink=True), h5py.HardLink):
         return None
     found = group[COUNT]

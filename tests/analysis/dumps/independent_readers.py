@@ -55,7 +55,7 @@ def stored(path: Path, location: tuple[str, ...], note: str = "") -> np.ndarray:
             if h5py.is_hdf5(path):
                 with h5py.File(path) as file:
                     return np.asarray(file[location[0]][()]).T
-            return np.asarray(loadmat(path, mat_dtype=True)[location[0]])
+            return np.asarray(loadmat(path, variable_names=[location[0]])[location[0]])
         case ".parquet":
             if location:
                 return np.array(pq.read_table(path, columns=[location[0]]).column(0).to_pylist(), np.float64)
