@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from analysis.dumps.byte_range import ByteRange, FileRange
 from analysis.dumps.entry import ITEM_BYTES, Entry, is_plain_shape
+from analysis.dumps.file_stamp import Stamp, stamp
 from analysis.dumps.formats.safetensors_format import as_numbers
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import BudgetError, InvalidInputError
@@ -121,16 +123,21 @@ def _told(data: ByteRange, name: str) -> dict[str, Any] | None:
     if not isinstance(data, FileRange) or not data.is_whole:
         return None
     for file in metadata_files(data.path):
-        if file.stat().st_size > LONGEST_METADATA:
-            raise ValueError(f"{file.name} has more than {in_words(LONGEST_METADATA)}")
-        try:
-            content = json.loads(file.read_bytes())
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{file.name} is not JSON: {error!s:.100}") from error
-        told = next(_of_file(content, PurePosixPath(name).name), None)
+        told = next(_of_file(_content(file, stamp(file)), PurePosixPath(name).name), None)
         if told is not None:
             return told
     return None
+
+
+@lru_cache(maxsize=16)
+def _content(file: Path, version: Stamp) -> Any:  # noqa: ARG001
+    """What is in a file of JSON, read once for all files that it may speak of, and again when its stamp is another."""
+    if file.stat().st_size > LONGEST_METADATA:
+        raise ValueError(f"{file.name} has more than {in_words(LONGEST_METADATA)}")
+    try:
+        return json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{file.name} is not JSON: {error!s:.100}") from error
 
 
 def _of_file(content: Any, name: str) -> Iterator[dict[str, Any]]:

@@ -102,7 +102,9 @@ def _listing(path: Path, version: Stamp, limits: ReadingLimits) -> _Listing:  # 
                 continue
             entry = _entry(value, event.step, len(record.content))
             found[entry.key] = _repeated(entry) if entry.key in found else entry
-            places[entry.key] = record.offset, number
+            places.pop(entry.key, None)
+            if not entry.refusal:
+                places[entry.key] = record.offset, number
         if len(found) + len(logs) > limits.members:
             break
     entries = [*found.values(), *(_log(tag, what, count) for (tag, what), count in logs.items())]
@@ -168,6 +170,9 @@ def _entry(value: Any, step: int, stored: int) -> Entry:
         bins = _bins(value)
     except ValueError as error:
         return Entry(key, None, HISTOGRAM, stored, _damaged(f"{error}"), layer=value.tag, epoch=float(step))
+    if not bins[:, 2].any():
+        refusal = "A histogram must hold a value; this one is empty. Record the layer after it has run."
+        return Entry(key, bins.shape, HISTOGRAM, stored, refusal, layer=value.tag, epoch=float(step))
     note = ""
     missing = value.histo.num - bins[:, 2].sum()
     if missing > 0.5:

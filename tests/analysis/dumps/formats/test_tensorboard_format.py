@@ -135,6 +135,8 @@ def test_tensors_of_the_histogram_plugin(tmp_path, as_content, dtype):
         (histogram("a", 1, [2.0, 1.0], [1.0, 1.0]), "do not ascend"),
         (histogram("a", 1, [1.0, np.nan], [1.0, 1.0]), "do not ascend"),
         (histogram("a", 1, [1.0, 2.0], [1.0, -1.0]), "of at least 0"),
+        (histogram("a", 1, [1.0, 2.0], [0.0, 0.0]), "must hold a value"),
+        (histogram("a", 1, [], []), "must hold a value"),
         (histogram("a", 1, [1.0, 2.0], [1.0, np.inf]), "of at least 0"),
         (tensor("a", 1, [[1.0, 2.0]]), "(bins, 3)"),
         (tensor("a", 1, [[2.0, 1.0, 1.0]]), "do not ascend"),
