@@ -142,7 +142,7 @@ def is_of_interest(name: str) -> bool:
 def kind_by_name(name: str) -> FileKind | None:
     """What a file is if its name tells the truth; None if it tells nothing."""
     pure = PurePosixPath(name)
-    return "tensorboard" if EVENT_NAME in pure.name else SUFFIXES.get(pure.suffix.lower())
+    return SUFFIXES.get(pure.suffix.lower()) or ("tensorboard" if EVENT_NAME in pure.name else None)
 
 
 def begins_as_arrays(data: ByteRange) -> bool:

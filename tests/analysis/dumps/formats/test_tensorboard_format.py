@@ -210,6 +210,8 @@ def test_files_without_a_summary_and_with_too_many(tmp_path):
 def test_names_and_contents_that_disagree(tmp_path):
     (tmp_path / "events.out.tfevents.1.host").write_bytes(b"x" * 100)
     assert "begins with the bytes" in list_entries(tmp_path / "events.out.tfevents.1.host", LIMITS)[0][1].refusal
+    np.savez(tmp_path / "of.tfevents.npz", a=np.ones((2, 2)))
+    assert list_entries(tmp_path / "of.tfevents.npz", LIMITS)[0][1].shape == (2, 2)
     events(tmp_path / "x.npy", histogram("a", 1, [1.0, 2.0], [0, 3]))
     assert "Rename it to .tfevents" in list_entries(tmp_path / "x.npy", LIMITS)[0][1].refusal
 
