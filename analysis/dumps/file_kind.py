@@ -34,6 +34,7 @@ FileKind = Literal[
     "parquet",
     "arrow",
     "csv",
+    "json",
     "tensorboard",
     "matlab",
     "raw",
@@ -43,7 +44,8 @@ FileKind = Literal[
 SUFFIXES: dict[str, FileKind] = {
     ".npy": "npy", ".npz": "zip", ".zip": "zip", ".tar": "tar", ".gz": "gzip", ".tgz": "gzip",
     ".safetensors": "safetensors", ".pt": "torch", ".pth": "torch",
-    ".h5": "hdf5", ".hdf5": "hdf5", ".mat": "matlab", ".parquet": "parquet", ".csv": "csv",
+    ".h5": "hdf5", ".hdf5": "hdf5", ".mat": "matlab", ".parquet": "parquet",
+    ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json", ".jsonl": "json", ".ndjson": "json",
     ".arrow": "arrow", ".feather": "arrow", ".tfevents": "tensorboard", ".zarr": "zarr",
     ".bin": "raw", ".raw": "raw", ".dat": "raw", ".mmap": "raw", ".memmap": "raw",
     ".f16": "raw", ".bf16": "raw", ".f32": "raw", ".f64": "raw",
@@ -55,13 +57,13 @@ LEGACY_TORCH = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e"
 PARQUET = b"PAR1"
 TENSORBOARD, EVENT_HEAD = b"brain.Event:", 64  # in the first record, which tells the version
 EVENT_NAME = "tfevents"  # in the names of event files, which end in a number or the name of a host
-ARROW = (b"ARROW1\0\0", b"\xff\xff\xff\xff")  # of a file, and of a stream
+ARROW, ARROW_STREAM = b"ARROW1\0\0", b"\xff\xff\xff\xff"  # behind the latter is the length of the first message
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NAMES: dict[FileKind, str] = {
     "npy": "a .npy array", "zip": "a zip archive", "tar": "a tar archive", "gzip": "a gzip file",
     "torch": "a file of torch.save", "safetensors": "a .safetensors"
     " file",
-    "hdf5": "an HDF5 file", "parquet": "a Parquet file", "arrow": "an Arrow file", "csv": "text",
+    "hdf5": "an HDF5 file", "parquet": "a Parquet file", "arrow": "an Arrow file", "csv": "text", "json": "JSON",
     "tensorboard": "an event file of TensorBoard",
     "matlab": "a MATLAB file", "raw": "raw numbers", "zarr": "a Zarr store",
 }  # fmt: skip
@@ -88,6 +90,7 @@ FOREIGN = (  # where, the bytes there, and what they tell
     (0, b"\xff\xfe", "text in UTF-16; save it as UTF-8"),
     (0, b"\xfe\xff", "text in UTF-16; save it as UTF-8"),
 )
+TEXTS: tuple[FileKind, ...] = ("csv", "json")
 SURE_MAGIC = 4  # bytes: fewer are also those of some number
 TEXT = re.compile(rb"[\t\n\r -~]+")
 TEXT_BEGINS = (b"BZh", b"CDF", b"FEA1", b"%PDF")  # of which a table may begin as well
@@ -136,7 +139,12 @@ def is_of_interest(name: str) -> bool:
     if SUFFIXES.get(pure.suffix.lower()) == "gzip":
         return is_of_interest(gzip_format.inner_name(name))
     is_named = kind_by_name(name) is not None or pure.suffix.lower() in PICKLES
-    return is_named and not pure.name.startswith(".")
+    return is_named and not pure.name.startswith(".") and not _describes_raw_numbers(pure)
+
+
+def _describes_raw_numbers(name: PurePosixPath) -> bool:
+    """Whether a file is called as one that says what raw numbers beside it are."""
+    return name.name == raw_format.METADATA or (name.suffix == ".json" and kind_by_name(name.stem) == "raw")
 
 
 def kind_by_name(name: str) -> FileKind | None:
@@ -179,7 +187,7 @@ def _kind_of(data: ByteRange, named: FileKind | None) -> FileKind | None:
         return "matlab"
     if head.startswith(PARQUET) and (named != "csv" or data.read(data.size - 4, 4).tobytes() == PARQUET):
         return "parquet"
-    if head.startswith(ARROW):
+    if head.startswith(ARROW) or (head.startswith(ARROW_STREAM) and 0 < int.from_bytes(head[4:8], "little") < 2**31):
         return "arrow"
     if TENSORBOARD in head[:EVENT_HEAD]:
         return "tensorboard"
@@ -193,7 +201,7 @@ def _kind_of(data: ByteRange, named: FileKind | None) -> FileKind | None:
         return "safetensors"
     if named == "raw" and TEXT.fullmatch(head):
         return "csv"
-    return "csv" if named == "csv" and b"\0" not in head else None
+    return named if named in TEXTS and b"\0" not in head else None
 
 
 def _kind_of_archive(data: ByteRange, named: FileKind | None) -> FileKind:
@@ -218,7 +226,7 @@ def _is_of_torch(names: Sequence[str]) -> bool:
 def _foreign(head: bytes, named: FileKind | None) -> str:
     """What a file of no kind that is read is, and what to do with it; empty if unknown."""
     for at, magic, what in FOREIGN:
-        is_text = named == "csv" and magic in TEXT_BEGINS and b"\0" not in head
+        is_text = named in TEXTS and magic in TEXT_BEGINS and b"\0" not in head
         is_chance = named == "raw" and len(magic) < SURE_MAGIC
         if head[at : at + len(magic)] == magic and not is_text and not is_chance:
             return what

@@ -34,6 +34,7 @@ LIBRARIES = {
     "arrow_format": "pyarrow.ipc",
     "csv_format": "pyarrow.compute",
     "zarr_format": "zarr",
+    "json_format": "numpy",
     "tensorboard_format": "tensorboardX.proto.event_pb2",
     "matlab_format": "scipy.io",
 }

@@ -20,7 +20,15 @@ from analysis.checkpoint import CHECKPOINT
 from analysis.dumps.archive_member import ArchiveMember
 from analysis.dumps.byte_range import ByteRange, FileRange, InflatedRange
 from analysis.dumps.entry import Entry
-from analysis.dumps.file_kind import SUFFIXES, FileKind, begins_as_arrays, file_kind, is_of_interest, kind_by_name
+from analysis.dumps.file_kind import (
+    SUFFIXES,
+    TEXTS,
+    FileKind,
+    begins_as_arrays,
+    file_kind,
+    is_of_interest,
+    kind_by_name,
+)
 from analysis.dumps.formats import (
     gzip_format,
     npy_format,
@@ -31,6 +39,7 @@ from analysis.dumps.formats import (
     zarr_format,
     zip_format,
 )
+from analysis.dumps.formats.prose import is_prose
 from analysis.dumps.limits import ReadingLimits, in_words, require_text_size
 from analysis.dumps.listings import LISTINGS, Listing
 from analysis.dumps.natural_order import by_numbers
@@ -48,6 +57,7 @@ ISOLATED: dict[FileKind, str] = {
     "parquet": "parquet_format",
     "arrow": "arrow_format",
     "csv": "csv_format",
+    "json": "json_format",
     "tensorboard": "tensorboard_format",
     "matlab": "matlab_format",
     "zarr": "zarr_format",
@@ -276,7 +286,10 @@ def _list_unpacked(
     elif kind == "raw":
         entries = raw_format.list_entries(data, name)
     else:
-        if kind == "csv":
+        if kind in TEXTS:
+            if is_prose(name, data):
+                yield location, Entry(WHOLE, dtype="text", stored=data.size)
+                return
             require_text_size(data.size, limits)
         if kind == "zarr":
             zarr_format.require_library()

@@ -1,4 +1,4 @@
-"""Cells of a text table: which are numbers, and what the columns hold, block by block.
+"""Cells of a text table: which are numbers or lists of them, and what the columns hold, block by block.
 
 pyarrow judges and converts all cells of a block at once. Its own reader of tables is not used: it takes 007 and 1e400
 for numbers, knows neither comments nor columns aligned by spaces, and does not tell the line of a cell.
@@ -7,7 +7,7 @@ for numbers, knows neither comments nor columns aligned by spaces, and does not 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from analysis.dumps.formats.csv_dialect import DialectError, Record
+from analysis.dumps.formats.csv_dialect import DialectError
+from analysis.dumps.formats.written_list import numbers_of
 
 MISSING = pa.array([
     "", "na", "nan", "+nan", "-nan", "null", "none", "n/a", "#n/a", "#na", "<na>", "1.#qnan", "-1.#qnan", "1.#ind",
@@ -39,30 +40,49 @@ EXACT = 2.0**53
 
 @dataclass(frozen=True, slots=True)
 class CellValues:
-    """What n cells are.
+    """What n cells are. A cell that is neither a number nor missing nor odd is a word.
 
     Attributes:
-        kinds: (n,), "number", "missing", "word", or "odd": digits that another dialect may explain.
+        text: (n,), the cells without spaces around them.
+        is_number: (n,).
+        is_missing: (n,).
+        is_odd: (n,), whether there are digits that another dialect may explain.
         numbers: (n,), NaN where there is none.
         is_beyond: (n,), whether it is a finite number that is too large for float64.
     """
 
-    kinds: NDArray[np.str_]
+    text: pa.StringArray
+    is_number: NDArray[np.bool_]
+    is_missing: NDArray[np.bool_]
+    is_odd: NDArray[np.bool_]
     numbers: NDArray[np.float64]
     is_beyond: NDArray[np.bool_]
+
+    @property
+    def is_word(self) -> NDArray[np.bool_]:
+        """Whether it is none of these, of each."""
+        return ~(self.is_number | self.is_missing | self.is_odd)
 
 
 def read_cells(cells: Sequence[str], decimal: str) -> CellValues:
     """What cells are and the numbers in them, by the mark before the decimals."""
-    written = pa.array(cells, pa.string())
-    text = pc.replace_substring(written, "−", "-")
-    is_missing = _mask(pc.is_in(pc.utf8_lower(written), value_set=MISSING))
-    is_finite = _match(text, NUMBER[decimal])
-    is_number = is_finite | _match(text, INFINITE)
-    kinds = np.select([is_missing, is_number, _match(text, ODD)], ["missing", "number", "odd"], "word")
-    pointed = pc.if_else(pa.array(is_number), pc.replace_substring(text, decimal, "."), None)
+    text = pa.array(cells, pa.string())
+    signs = np.frombuffer(text.buffers()[2] or b"", np.uint8)
+    if np.any((signs <= ord(" ")) | (signs > ord("~"))):  # most texts have no space of any kind, and no other minus
+        text = pa.array([cell.strip() for cell in cells], pa.string())
+    plain = pc.replace_substring(text, "−", "-") if np.any(signs > ord("~")) else text
+    is_finite = _match(plain, NUMBER[decimal])
+    others = np.flatnonzero(~is_finite)
+    rest = plain.take(pa.array(others))
+    is_number, is_missing, is_odd = is_finite.copy(), np.zeros(len(text), bool), np.zeros(len(text), bool)
+    is_missing[others] = _mask(pc.is_in(pc.utf8_lower(text.take(pa.array(others))), value_set=MISSING))
+    is_number[others] = _match(rest, INFINITE) & ~is_missing[others]
+    is_odd[others] = _match(rest, ODD) & ~is_missing[others] & ~is_number[others]
+    pointed = plain if decimal == "." else pc.replace_substring(plain, decimal, ".")
+    if not is_number.all():
+        pointed = pc.if_else(pa.array(is_number), pointed, None)
     numbers = pointed.cast(pa.float64()).to_numpy(zero_copy_only=False)
-    return CellValues(kinds, numbers, is_finite & np.isinf(numbers))
+    return CellValues(text, is_number, is_missing, is_odd, numbers, is_finite & np.isinf(numbers))
 
 
 def beyond_float64(cell: str, line: int) -> DialectError:
@@ -78,59 +98,95 @@ def is_rounded(cell: str) -> bool:
 class Cells:
     """The cells of all lines but the first: their numbers, and what else the columns hold.
 
+    Args:
+        width: number of columns.
+        decimal: the mark before the decimals.
+        line_of: number of the line of a record, which counts from 0 and the first line as well.
+
     Attributes:
         blocks: their numbers, (lines, width) each; NaN where there is none.
-        words: column -> the line and the text of the first cell that is a word.
+        words: column -> the record and the text of the first cell that is a word.
+        lists: column -> the lists of numbers in it, one cell after another.
         is_filled: (width,), whether a column has a cell that is not empty.
+        bare: (width,), how many numbers of a column are written without decimals.
+        has_digits: (width,), whether a column has a number, or digits that another dialect may explain.
         is_rounded: whether a whole number is beyond 2^53.
         may_be_thousands: whether every number with a comma may be a whole one in groups of three digits.
     """
 
-    def __init__(self, width: int, decimal: str) -> None:
-        self._decimal = decimal
+    def __init__(self, width: int, decimal: str, line_of: Callable[[int], int]) -> None:
+        self._decimal, self._line_of = decimal, line_of
         self._odd: dict[int, tuple[int, str]] = {}
         self._marks = 0
         self.blocks: list[NDArray[np.float64]] = []
         self.words: dict[int, tuple[int, str]] = {}
+        self.lists: dict[int, list[NDArray[Any]]] = {}
         self.is_filled = np.zeros(width, bool)
+        self.bare = np.zeros(width, np.int64)
+        self.has_digits = np.zeros(width, bool)
         self.is_rounded = False
         self.may_be_thousands = decimal == ","
 
-    def add(self, block: Sequence[Record]) -> None:
-        """Take lines; a `DialectError` if a number is beyond float64."""
-        flat = [cell for _, cells in block for cell in cells]
-        shape = len(block), len(self.is_filled)
-        read = read_cells(flat, self._decimal)
+    @property
+    def rows(self) -> int:
+        """Number of the lines."""
+        return sum(map(len, self.blocks))
+
+    def add(self, cells: Sequence[str], record: int) -> None:
+        """Take the cells of lines, the first of which is that record; a `DialectError` if one is beyond float64."""
+        width = len(self.is_filled)
+        read = read_cells(cells, self._decimal)
         if read.is_beyond.any():
             place = int(read.is_beyond.argmax())
-            raise beyond_float64(flat[place], block[place // shape[1]][0])
-        for kind, found in (("word", self.words), ("odd", self._odd)):
-            rows, columns = np.nonzero((read.kinds == kind).reshape(shape))
-            for column, index in zip(*np.unique(columns, return_index=True), strict=True):
-                line, cells = block[rows[index]]
-                found.setdefault(int(column), (line, cells[column]))
-        self.look_for_thousands(flat)
-        self.is_filled |= np.fromiter(map(bool, flat), bool, len(flat)).reshape(shape).any(axis=0)
-        if not self.is_rounded:
-            self.is_rounded = any(is_rounded(flat[index]) for index in np.flatnonzero(np.abs(read.numbers) > EXACT))
-        self.blocks.append(read.numbers.reshape(shape))
+            raise beyond_float64(read.text[place].as_py(), self._line_of(record + place // width))
+        for place in np.flatnonzero(read.is_odd).tolist():
+            self._odd.setdefault(place % width, (record + place // width, read.text[place].as_py()))
+            if len(self._odd) == width:
+                break
+        self._add_words(read, record)
+        self.look_for_thousands(read.text)
+        self.is_filled |= (_mask(pc.binary_length(read.text)) > 0).reshape(-1, width).any(axis=0)
+        self.has_digits |= (read.is_number | read.is_odd).reshape(-1, width).any(axis=0)
+        whole = np.flatnonzero(read.numbers == np.floor(read.numbers))
+        is_bare = _match(read.text if len(whole) == len(cells) else read.text.take(pa.array(whole)), WHOLE)
+        self.bare += np.bincount(whole[is_bare] % width, minlength=width)
+        self.is_rounded = self.is_rounded or bool(np.any(np.abs(read.numbers[whole[is_bare]]) > EXACT))
+        self.blocks.append(read.numbers.reshape(-1, width))
 
     def require_consistent(self) -> None:
         """Raise a `DialectError` if cells are neither numbers nor words, or decimal commas are none."""
-        for column, (line, cell) in self._odd.items():
+        for column, (record, cell) in self._odd.items():
             if column not in self.words:
-                raise DialectError(f"line {line} holds {cell[:40]!r}, neither a number nor a word")
+                raise DialectError(f"line {self._line_of(record)} holds {cell[:40]!r}, neither a number nor a word")
         if self._decimal == "," and not self._marks:
             raise DialectError("there is no decimal comma")
 
-    def look_for_thousands(self, cells: Sequence[str]) -> None:
+    def look_for_thousands(self, text: Any) -> None:
         """Look whether every number with a comma may be a whole one, in groups of three digits."""
         if self._decimal != "," or (self._marks and not self.may_be_thousands):
             return
-        text = pa.array(cells, pa.string())
+        text = pa.array(text, pa.string())
         is_marked = _match(text, NUMBER[","]) & _mask(pc.match_substring(text, ","))
         self._marks += int(is_marked.sum())
         self.may_be_thousands &= not ((is_marked & ~_match(text, THOUSANDS)) | _match(text, NO_THOUSANDS)).any()
+
+    def _add_words(self, read: CellValues, record: int) -> None:
+        """Take what is no number: lists of numbers, as long as there are only such in a column, or words."""
+        width = len(self.is_filled)
+        is_open = np.ones(width, bool)
+        is_open[list(self.words)] = False
+        places = np.flatnonzero(read.is_word)
+        places = places[is_open[places % width]]
+        for place, cell in zip(places.tolist(), read.text.take(pa.array(places)).to_pylist(), strict=True):
+            column = place % width
+            if column in self.words:
+                continue
+            values = numbers_of(cell)
+            if values is None:
+                self.words[column] = record + place // width, cell
+                self.lists.pop(column, None)
+            else:
+                self.lists.setdefault(column, []).append(values)
 
 
 def _match(cells: pa.StringArray, pattern: str) -> NDArray[np.bool_]:
@@ -138,6 +194,6 @@ def _match(cells: pa.StringArray, pattern: str) -> NDArray[np.bool_]:
     return _mask(pc.match_substring_regex(cells, f"^(?:{pattern})$"))
 
 
-def _mask(values: Any) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = values.to_numpy(zero_copy_only=False)
+def _mask(values: Any) -> NDArray[Any]:
+    mask: NDArray[Any] = values.to_numpy(zero_copy_only=False)
     return mask

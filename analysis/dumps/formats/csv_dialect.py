@@ -10,6 +10,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -24,8 +25,8 @@ COMMENT = "#"
 CELL = re.compile("[^ ]+")
 EXCEL = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # the first line by which Excel is told the separator
 
-Record = tuple[int, list[str]]
-"""Number of a line, from 1, and its cells."""
+Record = list[str]
+"""The cells of a line."""
 
 
 class DialectError(InvalidInputError):
@@ -51,21 +52,28 @@ class Dialect:
         return f"separated by {SEPARATORS[self.separator]}, with {MARKS[self.decimal]}"
 
     def records(self, path: Path) -> Iterator[Record]:
-        """The lines of a file and their cells; empty ones, comments and Excel's first one left out.
+        """The lines of a file that hold cells, cut; comments and Excel's first one left out.
 
         Raises:
             DialectError: If quotes are where none can be, or spaces neither separate nor align.
             InvalidInputError: If it is no text in UTF-8.
         """
+        return self._records(path, _Lines())
+
+    def line_of(self, path: Path, record: int) -> int:
+        """Number of the line, from 1, on which a record ends that is counted from 0."""
+        lines = _Lines()
+        next(islice(self._records(path, lines), record, None))
+        return lines.number
+
+    def _records(self, path: Path, lines: _Lines) -> Iterator[Record]:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = _Lines(file)
+            held = lines.of(file)
             reader = csv.reader(
-                _aligned(lines) if self.separator == " " else lines, delimiter=self.separator, strict=True
+                _aligned(held, lines) if self.separator == " " else held, delimiter=self.separator, strict=True
             )
             try:
-                for cells in reader:
-                    if len(cells) > 1 or (cells and (not cells[0] or cells[0].strip())):  # "" in quotes is a cell
-                        yield lines.number, [cell.strip() for cell in cells]
+                yield from filter(_has_cells, reader)
             except csv.Error as error:
                 raise DialectError(f"line {lines.number} cannot be cut into cells: {error!s:.100}") from error
             except UnicodeDecodeError as error:
@@ -82,22 +90,26 @@ def candidates(path: Path) -> list[Dialect]:
     return [Dialect(separator, decimal) for separator in separators for decimal in (".", ",")]
 
 
+def _has_cells(cells: Record) -> bool:
+    """Whether there is more on a line than blanks; "" in quotes is a cell."""
+    return len(cells) > 1 or (bool(cells) and (not cells[0] or bool(cells[0].strip())))
+
+
 class _Lines:
     """The lines of a file that hold cells, and the number of the last one."""
 
-    def __init__(self, file: Iterable[str]) -> None:
-        self._file = file
+    def __init__(self) -> None:
         self.number = 0
 
-    def __iter__(self) -> Iterator[str]:
-        for line in self._file:
+    def of(self, file: Iterable[str]) -> Iterator[str]:
+        for line in file:
             self.number += 1
             is_for_excel = self.number == 1 and EXCEL.fullmatch(line)
             if not is_for_excel and not line.startswith(COMMENT):
                 yield line
 
 
-def _aligned(lines: _Lines) -> Iterator[str]:
+def _aligned(held: Iterator[str], lines: _Lines) -> Iterator[str]:
     """Lines with one space between cells.
 
     Spaces elsewhere are taken only if all lines have the same ones around them, or their cells end at the same places:
@@ -106,7 +118,7 @@ def _aligned(lines: _Lines) -> Iterator[str]:
     is_padded = False
     around: set[tuple[bool, bool]] = set()
     ends: set[tuple[int, ...]] = set()
-    for line in lines:
+    for line in held:
         text = line.rstrip("\r\n")
         bare = text.strip(" ")
         if bare:

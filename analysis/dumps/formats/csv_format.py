@@ -1,4 +1,4 @@
-"""Text tables, only ever in the reading process: one row a sample, one column a unit.
+"""Text tables, only ever in the reading process: one row a sample, one column a unit or a list of them.
 
 They have no header worth the name, so that they are read whole; the last one is kept, for whoever asks for its rows
 next.
@@ -7,19 +7,17 @@ next.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from analysis.dumps.entry import Entry
-from analysis.dumps.file_stamp import Stamp, settled_stamp
 from analysis.dumps.formats.csv_dialect import Dialect, DialectError, candidates
 from analysis.dumps.formats.csv_scan import Scan
 from analysis.dumps.formats.csv_table import Table, table_of
-from analysis.dumps.limits import ReadingLimits, require_text_size
+from analysis.dumps.formats.text_columns import TextColumns, columns_of, gathered
+from analysis.dumps.limits import ReadingLimits
 from per_core.errors import InvalidInputError
 
 SAMPLE = 1000  # lines by which most dialects are ruled out
@@ -31,34 +29,26 @@ REMEDY = 'Write it again, for example with numpy.savetxt(path, array, delimiter=
 
 
 def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
-    """The one matrix of the file: all columns that hold nothing but numbers. A missing value is NaN.
+    """The matrix of all columns of single numbers, and each column of lists, of whole numbers or of words.
+
+    A missing value is NaN.
 
     Raises:
-        InvalidInputError: If it is no text, no dialect or more than one reads it without contradiction, or no column
-            holds numbers.
+        InvalidInputError: If it is no text, or no dialect or more than one reads it without contradiction.
         BudgetError: If it is too large to be read whole.
     """
-    table = _table(path, limits)
-    return [Entry("", table.values.shape, "float64", path.stat().st_size, note=table.note)]
+    return list(columns_of(path, limits, _gathered).entries)
 
 
-def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:  # noqa: ARG001
-    """Rows start to stop − 1; the key says nothing, there is one table in a file."""
-    values = _table(path, limits).values
-    if stop > len(values):
-        raise InvalidInputError(f"The table must have {stop} rows; it has {len(values)} now. Inspect it again.")
-    return values[start:stop]
+def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
+    """Rows start to stop − 1 of an array."""
+    return columns_of(path, limits, _gathered).rows(key, start, stop)
 
 
-def _table(path: Path, limits: ReadingLimits) -> Table:
-    found, is_settled = settled_stamp(path)
-    require_text_size(found[1], limits)
-    return _kept(path, found) if is_settled else _parsed(path)
-
-
-@lru_cache(maxsize=1)
-def _kept(path: Path, found: Stamp) -> Table:  # noqa: ARG001
-    return _parsed(path)
+def _gathered(path: Path) -> TextColumns:
+    table = _parsed(path)
+    matrix = table.values if table.values.shape[1] else None
+    return gathered(matrix, table.names, table.others, path.stat().st_size, table.note)
 
 
 def _parsed(path: Path) -> Table:
@@ -84,7 +74,7 @@ def _the_one(tables: Sequence[tuple[Dialect, Table]]) -> Table:
     best = [one for one, its in zip(tables, rank, strict=True) if its == min(rank)]
     first, table = best[0]
     for other, same in best[1:] if not all(one.refusal for _, one in best) else ():
-        if not np.array_equal(same.values, table.values, equal_nan=True) or same.refusal or table.refusal:
+        if not table.is_as(same):
             raise InvalidInputError(
                 f"A table must be readable in one way; this one is {_shape(table)} if {first}, and {_shape(same)} if"
                 f" {other}. Write one number with a decimal point, 1.0, or names of the columns into the first line."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from analysis.dumps.formats.csv_cells import Cells, read_cells
@@ -21,60 +21,59 @@ class Scan:
         self.path, self.dialect = path, dialect
         self.lines = 0
         self._records = dialect.records(path)
-        self.first: Record | None = None
-        self.cells = Cells(0, dialect.decimal)
+        self.first: Record = []
+        self.cells = Cells(0, dialect.decimal, self.line_of)
 
     @property
     def support(self) -> tuple[float, float]:
         """Lines that were of this dialect, and the share of numbers in the first; little where nothing separates."""
-        if self.first is None or self.dialect.separator == NO_SEPARATOR:
+        if not self.first or self.dialect.separator == NO_SEPARATOR:
             return min(self.lines, 0.5), 0
-        kinds = read_cells(self.first[1], self.dialect.decimal).kinds
-        return self.lines, float((kinds == "number").mean())
+        return self.lines, float(read_cells(self.first, self.dialect.decimal).is_number.mean())
 
     @property
     def width(self) -> int:
         """Number of cells in every line; 0 before the first is read."""
-        return 0 if self.first is None else len(self.first[1])
+        return len(self.first)
+
+    def line_of(self, record: int) -> int:
+        """Number of the line of a record; both are counted from the first, which is record 0."""
+        return self.dialect.line_of(self.path, record)
 
     def take(self, most: int | None = None) -> None:
         """Take so many lines more, or all; a `DialectError` if they cannot be of this dialect."""
-        if self.first is None and not self._take_first():
+        if not self.first and not self._take_first():
             return
-        for block in self._blocks(islice(self._records, most)):
-            self.cells.add(block)
+        for record, block in self._blocks(islice(self._records, most)):
+            self.cells.add(list(chain.from_iterable(block)), record)
         self.cells.require_consistent()
 
     def _take_first(self) -> bool:
-        self.first = next(self._records, None)
-        if self.first is None:
+        self.first = [cell.strip() for cell in next(self._records, [])]
+        if not self.first:
             return False
         if self.width < 2 and self.dialect.separator != NO_SEPARATOR:
-            raise DialectError(f"line {self.first[0]} has one cell")
+            raise DialectError(f"line {self.line_of(0)} has one cell")
         if self.width > MOST_COLUMNS:
             raise InvalidInputError(
                 f"A table may have {MOST_COLUMNS} columns; this one has {self.width}. Save it as .npy: one line a"
                 " sample."
             )
-        self.cells, self.lines = Cells(self.width, self.dialect.decimal), 1
-        self.cells.look_for_thousands(self.first[1])
+        self.cells, self.lines = Cells(self.width, self.dialect.decimal, self.line_of), 1
+        self.cells.look_for_thousands(self.first)
         return True
 
-    def _blocks(self, records: Iterator[Record]) -> Iterator[list[Record]]:
-        """Lines after the first, some at once."""
-        assert self.first is not None
-        width = self.width
-        block: list[Record] = []
-        for number, cells in records:
-            if len(cells) != width:
-                raise DialectError(f"line {number} has {_cells(len(cells))}, line {self.first[0]} has {_cells(width)}")
-            self.lines += 1
-            block.append((number, cells))
-            if len(block) * width >= CELLS_AT_ONCE:
-                yield block
-                block = []
-        if block:
-            yield block
+    def _blocks(self, records: Iterator[Record]) -> Iterator[tuple[int, list[Record]]]:
+        """Lines after the first, some at once, each time with the record that they begin with."""
+        while block := list(islice(records, max(1, CELLS_AT_ONCE // self.width))):
+            if set(map(len, block)) != {self.width}:
+                place = next(place for place, cells in enumerate(block) if len(cells) != self.width)
+                raise DialectError(
+                    f"line {self.line_of(self.lines + place)} has {_cells(len(block[place]))}, line {self.line_of(0)}"
+                    f" has {_cells(self.width)}"
+                )
+            yield self.lines, block
+            self.lines += len(block)
 
 
 def _cells(count: int) -> str:

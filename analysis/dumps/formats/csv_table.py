@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.dumps.formats.csv_cells import BARE, beyond_float64, is_rounded, read_cells
+from analysis.dumps.formats.csv_cells import BARE, EXACT, CellValues, beyond_float64, is_rounded, read_cells
 from analysis.dumps.formats.csv_dialect import NO_SEPARATOR, Dialect, DialectError
 from analysis.dumps.formats.csv_scan import Scan
+from analysis.dumps.formats.text_columns import Found
+from analysis.dumps.formats.written_list import numbers_of, stacked
 from per_core.errors import InvalidInputError
 
 SHOWN_COLUMNS = 5
+FEW = 8  # rows
 SIGNS = re.compile(r"[,;|\t]")  # that separate cells, and do not stand in a name alone
 ONE_WITH_COMMAS = Dialect(NO_SEPARATOR, ",")  # or two columns, of which a line has lost one
 INDEX_NAMES = {"", "index", "idx", "id", "unnamed: 0", "row", "rownames"}
@@ -26,120 +29,224 @@ class Table:
     """A text as one dialect reads it.
 
     Attributes:
-        values: (n, d), of the columns that hold numbers.
+        values: (n, d), of the columns whose numbers are units.
         has_words: whether a column holds words.
         note: what was taken for what.
         refusal: why it is no table although nothing contradicts the dialect, and what to do; or empty.
+        names: of these columns; empty if they have none.
+        others: of the other columns: whole numbers, lists of numbers or why they cannot be read, or how many
+            words.
     """
 
-    values: NDArray[np.float64]
+    values: NDArray[Any]
     has_words: bool
-    note: str
+    note: str = ""
     refusal: str = ""
+    names: tuple[str, ...] = ()
+    others: Mapping[str, Found] = field(default_factory=dict)
 
     @property
-    def rank(self) -> tuple[bool, bool]:
-        """Lower for the more likely of several readings: it has no words, or has numbers beside them."""
-        return self.has_words, self.has_words and bool(self.refusal)
+    def has_lists(self) -> bool:
+        """Whether a cell holds a list of numbers."""
+        return any(
+            isinstance(values, str) or (isinstance(values, np.ndarray) and values.ndim > 1)
+            for values in self.others.values()
+        )
+
+    @property
+    def rank(self) -> tuple[bool, bool, bool, int]:
+        """Lower for the more likely of several readings: it has lists, no words, numbers beside them, or more words."""
+        has_numbers = self.values.shape[1] > 0 or self.has_lists
+        words = 0 if has_numbers else len(self.others)
+        return not self.has_lists, self.has_words, self.has_words and (bool(self.refusal) or not has_numbers), -words
+
+    def is_as(self, other: Table) -> bool:
+        """Whether another reading finds the same numbers."""
+        if self.refusal or other.refusal or len(self.others) != len(other.others):
+            return False
+        pairs = [(self.values, other.values), *zip(self.others.values(), other.others.values(), strict=True)]
+        return all(_are_equal(one, same) for one, same in pairs)
 
 
 def table_of(scan: Scan) -> Table:
     """The columns that hold numbers, and what the others and the first line were taken for."""
-    if scan.first is None:
+    if not scan.first:
         raise InvalidInputError("A table must hold rows; this file is empty. Write one line a sample.")
-    line, first = scan.first
+    cells, first = scan.cells, scan.first
     top = read_cells(first, scan.dialect.decimal)
-    kinds = top.kinds
-    values = np.concatenate([np.empty((0, scan.width)), *scan.cells.blocks])
-    words = dict(scan.cells.words)
+    lines = np.concatenate([top.numbers[None], *cells.blocks])
+    values = lines[1:]
+    words = dict(cells.words)
+    lists = {column: list(found) for column, found in cells.lists.items() if column not in words}
     try:
-        is_header = _is_header(scan, kinds, values)
+        is_header = _is_header(scan, top, values, lists)
         if not is_header:
-            words |= {column: (line, first[column]) for column, kind in enumerate(kinds) if kind == "word"}
-            numbers = [kind in ("number", "missing") and column not in words for column, kind in enumerate(kinds)]
+            _take_first(scan, top, words, lists)
+            numbers = [column not in words and column not in lists for column in range(scan.width)]
             for column in np.flatnonzero(top.is_beyond & numbers):
-                raise beyond_float64(first[column], line)
-            values = np.concatenate([[np.where(numbers, top.numbers, np.nan)], values])
-            if scan.dialect == ONE_WITH_COMMAS:
+                raise beyond_float64(first[column], scan.line_of(0))
+            lines[0, ~np.array(numbers)] = np.nan
+            values = lines
+            if scan.dialect == ONE_WITH_COMMAS and not lists:
                 raise _UndecidedError("1,5 may be two numbers or one with a decimal comma")
-        if scan.cells.may_be_thousands:
+        if cells.may_be_thousands:
             raise _UndecidedError("1,234 may be 1234 or 1.234, and so may every number in it")
         numeric = [
             c
             for c in range(scan.width)
-            if c not in words and (scan.cells.is_filled[c] or not (is_header or first[c] == ""))
+            if c not in words and c not in lists and (cells.is_filled[c] or not (is_header or first[c] == ""))
         ]
-        if not len(values) or not numeric:
-            return Table(values, bool(words), "", _nothing(values, scan.cells.words or words))
-        names = [cell if is_header and cell else f"column {column + 1}" for column, cell in enumerate(first)]
-        left_out = [_reason(names[c], words.get(c)) for c in range(scan.width) if c not in numeric]
-        if _is_index(scan, values, numeric, name=first[0].lower() if is_header else None):
-            numeric = numeric[1:]
+        if not len(values) or not (numeric or lists or _are_all_words(scan)):
+            return Table(values, bool(words), refusal=_nothing(scan, values, cells.words or words))
+        names_all_words = not numeric and not lists and len(set(first)) == scan.width and len(values) > 1
+        names = _names(first if is_header or names_all_words else [""] * scan.width)
+        left_out = [
+            _reason(scan, names[c], words.get(c)) for c in range(scan.width) if c not in numeric and c not in lists
+        ]
+        whole: list[int] = []
+        if numeric and _is_index(scan, values, numeric, name=first[0].lower() if is_header else None):
+            whole = numeric[:1]
             left_out.insert(0, f"{names[0]} (numbers the rows)")
     except _UndecidedError as error:
-        return Table(values, bool(words), "", str(error))
-    return Table(np.ascontiguousarray(values[:, numeric]), bool(words), _note(scan, left_out, is_header=is_header))
+        return Table(values, bool(words), refusal=str(error))
+    whole += _labels(scan, values, [c for c in numeric if c not in whole], has_lists=bool(lists), is_header=is_header)
+    units = [column for column in numeric if column not in whole]
+    others: dict[int, Found] = dict.fromkeys(words, len(values) - names_all_words)
+    others |= {column: values[:, column].astype(np.int64) for column in whole}
+    others |= {column: stacked(found, len(values)) for column, found in lists.items()}
+    return Table(
+        _as_whole(scan, values if len(units) == scan.width else values[:, units], units, with_first=not is_header),
+        bool(words),
+        _note(scan, left_out, is_header=is_header or names_all_words),
+        names=tuple(names[column] for column in units) if is_header else (),
+        others={names[column]: others[column] for column in sorted(others)},
+    )
+
+
+def _take_first(
+    scan: Scan,
+    top: CellValues,
+    words: dict[int, tuple[int, str]],
+    lists: dict[int, list[NDArray[Any]]],
+) -> None:
+    """Add what the first line holds, if it is one of values, to words and lists."""
+    for column in np.flatnonzero(top.is_word | top.is_odd).tolist():
+        found = numbers_of(scan.first[column])
+        if found is None or column in words or (scan.cells.rows and column not in lists):
+            lists.pop(column, None)
+            if not top.is_odd[column]:
+                words[column] = 0, scan.first[column]
+        else:
+            lists.setdefault(column, []).insert(0, found)
+
+
+def _labels(
+    scan: Scan, values: NDArray[np.float64], columns: Sequence[int], *, has_lists: bool, is_header: bool
+) -> list[int]:
+    """Columns of whole numbers that have names, beside units with decimals or lists; one of zeros may be a unit.
+
+    Of few numbers all may be whole by chance, and Excel writes 5 for 5.0.
+    """
+    if not is_header:
+        return []
+    whole = [c for c in columns if scan.cells.bare[c] == len(values) and not BARE.fullmatch(scan.first[c])]
+    if has_lists:
+        return whole
+    return [c for c in whole if np.any(values[:, c])] if len(whole) < len(columns) and len(values) >= FEW else []
+
+
+def _as_whole(scan: Scan, values: NDArray[np.float64], units: Sequence[int], *, with_first: bool) -> NDArray[Any]:
+    """The values as integers, if all are written so and none is beyond what is exact."""
+    is_whole = all(_all_bare(scan, column, with_first=with_first) for column in units)
+    return values.astype(np.int64) if units and is_whole and not np.any(np.abs(values) > EXACT) else values
+
+
+def _names(first: Sequence[str]) -> list[str]:
+    """Names of columns, each of its own."""
+    names: list[str] = []
+    for column, cell in enumerate(first):
+        is_free = cell and cell not in first[:column]
+        names.append(cell if is_free else f"column {column + 1}")
+    return names
+
+
+def _are_all_words(scan: Scan) -> bool:
+    """Whether no cell but those of the first line has a number: it is a table of text."""
+    return bool(scan.cells.words) and not scan.cells.has_digits.any()
+
+
+def _are_equal(one: Found, same: Found) -> bool:
+    if isinstance(one, np.ndarray) and isinstance(same, np.ndarray):
+        return np.array_equal(one, same, equal_nan=True)
+    return type(one) is type(same)
 
 
 def _note(scan: Scan, left_out: Sequence[str], *, is_header: bool) -> str:
     """What was taken for what."""
-    assert scan.first is not None
     some = ", ".join(left_out[:SHOWN_COLUMNS])
-    rounded = scan.cells.is_rounded or (not is_header and any(is_rounded(cell) for cell in scan.first[1]))
+    rounded = scan.cells.is_rounded or (not is_header and any(is_rounded(cell) for cell in scan.first))
     more = f" and {len(left_out) - SHOWN_COLUMNS} more" if len(left_out) > SHOWN_COLUMNS else ""
     parts = [
         str(scan.dialect),
-        f"line {scan.first[0]} names the columns" if is_header else "no names of columns",
+        f"line {scan.line_of(0)} names the columns" if is_header else "no names of columns",
         f"left out: {some}{more}" if left_out else "",
         "whole numbers beyond 2^53 are rounded" if rounded else "",
     ]
     return "; ".join(filter(None, parts))
 
 
-def _reason(name: str, word: tuple[int, str] | None) -> str:
+def _reason(scan: Scan, name: str, word: tuple[int, str] | None) -> str:
     """A column that is left out, and why."""
-    return f"{name[:40]} (empty)" if word is None else f"{name[:40]} ({word[1][:20]!r} in line {word[0]})"
+    return f"{name[:40]} (empty)" if word is None else f"{name[:40]} ({word[1][:20]!r} in line {scan.line_of(word[0])})"
 
 
-def _nothing(values: NDArray[np.float64], words: Mapping[int, tuple[int, str]]) -> str:
+def _nothing(scan: Scan, values: NDArray[np.float64], words: Mapping[int, tuple[int, str]]) -> str:
     if not len(values):
         return "A table must hold rows; this one holds 0, under names of columns. Write one line a sample."
-    line, word = next(iter(words.values()), (1, ""))
+    record, word = next(iter(words.values()), (0, ""))
     return (
-        f"A table must have a column of numbers; in this one all hold words or nothing, {word[:40]!r} in line {line}."
+        f"A table must have a column of numbers; in this one all hold words or nothing, {word[:40]!r} in line"
+        f" {scan.line_of(record)}."
         " Write numbers alone, below one line of names."
     )
 
 
-def _is_header(scan: Scan, kinds: NDArray[np.str_], rest: NDArray[np.float64]) -> bool:
+def _is_header(
+    scan: Scan, top: CellValues, rest: NDArray[np.float64], lists: Mapping[int, Sequence[NDArray[Any]]]
+) -> bool:
     """Whether the first line names the columns.
 
     Args:
-        kinds: of its cells.
+        top: its cells.
         rest: the numbers in the other lines.
+        lists: the columns of lists in these.
 
     Raises:
         DialectError: If a cell of it is neither a name nor a number.
         _UndecidedError: If it may be both.
     """
-    assert scan.first is not None
-    line, first = scan.first
+    first = scan.first
+    if lists:
+        return all(numbers_of(first[column]) is None for column in lists)
     columns = [c for c in range(scan.width) if c not in scan.cells.words and (scan.cells.is_filled[c] or not len(rest))]
+    columns = [c for c in columns if numbers_of(first[c]) is None]
     for column in columns:
-        is_split = scan.dialect.separator == NO_SEPARATOR and kinds[column] == "word" and SIGNS.search(first[column])
-        if kinds[column] == "odd" or is_split:
-            raise DialectError(f"line {line} holds {first[column][:40]!r}, neither a number nor a word")
-    numbers = [first[column] for column in columns if kinds[column] == "number"]
-    if any(kinds[column] == "word" for column in columns):
+        is_split = scan.dialect.separator == NO_SEPARATOR and top.is_word[column] and SIGNS.search(first[column])
+        if top.is_odd[column] or is_split:
+            raise DialectError(f"line {scan.line_of(0)} holds {first[column][:40]!r}, neither a number nor a word")
+    numbers = [first[column] for column in columns if top.is_number[column]]
+    if any(top.is_word[column] for column in columns):
         if not numbers or numbers in (_counting(0, len(numbers)), _counting(1, len(numbers))):
             return True
-        raise _UndecidedError(f"line {line} holds both, {first[columns[0]][:40]!r} and {numbers[0]}")
+        raise _UndecidedError(f"line {scan.line_of(0)} holds both, {first[columns[0]][:40]!r} and {numbers[0]}")
     if not numbers or not all(BARE.fullmatch(number) for number in numbers):
         return False
     is_counting = numbers == _counting(0, len(numbers))
     if not len(rest):
         if is_counting:
-            raise _UndecidedError(f"{', '.join(numbers[:3])} in line {line} may be the names that pandas gives")
+            raise _UndecidedError(
+                f"{', '.join(numbers[:3])} in line {scan.line_of(0)} may be the names that pandas gives"
+            )
         return False
     under_nothing = columns[0] == 0 and not first[0]
     if under_nothing and _counts(rest[:, 0], 0) and _all_bare(scan, 0):
@@ -150,7 +257,7 @@ def _is_header(scan: Scan, kinds: NDArray[np.str_], rest: NDArray[np.float64]) -
         return True  # the names that pandas gives, over numbers with decimals
     if is_counting or not is_whole:
         raise _UndecidedError(
-            f"line {line} holds {', '.join(numbers[:3])}, "
+            f"line {scan.line_of(0)} holds {', '.join(numbers[:3])}, "
             + ("as pandas names columns" if is_counting else "whole numbers as no other line")
         )
     return False
@@ -200,11 +307,11 @@ def _counting(start: int, count: int) -> list[str]:
 
 def _any_bare(scan: Scan, columns: Sequence[int], *, with_first: bool = False) -> bool:
     """Whether a number in these columns is written without decimals, in the first line or behind it."""
-    records = islice(scan.dialect.records(scan.path), 0 if with_first else 1, None)
-    return any(BARE.fullmatch(cells[column]) is not None for _, cells in records for column in columns)
+    in_first = with_first and any(BARE.fullmatch(scan.first[column]) for column in columns)
+    return in_first or bool(scan.cells.bare[list(columns)].any())
 
 
 def _all_bare(scan: Scan, column: int, *, with_first: bool = False) -> bool:
-    """Whether all numbers of a column are written without decimals."""
-    records = islice(scan.dialect.records(scan.path), 0 if with_first else 1, None)
-    return all(BARE.fullmatch(cells[column]) is not None for _, cells in records)
+    """Whether all cells of a column are numbers written without decimals."""
+    in_first = not with_first or BARE.fullmatch(scan.first[column]) is not None
+    return in_first and int(scan.cells.bare[column]) == scan.cells.rows

@@ -377,7 +377,6 @@ def test_tables_that_are_none(tmp_path):
     cases = {
         "a,b\n": "holds 0",
         "\n\n": "is empty",
-        "a,b\nx,y\n": "all hold words",
         "1,2\n3\n": "may be two numbers or one",
         "1.5,2\n3\n": "line 2 has 1 cell, line 1 has 2",
         "1,2\n\xe9\xff,4\n": "not: 'utf-8'",

@@ -298,7 +298,7 @@ def test_parquet_lists_scalars_and_what_is_neither(tmp_path):
 
 def test_a_table_of_text_with_header_index_labels_and_gaps(tmp_path):
     (tmp_path / "t.csv").write_text(",unit 0;x,unit 1,label\n0,1.5,,cat\n\n1,-2e3,inf,dog\n")
-    (member,) = inspect(tmp_path / "t.csv").members
+    member = inspect(tmp_path / "t.csv").readable[0]
     assert member.note.startswith("separated by commas, with a decimal point; line 1 names the columns; left out: ")
     assert member.note.endswith("column 1 (numbers the rows), label ('cat' in line 2)")
     batch = load(tmp_path / "t.csv")
@@ -331,8 +331,9 @@ def test_a_folder_of_everything(tmp_path):
     (tmp_path / "comparison.json").write_text("{}")
     (tmp_path / "checkpoint.pt").write_text("weights, not activations")
     inspection = inspect(tmp_path)
-    assert inspection.ignored == ("README.md", "checkpoint.pt", "comparison.json")
-    assert [(member.name, member.layer, member.epoch) for member in inspection.members] == [
+    assert inspection.ignored == ("README.md", "checkpoint.pt")
+    assert [member.name for member in inspection.refused] == ["comparison.json"]
+    assert [(member.name, member.layer, member.epoch) for member in inspection.readable] == [
         ("epoch_2.npz/features.6", "features.6", 2),
         ("epoch_2.npz/features.8", "features.8", 2),
         ("layer_3/step-20.safetensors/activations", "layer_3", 20),
