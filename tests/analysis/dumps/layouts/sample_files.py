@@ -2,12 +2,12 @@
 
 import hashlib
 import io
-import re
 import tarfile
 from pathlib import Path
 
 import numpy as np
 
+from analysis.dumps.natural_order import by_numbers
 from tests.analysis.dumps.layouts.layout import Cell, Layout, Values, joined, normal
 
 
@@ -82,7 +82,7 @@ def web_data_set(folder: Path, rng: np.random.Generator) -> Layout:
 def content_hashes(folder: Path, rng: np.random.Generator) -> Layout:
     """Images named by a hash of their content: digits and letters that count nothing."""
     hashes = [hashlib.sha1(f"image {number}".encode()).hexdigest()[:12] for number in range(40)]
-    names = sorted(hashes, key=lambda name: [int(run) if run.isdigit() else run for run in re.split(r"(\d+)", name)])
+    names = sorted(hashes, key=by_numbers)
     vectors = [normal(rng, 24) for _ in names]
     for name, vector in zip(names, vectors, strict=True):
         np.save(folder / f"{name}.npy", vector)
