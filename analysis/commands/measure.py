@@ -25,12 +25,13 @@ from typing import Any
 import numpy as np
 
 from analysis.batch import count_not_finite
+from analysis.commands.dump_arguments import add_dump_arguments, open_dump
 from analysis.commands.progress import show_progress
-from analysis.dumps.inspection import Inspection, Member, inspect
-from analysis.dumps.layout import Layout
+from analysis.dumps.inspection import Inspection, Member
 from analysis.dumps.limits import in_words
 from analysis.one_pass.partial_statistics import PassSpec
 from analysis.one_pass.scheduling import PassResult, run_pass
+from analysis.one_pass.shards import require_one_layer
 from analysis.plain_text import message, plain
 from per_core.errors import InvalidInputError, PerError, StorageError
 from per_core.recording.whole_file import write_whole
@@ -43,18 +44,18 @@ SHOWN_LEFT_OUT = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("path", metavar="PATH", help="a file, a folder of shards, a .zip or a run directory")
+    add_dump_arguments(parser)
     parser.add_argument(
-        "--member", nargs="+", default=[], metavar="NAME", help="only these; * and ? stand for any signs; default all"
+        "--member",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="only these members or layers, as one set of rows; * and ? stand for any signs; default all, of one layer",
     )
     parser.add_argument("--out", type=Path, metavar="RESULT.json", help="write the result there, as JSON")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     parser.add_argument("--directions", type=int, default=256, metavar="K", help="random directions; default 256")
     parser.add_argument("--seed", type=int, default=0, help="of the directions; default 0")
-    parser.add_argument("--layout", choices=("sample", "position"), help="how arrays of three or more axes are meant")
-    parser.add_argument(
-        "--channel-axis", type=int, default=-1, metavar="AXIS", help="of the layout position; default -1"
-    )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     parser.add_argument(
         "--workers", type=int, default=min(cores, MOST_THREADS), metavar="N", help="threads of this process"
@@ -65,10 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure a dump, print what was found, return the exit status."""
     try:
-        layout = None if options.layout is None else Layout(options.layout, options.channel_axis)
         spec = PassSpec(slices=options.directions, seed=options.seed)
         _require_place(options.out)
-        inspection = inspect(options.path, layout=layout)
+        inspection = open_dump(options)
         readable, left_out = _chosen(inspection, options.member)
         start = time.monotonic()
         result = run_pass(
@@ -181,11 +181,14 @@ def _chosen(inspection: Inspection, patterns: list[str]) -> tuple[list[Member], 
             f"A pass needs a member that can be read; none of the {len(chosen)} can. {left_out[0].name}:"
             f" {left_out[0].reason}"
         )
+    if not patterns:
+        require_one_layer(readable)
     return readable, left_out
 
 
 def _matches(member: Member, pattern: str) -> bool:
-    return member.name == pattern or fnmatchcase(member.name, pattern)
+    names = (member.name, member.layer or "")
+    return pattern in names or any(fnmatchcase(name, pattern) for name in names)
 
 
 def _require_place(out: Path | None) -> None:

@@ -1,6 +1,6 @@
 """Writes a report of a dump: one HTML file that needs nothing else.
 
-exit status: 0 if everything was read, 1 if the report is written but some members were refused, need a layout or could
+exit status: 0 if everything was read, 1 if the report is written but some members were refused or could
 not be read, 2 if nothing could be read or the report cannot be written. What the report says about the layers does not
 change the status.
 """
@@ -12,7 +12,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from analysis.commands.inspect import add_dump_arguments, open_dump
+from analysis.commands.dump_arguments import add_dump_arguments, open_dump
 from analysis.commands.progress import show_progress
 from analysis.dumps import Inspection
 from analysis.plain_text import message, plain

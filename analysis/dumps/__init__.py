@@ -1,29 +1,31 @@
-"""Dumps: activation files of any kind. `inspect` says what is in one and what is wrong with it, `load` reads a member.
+"""Dumps: activation files of any kind. `inspect` says what is in one and how it is read, `load` reads a member.
 
 >>> inspection = inspect("dump.npz")  # doctest: +SKIP
->>> [(member.name, member.shape, member.verdict, member.reason) for member in inspection.members]  # doctest: +SKIP
+>>> [(member.layer, member.epoch, member.rows, member.units) for member in inspection.members]  # doctest: +SKIP
 >>> batch = inspection.load("features.6")  # doctest: +SKIP
 """
 
-from analysis.dumps.inspection import FileVersion, Inspection, Member, Verdict, inspect, load
-from analysis.dumps.layout import Layout
+from analysis.dumps.inspection import FileVersion, Inspection, LeftOut, Member, Verdict, inspect, list_arrays, load
 from analysis.dumps.limits import DEFAULT_LIMITS, ReadingLimits
-from analysis.dumps.name_pattern import DEFAULT_PATTERN, NamePattern, ParsedName, parse_names
+from analysis.dumps.plan import ArrayRule, ReadingPlan
+from analysis.dumps.proposal import Proposal, Question, propose_plan
 from analysis.dumps.source import Upload
 
 __all__ = [
     "DEFAULT_LIMITS",
-    "DEFAULT_PATTERN",
+    "ArrayRule",
     "FileVersion",
     "Inspection",
-    "Layout",
+    "LeftOut",
     "Member",
-    "NamePattern",
-    "ParsedName",
+    "Proposal",
+    "Question",
     "ReadingLimits",
+    "ReadingPlan",
     "Upload",
     "Verdict",
     "inspect",
+    "list_arrays",
     "load",
-    "parse_names",
+    "propose_plan",
 ]

@@ -85,13 +85,6 @@ class ReaderProcess:
                 )
             return npy_format.read_rows(data, 0, stop - start)
 
-    def parse_names(
-        self, pattern: dict[str, str], names: list[tuple[str, str]], limits: ReadingLimits
-    ) -> list[list[Any]]:
-        """The fields of `ParsedName` of every name in its context, by a pattern that may never come to an end."""
-        found: list[list[Any]] = self._request({"task": "parse", "pattern": pattern, "names": names}, limits)
-        return found
-
     def close(self) -> None:
         """End the process; the next request starts another one."""
         with self._lock:

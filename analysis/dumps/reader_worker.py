@@ -15,7 +15,7 @@ import resource
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, astuple
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -114,14 +114,7 @@ def _read(request: Request, limits: ReadingLimits) -> None:
     np.save(request["out"], rows, allow_pickle=False)
 
 
-def _parse(request: Request, limits: ReadingLimits) -> list[list[Any]]:  # noqa: ARG001
-    from analysis.dumps.name_pattern import NamePattern
-
-    pattern = NamePattern(**request["pattern"])
-    return [list(astuple(pattern.parse(name, context))) for name, context in request["names"]]
-
-
-TASKS: dict[str, Callable[[Request, ReadingLimits], Any]] = {"list": _list, "read": _read, "parse": _parse}
+TASKS: dict[str, Callable[[Request, ReadingLimits], Any]] = {"list": _list, "read": _read}
 
 if __name__ == "__main__":
     main()

@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from numpy.typing import NDArray
-
-from analysis.dumps.inspection import FLOAT_BYTES, Inspection, Member
-from analysis.dumps.layout import Layout
+from analysis.dumps.axes import items_of, matrix_shape
+from analysis.dumps.cells import FLOAT_BYTES
+from analysis.dumps.inspection import Inspection, Member
 from analysis.dumps.limits import ReadingLimits
-from analysis.dumps.tree import Location, read_rows
+from analysis.dumps.member import Part
+from analysis.dumps.rows import PartRange, read_parts
 from analysis.one_pass.partial_statistics import PartialStatistics, PassSpec, take_statistics
-from per_core.errors import InvalidInputError, PerError
+from per_core.errors import InvalidInputError
 
 PIECE_BYTES = 2**27  # of float32, that make one task: long enough for its result to be worth moving
+NAMED = 8  # of the members in a message
 READ_BYTES = 2**25  # of these, that are in memory at once: fewer merges than with less, more cache than with more
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Adjacent samples of one member.
+    """Adjacent rows of one member.
 
     Attributes:
-        path, name, location: of the dump, and of the member in it.
-        shape: of the member.
-        start, stop: samples, the first axis of the member.
-        layout: how samples become rows.
-        limits: within which it is read.
+        path: of the dump.
+        ranges: parts of the member, and which of their items.
+        units: of the rows.
+        limits: within which they are read.
     """
 
     path: Path
-    name: str
-    location: Location
-    shape: tuple[int, ...]
-    start: int
-    stop: int
-    layout: Layout
+    ranges: tuple[PartRange, ...]
+    units: int
     limits: ReadingLimits
 
 
@@ -47,14 +41,17 @@ def choose_members(inspection: Inspection, names: Sequence[str] | None = None) -
     """The members of these names, or all that can be read, of one number of units.
 
     Raises:
-        InvalidInputError: If there is none, one cannot be read, or their units differ.
+        InvalidInputError: If there is none, one cannot be read, their units differ, or they are of several layers and
+            none was named.
     """
     members = inspection.readable if names is None else tuple(inspection.member(name) for name in names)
+    if names is None:
+        require_one_layer(members)
     if not members:
         reasons = "".join(f" {member.name}: {member.reason}" for member in inspection.members[:1])
         raise InvalidInputError(
             f"A pass needs a member that can be read; {inspection.title} has none.{reasons} Choose another dump"
-            " or a layout."
+            " or another plan."
         )
     for member in members:
         if member.verdict != "ok":
@@ -67,27 +64,24 @@ def choose_members(inspection: Inspection, names: Sequence[str] | None = None) -
     return members
 
 
+def require_one_layer(members: Sequence[Member]) -> None:
+    """Check that members are pieces of one layer at one moment; an `InvalidInputError` if they are not."""
+    cells = list(dict.fromkeys((member.layer, member.epoch, member.group) for member in members))
+    if len(cells) > 1:
+        some = ", ".join(dict.fromkeys(member.name for member in members[:NAMED])) + (", ..." if cells[NAMED:] else "")
+        raise InvalidInputError(
+            f"One set of rows is measured, of one layer at one moment; these are {len(cells)} layers or moments:"
+            f" {some}. Name the members, on the command line with --member; --member '*' takes all as one set."
+        )
+
+
 def cut(inspection: Inspection, members: Sequence[Member], *, piece_bytes: int = PIECE_BYTES) -> list[Piece]:
     """Pieces of members that `choose_members` chose, in their order."""
-    pieces: list[Piece] = []
-    for member in members:
-        assert member.shape is not None
-        samples = member.shape[0]
-        length = _fitting(member.shape, piece_bytes)
-        pieces.extend(
-            Piece(
-                path=inspection.path,
-                name=member.name,
-                location=member.location,
-                shape=member.shape,
-                start=start,
-                stop=min(start + length, samples),
-                layout=inspection.layout_of(member) or Layout("sample"),
-                limits=inspection.limits,
-            )
-            for start in range(0, samples, length)
-        )
-    return pieces
+    return [
+        Piece(inspection.path, tuple(ranges), member.units or 0, inspection.limits)
+        for member in members
+        for ranges in _bundles(((part, 0, part.items) for part in member.parts), piece_bytes)
+    ]
 
 
 def take_piece(piece: Piece, spec: PassSpec) -> PartialStatistics:
@@ -96,29 +90,33 @@ def take_piece(piece: Piece, spec: PassSpec) -> PartialStatistics:
     Raises:
         PerError: If it cannot be read, or is not what was inspected any more.
     """
-    _, d = piece.layout.matrix_shape(piece.shape)
-    directions = spec.directions(d)
-    whole = PartialStatistics.empty(d, spec)
-    length = _fitting(piece.shape, READ_BYTES)
-    for start in range(piece.start, piece.stop, length):
-        rows = _read(piece, start, min(start + length, piece.stop))
-        whole = whole.merge(take_statistics(rows, spec, directions=directions))
+    directions = spec.directions(piece.units)
+    whole = PartialStatistics.empty(piece.units, spec)
+    for ranges in _bundles(piece.ranges, READ_BYTES):
+        # Not Inspection.load: it copies and hashes every batch, which costs more than counting it.
+        for rows in read_parts(piece.path, ranges, piece.limits):
+            whole = whole.merge(take_statistics(rows, spec, directions=directions))
     return whole
 
 
-def _read(piece: Piece, start: int, stop: int) -> NDArray[Any]:
-    # Not Inspection.load: it copies and hashes every batch, which costs more than counting it.
-    try:
-        values = read_rows(piece.path, piece.location, start, stop, piece.limits)
-    except PerError as error:
-        raise type(error)(f"{piece.name}: {error}") from error
-    if values.shape != (stop - start, *piece.shape[1:]):
-        raise InvalidInputError(
-            f"{piece.name} must be as it was when inspected, {piece.shape}; it has changed. Inspect the dump again."
-        )
-    return piece.layout.to_matrix(values)
+def _bundles(ranges: Iterable[PartRange], size: int) -> Iterator[list[PartRange]]:
+    """Ranges of about so many bytes together: long ones are cut, short ones bundled."""
+    bundle: list[PartRange] = []
+    left = size
+    for part, start, stop in ranges:
+        item = _item_bytes(part)
+        while start < stop:
+            count = min(stop - start, max(1, left // item))
+            bundle.append((part, start, start + count))
+            start, left = start + count, left - count * item
+            if left < item:
+                yield bundle
+                bundle, left = [], size
+    if bundle:
+        yield bundle
 
 
-def _fitting(shape: tuple[int, ...], size: int) -> int:
-    """Samples of this shape that fit into so many bytes, one at least."""
-    return max(1, size // (math.prod(shape[1:]) * FLOAT_BYTES))
+def _item_bytes(part: Part) -> int:
+    """Bytes of one item as float32."""
+    rows, units = matrix_shape(part.shape, part.axes)
+    return rows // items_of(part.shape, part.axes) * units * FLOAT_BYTES

@@ -375,8 +375,8 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
 
 def _labels(members: tuple[Member, ...]) -> dict[LayerEpoch, Member]:
     """The row and column of every member; where two would share one, the rows say the member's name too."""
-    with_split = len({member.split for member in members}) > 1
-    cells = [(_layer_label(member, with_split=with_split), member.epoch) for member in members]
+    with_group = len({member.group for member in members}) > 1
+    cells = [(_layer_label(member, with_group=with_group), member.epoch) for member in members]
     count = Counter(cells)
     return {
         (f"{layer} ({member.name})" if count[layer, epoch] > 1 else layer, epoch): member
@@ -384,9 +384,9 @@ def _labels(members: tuple[Member, ...]) -> dict[LayerEpoch, Member]:
     }
 
 
-def _layer_label(member: Member, *, with_split: bool) -> str:
+def _layer_label(member: Member, *, with_group: bool) -> str:
     layer = member.layer or (member.name if member.epoch is None else ONE_LAYER)
-    return f"{member.split}/{layer}" if with_split and member.split else layer
+    return f"{member.group}/{layer}" if with_group and member.group else layer
 
 
 def read_member(inspection: Inspection, member: Member, *, most_rows: int = MOST_ROWS) -> ActivationBatch:
@@ -407,11 +407,8 @@ def read_member(inspection: Inspection, member: Member, *, most_rows: int = MOST
 
 def rows_read(member: Member, *, most_rows: int = MOST_ROWS) -> IndexArray:
     """Which rows of a member `read_member` reads, (n,): the number of each row of its batch."""
-    assert member.shape is not None
-    assert member.rows is not None
-    positions = member.rows // member.shape[0]
     return np.concatenate(
-        [np.arange(one.start * positions, one.stop * positions) for one in _blocks(member, most_rows)]
+        [np.arange(member.first_row(one.start), member.first_row(one.stop)) for one in _blocks(member, most_rows)]
     )
 
 
@@ -430,12 +427,11 @@ def _unchanged(
 
 
 def _blocks(member: Member, most_rows: int) -> list[range]:
-    """Which rows of the first axis are read: all of them, or evenly spread blocks."""
-    assert member.shape is not None
+    """Which samples are read: all of them, or evenly spread blocks."""
     assert member.rows is not None
     assert member.units is not None
-    samples = member.shape[0]
-    positions = member.rows // samples
+    samples = member.items
+    positions = max(1, member.rows // samples)
     wanted = max(math.ceil(most_rows / positions), FEWEST_SAMPLES)
     read = max(1, min(wanted, MOST_VALUES // (positions * member.units)))
     if read >= samples:

@@ -38,7 +38,7 @@ LONGEST_SENTENCE = 500
 SUFFIXES = (".html", ".htm")
 TITLE = "PERscope report: "  # by which an earlier report is told from any other file, too
 PACKAGES = ("torch", "numpy", "scipy", "safetensors")
-VERDICTS: dict[Verdict, str] = {"refused": N_("refused"), "ambiguous": N_("without a layout"), "ok": N_("ok")}
+VERDICTS: dict[Verdict, str] = {"refused": N_("refused"), "ok": N_("ok")}
 """In the order of the members."""
 
 
@@ -194,7 +194,7 @@ def _facts(
         (_("read"), len(seen.cells) - unread),
         (_("failed"), unread),
         (_("refused"), len(inspection.refused)),
-        (_("without a layout"), len(inspection.ambiguous)),
+        (_("left out"), len(inspection.left_out)),
         (_("other files"), len(inspection.ignored)),
         (_("severe warnings"), severe),
         (_("mild warnings"), len(warnings) - severe),

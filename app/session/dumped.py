@@ -29,7 +29,7 @@ class DumpMember:
         """What stands for the member in a cache."""
         one = self.inspection.member(self.name)
         path = str(self.inspection.path)
-        return f"{path!a}|{self.name!a}|{self.inspection.layout_of(one)}|{self.inspection.version(one)}"
+        return f"{path!a}|{self.name!a}|{hash(self.inspection.plan)}|{self.inspection.version(one)}"
 
     def batch(self) -> ActivationBatch:
         """Whole rows, evenly spread, of about a million values at most."""

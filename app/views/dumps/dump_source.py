@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from analysis.dumps import DEFAULT_PATTERN, Inspection, Layout, NamePattern, Upload, inspect
+from analysis.dumps import Inspection, Upload, inspect
 from analysis.dumps.reasons import group_reasons
 from analysis.plain_text import plain
 from app.sections.export import offer_table
 from app.session import caches, services
-from app.session.keys import DUMP_PLACES, DUMP_SAID, newest_source
-from app.text.caption import show_caption
+from app.session.keys import DUMP_PLACES, newest_source
 from app.text.language import _, ngettext, visitor_texts
 from app.text.plain import escaped
 from per_core.errors import BudgetError, PerError
 
 if TYPE_CHECKING:
     from analysis.survey.overview import Overview
-    from per_core.per import RowLayout
 
 FOLLOW_SECONDS = 2
 _KEPT_OVERVIEWS = 8
@@ -120,93 +118,6 @@ def _close(slot: str) -> None:
     _release(slot)
 
 
-def settle(inspection: Inspection, slot: str) -> Inspection:
-    """Names by a rule that can be edited, and layouts, asked for once for each number of axes and remembered."""
-    said = st.session_state.setdefault(DUMP_SAID, {})
-    proposed = inspection.pattern
-    layouts, edited = said.get(inspection.path, ({}, None))
-    pattern = edited or proposed
-    fresh = "" if proposed == DEFAULT_PATTERN else proposed.epoch  # fields of their own for every proposal
-    with st.expander(_("How names are read")):
-        show_caption(
-            _("Layer and epoch are read from the names. The table shows what the rule finds."),
-            _(
-                "Each field is a regular expression, and what its first group finds is taken. A key of the file that"
-                " states layer and epoch needs no rule. Whether the 50 of epoch_10_50 is a decimal or a layer is"
-                " decided by all names together."
-            ),
-        )
-        fields = {
-            part: st.text_input(title, getattr(pattern, part), key=f"{slot}_{part}_{inspection.title}{fresh}")
-            for part, title in _pattern_parts().items()
-        }
-        preview = st.container()
-    try:
-        pattern = NamePattern(**fields)
-        inspection = inspection.with_pattern(pattern)
-    except PerError as error:
-        st.error(escaped(error))
-    shown = [
-        {_("Member"): one.name, _("Layer"): one.layer or "", _("Epoch"): one.epoch, _("Split"): one.split}
-        for one in inspection.members
-    ]
-    preview.dataframe(
-        pd.DataFrame(shown[:50]), hide_index=True, height=180, alt=_("What the rule reads from the names")
-    )
-    for axes in sorted(
-        {member.axes for member in inspection.members if member.axes > 2 and member.verdict != "refused"}
-    ):
-        layouts = layouts | {axes: _ask_layout(inspection, slot, axes, layouts.get(axes))}
-        inspection = inspection.with_layout(layouts[axes], axes=axes)
-    said[inspection.path] = layouts, None if pattern == proposed else pattern
-    return inspection
-
-
-def _pattern_parts() -> dict[str, str]:
-    """The parts of a rule for names, and what each finds."""
-    return {
-        "layer": _("Layer: the part of the name that is the layer"),
-        "epoch": _("Epoch: a number after a word, 3 or 0.25 or 00_25"),
-        "split": _("Split: train, val or the like"),
-        "drop": _("Dropped from the name of the layer"),
-    }
-
-
-def _ask_layout(inspection: Inspection, slot: str, axes: int, layout: Layout | None) -> Layout | None:
-    """How the arrays of so many axes are meant; what was said before is the default."""
-    left, right = st.columns(2)
-    kinds: dict[RowLayout, str] = {"sample": _("a sample"), "position": _("a position, of channels")}
-    kind = left.segmented_control(
-        _("Some members have {axes} axes. What is a row?").format(axes=axes),
-        list(kinds),
-        default=None if layout is None else layout.kind,
-        format_func=kinds.__getitem__,
-        key=f"{slot}_layout_{axes}_{inspection.title}",
-        help=_(
-            "The first axis is the samples. Either everything of a sample is one row, or every position, a token or a"
-            " pixel, is a row of channels of its own."
-        ),
-    )
-    if kind != "position":
-        return None if kind is None else Layout(kind)
-    named = {
-        -1: _("the last: (n, length, channels)"),
-        1: _("the second: (n, channels, height, width)"),
-        2: _("the third"),
-        3: _("the fourth"),
-    }
-    channels = [axis for axis in named if axis < axes]
-    known = layout.channel_axis if layout is not None and layout.kind == "position" else (1 if axes > 3 else -1)
-    axis = right.selectbox(
-        _("Axis of the channels"),
-        channels,
-        index=channels.index(known) if known in channels else 0,
-        format_func=named.__getitem__,
-        key=f"{slot}_axis_{axes}_{inspection.title}",
-    )
-    return Layout(kind, axis)
-
-
 def show_members(inspection: Inspection, slot: str) -> None:
     """The inspection table: what there is and why something is refused."""
     rows = [
@@ -262,8 +173,6 @@ def _show_reasons(inspection: Inspection) -> None:
 def _members_found(inspection: Inspection) -> str:
     """The line above the table of members."""
     parts = [_("{n:,} can be read").format(n=len(inspection.readable))]
-    if unsettled := len(inspection.ambiguous):
-        parts.append(ngettext("{n:,} needs a layout", "{n:,} need a layout", unsettled).format(n=unsettled))
     if refused := len(inspection.refused):
         parts.append(_("{n:,} refused").format(n=refused))
     members = len(inspection.members)
@@ -277,7 +186,7 @@ def read_all(inspection: Inspection) -> "Overview":
     from analysis.survey.overview import overview
 
     known = caches.overviews()
-    key = f"{inspection.path}|{sorted(inspection.layouts.items())}|{inspection.pattern}"
+    key = f"{inspection.path}|{hash(inspection.plan)}"
     bar = st.empty()
 
     def show_progress(done: int, total: int) -> None:

@@ -12,10 +12,11 @@ from app.session.keys import DUMPS_VIEW, OPENED_DUMP
 from app.text.caption import show_statement
 from app.text.language import _
 from app.views.dumps.dump_map import LAYERS, show_overview
-from app.views.dumps.dump_source import OpenDump, follow, open_dump, open_example, read_all, settle, show_members
+from app.views.dumps.dump_source import OpenDump, follow, open_dump, open_example, read_all, show_members
 from app.views.dumps.layer_view import choose_cell, show_code, show_layer, show_links
 from app.views.dumps.massive_view import show_massive
 from app.views.dumps.matched_layers import show_matched
+from app.views.dumps.plan_editor import settle
 from app.views.dumps.precision_view import show_precision
 from app.views.dumps.width_view import show_width
 

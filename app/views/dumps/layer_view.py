@@ -155,12 +155,10 @@ def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:
     inspection = dump.inspection
     place = inspection.title if inspection.allowed is None else str(inspection.path)  # an upload has no place
     name = dump.overview.members[layer, epoch]
-    member = inspection.member(name)
-    layout = inspection.layout_of(member)
-    options = "" if member.axes < 3 or layout is None else f", layout={layout!r}"
+    options = "" if not inspection.answers else f", answers={dict(inspection.answers)!r}"
     with st.expander(_("The same in Python")):
         st.code(
-            "from analysis.dumps import Layout, inspect\n"
+            "from analysis.dumps import inspect\n"
             "from analysis.survey.overview import read_member, rows_read, survey\n\n"
             f"dump = inspect({place!r}{options})\n"
             f"member = dump.member({name!r})\n"

@@ -16,11 +16,9 @@ pytestmark = pytest.mark.long
 def test_the_table_tells_everything_and_zero_means_all_is_well(tmp_path, capsys):
     assert main(["inspect", str(write(tmp_path, "layers.npz"))]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["member", "shape", "dtype", "declared", "stored", "layer", "epoch", "verdict"]
-    assert lines[1].split() == [
-        "features.6", "6", "x", "4", "float32", "96", "bytes", "96", "bytes", "features.6", "-", "ok",
-    ]  # fmt: skip
-    assert lines[-1] == "2 members: 2 ok, 0 ambiguous, 0 refused; 0 other files passed over"
+    assert lines[0] == "1 file, 2 arrays → 2 layers × 1 epoch."
+    assert lines[2].split() == ["layer", "epoch", "split", "rows", "x", "units", "parts", "array"]
+    assert lines[3].split() == ["features.6", "-", "-", "6", "x", "4", "1", "features.6"]
 
 
 def test_one_means_some_are_refused_and_two_that_nothing_is_left(tmp_path, capsys):
@@ -41,30 +39,60 @@ def test_an_empty_path_is_none_and_not_the_folder_that_one_is_in(tmp_path, capsy
     assert main(["inspect", "."]) == 0
 
 
-def test_layout_patterns_and_json(tmp_path, capsys):
+def as_json(capsys, *arguments: str, status: int = 0):
+    assert main(["inspect", *arguments, "--json"]) == status
+    return json.loads(capsys.readouterr().out)
+
+
+def test_json_holds_layers_what_is_left_out_and_questions(tmp_path, capsys):
+    for epoch in (1, 2):
+        np.savez(tmp_path / f"epoch_{epoch}.npz", conv1=np.ones((2, 3, 4, 4)), labels=np.arange(2))
+    (tmp_path / "notes.md").write_text("about it")
+    found = as_json(capsys, str(tmp_path))
+    assert found["layers"] == [
+        {"layer": "conv1", "epoch": epoch, "split": "", "rows": 32, "units": 3, "parts": 1} for epoch in (1, 2)
+    ]
+    assert [(one["name"], one["kind"]) for one in found["left_out"]] == [
+        ("epoch_1.npz/labels", "labels"), ("epoch_2.npz/labels", "labels"), ("notes.md", "other file"),
+    ]  # fmt: skip
+    (question,) = found["questions"]
+    assert (question["chosen"], question["shape"]) == ("sample,channel,height,width", [2, 3, 4, 4])
+    answered = as_json(capsys, str(tmp_path), "--set", f"{question['id']}=sample,unit,unit,unit")
+    assert [(one["rows"], one["units"]) for one in answered["layers"]] == [(2, 48)] * 2
+
+
+def test_a_plan_is_kept_beside_the_dump_and_found_again(tmp_path, capsys):
     np.savez(tmp_path / "d.npz", **{"conv1@7": np.ones((2, 3, 4))})
-    arguments = ["inspect", str(tmp_path / "d.npz"), "--json", "--epoch-pattern", r"@(\d+)"]
-    assert main(arguments) == 0
-    (member,) = json.loads(capsys.readouterr().out)["members"]
-    assert (member["verdict"], member["layer"], member["epoch"]) == ("ambiguous", "conv1", 7)
-    assert main([*arguments, "--layout", "position", "--channel-axis", "1"]) == 0
-    (member,) = json.loads(capsys.readouterr().out)["members"]
-    assert (member["verdict"], member["rows"], member["units"]) == ("ok", 8, 3)
-    assert main([*arguments, "--layout", "position", "--channel-axis", "0"]) == 2
+    dump = str(tmp_path / "d.npz")
+    before = as_json(capsys, dump)
+    assert main(["inspect", dump, "--keep-plan"]) == 0
+    capsys.readouterr()
+    kept = tmp_path / "d.npz.perscope.toml"
+    assert as_json(capsys, dump)["layers"] == before["layers"]
+    kept.write_text('[[arrays]]\nname = "d.npz/{layer}@{epoch}"\naxes = ["sample", "channel", "position"]\n')
+    (layer,) = as_json(capsys, dump)["layers"]
+    assert (layer["layer"], layer["epoch"], layer["rows"], layer["units"]) == ("conv1", 7, 8, 3)
+    assert as_json(capsys, dump, "--plan", str(kept))["questions"] == []
+    kept.write_text("[[arrays]]\nname = 3\n")
+    assert main(["inspect", dump]) == 2
+    assert "d.npz.perscope.toml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("axes/nothing=sample,unit", "is to a question of this dump"),
+        ("axes/image=sample,rows,unit,unit", "An axis is one of"),
+        ("axes/image=sample,unit", "Give a role to each"),
+        ("layer=image", "by the text before it"),
+    ],
+)
+def test_an_answer_that_is_none_says_what_can_be_answered(tmp_path, capsys, given, told):
+    np.savez(tmp_path / "d.npz", image=np.ones((2, 3, 4, 5)))
+    assert main(["inspect", str(tmp_path / "d.npz"), "--set", given]) == 2
+    assert told in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        main(["inspect", "--layout", "rows", "x"])
-
-
-def test_arrays_of_different_axes_have_layouts_of_their_own(tmp_path, capsys):
-    np.savez(tmp_path / "d.npz", sequence=np.ones((2, 3, 4)), image=np.ones((2, 3, 4, 5)))
-    arguments = ["inspect", str(tmp_path / "d.npz"), "--json", "--layout-of", "4=position:1"]
-    for more, units in (([], [None, 3]), (["--layout-of", "3=position"], [4, 3]), (["--layout", "sample"], [12, 3])):
-        assert main([*arguments, *more]) == 0
-        assert [member["units"] for member in json.loads(capsys.readouterr().out)["members"]] == units
-    for wrong in ("position", "4=rows", "x=sample", "4=position:"):
-        with pytest.raises(SystemExit):
-            main(["inspect", str(tmp_path / "d.npz"), "--layout-of", wrong])
-    assert main(["inspect", str(tmp_path / "d.npz"), "--layout-of", "4=position:0"]) == 2
+        main(["inspect", str(tmp_path / "d.npz"), "--set", "nothing"])
 
 
 def test_names_from_a_file_give_the_terminal_no_commands(tmp_path, capsys):

@@ -17,6 +17,9 @@ from pyarrow.feather import write_feather
 from safetensors.torch import save_file
 from scipy.io import savemat
 
+from analysis.dumps import ArrayRule, Inspection, ReadingPlan, list_arrays
+from analysis.dumps.name_form import LONGEST_FORM, MOST_FIELDS, literal
+from analysis.dumps.plan import Axes
 from per_core.errors import InvalidInputError
 from per_core.recording.layer_record import Allowance, LayerDigest
 from per_core.recording.run_directory import RunWriter
@@ -190,9 +193,33 @@ def npy_bytes(values):
 
 
 def only(inspection):
-    """The one member, which is refused."""
+    """The one array, which is refused or no activation."""
+    if inspection.left_out:
+        (left_out,) = inspection.left_out
+        return left_out.reason
     (member,) = inspection.members
     assert member.verdict == "refused"
     with pytest.raises(InvalidInputError):
         inspection.load()
     return member.reason
+
+
+def inspect_each(path: Path) -> Inspection:
+    """Every array a member of its own."""
+    found = list_arrays(path)
+    return found.with_plan(every_array(found))
+
+
+def every_array(found: Inspection) -> ReadingPlan:
+    """A plan by which every array of numbers is a layer of its own, last axes are units and all others rows."""
+    positions: dict[int, Axes] = {1: ("sample",), 2: ("sample", "unit")}
+    rules = []
+    for array in found.arrays:
+        axes = len(array.entry.shape or ())
+        if axes and not array.entry.refusal:
+            spread: Axes = ("sample", *["position"] * (axes - 2), "unit")
+            parts = [f"{{layer:{literal(part)}}}" if part else part for part in array.name.split("/")]
+            form = "/".join(parts) if len(parts) < MOST_FIELDS else literal(array.name)
+            if len(form) <= LONGEST_FORM:
+                rules.append(ArrayRule(form, positions.get(axes, spread)))
+    return ReadingPlan(tuple(rules))

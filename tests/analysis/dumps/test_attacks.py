@@ -240,7 +240,7 @@ def test_hdf5_that_declares_forty_terabytes(tmp_path):
     for name in ("huge", "packed"):
         assert inspection.member(name).declared == 4 * 10**13
         assert "is 40 TB, stored are 0 bytes" in inspection.member(name).reason
-    assert "these are text" in inspection.member("text").reason
+    assert [(one.name, one.kind) for one in inspection.left_out] == [("text", "text")]
     assert "this one is empty" in inspection.member("empty").reason
 
 
@@ -360,7 +360,7 @@ def test_nothing_finite(tmp_path, values, reason):
 
 def test_nothing_finite_in_a_part_is_not_said_of_the_whole(tmp_path):
     np.save(tmp_path / "x.npy", np.concatenate([np.full((5, 3), np.nan), np.ones((5, 3))]))
-    with pytest.raises(InvalidInputError, match=r"all 12 values of rows 0 to 3 of x.npy are NaN"):
+    with pytest.raises(InvalidInputError, match=r"all 12 values of samples 0 to 3 of x.npy are NaN"):
         inspect(tmp_path / "x.npy").load(rows=range(4))
 
 
@@ -391,13 +391,13 @@ def test_tables_that_are_none(tmp_path):
 def test_more_than_a_batch_may_take_is_refused_with_the_rows_that_fit(tmp_path):
     np.save(tmp_path / "x.npy", np.ones((1000, 10), np.float32))
     inspection = inspect(tmp_path / "x.npy", limits=ReadingLimits(batch_bytes=4000))
-    with pytest.raises(BudgetError, match=r"1000 rows of x.npy take 40 kB. Load 100 rows at once: rows=range\(100\)"):
+    with pytest.raises(BudgetError, match=r"1000 samples of x.npy take 40 kB. Load 100 of them at once: rows="):
         inspection.load()
     assert inspection.load(rows=range(900, 1000)).n == 100
     for rows in (range(0, 1001), range(-1, 3), range(3, 3), range(0, 10, 2)):
         with pytest.raises(InvalidInputError, match="range without gaps within 0 to 1000"):
             inspection.load(rows=rows)
-    assert "One row may take 20 bytes" in only(inspect(tmp_path / "x.npy", limits=ReadingLimits(batch_bytes=20)))
+    assert "One sample may take 20 bytes" in only(inspect(tmp_path / "x.npy", limits=ReadingLimits(batch_bytes=20)))
 
 
 def test_a_file_that_changes_after_it_was_inspected(tmp_path):

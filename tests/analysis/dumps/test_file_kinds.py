@@ -53,7 +53,7 @@ def test_files_of_arrays_are_found_in_folders_and_archives_whatever_they_are_cal
     for place in (folder, tmp_path / "all.zip"):
         inspection = inspect(place)
         assert inspection.readable
-        assert {member.location[0] for member in inspection.members} == {"step_5.dat"}
+        assert {array.location[0] for array in inspection.arrays} == {"step_5.dat"}
 
 
 def test_a_file_is_said_to_be_cut_short_only_if_it_is(tmp_path):

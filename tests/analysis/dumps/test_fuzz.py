@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from analysis.batch import ActivationBatch
-from analysis.dumps import Inspection, Layout, Member, ReadingLimits, inspect
+from analysis.dumps import Inspection, Member, ReadingLimits, inspect, list_arrays
 from analysis.dumps.reader_process import READER
 from per_core.errors import PerError
-from tests.analysis.dumps.dump_files import WRITERS, run_directory, write
+from tests.analysis.dumps.dump_files import WRITERS, every_array, run_directory, write
 from tests.analysis.dumps.independent_readers import stored
 
 pytestmark = pytest.mark.long
@@ -71,8 +71,9 @@ def mutate(content: bytes, random: np.random.Generator) -> bytes:
 
 def read_everything(path: Path) -> int:
     """Inspect and load all that can be loaded, compare it with the format's own library; the number of members."""
-    inspection = inspect(path, limits=LIMITS, layout=Layout("position", -1))
-    assert inspection.members
+    assert inspect(path, limits=LIMITS).arrays
+    found = list_arrays(path, limits=LIMITS)
+    inspection = found.with_plan(every_array(found))
     loaded = 0
     for member in inspection.members:
         assert member.verdict != "refused" or len(member.reason) > 20
@@ -82,7 +83,7 @@ def read_everything(path: Path) -> int:
         else:
             assert (batch.n, batch.d) == (member.rows, member.units)
             assert batch.values.nbytes <= LIMITS.batch_bytes
-            assert_same(batch, stored(path, member.location, member.note), member)
+            assert_same(batch, stored(path, member.parts[0].location, member.note), member)
             loaded += 1
     return loaded
 

@@ -12,7 +12,7 @@ import torch
 
 from analysis.dumps import ReadingLimits, inspect, tree
 from per_core.errors import InvalidInputError
-from tests.analysis.dumps.dump_files import FIRST, LAYERS, TENSORS, npy_bytes, only, write
+from tests.analysis.dumps.dump_files import FIRST, LAYERS, TENSORS, inspect_each, npy_bytes, only, write
 
 SECOND = LAYERS["features.8"]
 
@@ -43,8 +43,8 @@ def test_samples_in_shards_are_members(tmp_path, format):
     long = f"{'a' * 60}/{'층' * 20}/layer_3.npy"  # over 100 bytes, not ASCII
     files = {"000017.features.npy": npy_bytes(FIRST), "000017.cls": b"3", "000018.features.npy": npy_bytes(SECOND)}
     (tmp_path / "shard-000000.tar").write_bytes(tar_bytes(files | {long: npy_bytes(FIRST)}, format=format))
-    inspection = inspect(tmp_path / "shard-000000.tar")
-    assert [member.location for member in inspection.members] == [
+    inspection = inspect_each(tmp_path / "shard-000000.tar")
+    assert [array.location for array in inspection.arrays] == [
         ("000017.features.npy",), ("000018.features.npy",), (long,),
     ]  # fmt: skip
     np.testing.assert_array_equal(inspection.load("000018.features.npy").values, SECOND)
@@ -76,8 +76,8 @@ def test_other_files_and_archives_within(tmp_path):
         "deep.tar.gz": gzip.compress(deep),
     }
     (tmp_path / "all.tar").write_bytes(tar_bytes(files))
-    inspection = inspect(tmp_path / "all.tar")
-    assert [member.location for member in inspection.readable] == [
+    inspection = inspect_each(tmp_path / "all.tar")
+    assert [part.location for member in inspection.readable for part in member.parts] == [
         ("layers.pt", "features.6"), ("layers.pt", "features.8"), ("packed.npz", "features.6.npy"),
         ("packed.npz", "features.8.npy"), ("deep.tar", "a.npy"), ("deep.tar.gz", "a.npy"),
     ]  # fmt: skip
@@ -92,7 +92,7 @@ def test_other_files_and_archives_within(tmp_path):
 def test_a_packed_archive_is_unpacked_within_the_budget(tmp_path, name):
     (tmp_path / name).write_bytes(tar_bytes({"a.npy": npy_bytes(FIRST)}, mode="w:gz"))
     inspection = inspect(tmp_path / name)
-    assert inspection.members[0].location == ("a.npy",)
+    assert inspection.arrays[0].location == ("a.npy",)
     np.testing.assert_array_equal(inspection.load().values, FIRST)
     reason = only(inspect(tmp_path / name, limits=ReadingLimits(unpacked_bytes=5000)))
     assert "may come to 5 kB together" in reason

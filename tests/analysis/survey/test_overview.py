@@ -10,7 +10,7 @@ from scipy import stats
 
 from analysis.batch import ActivationBatch
 from analysis.distances.directions import shared_directions
-from analysis.dumps import Layout, inspect
+from analysis.dumps import inspect
 from analysis.statistics.null_band import expected_gaussian_w1
 from analysis.statistics.spread import effective_rank
 from analysis.survey.overview import (
@@ -291,7 +291,7 @@ def test_wide_members_are_read_within_the_bound(tmp_path) -> None:
 def test_positions_of_several_samples_are_read(tmp_path) -> None:
     images = np.arange(100, dtype=np.float32)[:, None, None, None] * np.ones((1, 2, 40, 40), dtype=np.float32)
     np.save(tmp_path / "conv.npy", images)
-    reading = overview(inspect(tmp_path, layout=Layout("position", 1))).cells["conv", None]
+    reading = overview(inspect(tmp_path)).cells["conv", None]
     assert isinstance(reading, LayerReading)
     assert (reading.n, reading.total, reading.d) == (MOST_ROWS, 160_000, 2)
     assert reading.mean == pytest.approx(49.5, abs=1)

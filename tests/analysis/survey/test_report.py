@@ -325,11 +325,12 @@ def test_one_means_some_were_not_read(tmp_path, capsys) -> None:
     assert "4 members read, 2 not" in capsys.readouterr().err
 
 
-def test_an_array_that_needs_a_layout_is_left_out_until_there_is_one(tmp_path) -> None:
+def test_an_array_that_is_asked_about_is_read_as_is_likeliest_or_as_said(tmp_path) -> None:
     np.savez(tmp_path / "d.npz", conv=RANDOM.normal(size=(9, 3, 4)), fc=RANDOM.normal(size=(9, 3)))
     arguments = ["report", str(tmp_path / "d.npz"), "--out", str(tmp_path / "r.html")]
-    assert main(arguments) == 1
-    assert main([*arguments, "--layout", "position", "--channel-axis", "1"]) == 0
+    assert main(arguments) == 0
+    assert main([*arguments, "--set", "axes/conv=sample,channel,position"]) == 0
+    assert main([*arguments, "--set", "axes/fc=sample,unit"]) == 2
 
 
 def test_two_means_nothing_could_be_read_or_written(tmp_path, capsys) -> None:

@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from analysis.dumps import Layout, inspect, load
+from analysis.dumps import inspect, load
 from analysis.dumps.formats import hdf5_format, torch_format
 from analysis.dumps.limits import DEFAULT_LIMITS
 from per_core.errors import InvalidInputError
-from tests.analysis.dumps.dump_files import FIRST, LAYERS, WRITERS, run_directory, write
+from tests.analysis.dumps.dump_files import FIRST, LAYERS, WRITERS, inspect_each, run_directory, write
 
 
 def verdicts(inspection):
@@ -73,13 +73,12 @@ def test_nested_dicts_and_lists_of_torch(tmp_path):
         "parts": (shared[1:3], shared.t(), torch.nn.Parameter(torch.ones(2, 2)), torch.arange(6).reshape(2, 3)),
     }
     torch.save(saved, tmp_path / "train_ep7.pt")
-    inspection = inspect(tmp_path / "train_ep7.pt", layout=Layout("position", -1))
+    inspection = inspect_each(tmp_path / "train_ep7.pt")
     assert [m.name for m in inspection.members] == [
-        "epoch", "names", "layers/0/blocks.0.hook_resid_post", "layers/1/blocks.1.hook_resid_post",
+        "layers/0/blocks.0.hook_resid_post", "layers/1/blocks.1.hook_resid_post",
         "parts/0", "parts/1", "parts/2", "parts/3",
     ]  # fmt: skip
-    assert [m.name for m in inspection.readable] == [m.name for m in inspection.members[2:]]
-    first, second = (inspection.load(member.name) for member in inspection.members[2:4])
+    first, second = (inspection.load(member.name) for member in inspection.members[:2])
     np.testing.assert_array_equal(first.values, hidden.reshape(6, 4))
     np.testing.assert_array_equal(second.values, hidden.reshape(6, 4))  # small integers are exact in bfloat16
     assert inspection.load("parts/1").values.shape == (6, 5)
@@ -139,14 +138,11 @@ def test_object_arrays_beside_numeric_ones(tmp_path):
     labels = np.array([{"label": 1}, None, "x"], dtype=object)
     np.savez(tmp_path / "mixed.npz", labels=labels, **LAYERS, names=np.array(["a", "b"]), classes=np.arange(6))
     inspection = inspect(tmp_path / "mixed.npz")
-    assert verdicts(inspection) == {
-        "labels": "refused", "features.6": "ok", "features.8": "ok", "names": "refused", "classes": "refused",
-    }  # fmt: skip
+    assert verdicts(inspection) == {"labels": "refused", "features.6": "ok", "features.8": "ok"}
+    assert {one.name: one.kind for one in inspection.left_out} == {"names": "text", "classes": "labels"}
     reasons = {member.name: member.reason for member in inspection.refused}
     assert "pickles, which can run code" in reasons["labels"]
     assert "np.load('mixed.npz', allow_pickle=True)['labels']" in reasons["labels"]
-    assert inspection.member("names").dtype == "text"
-    assert "label or an index" in reasons["classes"]
     np.testing.assert_array_equal(inspection.load("features.6").values, FIRST)
     with pytest.raises(InvalidInputError, match="labels: Object arrays are pickles"):
         inspection.load("labels")
@@ -214,8 +210,8 @@ def test_hdf5_with_a_dataset_that_counts_the_rows_in_use(tmp_path):
     }  # fmt: skip
     assert inspection.member("all_feats").note == "6 of 10 rows are in use, says the dataset 'count'"
     np.testing.assert_array_equal(inspection.load("all_feats").values, FIRST)
-    assert inspection.member("all_labels").shape == (6, 2)
-    assert "labels, indices or coordinates" in inspection.member("all_labels").note
+    assert {one.name: one.kind for one in inspection.left_out} == {"all_labels": "labels", "count": "scalar"}
+    assert inspection.member("all_feats").unused == 4
 
 
 def test_every_dataset_of_hdf5_is_an_array_of_its_own(tmp_path):
@@ -283,14 +279,15 @@ def test_parquet_lists_scalars_and_what_is_neither(tmp_path):
     pq.write_table(table, tmp_path / "cache.parquet", row_group_size=4)
     inspection = inspect(tmp_path / "cache.parquet")
     assert verdicts(inspection) == {
-        "cache.parquet": "ok", "blocks.0.hook_resid_post": "ok", "a.b": "ambiguous", "ragged": "refused",
+        "cache.parquet": "ok", "blocks.0.hook_resid_post": "ok", "a.b": "ok", "ragged": "refused",
         "uneven": "ok", "token": "refused", "text": "refused",
     }  # fmt: skip
     np.testing.assert_array_equal(inspection.load("blocks.0.hook_resid_post", rows=range(3, 6)).values, FIRST[3:])
     scalars = inspection.load("cache.parquet")
     assert scalars.values.shape == (6, 2)
     assert scalars.n_nan == 1
-    assert inspection.with_layout(Layout("sample")).load("a.b").values.tolist() == [[1, 2, 3, 4, 5, 6]] * 6
+    whole = inspection.answer({"axes/a.b": "sample,unit,unit"})
+    assert whole.load("a.b").values.tolist() == [[1, 2, 3, 4, 5, 6]] * 6
     assert "equally long" in inspection.member("ragged").reason
     with pytest.raises(InvalidInputError, match="one is shorter, longer or missing"):
         inspection.load("uneven")  # as many values as rows: only reading them tells
@@ -354,5 +351,5 @@ def test_a_zip_of_files_tells_layers_and_epochs_from_its_folders(tmp_path):
     assert {member.epoch for member in inspection.members} == {5}
     assert inspection.member("epoch_5/layer_1.npy").layer == "layer_1"
     # Both files hold a layer of this name:
-    assert inspection.member("epoch_5/layer_2.pt/activations/features.6").layer == "folder/layer_2/features.6"
-    assert inspection.member("epoch_5/layer_3.h5/features.6/activations").layer == "folder/layer_3/features.6"
+    assert inspection.member("epoch_5/layer_2.pt/activations/features.6").layer == "layer_2/features.6"
+    assert inspection.member("epoch_5/layer_3.h5/features.6/activations").layer == "layer_3/features.6"

@@ -9,7 +9,7 @@ import pytest
 from scipy.io import loadmat, savemat
 from scipy.sparse import eye_array
 
-from analysis.dumps import Layout, ReadingLimits, inspect
+from analysis.dumps import ReadingLimits, inspect
 from analysis.dumps.formats import matlab_format
 from analysis.dumps.limits import DEFAULT_LIMITS
 from per_core.errors import InvalidInputError
@@ -91,7 +91,7 @@ def write_73(path, **options):
 def test_version_7_3_as_matlab_shows_it(tmp_path, options):
     """(n, d) in MATLAB is (d, n) in HDF5."""
     inspection = inspect(write_73(tmp_path / "new.mat", **options))
-    assert {member.name: (member.dtype, member.shape) for member in inspection.members} == {
+    assert {array.shown: (array.entry.dtype, array.entry.shape) for array in inspection.arrays} == {
         "activations": ("float32", (6, 4)), "batches/0": ("float32", (6, 4)), "batches/1/0": ("float32", (6, 4)),
         "mask": ("bool", (6, 4)), "nothing": ("uint64", None), "table": ("table", None),
         "title": ("text", (1,)), "acts/conv1": ("float64", (5, 4, 3, 2)),
@@ -101,11 +101,10 @@ def test_version_7_3_as_matlab_shows_it(tmp_path, options):
     assert "this one is empty" in inspection.member("nothing").reason
     np.testing.assert_array_equal(inspection.load("activations").values, FIRST)
     np.testing.assert_array_equal(inspection.load("activations", rows=range(2, 4)).values, FIRST[2:4])
-    np.testing.assert_array_equal(inspection.load("mask").values, FIRST > 0)
     np.testing.assert_array_equal(inspection.load("batches/0").values, FIRST)
     np.testing.assert_array_equal(inspection.load("batches/1/0").values, FIRST + 1)
     images = np.arange(120.0).reshape(2, 3, 4, 5).transpose(3, 2, 1, 0)
-    positions = inspect(tmp_path / "new.mat", layout=Layout("sample"))
+    positions = inspect(tmp_path / "new.mat", answers={"axes/conv#": "sample,unit,unit,unit"})
     np.testing.assert_array_equal(positions.load("acts/conv1").values, images.reshape(5, -1))
 
 

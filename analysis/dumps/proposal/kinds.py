@@ -1,0 +1,134 @@
+"""Kinds of arrays that are no activations, told by their types, names and neighbours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analysis.dumps.plan import Kind
+from analysis.dumps.proposal.family import Family, Named
+from analysis.dumps.proposal.words import (
+    ATTENTION,
+    COORDINATES,
+    LABELS,
+    LOGGED,
+    TOKENS,
+    WEIGHT_FOLDERS,
+    WEIGHTS,
+)
+
+REASONS: dict[Kind, str] = {
+    "labels": "one number a row under this name is a label, no activation",
+    "integers": "whole numbers are labels, indices or masks; if these are quantised activations, give them axes",
+    "coordinates": "whole numbers of this name are coordinates",
+    "token ids": "whole numbers of this name are tokens",
+    "text": "these are text, which has no distribution of values",
+    "log": "the columns are what a training logs, no units",
+    "table": "single columns of a table that also holds text or lists are no units of a layer",
+    "weights": "the name is one of a model's or optimiser's weights; save the outputs of layers instead",
+    "attention": "attention weights sum to 1 over their last axis: they are no activations to compare with N(0, I)",
+    "scalar": "a single number has no distribution",
+    "other": "left out by the plan",
+}
+"""Why arrays of a kind are left out."""
+
+SMALL_INTEGERS = ("int8", "uint8")
+INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool")
+FEWEST_TABLE_WORDS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the whole set says of its arrays.
+
+    Attributes:
+        has_floats: whether an array of two axes or more holds floating-point numbers.
+        texts: files that hold text columns or columns of lists beside single numbers.
+    """
+
+    has_floats: bool
+    texts: frozenset[str]
+
+    @classmethod
+    def of(cls, arrays: Sequence[Named]) -> Surroundings:
+        """Of a set."""
+        return cls(
+            any(
+                not _is_integer(one) and len(one.entry.shape or ()) > 1 and one.entry.dtype != "text" for one in arrays
+            ),
+            frozenset(file_of(one) for one in arrays if one.entry.dtype == "text" or _is_integer(one)),
+        )
+
+
+def kind_of(family: Family, around: Surroundings) -> Kind | None:
+    """What arrays of a family are if they are no activations; None if they may be."""
+    first = family.example
+    entry, key = first.entry, last_words(first.name, first.inner)
+    if entry.dtype == "text":
+        return "text"
+    if _size(entry.shape) == 1:
+        return "scalar"
+    if entry.columns:
+        return _kind_of_table(family, around)
+    if WEIGHT_FOLDERS.search(first.name) or WEIGHTS.search(first.name):
+        return "weights"
+    if _is_integer(first):
+        return _kind_of_integers(family, key, around)
+    if LABELS.search(key) and (family.axes == 1 or all(shape[1:] == (1,) for shape in family.shapes)):
+        return "labels"
+    if family.axes == 1 and LOGGED.search(key):
+        return "log"
+    if is_attention(family):
+        return "attention"
+    return None
+
+
+def is_attention(family: Family) -> bool:
+    """Whether arrays are attention patterns: by their name, and one square of positions for each."""
+    key = last_words(family.example.name, family.example.inner)
+    return (
+        family.axes >= 3
+        and bool(ATTENTION.search(key))
+        and all(shape[-1] == shape[-2] or "pattern" in key for shape in family.shapes)
+    )
+
+
+def last_words(name: str, inner: int) -> str:
+    """What of a name says what an array is: its keys, or the name of a file that is one array; in small letters."""
+    return "/".join(name.split("/")[-max(inner, 1) :]).lower()
+
+
+def file_of(one: Named) -> str:
+    """The file that an array is in."""
+    return "/".join(one.name.split("/")[: -one.inner]) if one.inner else one.name
+
+
+def _kind_of_integers(family: Family, key: str, around: Surroundings) -> Kind | None:
+    named: tuple[tuple[re.Pattern[str], Kind], ...] = (
+        (LABELS, "labels"), (COORDINATES, "coordinates"), (TOKENS, "token ids"),
+    )  # fmt: skip
+    for pattern, kind in named:
+        if pattern.search(key):
+            return kind
+    if family.axes == 1:
+        return "labels"
+    return "integers" if around.has_floats else None  # alone, they are quantised or binary activations
+
+
+def _kind_of_table(family: Family, around: Surroundings) -> Kind | None:
+    columns = family.example.entry.columns
+    if sum(bool(LOGGED.search(column.lower())) for column in columns) >= FEWEST_TABLE_WORDS:
+        return "log"
+    return "table" if any(file_of(family.arrays[member]) in around.texts for member in family.members) else None
+
+
+def _is_integer(one: Named) -> bool:
+    return one.entry.dtype in INTEGERS
+
+
+def _size(shape: tuple[int, ...] | None) -> int | None:
+    size = 1
+    for length in shape or ():
+        size *= length
+    return None if shape is None else size

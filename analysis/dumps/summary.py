@@ -1,0 +1,105 @@
+"""What a plan makes of a dump, in numbers and in a sentence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from gettext import NullTranslations
+
+from analysis.dumps.inspection import Inspection
+from per_core.text import N_
+
+ENGLISH = NullTranslations()
+KIND_TITLES = {
+    "labels": N_("labels"),
+    "integers": N_("whole numbers"),
+    "coordinates": N_("coordinates"),
+    "token ids": N_("token ids"),
+    "text": N_("text"),
+    "log": N_("columns of a log"),
+    "table": N_("columns of a table"),
+    "weights": N_("weights"),
+    "attention": N_("attention weights"),
+    "scalar": N_("single numbers"),
+    "other": N_("others"),
+}
+"""What kinds of arrays that are left out are called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a plan makes of a dump.
+
+    Attributes:
+        files, arrays: that were found.
+        layers, epochs, groups: of the table; epochs are 1 if no name tells one, groups (splits, methods, seeds) too.
+        most_parts, rows: of the member that is joined from the most arrays: how many, and its rows; 1 if none is.
+        joined: members that are joined from several arrays.
+        unused: rows that files say are not in use.
+        left_out: arrays that are no activations, by kind.
+        refused: what cannot be read.
+    """
+
+    files: int
+    arrays: int
+    layers: int
+    epochs: int
+    groups: int
+    most_parts: int
+    rows: int
+    joined: int
+    unused: int
+    left_out: Mapping[str, int]
+    refused: int
+
+    @classmethod
+    def of(cls, inspection: Inspection) -> Summary:
+        """Of a dump as it is read."""
+        members = inspection.readable
+        largest = max(members, key=lambda member: len(member.parts), default=None)
+        return cls(
+            files=len({array.location[:1] for array in inspection.arrays}) if inspection.path.is_dir() else 1,
+            arrays=len(inspection.arrays),
+            layers=len({member.layer or member.name if member.epoch is None else member.layer for member in members}),
+            epochs=len({member.epoch for member in members}) or 1,
+            groups=len({member.group for member in members}) or 1,
+            most_parts=len(largest.parts) if largest else 1,
+            rows=largest.rows or 0 if largest else 0,
+            joined=sum(len(member.parts) > 1 for member in members),
+            unused=sum(member.unused for member in members),
+            left_out=dict(Counter(one.kind for one in inspection.left_out)),
+            refused=len(inspection.refused),
+        )
+
+    def sentence(self, texts: NullTranslations = ENGLISH) -> str:
+        """What was found, joined, cut and left out, in a line."""
+        _, some = texts.gettext, texts.ngettext
+        found = some("{n:,} file", "{n:,} files", self.files).format(n=self.files)
+        if self.arrays != self.files:
+            found += ", " + some("{n:,} array", "{n:,} arrays", self.arrays).format(n=self.arrays)
+        table = some("{n:,} layer", "{n:,} layers", self.layers).format(n=self.layers)
+        table += " × " + some("{n:,} epoch", "{n:,} epochs", self.epochs).format(n=self.epochs)
+        if self.groups > 1:
+            table += " × " + _("{n:,} splits").format(n=self.groups)
+        said = [_("{found} → {table}").format(found=found, table=table)]
+        if self.joined:
+            said.append(
+                _("up to {parts:,} parts joined, to {rows:,} rows, in the order of the number in the name").format(
+                    parts=self.most_parts, rows=self.rows
+                )
+            )
+        if self.unused:
+            said.append(
+                some("{n:,} row that is not in use cut", "{n:,} rows that are not in use cut", self.unused).format(
+                    n=self.unused
+                )
+            )
+        if self.left_out:
+            kinds = ", ".join(
+                _("{n:,} ({kind})").format(n=count, kind=_(KIND_TITLES[kind])) for kind, count in self.left_out.items()
+            )
+            said.append(_("left out: {kinds}").format(kinds=kinds))
+        if self.refused:
+            said.append(some("{n:,} cannot be read", "{n:,} cannot be read", self.refused).format(n=self.refused))
+        return "; ".join(said) + "."
