@@ -14,17 +14,19 @@ from dataclasses import asdict
 from pathlib import Path
 
 from analysis.commands.dump_arguments import add_dump_arguments, open_dump
+from analysis.commands.reasons import reasons_in_words
 from analysis.dumps.inspection import Inspection, Member
 from analysis.dumps.plan_file import keep_plan
 from analysis.dumps.summary import Summary
 from analysis.plain_text import message, plain
+from analysis.survey.sentences import left_out_title, reason_title
 from per_core.errors import PerError
 from per_core.recording.whole_file import write_whole
 
 OK, REFUSED, UNUSABLE = 0, 1, 2
 HEADINGS = ("layer", "epoch", "split", "rows x units", "parts", "array")
 LONGEST_CELL = 60
-MOST_TOLD = 20  # of what is left out and refused
+MOST_NOTES = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -90,9 +92,9 @@ def _as_text(inspection: Inspection) -> str:
     table = [HEADINGS, *map(_cells, inspection.readable)]
     widths = [max(len(row[column]) for row in table) for column in range(len(HEADINGS))]
     lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
-    lines += _told("refused", [(one.name, one.reason) for one in inspection.refused])
-    lines += _told("left out", [(one.name, f"{one.kind}: {one.reason}") for one in inspection.left_out])
-    lines += _told("note", [(one.name, one.note) for one in inspection.readable if one.note])
+    lines += reasons_in_words(((one.name, one.reason) for one in inspection.refused), reason_title)
+    lines += reasons_in_words(((one.name, f"{one.kind}: {one.reason}") for one in inspection.left_out), left_out_title)
+    lines += _notes([(one.name, one.note) for one in inspection.readable if one.note])
     for question in inspection.questions:
         lines += [
             f"\n{question.about} of {plain(question.example)} {question.shape}: read as {question.chosen}, because"
@@ -104,10 +106,10 @@ def _as_text(inspection: Inspection) -> str:
     return "\n".join(lines)
 
 
-def _told(what: str, told: Sequence[tuple[str, str]]) -> list[str]:
-    lines = [f"\n{what}: {plain(name)}: {message(reason)}" for name, reason in told[:MOST_TOLD]]
-    if len(told) > MOST_TOLD:
-        lines.append(f"\n{what}: {len(told) - MOST_TOLD} more, see --json")
+def _notes(told: Sequence[tuple[str, str]]) -> list[str]:
+    lines = [f"\nnote: {plain(name)}: {message(note)}" for name, note in told[:MOST_NOTES]]
+    if len(told) > MOST_NOTES:
+        lines.append(f"\nnote: {len(told) - MOST_NOTES} more")
     return lines
 
 

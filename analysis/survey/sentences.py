@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from gettext import NullTranslations
 from typing import Any
 
@@ -44,11 +44,23 @@ def warning_sentence(kind: str, figures: Figures, texts: NullTranslations = ENGL
 
 def reason_title(shared: SharedReason, texts: NullTranslations = ENGLISH) -> str:
     """How many members a reason holds for, and the first of them by name."""
-    count, names = len(shared.names), ", ".join(shared.names[:MOST_NAMED])
-    if count > MOST_NAMED:
-        names = texts.gettext("{names} and {n:,} more").format(names=names, n=count - MOST_NAMED)
+    count = len(shared.names)
     title = texts.ngettext("{n:,} member cannot be read: {names}", "{n:,} members cannot be read: {names}", count)
-    return title.format(n=count, names=names)
+    return title.format(n=count, names=_first(shared.names, texts))
+
+
+def left_out_title(shared: SharedReason, texts: NullTranslations = ENGLISH) -> str:
+    """How many arrays are left out for a reason, and the first of them by name."""
+    count = len(shared.names)
+    title = texts.ngettext("{n:,} array is left out: {names}", "{n:,} arrays are left out: {names}", count)
+    return title.format(n=count, names=_first(shared.names, texts))
+
+
+def _first(names: Sequence[str], texts: NullTranslations) -> str:
+    """The first names, and how many more there are."""
+    first = ", ".join(names[:MOST_NAMED])
+    more = len(names) - MOST_NAMED
+    return texts.gettext("{names} and {n:,} more").format(names=first, n=more) if more > 0 else first
 
 
 def kind_sentence(kind: ValueKind, texts: NullTranslations = ENGLISH) -> str:

@@ -158,8 +158,8 @@ def show_members(inspection: Inspection, slot: str) -> None:
 
 
 def _show_reasons(inspection: Inspection) -> None:
-    """Why members are refused, each reason once, with the lines that convert the first of them."""
-    from analysis.survey.sentences import reason_title
+    """Why members are refused and arrays left out, each reason once, with the lines that convert the first of them."""
+    from analysis.survey.sentences import left_out_title, reason_title
 
     for shared in group_reasons((one.name, one.reason) for one in inspection.refused)[:MOST_REASONS]:
         st.markdown(f"**{escaped(reason_title(shared, visitor_texts()))}**  \n{escaped(shared.sentence)}")
@@ -168,6 +168,9 @@ def _show_reasons(inspection: Inspection) -> None:
             if len(shared.names) > 1:
                 first = escaped(shared.names[0])
                 st.caption(_("The lines are for {name}; put in the names of the others.").format(name=first))
+    left_out = ((one.name, f"{one.kind}: {one.reason}") for one in inspection.left_out)
+    for shared in group_reasons(left_out)[:MOST_REASONS]:
+        st.markdown(f"**{escaped(left_out_title(shared, visitor_texts()))}**  \n{escaped(shared.sentence)}")
 
 
 def _members_found(inspection: Inspection) -> str:

@@ -1,6 +1,7 @@
 """`python -m analysis inspect`: a table for people, JSON and exit statuses for scripts."""
 
 import json
+import pickle
 import sys
 
 import numpy as np
@@ -24,11 +25,34 @@ def test_the_table_tells_everything_and_zero_means_all_is_well(tmp_path, capsys)
 def test_one_means_some_are_refused_and_two_that_nothing_is_left(tmp_path, capsys):
     np.savez(tmp_path / "some.npz", labels=np.array([None]), **LAYERS)
     assert main(["inspect", str(tmp_path / "some.npz")]) == 1
-    assert "labels: Object arrays are pickles" in capsys.readouterr().out
+    assert "1 member cannot be read: labels\nObject arrays are pickles" in capsys.readouterr().out
     np.savez(tmp_path / "none.npz", labels=np.array([None]))
     assert main(["inspect", str(tmp_path / "none.npz")]) == 2
     assert main(["inspect", str(tmp_path / "not there")]) == 2
     assert "cannot be opened" in capsys.readouterr().err
+
+
+def test_a_reason_is_said_once_and_its_lines_work_when_they_are_pasted(tmp_path, capsys):
+    for number in range(12):
+        (tmp_path / f"batch_{number}.pkl").write_bytes(pickle.dumps({"h": np.full((2, 3), number)}))
+    assert main(["inspect", str(tmp_path)]) == 2
+    out = capsys.readouterr().out
+    assert "\n12 members cannot be read: batch_0.pkl, batch_1.pkl, batch_2.pkl and 9 more\n" in out
+    assert out.count("import pickle") == 1
+    pasted = out[out.index("import pickle") :]
+    assert "put in the names of the others" in pasted.partition("# ")[2]
+    processes.run([sys.executable, "-c", pasted], cwd=tmp_path, check=True)
+    assert main(["inspect", str(tmp_path / "batch_0.npz")]) == 0
+    assert main(["inspect", str(tmp_path)]) == 1
+
+
+def test_what_is_left_out_is_said_once(tmp_path, capsys):
+    for epoch in range(5):
+        np.savez(tmp_path / f"epoch_{epoch}.npz", h=np.random.default_rng(epoch).normal(size=(4, 3)), y=np.arange(4))
+    assert main(["inspect", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "\n5 arrays are left out: epoch_0.npz/y, epoch_1.npz/y, epoch_2.npz/y and 2 more\nlabels: " in out
+    assert out.count("labels: ") == 1
 
 
 def test_an_empty_path_is_none_and_not_the_folder_that_one_is_in(tmp_path, capsys, monkeypatch):
