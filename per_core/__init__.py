@@ -1,18 +1,22 @@
 """PER regularisation and exact sliced Wasserstein distances to the standard normal, for PyTorch."""
 
-from per_core.activation_penalty import l1_loss, l2_loss
-from per_core.energy import energy_loss
-from per_core.errors import BudgetError, DerivativeError, InvalidInputError, PerError, StorageError
-from per_core.method import Method, Parameter
-from per_core.methods import find_method, list_methods, register_method
-from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
-from per_core.per import PER, per_gradient, per_loss
-from per_core.recording.recorder import Recorder
-from per_core.recording.run_directory import open_run
-from per_core.sigreg import sigreg_loss
-from per_core.variance_constancy import VCL, vcl_loss
-from per_core.wasserstein import SlicedDistance, gaussian_w1, sliced_w1
-from per_core.whitening import DecorrelatedBatchNorm, IterativeNorm
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from per_core.activation_penalty import l1_loss, l2_loss
+    from per_core.energy import energy_loss
+    from per_core.errors import BudgetError, DerivativeError, InvalidInputError, PerError, StorageError
+    from per_core.method import Method, Parameter
+    from per_core.methods import find_method, list_methods, register_method
+    from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
+    from per_core.per import PER, per_gradient, per_loss
+    from per_core.recording.recorder import Recorder
+    from per_core.recording.run_directory import open_run
+    from per_core.sigreg import sigreg_loss
+    from per_core.variance_constancy import VCL, vcl_loss
+    from per_core.wasserstein import SlicedDistance, gaussian_w1, sliced_w1
+    from per_core.whitening import DecorrelatedBatchNorm, IterativeNorm
 
 __all__ = [
     "PER",
@@ -45,3 +49,32 @@ __all__ = [
     "sliced_w1",
     "vcl_loss",
 ]
+
+_MODULES = {
+    "per_core.activation_penalty": "l1_loss l2_loss",
+    "per_core.energy": "energy_loss",
+    "per_core.errors": "BudgetError DerivativeError InvalidInputError PerError StorageError",
+    "per_core.method": "Method Parameter",
+    "per_core.methods": "find_method list_methods register_method",
+    "per_core.normalisation": "BatchNorm LayerNorm RMSNorm",
+    "per_core.per": "PER per_gradient per_loss",
+    "per_core.recording.recorder": "Recorder",
+    "per_core.recording.run_directory": "open_run",
+    "per_core.sigreg": "sigreg_loss",
+    "per_core.variance_constancy": "VCL vcl_loss",
+    "per_core.wasserstein": "SlicedDistance gaussian_w1 sliced_w1",
+    "per_core.whitening": "DecorrelatedBatchNorm IterativeNorm",
+}
+_PLACES = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, from its module when it is first asked for: a process that needs an error needs no torch."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_PLACES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,11 +5,15 @@
 >>> batch = inspection.load("features.6")  # doctest: +SKIP
 """
 
-from analysis.dumps.inspection import FileVersion, Inspection, LeftOut, Member, Verdict, inspect, list_arrays, load
-from analysis.dumps.limits import DEFAULT_LIMITS, ReadingLimits
-from analysis.dumps.plan import ArrayRule, ReadingPlan
-from analysis.dumps.proposal import Proposal, Question, propose_plan
-from analysis.dumps.source import Upload
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analysis.dumps.inspection import FileVersion, Inspection, LeftOut, Member, Verdict, inspect, list_arrays, load
+    from analysis.dumps.limits import DEFAULT_LIMITS, ReadingLimits
+    from analysis.dumps.plan import ArrayRule, ReadingPlan
+    from analysis.dumps.proposal import Proposal, Question, propose_plan
+    from analysis.dumps.source import Upload
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -29,3 +33,24 @@ __all__ = [
     "load",
     "propose_plan",
 ]
+
+_MODULES = {
+    "analysis.dumps.inspection": "FileVersion Inspection LeftOut Member Verdict inspect list_arrays load",
+    "analysis.dumps.limits": "DEFAULT_LIMITS ReadingLimits",
+    "analysis.dumps.plan": "ArrayRule ReadingPlan",
+    "analysis.dumps.proposal": "Proposal Question propose_plan",
+    "analysis.dumps.source": "Upload",
+}
+_PLACES = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, from its module when it is first asked for: the reading process needs few of them."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(_PLACES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,13 +2,15 @@
 
 import sys
 
+import pytest
+
 import per_core
 from tests import processes
 
 
 def test_loads_nothing_of_the_dashboard():
     script = (
-        "import sys; before = set(sys.modules); import per_core; "
+        "import sys; before = set(sys.modules); from per_core import *; "
         "print(*sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
     )
     loaded = processes.run([sys.executable, "-c", script], check=True).stdout.split()
@@ -16,7 +18,15 @@ def test_loads_nothing_of_the_dashboard():
     assert not {"streamlit", "plotly", "ot", "analysis", "app", "pandas", "sklearn"} & set(loaded)
 
 
+def test_an_error_needs_no_torch():
+    script = "import sys; import per_core.errors; print('torch' in sys.modules)"
+    assert processes.run([sys.executable, "-c", script], check=True).stdout.strip() == "False"
+
+
 def test_public_names():
     assert set(per_core.__all__) >= {"PER", "SlicedDistance", "gaussian_w1", "per_gradient", "per_loss", "sliced_w1"}
     for name in per_core.__all__:
         assert getattr(per_core, name).__doc__
+        assert name in dir(per_core)
+    with pytest.raises(AttributeError, match="module 'per_core' has no attribute 'per_los'"):
+        _ = per_core.per_los

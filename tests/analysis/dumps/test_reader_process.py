@@ -153,6 +153,15 @@ def test_inspecting_numpy_and_safetensors_starts_no_process_and_loads_no_library
     assert run.stdout.strip() == "None []"
 
 
+def test_the_process_starts_without_the_libraries_of_formats():
+    script = (
+        "import sys\n"
+        "import analysis.dumps.reader_worker\n"
+        "print(sorted({'torch', 'h5py', 'pyarrow', 'pandas', 'scipy', 'streamlit'} & set(sys.modules)))\n"
+    )
+    assert processes.run([sys.executable, "-c", script], check=True).stdout.strip() == "[]"
+
+
 def test_the_shared_process_stays_usable(tmp_path):
     inspect(write(tmp_path, "layers.h5"))
     assert READER.pid is not None
