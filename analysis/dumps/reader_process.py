@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ ENVIRONMENT = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",  # the others reserve much more address space than they use
     "HDF5_PLUGIN_PRELOAD": "::",  # no filter is loaded from a folder because a file asks for it
 }
+
+Piece = tuple[str, int, int]
+"""Key of an array in a file, and the rows of it that are meant: from start to stop − 1."""
 
 
 class ReaderProcess:
@@ -73,17 +77,21 @@ class ReaderProcess:
         self, format: str, path: Path, key: str, start: int, stop: int, limits: ReadingLimits
     ) -> NDArray[Any]:
         """What `read_rows` of a format's module reads; errors as of `list_entries`."""
+        return self.read_pieces(format, path, [(key, start, stop)], limits)[0]
+
+    def read_pieces(
+        self, format: str, path: Path, pieces: Sequence[Piece], limits: ReadingLimits
+    ) -> list[NDArray[Any]]:
+        """Rows of many arrays of one file, which is opened once; errors as of `list_entries`."""
         with tempfile.TemporaryDirectory(prefix="perscope-") as folder:
             out = Path(folder) / "rows.npy"
-            request = {"task": "read", "format": format, "path": str(path), "key": key, "start": start, "stop": stop}
-            self._request(request | {"out": str(out)}, limits)
-            data = FileRange.whole(out)
-            (entry,) = npy_format.list_entries(data)
-            if entry.refusal or not entry.shape or entry.shape[0] != stop - start:
-                raise InvalidInputError(
-                    f"{stop - start} rows were asked for; received {entry.shape}. Inspect the file again."
-                )
-            return npy_format.read_rows(data, 0, stop - start)
+            request = {"task": "read", "format": format, "path": str(path), "pieces": list(pieces), "out": str(out)}
+            ends = self._request(request, limits)
+            begins = [0, *ends[:-1]]
+            return [
+                _rows(FileRange(out, begin, end - begin), stop - start)
+                for begin, end, (_, start, stop) in zip(begins, ends, pieces, strict=True)
+            ]
 
     def close(self) -> None:
         """End the process; the next request starts another one."""
@@ -186,6 +194,14 @@ class ReaderProcess:
             with contextlib.suppress(OSError):
                 pipe.close()
         return code
+
+
+def _rows(data: FileRange, count: int) -> NDArray[Any]:
+    """An array that the process has written, which must have so many rows."""
+    (entry,) = npy_format.list_entries(data)
+    if entry.refusal or not entry.shape or entry.shape[0] != count:
+        raise InvalidInputError(f"{count} rows were asked for; received {entry.shape}. Inspect the file again.")
+    return npy_format.read_rows(data, 0, count)
 
 
 READER = ReaderProcess()

@@ -21,7 +21,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from analysis.dumps.limits import ReadingLimits
+from analysis.dumps.formats.npy_format import LONGEST_HEADER
+from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.process import address_space
 from per_core.errors import BudgetError, PerError
 
@@ -109,9 +110,24 @@ def _list(request: Request, limits: ReadingLimits) -> list[dict[str, Any]]:
     return [asdict(entry) for entry in _format(request).list_entries(Path(request["path"]), limits)]
 
 
-def _read(request: Request, limits: ReadingLimits) -> None:
-    rows = _format(request).read_rows(Path(request["path"]), request["key"], request["start"], request["stop"], limits)
-    np.save(request["out"], rows, allow_pickle=False)
+def _read(request: Request, limits: ReadingLimits) -> list[int]:
+    """Write the pieces one after the other, never two of them in memory at once; where in the file each ends."""
+    module, path, ends = _format(request), Path(request["path"]), []
+    pieces = [(str(key), int(start), int(stop)) for key, start, stop in request["pieces"]]
+    if hasattr(module, "read_pieces"):
+        arrays = module.read_pieces(path, pieces, limits)
+    else:
+        arrays = (module.read_rows(path, key, start, stop, limits) for key, start, stop in pieces)
+    with Path(request["out"]).open("wb") as file:
+        for rows in arrays:
+            np.save(file, rows, allow_pickle=False)
+            ends.append(file.tell())
+            if ends[-1] > 2 * limits.batch_bytes + len(ends) * LONGEST_HEADER:
+                raise BudgetError(
+                    f"What is read at once may take {in_words(2 * limits.batch_bytes)} as stored; this is more. Ask for"
+                    " fewer rows."
+                )
+    return ends
 
 
 TASKS: dict[str, Callable[[Request, ReadingLimits], Any]] = {"list": _list, "read": _read}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -50,6 +50,8 @@ from per_core.recording.run_directory import header_file, is_run, records_file
 
 Location = tuple[str, ...]
 Found = tuple[Location, Entry]
+Piece = tuple[Location, int, int]
+"""An array, and the rows of it that are meant: from start to stop − 1."""
 
 ISOLATED: dict[FileKind, str] = {
     "torch": "torch_format",
@@ -99,15 +101,15 @@ def read_rows(path: Path, location: Location, start: int, stop: int, limits: Rea
     Raises:
         PerError: If it cannot be read, or is not there any more.
     """
+    return read_pieces(path, [(location, start, stop)], limits)[0]
+
+
+def read_pieces(path: Path, pieces: Sequence[Piece], limits: ReadingLimits) -> list[NDArray[Any]]:
+    """Rows of many arrays, in the order asked for; every file is opened once. Errors as of `read_rows`."""
     try:
-        if not path.is_dir():
-            return _read_file(path, path.name, location, start, stop, limits)
-        if _is_one(path):
-            return _read_one(path, location, start, stop, limits)
-        file = _inside(path, location[0])
-        if file.is_dir():
-            return _read_one(file, location[1:], start, stop, limits)
-        return _read_file(file, location[0], location[1:], start, stop, limits)
+        if path.is_dir() and not _is_one(path):
+            return _by_part(pieces, lambda name, inner: _read_place(_inside(path, name), name, inner, limits))
+        return _read_place(path, path.name, pieces, limits)
     except OSError as error:
         raise InvalidInputError(str(_unopened(error))) from error
 
@@ -123,6 +125,18 @@ def files_behind(place: Path, limits: ReadingLimits) -> list[Path]:
     if place.is_dir():
         return zarr_format.watched_files(place, limits)
     return [place, *(raw_format.metadata_files(place) if kind_by_name(place.name) == "raw" else ())]
+
+
+def _by_part(pieces: Sequence[Piece], read: Callable[[str, list[Piece]], list[NDArray[Any]]]) -> list[NDArray[Any]]:
+    """What `read` makes of the first part of all locations and the pieces within it, in the order of the pieces."""
+    numbers: dict[str, list[int]] = {}
+    for number, (location, _, _) in enumerate(pieces):
+        numbers.setdefault(location[0] if location else WHOLE, []).append(number)
+    found: dict[int, NDArray[Any]] = {}
+    for part, here in numbers.items():
+        inner = [(pieces[number][0][1:], *pieces[number][1:]) for number in here]
+        found.update(zip(here, read(part, inner), strict=True))
+    return [found[number] for number in range(len(pieces))]
 
 
 def _inside(folder: Path, name: str) -> Path:
@@ -215,11 +229,11 @@ def _list_store(folder: Path, location: Location, limits: ReadingLimits) -> Iter
         yield (*location, key) if key else location, entry
 
 
-def _read_one(folder: Path, location: Location, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
-    key = location[0] if location else WHOLE
+def _read_one(folder: Path, pieces: Sequence[Piece], limits: ReadingLimits) -> list[NDArray[Any]]:
+    keyed = [(location[0] if location else WHOLE, start, stop) for location, start, stop in pieces]
     if is_run(folder):
-        return run_format.read_rows(folder, key, start, stop)
-    return READER.read_rows(ISOLATED["zarr"], folder, key, start, stop, limits)
+        return [run_format.read_rows(folder, key, start, stop) for key, start, stop in keyed]
+    return READER.read_pieces(ISOLATED["zarr"], folder, keyed, limits)
 
 
 def _list_run(path: Path, location: Location, limits: ReadingLimits) -> Iterator[Found]:
@@ -372,33 +386,39 @@ def _is_read(member: ArchiveMember) -> bool:
     return False
 
 
-def _read_file(file: Path, name: str, location: Location, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
-    data = FileRange.whole(file)
+def _read_place(place: Path, name: str, pieces: Sequence[Piece], limits: ReadingLimits) -> list[NDArray[Any]]:
+    """Pieces of a file, or of a folder that is one dump."""
+    if place.is_dir():
+        return _read_one(place, pieces, limits)
+    data = FileRange.whole(place)
     unpacking = Unpacking(limits.unpacked_bytes).of_archive(data.size)
-    return _read_data(data, name, location, start, stop, limits, unpacking)
+    return _read_data(data, name, pieces, limits, unpacking)
 
 
 def _read_data(
-    data: ByteRange, name: str, location: Location, start: int, stop: int, limits: ReadingLimits, unpacking: Unpacking
-) -> NDArray[Any]:
+    data: ByteRange, name: str, pieces: Sequence[Piece], limits: ReadingLimits, unpacking: Unpacking
+) -> list[NDArray[Any]]:
     kind = file_kind(name, data)
     if kind in ARCHIVES:
         with unpacking.as_file(data, name) as archive:
-            member = location[0] if location else WHOLE
-            inner = ARCHIVES[kind].open_member(archive, member, limits)
-            return _read_data(inner, member, location[1:], start, stop, limits, unpacking)
+            return _by_part(
+                pieces,
+                lambda member, inner: _read_data(
+                    ARCHIVES[kind].open_member(archive, member, limits), member, inner, limits, unpacking
+                ),
+            )
     if kind == "gzip":
         with _gunzipped(data, name, unpacking) as (file, called):
-            return _read_data(file, called, location, start, stop, limits, unpacking)
-    key = location[0] if location else WHOLE
+            return _read_data(file, called, pieces, limits, unpacking)
     if kind == "npy":
-        return _read_npy(data, start, stop, limits)
+        return [_read_npy(data, start, stop, limits) for _, start, stop in pieces]
+    keyed = [(location[0] if location else WHOLE, start, stop) for location, start, stop in pieces]
     if kind == "safetensors":
-        return safetensors_format.read_rows(data, key, start, stop, limits)
+        return safetensors_format.read_pieces(data, keyed, limits)
     if kind == "raw":
-        return raw_format.read_rows(data, name, start, stop, limits)
+        return [raw_format.read_rows(data, name, start, stop, limits) for _, start, stop in pieces]
     with unpacking.as_file(data, name) as copy:
-        return READER.read_rows(ISOLATED[kind], copy.path, key, start, stop, limits)
+        return READER.read_pieces(ISOLATED[kind], copy.path, keyed, limits)
 
 
 def _read_npy(data: ByteRange, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:

@@ -7,7 +7,7 @@ are references to arrays in the same file, which are followed by their place in 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,23 +42,35 @@ def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
     return entries
 
 
-def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:  # noqa: ARG001
+def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
     """Rows start to stop − 1 of a dataset."""
+    return next(read_pieces(path, [(key, start, stop)], limits))
+
+
+def read_pieces(
+    path: Path,
+    pieces: Sequence[tuple[str, int, int]],
+    limits: ReadingLimits,  # noqa: ARG001
+) -> Iterator[NDArray[Any]]:
+    """Of every key rows start to stop − 1, one after the other; the file is opened once."""
     with _opened(path) as file:
-        try:
-            dataset = _find(file, key)
-            entry = _entry(key, dataset)
-            if entry.refusal or entry.dtype not in ITEM_BYTES:
-                raise InvalidInputError(
-                    f"There must be a readable dataset {key!r}; there is none now. Inspect it again."
-                )
-            if _matlab_class(dataset):
-                return np.asarray(dataset[..., start:stop]).T.astype(entry.dtype, copy=False)
-            return np.asarray(dataset[start:stop])
-        except (MemoryError, InvalidInputError):
-            raise
-        except Exception as error:
-            raise _unreadable(error) from error
+        for key, start, stop in pieces:
+            try:
+                yield _read_dataset(file, key, start, stop)
+            except (MemoryError, InvalidInputError):
+                raise
+            except Exception as error:
+                raise _unreadable(error) from error
+
+
+def _read_dataset(file: Any, key: str, start: int, stop: int) -> NDArray[Any]:
+    dataset = _find(file, key)
+    entry = _entry(key, dataset)
+    if entry.refusal or entry.dtype not in ITEM_BYTES:
+        raise InvalidInputError(f"There must be a readable dataset {key!r}; there is none now. Inspect it again.")
+    if _matlab_class(dataset):
+        return np.asarray(dataset[..., start:stop]).T.astype(entry.dtype, copy=False)
+    return np.asarray(dataset[start:stop])
 
 
 def _opened(path: Path) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,16 +39,21 @@ def list_entries(data: ByteRange, limits: ReadingLimits) -> list[Entry]:
     return sorted(_refuse_damaged(entries, tensors, size), key=lambda entry: by_numbers(entry.key))
 
 
-def read_rows(data: ByteRange, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
-    """Rows start to stop − 1 of a tensor; bfloat16 and float8, which numpy has not, as float32."""
+def read_pieces(data: ByteRange, pieces: Sequence[tuple[str, int, int]], limits: ReadingLimits) -> list[NDArray[Any]]:
+    """Of every key rows start to stop − 1; bfloat16 and float8, which numpy has not, as float32."""
     begin, tensors = _read_header(data, limits)
-    tensor = tensors.get(key)
-    if tensor is None or _entry(key, tensor, data.size - begin).refusal:
-        raise InvalidInputError(f"There must be a readable tensor {key!r}; there is none now. Inspect the file again.")
-    dtype, shape = DTYPES[tensor["dtype"]], tensor["shape"]
-    row = math.prod(shape[1:]) * ITEM_BYTES[dtype]
-    values = data.read(begin + tensor["data_offsets"][0] + start * row, (stop - start) * row)
-    return as_numbers(values, dtype).reshape(stop - start, *shape[1:])
+    found = []
+    for key, start, stop in pieces:
+        tensor = tensors.get(key)
+        if tensor is None or _entry(key, tensor, data.size - begin).refusal:
+            raise InvalidInputError(
+                f"There must be a readable tensor {key!r}; there is none now. Inspect the file again."
+            )
+        dtype, shape = DTYPES[tensor["dtype"]], tensor["shape"]
+        row = math.prod(shape[1:]) * ITEM_BYTES[dtype]
+        values = data.read(begin + tensor["data_offsets"][0] + start * row, (stop - start) * row)
+        found.append(as_numbers(values, dtype).reshape(stop - start, *shape[1:]))
+    return found
 
 
 def as_numbers(values: NDArray[np.uint8], dtype: str) -> NDArray[Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from analysis.dumps.archive_member import ArchiveMember, refuse_repeated
 from analysis.dumps.byte_range import MOST_INFLATION, ByteRange, FileRange, InflatedRange
+from analysis.dumps.file_stamp import Stamp, stamp
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import InvalidInputError
 
@@ -63,14 +65,25 @@ def open_member(archive: FileRange, name: str, limits: ReadingLimits) -> ByteRan
     Raises:
         InvalidInputError: If there is none, or it cannot be read.
     """
-    begin, records = _read_directory(archive, limits)
-    record = next((record for record in records if record.label == name), None)
+    begin, records = _records_by_name(archive, stamp(archive.path), limits)
+    record = records.get(name)
     if record is None:
         raise InvalidInputError(f"There must be a file {name!r} in the archive; there is none now. Inspect it again.")
     member = _member(archive, record, begin)
     if member.data is None:
         raise InvalidInputError(member.refusal)
     return member.data
+
+
+@lru_cache(maxsize=2)
+def _records_by_name(
+    archive: FileRange,
+    version: Stamp,  # noqa: ARG001
+    limits: ReadingLimits,
+) -> tuple[int, dict[str, _Record]]:
+    """Where the directory begins, and the first line of each name; kept, as many files of one archive are read."""
+    begin, records = _read_directory(archive, limits)
+    return begin, {record.label: record for record in reversed(records)}
 
 
 def _read_directory(archive: ByteRange, limits: ReadingLimits) -> tuple[int, list[_Record]]:
