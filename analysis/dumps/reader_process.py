@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import json
 import os
 import select
 import subprocess
 import sys
-import tempfile
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
-from analysis.dumps.byte_range import FileRange
-from analysis.dumps.entry import Entry
-from analysis.dumps.formats import npy_format
-from analysis.dumps.limits import ReadingLimits, in_words
+from analysis.dumps.limits import ReadingLimits
 from analysis.process import describe_exit
-from per_core.errors import BudgetError, InvalidInputError
 
 ROOT = Path(__file__).parents[2]
 LENGTH_BYTES = 8
 LONGEST_ANSWER = 2**26
-START_SECONDS = 120.0  # to start Python and import torch on a busy machine, on top of a request's own time
+START_SECONDS = 120.0  # to start Python and import a library on a busy machine, on top of a request's own time
+TELL_SECONDS = 0.5  # how often somebody who waits is told so
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "",
@@ -37,134 +29,84 @@ ENVIRONMENT = {
     "HDF5_PLUGIN_PRELOAD": "::",  # no filter is loaded from a folder because a file asks for it
 }
 
-Piece = tuple[str, int, int]
-"""Key of an array in a file, and the rows of it that are meant: from start to stop − 1."""
+Message = dict[str, Any]
 
 
 class ReaderProcess:
-    """One reading process, started when it is first needed and again after it has died. Threads take turns."""
+    """One reading process, started when it is first needed and again after it has died. For one thread at a time."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._has_served = False
+        self._formats: set[str] = set()
 
     @property
     def pid(self) -> int | None:
         """Number of the process; None while there is none."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
-    def list_entries(self, format: str, path: Path, limits: ReadingLimits) -> list[Entry]:
-        """What `list_entries` of a format's module says of a file.
+    def ask(
+        self, request: Message, count: int, limits: ReadingLimits, tell: Callable[[], None] = lambda: None
+    ) -> list[Message]:
+        """What the process answers to a request, part by part; each part has the time and memory of the limits.
 
-        Raises:
-            InvalidInputError: If the file cannot be read, or the process died of it.
-            BudgetError: If it takes too much memory or time.
+        A part that the process dies of is tried again in a new one, as what was read before may be to blame.
+
+        Args:
+            request: with its task, see `analysis.dumps.reader_worker`.
+            count: how many parts it has: files that are listed, 1 of any other request.
+            limits: of every part.
+            tell: called again and again while nothing comes. If it raises, the process is ended.
+
+        Returns:
+            Of every part {"result": ...} or {"error": "memory", "time", "death", "budget" or "invalid", "reason": ...}.
         """
-        found = self._request({"task": "list", "format": format, "path": str(path)}, limits)
-        return [
-            Entry(
-                **entry
-                | {
-                    "shape": None if entry["shape"] is None else tuple(entry["shape"]),
-                    "columns": tuple(entry["columns"]),
-                }
-            )
-            for entry in found
-        ]
-
-    def read_rows(
-        self, format: str, path: Path, key: str, start: int, stop: int, limits: ReadingLimits
-    ) -> NDArray[Any]:
-        """What `read_rows` of a format's module reads; errors as of `list_entries`."""
-        return self.read_pieces(format, path, [(key, start, stop)], limits)[0]
-
-    def read_pieces(
-        self, format: str, path: Path, pieces: Sequence[Piece], limits: ReadingLimits
-    ) -> list[NDArray[Any]]:
-        """Rows of many arrays of one file, which is opened once; errors as of `list_entries`."""
-        with tempfile.TemporaryDirectory(prefix="perscope-") as folder:
-            out = Path(folder) / "rows.npy"
-            request = {"task": "read", "format": format, "path": str(path), "pieces": list(pieces), "out": str(out)}
-            ends = self._request(request, limits)
-            begins = [0, *ends[:-1]]
-            return [
-                _rows(FileRange(out, begin, end - begin), stop - start)
-                for begin, end, (_, start, stop) in zip(begins, ends, pieces, strict=True)
-            ]
+        answers: list[Message] = []
+        while len(answers) < count:
+            was_fresh = not self._has_served
+            message = request | {"limits": asdict(limits), "begin": len(answers)}
+            for answer in self._exchange(message, count - len(answers), limits, tell):
+                is_lost = answer.get("error") in ("memory", "death")
+                if is_lost:
+                    self._end()
+                if is_lost and not was_fresh:
+                    break
+                answers.append(answer)
+                was_fresh = False
+                if is_lost:
+                    break
+        return answers
 
     def close(self) -> None:
         """End the process; the next request starts another one."""
-        with self._lock:
-            self._end()
+        self._end()
 
-    def _request(self, request: dict[str, Any], limits: ReadingLimits) -> Any:
-        message = request | {"limits": asdict(limits)}
-        with self._lock:
-            was_fresh = not self._has_served
-            answer = self._exchange(message, limits)
-            if answer.get("error") in ("memory", "death") and not was_fresh:
-                self._end()  # what was read before may be to blame: a new process tells
-                answer = self._exchange(message, limits)
-            if answer.get("error") == "memory":
-                self._end()
-        name = Path(request.get("path", "a name")).name
-        match answer.get("error"):
-            case None:
-                return answer["result"]
-            case "memory":
-                raise BudgetError(
-                    f"Reading {name} may take {in_words(limits.process_bytes)} of memory; it needs more. Ask for fewer"
-                    " rows, save it as .npy or .safetensors, or raise ReadingLimits.process_bytes."
-                )
-            case "time":
-                raise BudgetError(
-                    f"Reading {name} may take {limits.seconds:g} s; it took longer and was stopped. Ask for fewer rows,"
-                    " save it as .npy or .safetensors, or raise ReadingLimits.seconds."
-                )
-            case "death":
-                raise InvalidInputError(
-                    f"A file must be readable without harm; the process that read {name} {answer['reason']}. It is"
-                    " damaged or hostile: write it again."
-                )
-            case "budget":
-                raise BudgetError(answer["reason"])
-            case _:
-                raise InvalidInputError(answer["reason"])
-
-    def _exchange(self, message: dict[str, Any], limits: ReadingLimits) -> dict[str, Any]:
-        """One request and its answer; the process is ended if there is none."""
+    def _exchange(
+        self, message: Message, count: int, limits: ReadingLimits, tell: Callable[[], None]
+    ) -> Iterator[Message]:
+        """Answers to a request; after "time" or "death" there is no process and no other answer."""
         process = self._started()
-        deadline = time.monotonic() + limits.seconds + (0 if self._has_served else START_SECONDS)
-        data = json.dumps(message).encode()
         try:
-            assert process.stdin is not None
-            process.stdin.write(len(data).to_bytes(LENGTH_BYTES, "little") + data)
-            process.stdin.flush()
-            length = int.from_bytes(self._receive(process, LENGTH_BYTES, deadline), "little")
-            if length > LONGEST_ANSWER:
-                raise ValueError(f"an answer of {in_words(length)}")
-            answer: dict[str, Any] = json.loads(self._receive(process, length, deadline))
+            _send(process, json.dumps(message).encode())
+            for _ in range(count):
+                deadline = time.monotonic() + limits.seconds + self._start_seconds(message)
+                length = int.from_bytes(_receive(process, LENGTH_BYTES, deadline, tell), "little")
+                answer = _parsed(_receive(process, min(length, LONGEST_ANSWER), deadline, tell))
+                self._has_served = True
+                self._formats.add(message.get("format", ""))
+                yield answer
         except TimeoutError:
             self._end()
-            return {"error": "time"}
-        except (EOFError, OSError, ValueError):
-            return {"error": "death", "reason": describe_exit(self._end())}
-        self._has_served = True
-        return answer
+            yield {"error": "time", "reason": ""}
+        except EOFError:
+            yield {"error": "death", "reason": describe_exit(self._end())}
+        except BaseException:
+            self._end()  # its answer would be taken for that to the next request
+            raise
 
-    def _receive(self, process: subprocess.Popen[bytes], count: int, deadline: float) -> bytes:
-        assert process.stdout is not None
-        data = bytearray()
-        while len(data) < count:
-            ready, _, _ = select.select([process.stdout], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise TimeoutError
-            piece = os.read(process.stdout.fileno(), min(count - len(data), 2**16))
-            if not piece:
-                raise EOFError
-            data += piece
-        return bytes(data)
+    def _start_seconds(self, message: Message) -> float:
+        """What the process may take for its own start or that of a library."""
+        return 0.0 if self._has_served and message.get("format", "") in self._formats else START_SECONDS
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
@@ -183,6 +125,7 @@ class ReaderProcess:
     def _end(self) -> int:
         """End the process and say how it ended."""
         process, self._process, self._has_served = self._process, None, False
+        self._formats = set()
         if process is None:
             return 0
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -196,15 +139,37 @@ class ReaderProcess:
         return code
 
 
-def _rows(data: FileRange, count: int) -> NDArray[Any]:
-    """An array that the process has written, which must have so many rows."""
-    (entry,) = npy_format.list_entries(data)
-    if entry.refusal or not entry.shape or entry.shape[0] != count:
-        raise InvalidInputError(f"{count} rows were asked for; received {entry.shape}. Inspect the file again.")
-    return npy_format.read_rows(data, 0, count)
+def _send(process: subprocess.Popen[bytes], data: bytes) -> None:
+    assert process.stdin is not None
+    try:
+        process.stdin.write(len(data).to_bytes(LENGTH_BYTES, "little") + data)
+        process.stdin.flush()
+    except OSError as error:
+        raise EOFError from error
 
 
-READER = ReaderProcess()
-"""The one that all of this program shares."""
+def _parsed(data: bytes) -> Message:
+    """An answer; one that is none, or is cut because it is too long, is as good as a death."""
+    try:
+        answer: Message = json.loads(data)
+    except ValueError as error:
+        raise EOFError from error
+    return answer
 
-atexit.register(READER.close)
+
+def _receive(process: subprocess.Popen[bytes], count: int, deadline: float, tell: Callable[[], None]) -> bytes:
+    assert process.stdout is not None
+    data = bytearray()
+    while len(data) < count:
+        left = deadline - time.monotonic()
+        ready, _, _ = select.select([process.stdout], [], [], max(0.0, min(left, TELL_SECONDS)))
+        if ready:
+            piece = os.read(process.stdout.fileno(), min(count - len(data), 2**16))
+            if not piece:
+                raise EOFError
+            data += piece
+        elif left <= 0:
+            raise TimeoutError
+        else:
+            tell()
+    return bytes(data)

@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import resource
+import select
 import sys
 import warnings
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from per_core.errors import BudgetError, PerError
 
 LENGTH_BYTES = 8
 GRACE = 10.0  # seconds that the other side has to end a request that takes too long, before this one does
+IDLE = 300.0  # seconds after which a process that nobody asks anything ends
 LIBRARIES = {
     "torch_format": "torch",
     "hdf5_format": "h5py",
@@ -50,11 +52,14 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")
     while (request := receive(sys.stdin.buffer)) is not None:
-        send(answers, _answer(request))
+        for part in _parts(request):
+            send(answers, _answer(part))
 
 
 def receive(stream: BinaryIO) -> Request | None:
-    """The next message; None when there are no more."""
+    """The next message; None when there are no more, or none has come for long."""
+    if not select.select([stream], [], [], IDLE)[0]:
+        return None
     length = stream.read(LENGTH_BYTES)
     if len(length) < LENGTH_BYTES:
         return None
@@ -69,14 +74,21 @@ def send(stream: BinaryIO, message: Request) -> None:
     stream.flush()
 
 
+def _parts(request: Request) -> list[Request]:
+    """A request for every file that is to be listed from the one on that comes first; any other request as it is."""
+    if request["task"] != "list":
+        return [request]
+    return [request | {"path": path} for path in request["paths"][request["begin"] :]]
+
+
 def _answer(request: Request) -> Request:
     limits = ReadingLimits(**request["limits"])
-    faulthandler.dump_traceback_later(limits.seconds + GRACE, exit=True)
     try:
         task = TASKS[request["task"]]
         library = LIBRARIES.get(request.get("format", ""))
         if library:
             importlib.import_module(library)
+        faulthandler.dump_traceback_later(limits.seconds + GRACE, exit=True)
         with _memory(limits.process_bytes):
             return {"result": task(request, limits)}
     except PerError as error:

@@ -43,7 +43,7 @@ from analysis.dumps.formats.prose import is_prose
 from analysis.dumps.limits import ReadingLimits, in_words, require_text_size
 from analysis.dumps.listings import LISTINGS, Listing
 from analysis.dumps.natural_order import by_numbers
-from analysis.dumps.reader_process import READER
+from analysis.dumps.reader_pool import READER
 from analysis.dumps.unpacking import Unpacking
 from per_core.errors import BudgetError, InvalidInputError, PerError
 from per_core.recording.run_directory import header_file, is_run, records_file

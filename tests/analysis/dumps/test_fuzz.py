@@ -14,7 +14,7 @@ import pytest
 
 from analysis.batch import ActivationBatch
 from analysis.dumps import Inspection, Member, ReadingLimits, inspect, list_arrays
-from analysis.dumps.reader_process import READER
+from analysis.dumps.reader_pool import READER
 from per_core.errors import PerError
 from tests.analysis.dumps.dump_files import WRITERS, every_array, run_directory, write
 from tests.analysis.dumps.independent_readers import stored
@@ -148,9 +148,10 @@ def test_many_mutated_files_are_refused_or_read_as_they_are(tmp_path, name):
     fuzz(tmp_path, name, MANY)
 
 
-def test_the_reading_process_is_bounded_all_the_while(tmp_path):
-    """Its memory after it has read all these, as the system counts it."""
+def test_the_reading_processes_are_bounded_all_the_while(tmp_path):
+    """Their memory after they have read all these, as the system counts it."""
     inspect(write(tmp_path, "layers.pt"))
-    status = Path(f"/proc/{READER.pid}/status").read_text()
-    peak = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
-    assert peak < 2**30
+    for pid in READER.pids:
+        status = Path(f"/proc/{pid}/status").read_text()
+        peak = next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+        assert peak < 2**30

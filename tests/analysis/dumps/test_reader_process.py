@@ -13,7 +13,7 @@ import torch
 
 from analysis.dumps import ReadingLimits, inspect
 from analysis.dumps.formats import csv_format
-from analysis.dumps.reader_process import READER, ReaderProcess
+from analysis.dumps.reader_pool import READER, ReaderPool
 from per_core.errors import BudgetError, InvalidInputError
 from tests import processes
 from tests.analysis.dumps.dump_files import FIRST, write
@@ -24,36 +24,37 @@ pytestmark = pytest.mark.long
 
 def test_one_process_serves_many_requests_and_is_restarted_after_its_death(tmp_path):
     path = write(tmp_path, "layers.pt")
-    reader = ReaderProcess()
-    assert reader.pid is None
+    reader = ReaderPool()
+    assert reader.pids == ()
     try:
         limits = ReadingLimits()
         reader.list_entries("torch_format", path, limits)
-        first = reader.pid
+        (first,) = reader.pids
         reader.list_entries("torch_format", path, limits)
-        assert reader.pid == first
+        assert reader.pids == (first,)
         os.kill(first, signal.SIGKILL)
         rows = reader.read_rows("torch_format", path, "activations/features.6", 0, 6, limits)
         np.testing.assert_array_equal(rows, FIRST)
-        assert reader.pid != first
+        (second,) = reader.pids
+        assert second != first
     finally:
         reader.close()
-    assert reader.pid is None
+    assert reader.pids == ()
 
 
 def test_a_file_that_kills_the_process_twice_is_refused(tmp_path):
     """Killed from outside whenever it lives, as no file is known that does it."""
-    path, reader, is_over = write(tmp_path, "layers.pt"), ReaderProcess(), threading.Event()
+    path, reader, is_over = write(tmp_path, "layers.pt"), ReaderPool(1), threading.Event()
 
     def kill():
         while not is_over.wait(0.01):
-            if pid := reader.pid:
+            for pid in reader.pids:
                 os.kill(pid, signal.SIGKILL)
 
     killer = threading.Thread(target=kill)
     try:
         reader.list_entries("torch_format", path, ReadingLimits())
-        os.kill(reader.pid, signal.SIGSTOP)  # so that it does not answer before it is killed
+        os.kill(reader.pids[0], signal.SIGSTOP)  # so that it does not answer before it is killed
         killer.start()
         with pytest.raises(InvalidInputError, match=r"layers.pt was killed by signal 9 \(SIGKILL\)\. It is damaged"):
             reader.list_entries("torch_format", path, ReadingLimits())
@@ -66,13 +67,13 @@ def test_a_file_that_kills_the_process_twice_is_refused(tmp_path):
 
 
 def test_time_is_bounded(tmp_path):
-    reader = ReaderProcess()
+    reader = ReaderPool(1)
     try:
         reader.list_entries("torch_format", write(tmp_path, "layers.pt"), ReadingLimits())
-        os.kill(reader.pid, signal.SIGSTOP)
+        os.kill(reader.pids[0], signal.SIGSTOP)
         with pytest.raises(BudgetError, match=r"layers.pt may take 0.5 s; it took longer and was stopped"):
             reader.list_entries("torch_format", tmp_path / "layers.pt", ReadingLimits(seconds=0.5))
-        assert reader.pid is None
+        assert reader.pids == ()
     finally:
         reader.close()
 
@@ -80,7 +81,8 @@ def test_time_is_bounded(tmp_path):
 def test_text_is_read_within_the_time_of_the_process_too(tmp_path):
     path = write(tmp_path, "layer.csv")
     assert inspect(path).readable
-    os.kill(READER.pid, signal.SIGSTOP)
+    for pid in READER.pids:
+        os.kill(pid, signal.SIGSTOP)
     path.write_text("1;2\n" * 1000)
     (member,) = inspect(path, limits=ReadingLimits(seconds=0.5)).members
     assert "layer.csv may take 0.5 s; it took longer and was stopped" in member.reason
@@ -130,9 +132,9 @@ def test_the_process_ends_with_the_one_that_started_it(tmp_path):
     script = (
         "import os, sys\n"
         "from analysis.dumps import inspect\n"
-        "from analysis.dumps.reader_process import READER\n"
+        "from analysis.dumps.reader_pool import READER\n"
         "inspect(sys.argv[1])\n"
-        "print(READER.pid, flush=True)\n"
+        "print(*READER.pids, flush=True)\n"
         "os._exit(0)\n"  # no goodbye
     )
     path = write(tmp_path, "layers.pt")
@@ -144,13 +146,13 @@ def test_inspecting_numpy_and_safetensors_starts_no_process_and_loads_no_library
     script = (
         "import sys\n"
         "from analysis.dumps import inspect, load\n"
-        "from analysis.dumps.reader_process import READER\n"
+        "from analysis.dumps.reader_pool import READER\n"
         "for path in sys.argv[1:]: inspect(path).members\n"
-        "print(READER.pid, sorted({'h5py', 'pyarrow', 'streamlit'} & set(sys.modules)))\n"
+        "print(READER.pids, sorted({'h5py', 'pyarrow', 'streamlit'} & set(sys.modules)))\n"
     )
     paths = [str(write(tmp_path, name)) for name in ("layer.npy", "layers.npz", "layers.safetensors")]
     run = processes.run([sys.executable, "-c", script, *paths], check=True)
-    assert run.stdout.strip() == "None []"
+    assert run.stdout.strip() == "() []"
 
 
 def test_the_process_starts_without_the_libraries_of_formats():
@@ -164,4 +166,4 @@ def test_the_process_starts_without_the_libraries_of_formats():
 
 def test_the_shared_process_stays_usable(tmp_path):
     inspect(write(tmp_path, "layers.h5"))
-    assert READER.pid is not None
+    assert READER.pids

@@ -1,0 +1,287 @@
+"""The reading processes that all of a program shares: a slow file keeps nobody waiting but who asked for it."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from analysis.dumps.byte_range import FileRange
+from analysis.dumps.entry import Entry
+from analysis.dumps.formats import npy_format
+from analysis.dumps.limits import ReadingLimits, in_words
+from analysis.dumps.reader_process import TELL_SECONDS, Message, ReaderProcess
+from per_core.errors import BudgetError, InvalidInputError, PerError
+
+MOST_PROCESSES = max(2, os.cpu_count() or 2)
+SMALL = 2**20  # bytes: a file that is read soon, for which there is one process more
+FILES_AT_ONCE = 256  # of one request: others have their turn in between
+
+Piece = tuple[str, int, int]
+"""Key of an array in a file, and the rows of it that are meant: from start to stop − 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Why a request has no answer yet.
+
+    Attributes:
+        name: the file that is asked for.
+        seconds: since it was asked for.
+        ahead: requests that came earlier and have not begun; None once the file is being read.
+        others: files that are being read meanwhile, and for how many seconds.
+    """
+
+    name: str
+    seconds: float
+    ahead: int | None
+    others: tuple[tuple[str, float], ...]
+
+
+_told: ContextVar[Callable[[Wait], None] | None] = ContextVar("told", default=None)
+
+
+@contextlib.contextmanager
+def waiting_told(tell: Callable[[Wait], None]) -> Iterator[None]:
+    """Whatever this thread reads meanwhile: `tell` is called twice a second while it waits for a reading process.
+
+    It is called in the waiting thread. If it raises, the request is given up, and its process ended if it had one.
+    """
+    token = _told.set(tell)
+    try:
+        yield
+    finally:
+        _told.reset(token)
+
+
+@dataclass(eq=False, slots=True)
+class _Request:
+    """What one thread asks for: the file, the format, whether it is small, and since when it waits and is read."""
+
+    path: Path
+    format: str
+    is_small: bool
+    asked: float = field(default_factory=time.monotonic)
+    begun: float = 0.0
+
+
+class ReaderPool:
+    """Reading processes, started when they are needed; they end by themselves when nobody needs them.
+
+    As many requests run at a time as there may be processes; one more if it is for a small file, so that none of these
+    waits behind large ones. Who waits gets a turn by the folder that the file is in: the one of which the fewest files
+    are being read, then the one whose last turn is longest ago.
+
+    Args:
+        most: how many processes there may be, without the one for small files.
+    """
+
+    def __init__(self, most: int = MOST_PROCESSES) -> None:
+        self._most = most
+        self._changed = threading.Condition()
+        self._free: list[tuple[ReaderProcess, _Request]] = []  # each with what it read last
+        self._running: dict[_Request, ReaderProcess] = {}
+        self._waiting: list[_Request] = []
+        self._turns: dict[Path, int] = {}  # number of the last turn of each folder, as long as it is asked for
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Numbers of the processes that there are."""
+        with self._changed:
+            readers = [*self._running.values(), *(reader for reader, _ in self._free)]
+        return tuple(pid for reader in readers if (pid := reader.pid) is not None)
+
+    def list_entries(self, format: str, path: Path, limits: ReadingLimits) -> list[Entry]:
+        """What `list_entries` of a format's module says of a file.
+
+        Raises:
+            InvalidInputError: If the file cannot be read, or the process died of it.
+            BudgetError: If it takes too much memory or time.
+        """
+        (found,) = self.list_files(format, [path], limits)
+        if isinstance(found, PerError):
+            raise found
+        return found
+
+    def list_files(self, format: str, paths: Sequence[Path], limits: ReadingLimits) -> list[list[Entry] | PerError]:
+        """What `list_entries` says of many files of a format, or raises; what one does harms none of the others."""
+        found: list[list[Entry] | PerError] = []
+        for begin in range(0, len(paths), FILES_AT_ONCE):
+            some = paths[begin : begin + FILES_AT_ONCE]
+            request = {"task": "list", "format": format, "paths": [str(path) for path in some]}
+            for path, answer in zip(some, self._answers(request, some, limits), strict=True):
+                error = _error(answer, path.name, limits)
+                found.append(error or [_shared(_entry(one)) for one in answer["result"]])
+        return found
+
+    def read_rows(
+        self, format: str, path: Path, key: str, start: int, stop: int, limits: ReadingLimits
+    ) -> NDArray[Any]:
+        """What `read_rows` of a format's module reads; errors as of `list_entries`."""
+        return self.read_pieces(format, path, [(key, start, stop)], limits)[0]
+
+    def read_pieces(
+        self, format: str, path: Path, pieces: Sequence[Piece], limits: ReadingLimits
+    ) -> list[NDArray[Any]]:
+        """Rows of many arrays of one file, which is opened once; errors as of `list_entries`."""
+        with tempfile.TemporaryDirectory(prefix="perscope-") as folder:
+            out = Path(folder) / "rows.npy"
+            request = {"task": "read", "format": format, "path": str(path), "pieces": list(pieces), "out": str(out)}
+            ends = self._result(request, path, limits)
+            begins = [0, *ends[:-1]]
+            return [
+                _rows(FileRange(out, begin, end - begin), stop - start)
+                for begin, end, (_, start, stop) in zip(begins, ends, pieces, strict=True)
+            ]
+
+    def close(self) -> None:
+        """End the processes that are free; the others end when nobody is left who listens."""
+        with self._changed:
+            free, self._free = self._free, []
+        for reader, _ in free:
+            reader.close()
+
+    def _result(self, message: Message, path: Path, limits: ReadingLimits) -> Any:
+        (answer,) = self._answers(message, [path], limits)
+        error = _error(answer, path.name, limits)
+        if error is not None:
+            raise error
+        return answer["result"]
+
+    def _answers(self, message: Message, paths: Sequence[Path], limits: ReadingLimits) -> list[Message]:
+        """The answers to a request that is about some files, as soon as it is its turn."""
+        request = _Request(paths[0], message.get("format", ""), len(paths) == 1 and _size(paths[0]) <= SMALL)
+        reader = self._begin(request)
+        try:
+            return reader.ask(message, len(paths), limits, lambda: self._tell(request))
+        finally:
+            with self._changed:
+                del self._running[request]
+                self._free.append((reader, request))
+                self._changed.notify_all()
+
+    def _begin(self, request: _Request) -> ReaderProcess:
+        """A process for a request, once it is its turn."""
+        with self._changed:
+            self._waiting.append(request)
+        try:
+            while True:
+                with self._changed:
+                    if self._next() is request or (self._changed.wait(TELL_SECONDS) and self._next() is request):
+                        return self._take(request)
+                self._tell(request)
+        finally:
+            with self._changed:
+                if request in self._waiting:
+                    self._waiting.remove(request)
+                self._changed.notify_all()
+
+    def _next(self) -> _Request | None:
+        """Whose turn it is; None if there is no process for anybody who waits."""
+        if len(self._running) > self._most:
+            return None
+        may_begin = [one for one in self._waiting if one.is_small or len(self._running) < self._most]
+        running = Counter(one.path.parent for one in self._running)
+        return min(
+            may_begin,
+            key=lambda one: (running[one.path.parent], self._turns.get(one.path.parent, 0), one.asked),
+            default=None,
+        )
+
+    def _take(self, request: _Request) -> ReaderProcess:
+        """A process, the one that knows the file or its library if it can be chosen."""
+        self._waiting.remove(request)
+        request.begun = time.monotonic()
+        busy = {one.path.parent for one in (*self._waiting, *self._running)}
+        self._turns = {folder: turn for folder, turn in self._turns.items() if folder in busy}
+        self._turns[request.path.parent] = max(self._turns.values(), default=0) + 1
+        if not self._free:
+            self._running[request] = ReaderProcess()
+        else:
+            best = max(
+                range(len(self._free)),
+                key=lambda at: (self._free[at][1].path == request.path, self._free[at][1].format == request.format, at),
+            )
+            self._running[request] = self._free.pop(best)[0]
+        return self._running[request]
+
+    def _tell(self, request: _Request) -> None:
+        tell = _told.get()
+        if tell is None:
+            return
+        now = time.monotonic()
+        with self._changed:
+            ahead = sum(one.asked < request.asked for one in self._waiting) if request in self._waiting else None
+            others = tuple((one.path.name, now - one.begun) for one in self._running if one is not request)
+        tell(Wait(request.path.name, now - request.asked, ahead, others))
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 if there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _entry(fields: Message) -> Entry:
+    shape = fields["shape"]
+    return Entry(**fields | {"shape": None if shape is None else tuple(shape), "columns": tuple(fields["columns"])})
+
+
+@lru_cache(maxsize=4096)
+def _shared(entry: Entry) -> Entry:
+    """An equal entry that was there before: files of one kind come by the thousand."""
+    return entry
+
+
+def _rows(data: FileRange, count: int) -> NDArray[Any]:
+    """An array that the process has written, which must have so many rows."""
+    (entry,) = npy_format.list_entries(data)
+    if entry.refusal or not entry.shape or entry.shape[0] != count:
+        raise InvalidInputError(f"{count} rows were asked for; received {entry.shape}. Inspect the file again.")
+    return npy_format.read_rows(data, 0, count)
+
+
+def _error(answer: Message, name: str, limits: ReadingLimits) -> PerError | None:
+    """What an answer that has no result means."""
+    match answer.get("error"):
+        case None:
+            return None
+        case "memory":
+            return BudgetError(
+                f"Reading {name} may take {in_words(limits.process_bytes)} of memory; it needs more. Ask for fewer"
+                " rows, save it as .npy or .safetensors, or raise ReadingLimits.process_bytes."
+            )
+        case "time":
+            return BudgetError(
+                f"Reading {name} may take {limits.seconds:g} s; it took longer and was stopped. Ask for fewer rows,"
+                " save it as .npy or .safetensors, or raise ReadingLimits.seconds."
+            )
+        case "death":
+            return InvalidInputError(
+                f"A file must be readable without harm; the process that read {name} {answer['reason']}. It is"
+                " damaged or hostile: write it again."
+            )
+        case "budget":
+            return BudgetError(answer["reason"])
+        case _:
+            return InvalidInputError(answer["reason"])
+
+
+READER = ReaderPool()
+"""The one that all of this program shares."""
+
+atexit.register(READER.close)
