@@ -5,9 +5,12 @@ Positioned reads rather than a memory map: a mapped file that somebody cuts shor
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +21,7 @@ from per_core.errors import InvalidInputError
 
 Bytes = NDArray[np.uint8]
 CHUNK = 2**20
+HEAD = 10_000  # bytes that are read of a file when it is opened: the longest header of numpy's
 HEADER = 2**12  # bytes that are inflated for fewer
 MOST_INFLATION = 1032  # times: what deflate can do at most, of nothing but equal bytes
 SHORT = 2**16  # bytes that are read in addition if a checksum can be checked then
@@ -49,12 +53,38 @@ class FileRange:
         path: the file.
         offset, size: of the piece, in bytes.
         checksum: its CRC-32, checked whenever the piece is read to the end from near its beginning.
+        head: the first bytes, if they were read when the file was opened.
     """
 
     path: Path
     offset: int
     size: int
     checksum: int | None = None
+    head: bytes = field(default=b"", repr=False, compare=False)
+
+    @classmethod
+    def opened(cls, path: Path) -> FileRange:
+        """A plain file from its first byte to its last; what formats are told by is read at once, and no link followed.
+
+        Raises:
+            InvalidInputError: If it is a link, or no plain file.
+            OSError: If it cannot be opened.
+        """
+        try:
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise InvalidInputError(
+                    "Links are not followed; this one is. Copy the file into the folder."
+                ) from error
+            raise
+        try:
+            status = os.fstat(file)
+            if not stat.S_ISREG(status.st_mode):
+                raise InvalidInputError("A dump is made of plain files; this is none. Copy its content into one.")
+            return cls(path, 0, status.st_size, head=os.pread(file, HEAD, 0))
+        finally:
+            os.close(file)
 
     @classmethod
     def whole(cls, path: Path) -> FileRange:
@@ -70,6 +100,8 @@ class FileRange:
         """So many bytes from `offset` on, and those before it if a checksum can be checked with little more reading."""
         if offset + count > self.size:
             raise _truncated(self.path, offset + count, self.size)
+        if offset + count <= len(self.head):
+            return np.frombuffer(self.head, np.uint8, count, offset)
         values = np.fromfile(self.path, np.uint8, count, offset=self.offset + offset)
         if len(values) < count:
             raise _truncated(self.path, count, len(values))

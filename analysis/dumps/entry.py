@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 ITEM_BYTES = {
     "bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8,
@@ -52,6 +53,12 @@ class Entry:
         if self.shape is None or self.dtype not in ITEM_BYTES:
             return None
         return math.prod(self.shape) * ITEM_BYTES[self.dtype]
+
+
+@lru_cache(maxsize=4096)
+def shared(entry: Entry) -> Entry:
+    """An equal entry that was there before: arrays of one kind come by the thousand."""
+    return entry
 
 
 def is_plain_shape(shape: object) -> bool:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import re
 
-def by_numbers(name: str) -> list[tuple[int, str]]:
-    """The key by which to sort a name: numbers in it count as such."""
-    parts: list[tuple[int, str]] = []
-    digits = ""
-    for sign in name + " ":
-        if sign in "0123456789":
-            digits += sign
-        else:
-            if digits:
-                parts.append((len(digits.lstrip("0")), digits.lstrip("0")))
-                digits = ""
-            parts.append((-1, sign))
-    return parts
+NUMBER = re.compile("[0-9]+")
+LAST = "\U0010ffff"  # a number comes after any sign at its place
+
+
+def by_numbers(name: str) -> str:
+    """The key by which to sort a name: numbers in it count as such, by how many digits they have and then by these."""
+    return NUMBER.sub(_sortable, name)
+
+
+def _sortable(number: re.Match[str]) -> str:
+    digits = number[0].lstrip("0")
+    return f"{LAST}{chr(len(digits))}{digits}"

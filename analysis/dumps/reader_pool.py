@@ -12,14 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from analysis.dumps.byte_range import FileRange
-from analysis.dumps.entry import Entry
+from analysis.dumps.entry import Entry, shared
 from analysis.dumps.formats import npy_format
 from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.reader_process import TELL_SECONDS, Message, ReaderProcess
@@ -123,7 +122,7 @@ class ReaderPool:
             request = {"task": "list", "format": format, "paths": [str(path) for path in some]}
             for path, answer in zip(some, self._answers(request, some, limits), strict=True):
                 error = _error(answer, path.name, limits)
-                found.append(error or [_shared(_entry(one)) for one in answer["result"]])
+                found.append(error or [shared(_entry(one)) for one in answer["result"]])
         return found
 
     def read_rows(
@@ -239,12 +238,6 @@ def _size(path: Path) -> int:
 def _entry(fields: Message) -> Entry:
     shape = fields["shape"]
     return Entry(**fields | {"shape": None if shape is None else tuple(shape), "columns": tuple(fields["columns"])})
-
-
-@lru_cache(maxsize=4096)
-def _shared(entry: Entry) -> Entry:
-    """An equal entry that was there before: files of one kind come by the thousand."""
-    return entry
 
 
 def _rows(data: FileRange, count: int) -> NDArray[Any]:

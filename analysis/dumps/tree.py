@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from analysis.checkpoint import CHECKPOINT
 from analysis.dumps.archive_member import ArchiveMember
 from analysis.dumps.byte_range import ByteRange, FileRange, InflatedRange
-from analysis.dumps.entry import Entry
+from analysis.dumps.entry import Entry, shared
 from analysis.dumps.file_kind import (
     SUFFIXES,
     TEXTS,
@@ -29,6 +29,7 @@ from analysis.dumps.file_kind import (
     is_of_interest,
     kind_by_name,
 )
+from analysis.dumps.folder import Place, walk
 from analysis.dumps.formats import (
     gzip_format,
     npy_format,
@@ -42,7 +43,6 @@ from analysis.dumps.formats import (
 from analysis.dumps.formats.prose import is_prose
 from analysis.dumps.limits import ReadingLimits, in_words, require_text_size
 from analysis.dumps.listings import LISTINGS, Listing
-from analysis.dumps.natural_order import by_numbers
 from analysis.dumps.reader_pool import READER
 from analysis.dumps.unpacking import Unpacking
 from per_core.errors import BudgetError, InvalidInputError, PerError
@@ -65,7 +65,6 @@ ISOLATED: dict[FileKind, str] = {
     "zarr": "zarr_format",
 }
 ARCHIVES = {"zip": zip_format, "tar": tar_format}
-DEEPEST_FOLDER = 16
 MOST_REPEATED = 2**33  # bytes: a packed archive has no places to read from, and this much takes a minute to unpack
 WHOLE = ""  # the key of an array without a name
 
@@ -74,13 +73,13 @@ def list_entries(path: Path, limits: ReadingLimits) -> list[Found]:
     """Every array below a path; what cannot be read has an entry that says why. Never raises for what is in a file."""
     unpacking = Unpacking(limits.unpacked_bytes)
     if not path.is_dir():
-        walk = _list_file(path, (), limits, unpacking)
+        every = _list_file(path, (), limits, unpacking)
     elif _is_one(path):
-        walk = _guarded((), lambda: _list_one(path, (), limits))
+        every = _guarded((), lambda: _list_one(path, (), limits))
     else:
-        walk = _guarded((), lambda: _list_folder(path, limits, unpacking))
-    found = list(islice(walk, limits.members))
-    if next(walk, None) is not None:
+        every = _guarded((), lambda: _list_folder(path, limits, unpacking))
+    found = list(islice(every, limits.members))
+    if next(every, None) is not None:
         refusal = f"A dump may have {limits.members} members; the others are left out. Name a folder or file in it."
         found.append((("the rest",), Entry(WHOLE, refusal=refusal)))
     return found
@@ -91,7 +90,7 @@ def ignored_files(path: Path, limits: ReadingLimits) -> tuple[str, ...]:
     if not path.is_dir() or _is_one(path):
         return ()
     with contextlib.suppress(InvalidInputError, OSError):  # told by `list_entries`
-        return tuple(name for name, file in _walk(path, limits) if not _is_one(file) and not _is_dump(name, file))
+        return tuple(place.name for place in walk(path, limits, _is_one) if not place.is_folder and not _is_dump(place))
     return ()
 
 
@@ -160,52 +159,22 @@ def _guarded(location: Location, found: Any) -> Iterator[Found]:
 
 
 def _list_folder(root: Path, limits: ReadingLimits, unpacking: Unpacking) -> Iterator[Found]:
-    real = root.resolve()
-    for name, file in _walk(root, limits):
-        if file.is_symlink() or not file.resolve().is_relative_to(real):
-            if _is_dump(name, file):
-                yield (
-                    (name,),
-                    Entry(WHOLE, refusal="Links are not followed; this one is. Copy the file into the folder."),
-                )
-        elif file.is_dir():
-            yield from _guarded((name,), lambda file=file, name=name: _list_one(file, (name,), limits))
-        elif _is_dump(name, file):
-            yield from _list_file(file, (name,), limits, unpacking)
+    for place in walk(root, limits, _is_one):
+        if place.is_folder:
+            yield from _guarded((place.name,), lambda place=place: _list_one(place.path, (place.name,), limits))
+        elif _is_dump(place):
+            yield from _list_file(place.path, (place.name,), limits, unpacking)
 
 
-def _is_dump(name: str, file: Path) -> bool:
+def _is_dump(place: Place) -> bool:
     """Whether a file of a folder is looked at: not the checkpoint of a training, which holds weights."""
-    if file.name == CHECKPOINT:
+    if place.path.name == CHECKPOINT:
         return False
-    if is_of_interest(name):
+    if is_of_interest(place.name):
         return True
     with contextlib.suppress(InvalidInputError, OSError):
-        return file.is_file() and not file.is_symlink() and begins_as_arrays(FileRange.whole(file))
+        return place.is_plain and begins_as_arrays(FileRange.opened(place.path))
     return False
-
-
-def _walk(root: Path, limits: ReadingLimits) -> Iterator[tuple[str, Path]]:
-    """Name and path of every file and of every run or store below, sorted; hidden ones and linked folders left out."""
-    found = 0
-    pending = [(root, 0)]
-    while pending:
-        folder, depth = pending.pop()
-        inner = []
-        for path in sorted(folder.iterdir(), key=lambda path: by_numbers(path.name)):
-            if path.name.startswith("."):
-                continue
-            found += 1
-            if found > limits.members:
-                raise InvalidInputError(
-                    f"A folder may hold {limits.members} files; {root.name} holds more. Name a folder in it."
-                )
-            if path.is_dir() and not path.is_symlink() and not _is_one(path):
-                if depth < DEEPEST_FOLDER:
-                    inner.append((path, depth + 1))
-            else:
-                yield path.relative_to(root).as_posix(), path
-        pending.extend(reversed(inner))
 
 
 def _is_one(folder: Path) -> bool:
@@ -249,22 +218,24 @@ def _list_run(path: Path, location: Location, limits: ReadingLimits) -> Iterator
 
 def _list_file(path: Path, location: Location, limits: ReadingLimits, inspection: Unpacking) -> Iterator[Found]:
     def found() -> Iterator[Found]:
-        if not path.is_file():
-            raise InvalidInputError("A dump is made of plain files; this is none. Copy its content into one.")
-        for inner, entry in LISTINGS.of(
-            path, files_behind(path, limits), limits, lambda: _look_into(path, limits, inspection)
-        ):
+        data = FileRange.opened(path)
+        if data.head.startswith(npy_format.MAGIC):  # its header is here: nothing is won by keeping what it says
+            listed, _ = _look_into(data, limits, inspection)
+        else:
+            listed = LISTINGS.of(
+                path, files_behind(path, limits), limits, lambda: _look_into(FileRange.opened(path), limits, inspection)
+            )
+        for inner, entry in listed:
             yield (*location, *inner), entry
 
     yield from _guarded(location, found)
 
 
-def _look_into(path: Path, limits: ReadingLimits, inspection: Unpacking) -> tuple[Listing, bool]:
+def _look_into(data: FileRange, limits: ReadingLimits, inspection: Unpacking) -> tuple[Listing, bool]:
     """What is in a file, one entry more than may be at most, and whether it would be the same again."""
-    data = FileRange.whole(path)
     unpacking = inspection.of_archive(data.size)
-    walk = _guarded((), lambda: _list_data(data, path.name, (), limits, unpacking, nested=False))
-    return tuple(islice(walk, limits.members + 1)), not unpacking.is_in_want
+    found = _guarded((), lambda: _list_data(data, data.path.name, (), limits, unpacking, nested=False))
+    return tuple(islice(found, limits.members + 1)), not unpacking.is_in_want
 
 
 def _list_data(
@@ -312,7 +283,7 @@ def _list_unpacked(
     if not entries:
         raise InvalidInputError("A dump must hold an array; this file holds none. Save the activations themselves.")
     for entry in entries:
-        yield (*location, entry.key) if entry.key else location, entry
+        yield (*location, entry.key) if entry.key else location, shared(entry)
 
 
 def _list_archive(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
@@ -138,6 +139,13 @@ def is_fortran_ordered(data: ByteRange) -> bool:
 
 def _read_header(data: ByteRange) -> _Header:
     content = data.read(0, min(LONGEST_HEADER, data.size)).tobytes()
+    length_end = 10 if content[6:7] == b"\1" else 12
+    return _parsed(content[: length_end + int.from_bytes(content[8:length_end], "little")])
+
+
+@lru_cache(maxsize=256)
+def _parsed(content: bytes) -> _Header:
+    """A header by its bytes: those of the files of one dump are mostly the same."""
     known = SHORT_FLOAT.sub(ONE_BYTE, content, count=1)
     head = BytesIO(known)
     try:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from analysis.dumps.byte_range import ByteRange
@@ -59,6 +58,8 @@ def read_pieces(data: ByteRange, pieces: Sequence[tuple[str, int, int]], limits:
 def as_numbers(values: NDArray[np.uint8], dtype: str) -> NDArray[Any]:
     """Bytes as numbers of a type of `ITEM_BYTES`; what numpy cannot hold as float32."""
     if dtype in ONLY_IN_TORCH:
+        import torch  # the reading process has it only if it must
+
         numbers: NDArray[Any] = torch.from_numpy(values).view(getattr(torch, dtype)).float().numpy()
         return numbers
     return values.view(dtype)
