@@ -18,13 +18,13 @@ def stamp(path: Path) -> Stamp:
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def settled_stamp(path: Path) -> tuple[Stamp, bool]:
+def settled_stamp(path: Path, *, is_patient: bool = True) -> tuple[Stamp, bool]:
     """The stamp, and whether every change from now on will show: the last one is longer ago than the clock's tick.
 
-    A large file, which takes longer to read than that, is waited for.
+    A large file, which takes longer to read than that, is waited for by who is patient.
     """
     found = stamp(path)
-    if found[1] > WORTH_WAITING and not _is_settled(found):
+    if is_patient and found[1] > WORTH_WAITING and not _is_settled(found):
         time.sleep(TICK / 1e9)
         found = stamp(path)
     return found, _is_settled(found)

@@ -51,9 +51,9 @@ def walk(root: Path, limits: ReadingLimits, is_one: Callable[[Path], bool]) -> I
         with os.scandir(folder) as entries:
             names = sorted((one for one in entries if one.name[:1] != "."), key=lambda one: by_numbers(one.name))
         found += len(names)
-        if found > limits.members:
+        if found > limits.files:
             raise InvalidInputError(
-                f"A folder may hold {limits.members} files; {root.name} holds more. Name a folder in it."
+                f"A folder may hold {limits.files} files; {root.name} holds more. Name a folder in it."
             )
         for one in names:
             name, path = prefix + one.name, folder / one.name

@@ -17,7 +17,8 @@ class ReadingLimits:
             may take which one inspection unpacks, archives within archives included.
         csv_bytes: of a text file, which is read whole.
         header_bytes: of a header or directory, before the values.
-        members: of one file; entries of one archive; files of one folder.
+        members: of one file; entries of one archive.
+        files: of one folder and those in it; arrays of one dump.
         process_bytes: of memory that the reading process may take on top of what it takes idle.
         seconds: that one request to the reading process may take.
     """
@@ -27,6 +28,7 @@ class ReadingLimits:
     csv_bytes: int = 2**26
     header_bytes: int = 2**24
     members: int = 10_000
+    files: int = 100_000
     process_bytes: int = 2**31
     seconds: float = 60.0
 

@@ -41,17 +41,31 @@ class Listings:
             limits: within which it is read.
             find: looks, and says whether it would find the same again.
         """
-        key, stamps = (place, limits), tuple(stamp(file) for file in files)
-        with self._lock:
-            known = self._kept.get(key)
-            if known is not None and known[0] == stamps and time.monotonic() < known[1]:
-                self._kept.move_to_end(key)
-                return known[2]
+        known = self.known(place, files, limits)
+        if known is not None:
+            return known
         before = [settled_stamp(file) for file in files]
         found, is_lasting = find()
         if is_lasting and all(is_settled for _, is_settled in before):
-            self._keep(key, tuple(one for one, _ in before), found)
+            self._keep((place, limits), tuple(one for one, _ in before), found)
         return found
+
+    def known(self, place: Path, files: Sequence[Path], limits: ReadingLimits) -> Listing | None:
+        """What was found at a place when its files had the same stamps; None if that is not known."""
+        stamps = tuple(stamp(file) for file in files)
+        with self._lock:
+            kept = self._kept.get((place, limits))
+            if kept is None or kept[0] != stamps or time.monotonic() >= kept[1]:
+                return None
+            self._kept.move_to_end((place, limits))
+            return kept[2]
+
+    def keep(self, files: Sequence[Path], limits: ReadingLimits, find: Callable[[], Sequence[Listing]]) -> None:
+        """Keep what `find` finds in many files, each a place of its own, those left out that may be changing now."""
+        before = [settled_stamp(file, is_patient=False) for file in files]
+        for file, (one, is_settled), found in zip(files, before, find(), strict=True):
+            if is_settled:
+                self._keep((file, limits), (one,), found)
 
     def _keep(self, key: tuple[Path, ReadingLimits], stamps: tuple[Stamp, ...], found: Listing) -> None:
         size = sum(ENTRY_CHARACTERS + len(one.key) + len(one.note) + len(one.refusal) for _, one in found)

@@ -10,6 +10,7 @@ import contextlib
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -66,6 +67,8 @@ ISOLATED: dict[FileKind, str] = {
 }
 ARCHIVES = {"zip": zip_format, "tar": tar_format}
 MOST_REPEATED = 2**33  # bytes: a packed archive has no places to read from, and this much takes a minute to unpack
+FILES_AT_ONCE = 512
+LISTED_AT_ONCE: tuple[FileKind, ...] = ("torch", "hdf5")  # of which dumps have thousands, and whose headers are small
 WHOLE = ""  # the key of an array without a name
 
 
@@ -78,9 +81,14 @@ def list_entries(path: Path, limits: ReadingLimits) -> list[Found]:
         every = _guarded((), lambda: _list_one(path, (), limits))
     else:
         every = _guarded((), lambda: _list_folder(path, limits, unpacking))
-    found = list(islice(every, limits.members))
+    return _cut(every, limits.files)
+
+
+def _cut(every: Iterator[Found], most: int) -> list[Found]:
+    """So many of what there is, and an entry that says so where there is more."""
+    found = list(islice(every, most))
     if next(every, None) is not None:
-        refusal = f"A dump may have {limits.members} members; the others are left out. Name a folder or file in it."
+        refusal = f"A dump may have {most} members; the others are left out. Name a folder or file in it."
         found.append((("the rest",), Entry(WHOLE, refusal=refusal)))
     return found
 
@@ -159,11 +167,40 @@ def _guarded(location: Location, found: Any) -> Iterator[Found]:
 
 
 def _list_folder(root: Path, limits: ReadingLimits, unpacking: Unpacking) -> Iterator[Found]:
-    for place in walk(root, limits, _is_one):
-        if place.is_folder:
-            yield from _guarded((place.name,), lambda place=place: _list_one(place.path, (place.name,), limits))
-        elif _is_dump(place):
-            yield from _list_file(place.path, (place.name,), limits, unpacking)
+    places = walk(root, limits, _is_one)
+    while some := tuple(islice(places, FILES_AT_ONCE)):
+        _look_ahead(some, limits)
+        for place in some:
+            if place.is_folder:
+                yield from _guarded((place.name,), lambda place=place: _list_one(place.path, (place.name,), limits))
+            elif _is_dump(place):
+                yield from _list_file(place.path, (place.name,), limits, unpacking)
+
+
+def _look_ahead(places: Sequence[Place], limits: ReadingLimits) -> None:
+    """Have the files that a library lists listed by one request; whoever looks into one then finds that it is known."""
+    files: dict[FileKind, list[Path]] = {kind: [] for kind in LISTED_AT_ONCE}
+    for place in places:
+        with contextlib.suppress(InvalidInputError, OSError):  # told by who looks into it
+            is_meant = place.is_plain and kind_by_name(place.name) in files and _is_dump(place)
+            if is_meant and LISTINGS.known(place.path, [place.path], limits) is None:
+                kind = file_kind(place.name, FileRange.opened(place.path))
+                if kind in files:
+                    files[kind].append(place.path)
+    for kind, paths in files.items():
+        if len(paths) > 1:
+            LISTINGS.keep(paths, limits, partial(_list_at_once, kind, paths, limits))
+
+
+def _list_at_once(kind: FileKind, paths: Sequence[Path], limits: ReadingLimits) -> list[Listing]:
+    found = READER.list_files(ISOLATED[kind], paths, limits)
+    return [tuple(_cut(_guarded((), partial(_placed_or_raised, one)), limits.members)) for one in found]
+
+
+def _placed_or_raised(found: list[Entry] | PerError) -> Iterator[Found]:
+    if isinstance(found, PerError):
+        raise found
+    return _placed(found, ())
 
 
 def _is_dump(place: Place) -> bool:
@@ -232,10 +269,10 @@ def _list_file(path: Path, location: Location, limits: ReadingLimits, inspection
 
 
 def _look_into(data: FileRange, limits: ReadingLimits, inspection: Unpacking) -> tuple[Listing, bool]:
-    """What is in a file, one entry more than may be at most, and whether it would be the same again."""
+    """What is in a file, and whether it would be the same again."""
     unpacking = inspection.of_archive(data.size)
     found = _guarded((), lambda: _list_data(data, data.path.name, (), limits, unpacking, nested=False))
-    return tuple(islice(found, limits.members + 1)), not unpacking.is_in_want
+    return tuple(_cut(found, limits.members)), not unpacking.is_in_want
 
 
 def _list_data(
@@ -280,6 +317,11 @@ def _list_unpacked(
             zarr_format.require_library()
         with unpacking.as_file(data, name) as file:
             entries = READER.list_entries(ISOLATED[kind], file.path, limits)
+    yield from _placed(entries, location)
+
+
+def _placed(entries: Sequence[Entry], location: Location) -> Iterator[Found]:
+    """Entries of a file with the way to each."""
     if not entries:
         raise InvalidInputError("A dump must hold an array; this file holds none. Save the activations themselves.")
     for entry in entries:

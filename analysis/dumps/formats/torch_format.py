@@ -96,7 +96,7 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 def _storage_room(path: Path, limits: ReadingLimits) -> Room | None:
     """Where storages begin -> their bytes, from the archive's own directory; None in the old format."""
-    data = FileRange.whole(path)
+    data = FileRange.opened(path)
     if data.read(0, min(4, data.size)).tobytes() != MAGIC:
         if data.size > limits.process_bytes // 4:
             raise BudgetError(
