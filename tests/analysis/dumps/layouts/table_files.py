@@ -37,7 +37,7 @@ def lists_in_a_table(folder: Path, rng: np.random.Generator) -> Layout:
     columns |= {"Summary": ["nice, really"] * 100, "n_tokens": rng.integers(10, 90, 100)}
     columns["embedding"] = [str([float(number) for number in row]) for row in values]
     pd.DataFrame(columns).to_csv(folder / "reviews_with_embeddings.csv")
-    return Layout((Cell("embedding", values),), {"reviews": "table or integers or text"})
+    return Layout((Cell("embedding", values),), {"reviews": "table or integers or text or labels"})
 
 
 def step_folders_of_safetensors(folder: Path, rng: np.random.Generator) -> Layout:

@@ -214,7 +214,7 @@ def run_with_checkpoints(folder: Path, rng: np.random.Generator) -> Layout:
     (folder / "train.log").write_text("epoch 1 loss 0.9\n")
     (folder / "history.csv").write_text("epoch,loss,accuracy\n1,0.9,0.5\n2,0.7,0.6\n3,0.6,0.7\n")
     (folder / "config.json").write_text("{}\n")
-    left_out = {"checkpoints": "weights", "history": "log", "train.log": "log or text or nothing"}
+    left_out = {"checkpoints": "weights", "history": "log or labels", "train.log": "log or text or nothing"}
     return Layout(tuple(cells), left_out | {"config.json": "text or log or nothing"})
 
 
