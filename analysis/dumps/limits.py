@@ -18,7 +18,7 @@ class ReadingLimits:
         csv_bytes: of a text file, which is read whole.
         header_bytes: of a header or directory, before the values.
         members: of one file; entries of one archive.
-        files: of one folder and those in it; arrays of one dump.
+        files: of one folder, with the folders in it; arrays of one dump.
         process_bytes: of memory that the reading process may take on top of what it takes idle.
         seconds: that one request to the reading process may take.
     """
@@ -28,7 +28,7 @@ class ReadingLimits:
     csv_bytes: int = 2**26
     header_bytes: int = 2**24
     members: int = 10_000
-    files: int = 100_000
+    files: int = 120_000
     process_bytes: int = 2**31
     seconds: float = 60.0
 
