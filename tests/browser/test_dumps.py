@@ -93,6 +93,7 @@ def test_a_field_that_is_pointed_at_says_its_rows_and_the_range(page: Page, serv
     field = drawn_chart(page, "dumps_overview").locator(".nsewdrag").first
     box = field.bounding_box()
     assert box is not None
+    field.scroll_into_view_if_needed()
     field.hover(position={"x": box["width"] * 2.5 / EPOCHS, "y": box["height"] * 1.5 / LAYERS})
     said = chart(page, "dumps_overview").locator(".hoverlayer")
     expect(said).to_contain_text("layer_2, 200: ")
