@@ -16,8 +16,8 @@ Part = Literal["unit", "row"]
 class Massive:
     """A unit or a row that is an outlier in at least one layer, see `Outliers`.
 
-    It is followed through the layers that have as many units (for a row: as many rows), in the order of the dump: in a
-    residual network they share their units.
+    It is followed through the layers of its group that have as many units (for a row: as many rows), in the order of
+    the dump: in a residual network they share their units.
 
     Attributes:
         part: "unit" or "row".
@@ -50,14 +50,15 @@ class Massive:
 
 def list_massive(found: Overview, epoch: Epoch, part: Part) -> tuple[Massive, ...]:
     """The massive units, or rows, of a dump at one epoch: those of most layers first, then the largest."""
-    layers: dict[int, list[tuple[str, LayerReading]]] = defaultdict(list)
+    layers: dict[tuple[str, int], list[tuple[str, LayerReading]]] = defaultdict(list)
     for layer in found.layers:
         reading = found.cells.get((layer, epoch))
         if isinstance(reading, LayerReading) and reading.finite_rows:
-            layers[reading.d if part == "unit" else reading.total].append((layer, reading))
+            of = reading.d if part == "unit" else reading.total
+            layers[found.group_of(layer)[0], of].append((layer, reading))
     listed = [
         _followed(part, number, of, alike)
-        for of, alike in layers.items()
+        for (_, of), alike in layers.items()
         for number in sorted({number for _, reading in alike for number in _numbers(reading, part)})
     ]
     return tuple(sorted(listed, key=lambda one: (-len(one.layers), -(one.peak.ratio if one.peak else 0.0))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
 import numpy as np
@@ -191,6 +191,7 @@ class Overview:
         members: (layer, epoch) -> name of the member.
         histograms: layer -> its values at the latest epoch that could be read, in up to 64 bins.
         versions: (layer, epoch) -> that of the file when the member was read, see `Inspection.version`.
+        groups: row -> its group, of a split say, and the layer without it; empty where all are of one group.
     """
 
     source: str
@@ -200,6 +201,11 @@ class Overview:
     members: Mapping[LayerEpoch, str]
     histograms: Mapping[str, Histogram]
     versions: Mapping[LayerEpoch, FileVersion]
+    groups: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def group_of(self, layer: str) -> tuple[str, str]:
+        """The group of a row, and its layer without it; the group is empty where all are of one."""
+        return self.groups.get(layer, ("", layer))
 
     def table(self, quantity: str) -> Float64Array:
         """The values of a quantity, (layers, epochs); NaN where there is none.
@@ -307,6 +313,7 @@ def overview(
         members={cell: member.name for cell, member in labels.items()},
         histograms=histograms,
         versions=versions,
+        groups=_groups(labels),
     )
 
 
@@ -382,6 +389,13 @@ def _labels(members: tuple[Member, ...]) -> dict[LayerEpoch, Member]:
         (f"{layer} ({member.name})" if count[layer, epoch] > 1 else layer, epoch): member
         for (layer, epoch), member in zip(cells, members, strict=True)
     }
+
+
+def _groups(labels: Mapping[LayerEpoch, Member]) -> dict[str, tuple[str, str]]:
+    """Row -> group, and the layer without it, where members have more than one group."""
+    if len({member.group for member in labels.values()}) < 2:
+        return {}
+    return {layer: (member.group, layer.removeprefix(f"{member.group}/")) for (layer, _), member in labels.items()}
 
 
 def _layer_label(member: Member, *, with_group: bool) -> str:

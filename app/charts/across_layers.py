@@ -16,6 +16,7 @@ _SYMBOLS = ["circle", "diamond", "square", "triangle-up", "x"]
 _DOTS = [7, 5, 3]
 MOST_TICKS = 40
 MOST_NAMED = 12  # lines: with more of them, names would lie over each other
+MARGIN, LEAST_SPAN = 1.3, 8.0  # ratios: above and below what is drawn, and of the ends of the axis
 VERDICT_LOOKS = {  # colour, dash and symbol
     "flat": (MUTED, "solid", "circle"),
     "grows": (ALARM, "dash", "triangle-up"),
@@ -93,7 +94,7 @@ def precision_errors(
             )
     _layer_axis(figure, layers)
     figure.update_yaxes(type="log", title=_("relative error"), exponentformat="power", dtick=1, row=1)
-    figure.update_yaxes(title=_("share gone"), tickformat=".0%", rangemode="tozero", row=2)
+    figure.update_yaxes(title=_("share gone"), tickformat=".2~p", rangemode="tozero", row=2)
     return figure
 
 
@@ -138,9 +139,15 @@ def sizes_over_width(
         type="log", title=_("width of the network"), tickvals=widths, ticktext=[f"{width:,}" for width in widths]
     )
     drawn = [size for _, sizes, _ in lines.values() for size in sizes if size > 0]
-    ticks = round_ratios(min(drawn) / 1.5, max(drawn) * 1.5) if drawn else []
+    low, high = (min(drawn) / MARGIN, max(drawn) * MARGIN) if drawn else (0.5, 2.0)
+    wider = max(1.0, math.sqrt(LEAST_SPAN * low / high))  # or else the noise of flat lines looks steep
+    ticks = round_ratios(low / wider, high * wider)
     figure.update_yaxes(
-        type="log", title=_("root mean square"), tickvals=ticks, ticktext=[f"{tick:.4g}" for tick in ticks]
+        type="log",
+        title=_("root mean square"),
+        range=[math.log10(low / wider), math.log10(high * wider)],
+        tickvals=ticks,
+        ticktext=[f"{tick:.4g}" for tick in ticks],
     )
     return figure
 

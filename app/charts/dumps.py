@@ -9,34 +9,40 @@ import plotly.graph_objects as go
 
 from analysis.statistics.histogram import Histogram
 from analysis.survey.overview import LayerReading, Quantity, Unread
-from app.charts.palette import ALARM, MUTED, NEUTRAL, REFERENCE, categorical, sequential
+from app.charts.palette import ALARM, BACKGROUND, MUTED, NEUTRAL, REFERENCE, categorical, sequential
 from app.text.language import _, translated
 
 _DASHES = ["solid", "dash", "dot", "dashdot"]
 _SYMBOLS = ["circle", "diamond"]
 WIDE_RATIO = 20.0  # beyond which colours change by ratio
+MARGINS, TOP, GROUP_PIXELS = 100, 60, 24  # pixels of a map beside its rows, above them, and for names of groups
 LONGEST_BAR = 420  # pixels of a scale of colours
 WELL_APART = 1.2  # ratio of two numbers beside it
 GREY = 0.08  # of a scale of colours, below it
 LAYER_PIXELS, FEW_LAYERS, TICK_SIZE = 22, 28, 12  # of a row of a map, how many have so much, and their names
 DENSE_PIXELS, SMALL_TICK_SIZE = 14, 10  # where there are more
+MOST_TICKS = 24  # columns with a name
 
 
 def overview_map(
     cells: Sequence[Sequence[LayerReading | Unread | None]],
     layers: Mapping[str, str],
-    epochs: Sequence[str],
+    epochs: Mapping[str, str],
     shown: Quantity,
     ordinary: Mapping[int, float] = MappingProxyType({}),
+    groups: Mapping[str, int] = MappingProxyType({}),
 ) -> go.Figure:
-    """A row a layer, a column an epoch; the stronger the colour, the worse; "!" where a member could not be read.
+    """A row a layer, a column an epoch, group by group; the stronger the colour, the worse.
+
+    A "!" stands where a member could not be read.
 
     Args:
         cells: (layers, epochs) readings, or why there is none, or None where there is no member.
         layers: their names, and what stands at the axis.
-        epochs: names of the columns.
+        epochs: names of the columns, and what stands at the axis.
         shown: what is coloured.
         ordinary: number of units -> up to which badness nothing deserves a look: such fields are grey.
+        groups: names of the groups, and how many columns each has.
     """
     table = np.array([[_told(cell, shown, ordinary) for cell in row] for row in cells], dtype=np.float64)
     badness = np.array([[shown.badness(value) for value in row] for row in table[..., 0].tolist()], dtype=np.float64)
@@ -80,9 +86,8 @@ def overview_map(
             "ticktext": names,
             "y": 1,
             "yanchor": "top",
-            "lenmode": "pixels",
-            "len": min(map_height(len(layers)) - 76, LONGEST_BAR),
-        },
+        }
+        | ({"lenmode": "pixels", "len": LONGEST_BAR} if map_height(len(layers)) > LONGEST_BAR + MARGINS else {}),
         hovertemplate="%{y}, %{x}: "
         + "%{customdata[0]:.4g}<br>"
         + (_("N(0, I) of this width: up to {most}").format(most="%{customdata[2]:.3g}") + "<br>" if ordinary else "")
@@ -91,9 +96,9 @@ def overview_map(
         hoverongaps=False,
     )
     unread = [
-        (epochs[j], name)
+        (epoch, name)
         for name, row in zip(layers, cells, strict=True)
-        for j, cell in enumerate(row)
+        for epoch, cell in zip(epochs, row, strict=True)
         if _is_unread(cell)
     ]
     if unread:
@@ -115,17 +120,47 @@ def overview_map(
         ticktext=list(layers.values()),
         tickfont={"size": TICK_SIZE if len(layers) <= FEW_LAYERS else SMALL_TICK_SIZE},
     )
+    every = -(-len(epochs) // MOST_TICKS)
     figure.update_xaxes(
-        range=[-0.5, len(epochs) - 0.5], type="category", showgrid=False, side="top", title=_("epoch"), nticks=24
+        range=[-0.5, len(epochs) - 0.5],
+        type="category",
+        showgrid=False,
+        side="top",
+        title=_("epoch"),
+        tickvals=list(epochs)[::every],
+        ticktext=list(epochs.values())[::every],
     )
-    figure.update_layout(margin={"t": 60, "b": 16})
+    figure.update_layout(margin={"t": TOP, "b": 16})
+    _divide(figure, groups)
     return figure
 
 
-def map_height(layers: int) -> int:
-    """Pixels that a map of so many layers needs."""
+def _divide(figure: go.Figure, groups: Mapping[str, int]) -> None:
+    """Group by group: a name above its columns, a gap before those of the next."""
+    begin = 0
+    for name, columns in groups.items():
+        figure.add_annotation(
+            x=begin + (columns - 1) / 2,
+            y=1,
+            yref="paper",
+            text=f"<b>{name}</b>",
+            showarrow=False,
+            yanchor="bottom",
+            yshift=24,
+        )
+        if begin:
+            figure.add_vline(x=begin - 0.5, line={"color": BACKGROUND, "width": 8})
+        begin += columns
+    if groups:
+        figure.update_xaxes(title={"standoff": 28})
+        figure.update_layout(margin={"t": TOP + GROUP_PIXELS})
+
+
+def map_height(layers: int, *, groups: int = 0) -> int:
+    """Pixels that a map of so many layers needs, with names of groups above if there are any."""
     few = LAYER_PIXELS * min(layers, FEW_LAYERS)
-    return max(260, 100 + max(few, DENSE_PIXELS * layers if layers > FEW_LAYERS else 0))
+    many = DENSE_PIXELS * layers if layers > FEW_LAYERS else 0
+    return max(260, MARGINS + max(few, many)) + (GROUP_PIXELS if groups else 0)
 
 
 def _is_unread(cell: LayerReading | Unread | None) -> bool:

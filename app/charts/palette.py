@@ -29,6 +29,7 @@ BOUND = categorical(1)
 CHECK = categorical(2)
 ALARM = categorical(3)
 OTHER = categorical(4)
+BACKGROUND = theme_colour("background")
 NEUTRAL = theme_colour("gray", 0.18)
 CLEAR = "rgba(0,0,0,0)"
 

@@ -1,14 +1,16 @@
 """All layers of a dump at all epochs: the map, the warnings in words, and what can be taken away."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Self, TypeVar
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from analysis.plain_text import file_stem, plain
-from analysis.survey.overview import MOST_ROWS, QUANTITIES, Epoch, LayerReading, Overview
+from analysis.survey.overview import MOST_ROWS, QUANTITIES, Epoch, LayerReading, Overview, Unread
 from app.charts.chart import show_chart
 from app.charts.dumps import map_height, overview_map
 from app.sections.export import offer_table
@@ -18,11 +20,62 @@ from app.text.language import _, language, translated, visitor_texts
 from app.text.plain import escaped, label, tick_labels
 from app.views.dumps.dump_source import OpenDump
 
-MOST_LAYERS, MOST_CELLS = 100, 6_000  # of the map
+MOST_LAYERS, MOST_CELLS, MOST_GROUPS = 100, 6_000, 4  # of the map
 MOST_NAMED = 6  # of the layers in a sentence
 RELATIVE = "sw1_in_bands"  # the quantity that is given over what N(0, I) has
 LAYERS = "layers"  # the view that a click on the map opens
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """The groups of a dump side by side: splits, seeds, methods.
+
+    Attributes:
+        found: the overview.
+        groups: those that have columns of their own; one without a name where there are none, or too many.
+        rows: group and layer -> row of the overview.
+    """
+
+    found: Overview
+    groups: tuple[str, ...]
+    rows: Mapping[tuple[str, str], str]
+
+    @classmethod
+    def of(cls, found: Overview) -> Self:
+        """Of an overview: two to four groups lie side by side, more are told by the names of the rows."""
+        rows = {found.group_of(row): row for row in found.layers}
+        groups = tuple(dict.fromkeys(group for group, _ in rows))
+        if not 1 < len(groups) <= MOST_GROUPS:
+            return cls(found, ("",), {("", row): row for row in found.layers})
+        return cls(found, groups, rows)
+
+    def layers(self, rows: Sequence[str]) -> list[str]:
+        """The layers of these rows, each once."""
+        layer_of = {row: layer for (_, layer), row in self.rows.items()}
+        return list(dict.fromkeys(layer_of[row] for row in rows))
+
+    def columns(self, epochs: Sequence[Epoch]) -> dict[str, tuple[str, Epoch]]:
+        """Name of a column -> its group, and one of these epochs that the group has."""
+        there = {(group, epoch) for (group, _), row in self.rows.items() for epoch, _ in self.found.history(row)}
+        return {
+            label(f"{group}, {column(epoch)}") if group else column(epoch): (group, epoch)
+            for group in self.groups
+            for epoch in epochs
+            if (group, epoch) in there
+        }
+
+    def widths(self, columns: Mapping[str, tuple[str, Epoch]]) -> dict[str, int]:
+        """What stands above the columns of each group, and how many it has; nothing where there is one group."""
+        if len(self.groups) == 1:
+            return {}
+        count = Counter(group for group, _ in columns.values())
+        return {label(group) or _("others"): count[group] for group in self.groups}
+
+    def cell(self, layer: str, group: str, epoch: Epoch) -> LayerReading | Unread | None:
+        """What is known of a layer there."""
+        row = self.rows.get((group, layer))
+        return None if row is None else self.found.cells.get((row, epoch))
 
 
 def show_overview(dump: OpenDump) -> None:
@@ -35,35 +88,42 @@ def show_overview(dump: OpenDump) -> None:
     )
     orders = {"worst": _("worst first"), "network": _("in network order")}
     order = one_of(_("Rows"), list(orders), "worst", key="dumps_order", place=right, show=orders.__getitem__)
-    worst_first = found.worst(quantity)
+    facets = Facets.of(found)
+    worst_first = facets.layers(found.worst(quantity))
     kept = set(worst_first[:MOST_LAYERS])
-    shown = [layer for layer in (found.layers if order == "network" else worst_first) if layer in kept]
-    epochs = evenly(found.epochs, MOST_CELLS // len(shown))
+    shown = [layer for layer in (facets.layers(found.layers) if order == "network" else worst_first) if layer in kept]
+    columns = facets.columns(evenly(found.epochs, MOST_CELLS // (len(shown) * len(facets.groups))))
     names_shown = {label(layer): layer for layer in shown}
     ordinary = _ordinary(found) if quantity == RELATIVE else {}
 
     def open_cell(x: str, y: str) -> None:
-        st.session_state[DUMPS_LAYER], st.session_state[DUMPS_EPOCH] = names_shown[y], x
-        st.session_state[DUMPS_VIEW] = LAYERS
+        group, epoch = columns[x]
+        st.session_state[DUMPS_LAYER] = facets.rows.get((group, names_shown[y]), found.layers[0])
+        st.session_state[DUMPS_EPOCH], st.session_state[DUMPS_VIEW] = column(epoch), LAYERS
 
     figure = overview_map(
-        [[found.cells.get((layer, epoch)) for epoch in epochs] for layer in shown],
+        [[facets.cell(layer, *place) for place in columns.values()] for layer in shown],
         tick_labels(shown),
-        [column(epoch) for epoch in epochs],
+        {name: column(epoch) for name, (_, epoch) in columns.items()},
         QUANTITIES[quantity],
         ordinary,
+        facets.widths(columns),
     )
     if found.epochs == (None,):
-        figure.update_xaxes(visible=False)
+        figure.update_xaxes(showticklabels=False, ticks="", title="")
     show_chart(
         figure,
         key="dumps_overview",
-        height=map_height(len(shown)),
+        height=map_height(len(shown), groups=len(facets.groups) - 1),
         alt=_("{quantity} of {layers:,} layers at {epochs:,} epochs. The worst layer is {worst}.").format(
             quantity=titles[quantity], layers=len(worst_first), epochs=len(found.epochs), worst=plain(worst_first[0])
         ),
         about=_about_map(titles[quantity], ordinary),
-        precise=_map_in_detail(found, layers=len(worst_first) - len(shown), epochs=len(found.epochs) - len(epochs)),
+        precise=_map_in_detail(
+            found,
+            layers=len(worst_first) - len(shown),
+            epochs=len(found.epochs) - len({epoch for _, epoch in columns.values()}),
+        ),
         on_point=open_cell,
     )
     warnings = _show_warnings(found)

@@ -82,8 +82,8 @@ def _opened(paths: list[str]) -> list[OpenDump]:
 def _show_lines(lines: tuple[WidthLine, ...]) -> None:
     verdicts: dict[str, str] = {
         "flat": _("flat"),
-        "grows": _("grows"),
-        "shrinks": _("shrinks"),
+        "grows": _("growing"),
+        "shrinks": _("shrinking"),
         "unclear": _("unclear"),
     }
     count = Counter[str](line.verdict for line in lines)
@@ -94,8 +94,8 @@ def _show_lines(lines: tuple[WidthLine, ...]) -> None:
         ),
         _(
             "The slope is that of ln size over ln width, by least squares, with its 95 % margin. Flat: all of slope ±"
-            " margin within ±0.1, at most 7 % of change when the width doubles. Grows or shrinks: all of it beyond. Two"
-            " widths have no margin, and the slope alone decides. Another seed may move a line by more."
+            " margin within ±0.1, at most 7 % of change when the width doubles. Growing or shrinking: all of it beyond."
+            " Two widths have no margin, and the slope alone decides. Another seed may move a line by more."
         ),
     )
     show_chart(

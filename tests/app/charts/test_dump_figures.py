@@ -20,9 +20,13 @@ def reading(ratio: float, d: int = 8) -> LayerReading:
     return LayerReading(n=100, finite_rows=100, total=5000, d=d, n_nan=0, n_inf=0, sw1_in_bands=ratio, variance=ratio)
 
 
+def columns(count: int) -> dict[str, str]:
+    return {str(epoch): str(epoch) for epoch in range(count)}
+
+
 def drawn(cells, shown=SW1, ordinary=None):
     layers = [f"layer_{i}" for i in range(len(cells))]
-    return overview_map(cells, tick_labels(layers), list(map(str, range(len(cells[0])))), shown, ordinary or {}).data[0]
+    return overview_map(cells, tick_labels(layers), columns(len(cells[0])), shown, ordinary or {}).data[0]
 
 
 def test_what_each_width_calls_ordinary_is_grey() -> None:
@@ -54,7 +58,7 @@ def test_colours_change_by_ratio_where_they_span_much() -> None:
 
 
 def test_members_that_cannot_be_read_have_a_sign_and_do_not_widen_the_map() -> None:
-    figure = overview_map([[Unread("unread", "why")]], {"a": "a"}, ["0"], SW1, {})
+    figure = overview_map([[Unread("unread", "why")]], {"a": "a"}, {"0": "0"}, SW1, {})
     assert (figure.data[1].x, figure.data[1].y) == (("0",), ("a",))
     assert (figure.layout.xaxis.range, figure.layout.yaxis.range) == ((-0.5, 0.5), (0.5, -0.5))
 
@@ -63,8 +67,16 @@ def test_the_largest_map_is_small_enough() -> None:
     epochs = MOST_CELLS // MOST_LAYERS
     names = [f"model.language_model.decoder.layers.{i}.{'x' * 100}" for i in range(MOST_LAYERS)]
     cells = [[reading(1 + i * j / 7) for j in range(epochs)] for i in range(MOST_LAYERS)]
-    figure = overview_map(cells, tick_labels(names), list(map(str, range(epochs))), SW1, {8: 1.4})
+    figure = overview_map(cells, tick_labels(names), columns(epochs), SW1, {8: 1.4})
     assert len(to_json(style(figure, 400), validate=False)) < MAX_STATIC_BYTES
+
+
+def test_groups_lie_side_by_side_with_a_gap_and_a_name() -> None:
+    names = {"train, 0": "0", "train, 1": "1", "val, 1": "1"}
+    figure = overview_map([[reading(2)] * 3], {"a": "a"}, names, SW1, {}, {"train": 2, "val": 1})
+    assert [(note.text, note.x) for note in figure.layout.annotations] == [("<b>train</b>", 0.5), ("<b>val</b>", 2)]
+    assert [shape.x0 for shape in figure.layout.shapes] == [1.5]
+    assert figure.layout.xaxis.ticktext == ("0", "1", "1")
 
 
 def test_a_map_grows_with_its_layers() -> None:

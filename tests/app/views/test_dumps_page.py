@@ -178,6 +178,30 @@ def test_fields_within_the_range_of_gaussian_batches_are_grey_and_say_their_rows
     assert f"Grey cannot be told from N(0, I): up to {most:.2f}." in all_text(page)
 
 
+def test_splits_are_columns_of_their_own(open_page: OpenPage, dump: Path) -> None:
+    rng = np.random.default_rng(0)
+    for path in sorted(dump.rglob("*.safetensors")):
+        values = {
+            f"{split}/{layer}": rng.standard_normal((60, 6)).astype(np.float32) + (layer == "b") + 3 * (split == "val")
+            for split in ("train", "val")
+            for layer in ("a", "b")
+        }
+        save_file(values, path)
+    page = open_page("dumps", dumps_path=str(dump))
+    assert [*page.exception, *page.error] == []
+    chart = sent_charts(page)["dumps_overview"].figure
+    (field,) = chart["data"]
+    assert field["y"] == ["b", "a"]
+    assert field["x"] == [f"{split}, {epoch}" for split in ("train", "val") for epoch in EPOCHS]
+    assert [note["text"] for note in chart["layout"]["annotations"]] == ["<b>train</b>", "<b>val</b>"]
+    found = overview(inspect(dump))
+    values = customdata(field)[..., 0]
+    for i, layer in enumerate(("b", "a")):
+        for j, (split, epoch) in enumerate((split, epoch) for split in ("train", "val") for epoch in EPOCHS):
+            assert values[i, j] == found.cells[f"{split}/{layer}", epoch].sw1_in_bands
+    assert found.group_of("val/a") == ("val", "a")
+
+
 def test_a_long_name_is_short_at_the_axis_and_whole_when_pointed_at(open_page: OpenPage, dump: Path) -> None:
     names = [f"model.language_model.decoder.layers.{i}.self_attention.output_projection" for i in (1, 2)]
     for path in sorted(dump.rglob("*.safetensors")):
@@ -194,7 +218,7 @@ def test_massive_units_are_named_with_the_layer_where_they_begin(open_page: Open
     values = {f"block_{i}": rng.standard_normal((100, 40)).astype(np.float32) for i in range(4)}
     for i in (1, 2, 3):
         values[f"block_{i}"][0, 7] = 2000 + i
-    save_file(values, dump / "step-300" / "blocks.safetensors")
+    save_file(values, dump / "step-300" / "activations.safetensors")
     page = open_page("dumps", dumps_path=str(dump), dumps_view="Massive activations")
     assert r"**Unit 7 of 40 is massive from block\_1 on**, in 3 of 3 layers. It reaches 2,003" in all_text(page)
     line = next(t for t in sent_charts(page)["dumps_massive"].figure["data"] if t["name"] == "Unit 7 of 40")
