@@ -191,6 +191,7 @@ class Overview:
         members: (layer, epoch) -> name of the member.
         histograms: layer -> its values at the latest epoch that could be read, in up to 64 bins.
         versions: (layer, epoch) -> that of the file when the member was read, see `Inspection.version`.
+        joined: (layer, epoch) -> how many arrays its member joins.
         groups: row -> its group, of a split say, and the layer without it; empty where all are of one group.
     """
 
@@ -201,6 +202,7 @@ class Overview:
     members: Mapping[LayerEpoch, str]
     histograms: Mapping[str, Histogram]
     versions: Mapping[LayerEpoch, FileVersion]
+    joined: Mapping[LayerEpoch, int] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def group_of(self, layer: str) -> tuple[str, str]:
@@ -313,6 +315,7 @@ def overview(
         members={cell: member.name for cell, member in labels.items()},
         histograms=histograms,
         versions=versions,
+        joined={cell: len(member.parts) for cell, member in labels.items()},
         groups=_groups(labels),
     )
 

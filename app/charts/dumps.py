@@ -12,6 +12,8 @@ from analysis.survey.overview import LayerReading, Quantity, Unread
 from app.charts.palette import ALARM, BACKGROUND, MUTED, NEUTRAL, REFERENCE, categorical, sequential
 from app.text.language import _, translated
 
+Field = tuple[LayerReading | Unread | None, int]
+
 _DASHES = ["solid", "dash", "dot", "dashdot"]
 _SYMBOLS = ["circle", "diamond"]
 WIDE_RATIO = 20.0  # beyond which colours change by ratio
@@ -25,7 +27,7 @@ MOST_TICKS = 24  # columns with a name
 
 
 def overview_map(
-    cells: Sequence[Sequence[LayerReading | Unread | None]],
+    cells: Sequence[Sequence[Field]],
     layers: Mapping[str, str],
     epochs: Mapping[str, str],
     shown: Quantity,
@@ -37,16 +39,17 @@ def overview_map(
     A "!" stands where a member could not be read.
 
     Args:
-        cells: (layers, epochs) readings, or why there is none, or None where there is no member.
+        cells: (layers, epochs) readings, or why there is none, or None where there is no member; and how many arrays
+            the member joins.
         layers: their names, and what stands at the axis.
         epochs: names of the columns, and what stands at the axis.
         shown: what is coloured.
         ordinary: number of units -> up to which badness nothing deserves a look: such fields are grey.
         groups: names of the groups, and how many columns each has.
     """
-    table = np.array([[_told(cell, shown, ordinary) for cell in row] for row in cells], dtype=np.float64)
+    table = np.array([[_told(*cell, shown, ordinary) for cell in row] for row in cells], dtype=np.float64)
     badness = np.array([[shown.badness(value) for value in row] for row in table[..., 0].tolist()], dtype=np.float64)
-    is_grey = badness <= table[..., 2]
+    is_grey = badness <= table[..., 3]
     finite = np.append(badness[np.isfinite(badness) & ~is_grey], [*ordinary.values()])
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     by_ratio = low > 0 and high / low > WIDE_RATIO
@@ -71,7 +74,7 @@ def overview_map(
         x=list(epochs),
         y=list(layers),
         z=np.where(np.isfinite(colours), colours, np.nan).astype(np.float32),
-        customdata=table if ordinary else table[..., :2],
+        customdata=table if ordinary else table[..., :3],
         name=translated(shown.title),
         zmin=low,
         zmax=high,
@@ -90,15 +93,15 @@ def overview_map(
         | ({"lenmode": "pixels", "len": LONGEST_BAR} if map_height(len(layers)) > LONGEST_BAR + MARGINS else {}),
         hovertemplate="%{y}, %{x}: "
         + "%{customdata[0]:.4g}<br>"
-        + (_("N(0, I) of this width: up to {most}").format(most="%{customdata[2]:.3g}") + "<br>" if ordinary else "")
-        + _("{rows} rows").format(rows="%{customdata[1]:,}")
+        + (_("N(0, I) of this width: up to {most}").format(most="%{customdata[3]:.3g}") + "<br>" if ordinary else "")
+        + _("rows: {rows}, from arrays: {arrays}").format(rows="%{customdata[1]:,}", arrays="%{customdata[2]:,}")
         + "<extra></extra>",
         hoverongaps=False,
     )
     unread = [
         (epoch, name)
         for name, row in zip(layers, cells, strict=True)
-        for epoch, cell in zip(epochs, row, strict=True)
+        for epoch, (cell, _) in zip(epochs, row, strict=True)
         if _is_unread(cell)
     ]
     if unread:
@@ -168,12 +171,12 @@ def _is_unread(cell: LayerReading | Unread | None) -> bool:
 
 
 def _told(
-    cell: LayerReading | Unread | None, shown: Quantity, ordinary: Mapping[int, float]
-) -> tuple[float, float, float]:
-    """The value, the rows of the member, and up to which badness the value is ordinary."""
+    cell: LayerReading | Unread | None, arrays: int, shown: Quantity, ordinary: Mapping[int, float]
+) -> tuple[float, float, float, float]:
+    """The value, rows and arrays of the member, and up to which badness the value is ordinary."""
     if not isinstance(cell, LayerReading):
-        return math.nan, math.nan, math.nan
-    return float(getattr(cell, shown.name)), cell.total, ordinary.get(cell.d, math.nan)
+        return (math.nan,) * 4
+    return float(getattr(cell, shown.name)), cell.total, arrays, ordinary.get(cell.d, math.nan)
 
 
 def _short(value: float) -> str:

@@ -10,9 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from analysis.plain_text import file_stem, plain
-from analysis.survey.overview import MOST_ROWS, QUANTITIES, Epoch, LayerReading, Overview, Unread
+from analysis.survey.overview import MOST_ROWS, QUANTITIES, Epoch, LayerReading, Overview
 from app.charts.chart import show_chart
-from app.charts.dumps import map_height, overview_map
+from app.charts.dumps import Field, map_height, overview_map
 from app.sections.export import offer_table
 from app.session.controls import one_of
 from app.session.keys import DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY, DUMPS_VIEW
@@ -20,7 +20,7 @@ from app.text.language import _, language, translated, visitor_texts
 from app.text.plain import escaped, label, tick_labels
 from app.views.dumps.dump_source import OpenDump
 
-MOST_LAYERS, MOST_CELLS, MOST_GROUPS = 100, 6_000, 4  # of the map
+MOST_LAYERS, MOST_CELLS, MOST_GROUPS = 100, 5_000, 4  # of the map
 MOST_NAMED = 6  # of the layers in a sentence
 RELATIVE = "sw1_in_bands"  # the quantity that is given over what N(0, I) has
 LAYERS = "layers"  # the view that a click on the map opens
@@ -72,10 +72,10 @@ class Facets:
         count = Counter(group for group, _ in columns.values())
         return {label(group) or _("others"): count[group] for group in self.groups}
 
-    def cell(self, layer: str, group: str, epoch: Epoch) -> LayerReading | Unread | None:
-        """What is known of a layer there."""
-        row = self.rows.get((group, layer))
-        return None if row is None else self.found.cells.get((row, epoch))
+    def field(self, layer: str, group: str, epoch: Epoch) -> Field:
+        """What is known of a layer there, and how many arrays its member joins."""
+        cell = self.rows.get((group, layer), ""), epoch
+        return self.found.cells.get(cell), self.found.joined.get(cell, 0)
 
 
 def show_overview(dump: OpenDump) -> None:
@@ -102,7 +102,7 @@ def show_overview(dump: OpenDump) -> None:
         st.session_state[DUMPS_EPOCH], st.session_state[DUMPS_VIEW] = column(epoch), LAYERS
 
     figure = overview_map(
-        [[facets.cell(layer, *place) for place in columns.values()] for layer in shown],
+        [[facets.field(layer, *place) for place in columns.values()] for layer in shown],
         tick_labels(shown),
         {name: column(epoch) for name, (_, epoch) in columns.items()},
         QUANTITIES[quantity],

@@ -7,7 +7,6 @@ import pandas as pd
 import streamlit as st
 
 from analysis.statistics.precision import FORMATS, Precision
-from analysis.survey.overview import Epoch
 from app.charts.across_layers import precision_errors
 from app.charts.chart import show_chart
 from app.sections.export import offer_table
@@ -34,7 +33,9 @@ def show_precision(dump: OpenDump) -> None:
     }
     summary = pd.DataFrame([_summary(name, names[name], found) for name in FORMATS])
     st.table(summary.map(escaped), hide_index=True, alt=_("What each number format does to the layers"))
-    _say_what_is_stored([_stored(dump, layer, epoch) for layer in layers])
+    types = {member.name: member.dtype for member in dump.inspection.members}
+    stored = {layer: types[dump.overview.members[layer, epoch]] for layer in layers}
+    _say_what_is_stored(list(stored.values()))
     show_chart(
         precision_errors(
             tick_labels(list(found), TICK),
@@ -58,7 +59,7 @@ def show_precision(dump: OpenDump) -> None:
         [
             {
                 _("Layer"): layer,
-                _("Stored as"): _stored(dump, layer, epoch),
+                _("Stored as"): stored[layer],
                 _("Format"): name,
                 _("Out of range"): one.out_of_range,
                 _("Becomes 0"): one.lost,
@@ -120,8 +121,3 @@ def _say_what_is_stored(stored: Sequence[str]) -> None:
                     n=count, layers=len(stored), name=name
                 )
             )
-
-
-def _stored(dump: OpenDump, layer: str, epoch: Epoch) -> str:
-    """The type of the member as its file says it."""
-    return dump.inspection.member(dump.overview.members[layer, epoch]).dtype

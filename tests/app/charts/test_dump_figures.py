@@ -26,7 +26,8 @@ def columns(count: int) -> dict[str, str]:
 
 def drawn(cells, shown=SW1, ordinary=None):
     layers = [f"layer_{i}" for i in range(len(cells))]
-    return overview_map(cells, tick_labels(layers), columns(len(cells[0])), shown, ordinary or {}).data[0]
+    fields = [[(cell, 7) for cell in row] for row in cells]
+    return overview_map(fields, tick_labels(layers), columns(len(cells[0])), shown, ordinary or {}).data[0]
 
 
 def test_what_each_width_calls_ordinary_is_grey() -> None:
@@ -36,7 +37,7 @@ def test_what_each_width_calls_ordinary_is_grey() -> None:
     assert field.colorbar.ticktext[:2] == ("N(0, I)", "1.1")
     share = (1.1 - field.zmin) / (field.zmax - field.zmin)
     assert share == pytest.approx(GREY)
-    assert field.customdata[0, 0].tolist() == [1.3, 5000, 1.4]
+    assert field.customdata[0, 0].tolist() == [1.3, 5000, 7, 1.4]
 
 
 def test_a_map_of_nothing_but_gaussian_layers_is_grey_throughout() -> None:
@@ -48,7 +49,7 @@ def test_a_map_of_nothing_but_gaussian_layers_is_grey_throughout() -> None:
 def test_other_quantities_have_no_grey() -> None:
     field = drawn([[reading(1.0), reading(900.0)]], VARIANCE)
     assert field.colorscale[0][1] == "var(--st-chart-sequential-colors[0], 1)"
-    assert field.customdata[0].tolist() == [[1, 5000], [900, 5000]]
+    assert field.customdata[0].tolist() == [[1, 5000, 7], [900, 5000, 7]]
 
 
 def test_colours_change_by_ratio_where_they_span_much() -> None:
@@ -58,7 +59,7 @@ def test_colours_change_by_ratio_where_they_span_much() -> None:
 
 
 def test_members_that_cannot_be_read_have_a_sign_and_do_not_widen_the_map() -> None:
-    figure = overview_map([[Unread("unread", "why")]], {"a": "a"}, {"0": "0"}, SW1, {})
+    figure = overview_map([[(Unread("unread", "why"), 1)]], {"a": "a"}, {"0": "0"}, SW1, {})
     assert (figure.data[1].x, figure.data[1].y) == (("0",), ("a",))
     assert (figure.layout.xaxis.range, figure.layout.yaxis.range) == ((-0.5, 0.5), (0.5, -0.5))
 
@@ -66,14 +67,14 @@ def test_members_that_cannot_be_read_have_a_sign_and_do_not_widen_the_map() -> N
 def test_the_largest_map_is_small_enough() -> None:
     epochs = MOST_CELLS // MOST_LAYERS
     names = [f"model.language_model.decoder.layers.{i}.{'x' * 100}" for i in range(MOST_LAYERS)]
-    cells = [[reading(1 + i * j / 7) for j in range(epochs)] for i in range(MOST_LAYERS)]
+    cells = [[(reading(1 + i * j / 7), 1) for j in range(epochs)] for i in range(MOST_LAYERS)]
     figure = overview_map(cells, tick_labels(names), columns(epochs), SW1, {8: 1.4})
     assert len(to_json(style(figure, 400), validate=False)) < MAX_STATIC_BYTES
 
 
 def test_groups_lie_side_by_side_with_a_gap_and_a_name() -> None:
     names = {"train, 0": "0", "train, 1": "1", "val, 1": "1"}
-    figure = overview_map([[reading(2)] * 3], {"a": "a"}, names, SW1, {}, {"train": 2, "val": 1})
+    figure = overview_map([[(reading(2), 1)] * 3], {"a": "a"}, names, SW1, {}, {"train": 2, "val": 1})
     assert [(note.text, note.x) for note in figure.layout.annotations] == [("<b>train</b>", 0.5), ("<b>val</b>", 2)]
     assert [shape.x0 for shape in figure.layout.shapes] == [1.5]
     assert figure.layout.xaxis.ticktext == ("0", "1", "1")

@@ -166,9 +166,10 @@ def test_fields_within_the_range_of_gaussian_batches_are_grey_and_say_their_rows
     found = overview(inspect(dump))
     assert field["y"] == list(found.layers) == LAYERS
     _, most = gaussian_ratios(6)
-    values, rows, limits = np.moveaxis(customdata(field), -1, 0)
+    values, rows, arrays, limits = np.moveaxis(customdata(field), -1, 0)
     assert values == pytest.approx(found.table("sw1_in_bands"))
     assert set(rows.ravel()) == {200}
+    assert set(arrays.ravel()) == {1}
     assert set(limits.ravel()) == {most}
     z = unpacked(field["z"]).reshape(values.shape)
     assert np.array_equal(z == np.float32(field["zmin"]), values <= most)
