@@ -130,7 +130,7 @@ def test_every_pinned_requirement_is_imported_and_pinned_exactly() -> None:
         if line.strip() and not line.startswith("#")
     ]
     assert all("==" in line and not set("<>~*,") & set(line) for line in lines)
-    modules = {"pot": "ot", "scikit-learn": "sklearn"}
+    modules = {"pot": "ot", "scikit-learn": "sklearn", "google-re2": "re2"}
     wanted = {modules.get(name, name) for name in (line.split("==")[0] for line in lines)}
     imported = set()
     for package in ("app", "analysis", "per_core"):

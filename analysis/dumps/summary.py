@@ -97,7 +97,7 @@ class Summary:
             )
         if self.left_out:
             kinds = ", ".join(
-                _("{n:,} ({kind})").format(n=count, kind=_(KIND_TITLES[kind])) for kind, count in self.left_out.items()
+                f"{count:,} ({texts.gettext(KIND_TITLES[kind])})" for kind, count in self.left_out.items()
             )
             said.append(_("left out: {kinds}").format(kinds=kinds))
         if self.refused:

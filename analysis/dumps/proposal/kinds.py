@@ -44,11 +44,13 @@ class Surroundings:
 
     Attributes:
         has_floats: whether an array of two axes or more holds floating-point numbers.
-        texts: files that hold text columns or columns of lists beside single numbers.
+        texts: files that hold columns of text or whole numbers.
+        lists: files that hold arrays of two axes or more beside columns of single numbers.
     """
 
     has_floats: bool
     texts: frozenset[str]
+    lists: frozenset[str]
 
     @classmethod
     def of(cls, arrays: Sequence[Named]) -> Surroundings:
@@ -58,6 +60,7 @@ class Surroundings:
                 not _is_integer(one) and len(one.entry.shape or ()) > 1 and one.entry.dtype != "text" for one in arrays
             ),
             frozenset(file_of(one) for one in arrays if one.entry.dtype == "text" or _is_integer(one)),
+            frozenset(file_of(one) for one in arrays if not one.entry.columns and len(one.entry.shape or ()) > 1),
         )
 
 
@@ -120,7 +123,9 @@ def _kind_of_table(family: Family, around: Surroundings) -> Kind | None:
     columns = family.example.entry.columns
     if sum(bool(LOGGED.search(column.lower())) for column in columns) >= FEWEST_TABLE_WORDS:
         return "log"
-    return "table" if any(file_of(family.arrays[member]) in around.texts for member in family.members) else None
+    files = {file_of(family.arrays[member]) for member in family.members}
+    is_beside_lists = bool(files & around.lists)
+    return "table" if is_beside_lists or (len(columns) == 1 and files & around.texts) else None
 
 
 def _is_integer(one: Named) -> bool:

@@ -216,7 +216,7 @@ def every_array(found: Inspection) -> ReadingPlan:
     rules = []
     for array in found.arrays:
         axes = len(array.entry.shape or ())
-        if axes and not array.entry.refusal:
+        if axes and not array.entry.refusal and array.entry.dtype != "text":
             spread: Axes = ("sample", *["position"] * (axes - 2), "unit")
             parts = [f"{{layer:{literal(part)}}}" if part else part for part in array.name.split("/")]
             form = "/".join(parts) if len(parts) < MOST_FIELDS else literal(array.name)

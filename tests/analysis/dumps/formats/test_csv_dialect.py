@@ -181,7 +181,7 @@ def test_all_lines_decide_and_not_only_the_first_ones(tmp_path):
 
 def test_inspect_shows_the_dialect(tmp_path, capsys):
     (tmp_path / "t.csv").write_text("id;a;b;name\n0;1,5;2;x\n1;2,5;3;y\n")
-    main(["inspect", str(tmp_path / "t.csv")])
+    assert main(["inspect", str(tmp_path / "t.csv")]) == 0
     told = capsys.readouterr().out
     assert "separated by semicolons, with a decimal comma; line 1 names the columns; left out:" in told
     assert "id (numbers the rows), name ('x' in line 2)" in told

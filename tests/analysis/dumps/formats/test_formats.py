@@ -279,11 +279,11 @@ def test_parquet_lists_scalars_and_what_is_neither(tmp_path):
     pq.write_table(table, tmp_path / "cache.parquet", row_group_size=4)
     inspection = inspect(tmp_path / "cache.parquet")
     assert verdicts(inspection) == {
-        "cache.parquet": "ok", "blocks.0.hook_resid_post": "ok", "a.b": "ok", "ragged": "refused",
-        "uneven": "ok", "token": "refused", "text": "refused",
+        "blocks.0.hook_resid_post": "ok", "a.b": "ok", "ragged": "refused", "uneven": "ok",
     }  # fmt: skip
+    assert [one.name for one in inspection.left_out] == ["cache.parquet", "token", "text"]
     np.testing.assert_array_equal(inspection.load("blocks.0.hook_resid_post", rows=range(3, 6)).values, FIRST[3:])
-    scalars = inspection.load("cache.parquet")
+    scalars = inspect_each(tmp_path / "cache.parquet").load("cache.parquet")
     assert scalars.values.shape == (6, 2)
     assert scalars.n_nan == 1
     whole = inspection.answer({"axes/a.b": "sample,unit,unit"})
@@ -329,7 +329,8 @@ def test_a_folder_of_everything(tmp_path):
     (tmp_path / "checkpoint.pt").write_text("weights, not activations")
     inspection = inspect(tmp_path)
     assert inspection.ignored == ("README.md", "checkpoint.pt")
-    assert [member.name for member in inspection.refused] == ["comparison.json"]
+    assert [(one.name, one.kind) for one in inspection.left_out] == [("comparison.json", "text")]
+    assert not inspection.refused
     assert [(member.name, member.layer, member.epoch) for member in inspection.readable] == [
         ("epoch_2.npz/features.6", "features.6", 2),
         ("epoch_2.npz/features.8", "features.8", 2),
