@@ -16,6 +16,7 @@ _SYMBOLS = ["circle", "diamond", "square", "triangle-up", "x"]
 _DOTS = [7, 5, 3]
 MOST_TICKS = 40
 MOST_NAMED = 12  # lines: with more of them, names would lie over each other
+LARGE = 25.0  # over the median: from about there on a unit is massive
 MARGIN, LEAST_SPAN = 1.3, 8.0  # ratios: above and below what is drawn, and of the ends of the axis
 VERDICT_LOOKS = {  # colour, dash and symbol
     "flat": (MUTED, "solid", "circle"),
@@ -61,7 +62,8 @@ def massive_sizes(
         )
     figure.add_hline(y=1, line={"color": REFERENCE, "width": 1.2, "dash": "dot"}, name=_("median"))
     _layer_axis(figure, layers)
-    figure.update_yaxes(type="log", title=axis, dtick=1, exponentformat="power")
+    drawn = [size for sizes in (*largest, *(one.values() for one in followed.values())) for size in sizes if size > 0]
+    _ratio_axis(figure, axis, min([1.0, *drawn]) / MARGIN, max([LARGE, *drawn]) * MARGIN)
     return figure
 
 
@@ -141,15 +143,20 @@ def sizes_over_width(
     drawn = [size for _, sizes, _ in lines.values() for size in sizes if size > 0]
     low, high = (min(drawn) / MARGIN, max(drawn) * MARGIN) if drawn else (0.5, 2.0)
     wider = max(1.0, math.sqrt(LEAST_SPAN * low / high))  # or else the noise of flat lines looks steep
-    ticks = round_ratios(low / wider, high * wider)
+    _ratio_axis(figure, _("root mean square"), low / wider, high * wider)
+    return figure
+
+
+def _ratio_axis(figure: go.Figure, title: str, low: float, high: float) -> None:
+    """An axis of positive numbers by their ratio, with few round ones named."""
+    ticks = round_ratios(low, high)
     figure.update_yaxes(
         type="log",
-        title=_("root mean square"),
-        range=[math.log10(low / wider), math.log10(high * wider)],
+        title=title,
+        range=[math.log10(low), math.log10(high)],
         tickvals=ticks,
-        ticktext=[f"{tick:.4g}" for tick in ticks],
+        ticktext=[f"{tick:,.0f}" if 1000 <= tick < 1e6 else f"{tick:.4g}" for tick in ticks],
     )
-    return figure
 
 
 def _layer_axis(figure: go.Figure, layers: Mapping[str, str]) -> None:

@@ -101,6 +101,16 @@ def test_massive_units_are_lines_through_layers_as_wide() -> None:
     assert [trace.name for trace in figure.data] == ["rank 1", "rank 2", "rank 3", "Unit 5"]
     assert figure.data[3].x == ("a", "c")
     assert figure.data[3].mode == "lines+markers"
+    low, high = (10**end for end in figure.layout.yaxis.range)
+    assert low < 1 < 20 < high  # small differences do not look large
+
+
+def test_axes_hold_all_that_is_drawn() -> None:
+    figure = massive_sizes({"a": "a"}, [[900], [math.nan], [math.nan]], {}, "size")
+    assert 10 ** figure.layout.yaxis.range[1] > 900
+    figure = sizes_over_width({"a": ([8, 16], [1.0, 1.01], "flat")}, {"flat": "flat"})
+    low, high = (10**end for end in figure.layout.yaxis.range)
+    assert low < 0.5 < 2 < high
 
 
 def test_names_below_are_not_more_than_fit() -> None:
