@@ -14,7 +14,7 @@ Float64Array = NDArray[np.float64]
 HALVES = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 FORMATS = (*HALVES, "int8", "int8-unit")
 INT8_LEVELS = 127  # on either side of 0: symmetric, −128 is not used
-MOST_ROUNDED = 2**17  # values; shares and errors of so many have three digits
+MOST_ROUNDED = 2**15  # values: the error of so many is off by 1 % for N(0, 1), and takes 3 ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def precisions(values: Float64Array) -> tuple[Precision, ...]:
 
     float16 and bfloat16 round to the nearest number, ties to the even one. int8 is symmetric: v ↦ s·round(v / s) with
     s = max|v| / 127, over the whole layer or over each unit. The range is that of all values; what is rounded are about
-    131,072 of them, whole rows evenly spread.
+    32,768 of them, whole rows evenly spread.
     """
     n, d = values.shape
     largest = torch.from_numpy(np.abs(values).max(axis=0))  # (d,)

@@ -51,7 +51,7 @@ def show_precision(dump: OpenDump) -> None:
         precise=_(
             "The error is the root mean square of the rounding errors over that of the values, where these stay finite."
             " float16 and bfloat16 round to the nearest, ties to even. int8 is symmetric: 127 steps up to the largest"
-            " magnitude of the layer, or of each unit. Ranges are those of all rows read; about 131,072 values are"
+            " magnitude of the layer, or of each unit. Ranges are those of all rows read; about 32,768 values are"
             " rounded, whole rows evenly spread."
         ),
     )

@@ -67,7 +67,7 @@ def test_a_uniform_layer_has_the_error_of_a_step_over_root_twelve() -> None:
     expected = step / math.sqrt(12) / math.sqrt(1 / 3)
     found = by_name(values)
     assert found["int8"].error == pytest.approx(expected, rel=0.02)
-    assert found["int8"].lost == pytest.approx(step / 2, rel=0.1)
+    assert found["int8"].lost == pytest.approx(step / 2, rel=0.3)
     assert found["int8-unit"].error == pytest.approx(expected, rel=0.02)
 
 
