@@ -5,9 +5,11 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from analysis.dumps import inspect
+from analysis.dumps import ReadingPlan, inspect
+from analysis.dumps.plan import PLAN_FILE
 from analysis.survey.overview import overview
 from analysis.survey.warnings import list_warnings
 from analysis.training.shipped_run import DYING
@@ -56,6 +58,23 @@ def test_the_report_of_the_first_minute_is_written(tmp_path: Path) -> None:
     command = re.search(r"-m (analysis report assets\S+ --out) report\.html", README)[1].split()
     processes.run([sys.executable, "-m", *command, tmp_path / "report.html"], check=True)
     assert "layer 5" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_plan_reads_the_dump_that_it_is_about(tmp_path: Path) -> None:
+    text = re.search(r"```toml\n(\[\[arrays\]\].*?)```", README, flags=re.DOTALL)[1]
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+        for epoch in ("00_25", "10_50"):
+            arrays = {"act_fc1": np.ones((5, 3)), "act_fc2": np.ones((5, 2)), "labels": np.arange(5)}
+            np.savez(tmp_path / split / f"epoch_{epoch}.npz", **arrays)
+    proposed = inspect(tmp_path)
+    (tmp_path / PLAN_FILE).write_text(text, encoding="utf-8")
+    kept = inspect(tmp_path)
+    assert kept.plan == ReadingPlan.from_toml(text) != proposed.plan
+    found = [(one.layer, one.epoch, one.split, one.units) for one in kept.members]
+    assert found == [(one.layer, one.epoch, one.split, one.units) for one in proposed.members]
+    assert ("fc2", 10.5, "test", 2) in found
+    assert {one.kind for one in kept.left_out if one.name.startswith("train")} == {"labels"}
 
 
 def test_every_picture_and_make_target_exists() -> None:

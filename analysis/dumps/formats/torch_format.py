@@ -29,6 +29,7 @@ from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import BudgetError, InvalidInputError
 
 DEEPEST = 32  # dicts and lists within each other
+MOST_EXPANDED = 2**28  # bytes that a tensor may have which stores fewer, as a bias that is the same in every sample
 MOST_PARTS = 200_000  # dicts, lists, tensors and all else that is looked at
 MOST_LISTED = 2**24  # numbers in a list of lists that is taken for an array
 FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
@@ -250,19 +251,21 @@ def _entry(key: str, tensor: torch.Tensor, room: Room | None) -> Entry:
     stored = storage.nbytes()
     begin = getattr(storage, "_checkpoint_offset", None)
     there = 0 if room is None or begin not in room else room[begin].size
+    declared = math.prod(shape) * ITEM_BYTES.get(dtype, 0)
     refusal = ""
     if room is not None and stored and stored != there:
         refusal = (
             f"A storage's bytes must be those of its file in the archive; {in_words(stored)} are declared,"
             f" {in_words(there)} are there. The file is damaged or lies: save it again."
         )
-    elif dtype in ITEM_BYTES and math.prod(shape) * ITEM_BYTES[dtype] > stored:
+    elif declared > max(stored, MOST_EXPANDED if stored else 0):
         refusal = (
-            f"A tensor must not be larger than its storage; {shape} of {dtype} is"
-            f" {in_words(math.prod(shape) * ITEM_BYTES[dtype])}, stored are {in_words(stored)}. It was expanded: save"
-            " tensor.clone() if it fits, or what it was expanded from."
+            f"A tensor that was expanded may have {in_words(MOST_EXPANDED)}; {shape} of {dtype} is"
+            f" {in_words(declared)}, stored are {in_words(stored)}. Save tensor.clone() if it fits, or what it was"
+            " expanded from."
         )
-    return Entry(key, shape, dtype, stored, refusal)
+    note = f"expanded: {in_words(stored)} are stored, and repeat" if declared > stored and not refusal else ""
+    return Entry(key, shape, dtype, stored, refusal, note)
 
 
 def _dtype(tensor: torch.Tensor) -> str:

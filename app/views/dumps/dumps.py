@@ -51,8 +51,9 @@ st.title(_("What is in a dump, and which layer to look at first"))
 show_statement(
     _("Bring the activations of your own network, as files or as a path. Nothing in a file is ever executed."),
     _(
-        "Read are .npy, .npz, .safetensors, .pt, .h5, .parquet and .csv, folders and .zip archives of them, and run"
-        " directories. What cannot be read is listed with the reason."
+        "Read are arrays of NumPy, torch, safetensors, HDF5, MATLAB, Zarr, Parquet, Arrow, JSON and text, histograms"
+        " of TensorBoard, folders and archives of them, and run directories. What cannot be read is listed with the"
+        " reason."
     ),
 )
 inspection = open_dump("dumps")

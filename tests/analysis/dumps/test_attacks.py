@@ -62,6 +62,17 @@ def test_an_expand_bomb_is_refused_and_its_neighbours_load(tmp_path):
     np.testing.assert_array_equal(inspection.load("features.6").values, FIRST)
 
 
+def test_what_is_the_same_in_every_sample_is_read_and_said(tmp_path):
+    """A bias of positions, expanded over the batch as hooks see it."""
+    positions = torch.arange(12.0).reshape(3, 4)
+    torch.save({"hook_pos_embed": positions.expand(5, 3, 4)}, tmp_path / "cache.pt")
+    inspection = inspect(tmp_path / "cache.pt")
+    (member,) = inspection.members
+    assert member.note == "expanded: 48 bytes are stored, and repeat"
+    np.testing.assert_array_equal(inspection.load().values, np.tile(positions, (5, 1)))
+    np.testing.assert_array_equal(inspection.load(rows=range(3, 5)).values, np.tile(positions, (2, 1)))
+
+
 def test_tensors_that_are_not_dense_real_numbers(tmp_path):
     odd = {"sparse": torch.eye(3).to_sparse(), "complex": torch.ones(2, 2, dtype=torch.complex64), **TENSORS}
     torch.save(odd, tmp_path / "odd.pt")

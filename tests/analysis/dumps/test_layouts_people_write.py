@@ -18,7 +18,6 @@ ONE_FILE = ("epoch_groups", "sentences", "samples_layers_units", "list_of_dicts"
 UNSOLVED = {
     "samples_layers_units": "an axis of layers behind the samples is read as positions",
     "stack_of_layers": "an axis of layers before the samples is read as samples",
-    "cache_of_hooks": "a tensor that was expanded along the batch is refused",
     "lightning_states": "the number behind a short word is asked about",
     "model_outputs": "a batch padded to a length of its own is read as one sample",
     "frames_of_videos": "numbers of frames are called token ids",
