@@ -94,7 +94,7 @@ def _as_text(inspection: Inspection) -> str:
     lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
     lines += reasons_in_words(((one.name, one.reason) for one in inspection.refused), reason_title)
     lines += reasons_in_words(((one.name, f"{one.kind}: {one.reason}") for one in inspection.left_out), left_out_title)
-    lines += _notes([(one.name, one.note) for one in inspection.readable if one.note])
+    lines += _notes([(one.name, one.note) for one in inspection.readable if one.note and len(one.parts) == 1])
     for question in inspection.questions:
         lines += [
             f"\n{question.about} of {plain(question.example)} {question.shape}: read as {question.chosen}, because"
@@ -107,10 +107,15 @@ def _as_text(inspection: Inspection) -> str:
 
 
 def _notes(told: Sequence[tuple[str, str]]) -> list[str]:
-    lines = [f"\nnote: {plain(name)}: {message(note)}" for name, note in told[:MOST_NOTES]]
-    if len(told) > MOST_NOTES:
-        lines.append(f"\nnote: {len(told) - MOST_NOTES} more")
-    return lines
+    """What is worth knowing of single arrays, once for all that share it."""
+    shared: dict[str, list[str]] = {}
+    for name, note in told:
+        shared.setdefault(note, []).append(name)
+    lines = [
+        f"\nnote: {plain(names[0])}{f' and {len(names) - 1} more' if names[1:] else ''}: {message(note)}"
+        for note, names in list(shared.items())[:MOST_NOTES]
+    ]
+    return lines + ([f"\nnote: {len(shared) - MOST_NOTES} more"] if len(shared) > MOST_NOTES else [])
 
 
 def _cells(member: Member) -> tuple[str, ...]:
