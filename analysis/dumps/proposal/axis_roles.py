@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from analysis.dumps.plan import Axes, AxisRole
 from analysis.dumps.proposal.family import Family
 from analysis.dumps.proposal.kinds import last_words
-from analysis.dumps.proposal.words import LAYERED, QUERIES
+from analysis.dumps.proposal.words import HIDDEN_STATES, LAYERED, ONE_TOKEN, QUERIES
 
 TORCH = (".pt", ".pth", ".safetensors", ".bin")
 MOST_LAYERS = 200
@@ -17,6 +17,8 @@ UNIT: AxisRole = "unit"
 POSITION: AxisRole = "position"
 
 SEQUENCE: Axes = ("sample", "position", "unit")
+SAMPLES_LAYERS: Axes = ("sample", "layer", "unit")
+STACKED: Axes = ("layer", "sample", "unit")
 IMAGE_FIRST: Axes = ("sample", "channel", "height", "width")
 IMAGE_LAST: Axes = ("sample", "height", "width", "channel")
 HEADS_LAST: Axes = ("sample", "position", "head", "unit")
@@ -93,17 +95,30 @@ def _of_three(family: Family, *, are_samples: bool) -> AxisProposal:
         return AxisProposal(all_layers, reason, (("position", "position", "unit"), SEQUENCE))
     shape = family.shapes[0]
     others: tuple[Axes, ...] = (
-        ("sample", "unit", "unit"), ("sample", "layer", "unit"), all_layers, ("sample", "channel", "position"),
+        ("sample", "unit", "unit"), SAMPLES_LAYERS, all_layers, ("sample", "channel", "position"),
     )  # fmt: skip
-    is_layered = bool(LAYERED.search(last_words(family.example.name, family.example.inner)))
-    if is_layered and len(second) == 1 and 1 < shape[1] <= MOST_LAYERS < shape[2]:
-        of_samples: Axes = ("sample", "layer", "unit")
-        return AxisProposal(
-            of_samples, "the name speaks of layers, and the second axis is short", (SEQUENCE, *others[:1])
-        )
+    key = last_words(family.example.name, family.example.inner)
+    if not are_samples and len(first) == len(second) == 1:
+        told = _of_layers(family.example.name.lower(), key, shape)
+        if told is not None:
+            return AxisProposal(*told, tuple(one for one in (SEQUENCE, *others) if one != told[0]))
     if are_samples:
         return AxisProposal(("position", "position", "unit"), "each array is one sample", (all_layers,))
     return AxisProposal(SEQUENCE, "most arrays of three axes are samples, positions (tokens) and units", others)
+
+
+def _of_layers(name: str, key: str, shape: tuple[int, ...]) -> tuple[Axes, str] | None:
+    """Which axis is that of layers, and why, if the name says that there is one; None if it does not."""
+    first, second, units = shape
+    if LAYERED.search(key) and 1 < min(first, second) <= MOST_LAYERS:
+        if first < second:
+            return STACKED, "the name speaks of layers, and the first axis is short"
+        return SAMPLES_LAYERS, "the name speaks of layers, and the second axis is short"
+    if HIDDEN_STATES.search(key) and 1 < second <= MOST_LAYERS < units:
+        return SAMPLES_LAYERS, "the name speaks of hidden states, and the second axis is short"
+    if ONE_TOKEN.search(name) and 1 < second <= MOST_LAYERS:
+        return SAMPLES_LAYERS, "the name speaks of one token a sample: the second axis is that of layers"
+    return None
 
 
 def _of_four(family: Family, around: Neighbours) -> AxisProposal:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analysis.dumps.plan import Kind
-from analysis.dumps.proposal.family import Family, Named
+from analysis.dumps.proposal.family import Family, Named, type_of, without_suffix
 from analysis.dumps.proposal.words import (
     ATTENTION,
     COORDINATES,
+    FLOAT_LABELS,
     LABELS,
     LOGGED,
     TOKENS,
@@ -33,9 +35,8 @@ REASONS: dict[Kind, str] = {
 }
 """Why arrays of a kind are left out."""
 
-SMALL_INTEGERS = ("int8", "uint8")
-INTEGERS = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool")
-FEWEST_TABLE_WORDS = 1
+TABLES = (".csv", ".tsv", ".parquet", ".arrow", ".jsonl", ".feather")
+"""Suffixes of files whose columns of single numbers are no activations beside lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,36 +56,47 @@ class Surroundings:
     @classmethod
     def of(cls, arrays: Sequence[Named]) -> Surroundings:
         """Of a set."""
+        types = [type_of(one.entry) for one in arrays]
+        has_tables = "table" in types
         return cls(
             any(
-                not _is_integer(one) and len(one.entry.shape or ()) > 1 and one.entry.dtype != "text" for one in arrays
+                kind in ("float", "table") and len(one.entry.shape or ()) > 1
+                for one, kind in zip(arrays, types, strict=True)
             ),
-            frozenset(file_of(one) for one in arrays if one.entry.dtype == "text" or _is_integer(one)),
-            frozenset(file_of(one) for one in arrays if not one.entry.columns and len(one.entry.shape or ()) > 1),
+            frozenset(
+                file_of(one)
+                for one, kind in zip(arrays, types, strict=True)
+                if has_tables and kind in ("text", "integer")
+            ),
+            frozenset(
+                file_of(one)
+                for one, kind in zip(arrays, types, strict=True)
+                if has_tables and kind != "table" and len(one.entry.shape or ()) > 1
+            ),
         )
 
 
 def kind_of(family: Family, around: Surroundings) -> Kind | None:
     """What arrays of a family are if they are no activations; None if they may be."""
     first = family.example
-    entry, key = first.entry, last_words(first.name, first.inner)
-    if entry.dtype == "text":
+    if family.type == "text":
         return "text"
-    if _size(entry.shape) == 1:
+    if all(math.prod(shape) == 1 for shape in family.shapes):
         return "scalar"
-    if entry.columns:
+    if family.type == "table":
         return _kind_of_table(family, around)
     if WEIGHT_FOLDERS.search(first.name) or WEIGHTS.search(first.name):
         return "weights"
-    if _is_integer(first):
+    key = last_words(first.name, first.inner)
+    if family.axes == 1 and file_of(first).endswith(TABLES):
+        return "log" if LOGGED.search(key) else "labels" if LABELS.search(key) else "table"
+    if family.type == "integer":
         return _kind_of_integers(family, key, around)
-    if LABELS.search(key) and (family.axes == 1 or all(shape[1:] == (1,) for shape in family.shapes)):
+    if FLOAT_LABELS.search(key) and (family.axes == 1 or all(shape[1:] == (1,) for shape in family.shapes)):
         return "labels"
     if family.axes == 1 and LOGGED.search(key):
         return "log"
-    if is_attention(family):
-        return "attention"
-    return None
+    return "attention" if is_attention(family) else None
 
 
 def is_attention(family: Family) -> bool:
@@ -99,7 +111,8 @@ def is_attention(family: Family) -> bool:
 
 def last_words(name: str, inner: int) -> str:
     """What of a name says what an array is: its keys, or the name of a file that is one array; in small letters."""
-    return "/".join(name.split("/")[-max(inner, 1) :]).lower()
+    way = name.split("/")
+    return ("/".join(way[-inner:]) if inner else without_suffix(way[-1])).lower()
 
 
 def file_of(one: Named) -> str:
@@ -121,19 +134,9 @@ def _kind_of_integers(family: Family, key: str, around: Surroundings) -> Kind | 
 
 def _kind_of_table(family: Family, around: Surroundings) -> Kind | None:
     columns = family.example.entry.columns
-    if sum(bool(LOGGED.search(column.lower())) for column in columns) >= FEWEST_TABLE_WORDS:
+    if any(LOGGED.search(column.lower()) for column in columns):
         return "log"
     files = {file_of(family.arrays[member]) for member in family.members}
     is_beside_lists = bool(files & around.lists)
-    return "table" if is_beside_lists or (len(columns) == 1 and files & around.texts) else None
-
-
-def _is_integer(one: Named) -> bool:
-    return one.entry.dtype in INTEGERS
-
-
-def _size(shape: tuple[int, ...] | None) -> int | None:
-    size = 1
-    for length in shape or ():
-        size *= length
-    return None if shape is None else size
+    is_alone_beside_text = len(columns) == 1 and bool(files & around.texts)
+    return "table" if is_beside_lists or is_alone_beside_text else None

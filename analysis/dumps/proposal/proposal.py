@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.dumps.name_form import NAME_ROLES, NameRole, literal
-from analysis.dumps.plan import MOST_RULES, ArrayRule, Axes, Kind, ReadingPlan, axes_in_words, parse_axes
+from analysis.dumps.name_form import NAME_ROLES, NameRole
+from analysis.dumps.plan import ArrayRule, Axes, Kind, ReadingPlan, axes_in_words, parse_axes
 from analysis.dumps.proposal.axis_roles import AxisProposal, Neighbours, propose_axes
-from analysis.dumps.proposal.family import PLACE, Family, Named, SlotKey, families_of
+from analysis.dumps.proposal.family import PLACE, Family, Named, Slot, SlotKey, shown, skeleton_of
+from analysis.dumps.proposal.grouping import families_of, with_wholes
 from analysis.dumps.proposal.kinds import REASONS, Surroundings, is_attention, kind_of, last_words
-from analysis.dumps.proposal.number_roles import NumberRoles, number_roles
-from analysis.dumps.proposal.text_roles import find_splits, name_forms, text_roles
+from analysis.dumps.proposal.number_roles import number_roles
+from analysis.dumps.proposal.number_words import NumberRoles, roles_by_words
+from analysis.dumps.proposal.rules import left_out_rules, merged, within_limit
+from analysis.dumps.proposal.text_roles import find_splits, name_forms
+from analysis.dumps.proposal.wholes import find_wholes
 from per_core.errors import InvalidInputError
 
 LEFT_OUT = "left out"
-MANY_SAMPLES = 8  # vectors alike, about which nobody is asked
+SAID = "this is what was answered"
+MANY_SAMPLES = 5  # vectors alike, about which nobody is asked
 Answers = Mapping[str, str]
 """Question or role -> what somebody has said."""
 
@@ -69,41 +74,32 @@ def propose_plan(arrays: Sequence[Named], answers: Answers | None = None) -> Pro
     families = families_of(arrays)
     around = Surroundings.of(arrays)
     kinds = [kind_of(family, around) for family in families]
-    active = [family for family, kind in zip(families, kinds, strict=True) if kind in (None, "attention")]
-    splits = find_splits(active)
-    for number, place in splits.items():
-        active[number].split = place
+    told = list(zip(families, kinds, strict=True))
+    active = _with_wholes([family for family, kind in told if kind in (None, "attention")], given)
     roles = number_roles(active, _answered_roles(active, given))
-    forms = name_forms(active, roles, text_roles(active, splits, roles))
-    left_out = [
-        ArrayRule(_left_out_form(family), left_out=kind)
-        for family, kind in zip(families, kinds, strict=True)
-        if kind not in (None, "attention")
-    ]
+    forms = name_forms(active, roles)
     described, questions = _describe(active, forms, around=Neighbours.of(active), answers=given)
     questions = [*_name_questions(active, roles, given), *questions]
     _require_answers(given, questions)
-    rules = [*_unique(left_out), *_merged(described)]
-    return Proposal(ReadingPlan(tuple(rules[:MOST_RULES])), tuple(questions))
+    left_out = [(family, kind) for family, kind in told if kind not in (None, "attention")]
+    first, last = left_out_rules(left_out, active)
+    return Proposal(ReadingPlan(within_limit([*first, *merged(described), *last])), tuple(questions))
 
 
-def _left_out_form(family: Family) -> str:
-    values = iter(family.slots)
-    pieces = re.split(f"({PLACE})", family.skeleton)
-    written = []
-    for piece in pieces:
-        slot = next(values, None) if piece == PLACE else None
-        written.append(
-            literal(piece) if piece != PLACE else "*" if slot is None or not slot.is_constant else slot.values[0]
-        )
-    return "".join(written)
+def _with_wholes(families: list[Family], answers: Answers) -> list[Family]:
+    """Families with splits found, and parts left open that are one thing as a whole."""
+    for number, place in find_splits(families).items():
+        families[number].split = place
+    answered = _answered_roles(families, answers)
+    return with_wholes(families, find_wholes(families, roles_by_words(families, answered), answered))
 
 
 def _describe(
     families: Sequence[Family], forms: Sequence[str], *, around: Neighbours, answers: Answers
 ) -> tuple[list[ArrayRule], list[Question]]:
     """A rule for every family, and one question for each kind of array that could be something else."""
-    proposals = [_axes_of(family, form, around) for family, form in zip(families, forms, strict=True)]
+    count = Counter(form for family, form in zip(families, forms, strict=True) for _ in family.members)
+    proposals = [_axes_of(family, form, around, count[form]) for family, form in zip(families, forms, strict=True)]
     kinds: dict[tuple[Axes, Kind | None, str], list[int]] = {}
     for number, (family, proposal) in enumerate(zip(families, proposals, strict=True)):
         left: Kind | None = "attention" if is_attention(family) else None
@@ -158,10 +154,10 @@ def _fitted(axes: Axes, family: Family) -> Axes:
     return axes
 
 
-def _axes_of(family: Family, form: str, around: Neighbours) -> AxisProposal:
-    are_samples = "{sample}" in form
-    proposal = propose_axes(family, around, are_samples=are_samples)
-    is_plain = are_samples and family.axes == 1 and len(family.members) >= MANY_SAMPLES
+def _axes_of(family: Family, form: str, around: Neighbours, arrays: int) -> AxisProposal:
+    """What the axes of a family are; nobody is asked about many vectors alike."""
+    proposal = propose_axes(family, around, are_samples="{sample}" in form)
+    is_plain = "{sample}" in form and family.axes == 1 and arrays >= MANY_SAMPLES
     return AxisProposal(proposal.axes, proposal.reason) if is_plain else proposal
 
 
@@ -177,8 +173,8 @@ def _answered(question: Question, said: str) -> Question:
 def _label(family: Family) -> str:
     """What a kind of array is called: the end of its name without numbers."""
     words = last_words(family.example.name, family.inner)
-    last = family.parts[-1] if words else ""
-    return last if last.strip(f"{PLACE}._-") else "/".join(family.parts[-2:])
+    last = shown(family.parts[-1]) if words else ""
+    return last if last.strip("#*._-") else shown("/".join(family.parts[-2:]))
 
 
 def _unique_id(wanted: str, questions: Sequence[Question]) -> str:
@@ -191,26 +187,26 @@ def _unique_id(wanted: str, questions: Sequence[Question]) -> str:
 
 def _name_questions(families: Sequence[Family], roles: NumberRoles, answers: Answers) -> list[Question]:
     """One question for each number that could count something else."""
-    places: dict[SlotKey, list[Family]] = {}
+    places: dict[str, list[tuple[Family, Slot]]] = {}
     for family in families:
         for slot in family.slots:
             told = roles.found.get(slot.key)
-            if told is not None and (not told.is_sure or _slot_id(slot.key) in answers):
-                places.setdefault(slot.key, []).append(family)
+            if told is not None and (not told.is_sure or _slot_id(slot) in answers):
+                places.setdefault(_slot_id(slot), []).append((family, slot))
     questions = []
-    for key, found in places.items():
-        told = roles.found[key]
-        role = told.role or "ignored"
+    for name, found in places.items():
+        (family, slot), told = found[0], roles.found[found[0][1].key]
+        role = told.role or "layer"
         questions.append(
             Question(
-                id=_slot_id(key),
+                id=name,
                 about="names",
-                example=found[0].example.name,
-                shape=found[0].shapes[0],
-                arrays=sum(len(family.members) for family in found),
+                example=family.example.name,
+                shape=family.shapes[0],
+                arrays=sum(len(one.members) for one, _ in found),
                 chosen=role,
                 options=tuple(dict.fromkeys([role, *(told.others or _other_roles(role))])),
-                reason=told.reason,
+                reason=told.reason or SAID,
             )
         )
     return questions
@@ -220,9 +216,12 @@ def _other_roles(role: NameRole) -> tuple[NameRole, ...]:
     return tuple(one for one in ("layer", "epoch", "part", "sample", "seed", "ignored") if one != role)
 
 
-def _slot_id(key: SlotKey) -> str:
-    way, place = key
-    return f"names/{way}" + (f"@{place + 1}" if way.rpartition("/")[2].count(PLACE) > 1 else "")
+def _slot_id(slot: Slot) -> str:
+    """By which a question about a number is answered; of a text, what the first one would be asked by as a number."""
+    way, place = slot.key
+    if slot.is_text:
+        way = "/".join([*way.split("/")[:-1], skeleton_of(min(slot.different))])
+    return f"names/{shown(way)}" + (f"@{place + 1}" if way.rpartition("/")[2].count(PLACE) > 1 else "")
 
 
 def _answered_roles(families: Sequence[Family], answers: Answers) -> dict[SlotKey, NameRole]:
@@ -230,11 +229,11 @@ def _answered_roles(families: Sequence[Family], answers: Answers) -> dict[SlotKe
     found: dict[SlotKey, NameRole] = {}
     for family in families:
         for slot in family.slots:
-            role = answers.get(_slot_id(slot.key))
+            role = answers.get(_slot_id(slot))
             if role is not None:
                 found[slot.key] = _role(role)
             for role, text in answers.items():
-                if role in NAME_ROLES and f"{slot.before}{PLACE}".endswith(text):
+                if role in NAME_ROLES and f"{shown(slot.before)}#".endswith(text):
                     found[slot.key] = _role(role)
     return found
 
@@ -253,7 +252,7 @@ def _require_answers(answers: Answers, questions: Sequence[Question]) -> None:
         if key in known:
             continue
         if key in NAME_ROLES:
-            if PLACE not in value:
+            if "#" not in value:
                 raise InvalidInputError(
                     f'A role is given to a number by the text before it, with "#" for the number: {key}=block_#;'
                     f" received {key}={value!r:.80}."
@@ -264,31 +263,3 @@ def _require_answers(answers: Answers, questions: Sequence[Question]) -> None:
             f"An answer is to a question of this dump ({asked:.500}) or a role of names"
             f" ({', '.join(NAME_ROLES)}); received {key!r:.120}. See `inspect --json`."
         )
-
-
-def _unique(rules: Sequence[ArrayRule]) -> list[ArrayRule]:
-    return list(dict.fromkeys(rules))
-
-
-def _merged(rules: Sequence[ArrayRule]) -> list[ArrayRule]:
-    """Fewer rules: those that differ only in which texts of one whole part are the layer are one, for any text."""
-    alike: dict[tuple[str, Axes], list[ArrayRule]] = {}
-    for rule in _unique(rules):
-        if not rule.left_out:
-            alike.setdefault((_any_layer(rule.name), rule.axes), []).append(rule)
-    ranks: dict[tuple[str, int], int] = {}
-    for form, axes in alike:
-        ranks[form, len(axes)] = ranks.get((form, len(axes)), 0) + 1
-    single = [rule for rule in _unique(rules) if rule.left_out]
-    general = []
-    for (form, axes), same in alike.items():
-        if len(same) > 1 and ranks[form, len(axes)] == 1:
-            general.append(ArrayRule(form, axes))
-        else:
-            single += same
-    return [*single, *general]
-
-
-def _any_layer(form: str) -> str:
-    """The form with a layer that is a whole part left open."""
-    return re.sub(r"(^|(?<=/))\{layer:[^{}]*\}(?=$|/|\.[a-z0-9]+(?:$|/))", "{layer}", form)

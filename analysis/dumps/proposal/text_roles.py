@@ -1,40 +1,20 @@
-"""Roles of the texts in names: splits, methods, samples, and the layer, which is what is left of a name."""
+"""Roles of the texts in names: splits, methods, and the layer, which is what is left of a name."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
-from analysis.dumps.name_form import NameRole, literal
-from analysis.dumps.proposal.family import PLACE, SPLIT, Family, Place, Slot
-from analysis.dumps.proposal.number_roles import NumberRoles
-from analysis.dumps.proposal.words import MORE_SPLITS, NOISE, NUMBER_WORDS, SPLITS
+from analysis.dumps.name_form import literal
+from analysis.dumps.proposal.family import PLACE, Family, Place, Slot
+from analysis.dumps.proposal.number_words import NumberRoles
+from analysis.dumps.proposal.words import COUNTING, MORE_SPLITS, NOISE, SPLITS, role_of_word
 
-TOKEN = re.compile(r"(?:^|(?<=[_\-\s.=]))([A-Za-z]+)(?=$|[_\-\s.=#])")
+TOKEN = re.compile(r"(?:^|(?<=[_\-\s.=]))([A-Za-z]+)(?=$|[_\-\s.=\x00])")
 SEPARATORS = " _-.,=+"
-FEWEST_SAMPLES = 3
-COUNTING = frozenset().union(*(words for role, words in NUMBER_WORDS.items() if role != "layer"))
-
-
-@dataclass(slots=True)
-class TextRoles:
-    """Roles of texts, by the number of the family.
-
-    Attributes:
-        splits: where the word of the split stands.
-        wholes: parts that are one thing as a whole, and which.
-    """
-
-    splits: Mapping[int, Place]
-    wholes: dict[int, dict[int, NameRole]] = field(default_factory=dict)
-
-
-def text_roles(families: Sequence[Family], splits: Mapping[int, Place], roles: NumberRoles) -> TextRoles:
-    """The roles of the texts in the names of families, but for the layer's."""
-    found = TextRoles(splits)
-    _find_wholes(families, found, roles)
-    return found
+ENDINGS = frozenset({"output", "outputs"})  # of names that tell an output from another: pooler_output
 
 
 def find_splits(families: Sequence[Family]) -> dict[int, Place]:
@@ -63,61 +43,6 @@ def find_splits(families: Sequence[Family]) -> dict[int, Place]:
     return found
 
 
-def _find_wholes(families: Sequence[Family], found: TextRoles, roles: NumberRoles) -> None:
-    """Parts that differ from family to family: samples that are called something, and methods."""
-    signed = [family.signature for family in families]
-    deepest = max((len(parts) for parts in signed), default=0)
-    for part in range(deepest):
-        alike: dict[tuple[object, ...], list[int]] = {}
-        for number, parts in enumerate(signed):
-            if part < len(parts) and SPLIT not in parts[part]:
-                key = (*parts[:part], None, *parts[part + 1 :], families[number].axes)
-                alike.setdefault(key, []).append(number)
-        for numbers in alike.values():
-            if len({signed[number][part] for number in numbers}) >= FEWEST_SAMPLES and _are_samples(
-                [families[number] for number in numbers]
-            ):
-                for number in numbers:
-                    found.wholes.setdefault(number, {})[part] = "sample"
-    _find_methods(families, signed, found, roles)
-
-
-def _are_samples(alike: Sequence[Family]) -> bool:
-    """Whether families are samples: vectors of one length, or arrays of as many units and different numbers of rows."""
-    shapes = [shape for family in alike for shape in family.shapes]
-    if alike[0].axes == 1:
-        return len(set(shapes)) == 1 and shapes[0][0] > 1
-    return len({shape[1:] for shape in shapes}) == 1 and len({shape[0] for shape in shapes}) > len(alike) // 2
-
-
-def _find_methods(
-    families: Sequence[Family], signed: Sequence[list[str]], found: TextRoles, roles: NumberRoles
-) -> None:
-    """Folders that hold the same layers each."""
-    for part in range(max((len(parts) for parts in signed), default=0) - 1):
-        within: dict[tuple[str, ...], dict[str, set[tuple[object, ...]]]] = {}
-        for number, parts in enumerate(signed):
-            if part < len(parts) - 1 and SPLIT not in parts[part] and part not in found.wholes.get(number, {}):
-                inner = within.setdefault(tuple(parts[:part]), {}).setdefault(parts[part], set())
-                inner.add((*parts[part + 1 :], families[number].axes))
-        for above, folders in within.items():
-            inside = list(folders.values())
-            if len(folders) < 2 or any(one != inside[0] for one in inside):
-                continue
-            members = [
-                number
-                for number, parts in enumerate(signed)
-                if tuple(parts[:part]) == above and part < len(parts) - 1 and parts[part] in folders
-            ]
-            if len(inside[0]) > 1 or any(_has_layers_below(families[number], part, roles) for number in members):
-                for number in members:
-                    found.wholes.setdefault(number, {})[part] = "method"
-
-
-def _has_layers_below(family: Family, part: int, roles: NumberRoles) -> bool:
-    return any(slot.part > part and not slot.is_constant and roles.of(slot) == "layer" for slot in family.slots)
-
-
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A piece of a part of a name.
@@ -128,6 +53,7 @@ class Piece:
         glob: the same as it stands in a form.
         tail: text behind it.
         has_layer, varies: whether a number in it is the layer's, and whether one changes.
+        is_field: whether it is a field alone.
     """
 
     text: str
@@ -136,23 +62,107 @@ class Piece:
     tail: str = ""
     has_layer: bool = False
     varies: bool = False
+    is_field: bool = False
 
 
-def name_forms(families: Sequence[Family], roles: NumberRoles, texts: TextRoles) -> list[str]:
+def name_forms(families: Sequence[Family], roles: NumberRoles) -> list[str]:
     """The forms of the names of families."""
-    parts = [_parts(number, family, roles, texts) for number, family in enumerate(families)]
-    own = [{piece.core for part in pieces for piece in part if piece.core} for pieces in parts]
-    common = set.intersection(*own) if len(own) > 1 else set()
+    parts = [_parts(family, roles, cuts_noise=True) for family in families]
+    if _are_confused(families, parts):
+        parts = [_parts(family, roles, cuts_noise=False) for family in families]
+    _find_methods(parts)
+    layers = _layers(parts)
     forms = []
-    for family, pieces in zip(families, parts, strict=True):
-        kept = _kept(pieces, common, is_single=len(families) == 1)
+    for family, pieces, kept in zip(families, parts, layers, strict=True):
+        is_layer = set(map(id, kept))
         way = family.skeleton.split("/")
         written = []
         for number, part in enumerate(pieces):
             suffix = way[number].removeprefix(family.parts[number])
-            written.append("".join(_written(piece, piece in kept) for piece in part) + literal(suffix))
+            written.append("".join(_written(piece, id(piece) in is_layer) for piece in part) + literal(suffix))
         forms.append("/".join(written))
     return forms
+
+
+def _layers(names: Sequence[list[list[Piece]]]) -> list[list[Piece]]:
+    """The pieces of each name that are the layer: what is not the same in all names of its kind.
+
+    Names are of one kind if their fields are the same; if then two kinds had a layer of one name, all are of one kind.
+    """
+    kinds: dict[tuple[tuple[str, ...], ...], list[int]] = {}
+    for number, parts in enumerate(names):
+        fields = tuple(tuple(piece.text for piece in pieces if piece.is_field) for pieces in parts)
+        kinds.setdefault(fields, []).append(number)
+    found = _layers_of_kinds(names, list(kinds.values()))
+    home: dict[tuple[str, ...], int] = {}
+    for kind, numbers in enumerate(kinds.values()):
+        for number in numbers:
+            if home.setdefault(tuple(piece.core for piece in found[number]), kind) != kind:
+                return _layers_of_kinds(names, [list(range(len(names)))])
+    return found
+
+
+def _layers_of_kinds(names: Sequence[list[list[Piece]]], kinds: Sequence[list[int]]) -> list[list[Piece]]:
+    found: list[list[Piece]] = [[] for _ in names]
+    for numbers in kinds:
+        cores = [{piece.core for part in names[number] for piece in part if piece.core} for number in numbers]
+        common = set.intersection(*cores) if len(cores) > 1 else set()
+        for number in numbers:
+            found[number] = _kept(names[number], common, is_single=len(numbers) == 1)
+    return found
+
+
+def _are_confused(families: Sequence[Family], names: Sequence[list[list[Piece]]]) -> bool:
+    """Whether names differ in nothing but words that say nothing: "fc1_act", "fc1_output"."""
+    seen: dict[object, object] = {}
+    for family, parts in zip(families, names, strict=True):
+        told = tuple(
+            tuple(piece.core or piece.text for piece in pieces if piece.core or piece.is_field) for pieces in parts
+        )
+        whole = tuple(map(tuple, parts))
+        if seen.setdefault((family.axes, told), whole) != whole:
+            return True
+    return False
+
+
+def _parts(family: Family, roles: NumberRoles, *, cuts_noise: bool) -> list[list[Piece]]:
+    return [
+        _pieces(
+            text,
+            [slot for slot in family.slots if slot.part == part],
+            roles,
+            _within(family.split, part),
+            cuts_noise=cuts_noise,
+        )
+        for part, text in enumerate(family.parts)
+    ]
+
+
+def _find_methods(names: Sequence[list[list[Piece]]]) -> None:
+    """Texts before a number or a split, behind each of which the same layers come, are methods: "bn_epoch_3/fc1"."""
+    places: dict[tuple[int, tuple[Piece, ...]], dict[str, list[int]]] = {}
+    for number, parts in enumerate(names):
+        for part, pieces in enumerate(parts[:-1]):
+            if len(pieces) > 1 and pieces[0].core and not pieces[0].has_layer and not pieces[0].text:
+                outer = tuple(piece for above in parts[:part] for piece in above)
+                places.setdefault((part, outer), {}).setdefault(pieces[0].core, []).append(number)
+    for (part, _), by_text in places.items():
+        if len(by_text) < 2 or all(_speaks_of_layers(text) for text in by_text):
+            continue
+        tails = [
+            {(*names[number][part][1:], *map(tuple, names[number][part + 1 :])) for number in numbers}
+            for numbers in by_text.values()
+        ]
+        below = [piece for number in by_text[min(by_text)] for inner in names[number][part + 1 :] for piece in inner]
+        has_layers = len(tails[0]) > 1 or any(piece.has_layer and piece.varies for piece in below)
+        if has_layers and all(own == tails[0] for own in tails):
+            for number in (number for numbers in by_text.values() for number in numbers):
+                first = names[number][part][0]
+                names[number][part][0] = replace(first, text="{method}", core="", glob="")
+
+
+def _speaks_of_layers(text: str) -> bool:
+    return any(role_of_word(word) == "layer" for word in re.findall(r"[a-z]+", text.lower()))
 
 
 def _kept(parts: Sequence[Sequence[Piece]], common: set[str], *, is_single: bool) -> list[Piece]:
@@ -172,23 +182,15 @@ def _written(piece: Piece, is_layer: bool) -> str:
     return piece.text + field + piece.tail
 
 
-def _parts(number: int, family: Family, roles: NumberRoles, texts: TextRoles) -> list[list[Piece]]:
-    wholes = texts.wholes.get(number, {})
-    split = texts.splits.get(number)
-    return [
-        [Piece(f"{{{wholes[part]}}}")]
-        if part in wholes
-        else _pieces(text, [slot for slot in family.slots if slot.part == part], roles, _within(split, part))
-        for part, text in enumerate(family.parts)
-    ]
-
-
 def _within(split: Place | None, part: int) -> tuple[int, int] | None:
     return None if split is None or split[0] != part else split[1:]
 
 
-def _pieces(text: str, slots: Sequence[Slot], roles: NumberRoles, split: tuple[int, int] | None) -> list[Piece]:
+def _pieces(
+    text: str, slots: Sequence[Slot], roles: NumberRoles, split: tuple[int, int] | None, *, cuts_noise: bool
+) -> list[Piece]:
     """A part of a name cut at the numbers that have a role and at the split."""
+    cut = partial(_cut, roles=roles, cuts_noise=cuts_noise)
     by_place = {len(slot.before): slot for slot in slots}
     pieces: list[Piece] = []
     run: list[str | Slot] = []
@@ -196,8 +198,8 @@ def _pieces(text: str, slots: Sequence[Slot], roles: NumberRoles, split: tuple[i
     while position < len(text):
         slot = by_place.get(position)
         if split is not None and position == split[0]:
-            pieces += _cut(run, roles, is_before_number=False)
-            pieces.append(Piece("{split}"))
+            pieces += cut(run)
+            pieces.append(Piece("{split}", is_field=True))
             run, position = [], split[1]
             continue
         role = roles.of(slot) if slot is not None else None
@@ -205,20 +207,22 @@ def _pieces(text: str, slots: Sequence[Slot], roles: NumberRoles, split: tuple[i
             run.append(text[position] if slot is None else slot)
             position += 1
             continue
-        pieces += _cut(run, roles, is_before_number=True)
-        pieces.append(Piece("*" if role == "ignored" else f"{{{role}}}"))
+        pieces += cut(run, is_before_number=True)
+        pieces.append(Piece("*" if role == "ignored" else f"{{{role}}}", is_field=True))
         run, position = [], position + 1
         following = by_place.get(position + 1)
         if following is not None and following.key in roles.decimals:
             position += 2
-    return pieces + _cut(run, roles, is_before_number=False)
+    return pieces + cut(run)
 
 
-def _cut(run: Sequence[str | Slot], roles: NumberRoles, *, is_before_number: bool) -> list[Piece]:
+def _cut(
+    run: Sequence[str | Slot], *, roles: NumberRoles, cuts_noise: bool, is_before_number: bool = False
+) -> list[Piece]:
     """A run of text and of the layer's numbers: what is around the layer, and the layer between."""
     signs = [one if isinstance(one, str) else PLACE for one in run]
     text = "".join(signs)
-    begin, end = _core(text, is_before_number=is_before_number)
+    begin, end = _core(text, is_before_number=is_before_number, cuts_noise=cuts_noise)
     varying = [one for one in run[begin:end] if isinstance(one, Slot) and not one.is_constant]
     core = "".join(_plain(one) for one in run[begin:end])
     return [
@@ -233,11 +237,11 @@ def _cut(run: Sequence[str | Slot], roles: NumberRoles, *, is_before_number: boo
     ]
 
 
-def _core(text: str, *, is_before_number: bool) -> tuple[int, int]:
+def _core(text: str, *, is_before_number: bool, cuts_noise: bool) -> tuple[int, int]:
     """Where in a run the layer may be: separators, and words that count or say nothing, are cut off at both ends."""
     begin, end = 0, len(text)
     if is_before_number:
-        word = re.search(r"[A-Za-z]+(?=[^A-Za-z#]*$)", text)
+        word = re.search(r"[A-Za-z]+(?=[^A-Za-z\x00]*$)", text)
         if word and word[0].lower() in COUNTING:
             end = word.start()
     changed = True
@@ -247,13 +251,13 @@ def _core(text: str, *, is_before_number: bool) -> tuple[int, int]:
             begin, changed = begin + 1, True
         while begin < end and text[end - 1] in SEPARATORS:
             end, changed = end - 1, True
-        first = re.match(r"[A-Za-z]+(?=[^A-Za-z#])", text[begin:end])
+        first = re.match(r"[A-Za-z]+(?=[^A-Za-z\x00])", text[begin:end]) if cuts_noise else None
         if first and first[0].lower() in NOISE and re.search(r"[A-Za-z]", text[begin + first.end() : end]):
             begin, changed = begin + first.end(), True
-        last = re.search(r"(?<=[^A-Za-z])[A-Za-z]+$", text[begin:end])
-        if last and last[0].lower() in NOISE and re.search(r"[A-Za-z]", text[begin : begin + last.start()]):
+        last = re.search(r"(?<=[^A-Za-z])[A-Za-z]+$", text[begin:end]) if cuts_noise else None
+        if last and last[0].lower() in NOISE - ENDINGS and re.search(r"[A-Za-z]", text[begin : begin + last.start()]):
             end, changed = begin + last.start(), True
-    if text[begin:end].lower() in NOISE:
+    if cuts_noise and text[begin:end].lower() in NOISE:
         begin = end
     return begin, end
 

@@ -2,7 +2,6 @@
 
 import json
 import zipfile
-from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -15,41 +14,14 @@ from tests.analysis.dumps.layouts.differences import differences
 
 ONE_FILE = ("epoch_groups", "sentences", "samples_layers_units", "list_of_dicts", "one_sequence")
 
-UNSOLVED = {
-    "samples_layers_units": "an axis of layers behind the samples is read as positions",
-    "stack_of_layers": "an axis of layers before the samples is read as samples",
-    "lightning_states": "the number behind a short word is asked about",
-    "model_outputs": "a batch padded to a length of its own is read as one sample",
-    "frames_of_videos": "numbers of frames are called token ids",
-    "ranks": "the list of layers in the file of a process is asked about",
-    "predictions_of_ranks": "the number of a process is asked about",
-    "sentences": "datasets of different lengths are read as layers",
-    "sentences_with_an_index": "datasets of different lengths are read as layers",
-    "lists_in_a_table": "a number of tokens is called token ids",
-    "chunks_of_a_buffer": "chunks of a buffer are asked about",
-    "utterances": "names of three numbers are samples apart from each other",
-    "two_streams": "samples that have names without a number, and two streams each, are read as layers",
-    "runs_by_date": "folders that are named by dates are not told apart",
-    "versions": "trainings that a logger has numbered are joined",
-    "models": "numbers in names of models are read as epochs",
-}
-"""Layouts of which something is found otherwise, and what."""
 
-
-def _marked(names: Iterable[str]) -> list[object]:
-    """Names as parameters; those that are unsolved may fail."""
-    return [
-        pytest.param(name, marks=pytest.mark.xfail(reason=UNSOLVED[name]) if name in UNSOLVED else ()) for name in names
-    ]
-
-
-@pytest.mark.parametrize("name", _marked(BUILDERS))
+@pytest.mark.parametrize("name", BUILDERS)
 def test_what_a_careful_person_finds_is_found(name, tmp_path):
     expected = write(name, tmp_path)
     assert differences(inspect(tmp_path), expected) == []
 
 
-@pytest.mark.parametrize("name", _marked(ONE_FILE))
+@pytest.mark.parametrize("name", ONE_FILE)
 def test_a_file_alone_reads_as_the_folder_that_holds_it(name, tmp_path):
     expected = write(name, tmp_path)
     (file,) = tmp_path.iterdir()

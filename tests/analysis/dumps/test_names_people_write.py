@@ -93,42 +93,13 @@ UNCLEAR = {
 }
 """Forms that may be asked about; as proposed they are right all the same, and never join what is apart."""
 
-UNSOLVED = {
-    "step_{epoch}/h.{layer}.mlp.npy": "asked about",
-    "transformer.h.{layer}.ln_1.npy": "asked about",
-    "ckpt-{epoch}/rank{part}/layer{layer}.pt": "asked about",
-    "features.{layer}.npy": "read as epochs",
-    "epoch_{epoch}/features.{layer}.npy": "read as epochs",
-    "pythia-{method}/step{epoch}/layer_{layer}.npy": "not told apart",
-    "lr_{method}/epoch_{epoch}/{layer}.npy": "not told apart",
-    "bs{method}/epoch_{epoch}/{layer}.npy": "not told apart",
-    "{method}_epoch_{epoch}.npz/{layer}": "the epoch is lost",
-    "data.h5/{layer}/{epoch}": "joined",
-    "fold_{seed}/epoch_{epoch}/fc.npy": "joined",
-    "run{seed}/epoch_{epoch}/{layer}.npy": "joined",
-    "exp_{seed}/epoch_{epoch}.npz/{layer}": "joined",
-    "client_{seed}/round_{epoch}/{layer}.npy": "joined",
-    "task_{seed}/epoch_{epoch}/{layer}.npy": "joined",
-    "severity_{seed}/{layer}.npy": "joined",
-    "hidden_{layer}.npy": "joined",
-    "hs_{layer}.npy": "joined",
-}
-"""Forms of which something is found otherwise, and what."""
 
-
-def _marked(forms: Iterable[str]) -> list[object]:
-    """Forms as parameters; those that are unsolved may fail."""
-    return [
-        pytest.param(form, marks=pytest.mark.xfail(reason=UNSOLVED[form]) if form in UNSOLVED else ()) for form in forms
-    ]
-
-
-@pytest.mark.parametrize("form", _marked(CLEAR))
+@pytest.mark.parametrize("form", CLEAR)
 def test_a_form_with_words_is_read_without_a_question(form):
     assert difference(_dump(form, CLEAR[form])) == ""
 
 
-@pytest.mark.parametrize("form", _marked(UNCLEAR))
+@pytest.mark.parametrize("form", UNCLEAR)
 def test_a_form_without_words_is_read_apart(form):
     dump = _dump(form, UNCLEAR[form])
     assert pooled(dump) == []

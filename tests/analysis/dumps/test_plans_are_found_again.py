@@ -17,14 +17,12 @@ DUMPS = 500
 FEWEST_FOUND = 0.95
 
 
-@pytest.mark.xfail(reason="92 % are found")
 def test_unambiguous_plans_are_found_without_a_question():
     dumps = {seed: random_dump(Random(seed)) for seed in range(DUMPS)}
     missed = [f"{seed}: {told} [{summary(dump)}]" for seed, dump in dumps.items() if (told := difference(dump))]
     assert 1 - len(missed) / DUMPS >= FEWEST_FOUND, "\n".join(missed)
 
 
-@pytest.mark.xfail(reason="layers of which one has no number in its name are taken for samples")
 def test_what_is_apart_is_never_joined():
     assert {seed: found for seed in range(DUMPS) if (found := pooled(random_dump(Random(seed))))} == {}
 
