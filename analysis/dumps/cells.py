@@ -93,7 +93,7 @@ def read_by_plan(
         if entry.layer is not None:
             members.append((number, _stated(array, runs, limits)))
             continue
-        fitting = _fitting(array, rules)
+        fitting = fitting_rule(array, rules)
         if fitting is None:
             left_out.append(LeftOut(array.shown, "other", UNKNOWN, array.location))
             continue
@@ -106,7 +106,7 @@ def read_by_plan(
         if reason:
             members.append((number, _refused(array, reason)))
             continue
-        place, key = _place(form, values, matrix_shape(entry.shape or (), rule.axes)[1])
+        place, key = place_of(form, values, matrix_shape(entry.shape or (), rule.axes)[1])
         cells.setdefault(place, []).append((key, array, rule))
         order.setdefault(place, number)
     for place, found in _told_apart(cells):
@@ -116,7 +116,7 @@ def read_by_plan(
     return _named_apart([member for _, member in members]), tuple(left_out)
 
 
-def _fitting(
+def fitting_rule(
     array: DumpArray, rules: Sequence[tuple[NameForm, ArrayRule]]
 ) -> tuple[ArrayRule, NameForm, tuple[str, ...]] | None:
     """The first rule that fits an array, and what it reads from its name."""
@@ -129,7 +129,7 @@ def _fitting(
     return None
 
 
-def _place(form: NameForm, values: tuple[str, ...], units: int) -> tuple[Place, tuple[object, ...]]:
+def place_of(form: NameForm, values: tuple[str, ...], units: int) -> tuple[Place, tuple[object, ...]]:
     """The cell that a name tells, and by what its parts are ordered."""
     told: dict[str, list[str]] = {}
     for role, value in zip(form.roles, values, strict=True):
