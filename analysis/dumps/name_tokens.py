@@ -135,7 +135,8 @@ def _pieces(form: str) -> Iterator[tuple[str, TokenRole, bool]]:
         if found.start() > position:
             yield form[position : found.start()], "", False
         position = found.end()
-        escaped, role, glob, star, _ = found.groups()
+        groups: tuple[Any, ...] = found.groups()  # the form is one: its roles are roles
+        escaped, role, glob, star, _ = groups
         if escaped is not None:
             yield escaped, "", False
         elif star:

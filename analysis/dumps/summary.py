@@ -35,6 +35,7 @@ class Summary:
         files, arrays: that were found.
         layers, epochs, groups: of the table; epochs are 1 if no name tells one, groups (splits, methods, seeds) too.
         most_parts, rows: of the member that is joined from the most arrays: how many, and its rows; 1 if none is.
+        part_rows: rows of each part, where every member that is joined has as many parts of as many rows; else None.
         joined: members that are joined from several arrays.
         unused: rows that files say are not in use.
         left_out: arrays that are no activations, by kind.
@@ -48,6 +49,7 @@ class Summary:
     groups: int
     most_parts: int
     rows: int
+    part_rows: int | None
     joined: int
     unused: int
     left_out: Mapping[str, int]
@@ -58,6 +60,8 @@ class Summary:
         """Of a dump as it is read."""
         members = inspection.readable
         largest = max(members, key=lambda member: len(member.parts), default=None)
+        joined = [member for member in members if len(member.parts) > 1]
+        alike = {(len(member.parts), part.rows) for member in joined for part in member.parts}
         return cls(
             files=len({array.location[:1] for array in inspection.arrays}) if inspection.path.is_dir() else 1,
             arrays=len(inspection.arrays),
@@ -66,7 +70,8 @@ class Summary:
             groups=len({member.group for member in members}) or 1,
             most_parts=len(largest.parts) if largest else 1,
             rows=largest.rows or 0 if largest else 0,
-            joined=sum(len(member.parts) > 1 for member in members),
+            part_rows=next(iter(alike))[1] if len(alike) == 1 else None,
+            joined=len(joined),
             unused=sum(member.unused for member in members),
             left_out=dict(Counter(one.kind for one in inspection.left_out)),
             refused=len(inspection.refused),
@@ -74,6 +79,10 @@ class Summary:
 
     def sentence(self, texts: NullTranslations = ENGLISH) -> str:
         """What was found, joined, cut and left out, in a line."""
+        return "; ".join(self.clauses(texts)) + "."
+
+    def clauses(self, texts: NullTranslations = ENGLISH) -> list[str]:
+        """The parts of the sentence, what was found and what it makes first."""
         _, some = texts.gettext, texts.ngettext
         found = some("{n:,} file", "{n:,} files", self.files).format(n=self.files)
         if self.arrays != self.files:
@@ -84,11 +93,13 @@ class Summary:
             table += " × " + _("{n:,} splits").format(n=self.groups)
         said = [_("{found} → {table}").format(found=found, table=table)]
         if self.joined:
-            said.append(
-                _("up to {parts:,} parts joined, to {rows:,} rows, in the order of the number in the name").format(
-                    parts=self.most_parts, rows=self.rows
+            if self.part_rows is None:
+                joined = _("up to {parts:,} parts joined to {rows:,} rows (ordered by the number in the name)")
+            else:
+                joined = _(
+                    "{parts:,} parts of {part_rows:,} rows joined to {rows:,} rows (ordered by the number in the name)"
                 )
-            )
+            said.append(joined.format(parts=self.most_parts, part_rows=self.part_rows, rows=self.rows))
         if self.unused:
             said.append(
                 some("{n:,} row that is not in use cut", "{n:,} rows that are not in use cut", self.unused).format(
@@ -102,4 +113,4 @@ class Summary:
             said.append(_("left out: {kinds}").format(kinds=kinds))
         if self.refused:
             said.append(some("{n:,} cannot be read", "{n:,} cannot be read", self.refused).format(n=self.refused))
-        return "; ".join(said) + "."
+        return said

@@ -5,14 +5,19 @@ content of the arguments. A batch is never hashed by Streamlit, which samples la
 full content stands for it; a run is known by its folder and the time of its creation.
 """
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from operator import attrgetter
+from threading import Lock
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import streamlit as st
 
 if TYPE_CHECKING:
+    from analysis.dumps import Inspection, ReadingPlan
+    from analysis.dumps.rule_use import RuleUse
     from analysis.dumps.source import Upload
     from analysis.runs.library import Comparison
     from analysis.survey.overview import Overview
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
+MOST_ARRAYS = 200_000  # of the readings of dumps that are kept together
 USUAL = 128  # results of one function, the latest used
 MOST = {  # where results are large, or many of one page
     "draw": 32,
@@ -92,8 +98,59 @@ def opened_comparisons() -> "dict[str, Comparison]":
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def overviews() -> "dict[str, Overview]":
-    """Overviews of dumps by path, layout and pattern, so that a dump that grows costs only its growth."""
+    """Overviews of dumps by path and plan, so that a dump that grows costs only its growth."""
     return {}
+
+
+class _Kept:
+    """The latest of what was made of arrays of dumps, by what they are. Sessions may share it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._found: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
+
+    def get(self, key: Any, size: int, make: Callable[[], Any]) -> Any:
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+                return self._found[key][0]
+        made = make()
+        with self._lock:
+            self._found[key] = made, size
+            while len(self._found) > 1 and sum(one for _, one in self._found.values()) > MOST_ARRAYS:
+                self._found.popitem(last=False)
+        return made
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _of_arrays() -> _Kept:
+    return _Kept()
+
+
+def dump_reading(
+    dump: "Inspection", *, plan: "ReadingPlan | None" = None, answers: Mapping[str, str] | None = None
+) -> "Inspection":
+    """A dump read by a plan, or by the proposal with these answers.
+
+    It is made once for the same arrays, however often a page runs; errors as of `Inspection.answer`.
+    """
+    given, dump = tuple(sorted((answers or {}).items())), replace(dump, answers=())
+    found: Inspection = _of_arrays().get(
+        (dump.path, dump.limits, dump.arrays, plan, given),
+        len(dump.arrays) + 1,
+        lambda: dump.answer(dict(given)) if plan is None else dump.with_plan(plan),
+    )
+    return replace(found, ignored=dump.ignored, allowed=dump.allowed)
+
+
+def uses_of_rules(dump: "Inspection") -> "tuple[RuleUse, ...]":
+    """What each rule of the plan does with the arrays of a dump, found once for the same arrays."""
+    from analysis.dumps.rule_use import rule_uses
+
+    found: tuple[RuleUse, ...] = _of_arrays().get(
+        ("uses", dump.arrays, dump.plan), len(dump.arrays) // 4 + 1, lambda: rule_uses(dump.arrays, dump.plan)
+    )
+    return found
 
 
 def _release_all(uploads: "dict[str, tuple[tuple[str, ...], Upload]]") -> None:

@@ -14,7 +14,8 @@ METHODS_BEGINNING = "methods_beginning"  # scale and shift with which Methods op
 
 # Dumps
 DUMP_PLACES = "dumps_places"  # slot -> where its files are
-DUMP_SAID = "dumps_said"  # what a visitor said of names and axes
+DUMP_SAID = "dumps_said"  # slot and path -> what a visitor said of how the dump is read, step by step
+DUMP_EDIT = "dumps_edit"  # slot, rule and what is wrong with the last change of it
 DUMP_MEASURED = "dumps_measured"  # members that were measured in full
 
 # Train

@@ -1,4 +1,4 @@
-"""The dump that is open: dropped or named by a path, its names read, its layout asked for, followed while it grows."""
+"""The dump that is open: dropped or named by a path, its arrays listed, followed while it grows."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import streamlit as st
 
-from analysis.dumps import Inspection, Upload, inspect
+from analysis.dumps import Inspection, Upload, list_arrays
 from analysis.dumps.reasons import group_reasons
 from analysis.plain_text import plain
 from app.sections.export import offer_table
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 FOLLOW_SECONDS = 2
 _KEPT_OVERVIEWS = 8
 MOST_FILES = 1000
-MOST_IGNORED = 8  # of the other files that are named
 MOST_REASONS = 8  # that are said outside the table
 
 
@@ -36,7 +35,7 @@ class OpenDump:
 
 
 def open_dump(slot: str) -> Inspection | None:
-    """A dump that a visitor drops or names, inspected; it stays open until it is closed or another is brought.
+    """A dump that a visitor drops or names, its arrays listed; it stays open until it is closed or another is brought.
 
     `slot` tells the dumps apart that are open side by side. None with a hint or an error on the page.
     """
@@ -67,10 +66,10 @@ def open_dump(slot: str) -> Inspection | None:
             return None
         brought = place[slot]
         if isinstance(brought, Upload):
-            inspection = inspect(brought)
+            inspection = list_arrays(brought)
         else:
             named, allowed = services.dump_place(brought)
-            inspection = inspect(named, allowed=allowed)
+            inspection = list_arrays(named, allowed=allowed)
     except PerError as error:
         place.pop(slot, None)
         st.error(escaped(error))
@@ -149,17 +148,11 @@ def show_members(inspection: Inspection, slot: str) -> None:
             alt=_("All members of the dump"),
         )
         offer_table(table, _("Members"), st.columns(5)[:2], key=f"{slot}_members")
-    if inspection.ignored:
-        st.caption(
-            _("Other files, of no kind that is read: {files}.").format(
-                files=escaped(", ".join(inspection.ignored[:MOST_IGNORED]))
-            )
-        )
 
 
 def _show_reasons(inspection: Inspection) -> None:
-    """Why members are refused and arrays left out, each reason once, with the lines that convert the first of them."""
-    from analysis.survey.sentences import left_out_title, reason_title
+    """Why members are refused, each reason once, with the lines that convert the first of them."""
+    from analysis.survey.sentences import reason_title
 
     for shared in group_reasons((one.name, one.reason) for one in inspection.refused)[:MOST_REASONS]:
         st.markdown(f"**{escaped(reason_title(shared, visitor_texts()))}**  \n{escaped(shared.sentence)}")
@@ -168,9 +161,6 @@ def _show_reasons(inspection: Inspection) -> None:
             if len(shared.names) > 1:
                 first = escaped(shared.names[0])
                 st.caption(_("The lines are for {name}; put in the names of the others.").format(name=first))
-    left_out = ((one.name, f"{one.kind}: {one.reason}") for one in inspection.left_out)
-    for shared in group_reasons(left_out)[:MOST_REASONS]:
-        st.markdown(f"**{escaped(left_out_title(shared, visitor_texts()))}**  \n{escaped(shared.sentence)}")
 
 
 def _members_found(inspection: Inspection) -> str:

@@ -18,6 +18,7 @@ from app.sections import layer_over_epochs
 from app.sections.decomposition import show_removed
 from app.sections.worst_directions import show_table, show_worst
 from app.session import caches
+from app.session.dump_plan import plan_in_python
 from app.session.dumped import DumpMember
 from app.session.keys import DUMP_MEASURED, DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY, LOOKED_AT
 from app.session.null_bands import null_bands
@@ -155,10 +156,10 @@ def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:
     inspection = dump.inspection
     place = inspection.title if inspection.allowed is None else str(inspection.path)  # an upload has no place
     name = dump.overview.members[layer, epoch]
-    options = "" if not inspection.answers else f", answers={dict(inspection.answers)!r}"
+    more, options = plan_in_python(inspection)
     with st.expander(_("The same in Python")):
         st.code(
-            "from analysis.dumps import inspect\n"
+            f"from analysis.dumps import inspect\n{more}"
             "from analysis.survey.overview import read_member, rows_read, survey\n\n"
             f"dump = inspect({place!r}{options})\n"
             f"member = dump.member({name!r})\n"
