@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Selectbox
 
 from analysis.distances.shipped_bands import gaussian_ratios
 from analysis.dumps import inspect
@@ -53,9 +54,27 @@ def write_dump(folder: Path, seed: int = 0, layers: list[str] = LAYERS, width: i
     return folder
 
 
+def add_layers(step: Path, values: dict[str, np.ndarray]) -> None:
+    """More layers in the file of a step."""
+    file = step / "activations.safetensors"
+    save_file(load_file(file) | values, file)
+
+
 def layer_numbers(page: AppTest) -> dict[str, str]:
     """The row of numbers of the layer that is open."""
     return next(table.value for table in page.dataframe if "PER" in table.value).iloc[0].to_dict()
+
+
+def questions(page: AppTest) -> list[Selectbox]:
+    """What the page asks about the plan."""
+    return [one for one in page.selectbox if "_ask_" in str(one.key)]
+
+
+def cells(page: AppTest) -> dict[tuple[str, str], str]:
+    """(layer, column) -> what the preview says of the cell."""
+    table = next(one.value for one in page.dataframe if str(one.value.columns[0]).startswith("Layer"))
+    first = table.columns[0]
+    return {(row[first], column): row[column] for _, row in table.iterrows() for column in table.columns[1:]}
 
 
 @pytest.fixture
@@ -330,33 +349,27 @@ def test_arrays_of_three_axes_are_asked_about_once(open_page: OpenPage, dump: Pa
     for step in EPOCHS:
         np.save(dump / f"step-{step}" / "tokens.npy", np.random.default_rng(step).standard_normal((30, 5, 4)))
     page = open_page("dumps", dumps_path=str(dump))
-    assert any("4 need a layout" in one.label for one in page.expander)
-    page.segmented_control(key=f"dumps_layout_3_{dump.name}").set_value("position").run()
+    (question,) = questions(page)
+    assert question.value == "sample,position,unit"
+    assert "samples × positions (tokens) × units → 150 rows of 4 units" in question.options
+    assert "step-0/tokens.npy and 3 others, 30 × 5 × 4" in shown(question.label)
+    question.set_value("sample,channel,position").run()
     assert [*page.exception, *page.error] == []
-    assert any("16 can be read, 1 refused" in one.label for one in page.expander)
+    assert cells(page)["tokens", "300"] == "120 × 5"
     page = page.switch_page("views/bound/bound.py").run().switch_page("views/dumps/dumps.py").run()
-    assert page.segmented_control(key=f"dumps_layout_3_{dump.name}").value == "position"
-    assert any("16 can be read, 1 refused" in one.label for one in page.expander)
+    assert questions(page)[0].value == "sample,channel,position"
+    assert cells(page)["tokens", "300"] == "120 × 5"
     assert "tokens" in sent_charts(page)["dumps_overview"].figure["data"][0]["y"]
     np.save(dump / "images.npy", np.random.default_rng(9).standard_normal((8, 3, 5, 5)))
     page = page.run()
-    page.segmented_control(key=f"dumps_layout_4_{dump.name}").set_value("position").run()
+    assert {one.value for one in questions(page)} == {"sample,channel,position", "sample,channel,height,width"}
     page.selectbox(key="dumps_layer").set_value("images").run()
     assert [*page.exception, *page.error] == []
-    assert layer_numbers(page)["Effective rank"].endswith(" of 3")  # channels second in images; tokens keep theirs last
+    assert layer_numbers(page)["Effective rank"].endswith(" of 3")  # channels second in images
     assert "200 rows, all finite." in all_text(page)
     printed: list[object] = []
     exec(page.code[-1].value, {"print": printed.append})
     assert printed[0].d == 3
-
-
-def test_the_rule_for_names_can_be_edited_and_a_wrong_one_is_explained(open_page: OpenPage, dump: Path) -> None:
-    page = open_page("dumps", dumps_path=str(dump))
-    page.text_input(key=f"dumps_epoch_{dump.name}").set_value(r"step-(\d)00").run()
-    assert sent_charts(page)["dumps_overview"].figure["data"][0]["x"] == ["none", "1", "2", "3"]
-    page.text_input(key=f"dumps_epoch_{dump.name}").set_value("(").run()
-    assert len(page.error) == 1
-    assert "regular expression" in page.error[0].value
 
 
 def test_a_path_outside_the_allowed_folders_is_refused_and_nothing_is_lost(open_page: OpenPage, dump: Path) -> None:
@@ -369,13 +382,13 @@ def test_a_path_outside_the_allowed_folders_is_refused_and_nothing_is_lost(open_
 
 
 def test_a_member_that_fails_shows_its_reason_and_the_others_stay(open_page: OpenPage, dump: Path) -> None:
-    np.savez(dump / "bad.npz", layer_9=np.full((20, 3), np.nan))
+    add_layers(dump / "step-300", {"layer_9": np.full((20, 3), np.nan, np.float32)})
     page = open_page("dumps", dumps_path=str(dump))
     assert [*page.exception] == []
     assert "This layer could not be read at this epoch" in page.error[0].value  # it is the worst
     assert "must have a finite value" in page.error[0].value
     mark = next(t for t in sent_charts(page)["dumps_overview"].figure["data"] if t["type"] == "scatter")
-    assert (mark["x"], mark["y"]) == (["none"], ["layer_9"])
+    assert (mark["x"], mark["y"]) == (["300"], ["layer_9"])
     page.selectbox(key="dumps_layer").set_value("layer_1").run()
     assert [*page.exception, *page.error] == []
     assert set(sent_charts(page)) == CHARTS
@@ -384,7 +397,7 @@ def test_a_member_that_fails_shows_its_reason_and_the_others_stay(open_page: Ope
 def test_rows_that_are_not_finite_are_counted_and_the_rest_is_shown(open_page: OpenPage, dump: Path) -> None:
     values = np.random.default_rng(1).standard_normal((80, 3)).astype(np.float32)
     values[3, 1], values[4, 2] = np.nan, np.inf
-    save_file({"layer_8": values}, dump / "step-300" / "more.safetensors")
+    add_layers(dump / "step-300", {"layer_8": values})
     page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_8")
     assert [*page.exception, *page.error] == []
     assert "80 rows, 2 of them not finite" in all_text(page)
@@ -407,7 +420,7 @@ def test_the_axes_belong_to_all_units(open_page: OpenPage, dump: Path) -> None:
     values = np.random.default_rng(0).standard_normal((30_000, 10)).astype(np.float32)
     values[:, 0] *= 0.01  # every tenth value
     for epoch in (0, 100):
-        save_file({"layer_9": values}, dump / f"step-{epoch}" / "logits.safetensors")
+        add_layers(dump / f"step-{epoch}", {"layer_9": values})
     page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_9")
     assert "0.0% of the values lie outside the axis" in all_text(page)
     x = sent_charts(page)["dumps_histogram"].figure["data"][0]["x"]
@@ -430,7 +443,7 @@ def test_narrow_and_far_apart_batches_keep_their_shapes(open_page: OpenPage, dum
 
 
 def test_a_constant_layer_and_positive_values_are_drawn(open_page: OpenPage, dump: Path) -> None:
-    save_file({"layer_9": np.zeros((80, 4), np.float32)}, dump / "step-300" / "more.safetensors")
+    add_layers(dump / "step-300", {"layer_9": np.zeros((80, 4), np.float32)})
     page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_9")
     x = sent_charts(page)["dumps_histogram"].figure["data"][0]["x"]
     assert len(np.frombuffer(base64.b64decode(x["bdata"]), x["dtype"])) == 2
@@ -444,7 +457,7 @@ def test_a_constant_layer_and_positive_values_are_drawn(open_page: OpenPage, dum
 
 def test_very_wide_layers_and_very_many_epochs_are_shown(open_page: OpenPage, dump: Path) -> None:
     rng = np.random.default_rng(1)
-    save_file({"layer_9": rng.standard_normal((40, 20_000)).astype(np.float32)}, dump / "step-300" / "wide.safetensors")
+    add_layers(dump / "step-300", {"layer_9": rng.standard_normal((40, 20_000)).astype(np.float32)})
     page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_9")
     assert [*page.exception, *page.error] == []
     assert {"dumps_histogram", "dumps_parts"} <= set(sent_charts(page))
@@ -496,7 +509,7 @@ def test_of_a_file_and_a_path_the_newer_is_meant(open_page: OpenPage, dump: Path
 def test_all_rows_of_a_long_member_are_measured_on_request(open_page: OpenPage, dump: Path) -> None:
     values = np.random.default_rng(7).standard_normal((5000, 6)).astype(np.float32) * 1.3
     values[17] = np.nan
-    save_file({"layer_9": values}, dump / "step-300" / "long.safetensors")
+    add_layers(dump / "step-300", {"layer_9": values})
     page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_1")
     assert not [button for button in page.button if button.key == "dumps_measure"]
     page.selectbox(key="dumps_layer").set_value("layer_9").run()
