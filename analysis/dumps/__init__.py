@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from analysis.dumps.inspection import FileVersion, Inspection, LeftOut, Member, Verdict, inspect, list_arrays, load
     from analysis.dumps.limits import DEFAULT_LIMITS, ReadingLimits
     from analysis.dumps.plan import ArrayRule, ReadingPlan
+    from analysis.dumps.plan_file import read_plan
     from analysis.dumps.proposal import Proposal, Question, propose_plan
     from analysis.dumps.source import Upload
 
@@ -32,12 +33,14 @@ __all__ = [
     "list_arrays",
     "load",
     "propose_plan",
+    "read_plan",
 ]
 
 _MODULES = {
     "analysis.dumps.inspection": "FileVersion Inspection LeftOut Member Verdict inspect list_arrays load",
     "analysis.dumps.limits": "DEFAULT_LIMITS ReadingLimits",
     "analysis.dumps.plan": "ArrayRule ReadingPlan",
+    "analysis.dumps.plan_file": "read_plan",
     "analysis.dumps.proposal": "Proposal Question propose_plan",
     "analysis.dumps.source": "Upload",
 }

@@ -11,7 +11,7 @@ from analysis.dumps.cells import DumpArray, Place, fitting_rule, place_of
 from analysis.dumps.name_form import NameForm
 from analysis.dumps.plan import ReadingPlan
 
-Problem = Literal["", "unused", "alike", "no epoch"]
+Problem = Literal["", "unused", "alike", "epoch"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class RuleUse:
         example: the first of them; None if there is none.
         lengths: shortest and longest length of each axis; none if their numbers of axes differ.
         problem: "unused" if it decides about none, "alike" if nothing tells two arrays apart, so that each is a layer
-            of its own, "no epoch" if what stands for the epoch is no number; else empty.
+            of its own, "epoch" if what stands for the epoch is no number; else empty.
         names: arrays of which the problem is shown.
     """
 
@@ -54,7 +54,7 @@ def rule_uses(arrays: Sequence[DumpArray], plan: ReadingPlan) -> tuple[RuleUse, 
             continue
         place, key = place_of(form, values, matrix_shape(array.entry.shape or (), rule.axes)[1])
         if place.epoch is None and "epoch" in form.roles:
-            problems.setdefault(number, ("no epoch", (values[form.roles.index("epoch")],)))
+            problems.setdefault(number, ("epoch", (values[form.roles.index("epoch")],)))
         other = taken.setdefault((place if key else replace(place, units=0), key), array.shown)
         if other != array.shown:
             problems.setdefault(number, ("alike", (other, array.shown)))

@@ -138,21 +138,21 @@ def read_dump(dump: Inspection, steps: PlanSteps, *, has_place: bool) -> Reading
     return Reading(inspection, said, default.plan, kept, tuple(problems))
 
 
-def plan_in_python(inspection: Inspection) -> tuple[str, str]:
-    """What a call of `inspect` in Python has to say for the same plan: an import, and arguments; both may be empty."""
+def plan_in_python(inspection: Inspection) -> tuple[tuple[str, ...], str]:
+    """What Python imports from `analysis.dumps` beside `inspect`, and what it tells it, to read by the same plan."""
     if inspection.answers:
-        return "", f", answers={dict(inspection.answers)!r}"
+        return (), f", answers={dict(inspection.answers)!r}"
     kept = None
     if inspection.allowed is not None:
         with contextlib.suppress(PerError):
             kept = kept_plan(inspection.path)
     default = caches.dump_reading(inspection).plan if kept is None else kept
     if inspection.plan == default:
-        return "", ""
+        return (), ""
     text = inspection.plan.to_json()
     if len(text) > MOST_IN_CODE:
-        return "from analysis.dumps.plan_file import read_plan\n", ', plan=read_plan("plan.toml")'
-    return "from analysis.dumps import ReadingPlan\n", f", plan=ReadingPlan.from_json({text!r})"
+        return ("read_plan",), ', plan=read_plan("plan.toml")'
+    return ("ReadingPlan",), f", plan=ReadingPlan.from_json({text!r})"
 
 
 def write_address(slot: str, reading: Reading) -> bool:

@@ -83,7 +83,8 @@ def open_dump(slot: str) -> Inspection | None:
 
 def open_example(slot: str) -> None:
     """Name the example as the path of a dump, as if a visitor had."""
-    st.session_state[f"{slot}_path"] = services.EXAMPLE
+    key = f"{slot}_path"
+    st.session_state[key] = services.EXAMPLE
     _note_newest(slot, "path")
 
 

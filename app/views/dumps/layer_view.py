@@ -156,10 +156,10 @@ def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:
     inspection = dump.inspection
     place = inspection.title if inspection.allowed is None else str(inspection.path)  # an upload has no place
     name = dump.overview.members[layer, epoch]
-    more, options = plan_in_python(inspection)
+    names, options = plan_in_python(inspection)
     with st.expander(_("The same in Python")):
         st.code(
-            f"from analysis.dumps import inspect\n{more}"
+            f"from analysis.dumps import {', '.join((*names, 'inspect'))}\n"
             "from analysis.survey.overview import read_member, rows_read, survey\n\n"
             f"dump = inspect({place!r}{options})\n"
             f"member = dump.member({name!r})\n"

@@ -244,7 +244,7 @@ def _say_problem(number: int, use: RuleUse, slot: str) -> None:
                 " number is the layer, the epoch or the part."
             ).format(first=names[0], second=names[1])
         )
-    elif use.problem == "no epoch":
+    elif use.problem == "epoch":
         st.warning(_("An epoch is a number; {text} is none. Give the epoch to the number alone.").format(text=names[0]))
 
 

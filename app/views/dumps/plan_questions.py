@@ -4,12 +4,12 @@ import streamlit as st
 
 from analysis.dumps import Question
 from analysis.dumps.plan import parse_axes
+from analysis.dumps.proposal.proposal import LEFT_OUT
 from app.session.dump_plan import PlanSteps
 from app.text.language import _, ngettext, translated
 from app.text.plain import escaped
 from app.views.dumps.plan_words import ROLE_TITLES, axes_answer, lengths_in_words
 
-LEFT_OUT = "left out"  # as an answer
 MANY = 4  # more of them scroll
 SCROLL_PIXELS = 380
 

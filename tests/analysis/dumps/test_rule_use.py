@@ -51,4 +51,4 @@ def test_two_rules_that_clash_are_told_at_the_second(folder: Path) -> None:
 def test_an_epoch_that_is_no_number_is_said(folder: Path) -> None:
     plan = ReadingPlan((ArrayRule("{epoch:layer_*}_{part}.npy", ("sample", "unit")),))
     (use,) = rule_uses(list_arrays(folder).arrays, plan)
-    assert (use.problem, use.names) == ("no epoch", ("layer_4",))
+    assert (use.problem, use.names) == ("epoch", ("layer_4",))
