@@ -7,6 +7,7 @@ import streamlit as st
 from app.session import services
 from app.session.batch_choice import choose_batch
 from app.session.keys import CHOICE
+from app.session.progress import waits_shown
 from app.text.language import _, choose_language
 
 _ASSETS = Path(__file__).parents[1] / "assets"
@@ -32,7 +33,8 @@ page = st.navigation(
     ],
     position="top",
 )
-st.session_state[CHOICE] = choose_batch(on_dumps=page.url_path == "dumps")
-if page.url_path != "train":
-    services.watch_runs([])
-page.run()
+with waits_shown():
+    st.session_state[CHOICE] = choose_batch(on_dumps=page.url_path == "dumps")
+    if page.url_path != "train":
+        services.watch_runs([])
+    page.run()

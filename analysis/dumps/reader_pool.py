@@ -37,26 +37,30 @@ class Wait:
     """Why a request has no answer yet.
 
     Attributes:
-        name: the file that is asked for.
+        name: the file that is asked for, the first of several.
+        files: how many are asked for at once.
         seconds: since it was asked for.
         ahead: requests that came earlier and have not begun; None once the file is being read.
         others: files that are being read meanwhile, and for how many seconds.
     """
 
     name: str
+    files: int
     seconds: float
     ahead: int | None
     others: tuple[tuple[str, float], ...]
 
 
-_told: ContextVar[Callable[[Wait], None] | None] = ContextVar("told", default=None)
+Tell = Callable[[Wait | None], None]
+_told: ContextVar[Tell | None] = ContextVar("told", default=None)
 
 
 @contextlib.contextmanager
-def waiting_told(tell: Callable[[Wait], None]) -> Iterator[None]:
+def waiting_told(tell: Tell) -> Iterator[None]:
     """Whatever this thread reads meanwhile: `tell` is called twice a second while it waits for a reading process.
 
-    It is called in the waiting thread. If it raises, the request is given up, and its process ended if it had one.
+    It is called in the waiting thread; after an answer for which somebody had to be told, with None. If it raises, the
+    request is given up, and its process ended if it had one.
     """
     token = _told.set(tell)
     try:
@@ -67,13 +71,15 @@ def waiting_told(tell: Callable[[Wait], None]) -> Iterator[None]:
 
 @dataclass(eq=False, slots=True)
 class _Request:
-    """What one thread asks for: the file, the format, whether it is small, and since when it waits and is read."""
+    """What one thread asks for: the files by their first, their format, since when, and whether it was told to wait."""
 
     path: Path
+    files: int
     format: str
     is_small: bool
     asked: float = field(default_factory=time.monotonic)
     begun: float = 0.0
+    is_told: bool = False
 
 
 class ReaderPool:
@@ -161,15 +167,20 @@ class ReaderPool:
 
     def _answers(self, message: Message, paths: Sequence[Path], limits: ReadingLimits) -> list[Message]:
         """The answers to a request that is about some files, as soon as it is its turn."""
-        request = _Request(paths[0], message.get("format", ""), len(paths) == 1 and _size(paths[0]) <= SMALL)
+        is_small = len(paths) == 1 and _size(paths[0]) <= SMALL
+        request = _Request(paths[0], len(paths), message.get("format", ""), is_small)
         reader = self._begin(request)
         try:
-            return reader.ask(message, len(paths), limits, lambda: self._tell(request))
+            answers = reader.ask(message, len(paths), limits, lambda: self._tell(request))
         finally:
             with self._changed:
                 del self._running[request]
                 self._free.append((reader, request))
                 self._changed.notify_all()
+        tell = _told.get()
+        if tell is not None and request.is_told:
+            tell(None)
+        return answers
 
     def _begin(self, request: _Request) -> ReaderProcess:
         """A process for a request, once it is its turn."""
@@ -224,7 +235,8 @@ class ReaderPool:
         with self._changed:
             ahead = sum(one.asked < request.asked for one in self._waiting) if request in self._waiting else None
             others = tuple((one.path.name, now - one.begun) for one in self._running if one is not request)
-        tell(Wait(request.path.name, now - request.asked, ahead, others))
+        request.is_told = True
+        tell(Wait(request.path.name, request.files, now - request.asked, ahead, others))
 
 
 def _size(path: Path) -> int:

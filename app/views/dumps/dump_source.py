@@ -12,6 +12,7 @@ from analysis.plain_text import plain
 from app.sections.export import offer_table
 from app.session import caches, services
 from app.session.keys import DUMP_PLACES, newest_source
+from app.session.progress import waits_shown
 from app.text.language import _, ngettext, visitor_texts
 from app.text.plain import escaped
 from per_core.errors import BudgetError, PerError
@@ -65,11 +66,12 @@ def open_dump(slot: str) -> Inspection | None:
         if slot not in place:
             return None
         brought = place[slot]
-        if isinstance(brought, Upload):
-            inspection = list_arrays(brought)
-        else:
-            named, allowed = services.dump_place(brought)
-            inspection = list_arrays(named, allowed=allowed)
+        with waits_shown():
+            if isinstance(brought, Upload):
+                inspection = list_arrays(brought)
+            else:
+                named, allowed = services.dump_place(brought)
+                inspection = list_arrays(named, allowed=allowed)
     except PerError as error:
         place.pop(slot, None)
         st.error(escaped(error))
@@ -187,7 +189,8 @@ def read_all(inspection: Inspection) -> "Overview":
         if total:
             bar.progress(done / total, _("Read {done:,} of {total:,} members").format(done=done, total=total))
 
-    found = overview(inspection, earlier=known.get(key), on_progress=show_progress)
+    with waits_shown():
+        found = overview(inspection, earlier=known.get(key), on_progress=show_progress)
     bar.empty()
     known.pop(key, None)
     known[key] = found

@@ -9,6 +9,7 @@ from analysis.runs.growth import may_grow
 from app.session import services
 from app.session.controls import one_of
 from app.session.keys import DUMPS_VIEW, OPENED_DUMP
+from app.session.progress import waits_shown
 from app.text.caption import show_statement
 from app.text.language import _
 from app.views.dumps.dump_map import LAYERS, show_overview
@@ -43,7 +44,8 @@ def show_one_layer(dump: OpenDump) -> None:
     st.subheader(_("One layer"))
     layer, epoch = choose_cell(dump.overview)
     show_links(dump, layer, epoch)
-    show_layer(dump, layer, epoch, other)
+    with waits_shown():
+        show_layer(dump, layer, epoch, other)
     show_code(dump, layer, epoch)
 
 

@@ -11,6 +11,7 @@ from app.charts.across_layers import sizes_over_width
 from app.charts.chart import show_chart
 from app.sections.export import offer_table
 from app.session import services
+from app.session.progress import waits_shown
 from app.text.caption import show_statement
 from app.text.enumeration import enumerated
 from app.text.language import _, ngettext
@@ -69,7 +70,8 @@ def _opened(paths: list[str]) -> list[OpenDump]:
     opened = []
     for path in paths:
         try:
-            inspection = inspect(path, allowed=services.dump_folders())
+            with waits_shown():
+                inspection = inspect(path, allowed=services.dump_folders())
             if inspection.readable:
                 opened.append(OpenDump(inspection.title, inspection, read_all(inspection)))
             else:

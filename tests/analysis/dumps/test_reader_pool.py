@@ -108,6 +108,8 @@ def test_who_waits_knows_for_what(tmp_path, pool):
         ((other, seconds),) = waits[1].others
         assert other == "slow.csv"
         assert seconds >= waits[1].seconds > waits[0].seconds > 0
+    assert [waits.count(None) for waits in (first, second, third)] == [1, 1, 1]
+    assert [waits[-1] for waits in (first, second, third)] == [None, None, None]
 
 
 def test_a_request_is_given_up_where_its_teller_raises(tmp_path, pool):
