@@ -4,12 +4,17 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 # One thread a computation, as in the dashboard: tests run side by side, and the browser needs a core as well.
 # This file is loaded before numpy and torch are.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# No test fails because the machine is busy.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 TESTS = Path(__file__).parent
 BROWSER = TESTS / "browser"
