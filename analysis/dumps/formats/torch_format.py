@@ -2,7 +2,7 @@
 
 With map_location="meta" torch builds the tensors without reading a value: it says where in the file each storage
 begins and how long it claims to be. Rows are then read from there. What else is in the pickle, texts, numbers and lists
-of them, is listed as what it is.
+of them, is listed as what it is. Of many files that differ in nothing but the values, torch is asked once.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import math
 import pickle
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ DEEPEST = 32  # dicts and lists within each other
 MOST_EXPANDED = 2**28  # bytes that a tensor may have which stores fewer, as a bias that is the same in every sample
 MOST_PARTS = 200_000  # dicts, lists, tensors and all else that is looked at
 MOST_LISTED = 2**24  # numbers in a list of lists that is taken for an array
+STORAGES, SERIAL = "data/", ".data/serialization_id"  # members that hold values, and a number made of their checksums
+LONGEST_COMPARED, MOST_COMPARED = 2**13, 256  # bytes and members of files that are compared with others
 FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
 TORCH_SAYS = re.compile(r"WeightsUnpickler error:\s*(.+)|(Trying to .+)")
 
@@ -44,15 +47,11 @@ def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
     Raises:
         InvalidInputError: If torch does not read the file under weights_only=True, or there is too much in it.
     """
-    room, parts = _opened(path, limits, _stamp(path))
-    if not parts:
-        raise InvalidInputError(
-            "A file of torch.save must hold a tensor, or dicts and lists of tensors; this one holds none. Save the"
-            " activations themselves."
-        )
-    return [
-        _entry(key, part, room) if isinstance(part, torch.Tensor) else _plain_entry(key, part) for key, part in parts
-    ]
+    members = _members(path, limits)
+    likeness = _likeness(path, members)
+    if likeness is None:
+        return _entries(_room(members), tuple(_walk(_load(path, "meta"), limits.members)))
+    return list(_entries_of_alike(likeness, limits))
 
 
 def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
@@ -75,14 +74,61 @@ Part = torch.Tensor | NDArray[Any] | str | tuple[str, ...]
 """What is listed: a tensor, numbers of Python, a text or a list of texts."""
 
 Parts = tuple[tuple[str, Part], ...]
+Members = list[tuple[str, FileRange]]
 Room = dict[int, FileRange]
+
+
+@dataclass(frozen=True, slots=True)
+class _Likeness:
+    """All of a file that decides what is listed of it; files that are equal in it differ in values and names alone.
+
+    Attributes:
+        places: of every member, its name within the archive's folder, where it begins and how long it is.
+        contents: of every member that is no storage, the pickle among them.
+        path, members: the file that torch is asked about.
+    """
+
+    places: tuple[tuple[str, int, int], ...]
+    contents: bytes
+    path: Path = field(compare=False)
+    members: Members = field(compare=False)
+
+
+def _likeness(path: Path, members: Members | None) -> _Likeness | None:
+    """What is compared, its checksums checked; None of the old format, of what is long, and of several folders."""
+    if members is None or len(members) > MOST_COMPARED:
+        return None
+    folder = members[0][0].partition("/")[0] + "/"
+    if not all(name.startswith(folder) for name, _ in members):
+        return None
+    inner = [(name.removeprefix(folder), piece) for name, piece in members]
+    others = [piece for name, piece in inner if not name.startswith(STORAGES) and name != SERIAL]
+    if sum(piece.size for piece in others) > LONGEST_COMPARED:
+        return None
+    places = tuple((name, piece.offset, piece.size) for name, piece in inner)
+    return _Likeness(places, b"".join(piece.read(0, piece.size).tobytes() for piece in others), path, members)
+
+
+@lru_cache(maxsize=128)
+def _entries_of_alike(likeness: _Likeness, limits: ReadingLimits) -> list[Entry]:
+    return _entries(_room(likeness.members), tuple(_walk(_load(likeness.path, "meta"), limits.members)))
+
+
+def _entries(room: Room | None, parts: Parts) -> list[Entry]:
+    if not parts:
+        raise InvalidInputError(
+            "A file of torch.save must hold a tensor, or dicts and lists of tensors; this one holds none. Save the"
+            " activations themselves."
+        )
+    return [
+        _entry(key, part, room) if isinstance(part, torch.Tensor) else _plain_entry(key, part) for key, part in parts
+    ]
 
 
 @lru_cache(maxsize=1)
 def _opened(path: Path, limits: ReadingLimits, _stamp: tuple[int, ...]) -> tuple[Room | None, Parts]:
-    """Room of the storages, see `_storage_room`, and all keys and parts, tensors without values; kept of one file."""
-    room = _storage_room(path, limits)
-    return room, tuple(_walk(_load(path, "meta"), limits.members))
+    """Room of the storages, and all keys and parts, tensors without values; kept of one file."""
+    return _room(_members(path, limits)), tuple(_walk(_load(path, "meta"), limits.members))
 
 
 def _find(parts: Iterable[tuple[str, Part]], key: str) -> Part | None:
@@ -95,8 +141,13 @@ def _stamp(path: Path) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _storage_room(path: Path, limits: ReadingLimits) -> Room | None:
-    """Where storages begin -> their bytes, from the archive's own directory; None in the old format."""
+def _room(members: Members | None) -> Room | None:
+    """Where storages begin -> their bytes."""
+    return None if members is None else {piece.offset: piece for _, piece in members}
+
+
+def _members(path: Path, limits: ReadingLimits) -> Members | None:
+    """The names and bytes of what is in the archive, by its own directory; None in the old format."""
     data = FileRange.opened(path)
     if data.read(0, min(4, data.size)).tobytes() != MAGIC:
         if data.size > limits.process_bytes // 4:
@@ -116,7 +167,7 @@ def _storage_room(path: Path, limits: ReadingLimits) -> Room | None:
             "A file of torch.save holds data.pkl; this one is another zip archive. Rename it to .npz or .zip if it is"
             " one."
         )
-    room = {}
+    found = []
     for member in members:
         if member.refusal:
             raise InvalidInputError(f"In {member.name}: {member.refusal}")
@@ -125,8 +176,8 @@ def _storage_room(path: Path, limits: ReadingLimits) -> Room | None:
                 f"torch.save never compresses; here {member.name} is compressed. Save the tensors again with"
                 " torch.save."
             )
-        room[member.data.offset] = member.data
-    return room
+        found.append((member.name, member.data))
+    return found
 
 
 def _load(path: Path, where: str) -> Any:

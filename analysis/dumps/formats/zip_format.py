@@ -164,39 +164,41 @@ def _widen(numbers: tuple[int, int, int], extra: bytes) -> tuple[int, int, int]:
 
 
 def _member(archive: FileRange, record: _Record, directory: int) -> ArchiveMember:
-    refused = ArchiveMember(record.label, record.stored, record.size, None)
+    found = _bytes_or_reason(archive, record, directory)
+    if isinstance(found, str):
+        return ArchiveMember(record.label, record.stored, record.size, None, found)
+    return ArchiveMember(record.label, record.stored, record.size, found)
+
+
+def _bytes_or_reason(archive: FileRange, record: _Record, directory: int) -> ByteRange | str:
+    """The bytes of a member, or why it is refused."""
     if record.flags & ENCRYPTED:
-        return replace(
-            refused, refusal="Members must not be encrypted; this one is. Write the archive without password."
-        )
+        return "Members must not be encrypted; this one is. Write the archive without password."
     if record.method not in (STORED, DEFLATED):
-        return replace(
-            refused,
-            refusal=f"Members are stored or deflated; this one is compressed by method {record.method}. Write the"
-            " archive again with numpy.savez_compressed or zip.",
+        return (
+            f"Members are stored or deflated; this one is compressed by method {record.method}. Write the archive again"
+            " with numpy.savez_compressed or zip."
         )
-    if record.header + LOCAL_SIZE > directory:
-        return replace(refused, refusal=_lie("it is said to begin behind the last member"))
-    local = archive.read(record.header, LOCAL_SIZE).tobytes()
+    if record.header + LOCAL_SIZE + len(record.name) > directory:
+        return _lie("it is said to begin behind the last member")
+    local = archive.read(record.header, LOCAL_SIZE + len(record.name)).tobytes()
     name_size, extra_size = struct.unpack_from("<26xHH", local)
     begin = record.header + LOCAL_SIZE + name_size + extra_size
     if not local.startswith(LOCAL):
-        return replace(refused, refusal=_lie("there is no member where one is said to begin"))
+        return _lie("there is no member where one is said to begin")
     if begin + record.stored > directory:
-        return replace(refused, refusal=_lie(f"{in_words(record.stored)} are said to be stored, fewer are there"))
-    if archive.read(record.header + LOCAL_SIZE, name_size).tobytes() != record.name:
-        return replace(refused, refusal=_lie("it has another name in the directory than at its place"))
-    piece = FileRange(archive.path, archive.offset + begin, record.stored, record.checksum)
+        return _lie(f"{in_words(record.stored)} are said to be stored, fewer are there")
+    if name_size != len(record.name) or local[LOCAL_SIZE:] != record.name:
+        return _lie("it has another name in the directory than at its place")
+    head = archive.head[begin : begin + record.stored]
     if record.method == STORED:
         if record.stored != record.size:
-            return replace(refused, refusal=_lie(f"{record.stored} bytes stored as they are cannot be {record.size}"))
-        return replace(refused, data=piece)
+            return _lie(f"{record.stored} bytes stored as they are cannot be {record.size}")
+        return FileRange(archive.path, archive.offset + begin, record.stored, record.checksum, head)
     if record.size > MOST_INFLATION * record.stored + MOST_INFLATION:
-        return replace(
-            refused,
-            refusal=_lie(f"{in_words(record.stored)} cannot unpack to {in_words(record.size)}"),
-        )
-    return replace(refused, data=InflatedRange(replace(piece, checksum=None), record.size, record.checksum))
+        return _lie(f"{in_words(record.stored)} cannot unpack to {in_words(record.size)}")
+    deflated = FileRange(archive.path, archive.offset + begin, record.stored, None, head)
+    return InflatedRange(deflated, record.size, record.checksum)
 
 
 def _refuse_overlaps(members: list[ArchiveMember], records: list[_Record]) -> list[ArchiveMember]:
