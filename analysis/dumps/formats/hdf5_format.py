@@ -172,8 +172,15 @@ def _is_cell(member: Any) -> bool:
 
 def _matlab_class(dataset: Any) -> str:
     """What MATLAB calls the type of an array; empty if MATLAB did not write it."""
-    found = dataset.attrs.get(MATLAB_CLASS, b"")
+    found = _attribute(dataset, MATLAB_CLASS, b"")
     return found.decode("ascii", "replace") if isinstance(found, bytes) else str(found)
+
+
+def _attribute(holder: Any, name: str, default: Any) -> Any:
+    """An attribute, or the default; most arrays have none, and h5py's own way of asking raises and catches for each."""
+    import h5py
+
+    return holder.attrs[name] if h5py.h5a.exists(holder.id, name.encode()) else default
 
 
 def _too_many(most: int) -> InvalidInputError:
@@ -205,14 +212,14 @@ def _described(key: str, dataset: Any) -> Entry:
         return Entry(key, dtype=name, refusal=_foreign("this one is a virtual dataset, put together of others"))
     if dataset.external:
         return Entry(key, dtype=name, refusal=_foreign(f"the values of this one are in {dataset.external[0][0]!r}"))
-    if dataset.shape is None or dataset.attrs.get(MATLAB_EMPTY, 0):
+    if dataset.shape is None or _attribute(dataset, MATLAB_EMPTY, 0):
         return Entry(key, dtype=name, refusal="A dataset must hold values; this one is empty. Write them into it.")
     shape, stored = tuple(int(length) for length in dataset.shape), int(dataset.id.get_storage_size())
     if matlab:
         shape = shape[::-1]
     if not is_plain_shape(shape):
         return Entry(key, dtype=name, stored=stored, refusal=f"A shape must fit this machine; {shape} does not.")
-    if "MATLAB_object_decode" in dataset.attrs:
+    if _attribute(dataset, "MATLAB_object_decode", None) is not None:
         return Entry(key, dtype=matlab, stored=stored, refusal=WITHOUT_NUMBERS["opaque"])
     if matlab == "char":
         return Entry(key, shape[:-1], TEXT, stored)
@@ -263,7 +270,7 @@ def _rows_in_use(dataset: Any, shape: tuple[int, ...]) -> _Use:
     beside = _count_in(group)
     if beside is not None and shape and 0 < beside < shape[0]:
         return _Use((beside, *shape[1:]), note=f"{beside} of {shape[0]} rows are in use, says the dataset 'count'")
-    count = dataset.attrs.get(COUNT, group.attrs.get(COUNT))
+    count = _attribute(dataset, COUNT, _attribute(group, COUNT, None))
     if count is None or not shape or not np.issubdtype(np.asarray(count).dtype, np.integer) or np.size(count) != 1:
         return _Use(shape)
     rows = int(np.asarray(count).item())
@@ -280,7 +287,7 @@ def _count_in(group: Any) -> int | None:
     """The one whole number in the dataset 'count' of a group; None if there is none."""
     import h5py
 
-    if COUNT not in group or not isinstance(group.get(COUNT, getlink=True), h5py.HardLink):
+    if not group.id.links.exists(COUNT.encode()) or not isinstance(group.get(COUNT, getlink=True), h5py.HardLink):
         return None
     found = group[COUNT]
     if not isinstance(found, h5py.Dataset) or found.is_virtual or found.external or found.size != 1:
