@@ -28,7 +28,10 @@ def plain(text: object, longest: int = LONGEST_NAME) -> str:
         text: of which `str` is taken.
         longest: characters of the result, ≥ 1.
     """
-    spelt = "".join(map(_spelt, _shortened(str(text), longest)))
+    text = str(text)
+    if text.isascii() and text.isprintable() and len(text) <= longest:  # so are nearly all, and it takes no time
+        return text
+    spelt = "".join(map(_spelt, _shortened(text, longest)))
     return _shortened(spelt, longest)
 
 

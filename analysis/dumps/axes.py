@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ def layers_of(shape: tuple[int, ...], axes: Axes) -> int | None:
     return shape[axes.index(LAYER)] if LAYER in axes else None
 
 
+@lru_cache(maxsize=4096)  # arrays of one shape come by the thousand
 def matrix_shape(shape: tuple[int, ...], axes: Axes) -> tuple[int, int]:
     """Rows and units (n, d) of one layer: products over the axes of each."""
     rows = math.prod(length for length, axis in zip(shape, axes, strict=True) if axis in ROW_AXES)
@@ -30,6 +32,7 @@ def items_axis(axes: Axes) -> int | None:
     return next((number for number, axis in enumerate(axes) if axis in ROW_AXES), None)
 
 
+@lru_cache(maxsize=4096)
 def items_of(shape: tuple[int, ...], axes: Axes) -> int:
     """How many items an array can be read in, 1 or the length of `items_axis`; each has as many rows as the others."""
     axis = items_axis(axes)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import repeat
+from operator import itemgetter
 from pathlib import PurePosixPath
-from typing import Any
+from typing import NamedTuple
 
-from analysis.dumps.axes import layers_of, matrix_shape
+from analysis.dumps.axes import items_of, layers_of, matrix_shape
 from analysis.dumps.entry import ITEM_BYTES, Entry
 from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.member import LeftOut, Location, Member, Part
-from analysis.dumps.name_form import JOINED, NameForm
+from analysis.dumps.name_form import JOINED, NameForm, NameRole
+from analysis.dumps.name_reader import NameReader, NameReading
 from analysis.dumps.natural_order import by_numbers
 from analysis.dumps.plan import ArrayRule, Axes, ReadingPlan
 from analysis.dumps.proposal.kinds import REASONS
@@ -47,8 +51,7 @@ class DumpArray:
     is_one_file: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A cell of the table.
 
     Attributes:
@@ -66,10 +69,13 @@ class Place:
     apart: str = ""
 
 
-Found = tuple[tuple[object, ...], DumpArray, ArrayRule]
+Found = tuple[tuple[str, ...], DumpArray, ArrayRule]
 """By what an array is ordered within its cell, the array, and the rule that it is read by."""
 
-Cells = dict[Place, list[Found]]
+Cells = dict[Place, tuple[int, list[Found]]]
+"""Of every cell the number of its first array in the dump, and its arrays."""
+
+TELLING = -2  # what a name tells of a place is all but its last two
 NUMBER = re.compile(r"[0-9]{1,15}|[0-9]{1,14}[._][0-9]{1,6}")
 
 
@@ -77,11 +83,10 @@ def read_by_plan(
     arrays: Sequence[DumpArray], plan: ReadingPlan, limits: ReadingLimits
 ) -> tuple[tuple[Member, ...], tuple[LeftOut, ...]]:
     """Members and what is left out, in the order of the dump. No value is read."""
-    rules = [(NameForm.of(rule.name), rule) for rule in plan.rules]
+    reader = NameReader(plan)
     cells: Cells = {}
     members: list[tuple[int, Member]] = []
     left_out: list[LeftOut] = []
-    order: dict[Place, int] = {}
     seen: set[str] = set()
     runs = _run_names(arrays)
     for number, array in enumerate(arrays):
@@ -93,78 +98,78 @@ def read_by_plan(
         if entry.layer is not None:
             members.append((number, _stated(array, runs, limits)))
             continue
-        fitting = fitting_rule(array, rules)
-        if fitting is None:
+        shape = entry.shape or ()
+        reading = reader.read(array.name, len(shape))
+        if reading is None:
             left_out.append(LeftOut(array.shown, "other", UNKNOWN, array.location))
             continue
-        rule, form, values = fitting
-        kind = rule.left_out
-        if kind:
-            left_out.append(LeftOut(array.shown, kind, REASONS[kind], array.location))
+        rule = reading.rule
+        if rule.left_out:
+            left_out.append(LeftOut(array.shown, rule.left_out, REASONS[rule.left_out], array.location))
             continue
-        reason = _refusal(entry, rule.axes, limits)
+        reason = _refusal(entry.dtype, entry.shape, rule.axes, limits.batch_bytes)
         if reason:
             members.append((number, _refused(array, reason)))
             continue
-        place, key = place_of(form, values, matrix_shape(entry.shape or (), rule.axes)[1])
-        cells.setdefault(place, []).append((key, array, rule))
-        order.setdefault(place, number)
-    for place, found in _told_apart(cells):
-        number = order.get(place, order.get(replace(place, apart=""), 0))
-        members += [(number, member) for member in _members(place, found)]
-    members.sort(key=lambda one: one[0])
+        place, key = place_of(reading, matrix_shape(shape, rule.axes)[1])
+        cell = cells.get(place)
+        if cell is None:
+            cells[place] = number, [(key, array, rule)]
+        else:
+            cell[1].append((key, array, rule))
+    for number, place, found in _told_apart(cells):
+        members += zip(repeat(number), _members(place, found))
+    members.sort(key=itemgetter(0))
     return _named_apart([member for _, member in members]), tuple(left_out)
 
 
-def fitting_rule(
-    array: DumpArray, rules: Sequence[tuple[NameForm, ArrayRule]]
-) -> tuple[ArrayRule, NameForm, tuple[str, ...]] | None:
-    """The first rule that fits an array, and what it reads from its name."""
-    axes = len(array.entry.shape or ())
-    for form, rule in rules:
-        if rule.fits(axes):
-            values = form.read(array.name)
-            if values is not None:
-                return rule, form, values
-    return None
-
-
-def place_of(form: NameForm, values: tuple[str, ...], units: int) -> tuple[Place, tuple[object, ...]]:
+def place_of(reading: NameReading, units: int) -> tuple[Place, tuple[str, ...]]:
     """The cell that a name tells, and by what its parts are ordered."""
-    told: dict[str, list[str]] = {}
-    for role, value in zip(form.roles, values, strict=True):
-        told.setdefault(role, []).append(value)
-    epoch = told.get("epoch")
-    place = Place(
-        layer="/".join(told["layer"]) if "layer" in told else None,
-        epoch=parse_epoch(epoch[0].replace("_", ".")) if epoch and NUMBER.fullmatch(epoch[0]) else None,
-        split="/".join(told.get("split", ())),
-        method="/".join(told.get("method", ())),
-        seed="/".join(told.get("seed", ())),
-        units=units,
+    layer, epoch, split, method, seed, *joined = (
+        [reading.values[number] for number in numbers] for numbers in _fields_of(reading.form.roles)
     )
-    parts = tuple(tuple(by_numbers(value)) for role in JOINED for value in told.get(role, ()))
-    return place, parts
+    place = Place(
+        "/".join(layer) if layer else None,
+        _epoch(epoch[0]) if epoch else None,
+        "/".join(split),
+        "/".join(method),
+        "/".join(seed),
+        units,
+    )
+    return place, tuple([by_numbers(value) for values in joined for value in values])
 
 
-def _told_apart(cells: Cells) -> list[tuple[Place, list[Found]]]:
+@lru_cache(maxsize=4096)
+def _fields_of(roles: tuple[NameRole, ...]) -> tuple[tuple[int, ...], ...]:
+    """Which fields have the roles that tell a place, and those along which arrays are joined."""
+    return tuple(
+        tuple(number for number, one in enumerate(roles) if one == role)
+        for role in ("layer", "epoch", "split", "method", "seed", *JOINED)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _epoch(text: str) -> float | None:
+    return parse_epoch(text.replace("_", ".")) if NUMBER.fullmatch(text) else None
+
+
+def _told_apart(cells: Cells) -> Iterator[tuple[int, Place, list[Found]]]:
     """Every cell with its arrays in order; arrays that no part or sample tells apart are cells of their own."""
-    widths = Counter((place.layer, place.epoch, place.split, place.method, place.seed) for place in cells)
-    found = []
-    for place, arrays in cells.items():
-        count = Counter(key for key, *_ in arrays)
-        joined = [one for one in arrays if count[one[0]] == 1]
-        if widths[place.layer, place.epoch, place.split, place.method, place.seed] > 1:
-            found += [(replace(place, apart=one[1].shown), [one]) for one in joined if not one[0]]
-            joined = [one for one in joined if one[0]]
+    widths = Counter([place[:TELLING] for place in cells])
+    for place, (number, arrays) in cells.items():
+        has_one_width = widths[place[:TELLING]] == 1
+        if len(arrays) == 1 and (arrays[0][0] or has_one_width):
+            yield number, place, arrays
+            continue
+        count = Counter([key for key, *_ in arrays])
+        unlike = [one for one in arrays if count[one[0]] == 1]
+        joined = [one for one in unlike if one[0] or has_one_width]
+        for one in [one for one in unlike if not (one[0] or has_one_width)]:
+            yield number, place._replace(apart=one[1].shown), [one]
         if joined:
-            found.append((place, sorted(joined, key=_order)))
-        found += [(replace(place, apart=one[1].shown), [one]) for one in arrays if count[one[0]] > 1]
-    return found
-
-
-def _order(one: Found) -> Any:
-    return one[0]
+            yield number, place, sorted(joined, key=itemgetter(0))
+        for one in [one for one in arrays if count[one[0]] > 1]:
+            yield number, place._replace(apart=one[1].shown), [one]
 
 
 def _members(place: Place, found: Sequence[Found]) -> list[Member]:
@@ -193,16 +198,15 @@ def _member(
     name: str, layer: str | None, place: Place, arrays: Sequence[DumpArray], parts: tuple[Part, ...], layers: int
 ) -> Member:
     first = arrays[0].entry
-    rows = sum(part.rows for part in parts)
     units = matrix_shape(parts[0].shape, parts[0].axes)[1]
+    rows = sum([part.rows for part in parts])
     stored = [array.entry.stored for array in arrays]
-    unused = sum(array.entry.unused for array in arrays)
     return Member(
         name=name,
         shape=first.shape if len(parts) == 1 else (rows, units),
         dtype=plain(first.dtype),
-        declared=sum(array.entry.declared or 0 for array in arrays) // layers,
-        stored=None if None in stored else sum(size or 0 for size in stored) // layers,
+        declared=sum([array.entry.declared or 0 for array in arrays]) // layers,
+        stored=None if None in stored else sum([size or 0 for size in stored]) // layers,
         layer=None if layer is None else plain(layer),
         epoch=place.epoch,
         split=plain(place.split),
@@ -210,10 +214,10 @@ def _member(
         seed=plain(place.seed),
         verdict="ok",
         reason="",
-        note="; ".join(filter(None, (_joined_note(arrays, rows), message(first.note), _kind_note(first)))),
+        note="; ".join(filter(None, (_joined_note(arrays, rows), _own_note(first.note, first.dtype)))),
         rows=rows,
         units=units,
-        unused=unused,
+        unused=sum([array.entry.unused for array in arrays]),
         parts=parts,
     )
 
@@ -224,16 +228,18 @@ def _joined_note(arrays: Sequence[DumpArray], rows: int) -> str:
     return f"{len(arrays)} arrays joined to {rows} rows, {plain(arrays[0].shown)} to {plain(arrays[-1].shown)}"
 
 
-def _kind_note(entry: Entry) -> str:
-    """Whole numbers larger than quantised activations, which have 8 bits, are named so."""
-    return WHOLE_NUMBERS if entry.dtype.removeprefix("u") in ("int16", "int32", "int64") else ""
+@lru_cache(maxsize=4096)
+def _own_note(note: str, dtype: str) -> str:
+    """What is said of an array; whole numbers larger than quantised activations, which have 8 bits, are named so."""
+    is_whole = dtype.removeprefix("u") in ("int16", "int32", "int64")
+    return "; ".join(filter(None, (message(note), WHOLE_NUMBERS if is_whole else "")))
 
 
 def _stated(array: DumpArray, runs: dict[str, str], limits: ReadingLimits) -> Member:
     """A layer of a run, which says itself what it is."""
     entry = array.entry
     axes: Axes = ("sample", "unit")
-    reason = _refusal(entry, axes, limits)
+    reason = _refusal(entry.dtype, entry.shape, axes, limits.batch_bytes)
     if reason:
         return _refused(array, reason)
     run = runs[array.location[0]] if len(runs) > 1 else ""
@@ -271,28 +277,21 @@ def _refused(array: DumpArray, reason: str) -> Member:
     )
 
 
-def _refusal(entry: Entry, axes: Axes, limits: ReadingLimits) -> str:
-    """Why an entry that its format does not object to is no batch, or nothing."""
-    if entry.dtype.startswith("complex"):
-        return (
-            f"Activations are real numbers; these are {entry.dtype}. Save their absolute values, or both parts apart."
-        )
-    if entry.dtype not in ITEM_BYTES:
-        return (
-            f"Activations are real numbers; these are {entry.dtype or 'unknown'}. Save them as floating-point numbers."
-        )
-    shape = entry.shape
+@lru_cache(maxsize=4096)
+def _refusal(dtype: str, shape: tuple[int, ...] | None, axes: Axes, batch_bytes: int) -> str:
+    """Why an array that its format does not object to is no batch, or nothing."""
+    if dtype.startswith("complex"):
+        return f"Activations are real numbers; these are {dtype}. Save their absolute values, or both parts apart."
+    if dtype not in ITEM_BYTES:
+        return f"Activations are real numbers; these are {dtype or 'unknown'}. Save them as floating-point numbers."
     if not shape:
         return "Activations have rows and units; this is a single number. Save the array that it was computed from."
     if 0 in shape:
         return f"A batch has at least one row and one unit; this one has shape {shape}. Record some samples."
     rows, units = matrix_shape(shape, axes)
-    item = rows // Part((), shape, axes).items * units * FLOAT_BYTES
-    if item > limits.batch_bytes:
-        return (
-            f"One sample may take {in_words(limits.batch_bytes)}; here it takes {in_words(item)}. Save fewer units a"
-            " row."
-        )
+    item = rows // items_of(shape, axes) * units * FLOAT_BYTES
+    if item > batch_bytes:
+        return f"One sample may take {in_words(batch_bytes)}; here it takes {in_words(item)}. Save fewer units a row."
     return ""
 
 
@@ -304,5 +303,7 @@ def _named_apart(members: Sequence[Member]) -> tuple[Member, ...]:
     for member in members:
         name = shown[member.name]
         seen[name] += 1
-        found.append(replace(member, name=name if seen[name] == 1 else f"{name} ({seen[name]})"))
+        if seen[name] > 1:
+            name = f"{name} ({seen[name]})"
+        found.append(member if name == member.name else replace(member, name=name))
     return tuple(found)

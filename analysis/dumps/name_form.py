@@ -57,12 +57,15 @@ class NameForm:
         found = self._expression.fullmatch(name)
         return None if found is None else tuple(found.groups())
 
+    def spans(self, name: str) -> tuple[tuple[int, int], ...] | None:
+        """Where the fields of a name begin and end, in their order; None if it has another form."""
+        found = self._expression.fullmatch(name)
+        return None if found is None else tuple(found.span(number) for number in range(1, len(self.roles) + 1))
+
     def joined(self, name: str) -> str:
         """The name of the whole that arrays are parts of: "*" stands for part and sample."""
-        found = self._expression.fullmatch(name)
-        for number in reversed(range(len(self.roles))) if found is not None else ():
-            if self.roles[number] in JOINED:
-                begin, end = found.span(number + 1)
+        for role, (begin, end) in reversed(list(zip(self.roles, self.spans(name) or (), strict=False))):
+            if role in JOINED:
                 name = f"{name[:begin]}*{name[end:]}"
         return name
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from analysis.dumps.axes import matrix_shape
-from analysis.dumps.cells import DumpArray, Place, fitting_rule, place_of
-from analysis.dumps.name_form import NameForm
+from analysis.dumps.cells import DumpArray, Place, place_of
+from analysis.dumps.name_reader import NameReader
 from analysis.dumps.plan import ReadingPlan
 
 Problem = Literal["", "unused", "alike", "epoch"]
@@ -36,26 +36,26 @@ class RuleUse:
 
 def rule_uses(arrays: Sequence[DumpArray], plan: ReadingPlan) -> tuple[RuleUse, ...]:
     """What every rule of a plan does, in their order. No value is read."""
-    rules = [(NameForm.of(rule.name), rule) for rule in plan.rules]
-    numbers = {id(rule): number for number, (_, rule) in reversed(list(enumerate(rules)))}
-    found: list[list[DumpArray]] = [[] for _ in rules]
+    reader = NameReader(plan)
+    numbers = {id(rule): number for number, rule in reversed(list(enumerate(plan.rules)))}
+    found: list[list[DumpArray]] = [[] for _ in plan.rules]
     problems: dict[int, tuple[Problem, tuple[str, ...]]] = {}
     taken: dict[tuple[Place, tuple[object, ...]], str] = {}
     for array in arrays:
         if array.entry.refusal or array.entry.layer is not None:
             continue
-        fitting = fitting_rule(array, rules)
-        if fitting is None:
+        reading = reader.read(array.name, len(array.entry.shape or ()))
+        if reading is None:
             continue
-        rule, form, values = fitting
+        rule, form, values = reading
         number = numbers[id(rule)]
         found[number].append(array)
         if rule.left_out:
             continue
-        place, key = place_of(form, values, matrix_shape(array.entry.shape or (), rule.axes)[1])
+        place, key = place_of(reading, matrix_shape(array.entry.shape or (), rule.axes)[1])
         if place.epoch is None and "epoch" in form.roles:
             problems.setdefault(number, ("epoch", (values[form.roles.index("epoch")],)))
-        other = taken.setdefault((place if key else replace(place, units=0), key), array.shown)
+        other = taken.setdefault((place if key else place._replace(units=0), key), array.shown)
         if other != array.shown:
             problems.setdefault(number, ("alike", (other, array.shown)))
     return tuple(_use(some, problems.get(number)) for number, some in enumerate(found))
