@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -20,12 +21,11 @@ from analysis.dumps.proposal import Proposal, Question, propose_plan
 from analysis.dumps.proposal.family import Named
 from analysis.dumps.rows import read_parts
 from analysis.dumps.source import Upload, resolve
-from analysis.dumps.tree import ignored_files, list_entries
+from analysis.dumps.tree import FileVersion, file_version, ignored_files, is_folder_of_files, list_entries
 from analysis.plain_text import plain, plain_names
 from per_core.errors import BudgetError, InvalidInputError
-from per_core.recording.run_directory import header_file, is_run, records_file
+from per_core.recording.run_directory import header_file, records_file
 
-FileVersion = tuple[int, int]
 NESTED = (".zip", ".tar", ".gz", ".tgz")  # files that hold files
 
 __all__ = ["FileVersion", "Inspection", "LeftOut", "Member", "NothingFiniteError", "Verdict", "inspect", "load"]
@@ -35,7 +35,7 @@ class NothingFiniteError(InvalidInputError):
     """All values of what was read are NaN or infinite."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Inspection:
     """What is in a dump, and how it is read, before any value is.
 
@@ -78,13 +78,17 @@ class Inspection:
         """Members that cannot be loaded."""
         return tuple(member for member in self.members if member.verdict == "refused")
 
+    @cached_property
+    def _by_name(self) -> dict[str, Member]:
+        return {member.name: member for member in self.members}
+
     def member(self, name: str) -> Member:
         """The member of a name.
 
         Raises:
             InvalidInputError: If there is none.
         """
-        found = next((member for member in self.members if member.name == name), None)
+        found = self._by_name.get(name)
         if found is None:
             raise InvalidInputError(f"No member {name!r} in {self.title}. It has: {_some(self.members)}.")
         return found
@@ -95,27 +99,37 @@ class Inspection:
         What was read of the member holds as long as they are the same. Records of a run do not change once they are
         there: their file is the run's description. (0, 0) if a file is gone.
         """
-        changed, size = 0, 0
-        for place in dict.fromkeys(self._file(part.location) for part in member.parts):
-            try:
-                found = place.stat()
-            except OSError:
-                return 0, 0
-            changed, size = max(changed, found.st_mtime_ns), size + found.st_size
-        return changed, size
+        return self.versions((member,))[0]
 
-    def _file(self, location: Location) -> Path:
-        """The file on the disk that an array is in."""
-        place = self.path
-        if location and place.is_dir() and not is_run(place):
-            place = place / location[0]
-        return header_file(place) if place.is_dir() else place
+    def versions(self, members: Iterable[Member]) -> list[FileVersion]:
+        """The `version` of each member; a file is looked at once, however many parts are in it."""
+        known: dict[str, FileVersion | None] = {}
+        has_files = is_folder_of_files(self.path)
+        found = []
+        for member in members:
+            changed, size = 0, 0
+            for name in dict.fromkeys([part.location[0] if has_files else "" for part in member.parts]):
+                if name not in known:
+                    known[name] = file_version(self.path / name if name else self.path, self.limits)
+                one = known[name]
+                if one is None:
+                    changed, size = 0, 0
+                    break
+                changed, size = max(changed, one[0]), size + one[1]
+            found.append((changed, size))
+        return found
 
-    @property
+    @cached_property
     def runs(self) -> tuple[Path, ...]:
         """Folders of the runs in the dump, with records or without."""
-        places = {self.path, *(self.path / array.location[0] for array in self.arrays if array.location)}
-        return tuple(sorted(folder for folder in places if header_file(folder).is_file()))
+        # Arrays of a run state their layers, and a run without a record is refused: no other file is looked at.
+        places = {
+            one.location[0]
+            for one in self.arrays
+            if one.location and (one.entry.layer is not None or one.entry.refusal)
+        }
+        folders = {self.path, *(self.path / place for place in places)}
+        return tuple(sorted(folder for folder in folders if header_file(folder).is_file()))
 
     @property
     def written(self) -> int:
@@ -299,9 +313,14 @@ def _way(path: Path, location: Location, *, is_folder: bool) -> tuple[str, ...]:
 def _keys(way: tuple[str, ...]) -> int:
     """How many parts of the name, from its end, are keys within a file."""
     files = 1
-    while files < len(way) and PurePosixPath(way[files - 1]).suffix.lower() in NESTED:
+    while files < len(way) and _is_nested(way[files - 1]):
         files += 1
     return sum(key.count("/") + 1 for key in way[files:])
+
+
+@lru_cache(maxsize=64)  # a file is asked about for every array in it
+def _is_nested(file: str) -> bool:
+    return PurePosixPath(file).suffix.lower() in NESTED
 
 
 def _bounds(member: Member, rows: range | None) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from typing import Any
 
 from numpy.typing import NDArray
@@ -51,6 +52,9 @@ from per_core.recording.run_directory import header_file, is_run, records_file
 
 Location = tuple[str, ...]
 Found = tuple[Location, Entry]
+FileVersion = tuple[int, int]
+"""When what is in a file or a store has last changed, in nanoseconds, and its size."""
+
 Piece = tuple[Location, int, int]
 """An array, and the rows of it that are meant: from start to stop − 1."""
 
@@ -114,7 +118,7 @@ def read_rows(path: Path, location: Location, start: int, stop: int, limits: Rea
 def read_pieces(path: Path, pieces: Sequence[Piece], limits: ReadingLimits) -> list[NDArray[Any]]:
     """Rows of many arrays, in the order asked for; every file is opened once. Errors as of `read_rows`."""
     try:
-        if path.is_dir() and not _is_one(path):
+        if is_folder_of_files(path):
             return _by_part(pieces, lambda name, inner: _read_place(_inside(path, name), name, inner, limits))
         return _read_place(path, path.name, pieces, limits)
     except OSError as error:
@@ -132,6 +136,23 @@ def files_behind(place: Path, limits: ReadingLimits) -> list[Path]:
     if place.is_dir():
         return zarr_format.watched_files(place, limits)
     return [place, *(raw_format.metadata_files(place) if kind_by_name(place.name) == "raw" else ())]
+
+
+def file_version(place: Path, limits: ReadingLimits) -> FileVersion | None:
+    """The version of a file, of a store, or of the description of a run, whose records do not change; None if gone."""
+    try:
+        first = place.stat()
+        if S_ISREG(first.st_mode) and kind_by_name(place.name) != "raw":
+            return first.st_mtime_ns, first.st_size
+        found = [file.stat() for file in ([header_file(place)] if is_run(place) else files_behind(place, limits))]
+    except (OSError, InvalidInputError):
+        return None
+    return max(one.st_mtime_ns for one in found), sum(one.st_size for one in found)
+
+
+def is_folder_of_files(path: Path) -> bool:
+    """Whether the first part of a location is a file in a folder, or a folder in it; not of a run or a store."""
+    return path.is_dir() and not _is_one(path)
 
 
 def _by_part(pieces: Sequence[Piece], read: Callable[[str, list[Piece]], list[NDArray[Any]]]) -> list[NDArray[Any]]:

@@ -282,7 +282,7 @@ def overview(
         on_progress: called as on_progress(done, total) at the start and after every member that had to be read.
     """
     labels = _labels(inspection.readable)
-    versions = {cell: inspection.version(member) for cell, member in labels.items()}
+    versions = dict(zip(labels, inspection.versions(labels.values()), strict=True))
     known = {} if earlier is None else _unchanged(earlier, labels, versions)
     latest_first = sorted(labels, key=lambda cell: -math.inf if cell[1] is None else cell[1], reverse=True)
     cells = dict(known)
