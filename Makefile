@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run test test-fast test-slow test-gpu coverage bench lint texts recording bands clean
+.PHONY: run test test-fast test-slow test-gpu coverage bench bench-pages lint texts recording bands clean
 
 run: $(VENV)/dashboard-installed
 	$(BIN)/python -m app --port $(PORT)
@@ -28,6 +28,10 @@ coverage: $(VENV)/tests-installed
 
 bench: $(VENV)/tests-installed
 	$(BIN)/python -m tests.benchmarks
+
+# The pages as a class of thirty asks for them; ten minutes or more. Fewer: make bench-pages OPTIONS='--sessions 5'.
+bench-pages: $(VENV)/tests-installed
+	$(BIN)/python -m tests.benchmarks.pages $(OPTIONS)
 
 lint: $(VENV)/tests-installed
 	$(BIN)/ruff check .

@@ -1,0 +1,181 @@
+"""A visitor without a browser: speaks Streamlit's protocol, protobuf messages over a websocket, to this machine only.
+
+What a browser does and a measurement of the server needs: it opens a page by its address, keeps large elements by
+their hash, enters numbers, and runs fragments when their timers are due. Of the widgets it sends back those that it
+has changed; the server takes the others at their defaults.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from streamlit.proto.Alert_pb2 import Alert
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState, ContextInfo
+from streamlit.proto.Element_pb2 import Element
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.runtime.state.common import user_key_from_element_id
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+CHARTS = ("bidi_component", "plotly_chart", "vega_lite_chart")  # elements that draw a picture
+_FAILED = ForwardMsg.FINISHED_WITH_COMPILE_ERROR
+_ENDED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
+
+
+class PageError(Exception):
+    """The page shows an error, or has not what the visitor looks for: there is nothing to measure."""
+
+
+class NumberBox(NamedTuple):
+    """A number input: its id, the fragment it stands in, and its name in the address; empty without one."""
+
+    id: str
+    fragment: str
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What a move led to: seconds to the first chart and to the whole page; the charts by key. NaN: no chart came."""
+
+    first_chart: float
+    whole: float
+    charts: Mapping[str, Element]
+
+
+@asynccontextmanager
+async def visiting(port: int) -> "AsyncIterator[Visitor]":
+    """A visitor of the server at a port of 127.0.0.1, who leaves at the end of the block."""
+    address = f"ws://127.0.0.1:{port}/_stcore/stream"
+    async with connect(address, subprotocols=[Subprotocol("streamlit")], max_size=None) as connection:
+        yield Visitor(connection)
+
+
+class Visitor:
+    """One session. A page is whole when its script has ended and no timer of a fragment runs any more."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.numbers: dict[str, NumberBox] = {}
+        self._connection = connection
+        self._state = ClientState(context_info=ContextInfo(locale="en-GB", timezone="UTC"))
+        self._entered: dict[str, float] = {}
+        self._query: dict[str, str] = {}
+        self._kept: dict[str, Element] = {}  # elements that the server sends again by their hash alone
+        self._timers: dict[str, tuple[float, float]] = {}  # fragment -> when it is due, and every how many seconds
+
+    async def open(self, page: str = "", query: Mapping[str, str] | None = None) -> Drawn:
+        """Open a page by its address, as a link does."""
+        self._query = dict(query or {})
+        self._state.page_name = page
+        return await self._run()
+
+    async def enter(self, key: str, number: float) -> Drawn:
+        """Put a number into the input of this key."""
+        if key not in self.numbers:
+            raise PageError(f"The page has no number input {key!r}; it has {', '.join(self.numbers) or 'none'}.")
+        self._entered[key] = number
+        box = self.numbers[key]
+        if box.parameter:
+            self._query[box.parameter] = f"{number:.15g}"
+        return await self._run(box.fragment)
+
+    async def again(self) -> Drawn:
+        """Run the page again with nothing changed."""
+        return await self._run()
+
+    async def _run(self, fragment: str = "") -> Drawn:
+        begin = time.monotonic()
+        await self._ask(fragment)
+        charts: dict[str, Element] = {}
+        first, running = math.nan, True
+        seen: dict[str, Element] = {}
+        while running or self._timers:
+            message = await self._next_message()
+            kind = message.WhichOneof("type")
+            if kind == "script_finished":
+                if message.script_finished == _FAILED:
+                    raise PageError("The script of the page could not be compiled.")
+                running = message.script_finished not in _ENDED
+            elif kind == "new_session" and not message.metadata.run.fragment_ids:
+                self._timers.clear()
+            elif kind == "auto_rerun":
+                interval = message.auto_rerun.interval
+                self._timers[message.auto_rerun.fragment_id] = (time.monotonic() + interval, interval)
+            elif kind == "stop_auto_rerun":
+                for ended in message.stop_auto_rerun.fragment_ids:
+                    self._timers.pop(ended, None)
+            elif kind == "navigation":
+                self._state.page_script_hash = message.navigation.page_script_hash
+            elif kind == "page_not_found":
+                raise PageError(f"The server has no page {self._state.page_name!r}.")
+            element = self._element(message)
+            if element is None:
+                continue
+            if message.metadata.cacheable:
+                seen[message.ref_hash or message.hash] = element
+            self._look(element, message.delta.fragment_id)
+            if (drawn := element.WhichOneof("type")) in CHARTS:
+                first = first if charts else time.monotonic() - begin
+                charts[user_key_from_element_id(getattr(element, drawn).id) or drawn] = element
+        self._kept = seen if not fragment else self._kept | seen
+        return Drawn(first, time.monotonic() - begin, charts)
+
+    async def _ask(self, fragment: str, *, by_timer: bool = False) -> None:
+        """Ask for a run of the script, or of one fragment of it."""
+        state = ClientState()
+        state.CopyFrom(self._state)
+        state.query_string = urlencode(self._query)
+        state.fragment_id, state.is_auto_rerun = fragment, by_timer
+        state.cached_message_hashes.extend(self._kept)
+        states = [WidgetState(id=self.numbers[key].id, double_value=number) for key, number in self._entered.items()]
+        state.widget_states.widgets.extend(states)
+        await self._connection.send(BackMsg(rerun_script=state).SerializeToString())
+
+    async def _next_message(self) -> ForwardMsg:
+        """The server's next message; until it comes, fragments run whose timers are due."""
+        while True:
+            due = min((at for at, _ in self._timers.values()), default=None)
+            try:
+                async with asyncio.timeout_at(None if due is None else _loop_time(due)):
+                    return ForwardMsg.FromString(await self._connection.recv(decode=False))
+            except TimeoutError:
+                await self._run_due_fragments()
+
+    async def _run_due_fragments(self) -> None:
+        now = time.monotonic()
+        for fragment, (at, interval) in self._timers.items():
+            if at <= now:
+                self._timers[fragment] = (now + interval, interval)
+                await self._ask(fragment, by_timer=True)
+
+    def _element(self, message: ForwardMsg) -> Element | None:
+        """The element that a message brings, from what is kept if it brings the hash alone."""
+        if message.WhichOneof("type") == "ref_hash":
+            return self._kept[message.ref_hash]
+        if message.WhichOneof("type") == "delta" and message.delta.WhichOneof("type") == "new_element":
+            return message.delta.new_element
+        return None
+
+    def _look(self, element: Element, fragment: str) -> None:
+        """Remember a number input; an error on the page is one here."""
+        kind = element.WhichOneof("type")
+        if kind == "exception":
+            raise PageError(f"The page shows {element.exception.type}: {element.exception.message}")
+        if kind == "alert" and element.alert.format == Alert.ERROR:
+            raise PageError(f"The page shows an error: {element.alert.body}")
+        if kind == "number_input":
+            box = element.number_input
+            key = user_key_from_element_id(box.id) or box.label
+            self.numbers[key] = NumberBox(box.id, fragment, box.query_param_key)
+
+
+def _loop_time(monotonic: float) -> float:
+    """A moment of `time.monotonic` on the clock of the running loop."""
+    return asyncio.get_running_loop().time() + monotonic - time.monotonic()
