@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from analysis.dumps.name_form import literal
@@ -54,6 +54,7 @@ class Piece:
         tail: text behind it.
         has_layer, varies: whether a number in it is the layer's, and whether one changes.
         is_field: whether it is a field alone.
+        slots: the numbers in the core that change.
     """
 
     text: str
@@ -63,6 +64,7 @@ class Piece:
     has_layer: bool = False
     varies: bool = False
     is_field: bool = False
+    slots: tuple[Slot, ...] = field(default=(), compare=False)
 
 
 def name_forms(families: Sequence[Family], roles: NumberRoles) -> list[str]:
@@ -71,7 +73,7 @@ def name_forms(families: Sequence[Family], roles: NumberRoles) -> list[str]:
     if _are_confused(families, parts):
         parts = [_parts(family, roles, cuts_noise=False) for family in families]
     _find_methods(parts)
-    layers = _layers(parts)
+    layers = _without_files(families, parts, _layers(parts))
     forms = []
     for family, pieces, kept in zip(families, parts, layers, strict=True):
         is_layer = set(map(id, kept))
@@ -100,6 +102,40 @@ def _layers(names: Sequence[list[list[Piece]]]) -> list[list[Piece]]:
             if home.setdefault(tuple(piece.core for piece in found[number]), kind) != kind:
                 return _layers_of_kinds(names, [list(range(len(names)))])
     return found
+
+
+def _without_files(
+    families: Sequence[Family], names: Sequence[list[list[Piece]]], layers: list[list[Piece]]
+) -> list[list[Piece]]:
+    """The layers without the names of the files they are in, if their keys tell all of them apart."""
+    fewer = []
+    for family, parts, kept in zip(families, names, layers, strict=True):
+        in_file = (
+            [piece for piece in parts[family.file] if not (piece.varies or piece.has_layer)] if family.inner else []
+        )
+        left = [piece for piece in kept if not any(piece is one for one in in_file)]
+        fewer.append(left or kept)
+    if all(len(left) == len(kept) for left, kept in zip(fewer, layers, strict=True)):
+        return layers
+    home: dict[str, tuple[str, ...]] = {}
+    for left, kept in zip(fewer, layers, strict=True):
+        dropped = tuple(piece.core for piece in kept if not any(piece is one for one in left))
+        if any(home.setdefault(name, dropped) != dropped for name in _spelled(left)):
+            return layers
+    return fewer
+
+
+def _spelled(pieces: Sequence[Piece]) -> set[str]:
+    """All names of layers that pieces stand for."""
+    text = "/".join(piece.core for piece in pieces)
+    slots = [slot for piece in pieces for slot in piece.slots]
+    if not slots:
+        return {text}
+    ends = text.split(PLACE)
+    return {
+        "".join(word for pair in zip(ends, (*values, ""), strict=True) for word in pair)
+        for values in set(zip(*(slot.values for slot in slots), strict=True))
+    }
 
 
 def _layers_of_kinds(names: Sequence[list[list[Piece]]], kinds: Sequence[list[int]]) -> list[list[Piece]]:
@@ -233,6 +269,7 @@ def _cut(
             tail=_as_form(run[end:]),
             has_layer=any(isinstance(one, Slot) and roles.of(one) == "layer" for one in run[begin:end]),
             varies=bool(varying),
+            slots=tuple(varying),
         )
     ]
 

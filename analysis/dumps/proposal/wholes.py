@@ -159,7 +159,7 @@ def _method(
         for text in family.texts(part):
             inside.setdefault(text, set()).add(tail)
     same = next(iter(inside.values()))
-    if len(inside) < 2 or any(own != same for own in inside.values()):
+    if len(inside) < 2 or any(own != same for own in inside.values()) or not _share_names(families, part):
         return None
     words = [set(re.findall(r"[a-z]+", text.lower())) for text in inside]
     if any(BARE.fullmatch(text) for text in inside) or all(map(_speaks_of_layers, words)):
@@ -176,6 +176,17 @@ def _method(
         reason = f"each {shown(families[0].parts[part])} holds the same arrays"
         return NumberRole("method", reason, ("part", "epoch", "seed"))
     return NumberRole("method")
+
+
+def _share_names(families: Sequence[Family], part: int) -> bool:
+    """Whether the texts of a part have names behind them in common: each of them one with the first."""
+    behind: dict[str, set[str]] = {}
+    for family in families:
+        for member in family.members:
+            way = family.arrays[member].name.split("/", part + 1)
+            behind.setdefault(way[part], set()).add(way[part + 1])
+    first = next(iter(behind.values()))
+    return not any(first.isdisjoint(own) for own in behind.values())
 
 
 def _speaks_of_layers(words: set[str]) -> bool:

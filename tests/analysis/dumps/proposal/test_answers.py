@@ -69,3 +69,11 @@ def test_a_stray_file_does_not_change_the_names_of_layers():
     names = [f"after_epoch_{epoch}.pt/{layer}" for epoch in (1, 2) for layer in ("layer1", "layer2")]
     alone = {layer for layer, *_ in cells(named(names))}
     assert {layer for layer, *_ in cells(named([*names, "extra/thing.npy"]))} == {*alone, "thing"}
+
+
+def test_the_file_is_no_part_of_the_layer_where_keys_tell_all_apart():
+    names = [f"step-{step}/acts.safetensors/layer_{layer}" for step in (1, 30) for layer in (1, 2)]
+    members, _, _ = read(named([*names, "step-30/more.safetensors/layer_9"]))
+    assert {(member.layer, member.method) for member in members} == {(f"layer_{n}", "") for n in (1, 2, 9)}
+    members, _, _ = read(named([*names, "step-30/more.safetensors/layer_2"]))
+    assert len({(member.layer, member.method, member.epoch) for member in members}) == 5
