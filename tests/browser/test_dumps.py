@@ -154,6 +154,35 @@ def test_dropped_files_are_inspected_and_kept_until_they_are_closed(page: Page, 
     expect(page.get_by_text("Drop files above")).to_be_visible()
 
 
+def test_a_part_becomes_an_epoch_by_keyboard_and_a_link_opens_it(
+    page: Page, new_page: NewPage, server: str, dumps_folder: Path
+) -> None:
+    folder = dumps_folder / "twelve_parts"
+    folder.mkdir()
+    for start in range(0, 300, 25):
+        np.save(folder / f"layer_4_{start}.npy", np.random.default_rng(start).standard_normal((25, 8)))
+    page.goto(f"{server}/dumps?dumps_path={folder}")
+    expect(page.get_by_text("12 files → 1 layer × 1 epoch")).to_be_visible()
+    page.get_by_text("How it is read").click()
+    name = page.locator(".st-key-dumps_name_0")
+    name.get_by_role("button", name="0", exact=False).last.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("option", name="epoch or step").click()
+    expect(page.get_by_text("12 files → 1 layer × 12 epochs")).to_be_visible()
+    expect(name.get_by_text("epoch", exact=True)).to_be_visible()
+    page.wait_for_url("**dumps_plan=**")
+    drawn_chart(page, "dumps_parts")
+    wait_until_idle(page)
+    assert_fits(page)
+    other = new_page()
+    other.goto(page.url)
+    expect(other.get_by_text("12 files → 1 layer × 12 epochs")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("12 parts of 25 rows joined to 300 rows")).to_be_visible()
+    drawn_chart(page, "dumps_parts")
+    take_pictures(page, "dumps-plan")
+
+
 def test_the_report_and_the_tables_arrive_whole(page: Page, server: str, large_dump: Path, tmp_path: Path) -> None:
     open_dump(page, server, large_dump)
     with page.expect_download() as caught:

@@ -86,7 +86,7 @@ def _edit(reading: Reading, steps: PlanSteps, slot: str) -> None:
     if not rules:
         st.caption(_("A run says itself what its layers and epochs are: there is nothing to change."))
         return
-    st.caption(_("Click a word or a number of a name to say what it is. What is in colour differs from name to name."))
+    st.caption(_("Click a word or a number of a name to give it a role. The coloured marks say which roles they have."))
     shown = rules
     if len(rules) > MOST_RULES:
         text = st.text_input(_("Rules with this in the name"), key=f"{slot}_rules").lower()

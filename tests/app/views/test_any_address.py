@@ -45,9 +45,10 @@ STATES: list[tuple[str, dict[str, Any]]] = [
     ("train", {"train_data": "spirals", "train_methods": ["bn+per", "vcl", "sigreg"], "train_more": "{}"}),
     ("train", {"run": "tiny"}),
     ("dumps", {"dumps_path": "<dump>"}),
+    ("dumps", {"dumps_path": "<dump>", "dumps_editor": "true"}),
 ]
 OURS = {"InvalidInputError", "BudgetError", "StorageError"}  # which the server shows as messages
-FREE = {"run", "beside"}  # in the address, and of no widget
+FREE = {"train": {"run", "beside"}, "dumps": {"dumps_set", "dumps_plan"}}  # in the address, and of no widget
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -91,7 +92,7 @@ def known() -> dict[int, set[str]]:
 def keys_of(state: int, known: dict[int, set[str]], open_page: OpenPage, dump: Path) -> set[str]:
     if state not in known:
         name, query = STATES[state]
-        known[state] = bound_keys(opened(open_page, dump, name, query)) | (FREE if name == "train" else set())
+        known[state] = bound_keys(opened(open_page, dump, name, query)) | FREE.get(name, set())
     return known[state]
 
 
