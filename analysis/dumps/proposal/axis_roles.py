@@ -90,6 +90,9 @@ def _of_vectors(*, are_samples: bool) -> AxisProposal:
 def _of_three(family: Family, *, are_samples: bool) -> AxisProposal:
     first, second = ({shape[axis] for shape in family.shapes} for axis in (0, 1))
     all_layers: Axes = ("layer", "position", "unit")
+    if are_samples and first == {1}:
+        reason = "each array is one sample, and its first axis is 1"
+        return AxisProposal(SEQUENCE, reason, (("sample", "unit", "unit"),) if len(second) == 1 else ())
     if are_samples and len(first) == 1 and len(second) > 1:
         reason = "the first axis is the same in every sample, the second changes: layers, and tokens"
         return AxisProposal(all_layers, reason, (("position", "position", "unit"), SEQUENCE))

@@ -195,6 +195,8 @@ def _name_questions(families: Sequence[Family], roles: NumberRoles, answers: Ans
                 places.setdefault(_slot_id(slot), []).append((family, slot))
     questions = []
     for name, found in places.items():
+        if all(is_attention(one) for one, _ in found) and name not in answers:
+            continue  # left out, whatever it counts
         (family, slot), told = found[0], roles.found[found[0][1].key]
         role = told.role or "layer"
         questions.append(

@@ -60,3 +60,18 @@ def test_arrays_that_need_the_same_answer_are_one_question():
 def test_an_answer_with_other_axes_is_refused():
     with pytest.raises(InvalidInputError, match="Give a role to each"):
         propose_plan([Named("x.npy", Entry("", (6, 11, 16), "float32"))], {"axes/x": "sample,unit"})
+
+
+def test_a_first_axis_of_one_is_the_sample_and_no_layer():
+    arrays = [Named(f"utt{i}.pt", Entry("", (1, 30 + i, 16), "float32")) for i in range(6)]
+    proposal = propose_plan(arrays)
+    assert [rule.axes for rule in proposal.plan.rules] == [("sample", "position", "unit")]
+    assert proposal.questions == ()
+
+
+def test_nobody_is_asked_what_a_number_of_attention_patterns_counts():
+    arrays = [Named(f"out.pt/attentions/{i}", Entry(f"attentions/{i}", (2, 4, 9, 9), "float32"), 2) for i in range(3)]
+    (question,) = propose_plan(arrays).questions
+    assert (question.id, question.chosen) == ("axes/attentions/#", "left out")
+    taken = propose_plan(arrays, {question.id: "sample,head,position,unit"})
+    assert [rule.axes for rule in taken.plan.rules] == [("sample", "head", "position", "unit")]
