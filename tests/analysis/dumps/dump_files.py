@@ -1,6 +1,7 @@
 """Good files of every format, as other libraries write them, all of the same two layers."""
 
 import io
+import json
 import tarfile
 import zipfile
 from pathlib import Path
@@ -91,6 +92,23 @@ def csv(path: Path) -> None:
     pd.DataFrame(FIRST, columns=list("abcd")).to_csv(path, index=False)
 
 
+def csv_of_lists(path: Path) -> None:
+    pd.DataFrame({name: values.tolist() for name, values in LAYERS.items()}).to_csv(path, index=False)
+
+
+def text_matrix(path: Path) -> None:
+    np.savetxt(path, FIRST)
+
+
+def json_document(path: Path) -> None:
+    path.write_text(json.dumps({"activations": {name: values.tolist() for name, values in LAYERS.items()}}))
+
+
+def json_lines(path: Path) -> None:
+    rows = zip(*(values.tolist() for values in LAYERS.values()), strict=True)
+    path.write_text("".join(json.dumps(dict(zip(LAYERS, row, strict=True))) + "\n" for row in rows))
+
+
 def matlab(path: Path) -> None:
     savemat(path, LAYERS, do_compression=True)
 
@@ -159,6 +177,10 @@ WRITERS = {
     "data-00000-of-00001.arrow": arrow_stream,
     "layers.feather": feather,
     "layer.csv": csv,
+    "lists.csv": csv_of_lists,
+    "matrix.txt": text_matrix,
+    "document.json": json_document,
+    "lines.jsonl": json_lines,
     "folder.zip": zip_of_files,
     "nested.zip": zip_of_a_zip,
     "shard.tar": tar,

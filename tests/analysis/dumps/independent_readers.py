@@ -65,8 +65,12 @@ def stored(path: Path, location: tuple[str, ...], note: str = "") -> np.ndarray:
             return np.stack([np.array(column.to_pylist(), np.float64) for column in table.columns], axis=1)
         case ".arrow" | ".feather":
             return _of_arrow(path, location[0])
-        case ".csv":
-            return _of_text(path, note)
+        case ".csv" | ".txt":
+            return _of_text(path, note) if location in ((), ("",)) else _of_lists(path, location[0], note)
+        case ".json":
+            return _of_json(path, location[0])
+        case ".jsonl":
+            return _of_json_lines(path, location[0])
     raise ValueError(path.suffix)
 
 
@@ -130,10 +134,7 @@ def _of_text(path: Path, note: str) -> np.ndarray:
 
     A number like 007 is a name.
     """
-    separator = next((sign for name, sign in SEPARATORS.items() if f"separated by {name}," in note), "\x1f")
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        lines = [line for line in file if line.strip() and not line.startswith("#")]
-    rows = list(csv.reader(lines, delimiter=separator))[1 if "names the columns" in note else 0 :]
+    _, rows = _cells(path, note)
     decimal = "," if "decimal comma" in note else "."
     columns = []
     for cells in zip(*rows, strict=True):
@@ -144,3 +145,40 @@ def _of_text(path: Path, note: str) -> np.ndarray:
         except ValueError:
             continue
     return np.array(columns).T
+
+
+def _of_lists(path: Path, key: str, note: str) -> np.ndarray:
+    """A column of which every cell is a list, as Python, JSON and numpy write them."""
+    names, rows = _cells(path, note)
+    column = names.index(key) if key in names else int(key.removeprefix("column ")) - 1
+    return np.array(
+        [[float(number) for number in re.split(r"[\s,]+", row[column].strip()[1:-1].strip(" ,"))] for row in rows]
+    )
+
+
+def _cells(path: Path, note: str) -> tuple[list[str], list[list[str]]]:
+    """Names of the columns, if the note tells of any, and the other lines of a table."""
+    separator = next((sign for name, sign in SEPARATORS.items() if f"separated by {name}," in note), "\x1f")
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        lines = [line for line in file if line.strip() and not line.startswith("#")]
+    if separator == " ":  # which may be several
+        lines = [re.sub(" +", " ", line.strip(" \r\n")) for line in lines]
+    rows = list(csv.reader(lines, delimiter=separator))
+    return (rows[0], rows[1:]) if "names the columns" in note else ([], rows)
+
+
+def _of_json(path: Path, key: str) -> np.ndarray:
+    """A list in a document, by the names and places on the way to it."""
+    return np.array(dict(_parts(json.loads(path.read_text("utf-8-sig"))))[key], np.float64)
+
+
+def _of_json_lines(path: Path, key: str) -> np.ndarray:
+    """A field that every line has, or all lines."""
+    rows = [json.loads(line) for line in path.read_text("utf-8-sig").split("\n") if line.strip()]
+    return np.array([dict(_parts(row))[key] for row in rows], np.float64)
+
+
+def _parts(part: object, key: str = "") -> Iterator[tuple[str, object]]:
+    yield key, part
+    for name, inner in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
+        yield from _parts(inner, f"{key}/{name}" if key else str(name))

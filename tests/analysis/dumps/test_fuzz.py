@@ -74,7 +74,7 @@ def read_everything(path: Path) -> int:
     assert inspect(path, limits=LIMITS).arrays
     found = list_arrays(path, limits=LIMITS)
     inspection = found.with_plan(every_array(found))
-    loaded = 0
+    loaded, of_table = 0, next((array.entry.note for array in found.arrays if array.entry.note), "")
     for member in inspection.members:
         assert member.verdict != "refused" or len(member.reason) > 20
         batch, reason = load_or_reason(inspection, member.name)
@@ -83,7 +83,7 @@ def read_everything(path: Path) -> int:
         else:
             assert (batch.n, batch.d) == (member.rows, member.units)
             assert batch.values.nbytes <= LIMITS.batch_bytes
-            assert_same(batch, stored(path, member.parts[0].location, member.note), member)
+            assert_same(batch, stored(path, member.parts[0].location, member.note or of_table), member)
             loaded += 1
     return loaded
 
