@@ -6,6 +6,7 @@ What a store declares is read here first: only codecs that are known to turn byt
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import math
@@ -14,7 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from analysis.dumps.byte_range import ByteRange, FileRange
 from analysis.dumps.entry import ITEM_BYTES, Entry, is_plain_shape
 from analysis.dumps.formats import zip_format
+from analysis.dumps.formats.safetensors_format import ONLY_IN_TORCH, as_numbers
 from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.natural_order import by_numbers
 from per_core.errors import InvalidInputError
@@ -48,21 +50,32 @@ class _Array:
     """What a store says of one array of it.
 
     Attributes:
-        version: of the format, 2 or 3.
+        version: of the format.
         chunk: shape of what is stored in one file.
         fill: of values in chunks that are not stored.
+        told: all that it says, as it stands in its file.
     """
 
-    version: int
+    version: Literal[2, 3]
     shape: tuple[int, ...]
     dtype: str
     chunk: tuple[int, ...]
     fill: str
+    told: dict[str, Any]
 
     @property
     def chunks(self) -> int:
         """How many there are, stored or not."""
         return math.prod(-(-length // step) for length, step in zip(self.shape, self.chunk, strict=True))
+
+    @property
+    def for_library(self) -> dict[str, Any]:
+        """What it says, with whole numbers of as many bits in the place of those that numpy has not."""
+        if self.dtype not in ONLY_IN_TORCH:
+            return self.told
+        item = ITEM_BYTES[self.dtype]
+        kind = {"data_type": f"uint{8 * item}"} if self.version == 3 else {"dtype": "|u1" if item == 1 else f"<u{item}"}
+        return self.told | kind | {"fill_value": _bits(self.told.get("fill_value"), self.dtype)}
 
 
 def is_zarr(folder: Path) -> bool:
@@ -116,9 +129,9 @@ def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
 
 
 def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
-    """Rows start to stop − 1 of an array, in the byte order of this machine."""
+    """Rows start to stop − 1 of an array, in the byte order of this machine; what numpy has not as float32."""
     import zarr
-    from zarr.storage import LocalStore, ZipStore
+    from zarr.storage import LocalStore, StorePath, ZipStore
 
     files = _arrays(_contents(path, limits, key)).get(key)
     entry, array = (None, None) if files is None else _entry(key, files, limits)
@@ -126,8 +139,12 @@ def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits
         raise InvalidInputError(f"There must be a readable array {key!r}; there is none now. Inspect it again.")
     try:
         with zarr.config.set({"threading.max_workers": 1, "async.concurrency": 1}):
-            store = LocalStore(path, read_only=True) if path.is_dir() else ZipStore(path, mode="r", read_only=True)
-            opened = zarr.open_array(store, path=key, mode="r", zarr_format=2 if array.version == 2 else 3)
+            kind: Any = LocalStore if path.is_dir() else ZipStore
+            store = asyncio.run(kind.open(path, mode="r", read_only=True))
+            if array.dtype in ONLY_IN_TORCH:
+                opened = zarr.Array.from_dict(StorePath(store, key), array.for_library)
+            else:
+                opened = zarr.open_array(store, path=key, mode="r", zarr_format=array.version)
             rows = np.asarray(opened[start:stop])
             store.close()
     except MemoryError:
@@ -136,7 +153,22 @@ def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits
         raise InvalidInputError(
             f"Zarr must be able to read the array; it cannot: {error!r:.200}. It is damaged: write it again."
         ) from error
-    return rows.astype(rows.dtype.newbyteorder("="))
+    rows = rows.astype(rows.dtype.newbyteorder("="), order="C")
+    if array.dtype not in ONLY_IN_TORCH:
+        return rows
+    return as_numbers(rows.reshape(-1).view(np.uint8), array.dtype).reshape(rows.shape)
+
+
+def _bits(fill: Any, dtype: str) -> int | None:
+    """A value of a type that numpy has not, as a store writes it, as a whole number of the same bits."""
+    import torch
+
+    if fill is None:
+        return None
+    if isinstance(fill, str) and fill.startswith("0x"):
+        return int(fill, 16)
+    value = torch.tensor([float(fill)]).to(getattr(torch, dtype))
+    return int.from_bytes(value.view(torch.uint8).numpy().tobytes(), "little")
 
 
 def _contents(path: Path, limits: ReadingLimits, under: str = "") -> dict[str, ByteRange | None]:
@@ -265,7 +297,9 @@ def _read_array(files: dict[str, ByteRange | None]) -> _Array:
     shape = told.get("shape")
     if not is_plain_shape(shape) or not is_plain_shape(chunk) or len(shape) != len(chunk) or 0 in chunk:
         raise ValueError(f"its shape is {shape!r:.100}, in chunks of {chunk!r:.100}")
-    return _Array(3 if NODE_3 in files else 2, tuple(shape), dtype, tuple(chunk), f"{told.get('fill_value')!r:.20}")
+    return _Array(
+        3 if NODE_3 in files else 2, tuple(shape), dtype, tuple(chunk), f"{told.get('fill_value')!r:.20}", told
+    )
 
 
 def _type_2(told: Any) -> str:

@@ -10,6 +10,7 @@ import zipfile
 import numcodecs
 import numpy as np
 import pytest
+import torch
 import zarr
 from zarr.storage import ZipStore
 
@@ -78,6 +79,38 @@ def test_types_and_byte_orders(tmp_path, version, dtype):
     rows = read_rows(tmp_path / "a.zarr", location, 7, 23, LIMITS)
     assert rows.dtype.isnative
     np.testing.assert_array_equal(rows, values[7:23])
+
+
+@VERSIONS
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2])
+def test_types_that_numpy_has_not_are_read_as_float32(tmp_path, version, dtype):
+    """As tensorstore writes them: the same bytes as of whole numbers, under another name."""
+    values = torch.from_numpy(VALUES).to(dtype)
+    values[40:] = float("nan")
+    bits = values.view(torch.int16 if dtype.itemsize == 2 else torch.uint8).numpy()
+    path = array(tmp_path / "a.zarr", version, bits.view(f"uint{8 * dtype.itemsize}"))
+    shutil.rmtree(path / "c" / "2", ignore_errors=True)  # rows 8 to 11 are as the fill value says
+    (path / "2.0.0").unlink(missing_ok=True)
+    named = {"dtype" if version == 2 else "data_type": str(dtype).removeprefix("torch.")}
+    change(metadata(path, version), **named, fill_value=-1.5)
+    ((location, entry),) = list_entries(path, LIMITS)
+    assert (entry.dtype, entry.shape, entry.refusal) == (str(dtype).removeprefix("torch."), VALUES.shape, "")
+    assert entry.note == "1 of 13 chunks are not stored: their values are -1.5"
+    expected = values.float().numpy()
+    expected[8:12] = -1.5
+    shutil.make_archive(str(path), "zip", path)
+    for store in (path, tmp_path / "a.zarr.zip"):
+        rows = read_rows(store, location, 7, 43, LIMITS)
+        assert rows.dtype == np.float32
+        np.testing.assert_array_equal(rows, expected[7:43])
+
+
+@pytest.mark.parametrize(("fill", "value"), [("NaN", np.nan), ("-Infinity", -np.inf), ("0xbfc0", -1.5), (0, 0)])
+def test_fill_values_of_bfloat16(tmp_path, fill, value):
+    path = array(tmp_path / "a.zarr", 3, np.ones((8, 2), np.uint16))
+    shutil.rmtree(path / "c" / "1")
+    change(metadata(path, 3), data_type="bfloat16", fill_value=fill)
+    np.testing.assert_array_equal(read_rows(path, (), 4, 8, LIMITS), np.full((4, 2), value, np.float32))
 
 
 def test_shards_and_codecs(tmp_path):
