@@ -19,11 +19,12 @@ from per_core.errors import InvalidInputError
 
 DTYPES = {
     "BOOL": "bool", "I8": "int8", "U8": "uint8", "I16": "int16", "U16": "uint16", "I32": "int32", "U32": "uint32",
-    "I64": "int64", "U64": "uint64", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2", "F16": "float16",
+    "I64": "int64", "U64": "uint64", "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz", "F8_E5M2FNUZ": "float8_e5m2fnuz", "F16": "float16",
     "BF16": "bfloat16", "F32": "float32", "F64": "float64",
 }  # fmt: skip
 NO_NUMBERS = {"F4", "F6_E2M3", "F6_E3M2", "F8_E8M0", "C64"}  # types of the format that are not read
-ONLY_IN_TORCH = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
+ONLY_IN_TORCH = ("bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz")
 
 
 def list_entries(data: ByteRange, limits: ReadingLimits) -> list[Entry]:

@@ -164,11 +164,8 @@ def test_one_unit_is_a_column(tmp_path):
 
 
 def test_what_numpy_cannot_hold_goes_through_torch(tmp_path):
-    tensors = {
-        "bfloat16": torch.from_numpy(FIRST).bfloat16(),
-        "float8_e4m3fn": torch.from_numpy(FIRST).to(torch.float8_e4m3fn),
-        "float8_e5m2": torch.from_numpy(FIRST).to(torch.float8_e5m2),
-    }
+    names = ("bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz")
+    tensors = {name: torch.from_numpy(FIRST).to(getattr(torch, name)) for name in names}
     save_file(tensors, tmp_path / "small.safetensors")
     torch.save(tensors, tmp_path / "small.pt")
     for name, tensor in tensors.items():

@@ -82,7 +82,7 @@ def test_types_and_byte_orders(tmp_path, version, dtype):
 
 
 @VERSIONS
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2fnuz])
 def test_types_that_numpy_has_not_are_read_as_float32(tmp_path, version, dtype):
     """As tensorstore writes them: the same bytes as of whole numbers, under another name."""
     values = torch.from_numpy(VALUES).to(dtype)
