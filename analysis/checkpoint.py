@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from per_core.errors import InvalidInputError
 from per_core.recording.whole_file import whole_file
+
+if TYPE_CHECKING:
+    import torch
 
 CHECKPOINT = "checkpoint.pt"
 
@@ -23,6 +24,8 @@ def write_checkpoint(file: Path, values: Mapping[str, Any]) -> None:
     Raises:
         StorageError: If it cannot be written; the one before is still there.
     """
+    import torch  # not needed to pass over such a file
+
     with whole_file(file) as stream:
         try:
             torch.save(dict(values), stream)
@@ -43,6 +46,8 @@ def read_checkpoint(file: Path, device: torch.device) -> dict[str, Any]:
             f"A comparison goes on from its checkpoint; there is none in {file.parent}."
             " Start it anew in another folder."
         )
+    import torch
+
     try:
         values: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
     except Exception as error:  # torch.load raises whatever unpickling and unzipping raise

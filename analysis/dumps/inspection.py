@@ -24,7 +24,7 @@ from analysis.dumps.source import Upload, resolve
 from analysis.dumps.tree import FileVersion, file_version, ignored_files, is_folder_of_files, list_entries
 from analysis.plain_text import plain, plain_names
 from per_core.errors import BudgetError, InvalidInputError
-from per_core.recording.run_directory import header_file, records_file
+from per_core.recording.run_files import header_file, records_file
 
 NESTED = (".zip", ".tar", ".gz", ".tgz")  # files that hold files
 

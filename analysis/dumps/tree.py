@@ -48,7 +48,7 @@ from analysis.dumps.listings import LISTINGS, Listing
 from analysis.dumps.reader_pool import READER
 from analysis.dumps.unpacking import Unpacking
 from per_core.errors import BudgetError, InvalidInputError, PerError
-from per_core.recording.run_directory import header_file, is_run, records_file
+from per_core.recording.run_files import header_file, is_run, records_file
 
 Location = tuple[str, ...]
 Found = tuple[Location, Entry]

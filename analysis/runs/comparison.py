@@ -12,7 +12,8 @@ from analysis.runs.folder import ComparisonFolder
 from analysis.runs.remark import Remark
 from analysis.runs.status import RunStatus, read_status
 from per_core.errors import InvalidInputError, PerError
-from per_core.recording.run_directory import Run, is_run, open_run
+from per_core.recording.run_directory import Run, open_run
+from per_core.recording.run_files import is_run
 
 MOST_NAMED = 8  # epochs in a sentence
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from analysis.runs.folder import ComparisonFolder
 from analysis.runs.status import read_status
 from per_core.errors import InvalidInputError
-from per_core.recording.run_directory import is_closed, open_run, records_file
+from per_core.recording.run_directory import open_run
+from per_core.recording.run_files import is_closed, records_file
 
 LONGEST_WAIT = 86_400.0  # seconds from a record to the next that are waited for: epochs of large networks take hours
 CLOCKS_DIFFER = 60.0  # seconds by which the clock of the machine that writes may be ahead

@@ -23,7 +23,7 @@ from analysis.runs.remark import Remark, explain
 from analysis.runs.spec import TrainingSpec
 from analysis.runs.status import LIVE, RunState, change_status, read_status
 from per_core.errors import InvalidInputError, PerError, StorageError
-from per_core.recording.run_directory import records_file
+from per_core.recording.run_files import records_file
 from per_core.recording.whole_file import told, write_whole
 
 __all__ = ["Comparison", "DeletedRun", "RunArchive", "RunEntry", "RunLibrary", "open_comparison"]

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from numbers import Real
 from typing import Any
-
-import numpy as np
-from torch import Tensor
 
 from per_core.errors import InvalidInputError
 
@@ -29,8 +27,8 @@ def as_epoch(value: object, name: str = "epoch") -> float:
         (2, 0.25, 0.3)
     """
     number: Any = value
-    if isinstance(value, Tensor | np.ndarray | np.generic) and np.prod(value.shape) == 1:
-        number = value.item()
+    if math.prod(getattr(value, "shape", (0,))) == 1:  # of one element, whatever the library
+        number = number.item()
     is_number = isinstance(number, Real) and not isinstance(number, bool)
     if not is_number or not 0 <= number < TOO_LARGE:
         raise InvalidInputError(

@@ -34,10 +34,10 @@ from per_core.errors import InvalidInputError
 from per_core.per import RowLayout
 from per_core.recording.epoch import as_epoch
 from per_core.recording.layer_record import Allowance, LayerArrays, LayerSummary, from_json_number, to_json_number
+from per_core.recording.run_files import ARRAYS, CLOSED, MISSING, RECORDS, RUN
 from per_core.recording.whole_file import told, write_whole
 
 SCHEMA = 1
-RUN, RECORDS, ARRAYS, MISSING, CLOSED = "run.json", "records.jsonl", "arrays", "missing.json", "closed"  # joined here
 MISSING_BYTES = 96  # reserved, so that it can be written on a full disk
 ARRAY_NAMES = ("norms", "projections", "tracked", "tracked_units", "rows", "row_units")
 
@@ -199,31 +199,6 @@ class Run:
 
 def _shape(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape))
-
-
-def is_run(path: Path) -> bool:
-    """Whether a Recorder wrote into a folder; False of one that may not be looked into."""
-    return os.path.exists(header_file(path))  # Path.exists raises where a folder cannot be read
-
-
-def is_closed(path: Path) -> bool:
-    """Whether the Recorder that wrote a run was closed; False of one that was killed, or that nobody closed."""
-    return (path / CLOSED).is_file()
-
-
-def header_file(path: Path) -> Path:
-    """The file of a run that is written once, when the run is created."""
-    return path / RUN
-
-
-def records_file(path: Path) -> Path:
-    """The file of a run that grows with every record."""
-    return path / RECORDS
-
-
-def arrays_folder(path: Path) -> Path:
-    """Where the arrays of a run's records are."""
-    return path / ARRAYS
 
 
 def open_run(path: str | Path) -> Run:

@@ -18,8 +18,14 @@ def test_loads_nothing_of_the_dashboard():
     assert not {"streamlit", "plotly", "ot", "analysis", "app", "pandas", "sklearn"} & set(loaded)
 
 
-def test_an_error_needs_no_torch():
-    script = "import sys; import per_core.errors; print('torch' in sys.modules)"
+def test_the_compiler_is_loaded_by_those_who_compile():
+    script = "import sys; from per_core import *; print('torch' in sys.modules, 'torch._dynamo' in sys.modules)"
+    assert processes.run([sys.executable, "-c", script], check=True).stdout.split() == ["True", "False"]
+
+
+@pytest.mark.parametrize("module", ["per_core.errors", "per_core.recording.epoch", "per_core.recording.run_files"])
+def test_errors_epochs_and_names_of_files_need_no_torch(module: str):
+    script = f"import sys; import {module}; print('torch' in sys.modules)"
     assert processes.run([sys.executable, "-c", script], check=True).stdout.strip() == "False"
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from analysis.dumps.entry import Entry
 from per_core.errors import InvalidInputError
-from per_core.recording.run_directory import Run, arrays_folder, open_run
+from per_core.recording.run_files import arrays_folder
+
+if TYPE_CHECKING:
+    from per_core.recording.run_directory import Run
 
 KEY = re.compile(r"record_(\d{1,9})/(.*)", re.DOTALL)
 
@@ -51,6 +54,8 @@ def read_rows(path: Path, key: str, start: int, stop: int) -> NDArray[Any]:
 
 
 def _opened(path: Path) -> Run:
+    from per_core.recording.run_directory import open_run  # brings torch, for those who have a run
+
     arrays = arrays_folder(path)
     if arrays.is_symlink():
         raise InvalidInputError(f"A run's arrays are in a folder of its own; {arrays} is a link. Copy the run.")
