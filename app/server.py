@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ _LOG = logging.getLogger(__name__)
 OPENING_ROUTE = "/distributions"
 SCRIPT_ROUTE = "/perscope/plotly.min.js"
 ARCHIVE_ROUTE = "/perscope/runs/{run}.zip"
+LEFT_ALONE_SECONDS = 5.0  # who opens the page as soon as it answers has the processor until the first chart
 _MAIN = Path(__file__).with_name("main.py")
 _PLOTLY_SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
@@ -87,7 +89,11 @@ async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 def _warm() -> None:
-    """Import torch and POT, and draw what the opening views are compared with, while nobody waits for them."""
+    """Import what the opening chart needs; later torch and POT, and draw what the opening views are compared with."""
+    from analysis.statistics import density  # noqa: F401  brings scipy
+    from app.charts import joint  # noqa: F401  brings plotly
+
+    time.sleep(LEFT_ALONE_SECONDS)
     from analysis.distances import distinction  # noqa: F401  brings torch and POT
     from app.session.null_bands import warm_up
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, get_args
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from per_core.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 MethodKind = Literal["normaliser", "regulariser"]
 Place = Literal["output", "pre-activation"]

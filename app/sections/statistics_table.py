@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import streamlit as st
 
 from analysis.batch import ActivationBatch
@@ -16,6 +15,8 @@ from app.text.numbers import by_chance, number, span
 from app.text.statistic import STATISTICS, seen_by
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from analysis.distances.distinction import Cell, Key
 
 MARK = " ≠"
@@ -76,8 +77,10 @@ def not_finite(name: str, batch: ActivationBatch) -> str:
     ).format(count=batch.n * batch.d, name=name, found=batch.not_finite)
 
 
-def _table(columns: "Mapping[str, Mapping[Key, Cell]]", null_name: str) -> pd.DataFrame:
+def _table(columns: "Mapping[str, Mapping[Key, Cell]]", null_name: str) -> "pd.DataFrame":
     """Rows are statistics, columns are batches; the last column is the null range."""
+    import pandas as pd  # after the chart above the table
+
     first = next(iter(columns.values()))
     rows = [
         {
@@ -91,8 +94,10 @@ def _table(columns: "Mapping[str, Mapping[Key, Cell]]", null_name: str) -> pd.Da
     return pd.DataFrame(rows)
 
 
-def _numbers(columns: "Mapping[str, Mapping[Key, Cell]]") -> pd.DataFrame:
+def _numbers(columns: "Mapping[str, Mapping[Key, Cell]]") -> "pd.DataFrame":
     """Every cell in full precision, one row each."""
+    import pandas as pd
+
     return pd.DataFrame(
         [
             {

@@ -34,11 +34,11 @@ from app.text.language import _, language_in_address, translated
 from app.text.plain import escaped, harmless
 from per_core.errors import PerError
 from per_core.recording.epoch import parse_epoch
-from per_core.recording.run_directory import Run, open_run
 from per_core.text import N_
 
 if TYPE_CHECKING:
     from analysis.dumps import Inspection, Member
+    from per_core.recording.run_directory import Run
 
 MAX_VALUES = 1_048_576
 SHIPPED_RUN = Path(__file__).parents[2] / "assets" / "runs" / "digits_elu"
@@ -57,7 +57,7 @@ class Choice:
     spec: SampleSpec | None
     layer: str = ""
     epoch: float = 0
-    run: Run | None = None
+    run: "Run | None" = None
     dump: "Inspection | None" = None
     member: str = ""
 
@@ -106,7 +106,7 @@ class Choice:
         return self if self.spec is None else replace(self, spec=replace(self.spec, case=case))
 
 
-def run_batch(run: Run, index: int, layer: str) -> ActivationBatch:
+def run_batch(run: "Run", index: int, layer: str) -> ActivationBatch:
     """The recorded rows and units of one layer in one record."""
     arrays = run.arrays(index, [layer])[layer]
     epoch = run.record(index).epoch
@@ -162,7 +162,7 @@ def _choose_sample() -> Choice:
 
 def _choose_recorded() -> Choice:
     """A layer of the run that ships with the dashboard."""
-    run = open_run(SHIPPED_RUN)
+    run = _shipped_run()
     values = draw_fields(_shipped_fields(run))
     layer, epoch = values["layer"], values["epoch"]
     accuracy = next(record.scalars["test_accuracy"] for record in run.records if record.epoch == epoch)
@@ -175,7 +175,13 @@ def _choose_recorded() -> Choice:
     return Choice(None, layer, epoch, run)
 
 
-def _shipped_fields(run: Run) -> tuple[Field[Any], ...]:
+def _shipped_run() -> "Run":
+    from per_core.recording.run_directory import open_run  # brings torch, which the opening chart needs not
+
+    return open_run(SHIPPED_RUN)
+
+
+def _shipped_fields(run: "Run") -> tuple[Field[Any], ...]:
     return recorded_fields(tuple(run.layers), [record.epoch for record in run.records])
 
 
@@ -291,7 +297,7 @@ def run_query(run_id: str, title: str, member: str, layer: str, epoch: str) -> s
 
 def _reset() -> None:
     """Put every control that is on the page back to its default, which also clears it from the address."""
-    fields = [source_field(), *sample_fields().all(), *_shipped_fields(open_run(SHIPPED_RUN))]
+    fields = [source_field(), *sample_fields().all(), *_shipped_fields(_shipped_run())]
     for key, value in held_values(fields, {}).items():
         if key in st.session_state:
             st.session_state[key] = value
