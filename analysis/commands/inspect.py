@@ -76,6 +76,7 @@ def _as_json(inspection: Inspection) -> str:
             "units": member.units,
             "parts": len(member.parts),
         }
+        | ({"binned": True} if member.is_binned else {})
         for member in inspection.readable
     ]
     left_out = [{"name": one.name, "kind": one.kind, "reason": one.reason} for one in inspection.left_out]
@@ -123,7 +124,7 @@ def _cells(member: Member) -> tuple[str, ...]:
         _short(member.layer or "-"),
         "-" if member.epoch is None else str(member.epoch),
         _short(member.group or "-"),
-        f"{member.rows} x {member.units}",
+        f"{member.rows} x {member.units}" + (" binned" if member.is_binned else ""),
         str(len(member.parts)),
         _short(member.name),
     )

@@ -132,7 +132,7 @@ def as_dict(result: PassResult, left_out: list[Member], *, seconds: float) -> di
             "beyond_float32": whole.n_beyond_float32.tolist(),
         },
         "members": [member.name for member in result.members],
-        "members_left_out": {member.name: member.reason for member in left_out},
+        "members_left_out": {member.name: member.obstacle for member in left_out},
         "bytes": sum(member.declared or 0 for member in result.members),
         "seconds": seconds,
     }
@@ -174,12 +174,12 @@ def _chosen(inspection: Inspection, patterns: list[str]) -> tuple[list[Member], 
         if not any(_matches(member, pattern) for member in inspection.members):
             inspection.member(pattern)  # says what there is
     chosen = [m for m in inspection.members if not patterns or any(_matches(m, pattern) for pattern in patterns)]
-    readable = [member for member in chosen if member.verdict == "ok"]
-    left_out = [member for member in chosen if member.verdict != "ok"]
+    readable = [member for member in chosen if not member.obstacle]
+    left_out = [member for member in chosen if member.obstacle]
     if not readable:
         raise InvalidInputError(
             f"A pass needs a member that can be read; none of the {len(chosen)} can. {left_out[0].name}:"
-            f" {left_out[0].reason}"
+            f" {left_out[0].obstacle}"
         )
     if not patterns:
         require_one_layer(readable)

@@ -16,7 +16,7 @@ from analysis.commands.dump_arguments import add_dump_arguments, open_dump
 from analysis.commands.progress import show_progress
 from analysis.dumps import Inspection
 from analysis.plain_text import message, plain
-from analysis.survey.overview import LayerReading
+from analysis.survey.overview import Unread
 from analysis.survey.report import write_report
 from per_core.errors import InvalidInputError, PerError
 
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     except PerError as error:
         print(f"python -m analysis report: {message(error)}", file=sys.stderr)
         return UNUSABLE
-    read = sum(isinstance(reading, LayerReading) for reading in seen.cells.values())
+    read = sum(not isinstance(reading, Unread) for reading in seen.cells.values())
     left_out = len(inspection.members) - read
     size = options.out.stat().st_size / 1e3
     print(f"wrote {plain(options.out)} ({size:.0f} kB): {read} members read, {left_out} not", file=sys.stderr)

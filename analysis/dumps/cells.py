@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from analysis.dumps.axes import items_of, layers_of, matrix_shape
-from analysis.dumps.entry import ITEM_BYTES, Entry
+from analysis.dumps.entry import HISTOGRAM, ITEM_BYTES, Entry
 from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.member import LeftOut, Location, Member, Part
 from analysis.dumps.name_form import JOINED, NameForm, NameRole
@@ -21,6 +21,7 @@ from analysis.dumps.name_reader import NameReader, NameReading
 from analysis.dumps.natural_order import by_numbers
 from analysis.dumps.plan import ArrayRule, Axes, ReadingPlan
 from analysis.dumps.proposal.kinds import REASONS
+from analysis.dumps.proposal.words import WEIGHT_FOLDERS, WEIGHTS
 from analysis.plain_text import message, plain, plain_names
 from per_core.recording.epoch import parse_epoch
 
@@ -75,6 +76,7 @@ Found = tuple[tuple[str, ...], DumpArray, ArrayRule]
 Cells = dict[Place, tuple[int, list[Found]]]
 """Of every cell the number of its first array in the dump, and its arrays."""
 
+BEHIND_WEIGHTS = re.compile(r"(?:[./_](?:grads?|gradients?|histogram|hist|\d+))+$")  # what writers add to their names
 TELLING = -2  # what a name tells of a place is all but its last two
 NUMBER = re.compile(r"[0-9]{1,15}|[0-9]{1,14}[._][0-9]{1,6}")
 
@@ -96,7 +98,10 @@ def read_by_plan(
             continue
         seen.add(array.shown)
         if entry.layer is not None:
-            members.append((number, _stated(array, runs, limits)))
+            if entry.dtype == HISTOGRAM and _is_of_weights(entry.layer):
+                left_out.append(LeftOut(array.shown, "weights", REASONS["weights"], array.location))
+            else:
+                members.append((number, _stated(array, runs, limits)))
             continue
         shape = entry.shape or ()
         reading = reader.read(array.name, len(shape))
@@ -236,20 +241,34 @@ def _own_note(note: str, dtype: str) -> str:
 
 
 def _stated(array: DumpArray, runs: dict[str, str], limits: ReadingLimits) -> Member:
-    """A layer of a run, which says itself what it is."""
+    """A layer of a run or of an event file, which says itself what it is."""
     entry = array.entry
     axes: Axes = ("sample", "unit")
-    reason = _refusal(entry.dtype, entry.shape, axes, limits.batch_bytes)
+    is_histogram = entry.dtype == HISTOGRAM
+    reason = "" if is_histogram else _refusal(entry.dtype, entry.shape, axes, limits.batch_bytes)
     if reason:
         return _refused(array, reason)
-    run = runs[array.location[0]] if len(runs) > 1 else ""
+    run = runs[_run_of(array)] if len(runs) > 1 else ""
     place = Place(entry.layer, entry.epoch, "", run, "")
-    return _member(array.shown, entry.layer, place, [array], (Part(array.location, entry.shape or (), axes),), 1)
+    part = Part(array.location, entry.shape or (), axes)
+    member = _member(array.shown, entry.layer, place, [array], (part,), 1)
+    return replace(member, declared=None, rows=entry.counted, units=1) if is_histogram else member
+
+
+def _is_of_weights(tag: str) -> bool:
+    """Whether a histogram is one of the parameters of a model, or of their gradients."""
+    return bool(WEIGHTS.search(BEHIND_WEIGHTS.sub("", tag)) or WEIGHT_FOLDERS.search(tag))
+
+
+def _run_of(array: DumpArray) -> str:
+    """The folder of a run: itself, or that in which an event file is."""
+    place = array.location[0]
+    return str(PurePosixPath(place).parent) if array.entry.dtype == HISTOGRAM else place
 
 
 def _run_names(arrays: Sequence[DumpArray]) -> dict[str, str]:
     """Of each run in a folder its last folder, or the whole way to it where several end in the same."""
-    places = {array.location[0] for array in arrays if array.entry.layer is not None and len(array.location) > 1}
+    places = {_run_of(array) for array in arrays if array.entry.layer is not None and len(array.location) > 1}
     count = Counter(PurePosixPath(place).name for place in places)
     return {place: name if count[name := PurePosixPath(place).name] == 1 else place for place in places}
 

@@ -16,6 +16,9 @@ ITEM_BYTES = {
 TEXT = "text"
 """The type of what is no numbers but words: labels, names, descriptions."""
 
+HISTOGRAM = "histogram"
+"""The type of bins, (bins, 3): left edge, right edge and count of each; the values themselves are not there."""
+
 MOST_AXES = 16
 MOST_VALUES = 2**62  # larger shapes are refused before their product meets a 64-bit integer
 
@@ -27,7 +30,7 @@ class Entry:
     Attributes:
         key: its name within the file; empty if the file holds one array without a name.
         shape: as stored; None if unknown.
-        dtype: a key of `ITEM_BYTES`, `TEXT`, or whatever else the file calls it.
+        dtype: a key of `ITEM_BYTES`, `TEXT`, `HISTOGRAM`, or whatever else the file calls it.
         stored: bytes that it takes in the file, compressed or not; of what is in an archive its share of the compressed
             bytes; None if unknown.
         refusal: why it cannot be read and what to do, or empty.
@@ -35,6 +38,7 @@ class Entry:
         layer, epoch: if the file states them, instead of a name that has to be parsed.
         unused: rows behind those in use, which the file itself says are none ('count'); `shape` is without them.
         columns: names of the columns of a table whose single numbers are its units; empty of any other array.
+        counted: values that the bins of a histogram count; None of any other array.
     """
 
     key: str
@@ -47,6 +51,7 @@ class Entry:
     epoch: float | None = None
     unused: int = 0
     columns: tuple[str, ...] = ()
+    counted: int | None = None
 
     @property
     def declared(self) -> int | None:

@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.batch import ActivationBatch
 from analysis.dumps.cells import FLOAT_BYTES, DumpArray, read_by_plan
@@ -70,12 +71,17 @@ class Inspection:
 
     @property
     def readable(self) -> tuple[Member, ...]:
-        """Members that can be loaded."""
+        """Members that can be read: rows of values, and histograms, of which there are bins alone."""
         return tuple(member for member in self.members if member.verdict == "ok")
 
     @property
+    def loadable(self) -> tuple[Member, ...]:
+        """Members whose values `load` reads."""
+        return tuple(member for member in self.members if not member.obstacle)
+
+    @property
     def refused(self) -> tuple[Member, ...]:
-        """Members that cannot be loaded."""
+        """Members that cannot be read."""
         return tuple(member for member in self.members if member.verdict == "refused")
 
     @cached_property
@@ -151,8 +157,8 @@ class Inspection:
     ) -> ActivationBatch:
         """Read one member; see `load`. Rows without a finite value are refused, unless they need not have one."""
         member = self._chosen(name)
-        if member.verdict != "ok":
-            raise InvalidInputError(f"{member.name}: {member.reason}")
+        if member.obstacle:
+            raise InvalidInputError(f"{member.name}: {member.obstacle}")
         assert member.rows is not None
         assert member.units is not None
         start, stop = _bounds(member, rows)
@@ -175,13 +181,27 @@ class Inspection:
             )
         return batch
 
+    def load_bins(self, name: str) -> NDArray[np.float64]:
+        """Left edge, right edge and count of every bin of a histogram, (bins, 3), see `binned_statistics`.
+
+        Raises:
+            InvalidInputError: If the member is no histogram, or cannot be read.
+        """
+        member = self.member(name)
+        if not member.is_binned:
+            raise InvalidInputError(
+                f"Bins are those of a histogram; {member.name} is {member.dtype or 'unknown'}. Read it by load."
+            )
+        (bins,) = read_parts(resolve(self.path, self.allowed), member.cut(0, member.items), self.limits)
+        return bins
+
     def _chosen(self, name: str | None) -> Member:
         if name is not None:
             return self.member(name)
         if len(self.members) == 1:
             return self.members[0]
-        if len(self.readable) == 1:
-            return self.readable[0]
+        if len(self.loadable) == 1:
+            return self.loadable[0]
         raise InvalidInputError(
             f"{self.title} has {len(self.members)} members; say which one is to be loaded: {_some(self.members)}."
         )

@@ -9,10 +9,15 @@ from itertools import accumulate
 from typing import Literal
 
 from analysis.dumps.axes import items_of, matrix_shape
+from analysis.dumps.entry import HISTOGRAM
 from analysis.dumps.plan import Axes, Kind
 
 Location = tuple[str, ...]
 Verdict = Literal["ok", "refused"]
+ONLY_BINS = (
+    "A batch is rows of values; a histogram has bins, and the values are gone. Record the layer with"
+    " per_core.Recorder or save its activations; `load_bins` reads the bins."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +62,11 @@ class Member:
             bytes; None if unknown.
         layer, epoch, split: by the plan, or stated by the file; None or empty if unknown.
         method, seed: by the plan; empty if there is none.
-        verdict: "ok", or "refused": it cannot be read.
+        verdict: "ok", or "refused": it cannot be read. A histogram is "ok", though it has no values to load.
         reason: if refused, why and what to do.
         note: what else is worth knowing.
-        rows, units: n and d of the matrix that it is loaded as; None if it is refused.
+        rows, units: n and d of the matrix that it is loaded as; None if it is refused. Of a histogram the number of
+            values that its bins count, and 1: they are those of all rows and units together.
         unused: rows that its files say are not in use.
         parts: what is joined, in this order.
     """
@@ -82,6 +88,16 @@ class Member:
     units: int | None
     unused: int
     parts: tuple[Part, ...]
+
+    @property
+    def is_binned(self) -> bool:
+        """Whether it is a histogram, of which there are bins and no values."""
+        return self.verdict == "ok" and self.dtype == HISTOGRAM
+
+    @property
+    def obstacle(self) -> str:
+        """Why its values cannot be loaded and what to do, or nothing."""
+        return ONLY_BINS if self.is_binned else self.reason
 
     @property
     def group(self) -> str:

@@ -40,6 +40,7 @@ class Summary:
         unused: rows that files say are not in use.
         left_out: arrays that are no activations, by kind.
         refused: what cannot be read.
+        binned: members that are histograms, without values.
     """
 
     files: int
@@ -54,6 +55,7 @@ class Summary:
     unused: int
     left_out: Mapping[str, int]
     refused: int
+    binned: int
 
     @classmethod
     def of(cls, inspection: Inspection) -> Summary:
@@ -75,6 +77,7 @@ class Summary:
             unused=sum(member.unused for member in members),
             left_out=dict(Counter(one.kind for one in inspection.left_out)),
             refused=len(inspection.refused),
+            binned=sum(member.is_binned for member in members),
         )
 
     def sentence(self, texts: NullTranslations = ENGLISH) -> str:
@@ -92,6 +95,10 @@ class Summary:
         if self.groups > 1:
             table += " × " + _("{n:,} splits").format(n=self.groups)
         said = [_("{found} → {table}").format(found=found, table=table)]
+        if self.binned:
+            said.append(
+                some("{n:,} is binned: a histogram", "{n:,} are binned: histograms", self.binned).format(n=self.binned)
+            )
         if self.joined:
             if self.part_rows is None:
                 joined = _("up to {parts:,} parts joined to {rows:,} rows (ordered by the number in the name)")

@@ -33,7 +33,7 @@ class PassResult:
     Attributes:
         statistics: of all the rows together.
         members: that were read, in order.
-        skipped: that could not be; their `reason` says why. Empty if the members were named.
+        skipped: that could not be; their `obstacle` says why. Empty if the members were named.
     """
 
     statistics: PartialStatistics
@@ -75,7 +75,7 @@ def run_pass(
     inspection = dump if isinstance(dump, Inspection) else inspect(dump)
     chosen = choose_members(inspection, members)
     pieces = cut(inspection, chosen, piece_bytes=piece_bytes)
-    skipped = () if members is not None else tuple(m for m in inspection.members if m.verdict != "ok")
+    skipped = () if members is not None else tuple(m for m in inspection.members if m.obstacle)
     take = partial(take_piece, spec=spec or PassSpec())
     progress = on_progress or _silent
     progress(0, len(pieces))

@@ -44,18 +44,18 @@ def choose_members(inspection: Inspection, names: Sequence[str] | None = None) -
         InvalidInputError: If there is none, one cannot be read, their units differ, or they are of several layers and
             none was named.
     """
-    members = inspection.readable if names is None else tuple(inspection.member(name) for name in names)
+    members = inspection.loadable if names is None else tuple(inspection.member(name) for name in names)
     if names is None:
         require_one_layer(members)
     if not members:
-        reasons = "".join(f" {member.name}: {member.reason}" for member in inspection.members[:1])
+        reasons = "".join(f" {member.name}: {member.obstacle}" for member in inspection.members[:1])
         raise InvalidInputError(
             f"A pass needs a member that can be read; {inspection.title} has none.{reasons} Choose another dump"
             " or another plan."
         )
     for member in members:
-        if member.verdict != "ok":
-            raise InvalidInputError(f"{member.name}: {member.reason}")
+        if member.obstacle:
+            raise InvalidInputError(f"{member.name}: {member.obstacle}")
         if member.units != members[0].units:
             raise InvalidInputError(
                 f"Shards of one data set have the same units; {members[0].name} has {members[0].units},"

@@ -68,7 +68,7 @@ def binned_statistics(bins: ArrayLike) -> BinnedStatistics:
     Raises:
         InvalidInputError: If the bins are not so, or no count is positive.
     """
-    left, right, count = _checked(np.asarray(bins)).T
+    left, right, count = check_bins(bins).T
     left, right = np.where(left < -ENDLESS, -np.inf, left), np.where(right > ENDLESS, np.inf, right)
     n = float(count.sum())
     p = count / n
@@ -81,8 +81,9 @@ def binned_statistics(bins: ArrayLike) -> BinnedStatistics:
     )
 
 
-def _checked(bins: NDArray[np.generic]) -> Float64Array:
-    """The bins that hold values, (k, 3)."""
+def check_bins(received: ArrayLike) -> Float64Array:
+    """The bins that hold values, (k, 3), of those that `binned_statistics` takes; errors as of it."""
+    bins = np.asarray(received)
     if bins.ndim != 2 or bins.shape[1] != 3 or bins.dtype.kind not in "fiu":
         raise InvalidInputError(
             "Bins are numbers of shape (k, 3): left edge, right edge, count; received"
@@ -90,7 +91,9 @@ def _checked(bins: NDArray[np.generic]) -> Float64Array:
         )
     values = bins.astype(np.float64)
     left, right, count = values.T
-    if not (np.isfinite(count).all() and (count >= 0).all() and count.any()):
+    with np.errstate(over="ignore"):
+        total = count.sum()
+    if not (np.isfinite(total) and (count >= 0).all() and count.any()):
         raise InvalidInputError(
             "Counts are finite numbers of at least 0, one of them positive; received others. Leave out empty ones."
         )

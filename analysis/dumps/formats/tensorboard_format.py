@@ -19,13 +19,11 @@ import numpy as np
 from crc32c import crc32c
 from numpy.typing import NDArray
 
-from analysis.dumps.entry import Entry
+from analysis.dumps.entry import HISTOGRAM, MOST_VALUES, TEXT, Entry
 from analysis.dumps.file_stamp import Stamp, stamp
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import InvalidInputError
 
-HISTOGRAM = "histogram"  # dtype of an entry: rows of left, right, count
-LOG = "text"
 HEADER, CHECKSUM = struct.Struct("<QL"), struct.Struct("<L")
 MASK = 0xA282EAD8  # added to checksums of a record, rotated by 15 bits
 LONGEST_RECORD = 2**26
@@ -169,15 +167,16 @@ def _entry(value: Any, step: int, stored: int) -> Entry:
     try:
         bins = _bins(value)
     except ValueError as error:
-        return Entry(key, None, HISTOGRAM, stored, _damaged(f"{error}"), layer=value.tag, epoch=float(step))
+        return Entry(key, None, HISTOGRAM, stored, _damaged(f"{error}"), layer=value.tag, epoch=step)
     if not bins[:, 2].any():
         refusal = "A histogram must hold a value; this one is empty. Record the layer after it has run."
-        return Entry(key, bins.shape, HISTOGRAM, stored, refusal, layer=value.tag, epoch=float(step))
+        return Entry(key, bins.shape, HISTOGRAM, stored, refusal, layer=value.tag, epoch=step)
     note = ""
     missing = value.histo.num - bins[:, 2].sum()
     if missing > 0.5:
         note = f"{missing:.0f} of {value.histo.num:.0f} values are in no bin: NaN, infinite or beyond the bins"
-    return Entry(key, bins.shape, HISTOGRAM, stored, note=note, layer=value.tag, epoch=float(step))
+    counted = round(min(float(bins[:, 2].sum()), MOST_VALUES))
+    return Entry(key, bins.shape, HISTOGRAM, stored, note=note, layer=value.tag, epoch=step, counted=counted)
 
 
 def _repeated(entry: Entry) -> Entry:
@@ -186,15 +185,16 @@ def _repeated(entry: Entry) -> Entry:
 
 def _log(tag: str, what: str, count: int) -> Entry:
     kind = {"scalars": "scalars", "simple_value": "scalars"}.get(what, what)
-    return Entry(tag, (count,), LOG, note=f"a log of {kind}")
+    return Entry(tag, (count,), TEXT, note=f"a log of {kind}")
 
 
 def _bins(value: Any) -> Bins:
     """Left, right and count of every bin, (bins, 3); a `ValueError` if they are no histogram."""
     bins = _of_buckets(value.histo) if value.WhichOneof("value") == "histo" else _of_tensor(value.tensor)
     left, right, count = bins.T
-    if not (np.isfinite(count).all() and (count >= 0).all()):
-        raise ValueError("counts of bins are no numbers of at least 0")
+    with np.errstate(over="ignore"):
+        if not (np.isfinite(count.sum()) and (count >= 0).all()):
+            raise ValueError("counts of bins are no numbers of at least 0")
     if not (left <= right).all() or not (right[:-1] <= left[1:]).all():
         raise ValueError("the edges of bins do not ascend")
     return bins
