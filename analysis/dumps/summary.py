@@ -86,18 +86,20 @@ class Summary:
 
     def clauses(self, texts: NullTranslations = ENGLISH) -> list[str]:
         """The parts of the sentence, what was found and what it makes first."""
-        _, some = texts.gettext, texts.ngettext
-        found = some("{n:,} file", "{n:,} files", self.files).format(n=self.files)
+        _ = texts.gettext
+        found = texts.ngettext("{n:,} file", "{n:,} files", self.files).format(n=self.files)
         if self.arrays != self.files:
-            found += ", " + some("{n:,} array", "{n:,} arrays", self.arrays).format(n=self.arrays)
-        table = some("{n:,} layer", "{n:,} layers", self.layers).format(n=self.layers)
-        table += " × " + some("{n:,} epoch", "{n:,} epochs", self.epochs).format(n=self.epochs)
+            found += ", " + texts.ngettext("{n:,} array", "{n:,} arrays", self.arrays).format(n=self.arrays)
+        table = texts.ngettext("{n:,} layer", "{n:,} layers", self.layers).format(n=self.layers)
+        table += " × " + texts.ngettext("{n:,} epoch", "{n:,} epochs", self.epochs).format(n=self.epochs)
         if self.groups > 1:
             table += " × " + _("{n:,} splits").format(n=self.groups)
         said = [_("{found} → {table}").format(found=found, table=table)]
         if self.binned:
             said.append(
-                some("{n:,} is binned: a histogram", "{n:,} are binned: histograms", self.binned).format(n=self.binned)
+                texts.ngettext("{n:,} is binned: a histogram", "{n:,} are binned: histograms", self.binned).format(
+                    n=self.binned
+                )
             )
         if self.joined:
             if self.part_rows is None:
@@ -109,9 +111,9 @@ class Summary:
             said.append(joined.format(parts=self.most_parts, part_rows=self.part_rows, rows=self.rows))
         if self.unused:
             said.append(
-                some("{n:,} row that is not in use cut", "{n:,} rows that are not in use cut", self.unused).format(
-                    n=self.unused
-                )
+                texts.ngettext(
+                    "{n:,} row that is not in use cut", "{n:,} rows that are not in use cut", self.unused
+                ).format(n=self.unused)
             )
         if self.left_out:
             kinds = ", ".join(
@@ -119,5 +121,7 @@ class Summary:
             )
             said.append(_("left out: {kinds}").format(kinds=kinds))
         if self.refused:
-            said.append(some("{n:,} cannot be read", "{n:,} cannot be read", self.refused).format(n=self.refused))
+            said.append(
+                texts.ngettext("{n:,} cannot be read", "{n:,} cannot be read", self.refused).format(n=self.refused)
+            )
         return said

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analysis.survey.overview import QUANTITIES
+from analysis.survey.binned_reading import BinnedReading
+from analysis.survey.overview import Cell, Quantity, quantity_named
 from per_core.text import N_
 
 
@@ -29,14 +30,24 @@ class HeatScale:
     shown: Callable[[float], str]
 
     @property
-    def title(self) -> str:
-        """What a person calls the quantity."""
-        return QUANTITIES[self.quantity].title
+    def measured(self) -> Quantity:
+        """The quantity."""
+        return quantity_named(self.quantity)
 
-    def level(self, value: float) -> int:
-        """How many limits a value exceeds, 0 to 6."""
-        badness = QUANTITIES[self.quantity].badness(value)
+    def level(self, cell: Cell) -> int:
+        """How many limits the value of a cell exceeds, 0 to 6."""
+        badness = self.measured.badness(self.measured.of(cell))
         return sum(badness > limit for limit in self.limits)
+
+    def text(self, cell: Cell) -> str:
+        """The value of a cell, its bounds if bins bound it, or "–" where it is not defined."""
+        value = self.measured.of(cell)
+        if math.isnan(value):
+            return "–"
+        if isinstance(cell, BinnedReading):
+            bounds = getattr(cell, self.quantity)
+            return f"{self.shown(bounds.lower)} … {self.shown(bounds.upper)}"
+        return self.shown(value)
 
 
 def _number(value: float) -> str:
@@ -85,5 +96,24 @@ HEAT_SCALES = (
         (-0.5, -0.25, -0.1, -0.05, -0.02, -0.01),
         N_("below 50 %, 25 %, 10 %, 5 %, 2 %, 1 %"),
         _share,
+    ),
+)
+POOLED_HEAT_SCALES = (
+    HeatScale(
+        "w1",
+        N_(
+            "Binned: bounds of the distance of all values pooled to N(0, 1). It is not the sliced distance of rows,"
+            " which bins do not tell."
+        ),
+        (0.05, 0.1, 0.2, 0.5, 1, 2),
+        N_("middle of the bounds above 0.05, 0.1, 0.2, 0.5, 1, 2"),
+        _number,
+    ),
+    HeatScale(
+        "pooled_variance",
+        N_("Binned: bounds of the variance of all values pooled, those between units included; 1 for N(0, 1)."),
+        tuple(math.log(factor) for factor in (1.5, 3, 10, 30, 100, 1000)),
+        N_("middle of the bounds off 1 by a factor above 1.5, 3, 10, 30, 100, 1000, either way"),
+        _number,
     ),
 )

@@ -15,6 +15,8 @@ from analysis.batch import ActivationBatch, Float32Matrix, Float64Matrix
 from analysis.distances.directions import mean_over_slices, shared_directions
 from analysis.dumps import FileVersion, Inspection, Member
 from analysis.dumps.inspection import NothingFiniteError
+from analysis.statistics.binned import Bounds
+from analysis.statistics.binned_histogram import BinnedHistogram
 from analysis.statistics.histogram import Histogram, histogram
 from analysis.statistics.moments import Float64Array, moments
 from analysis.statistics.null_band import expected_gaussian_w1
@@ -24,6 +26,7 @@ from analysis.statistics.row_groups import rows_are_grouped
 from analysis.statistics.saturation import saturated_units
 from analysis.statistics.spread import LOWEST_RANK, RANK_SHARE, Spread, centre, scale_of, spread_of, without_outliers
 from analysis.statistics.value_kind import ValueKind, kind_of_values
+from analysis.survey.binned_reading import BinnedReading
 from per_core import per_loss, sliced_w1
 from per_core.errors import InvalidInputError, PerError
 from per_core.text import N_
@@ -139,11 +142,12 @@ class Quantity:
     """A number of every reading by which layers are compared.
 
     Attributes:
-        name: the attribute of `LayerReading`.
+        name: the attribute of `LayerReading`, or of `BinnedReading`.
         title: what a person calls it.
         badness: of a value, larger for what deserves a look sooner.
         scale: what a person calls the badness.
         at: the number that stands for a badness on that scale.
+        is_pooled: whether it is one of all values of a histogram, which gives bounds of it.
     """
 
     name: str
@@ -151,6 +155,14 @@ class Quantity:
     badness: Callable[[float], float]
     scale: str
     at: Callable[[float], float] = float
+    is_pooled: bool = False
+
+    def of(self, cell: Cell | None) -> float:
+        """Its value, half-way between its bounds if bins bound it; NaN where it is not defined or has no bound."""
+        value = getattr(cell, self.name, math.nan)
+        if isinstance(value, Bounds):
+            return value.middle if math.isfinite(value.middle) else math.nan
+        return float(value)
 
 
 def _far_from_one(value: float) -> float:
@@ -171,11 +183,29 @@ QUANTITIES = {
     )
 }
 
+POOLED_QUANTITIES = {
+    quantity.name: quantity
+    for quantity in (
+        Quantity("w1", N_("W1 of all values to N(0, 1)"), float, N_("W1 of all values"), is_pooled=True),
+        Quantity("pooled_mean", N_("Mean of all values"), abs, N_("|mean|"), is_pooled=True),
+        Quantity(
+            "pooled_variance",
+            N_("Variance of all values"),
+            _far_from_one,
+            N_("variance, × or ÷"),
+            math.exp,
+            is_pooled=True,
+        ),
+    )
+}
+"""What the bins of a histogram tell, in place of the others."""
+
 RECORDS = ("kind", "outliers", "bulk", "precision")  # of a reading, which are no numbers
 Matrix = Float32Matrix | Float64Matrix
 ONE_LAYER = "the layer"  # of members whose names tell the epoch alone
 Epoch = float | None
 LayerEpoch = tuple[str, Epoch]
+Cell = LayerReading | BinnedReading | Unread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -187,9 +217,10 @@ class Overview:
         layers: the rows, in the order of the dump. Where a dump has several splits the split comes before the name; a
             member whose name tells no layer is called by its name.
         epochs: the columns, ascending; None, for members whose name tells none, comes first.
-        cells: (layer, epoch) -> the reading, or the reason why there is none; nothing where the dump has no member.
+        cells: (layer, epoch) -> the reading, of rows or of bins, or why there is none; nothing where the dump has no
+            member.
         members: (layer, epoch) -> name of the member.
-        histograms: layer -> its values at the latest epoch that could be read, in up to 64 bins.
+        histograms: layer -> its values at the latest epoch that could be read, in up to 64 bins or in its own.
         versions: (layer, epoch) -> that of the file when the member was read, see `Inspection.version`.
         joined: (layer, epoch) -> how many arrays its member joins.
         groups: row -> its group, of a split say, and the layer without it; empty where all are of one group.
@@ -198,9 +229,9 @@ class Overview:
     source: str
     layers: tuple[str, ...]
     epochs: tuple[Epoch, ...]
-    cells: Mapping[LayerEpoch, LayerReading | Unread]
+    cells: Mapping[LayerEpoch, Cell]
     members: Mapping[LayerEpoch, str]
-    histograms: Mapping[str, Histogram]
+    histograms: Mapping[str, Histogram | BinnedHistogram]
     versions: Mapping[LayerEpoch, FileVersion]
     joined: Mapping[LayerEpoch, int] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -215,13 +246,12 @@ class Overview:
         Raises:
             InvalidInputError: If there is no such quantity.
         """
-        name = _quantity(quantity).name
+        chosen = quantity_named(quantity)
         values = np.full((len(self.layers), len(self.epochs)), math.nan)
         row = {layer: position for position, layer in enumerate(self.layers)}
         column = {epoch: position for position, epoch in enumerate(self.epochs)}
         for (layer, epoch), reading in self.cells.items():
-            if isinstance(reading, LayerReading):
-                values[row[layer], column[epoch]] = getattr(reading, name)
+            values[row[layer], column[epoch]] = chosen.of(reading)
         return values
 
     def worst(self, quantity: str) -> tuple[str, ...]:
@@ -233,20 +263,40 @@ class Overview:
         Raises:
             InvalidInputError: If there is no such quantity.
         """
-        chosen = _quantity(quantity)
+        chosen = quantity_named(quantity)
         score = dict.fromkeys(self.layers, -math.inf)
         for (layer, _), reading in self.cells.items():
             score[layer] = max(score[layer], _badness(reading, chosen))
         return tuple(sorted(self.layers, key=lambda layer: -score[layer]))
 
-    def history(self, layer: str) -> tuple[tuple[Epoch, LayerReading | Unread], ...]:
+    @property
+    def has_rows(self) -> bool:
+        """Whether rows of some member could be read."""
+        return any(isinstance(cell, LayerReading) for cell in self.cells.values())
+
+    @property
+    def has_bins(self) -> bool:
+        """Whether some member is a histogram."""
+        return any(isinstance(cell, BinnedReading) for cell in self.cells.values())
+
+    @property
+    def quantities(self) -> Mapping[str, Quantity]:
+        """By which its layers can be compared: those of bins where there are bins alone."""
+        of_rows = QUANTITIES if self.has_rows or not self.has_bins else {}
+        return {**of_rows, **(POOLED_QUANTITIES if self.has_bins else {})}
+
+    def history(self, layer: str) -> tuple[tuple[Epoch, Cell], ...]:
         """What there is of a layer, epoch by epoch."""
         return tuple((epoch, self.cells[layer, epoch]) for epoch in self.epochs if (layer, epoch) in self.cells)
 
     def as_rows(self) -> list[dict[str, str | int | float | None]]:
-        """One row a member, layer by layer, for a CSV or JSON file; None where a number is not defined."""
+        """One row a member, layer by layer, for a CSV or JSON file; None where a number is not defined.
+
+        Where the dump has histograms, their bounds stand in columns behind the others.
+        """
         numbers = [field.name for field in fields(LayerReading) if field.name not in RECORDS]
         rows: list[dict[str, str | int | float | None]] = []
+        has_bins = self.has_bins
         for layer in self.layers:
             for epoch, reading in self.history(layer):
                 row: dict[str, str | int | float | None] = {
@@ -255,11 +305,11 @@ class Overview:
                     "member": self.members[layer, epoch],
                     "reason": reading.reason if isinstance(reading, Unread) else "",
                 }
+                is_of_rows = isinstance(reading, LayerReading)
                 for name in numbers:
-                    number = math.nan if isinstance(reading, Unread) else getattr(reading, name)
-                    row[name] = number if math.isfinite(number) else None
+                    row[name] = _finite_or_none(getattr(reading, name)) if is_of_rows else None
                 row["kind"] = reading.kind.name if isinstance(reading, LayerReading) and reading.kind else ""
-                rows.append(row)
+                rows.append(row | (_bounds_of(reading) if has_bins else {}))
         return rows
 
 
@@ -286,21 +336,20 @@ def overview(
     known = {} if earlier is None else _unchanged(earlier, labels, versions)
     latest_first = sorted(labels, key=lambda cell: -math.inf if cell[1] is None else cell[1], reverse=True)
     cells = dict(known)
-    histograms: dict[str, Histogram] = {}
+    histograms: dict[str, Histogram | BinnedHistogram] = {}
     report = on_progress or _silent
     new = [cell for cell in latest_first if cell not in known]
     report(0, len(new))
     for layer, epoch in latest_first:
         if (layer, epoch) in known:
-            if earlier is not None and layer not in histograms and isinstance(known[layer, epoch], LayerReading):
+            if earlier is not None and layer not in histograms and not isinstance(known[layer, epoch], Unread):
                 histograms[layer] = earlier.histograms[layer]
             continue
         member = labels[layer, epoch]
         try:
-            batch = read_member(inspection, member)
-            cells[layer, epoch] = survey(batch, total=member.rows, rows=rows_read(member))
-            if layer not in histograms:
-                histograms[layer] = histogram(batch.precise[_spread(*batch.values.shape)].ravel(), bins=HISTOGRAM_BINS)
+            cells[layer, epoch], drawn = _read(inspection, member, is_drawn=layer not in histograms)
+            if drawn is not None:
+                histograms[layer] = drawn
         except NothingFiniteError as error:
             cells[layer, epoch] = Unread("NaN", str(error))
         except PerError as error:
@@ -318,6 +367,20 @@ def overview(
         joined={cell: len(member.parts) for cell, member in labels.items()},
         groups=_groups(labels),
     )
+
+
+def _read(
+    inspection: Inspection, member: Member, *, is_drawn: bool
+) -> tuple[LayerReading | BinnedReading, Histogram | BinnedHistogram | None]:
+    """The reading of a member, and its histogram if that is to be drawn; errors as of `read_member`."""
+    if member.is_binned:
+        bins = inspection.load_bins(member.name)
+        return BinnedReading.of(bins), BinnedHistogram.of(bins) if is_drawn else None
+    batch = read_member(inspection, member)
+    reading = survey(batch, total=member.rows, rows=rows_read(member))
+    if not is_drawn:
+        return reading, None
+    return reading, histogram(batch.precise[_spread(*batch.values.shape)].ravel(), bins=HISTOGRAM_BINS)
 
 
 def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray | None = None) -> LayerReading:
@@ -431,7 +494,7 @@ def rows_read(member: Member, *, most_rows: int = MOST_ROWS) -> IndexArray:
 
 def _unchanged(
     earlier: Overview, labels: Mapping[LayerEpoch, Member], versions: Mapping[LayerEpoch, FileVersion]
-) -> dict[LayerEpoch, LayerReading | Unread]:
+) -> dict[LayerEpoch, Cell]:
     """What was read of files that are as they were, of layers whose latest picture is still known."""
     return {
         cell: reading
@@ -464,17 +527,34 @@ def _spread(n: int, d: int) -> IndexArray:
     return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
 
 
-def _badness(reading: LayerReading | Unread, quantity: Quantity) -> float:
-    if isinstance(reading, Unread) or reading.finite_rows == 0:
+def _badness(reading: Cell, quantity: Quantity) -> float:
+    if isinstance(reading, Unread) or (isinstance(reading, LayerReading) and reading.finite_rows == 0):
         return math.inf
-    badness = quantity.badness(getattr(reading, quantity.name))
+    badness = quantity.badness(quantity.of(reading))
     return -math.inf if math.isnan(badness) else badness
 
 
-def _quantity(name: str) -> Quantity:
-    if name not in QUANTITIES:
-        raise InvalidInputError(f"A quantity is one of {', '.join(QUANTITIES)}; received {name!r}. Choose one of them.")
-    return QUANTITIES[name]
+def quantity_named(name: str) -> Quantity:
+    """The quantity of a name, of rows or of bins; an `InvalidInputError` if there is none."""
+    known = QUANTITIES | POOLED_QUANTITIES
+    if name not in known:
+        raise InvalidInputError(f"A quantity is one of {', '.join(known)}; received {name!r}. Choose one of them.")
+    return known[name]
+
+
+def _finite_or_none(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+def _bounds_of(reading: Cell) -> dict[str, str | int | float | None]:
+    """Columns of a table that say what bins tell; nothing in them of what is no histogram."""
+    row: dict[str, str | int | float | None] = {
+        "binned_values": reading.n if isinstance(reading, BinnedReading) else None
+    }
+    for name in POOLED_QUANTITIES:
+        bounds = getattr(reading, name, Bounds(math.nan, math.nan))
+        row |= {f"{name}_lower": _finite_or_none(bounds.lower), f"{name}_upper": _finite_or_none(bounds.upper)}
+    return row
 
 
 def _silent(done: int, total: int) -> None:

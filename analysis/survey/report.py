@@ -21,7 +21,7 @@ from analysis.distances.shipped_bands import DRAWS, gaussian_ratios
 from analysis.dumps import Inspection, Verdict
 from analysis.dumps.reasons import group_reasons
 from analysis.plain_text import plain
-from analysis.survey.heat_scale import HEAT_SCALES
+from analysis.survey.heat_scale import HEAT_SCALES, POOLED_HEAT_SCALES
 from analysis.survey.histogram_drawing import HistogramDrawing
 from analysis.survey.overview import BLOCKS, MOST_ROWS, SLICES, Epoch, Overview, Unread, overview
 from analysis.survey.sentences import kind_sentence, reason_title, warning_sentence, warning_title
@@ -135,7 +135,7 @@ def report_html(inspection: Inspection, seen: Overview, language: str = ENGLISH)
     """The report as a string, from an inspection and its overview, in a language: "ko", for example."""
     texts = translations(language)
     warnings = list_warnings(seen)
-    layers = seen.worst("sw1_in_bands")[: MOST["layers"]]
+    layers = seen.worst(next(iter(seen.quantities)))[: MOST["layers"]]
     members = sorted(inspection.members, key=lambda member: list(VERDICTS).index(member.verdict))
     count = Counter(member.verdict for member in members)
     return TEMPLATES.get_template("report.html.jinja").render(
@@ -150,7 +150,7 @@ def report_html(inspection: Inspection, seen: Overview, language: str = ENGLISH)
         fewest_rows=FEWEST_ROWS,
         layers=layers,
         epochs=seen.epochs[-MOST["epochs"] :],
-        heat_scales=HEAT_SCALES,
+        heat_scales=[one for one in (*HEAT_SCALES, *POOLED_HEAT_SCALES) if one.quantity in seen.quantities],
         drawings=[HistogramDrawing.of(seen, layer) for layer in layers if layer in seen.histograms],
         members=members,
         reasons=group_reasons((one.name, one.reason) for one in inspection.refused),

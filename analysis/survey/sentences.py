@@ -129,6 +129,15 @@ def _exploding(found: Figures, texts: NullTranslations) -> str:
     )
     if "root_mean_square" in found:
         what = _("The root mean square is {root_mean_square:,.4g}; that of N(0, I) is 1.").format(**found)
+    elif "first_at_most" in found:
+        what = _(
+            "The variance of all values has grown at least {factor:,.0f}-fold since the first histogram, from at most"
+            " {first_at_most:.3g} to at least {at_least:.3g}."
+        ).format(**found)
+    elif "at_least" in found:
+        what = _("The root mean square of all values is at least {at_least:,.4g}; that of N(0, 1) is 1.").format(
+            **found
+        )
     else:
         first, now = found["first_variance"], found["variance"]
         what = _(
@@ -188,6 +197,11 @@ def _places(found: Figures, texts: NullTranslations) -> str:
 
 def _collapsed(found: Figures, texts: NullTranslations) -> str:
     _ = texts.gettext
+    if "at_most" in found:
+        return _(
+            "The root mean square of all values is at most {at_most:.2g}; that of N(0, 1) is 1. Check the"
+            " initialisation, the weight decay and the strength of a penalty on activations."
+        ).format(**found)
     return _(
         "The root mean square is {root_mean_square:.2g}; that of N(0, I) is 1. Check the initialisation, the weight"
         " decay and the strength of a penalty on activations."

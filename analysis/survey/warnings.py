@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 from math import isnan
 from typing import Literal, get_args
 
+from analysis.statistics.binned import Bounds
 from analysis.statistics.spread import LOWEST_RANK, RANK_SHARE, Spread
+from analysis.survey.binned_reading import BinnedReading
 from analysis.survey.overview import Epoch, LayerReading, Overview, Unread
 from analysis.survey.sentences import Figures, warning_sentence
 
@@ -91,6 +93,25 @@ def find_warnings(reading: LayerReading, history: History = ()) -> tuple[LayerWa
     return tuple(sorted(found, key=lambda warning: warning.severity != "severe"))
 
 
+def find_binned_warnings(reading: BinnedReading, history: Sequence[BinnedReading] = ()) -> tuple[LayerWarning, ...]:
+    """The warnings about a layer of which only a histogram is known: of its size, where its bounds leave no doubt.
+
+    Args:
+        reading: of the layer now.
+        history: readings of bins of the same layer at earlier epochs, oldest first, if there are any.
+    """
+    size, variance = reading.root_mean_square, reading.pooled_variance
+    if size.lower > LARGE:
+        return (LayerWarning("exploding", "severe" if size.lower > HUGE else "mild", {"at_least": size.lower}),)
+    if size.upper < COLLAPSED:
+        return (LayerWarning("collapsed", "mild", {"at_most": size.upper}),)
+    first: Bounds | None = next((one.pooled_variance for one in history if one.pooled_variance.lower > 0), None)
+    if first is not None and variance.lower > max(1.0, GROWTH * first.upper):
+        figures = {"first_at_most": first.upper, "at_least": variance.lower, "factor": variance.lower / first.upper}
+        return (LayerWarning("exploding", "mild", figures),)
+    return ()
+
+
 def unjudged(overview: Overview) -> tuple[str, ...]:
     """Layers that no rule has judged at any epoch, because they have fewer finite rows than the rules need."""
     return tuple(
@@ -113,9 +134,13 @@ def list_warnings(overview: Overview) -> tuple[ListedWarning, ...]:
     onset: dict[Epoch, str] = {}
     for layer in overview.layers:
         earlier: list[LayerReading] = []
+        earlier_bins: list[BinnedReading] = []
         for epoch, reading in overview.history(layer):
             if isinstance(reading, Unread):
                 warnings: tuple[LayerWarning, ...] = (LayerWarning(reading.kind, "severe", {"reason": reading.reason}),)
+            elif isinstance(reading, BinnedReading):
+                warnings = find_binned_warnings(reading, earlier_bins)
+                earlier_bins.append(reading)
             else:
                 warnings = find_warnings(reading, earlier)
                 earlier.append(reading)

@@ -6,13 +6,15 @@ from types import MappingProxyType
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from analysis.statistics.histogram import Histogram
-from analysis.survey.overview import LayerReading, Quantity, Unread
+from analysis.survey.binned_reading import BinnedReading
+from analysis.survey.overview import Cell, LayerReading, Quantity, Unread
 from app.charts.palette import ALARM, BACKGROUND, MUTED, NEUTRAL, REFERENCE, categorical, sequential
 from app.text.language import _, translated
 
-Field = tuple[LayerReading | Unread | None, int]
+Field = tuple[Cell | None, int]
 
 _DASHES = ["solid", "dash", "dot", "dashdot"]
 _SYMBOLS = ["circle", "diamond"]
@@ -24,6 +26,7 @@ GREY = 0.08  # of a scale of colours, below it
 LAYER_PIXELS, FEW_LAYERS, TICK_SIZE = 22, 28, 12  # of a row of a map, how many have so much, and their names
 DENSE_PIXELS, SMALL_TICK_SIZE = 14, 10  # where there are more
 MOST_TICKS = 24  # columns with a name
+MOST_MARKS = 1_000  # signs for what is not told
 
 
 def overview_map(
@@ -36,7 +39,7 @@ def overview_map(
 ) -> go.Figure:
     """A row a layer, a column an epoch, group by group; the stronger the colour, the worse.
 
-    A "!" stands where a member could not be read.
+    A "!" stands where a member could not be read, "–" where bins do not tell what is shown.
 
     Args:
         cells: (layers, epochs) readings, or why there is none, or None where there is no member; and how many arrays
@@ -74,7 +77,7 @@ def overview_map(
         x=list(epochs),
         y=list(layers),
         z=np.where(np.isfinite(colours), colours, np.nan).astype(np.float32),
-        customdata=table if ordinary else table[..., :3],
+        customdata=_bounds(cells, shown) if shown.is_pooled else table if ordinary else table[..., :3],
         name=translated(shown.title),
         zmin=low,
         zmax=high,
@@ -91,30 +94,18 @@ def overview_map(
             "yanchor": "top",
         }
         | ({"lenmode": "pixels", "len": LONGEST_BAR} if map_height(len(layers)) > LONGEST_BAR + MARGINS else {}),
-        hovertemplate="%{y}, %{x}: "
-        + "%{customdata[0]:.4g}<br>"
-        + (_("N(0, I) of this width: up to {most}").format(most="%{customdata[3]:.3g}") + "<br>" if ordinary else "")
-        + _("rows: {rows}, from arrays: {arrays}").format(rows="%{customdata[1]:,}", arrays="%{customdata[2]:,}")
-        + "<extra></extra>",
+        hovertemplate="%{y}, %{x}: " + _hover(shown, has_ordinary=bool(ordinary)) + "<extra></extra>",
         hoverongaps=False,
     )
-    unread = [
-        (epoch, name)
+    places = [
+        (epoch, name, cell)
         for name, row in zip(layers, cells, strict=True)
         for epoch, (cell, _) in zip(epochs, row, strict=True)
-        if _is_unread(cell)
     ]
-    if unread:
-        figure.add_scatter(
-            x=[x for x, _ in unread],
-            y=[y for _, y in unread],
-            name=_("could not be read"),
-            mode="text",
-            text="<b>!</b>",
-            textfont={"color": ALARM, "size": 15},
-            hovertemplate="%{y}, %{x}: " + _("could not be read") + "<extra></extra>",
-            showlegend=False,
-        )
+    _mark(figure, [(x, y) for x, y, cell in places if _is_unread(cell)], "!", ALARM, _("could not be read"))
+    untold = [(x, y) for x, y, cell in places if _is_untold(cell, shown)]
+    meaning = _("not binned, or without bounds") if shown.is_pooled else _("binned: bins do not tell it")
+    _mark(figure, untold if len(untold) <= MOST_MARKS else [], "–", MUTED, meaning)
     figure.update_yaxes(
         range=[len(layers) - 0.5, -0.5],  # the signs would widen it
         type="category",
@@ -166,17 +157,66 @@ def map_height(layers: int, *, groups: int = 0) -> int:
     return max(260, MARGINS + max(few, many)) + (GROUP_PIXELS if groups else 0)
 
 
-def _is_unread(cell: LayerReading | Unread | None) -> bool:
-    return isinstance(cell, Unread) or (cell is not None and cell.finite_rows == 0)
+def _mark(figure: go.Figure, places: Sequence[tuple[str, str]], sign: str, colour: str, meaning: str) -> None:
+    """A sign in some fields, which says what it means when it is pointed at."""
+    if places:
+        figure.add_scatter(
+            x=[x for x, _ in places],
+            y=[y for _, y in places],
+            name=meaning,
+            mode="text",
+            text=f"<b>{sign}</b>",
+            textfont={"color": colour, "size": 15},
+            hovertemplate="%{y}, %{x}: " + meaning + "<extra></extra>",
+            showlegend=False,
+        )
+
+
+def _is_unread(cell: Cell | None) -> bool:
+    return isinstance(cell, Unread) or (isinstance(cell, LayerReading) and cell.finite_rows == 0)
+
+
+def _is_untold(cell: Cell | None, shown: Quantity) -> bool:
+    """Whether a reading is of bins, or of rows, and what is shown needs the other, or a bound that there is not."""
+    if cell is None or _is_unread(cell):
+        return False
+    is_binned = isinstance(cell, BinnedReading)
+    return is_binned != shown.is_pooled or (is_binned and math.isnan(shown.of(cell)))
 
 
 def _told(
-    cell: LayerReading | Unread | None, arrays: int, shown: Quantity, ordinary: Mapping[int, float]
+    cell: Cell | None, arrays: int, shown: Quantity, ordinary: Mapping[int, float]
 ) -> tuple[float, float, float, float]:
     """The value, rows and arrays of the member, and up to which badness the value is ordinary."""
     if not isinstance(cell, LayerReading):
-        return (math.nan,) * 4
-    return float(getattr(cell, shown.name)), cell.total, arrays, ordinary.get(cell.d, math.nan)
+        return shown.of(cell), math.nan, arrays, math.nan
+    return shown.of(cell), cell.total, arrays, ordinary.get(cell.d, math.nan)
+
+
+def _bounds(cells: Sequence[Sequence[Field]], shown: Quantity) -> NDArray[np.float64]:
+    """Lower and upper bound of what is shown, and how many values the bins count, (layers, epochs, 3)."""
+    return np.array(
+        [
+            [
+                (getattr(cell, shown.name).lower, getattr(cell, shown.name).upper, cell.n)
+                if isinstance(cell, BinnedReading)
+                else (math.nan,) * 3
+                for cell, _ in row
+            ]
+            for row in cells
+        ],
+        dtype=np.float64,
+    )
+
+
+def _hover(shown: Quantity, *, has_ordinary: bool) -> str:
+    """What a field says when it is pointed at, behind its name."""
+    if shown.is_pooled:
+        between = _("between {low} and {high}").format(low="%{customdata[0]:.4g}", high="%{customdata[1]:.4g}")
+        return between + "<br>" + _("binned, values: {n}").format(n="%{customdata[2]:,}")
+    most = _("N(0, I) of this width: up to {most}").format(most="%{customdata[3]:.3g}") + "<br>" if has_ordinary else ""
+    rows = _("rows: {rows}, from arrays: {arrays}").format(rows="%{customdata[1]:,}", arrays="%{customdata[2]:,}")
+    return "%{customdata[0]:.4g}<br>" + most + rows
 
 
 def _short(value: float) -> str:

@@ -119,20 +119,44 @@ def show_densities(
     every = [one for own in counted.values() for one in own.values()]
     lost = sum(one.n_nan + one.n_inf for one in every)
     outside = sum(one.n_below + one.n_above for one in every) / max(sum(one.n for one in every) - lost, 1)
-    edges = np.linspace(*limits, BINS + 1)
-    number = list(VIEWS).index(view)
     precise = _("The bins of {name} are equal throughout.").format(name=escaped(name))
     if lost:
         precise += _(" {lost:,} NaN or infinite values are not drawn.").format(lost=lost)
+    edges = np.linspace(*limits, BINS + 1)
+    show_series(series, edges, name, view, outside=outside, key=key, precise=precise + note)
+
+
+def show_series(
+    series: Mapping[str, DensitySeries],
+    edges: NDArray[np.float64],
+    name: str,
+    view: str,
+    *,
+    outside: float,
+    key: str,
+    precise: str,
+) -> None:
+    """Densities over the epochs on the same bins.
+
+    Args:
+        series: by the name of the panel or curve.
+        edges: of the bins.
+        name: of what has the values, a unit or a layer, as it is.
+        view: see `choose_view`.
+        outside: share of the values that lie outside the axis.
+        key: of the chart, to which the view is added.
+        precise: what exactly is drawn, said on request.
+    """
+    number = list(VIEWS).index(view)
     show_chart(
         VIEWS[view](series, (edges[:-1] + edges[1:]) / 2, label(name)),
         key=f"{key}_{number}",
         height=HEIGHT,
         alt=_("Distributions of {name} over {epochs} epochs, of {curves}.").format(
-            name=plain(name), epochs=max(map(len, counted.values())), curves=plain(", ".join(series))
+            name=plain(name), epochs=max(len(one.epochs) for one in series.values()), curves=plain(", ".join(series))
         ),
         about=_("{how} {outside:.1%} of the values lie outside the axis.").format(
             how=translated(HOW[number]), outside=outside
         ),
-        precise=precise + note,
+        precise=precise,
     )

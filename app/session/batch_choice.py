@@ -97,7 +97,7 @@ class Choice:
         own = self.dump.member(self.member)
         return {
             one.epoch: one.name
-            for one in self.dump.readable
+            for one in self.dump.loadable
             if one.epoch is not None and (one.layer, one.split, one.units) == (own.layer, own.split, own.units)
         }
 
@@ -237,10 +237,13 @@ def _choose_dumped() -> Choice:
     if inspection is None or not inspection.readable:
         st.info(_("No dump is open: open one on Dumps. Shown is the opening sample."))
         return Choice(DEFAULT)
-    names = [member.name for member in inspection.readable]
+    if not inspection.loadable:
+        st.info(_("The open dump has histograms and no values to look at here. Shown is the opening sample."))
+        return Choice(DEFAULT)
+    names = [member.name for member in inspection.loadable]
     if st.session_state.get(DATA_DUMPED, names[0]) not in names:
         del st.session_state[DATA_DUMPED]
-    labels = {member.name: _member_label(member) for member in inspection.readable}
+    labels = {member.name: _member_label(member) for member in inspection.loadable}
     unique = len(set(labels.values())) == len(names)
     name = st.selectbox(
         _("Member"),

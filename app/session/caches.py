@@ -50,6 +50,7 @@ MOST = {  # where results are large, or many of one page
     "pair_density": 256,
     "normalise_held_out": 512,
     "pot_against_sample": 512,
+    "dumped_bins": 2048,
     "null_draws": 2048,
     "unit_values": 4096,
 }

@@ -38,6 +38,12 @@ def whole_number(
     return round(value)
 
 
+def drop_unless_offered(key: str, options: Sequence[str]) -> None:
+    """Forget what was chosen where it is not on offer any more."""
+    if st.session_state.get(key, options[0]) not in options:
+        del st.session_state[key]
+
+
 def one_of(
     label: str,
     options: Sequence[T],

@@ -13,6 +13,7 @@ from per_core.errors import InvalidInputError, PerError
 
 if TYPE_CHECKING:
     from analysis.dumps import Inspection
+    from analysis.statistics.binned_histogram import BinnedHistogram
 
 MOST_VALUES, MOST_UNITS = 2**20, 2048
 
@@ -40,6 +41,10 @@ class DumpMember:
         """What the other pages take: finite rows, 2,048 units at most, and a name that fits anywhere."""
         return caches.shared(dumped_view, self)
 
+    def bins(self) -> "BinnedHistogram":
+        """Its bins, of a member that is binned; a `PerError` if they cannot be read."""
+        return caches.shared(dumped_bins, self)
+
     def values(self, count: int) -> NDArray[Any]:
         """At most so many values, at random from its rows; empty if it cannot be read."""
         return caches.result(dumped_values, self, count)
@@ -63,6 +68,13 @@ def dumped_view(member: DumpMember) -> ActivationBatch:
             f" {batch.n:,} ({batch.not_finite}). Choose an earlier epoch."
         )
     return ActivationBatch(values[:, units] if batch.d > MOST_UNITS else values, harmless(batch.name))
+
+
+def dumped_bins(member: DumpMember) -> "BinnedHistogram":
+    """`DumpMember.bins`, read anew."""
+    from analysis.statistics.binned_histogram import BinnedHistogram
+
+    return BinnedHistogram.of(member.inspection.load_bins(member.name))
 
 
 def dumped_values(member: DumpMember, count: int) -> NDArray[Any]:

@@ -10,11 +10,11 @@ import pandas as pd
 import streamlit as st
 
 from analysis.plain_text import file_stem, plain
-from analysis.survey.overview import MOST_ROWS, QUANTITIES, Epoch, LayerReading, Overview
+from analysis.survey.overview import MOST_ROWS, Epoch, LayerReading, Overview
 from app.charts.chart import show_chart
 from app.charts.dumps import Field, map_height, overview_map
 from app.sections.export import offer_table
-from app.session.controls import one_of
+from app.session.controls import drop_unless_offered, one_of
 from app.session.keys import DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY, DUMPS_VIEW
 from app.text.language import _, language, translated, visitor_texts
 from app.text.plain import escaped, label, tick_labels
@@ -81,8 +81,10 @@ class Facets:
 def show_overview(dump: OpenDump) -> None:
     """The map, and warnings in words."""
     found = dump.overview
-    titles = {name: translated(one.title) for name, one in QUANTITIES.items()}
+    quantities = found.quantities
+    titles = {name: translated(one.title) for name, one in quantities.items()}
     left, right = st.columns([1, 2])
+    drop_unless_offered(DUMPS_QUANTITY, list(titles))
     quantity = left.selectbox(
         _("Colour"), list(titles), format_func=titles.__getitem__, key=DUMPS_QUANTITY, bind="query-params"
     )
@@ -105,7 +107,7 @@ def show_overview(dump: OpenDump) -> None:
         [[facets.field(layer, *place) for place in columns.values()] for layer in shown],
         tick_labels(shown),
         {name: column(epoch) for name, (_, epoch) in columns.items()},
-        QUANTITIES[quantity],
+        quantities[quantity],
         ordinary,
         facets.widths(columns),
     )
@@ -118,7 +120,7 @@ def show_overview(dump: OpenDump) -> None:
         alt=_("{quantity} of {layers:,} layers at {epochs:,} epochs. The worst layer is {worst}.").format(
             quantity=titles[quantity], layers=len(worst_first), epochs=len(found.epochs), worst=plain(worst_first[0])
         ),
-        about=_about_map(titles[quantity], ordinary),
+        about=_about_map(titles[quantity], ordinary, is_pooled=quantities[quantity].is_pooled),
         precise=_map_in_detail(
             found,
             layers=len(worst_first) - len(shown),
@@ -142,9 +144,12 @@ def _ordinary(found: Overview) -> dict[int, float]:
     return {d: gaussian_ratios(d)[1] for d in units}
 
 
-def _about_map(quantity: str, ordinary: Mapping[int, float]) -> str:
+def _about_map(quantity: str, ordinary: Mapping[int, float], *, is_pooled: bool) -> str:
     """What is drawn, and what is grey."""
     drawn = _("{quantity}: the stronger the colour, the worse; click a field to open it.").format(quantity=quantity)
+    if is_pooled:
+        pooled = _("Binned: the middle of the bounds, of all values pooled and not of the rows.")
+        return f"{drawn} {pooled}"
     if not ordinary:
         return drawn
     narrow, wide = min(ordinary), max(ordinary)
@@ -163,12 +168,21 @@ def _map_in_detail(found: Overview, *, layers: int, epochs: int) -> str:
         _(
             "Of each member at most {rows:,} rows are read. SW1 is divided by its mean over Gaussian batches of as many"
             " rows."
-        ).format(rows=MOST_ROWS),
+        ).format(rows=MOST_ROWS)
+        if found.has_rows
+        else "",
         _gaussian_ratios({reading.d for reading in found.cells.values() if isinstance(reading, LayerReading)}),
         _("Colours change by ratio where they span more than a factor of 20."),
         _("**!** could not be read; an empty field has no member."),
         _("Network order is the order of the names, numbers in them counted as numbers."),
     ]
+    if found.has_bins:
+        said.append(
+            _(
+                "Binned members are histograms: W1, mean and variance of all their values are known within bounds, and"
+                " – stands for what bins do not tell."
+            )
+        )
     if layers:
         said.append(_("{n:,} better layers are in the tables only.").format(n=layers))
     if epochs:
@@ -229,12 +243,18 @@ def _show_warnings(found: Overview) -> pd.DataFrame:
         st.markdown("**{title}**".format(title=_("Warnings")))
         with st.container(height="content" if len(rows) <= 8 else 420, border=False):
             st.table(table.map(escaped), hide_index=True, alt=_("Warnings about the layers in words"))
-    elif len(too_short) < len(found.layers):
+    elif found.has_rows and len(too_short) < len(found.layers):
         st.success(
             _(
                 "No issue found: no layer is dead, saturated, exploding, collapsed, rank-deficient or NaN. None has"
                 " massive activations, samples that look alike, or values beyond float16."
             )
+        )
+    if found.has_bins:
+        st.info(
+            _("Of binned layers, size alone is judged: whether they explode or collapse, where the bounds say so.")
+            if rows
+            else _("No binned layer is certain to explode or to have collapsed. Bins tell no other issue.")
         )
     if too_short:
         named = ", ".join(map(escaped, too_short[:MOST_NAMED])) + (_(" and others") if too_short[MOST_NAMED:] else "")
@@ -259,6 +279,11 @@ def evenly(epochs: Sequence[T], most: int) -> list[T]:
     """At most so many of them, the first and the last included."""
     chosen = np.unique(np.linspace(0, len(epochs) - 1, min(len(epochs), max(most, 2))).astype(int))
     return [epochs[i] for i in chosen]
+
+
+def epoch_name(epoch: Epoch) -> str:
+    """An epoch behind the name of a layer."""
+    return _("no epoch") if epoch is None else _("epoch {epoch}").format(epoch=epoch)
 
 
 def column(epoch: Epoch) -> str:

@@ -85,6 +85,9 @@ if not inspection.readable:
     st.stop()
 dump = OpenDump(inspection.title, inspection, read_all(inspection))
 show_overview(dump)
+if not dump.overview.has_rows and dump.overview.has_bins:
+    show_one_layer(dump)
+    st.stop()
 views = {
     LAYERS: _("Layers"),
     "massive": _("Massive activations"),

@@ -10,6 +10,7 @@ from analysis.distances.bound import Distances, study_directions
 from analysis.methods.normalisation import normalise
 from analysis.plain_text import plain
 from analysis.statistics.histogram import Histogram, histogram, thinned
+from analysis.survey.binned_reading import BinnedReading
 from analysis.survey.overview import MOST_ROWS, SLICES, Epoch, LayerReading, Overview, Unread
 from app.charts.chart import show_chart
 from app.charts.dumps import honest_histograms
@@ -18,13 +19,15 @@ from app.sections import layer_over_epochs
 from app.sections.decomposition import show_removed
 from app.sections.worst_directions import show_table, show_worst
 from app.session import caches
+from app.session.controls import drop_unless_offered
 from app.session.dump_plan import plan_in_python
 from app.session.dumped import DumpMember
 from app.session.keys import DUMP_MEASURED, DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY, LOOKED_AT
 from app.session.null_bands import null_bands
 from app.text.language import _
 from app.text.plain import escaped, label
-from app.views.dumps.dump_map import column, evenly
+from app.views.dumps.binned_view import show_binned
+from app.views.dumps.dump_map import column, epoch_name, evenly
 from app.views.dumps.dump_source import OpenDump
 from app.views.dumps.reading import AllRows, show_reading
 from per_core.errors import PerError
@@ -37,35 +40,27 @@ WORST_SLICES = 64
 STUDIED_VALUES = 2**19  # of the rows whose distance is decomposed: the null distribution is drawn up to 199 times
 
 
-def _epoch_name(epoch: Epoch) -> str:
-    """An epoch behind the name of a layer."""
-    return _("no epoch") if epoch is None else _("epoch {epoch}").format(epoch=epoch)
-
-
 def choose_cell(found: Overview) -> tuple[str, Epoch]:
     """The layer and the epoch to open: the worst at the latest that can be read, until somebody chooses."""
     left, right = st.columns(2)
     layers = list(found.worst(st.session_state[DUMPS_QUANTITY]))
-    _forget(DUMPS_LAYER, layers)
+    drop_unless_offered(DUMPS_LAYER, layers)
     layer = left.selectbox(_("Layer, worst first"), layers, key=DUMPS_LAYER, bind="query-params")
     epochs = {column(epoch): epoch for epoch, _ in found.history(layer)}
-    _forget(DUMPS_EPOCH, list(epochs))
-    readable = [i for i, (_, reading) in enumerate(found.history(layer)) if isinstance(reading, LayerReading)]
+    drop_unless_offered(DUMPS_EPOCH, list(epochs))
+    readable = [i for i, (_, reading) in enumerate(found.history(layer)) if not isinstance(reading, Unread)]
     latest = readable[-1] if readable else len(epochs) - 1
     default = 0 if DUMPS_EPOCH in st.session_state else latest  # a default beside a value is warned of
     chosen = right.selectbox(_("Epoch"), list(epochs), index=default, key=DUMPS_EPOCH, bind="query-params")
     return layer, epochs[chosen]
 
 
-def _forget(key: str, options: list[str]) -> None:
-    """Drop what was chosen where it is not on offer any more."""
-    if st.session_state.get(key, options[0]) not in options:
-        del st.session_state[key]
-
-
 def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None) -> None:
     """One layer at one epoch: its numbers, distributions now and over the epochs, worst directions and parts."""
     reading = dump.overview.cells[layer, epoch]
+    if isinstance(reading, BinnedReading):
+        show_binned(dump, layer, epoch, reading, other)
+        return
     batch = None
     if isinstance(reading, Unread):
         st.error(_("This layer could not be read at this epoch: {reason}").format(reason=escaped(reading.reason)))
@@ -143,7 +138,10 @@ def _show_study(rows: ActivationBatch | None) -> None:
 
 
 def show_links(dump: OpenDump, layer: str, epoch: Epoch) -> None:
-    """The way to the other pages, which show the layer that is open here."""
+    """The way to the other pages, which show the layer that is open here if it has values."""
+    if isinstance(dump.overview.cells[layer, epoch], BinnedReading):
+        st.session_state.pop(LOOKED_AT, None)
+        return
     st.session_state[LOOKED_AT] = dump.overview.members[layer, epoch]
     st.markdown("**{title}**".format(title=_("Look at this layer on another page")))
     titles = {"distributions": _("Distributions"), "bound": _("Bound"), "methods": _("Methods")}
@@ -157,13 +155,21 @@ def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:
     place = inspection.title if inspection.allowed is None else str(inspection.path)  # an upload has no place
     name = dump.overview.members[layer, epoch]
     names, options = plan_in_python(inspection)
+    module, read = (
+        ("analysis.survey.binned_reading import BinnedReading", f"print(BinnedReading.of(dump.load_bins({name!r})))")
+        if isinstance(dump.overview.cells[layer, epoch], BinnedReading)
+        else (
+            "analysis.survey.overview import read_member, rows_read, survey",
+            f"member = dump.member({name!r})\n"
+            "print(survey(read_member(dump, member), total=member.rows, rows=rows_read(member)))",
+        )
+    )
     with st.expander(_("The same in Python")):
         st.code(
             f"from analysis.dumps import {', '.join((*names, 'inspect'))}\n"
-            "from analysis.survey.overview import read_member, rows_read, survey\n\n"
+            f"from {module}\n\n"
             f"dump = inspect({place!r}{options})\n"
-            f"member = dump.member({name!r})\n"
-            "print(survey(read_member(dump, member), total=member.rows, rows=rows_read(member)))",
+            f"{read}",
             language="python",
         )
 
@@ -173,10 +179,12 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationB
     nothing = _("nothing")
     left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
     cells = {
-        f"{name}, {_epoch_name(at)}": (name, at) for name, at in dump.overview.cells if (name, at) != (layer, epoch)
+        f"{name}, {epoch_name(at)}": (name, at)
+        for (name, at), one in dump.overview.cells.items()
+        if (name, at) != (layer, epoch) and not isinstance(one, BinnedReading)
     }
     ordered = sorted(cells, key=lambda label: cells[label][0] != layer)
-    _forget("dumps_beside", [nothing, *ordered])
+    drop_unless_offered("dumps_beside", [nothing, *ordered])
     beside = left.selectbox(_("Beside it"), [nothing, *ordered], key="dumps_beside", bind="query-params")
     log_density = middle.toggle(_("Logarithmic density"), key="dumps_log_density", bind="query-params")
     log_values = right.toggle(
@@ -186,14 +194,15 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationB
         help=_("Only positive activations have a place on a logarithmic axis."),
     )
     mark = f"{dump.name}: " if other else ""
-    batches = {f"{mark}{layer}, {_epoch_name(epoch)}": batch}
+    batches = {f"{mark}{layer}, {epoch_name(epoch)}": batch}
     try:
         if beside != nothing:
             batches[mark + beside] = DumpMember(dump.inspection, dump.overview.members[cells[beside]]).batch()
-        if other is not None and other.overview.history(layer):
-            at = epoch if (layer, epoch) in other.overview.members else other.overview.history(layer)[-1][0]
-            there = DumpMember(other.inspection, other.overview.members[layer, at]).batch()
-            batches[f"{other.name}: {layer}, {_epoch_name(at)}"] = there
+        there = [at for at, one in other.overview.history(layer) if not isinstance(one, BinnedReading)] if other else []
+        if other is not None and there:
+            at = epoch if epoch in there else there[-1]
+            beside_it = DumpMember(other.inspection, other.overview.members[layer, at]).batch()
+            batches[f"{other.name}: {layer}, {epoch_name(at)}"] = beside_it
     except PerError as error:
         st.error(escaped(error))
     values = {name: one.precise.ravel() for name, one in batches.items()}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from analysis.plain_text import plain
-from analysis.survey.overview import QUANTITIES, LayerReading, Overview
+from analysis.survey.overview import Cell, Overview, Unread, quantity_named
 from app.charts.chart import show_chart
 from app.charts.dumps import matched_layers
 from app.session.keys import DUMPS_QUANTITY
@@ -19,7 +19,7 @@ MOST_NAMED = 6  # of the layers in a sentence
 
 def show_matched(dump: OpenDump, other: OpenDump) -> None:
     """Every layer that both dumps have, by the quantity that the overview shows."""
-    quantity = QUANTITIES[st.session_state[DUMPS_QUANTITY]]
+    quantity = quantity_named(st.session_state[DUMPS_QUANTITY])
     shared = [layer for layer in dump.overview.worst(quantity.name) if layer in set(other.overview.layers)]
     if not shared:
         st.warning(_("The two dumps have no layer of the same name. Edit the rule for names above until they agree."))
@@ -28,7 +28,7 @@ def show_matched(dump: OpenDump, other: OpenDump) -> None:
     values: dict[str, dict[str, float]] = {name: {} for name in names}
     for layer in shared[:MOST_MATCHED]:
         for name, reading in zip(names, _together(dump.overview, other.overview, layer), strict=True):
-            values[name][label(layer)] = getattr(reading, quantity.name) if reading else float("nan")
+            values[name][label(layer)] = quantity.of(reading)
     title = translated(quantity.title)
     show_chart(
         matched_layers(values, title),
@@ -58,9 +58,9 @@ def _about_matched(dump: OpenDump, other: OpenDump, shared: Sequence[str]) -> st
     return " ".join(said)
 
 
-def _together(first: Overview, second: Overview, layer: str) -> tuple[LayerReading | None, LayerReading | None]:
+def _together(first: Overview, second: Overview, layer: str) -> tuple[Cell | None, Cell | None]:
     """Readings of a layer at the latest epoch that both have, else at the latest of each."""
-    readable = [{e: r for e, r in one.history(layer) if isinstance(r, LayerReading)} for one in (first, second)]
+    readable = [{e: r for e, r in one.history(layer) if not isinstance(r, Unread)} for one in (first, second)]
     both = [epoch for epoch in readable[0] if epoch in readable[1]]
     if both:
         return readable[0][both[-1]], readable[1][both[-1]]
