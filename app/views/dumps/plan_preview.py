@@ -113,6 +113,8 @@ def _layer(member: Member) -> str:
 
 
 def _cell(member: Member) -> str:
+    if member.is_binned:
+        return _("{n:,} binned").format(n=member.rows)
     size = f"{member.rows or 0:,} × {member.units or 0:,}"
     if len(member.parts) == 1:
         return size
