@@ -26,6 +26,7 @@ from per_core.recording.whole_file import write_whole
 OK, REFUSED, UNUSABLE = 0, 1, 2
 HEADINGS = ("layer", "epoch", "split", "rows x units", "parts", "array")
 LONGEST_CELL = 60
+MOST_LINES = 500  # of the table
 MOST_NOTES = 20
 
 
@@ -90,9 +91,12 @@ def _as_json(inspection: Inspection) -> str:
 
 def _as_text(inspection: Inspection) -> str:
     lines = [Summary.of(inspection).sentence(), ""]
-    table = [HEADINGS, *map(_cells, inspection.readable)]
+    members = inspection.readable
+    table = [HEADINGS, *map(_cells, members[:MOST_LINES])]
     widths = [max(len(row[column]) for row in table) for column in range(len(HEADINGS))]
     lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    if len(members) > MOST_LINES:
+        lines.append(f"... {len(members) - MOST_LINES:,} more, see --json")
     lines += reasons_in_words(((one.name, one.reason) for one in inspection.refused), reason_title)
     lines += reasons_in_words(((one.name, f"{one.kind}: {one.reason}") for one in inspection.left_out), left_out_title)
     lines += _notes([(one.name, one.note) for one in inspection.readable if one.note and len(one.parts) == 1])

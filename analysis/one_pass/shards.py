@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from analysis.dumps.axes import items_of, matrix_shape
 from analysis.dumps.cells import FLOAT_BYTES
 from analysis.dumps.inspection import Inspection, Member
@@ -94,8 +96,9 @@ def take_piece(piece: Piece, spec: PassSpec) -> PartialStatistics:
     whole = PartialStatistics.empty(piece.units, spec)
     for ranges in _bundles(piece.ranges, READ_BYTES):
         # Not Inspection.load: it copies and hashes every batch, which costs more than counting it.
-        for rows in read_parts(piece.path, ranges, piece.limits):
-            whole = whole.merge(take_statistics(rows, spec, directions=directions))
+        parts = list(read_parts(piece.path, ranges, piece.limits))
+        rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        whole = whole.merge(take_statistics(rows, spec, directions=directions))
     return whole
 
 
