@@ -155,21 +155,20 @@ def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:
     place = inspection.title if inspection.allowed is None else str(inspection.path)  # an upload has no place
     name = dump.overview.members[layer, epoch]
     names, options = plan_in_python(inspection)
-    module, read = (
-        ("analysis.survey.binned_reading import BinnedReading", f"print(BinnedReading.of(dump.load_bins({name!r})))")
-        if isinstance(dump.overview.cells[layer, epoch], BinnedReading)
-        else (
-            "analysis.survey.overview import read_member, rows_read, survey",
-            f"member = dump.member({name!r})\n"
-            "print(survey(read_member(dump, member), total=member.rows, rows=rows_read(member)))",
-        )
-    )
+    opened = f"dump = inspect({place!r}{options})"
     with st.expander(_("The same in Python")):
         st.code(
             f"from analysis.dumps import {', '.join((*names, 'inspect'))}\n"
-            f"from {module}\n\n"
-            f"dump = inspect({place!r}{options})\n"
-            f"{read}",
+            + (
+                "from analysis.survey.binned_reading import BinnedReading\n\n"
+                f"{opened}\n"
+                f"print(BinnedReading.of(dump.load_bins({name!r})))"
+                if isinstance(dump.overview.cells[layer, epoch], BinnedReading)
+                else "from analysis.survey.overview import read_member, rows_read, survey\n\n"
+                f"{opened}\n"
+                f"member = dump.member({name!r})\n"
+                "print(survey(read_member(dump, member), total=member.rows, rows=rows_read(member)))"
+            ),
             language="python",
         )
 
