@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.dumps import ReadingPlan, inspect
-from analysis.dumps.plan import PLAN_FILE
+from analysis.dumps.plan.plan import PLAN_FILE
 from analysis.survey.overview import overview
 from analysis.survey.warnings import list_warnings
 from analysis.training.shipped_run import DYING

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from analysis.dumps.inspection import Inspection, inspect
-from analysis.dumps.plan_file import read_plan
+from analysis.dumps.plan.plan_file import read_plan
 
 
 def add_dump_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from analysis.commands.dump_arguments import add_dump_arguments, open_dump
 from analysis.commands.reasons import reasons_in_words
 from analysis.dumps.inspection import Inspection, Member
-from analysis.dumps.plan_file import keep_plan
+from analysis.dumps.plan.plan_file import keep_plan
 from analysis.dumps.summary import Summary
 from analysis.plain_text import message, plain
 from analysis.survey.sentences import left_out_title, reason_title

@@ -9,12 +9,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analysis.dumps.files.source import Upload
     from analysis.dumps.inspection import FileVersion, Inspection, LeftOut, Member, Verdict, inspect, list_arrays, load
     from analysis.dumps.limits import DEFAULT_LIMITS, ReadingLimits
-    from analysis.dumps.plan import ArrayRule, ReadingPlan
-    from analysis.dumps.plan_file import read_plan
+    from analysis.dumps.plan.plan import ArrayRule, ReadingPlan
+    from analysis.dumps.plan.plan_file import read_plan
     from analysis.dumps.proposal import Proposal, Question, propose_plan
-    from analysis.dumps.source import Upload
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -39,10 +39,10 @@ __all__ = [
 _MODULES = {
     "analysis.dumps.inspection": "FileVersion Inspection LeftOut Member Verdict inspect list_arrays load",
     "analysis.dumps.limits": "DEFAULT_LIMITS ReadingLimits",
-    "analysis.dumps.plan": "ArrayRule ReadingPlan",
-    "analysis.dumps.plan_file": "read_plan",
+    "analysis.dumps.plan.plan": "ArrayRule ReadingPlan",
+    "analysis.dumps.plan.plan_file": "read_plan",
     "analysis.dumps.proposal": "Proposal Question propose_plan",
-    "analysis.dumps.source": "Upload",
+    "analysis.dumps.files.source": "Upload",
 }
 _PLACES = {name: module for module, names in _MODULES.items() for name in names.split()}
 

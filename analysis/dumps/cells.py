@@ -12,14 +12,14 @@ from operator import itemgetter
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from analysis.dumps.axes import items_of, layers_of, matrix_shape
 from analysis.dumps.entry import HISTOGRAM, ITEM_BYTES, Entry
 from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.member import LeftOut, Location, Member, Part
-from analysis.dumps.name_form import JOINED, NameForm, NameRole
-from analysis.dumps.name_reader import NameReader, NameReading
 from analysis.dumps.natural_order import by_numbers
-from analysis.dumps.plan import ArrayRule, Axes, ReadingPlan
+from analysis.dumps.plan.axes import items_of, layers_of, matrix_shape
+from analysis.dumps.plan.name_form import JOINED, NameForm, NameRole
+from analysis.dumps.plan.name_reader import NameReader, NameReading
+from analysis.dumps.plan.plan import ArrayRule, Axes, ReadingPlan
 from analysis.dumps.proposal.kinds import REASONS
 from analysis.dumps.proposal.words import WEIGHT_FOLDERS, WEIGHTS
 from analysis.plain_text import message, plain, plain_names

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Literal
 
-from analysis.dumps.byte_range import ByteRange, FileRange
-from analysis.dumps.conversion import of_pickle
+from analysis.dumps.files.byte_range import ByteRange, FileRange
+from analysis.dumps.files.conversion import of_pickle
 from analysis.dumps.formats import (
     gzip_format,
     matlab_format,

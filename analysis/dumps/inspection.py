@@ -14,14 +14,14 @@ from analysis.batch import ActivationBatch
 from analysis.dumps.cells import FLOAT_BYTES, DumpArray, read_by_plan
 from analysis.dumps.entry import Entry
 from analysis.dumps.file_kind import SUFFIXES
+from analysis.dumps.files.source import Upload, resolve
 from analysis.dumps.limits import DEFAULT_LIMITS, ReadingLimits, in_words
 from analysis.dumps.member import LeftOut, Location, Member, Verdict
-from analysis.dumps.plan import PLAN_FILE, ReadingPlan
-from analysis.dumps.plan_file import kept_plan
+from analysis.dumps.plan.plan import PLAN_FILE, ReadingPlan
+from analysis.dumps.plan.plan_file import kept_plan
 from analysis.dumps.proposal import Proposal, Question, propose_plan
 from analysis.dumps.proposal.family import Named
 from analysis.dumps.rows import read_parts
-from analysis.dumps.source import Upload, resolve
 from analysis.dumps.tree import FileVersion, file_version, ignored_files, is_folder_of_files, list_entries
 from analysis.plain_text import plain, plain_names
 from per_core.errors import BudgetError, InvalidInputError

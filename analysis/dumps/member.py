@@ -8,9 +8,9 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Literal
 
-from analysis.dumps.axes import items_of, matrix_shape
 from analysis.dumps.entry import HISTOGRAM
-from analysis.dumps.plan import Axes, Kind
+from analysis.dumps.plan.axes import items_of, matrix_shape
+from analysis.dumps.plan.plan import Axes, Kind
 
 Location = tuple[str, ...]
 Verdict = Literal["ok", "refused"]

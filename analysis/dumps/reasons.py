@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-CONVERSION = re.compile(r":\s+(import \S.*)", re.DOTALL)  # lines to paste, see `analysis.dumps.conversion`
+CONVERSION = re.compile(r":\s+(import \S.*)", re.DOTALL)  # lines to paste, see `analysis.dumps.files.conversion`
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 OWN_NAME, ANY_NUMBER = "\0", "0"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from analysis.dumps.axes import stored_range, to_matrix
 from analysis.dumps.limits import ReadingLimits
 from analysis.dumps.member import Part
+from analysis.dumps.plan.axes import stored_range, to_matrix
 from analysis.dumps.tree import Piece, read_pieces
 from per_core.errors import InvalidInputError, PerError
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from analysis.dumps.axes import matrix_shape
 from analysis.dumps.cells import DumpArray, Place, place_of
-from analysis.dumps.name_reader import NameReader
-from analysis.dumps.plan import ReadingPlan
+from analysis.dumps.plan.axes import matrix_shape
+from analysis.dumps.plan.name_reader import NameReader
+from analysis.dumps.plan.plan import ReadingPlan
 
 Problem = Literal["", "unused", "alike", "epoch"]
 

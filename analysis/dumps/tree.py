@@ -19,8 +19,6 @@ from typing import Any
 from numpy.typing import NDArray
 
 from analysis.checkpoint import CHECKPOINT
-from analysis.dumps.archive_member import ArchiveMember
-from analysis.dumps.byte_range import ByteRange, FileRange, InflatedRange
 from analysis.dumps.entry import Entry, shared
 from analysis.dumps.file_kind import (
     SUFFIXES,
@@ -31,7 +29,11 @@ from analysis.dumps.file_kind import (
     is_of_interest,
     kind_by_name,
 )
-from analysis.dumps.folder import Place, walk
+from analysis.dumps.files.archive_member import ArchiveMember
+from analysis.dumps.files.byte_range import ByteRange, FileRange, InflatedRange
+from analysis.dumps.files.folder import Place, walk
+from analysis.dumps.files.listings import LISTINGS, Listing
+from analysis.dumps.files.unpacking import Unpacking
 from analysis.dumps.formats import (
     gzip_format,
     npy_format,
@@ -44,9 +46,7 @@ from analysis.dumps.formats import (
 )
 from analysis.dumps.formats.prose import is_prose
 from analysis.dumps.limits import ReadingLimits, in_words, require_text_size
-from analysis.dumps.listings import LISTINGS, Listing
-from analysis.dumps.reader_pool import READER
-from analysis.dumps.unpacking import Unpacking
+from analysis.dumps.reader.pool import READER
 from per_core.errors import BudgetError, InvalidInputError, PerError
 from per_core.recording.run_files import header_file, is_run, records_file
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.dumps.axes import items_of, matrix_shape
 from analysis.dumps.cells import FLOAT_BYTES
 from analysis.dumps.inspection import Inspection, Member
 from analysis.dumps.limits import ReadingLimits
 from analysis.dumps.member import Part
+from analysis.dumps.plan.axes import items_of, matrix_shape
 from analysis.dumps.rows import PartRange, read_parts
 from analysis.one_pass.partial_statistics import PartialStatistics, PassSpec, take_statistics
 from per_core.errors import InvalidInputError

@@ -17,8 +17,8 @@ import streamlit as st
 
 if TYPE_CHECKING:
     from analysis.dumps import Inspection, ReadingPlan
+    from analysis.dumps.files.source import Upload
     from analysis.dumps.rule_use import RuleUse
-    from analysis.dumps.source import Upload
     from analysis.runs.library import Comparison
     from analysis.survey.overview import Overview
     from per_core.recording.run_directory import Run

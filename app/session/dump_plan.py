@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from analysis.dumps import Inspection, ReadingPlan
-from analysis.dumps.plan_file import kept_plan
+from analysis.dumps.plan.plan_file import kept_plan
 from app.session import caches
 from app.session.keys import DUMP_SAID
 from per_core.errors import InvalidInputError, PerError

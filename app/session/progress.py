@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from analysis.dumps.reader_pool import Wait, waiting_told
+from analysis.dumps.reader.pool import Wait, waiting_told
 from app.text.language import _, ngettext
 from app.text.plain import escaped
 

@@ -65,7 +65,7 @@ def submit(spec: "TrainingSpec", token: str) -> str:
     Raises:
         InvalidInputError: If it cannot be trained, its data lie outside the allowed folders, or too many wait already.
     """
-    from analysis.dumps.source import within
+    from analysis.dumps.files.source import within
 
     if spec.data.folder and spec.data.name.startswith("cifar"):
         spec = replace(spec, data=replace(spec.data, folder=str(within(spec.data.folder, dump_folders()))))

@@ -6,7 +6,7 @@ import struct
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from analysis.dumps.byte_range import MOST_INFLATION, FileRange, InflatedRange
+from analysis.dumps.files.byte_range import MOST_INFLATION, FileRange, InflatedRange
 from per_core.errors import InvalidInputError
 
 MAGIC = b"\x1f\x8b"

@@ -17,10 +17,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.dumps.byte_range import MOST_INFLATION, FileRange
-from analysis.dumps.conversion import of_matlab_variable
 from analysis.dumps.entry import ITEM_BYTES, TEXT, Entry, is_plain_shape
-from analysis.dumps.file_stamp import stamp
+from analysis.dumps.files.byte_range import MOST_INFLATION, FileRange
+from analysis.dumps.files.conversion import of_matlab_variable
+from analysis.dumps.files.file_stamp import stamp
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import InvalidInputError
 

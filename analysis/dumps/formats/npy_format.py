@@ -17,9 +17,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from analysis.dumps.byte_range import ByteRange
-from analysis.dumps.conversion import of_float8, of_object_array
 from analysis.dumps.entry import ITEM_BYTES, TEXT, Entry, is_plain_shape
+from analysis.dumps.files.byte_range import ByteRange
+from analysis.dumps.files.conversion import of_float8, of_object_array
 from analysis.dumps.formats.safetensors_format import ONLY_IN_TORCH, as_numbers
 from analysis.dumps.limits import in_words
 from per_core.errors import InvalidInputError

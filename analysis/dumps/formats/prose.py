@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from analysis.dumps.byte_range import ByteRange
+from analysis.dumps.files.byte_range import ByteRange
 
 SUFFIXES = (".txt", ".dat")  # of which a file may be a matrix or anything
 HEAD = 2**16  # bytes that tell

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.dumps.byte_range import ByteRange, FileRange
 from analysis.dumps.entry import ITEM_BYTES, Entry, is_plain_shape
-from analysis.dumps.file_stamp import Stamp, stamp
+from analysis.dumps.files.byte_range import ByteRange, FileRange
+from analysis.dumps.files.file_stamp import Stamp, stamp
 from analysis.dumps.formats.safetensors_format import as_numbers
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import BudgetError, InvalidInputError

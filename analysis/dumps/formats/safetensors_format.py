@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.dumps.byte_range import ByteRange
 from analysis.dumps.entry import ITEM_BYTES, Entry, is_plain_shape
+from analysis.dumps.files.byte_range import ByteRange
 from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.natural_order import by_numbers
 from per_core.errors import InvalidInputError

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-from analysis.dumps.archive_member import ArchiveMember, refuse_repeated
-from analysis.dumps.byte_range import ByteRange, FileRange
-from analysis.dumps.file_stamp import Stamp, stamp
+from analysis.dumps.files.archive_member import ArchiveMember, refuse_repeated
+from analysis.dumps.files.byte_range import ByteRange, FileRange
+from analysis.dumps.files.file_stamp import Stamp, stamp
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import InvalidInputError
 

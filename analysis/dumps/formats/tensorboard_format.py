@@ -20,7 +20,7 @@ from crc32c import crc32c
 from numpy.typing import NDArray
 
 from analysis.dumps.entry import HISTOGRAM, MOST_VALUES, TEXT, Entry
-from analysis.dumps.file_stamp import Stamp, stamp
+from analysis.dumps.files.file_stamp import Stamp, stamp
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import InvalidInputError
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.dumps.entry import Entry
-from analysis.dumps.file_stamp import Stamp, settled_stamp
+from analysis.dumps.files.file_stamp import Stamp, settled_stamp
 from analysis.dumps.limits import ReadingLimits, require_text_size
 from per_core.errors import InvalidInputError
 

@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analysis.dumps.byte_range import FileRange
-from analysis.dumps.conversion import of_torch
 from analysis.dumps.entry import ITEM_BYTES, MOST_AXES, TEXT, Entry
+from analysis.dumps.files.byte_range import FileRange
+from analysis.dumps.files.conversion import of_torch
 from analysis.dumps.formats.safetensors_format import ONLY_IN_TORCH, as_numbers
 from analysis.dumps.formats.zip_format import MAGIC, list_members
 from analysis.dumps.limits import ReadingLimits, in_words

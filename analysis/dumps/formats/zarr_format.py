@@ -20,8 +20,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.dumps.byte_range import ByteRange, FileRange
 from analysis.dumps.entry import ITEM_BYTES, Entry, is_plain_shape
+from analysis.dumps.files.byte_range import ByteRange, FileRange
 from analysis.dumps.formats import zip_format
 from analysis.dumps.formats.safetensors_format import ONLY_IN_TORCH, as_numbers
 from analysis.dumps.limits import ReadingLimits, in_words

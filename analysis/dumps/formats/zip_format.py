@@ -6,9 +6,9 @@ import struct
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from analysis.dumps.archive_member import ArchiveMember, refuse_repeated
-from analysis.dumps.byte_range import MOST_INFLATION, ByteRange, FileRange, InflatedRange
-from analysis.dumps.file_stamp import Stamp, stamp
+from analysis.dumps.files.archive_member import ArchiveMember, refuse_repeated
+from analysis.dumps.files.byte_range import MOST_INFLATION, ByteRange, FileRange, InflatedRange
+from analysis.dumps.files.file_stamp import Stamp, stamp
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import InvalidInputError
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.dumps.plan import Axes, AxisRole
+from analysis.dumps.plan.plan import Axes, AxisRole
 from analysis.dumps.proposal.family import Family
 from analysis.dumps.proposal.kinds import last_words
 from analysis.dumps.proposal.words import HIDDEN_STATES, LAYERED, ONE_TOKEN, QUERIES

@@ -11,7 +11,7 @@ from typing import Literal
 from analysis.dumps.entry import TEXT as TEXT_TYPE
 from analysis.dumps.entry import Entry
 from analysis.dumps.file_kind import is_of_interest
-from analysis.dumps.name_form import NameRole
+from analysis.dumps.plan.name_form import NameRole
 
 DIGITS = re.compile(r"(?!(?<=\.h)5(?:/|$))(?!(?<=\.hdf)5(?:/|$))[0-9]+")  # but those of .h5 and .hdf5
 PLACE, TEXT, SPLIT = "\x00", "\x01", "\x02"

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.dumps.plan import Kind
+from analysis.dumps.plan.plan import Kind
 from analysis.dumps.proposal.family import Family, Named, type_of, without_suffix
 from analysis.dumps.proposal.words import (
     ATTENTION,

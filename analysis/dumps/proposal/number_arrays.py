@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from analysis.dumps.name_form import JOINED, NameRole
+from analysis.dumps.plan.name_form import JOINED, NameRole
 from analysis.dumps.proposal.family import LITERAL, Family, NumberRole, Slot, twins
 from analysis.dumps.proposal.number_words import NumberRoles
 from analysis.dumps.proposal.words import WEAK_LAYER_WORDS

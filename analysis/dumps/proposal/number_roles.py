@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from analysis.dumps.name_form import JOINED, NameRole
+from analysis.dumps.plan.name_form import JOINED, NameRole
 from analysis.dumps.proposal.family import LITERAL, Family, NumberRole, Slot, SlotKey
 from analysis.dumps.proposal.number_arrays import role_of_arrays
 from analysis.dumps.proposal.number_words import BARE_DECIMAL, NumberRoles, roles_by_words

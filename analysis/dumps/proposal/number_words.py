@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from analysis.dumps.name_form import NameRole
+from analysis.dumps.plan.name_form import NameRole
 from analysis.dumps.proposal.epoch_numbers import are_decimals
 from analysis.dumps.proposal.family import PLACE, Family, NumberRole, Slot, SlotKey
 from analysis.dumps.proposal.words import (

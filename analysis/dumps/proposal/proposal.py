@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis.dumps.name_form import NAME_ROLES, NameRole
-from analysis.dumps.plan import ArrayRule, Axes, Kind, ReadingPlan, axes_in_words, parse_axes
+from analysis.dumps.plan.name_form import NAME_ROLES, NameRole
+from analysis.dumps.plan.plan import ArrayRule, Axes, Kind, ReadingPlan, axes_in_words, parse_axes
 from analysis.dumps.proposal.axis_roles import AxisProposal, Neighbours, propose_axes
 from analysis.dumps.proposal.family import PLACE, Family, Named, Slot, SlotKey, shown, skeleton_of
 from analysis.dumps.proposal.grouping import families_of, with_wholes

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from analysis.dumps.name_form import NameForm, literal
-from analysis.dumps.plan import MOST_RULES, ArrayRule, Axes, Kind
+from analysis.dumps.plan.name_form import NameForm, literal
+from analysis.dumps.plan.plan import MOST_RULES, ArrayRule, Axes, Kind
 from analysis.dumps.proposal.family import Family
 
 FREE = re.compile(r"\{[a-z]+\}")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from analysis.dumps.name_form import literal
+from analysis.dumps.plan.name_form import literal
 from analysis.dumps.proposal.family import PLACE, Family, Place, Slot
 from analysis.dumps.proposal.number_words import NumberRoles
 from analysis.dumps.proposal.words import COUNTING, MORE_SPLITS, NOISE, SPLITS, role_of_word

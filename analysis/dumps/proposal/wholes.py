@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from analysis.dumps.name_form import JOINED, NameRole
+from analysis.dumps.plan.name_form import JOINED, NameRole
 from analysis.dumps.proposal.family import PLACE, SPLIT, Family, NumberRole, Slot, SlotKey, shown
 from analysis.dumps.proposal.grouping import Whole
 from analysis.dumps.proposal.number_words import NumberRoles

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from analysis.dumps.name_form import NameRole
+from analysis.dumps.plan.name_form import NameRole
 
 EPOCH_WORDS = frozenset({"epoch", "epochs", "ep", "e", "round", "rounds", "episode", "generation"})
 STEP_WORDS = frozenset(

@@ -8,11 +8,11 @@ from dataclasses import replace
 import streamlit as st
 
 from analysis.dumps import ArrayRule, Inspection, ReadingPlan
-from analysis.dumps.name_tokens import Token, TokenRole, form_of, tokens_of, with_role
-from analysis.dumps.plan import AXIS_ROLES, PLAN_FILE, Axes, AxisRole
-from analysis.dumps.plan_file import keep_plan, plan_file
+from analysis.dumps.files.source import within
+from analysis.dumps.plan.name_tokens import Token, TokenRole, form_of, tokens_of, with_role
+from analysis.dumps.plan.plan import AXIS_ROLES, PLAN_FILE, Axes, AxisRole
+from analysis.dumps.plan.plan_file import keep_plan, plan_file
 from analysis.dumps.rule_use import RuleUse
-from analysis.dumps.source import within
 from analysis.dumps.summary import KIND_TITLES
 from analysis.plain_text import LONGEST_MESSAGE, file_stem, plain
 from app.sections.export import offer_table

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from analysis.dumps import Question
-from analysis.dumps.plan import parse_axes
+from analysis.dumps.plan.plan import parse_axes
 from analysis.dumps.proposal.proposal import LEFT_OUT
 from app.session.dump_plan import PlanSteps
 from app.text.language import _, ngettext, translated

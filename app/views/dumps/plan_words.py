@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from analysis.dumps.axes import layers_of, matrix_shape
-from analysis.dumps.name_tokens import TokenRole
-from analysis.dumps.plan import Axes, AxisRole
+from analysis.dumps.plan.axes import layers_of, matrix_shape
+from analysis.dumps.plan.name_tokens import TokenRole
+from analysis.dumps.plan.plan import Axes, AxisRole
 from app.text.language import _, ngettext, translated
 from per_core.text import N_
 

@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 from scipy.io import savemat
 
 from analysis.dumps import ArrayRule, Inspection, ReadingPlan, list_arrays
-from analysis.dumps.name_form import LONGEST_FORM, MOST_FIELDS, literal
-from analysis.dumps.plan import Axes
+from analysis.dumps.plan.name_form import LONGEST_FORM, MOST_FIELDS, literal
+from analysis.dumps.plan.plan import Axes
 from per_core.errors import InvalidInputError
 from per_core.recording.layer_record import Allowance, LayerDigest
 from per_core.recording.run_directory import RunWriter

@@ -6,7 +6,7 @@ from analysis.dumps.cells import DumpArray, read_by_plan
 from analysis.dumps.entry import Entry
 from analysis.dumps.limits import DEFAULT_LIMITS
 from analysis.dumps.member import LeftOut, Member
-from analysis.dumps.plan import ReadingPlan
+from analysis.dumps.plan.plan import ReadingPlan
 from analysis.dumps.proposal import Proposal, propose_plan
 from analysis.dumps.proposal.family import Named
 from tests.analysis.dumps.random_dumps import Array, RandomDump

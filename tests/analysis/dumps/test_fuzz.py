@@ -14,7 +14,7 @@ import pytest
 
 from analysis.batch import ActivationBatch
 from analysis.dumps import Inspection, Member, ReadingLimits, inspect, list_arrays
-from analysis.dumps.reader_pool import READER
+from analysis.dumps.reader.pool import READER
 from per_core.errors import PerError
 from tests.analysis.dumps.dump_files import WRITERS, every_array, run_directory, write
 from tests.analysis.dumps.independent_readers import stored

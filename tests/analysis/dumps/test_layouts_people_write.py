@@ -8,7 +8,7 @@ import pytest
 
 from analysis.__main__ import main
 from analysis.dumps import inspect
-from analysis.dumps.plan import ReadingPlan
+from analysis.dumps.plan.plan import ReadingPlan
 from tests.analysis.dumps.layouts.all_layouts import BUILDERS, write
 from tests.analysis.dumps.layouts.differences import differences
 

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from analysis.dumps import ReadingLimits, tree
 from analysis.dumps.formats import hdf5_format
-from analysis.dumps.reader_pool import READER
+from analysis.dumps.reader.pool import READER
 from per_core.errors import BudgetError, InvalidInputError
 from tests.analysis.dumps.dump_files import LAYERS, WRITERS, run_directory, write
 

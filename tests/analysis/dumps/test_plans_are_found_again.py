@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.dumps.plan import ReadingPlan
+from analysis.dumps.plan.plan import ReadingPlan
 from tests.analysis.dumps.found_again import difference, names, place, pooled, proposed, read
 from tests.analysis.dumps.random_dumps import random_dump, summary
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from analysis.dumps import ReadingLimits, inspect, rows
-from analysis.dumps.plan import ArrayRule, ReadingPlan
+from analysis.dumps.plan.plan import ArrayRule, ReadingPlan
 from per_core.errors import InvalidInputError
 
 RANDOM = np.random.default_rng(8)

@@ -9,7 +9,7 @@ import pytest
 import zarr
 
 from analysis.dumps import inspect
-from analysis.dumps.plan import ArrayRule, ReadingPlan
+from analysis.dumps.plan.plan import ArrayRule, ReadingPlan
 from per_core.recording.layer_record import Allowance
 from per_core.recording.run_directory import RunWriter
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, run_directory

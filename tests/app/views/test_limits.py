@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import pytest
 
-from analysis.dumps.source import within
+from analysis.dumps.files.source import within
 from app.session import services
 from per_core.errors import InvalidInputError
 from tests.app.conftest import OpenPage, shown

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import MenuButton
 
 from analysis.dumps import ArrayRule, ReadingPlan, inspect
-from analysis.dumps.plan_file import keep_plan
+from analysis.dumps.plan.plan_file import keep_plan
 from app.session import services
 from app.session.dump_plan import packed_plan
 from tests.app.conftest import OpenPage, shown

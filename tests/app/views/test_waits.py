@@ -11,7 +11,7 @@ import pytest
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from analysis.dumps.limits import DEFAULT_LIMITS
-from analysis.dumps.reader_pool import READER, SMALL, Wait
+from analysis.dumps.reader.pool import READER, SMALL, Wait
 from app.session import progress
 from tests.app.conftest import OpenPage
 from tests.app.views.test_pages import all_text

@@ -10,7 +10,7 @@ from pyarrow.feather import write_feather
 
 from analysis.dumps.formats import arrow_format, parquet_format
 from analysis.dumps.limits import DEFAULT_LIMITS, ReadingLimits
-from analysis.dumps.reader_pool import READER
+from analysis.dumps.reader.pool import READER
 from per_core.errors import BudgetError, InvalidInputError
 from tests.analysis.dumps.dump_files import FIRST
 

@@ -8,7 +8,7 @@ import pytest
 
 from analysis.dumps.formats import json_format
 from analysis.dumps.limits import DEFAULT_LIMITS, ReadingLimits
-from analysis.dumps.reader_pool import READER
+from analysis.dumps.reader.pool import READER
 from analysis.dumps.tree import list_entries
 from per_core.errors import BudgetError, InvalidInputError
 

@@ -3,7 +3,7 @@
 import random
 
 from analysis.dumps.entry import Entry
-from analysis.dumps.plan import MOST_RULES, ArrayRule
+from analysis.dumps.plan.plan import MOST_RULES, ArrayRule
 from analysis.dumps.proposal import propose_plan
 from analysis.dumps.proposal.family import Named
 from analysis.dumps.proposal.grouping import MOST_FAMILIES, families_of

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from analysis.dumps.name_form import LONGEST_FORM, NameForm
+from analysis.dumps.plan.name_form import LONGEST_FORM, NameForm
 from per_core.errors import InvalidInputError
 
 AxisRole = Literal["sample", "position", "unit", "layer", "head", "channel", "height", "width", "ignored"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from analysis.dumps.entry import Entry
-from analysis.dumps.file_stamp import Stamp, settled_stamp, stamp
+from analysis.dumps.files.file_stamp import Stamp, settled_stamp, stamp
 from analysis.dumps.limits import ReadingLimits
 
 Listing = tuple[tuple[tuple[str, ...], Entry], ...]

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from analysis.dumps.byte_range import ByteRange, FileRange
+from analysis.dumps.files.byte_range import ByteRange, FileRange
 from analysis.dumps.limits import in_words
 from per_core.errors import BudgetError
 from per_core.recording.whole_file import told

@@ -17,7 +17,7 @@ from typing import Any
 from analysis.dumps.limits import ReadingLimits
 from analysis.process import describe_exit
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LENGTH_BYTES = 8
 LONGEST_ANSWER = 2**26
 START_SECONDS = 120.0  # to start Python and import a library on a busy machine, on top of a request's own time
@@ -53,7 +53,7 @@ class ReaderProcess:
         A part that the process dies of is tried again in a new one, as what was read before may be to blame.
 
         Args:
-            request: with its task, see `analysis.dumps.reader_worker`.
+            request: with its task, see `analysis.dumps.reader.worker`.
             count: how many parts it has: files that are listed, 1 of any other request.
             limits: of every part.
             tell: called again and again while nothing comes. If it raises, the process is ended.
@@ -112,7 +112,7 @@ class ReaderProcess:
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "analysis.dumps.reader_worker"],
+                [sys.executable, "-m", "analysis.dumps.reader.worker"],
                 cwd=ROOT,
                 env=os.environ | ENVIRONMENT,
                 stdin=subprocess.PIPE,

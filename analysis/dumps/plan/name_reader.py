@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from analysis.dumps.name_form import NameForm
-from analysis.dumps.plan import ArrayRule, ReadingPlan
+from analysis.dumps.plan.name_form import NameForm
+from analysis.dumps.plan.plan import ArrayRule, ReadingPlan
 
 ZEROS = str.maketrans("123456789", "000000000")
 MOST_OUTLINES = 4_096  # that are remembered: names that are all different have as many

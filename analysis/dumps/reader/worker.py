@@ -1,4 +1,4 @@
-"""The reading process: `python -m analysis.dumps.reader_worker`, started by `ReaderProcess` and by nobody else.
+"""The reading process: `python -m analysis.dumps.reader.worker`, started by `ReaderProcess` and by nobody else.
 
 Requests and answers are JSON, each after its length in eight bytes; arrays go through a file. Nothing is pickled. What
 libraries print goes to stderr, so that it cannot be taken for an answer.

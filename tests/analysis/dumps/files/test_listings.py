@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.dumps import ReadingLimits, inspect, tree
-from analysis.dumps.byte_range import FileRange
+from analysis.dumps.files.byte_range import FileRange
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, WRITERS, run_directory, write
 
 
@@ -107,7 +107,7 @@ def test_what_was_refused_for_want_of_room_is_looked_at_again(tmp_path, monkeypa
 
 
 def test_what_is_kept_is_bounded(tmp_path, monkeypatch, looked_at):
-    monkeypatch.setattr("analysis.dumps.listings.MOST_CHARACTERS", 1000)
+    monkeypatch.setattr("analysis.dumps.files.listings.MOST_CHARACTERS", 1000)
     for number in range(5):
         np.savez(tmp_path / f"layer_{number}.npz", FIRST)
     settle()

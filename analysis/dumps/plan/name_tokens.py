@@ -21,7 +21,7 @@ from typing import Any, Literal
 import re2
 
 from analysis.dumps.file_kind import SUFFIXES
-from analysis.dumps.name_form import ANY, FIELD, NUMBER, NameForm, NameRole, literal
+from analysis.dumps.plan.name_form import ANY, FIELD, NUMBER, NameForm, NameRole, literal
 
 TokenRole = NameRole | Literal[""]
 """A role of a piece of a name; "" of text that all names of the form share."""

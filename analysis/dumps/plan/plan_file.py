@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.dumps.plan import PLAN_FILE, ReadingPlan
+from analysis.dumps.plan.plan import PLAN_FILE, ReadingPlan
 from per_core.errors import InvalidInputError
 from per_core.recording.whole_file import write_whole
 

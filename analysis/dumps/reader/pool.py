@@ -17,11 +17,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from analysis.dumps.byte_range import FileRange
 from analysis.dumps.entry import Entry, shared
+from analysis.dumps.files.byte_range import FileRange
 from analysis.dumps.formats import npy_format
 from analysis.dumps.limits import ReadingLimits, in_words
-from analysis.dumps.reader_process import TELL_SECONDS, Message, ReaderProcess
+from analysis.dumps.reader.process import TELL_SECONDS, Message, ReaderProcess
 from per_core.errors import BudgetError, InvalidInputError, PerError
 
 MOST_PROCESSES = max(2, os.cpu_count() or 2)

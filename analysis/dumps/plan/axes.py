@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.dumps.plan import ROW_AXES, UNIT_AXES, Axes
+from analysis.dumps.plan.plan import ROW_AXES, UNIT_AXES, Axes
 
 LAYER = "layer"
 

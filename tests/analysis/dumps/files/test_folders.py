@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from analysis.dumps import ReadingLimits, inspect, tree
-from analysis.dumps.byte_range import FileRange
+from analysis.dumps.files.byte_range import FileRange
 from analysis.dumps.natural_order import by_numbers
-from analysis.dumps.reader_pool import READER
+from analysis.dumps.reader.pool import READER
 from per_core.errors import InvalidInputError
 from tests.analysis.dumps.dump_files import FIRST
 
@@ -84,7 +84,9 @@ def test_files_that_a_library_lists_are_listed_by_one_request(tmp_path, monkeypa
     (tmp_path / "layer_6.pt").write_bytes((tmp_path / "layer_0.pt").read_bytes()[:300])
     requests, ask = [], READER.list_files
     monkeypatch.setattr(READER, "list_files", lambda *request: requests.append(len(request[1])) or ask(*request))
-    monkeypatch.setattr("analysis.dumps.file_stamp.TICK", -(2**62))  # whatever has just been written counts as settled
+    monkeypatch.setattr(
+        "analysis.dumps.files.file_stamp.TICK", -(2**62)
+    )  # whatever has just been written counts as settled
     found = tree.list_entries(tmp_path, ReadingLimits())
     assert requests == [7]
     assert [entry.shape for _, entry in found[:6]] == [(3, number + 1) for number in range(6)]

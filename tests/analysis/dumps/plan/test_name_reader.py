@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.dumps.name_form import NameForm
-from analysis.dumps.name_reader import NameReader
-from analysis.dumps.plan import ArrayRule, ReadingPlan
+from analysis.dumps.plan.name_form import NameForm
+from analysis.dumps.plan.name_reader import NameReader
+from analysis.dumps.plan.plan import ArrayRule, ReadingPlan
 
 NAMES = st.text("0127a_./٣é", min_size=1, max_size=8)
 PIECES = st.sampled_from(

@@ -13,7 +13,7 @@ import torch
 
 from analysis.dumps import ReadingLimits, inspect
 from analysis.dumps.formats import csv_format
-from analysis.dumps.reader_pool import READER, ReaderPool
+from analysis.dumps.reader.pool import READER, ReaderPool
 from per_core.errors import BudgetError, InvalidInputError
 from tests import processes
 from tests.analysis.dumps.dump_files import FIRST, write
@@ -132,7 +132,7 @@ def test_the_process_ends_with_the_one_that_started_it(tmp_path):
     script = (
         "import os, sys\n"
         "from analysis.dumps import inspect\n"
-        "from analysis.dumps.reader_pool import READER\n"
+        "from analysis.dumps.reader.pool import READER\n"
         "inspect(sys.argv[1])\n"
         "print(*READER.pids, flush=True)\n"
         "os._exit(0)\n"  # no goodbye
@@ -146,7 +146,7 @@ def test_inspecting_numpy_and_safetensors_starts_no_process_and_loads_no_library
     script = (
         "import sys\n"
         "from analysis.dumps import inspect, load\n"
-        "from analysis.dumps.reader_pool import READER\n"
+        "from analysis.dumps.reader.pool import READER\n"
         "for path in sys.argv[1:]: inspect(path).members\n"
         "print(READER.pids, sorted({'h5py', 'pyarrow', 'streamlit'} & set(sys.modules)))\n"
     )
@@ -158,7 +158,7 @@ def test_inspecting_numpy_and_safetensors_starts_no_process_and_loads_no_library
 def test_the_process_starts_without_the_libraries_of_formats():
     script = (
         "import sys\n"
-        "import analysis.dumps.reader_worker\n"
+        "import analysis.dumps.reader.worker\n"
         "print(sorted({'torch', 'h5py', 'pyarrow', 'pandas', 'scipy', 'streamlit'} & set(sys.modules)))\n"
     )
     assert processes.run([sys.executable, "-c", script], check=True).stdout.strip() == "[]"

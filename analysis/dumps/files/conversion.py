@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from analysis.dumps.byte_range import ByteRange, FileRange, InflatedRange
+from analysis.dumps.files.byte_range import ByteRange, FileRange, InflatedRange
 
 NAMED = "data.items() if isinstance(data, dict) else enumerate(data if isinstance(data, (list, tuple)) else [data])"
 """Names and arrays of what was loaded: those of a dict, the places in a list, one array alone."""

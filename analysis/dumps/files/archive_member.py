@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from analysis.dumps.byte_range import ByteRange
+from analysis.dumps.files.byte_range import ByteRange
 
 
 @dataclass(frozen=True, slots=True)

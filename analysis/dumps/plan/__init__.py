@@ -1,0 +1,1 @@
+"""The reading plan: names and axes with roles, how it is written, read and kept."""

@@ -1,0 +1,1 @@
+"""Processes that open files which a server should not."""
