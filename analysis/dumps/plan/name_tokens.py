@@ -123,7 +123,7 @@ def _field(role: TokenRole, run: Sequence[Token]) -> str:
     )
     if role == "epoch" and "*" in glob and DECIMAL.fullmatch(text):
         return "{epoch}"
-    if glob != "*" or role == "epoch":
+    if glob != "*" or role == "epoch" or not text:  # a bare field stands for one sign at least
         return f"{{{role}:{glob}}}"
     return "*" if role == "ignored" else f"{{{role}}}"
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.dumps.plan import name_tokens
 from analysis.dumps.plan.name_form import NAME_ROLES, NameForm, literal
 from analysis.dumps.plan.name_tokens import Token, TokenRole, form_of, tokens_of, with_role
-from analysis.dumps.plan.plan import name_tokens
 
 WORDS = st.text("abXY", min_size=1, max_size=3)
 NUMBERS = st.integers(0, 999).map(str)
