@@ -32,7 +32,7 @@ class Summary:
     """What a plan makes of a dump.
 
     Attributes:
-        files, arrays: that were found.
+        files, runs, arrays: that were found; files aside from those of runs.
         layers, epochs, groups: of the table; epochs are 1 if no name tells one, groups (splits, methods, seeds) too.
         most_parts, rows: of the member that is joined from the most arrays: how many, and its rows; 1 if none is.
         part_rows: rows of each part, where every member that is joined has as many parts of as many rows; else None.
@@ -44,6 +44,7 @@ class Summary:
     """
 
     files: int
+    runs: int
     arrays: int
     layers: int
     epochs: int
@@ -64,8 +65,14 @@ class Summary:
         largest = max(members, key=lambda member: len(member.parts), default=None)
         joined = [member for member in members if len(member.parts) > 1]
         alike = {(len(member.parts), part.rows) for member in joined for part in member.parts}
+        runs = {run.relative_to(inspection.path).as_posix() for run in inspection.runs}
+        places = runs  # of arrays: files of a folder, or the one that the dump is
+        if "." not in runs:
+            within = inspection.path.is_dir()
+            places = {array.location[0] if within and array.location else "" for array in inspection.arrays}
         return cls(
-            files=len({array.location[:1] for array in inspection.arrays}) if inspection.path.is_dir() else 1,
+            files=len(places - runs),
+            runs=len(runs),
             arrays=len(inspection.arrays),
             layers=len({member.layer or member.name if member.epoch is None else member.layer for member in members}),
             epochs=len({member.epoch for member in members}) or 1,
@@ -87,9 +94,14 @@ class Summary:
     def clauses(self, texts: NullTranslations = ENGLISH) -> list[str]:
         """The parts of the sentence, what was found and what it makes first."""
         _ = texts.gettext
-        found = texts.ngettext("{n:,} file", "{n:,} files", self.files).format(n=self.files)
+        places = []
+        if self.files:
+            places.append(texts.ngettext("{n:,} file", "{n:,} files", self.files).format(n=self.files))
+        if self.runs:
+            places.append(texts.ngettext("{n:,} run", "{n:,} runs", self.runs).format(n=self.runs))
         if self.arrays != self.files:
-            found += ", " + texts.ngettext("{n:,} array", "{n:,} arrays", self.arrays).format(n=self.arrays)
+            places.append(texts.ngettext("{n:,} array", "{n:,} arrays", self.arrays).format(n=self.arrays))
+        found = ", ".join(places)
         table = texts.ngettext("{n:,} layer", "{n:,} layers", self.layers).format(n=self.layers)
         table += " × " + texts.ngettext("{n:,} epoch", "{n:,} epochs", self.epochs).format(n=self.epochs)
         if self.groups > 1:
