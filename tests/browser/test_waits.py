@@ -42,7 +42,8 @@ def server(tmp_path: Path, dumps: Path) -> Iterator[tuple[str, int]]:
 
 def readers(server: int) -> list[int]:
     """The reading processes of a server."""
-    return [one.pid for one in psutil.Process(server).children(recursive=True) if "reader_worker" in one.cmdline()[-1]]
+    within = psutil.Process(server).children(recursive=True)
+    return [one.pid for one in within if one.cmdline()[-1] == "analysis.dumps.reader.worker"]
 
 
 def send(server: int, sign: signal.Signals) -> None:
