@@ -42,8 +42,11 @@ def server(tmp_path: Path, dumps: Path) -> Iterator[tuple[str, int]]:
 
 def readers(server: int) -> list[int]:
     """The reading processes of a server."""
-    within = psutil.Process(server).children(recursive=True)
-    return [one.pid for one in within if one.cmdline()[-1] == "analysis.dumps.reader.worker"]
+    found = []
+    for one in psutil.Process(server).children(recursive=True):
+        with suppress(psutil.Error):  # it may have ended
+            found += [one.pid] * (one.cmdline()[-1:] == ["analysis.dumps.reader.worker"])
+    return found
 
 
 def send(server: int, sign: signal.Signals) -> None:
