@@ -16,7 +16,7 @@ from analysis.commands.dump_arguments import add_dump_arguments, open_dump
 from analysis.commands.progress import show_progress
 from analysis.dumps import Inspection
 from analysis.plain_text import message, plain
-from analysis.survey.overview import Unread
+from analysis.survey.cell import Unread
 from analysis.survey.report import write_report
 from per_core.errors import InvalidInputError, PerError
 

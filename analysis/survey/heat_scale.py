@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from analysis.survey.binned_reading import BinnedReading
-from analysis.survey.overview import Cell, Quantity, quantity_named
+from analysis.survey.cell import Cell
+from analysis.survey.quantity import Quantity, quantity_named
 from per_core.text import N_
 
 

@@ -11,7 +11,9 @@ import numpy as np
 from analysis.statistics.binned_histogram import BinnedHistogram, shared_range
 from analysis.statistics.histogram import Histogram
 from analysis.statistics.value_kind import ValueKind
-from analysis.survey.overview import Epoch, LayerReading, Overview, Unread
+from analysis.survey.cell import Epoch, Unread
+from analysis.survey.layer_reading import LayerReading
+from analysis.survey.overview import Overview
 
 CURVE_POINTS = 65
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from analysis.batch import ActivationBatch
 from analysis.statistics.null_band import Statistic
-from analysis.survey.overview import SLICES, LayerReading, Overview
+from analysis.survey.layer_reading import SLICES, LayerReading
+from analysis.survey.overview import Overview
 from per_core.errors import InvalidInputError
 from per_core.per import row_norms
 from per_core.radial import radial_loss

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analysis.statistics.outliers import Peak
-from analysis.survey.overview import Epoch, LayerReading, Overview
+from analysis.survey.cell import Epoch
+from analysis.survey.layer_reading import LayerReading
+from analysis.survey.overview import Overview
 
 Part = Literal["unit", "row"]
 

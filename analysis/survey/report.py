@@ -21,9 +21,12 @@ from analysis.distances.shipped_bands import DRAWS, gaussian_ratios
 from analysis.dumps import Inspection, Verdict
 from analysis.dumps.reasons import group_reasons
 from analysis.plain_text import plain
+from analysis.survey.cell import Epoch, Unread
 from analysis.survey.heat_scale import HEAT_SCALES, POOLED_HEAT_SCALES
 from analysis.survey.histogram_drawing import HistogramDrawing
-from analysis.survey.overview import BLOCKS, MOST_ROWS, SLICES, Epoch, Overview, Unread, overview
+from analysis.survey.layer_reading import MOST_ROWS, SLICES
+from analysis.survey.member_rows import BLOCKS
+from analysis.survey.overview import Overview, overview
 from analysis.survey.sentences import kind_sentence, reason_title, warning_sentence, warning_title
 from analysis.survey.warnings import FEWEST_ROWS, ListedWarning, list_warnings, unjudged
 from analysis.translations import ENGLISH, translations

@@ -17,7 +17,9 @@ from typing import Literal, get_args
 from analysis.statistics.binned import Bounds
 from analysis.statistics.spread import LOWEST_RANK, RANK_SHARE, Spread
 from analysis.survey.binned_reading import BinnedReading
-from analysis.survey.overview import Epoch, LayerReading, Overview, Unread
+from analysis.survey.cell import Epoch, Unread
+from analysis.survey.layer_reading import LayerReading
+from analysis.survey.overview import Overview
 from analysis.survey.sentences import Figures, warning_sentence
 
 WarningKind = Literal[

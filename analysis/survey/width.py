@@ -16,7 +16,9 @@ from typing import Literal
 import numpy as np
 from scipy.special import stdtrit
 
-from analysis.survey.overview import Epoch, LayerReading, Overview
+from analysis.survey.cell import Epoch
+from analysis.survey.layer_reading import LayerReading
+from analysis.survey.overview import Overview
 from per_core.errors import InvalidInputError
 
 Verdict = Literal["flat", "grows", "shrinks", "unclear"]

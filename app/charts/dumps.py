@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from analysis.statistics.histogram import Histogram
 from analysis.survey.binned_reading import BinnedReading
-from analysis.survey.overview import Cell, LayerReading, Quantity, Unread
+from analysis.survey.cell import Cell, Unread
+from analysis.survey.layer_reading import LayerReading
+from analysis.survey.quantity import Quantity
 from app.charts.palette import ALARM, BACKGROUND, MUTED, NEUTRAL, REFERENCE, categorical, sequential
 from app.text.language import _, translated
 

@@ -52,7 +52,7 @@ class DumpMember:
 
 def dumped_rows(member: DumpMember, rows: int) -> ActivationBatch:
     """At most so many rows, evenly spread."""
-    from analysis.survey.overview import read_member
+    from analysis.survey.member_rows import read_member
 
     return read_member(member.inspection, member.inspection.member(member.name), most_rows=rows)
 
@@ -80,7 +80,7 @@ def dumped_bins(member: DumpMember) -> "BinnedHistogram":
 def dumped_values(member: DumpMember, count: int) -> NDArray[Any]:
     """`DumpMember.values`, read anew."""
     from analysis.statistics.histogram import thinned
-    from analysis.survey.overview import read_member
+    from analysis.survey.member_rows import read_member
 
     try:
         values: NDArray[Any] = read_member(member.inspection, member.inspection.member(member.name)).precise

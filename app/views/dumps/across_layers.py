@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from analysis.survey.overview import Epoch, LayerReading, Overview
+from analysis.survey.cell import Epoch
+from analysis.survey.layer_reading import LayerReading
+from analysis.survey.overview import Overview
 from app.session.keys import DUMPS_EPOCH
 from app.text.language import _
 from app.views.dumps.dump_map import column

@@ -10,7 +10,7 @@ from analysis.plain_text import plain
 from analysis.statistics.binned import Bounds
 from analysis.statistics.binned_histogram import BinnedHistogram, shared_range
 from analysis.survey.binned_reading import BinnedReading
-from analysis.survey.overview import Epoch
+from analysis.survey.cell import Epoch
 from app.charts.binned import bounds_over_epochs, density_end, given_histograms
 from app.charts.chart import show_chart
 from app.charts.epochs import HEAT_MAP, RIDGELINE, DensitySeries

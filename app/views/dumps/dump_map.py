@@ -10,7 +10,9 @@ import pandas as pd
 import streamlit as st
 
 from analysis.plain_text import file_stem, plain
-from analysis.survey.overview import MOST_ROWS, Epoch, LayerReading, Overview
+from analysis.survey.cell import Epoch
+from analysis.survey.layer_reading import MOST_ROWS, LayerReading
+from analysis.survey.overview import Overview
 from app.charts.chart import show_chart
 from app.charts.dumps import Field, map_height, overview_map
 from app.sections.export import offer_table

@@ -11,7 +11,9 @@ from analysis.methods.normalisation import normalise
 from analysis.plain_text import plain
 from analysis.statistics.histogram import Histogram, histogram, thinned
 from analysis.survey.binned_reading import BinnedReading
-from analysis.survey.overview import MOST_ROWS, SLICES, Epoch, LayerReading, Overview, Unread
+from analysis.survey.cell import Epoch, Unread
+from analysis.survey.layer_reading import MOST_ROWS, SLICES, LayerReading
+from analysis.survey.overview import Overview
 from app.charts.chart import show_chart
 from app.charts.dumps import honest_histograms
 from app.charts.epochs import HEAT_MAP
@@ -164,7 +166,8 @@ def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:
                 f"{opened}\n"
                 f"print(BinnedReading.of(dump.load_bins({name!r})))"
                 if isinstance(dump.overview.cells[layer, epoch], BinnedReading)
-                else "from analysis.survey.overview import read_member, rows_read, survey\n\n"
+                else "from analysis.survey.layer_reading import survey\n"
+                "from analysis.survey.member_rows import read_member, rows_read\n\n"
                 f"{opened}\n"
                 f"member = dump.member({name!r})\n"
                 "print(survey(read_member(dump, member), total=member.rows, rows=rows_read(member)))"

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from analysis.plain_text import plain
-from analysis.survey.overview import Cell, Overview, Unread, quantity_named
+from analysis.survey.cell import Cell, Unread
+from analysis.survey.overview import Overview
+from analysis.survey.quantity import quantity_named
 from app.charts.chart import show_chart
 from app.charts.dumps import matched_layers
 from app.session.keys import DUMPS_QUANTITY

@@ -15,7 +15,7 @@ from app.text.plain import escaped
 
 if TYPE_CHECKING:
     from analysis.one_pass import PartialStatistics
-    from analysis.survey.overview import LayerReading
+    from analysis.survey.layer_reading import LayerReading
 
 SHORT = 1e6  # larger values are written with a power of ten
 

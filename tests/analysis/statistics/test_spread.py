@@ -14,7 +14,9 @@ from analysis.statistics.moments import moments
 from analysis.statistics.outliers import find_outliers
 from analysis.statistics.row_groups import rows_are_grouped
 from analysis.statistics.spread import centre, effective_rank, scale_of, spread_of, without_outliers
-from analysis.survey.overview import QUANTITIES, overview, survey
+from analysis.survey.layer_reading import survey
+from analysis.survey.overview import overview
+from analysis.survey.quantity import QUANTITIES
 from per_core.recording.layer_record import Allowance, LayerDigest
 from tests.analysis.survey.activation_cases import classifier, gaussian, made_by_hand
 

@@ -11,7 +11,9 @@ from analysis.dumps import inspect, load
 from analysis.dumps.summary import Summary
 from analysis.one_pass import run_pass
 from analysis.survey.binned_reading import BinnedReading
-from analysis.survey.overview import POOLED_QUANTITIES, QUANTITIES, LayerReading, overview
+from analysis.survey.layer_reading import LayerReading
+from analysis.survey.overview import overview
+from analysis.survey.quantity import POOLED_QUANTITIES, QUANTITIES
 from analysis.survey.report import write_report
 from analysis.survey.warnings import find_binned_warnings, list_warnings
 from per_core.errors import InvalidInputError

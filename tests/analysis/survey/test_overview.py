@@ -13,18 +13,10 @@ from analysis.distances.directions import shared_directions
 from analysis.dumps import inspect
 from analysis.statistics.null_band import expected_gaussian_w1
 from analysis.statistics.spread import effective_rank
-from analysis.survey.overview import (
-    BLOCKS,
-    MOST_ROWS,
-    MOST_VALUES,
-    QUANTITIES,
-    SLICES,
-    LayerReading,
-    overview,
-    read_member,
-    rows_read,
-    survey,
-)
+from analysis.survey.layer_reading import MOST_ROWS, MOST_VALUES, SLICES, LayerReading, survey
+from analysis.survey.member_rows import BLOCKS, read_member, rows_read
+from analysis.survey.overview import overview
+from analysis.survey.quantity import QUANTITIES
 from per_core import Recorder, gaussian_w1, per_loss
 from per_core.errors import InvalidInputError
 

@@ -7,7 +7,8 @@ import pytest
 
 from analysis.batch import ActivationBatch
 from analysis.dumps import inspect
-from analysis.survey.overview import LayerReading, overview, survey
+from analysis.survey.layer_reading import LayerReading, survey
+from analysis.survey.overview import overview
 from analysis.survey.sentences import SENTENCES
 from analysis.survey.warnings import find_warnings, list_warnings, unjudged
 from tests.analysis.survey.activation_cases import (

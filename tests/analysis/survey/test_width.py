@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from analysis.dumps import inspect
-from analysis.survey.overview import LayerReading, Overview, overview
+from analysis.survey.layer_reading import LayerReading
+from analysis.survey.overview import Overview, overview
 from analysis.survey.width import FLAT, WidthLine, shared_epochs, width_lines
 from per_core.errors import InvalidInputError
 

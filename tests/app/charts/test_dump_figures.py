@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from plotly.io import to_json
 
-from analysis.survey.overview import QUANTITIES, LayerReading, Unread
+from analysis.survey.cell import Unread
+from analysis.survey.layer_reading import LayerReading
+from analysis.survey.quantity import QUANTITIES
 from app.charts.across_layers import MOST_TICKS, massive_sizes, precision_errors, sizes_over_width
 from app.charts.chart import MAX_STATIC_BYTES, style
 from app.charts.dumps import FEW_LAYERS, GREY, map_height, overview_map, round_ratios

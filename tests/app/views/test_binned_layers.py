@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from analysis.dumps import inspect
 from analysis.statistics.binned_histogram import BinnedHistogram
-from analysis.survey.overview import POOLED_QUANTITIES, overview
+from analysis.survey.overview import overview
+from analysis.survey.quantity import POOLED_QUANTITIES
 from app.text import language
 from app.text.plain import escaped
 from app.views.dumps.binned_view import bounds_in_words

@@ -17,7 +17,8 @@ from analysis.distances.shipped_bands import gaussian_ratios
 from analysis.dumps import inspect
 from analysis.dumps.reasons import group_reasons
 from analysis.one_pass import PassSpec
-from analysis.survey.overview import QUANTITIES, overview
+from analysis.survey.overview import overview
+from analysis.survey.quantity import QUANTITIES
 from app.text import language
 from app.text.plain import escaped
 from per_core import gaussian_w1, per_loss, sliced_w1
