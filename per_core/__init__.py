@@ -1,7 +1,8 @@
 """PER regularisation and exact sliced Wasserstein distances to the standard normal, for PyTorch."""
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from per_core.first_use import on_first_use
 
 if TYPE_CHECKING:
     from per_core.activation_penalty import l1_loss, l2_loss
@@ -65,16 +66,4 @@ _MODULES = {
     "per_core.wasserstein": "SlicedDistance gaussian_w1 sliced_w1",
     "per_core.whitening": "DecorrelatedBatchNorm IterativeNorm",
 }
-_PLACES = {name: module for module, names in _MODULES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    """A public name, from its module when it is first asked for: a process that needs an error needs no torch."""
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(_PLACES[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_first_use(__name__, _MODULES)

@@ -5,8 +5,9 @@
 >>> batch = inspection.load("features.6")  # doctest: +SKIP
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from per_core.first_use import on_first_use
 
 if TYPE_CHECKING:
     from analysis.dumps.files.source import Upload
@@ -44,16 +45,4 @@ _MODULES = {
     "analysis.dumps.proposal": "Proposal Question propose_plan",
     "analysis.dumps.files.source": "Upload",
 }
-_PLACES = {name: module for module, names in _MODULES.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> Any:
-    """A public name, from its module when it is first asked for: the reading process needs few of them."""
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(_PLACES[name]), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = on_first_use(__name__, _MODULES)

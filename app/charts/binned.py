@@ -11,7 +11,8 @@ from analysis.statistics.binned import Bounds
 from analysis.statistics.binned_histogram import BinnedHistogram
 from analysis.survey.binned_reading import BinnedReading
 from app.charts.epochs import looks
-from app.charts.palette import REFERENCE, categorical
+from app.charts.normal import add_normal
+from app.charts.palette import categorical
 from app.text.language import _
 
 _DASHES = ["solid", "dash", "dot", "dashdot"]
@@ -65,15 +66,7 @@ def given_histograms(
                 line={"color": categorical(i), "width": 4, "dash": _DASHES[i % 4]},
                 hovertemplate=_("{share:.1%} of the values").format(share=share) + f"<extra>{name}</extra>",
             )
-    x = np.linspace(*limits, 201)
-    figure.add_scatter(
-        x=x.astype(np.float32),
-        y=(np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)).astype(np.float32),
-        name="N(0, 1)",
-        mode="lines",
-        line={"color": REFERENCE, "width": 1.4, "dash": "dot"},
-        hoverinfo="skip",
-    )
+    add_normal(figure, np.linspace(*limits, 201))
     figure.update_xaxes(title=_("activation"), range=limits)
     if log_density:
         drawn = np.concatenate([y[y > 0] for _, y in outlines.values()])

@@ -13,7 +13,8 @@ from analysis.survey.binned_reading import BinnedReading
 from analysis.survey.cell import Cell, Unread
 from analysis.survey.layer_reading import LayerReading
 from analysis.survey.quantity import Quantity
-from app.charts.palette import ALARM, BACKGROUND, MUTED, NEUTRAL, REFERENCE, categorical, sequential
+from app.charts.normal import LINE, normal_density
+from app.charts.palette import ALARM, BACKGROUND, MUTED, NEUTRAL, categorical, sequential
 from app.text.language import _, translated
 
 Field = tuple[Cell | None, int]
@@ -269,13 +270,13 @@ def honest_histograms(histograms: Mapping[str, Histogram], *, log_density: bool,
     limits = next(iter(histograms.values())).edges
     grid = np.linspace(limits[0], limits[-1], 201)
     values = 10**grid if log_values else grid
-    normal = np.exp(-(values**2) / 2) / np.sqrt(2 * np.pi)
+    normal = normal_density(values)
     figure.add_scatter(
         x=values.astype(np.float32),
         y=(2 * values * np.log(10) * normal if log_values else normal).astype(np.float32),
         name=_("N(0, 1), its positive half") if log_values else "N(0, 1)",
         mode="lines",
-        line={"color": REFERENCE, "width": 1.4, "dash": "dot"},
+        line=LINE,
         hoverinfo="skip",
     )
     figure.update_xaxes(title=_("activation"), type="log" if log_values else "linear")

@@ -12,7 +12,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from app.charts.palette import REFERENCE, categorical, filled_contours
+from app.charts.normal import add_normal
+from app.charts.palette import categorical, filled_contours
 from app.text.language import _
 from per_core.method import Baseline, Method
 from per_core.methods import BASELINE, list_methods
@@ -156,14 +157,7 @@ def one_epoch(runs: Mapping[str, DensitySeries], centres: NDArray[np.float64], u
             fill="tozeroy",
             fillcolor=looked[name].band,
         )
-    figure.add_scatter(
-        x=x,
-        y=(np.exp(-(centres**2) / 2) / np.sqrt(2 * np.pi)).astype(np.float32),
-        name="N(0, 1)",
-        mode="lines",
-        line={"color": REFERENCE, "width": 1.4, "dash": "dot"},
-        hoverinfo="skip",
-    )
+    add_normal(figure, centres)
     figure.frames = [
         go.Frame(
             name=_("epoch {epoch}").format(epoch=epoch),

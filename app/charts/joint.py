@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from analysis.statistics.density import JointDensity
 from app.charts.field import field_trace
+from app.charts.normal import normal_density
 from app.charts.palette import EXACT, MUTED, REFERENCE, categorical, filled_contours
 from app.text.language import _
 
@@ -82,7 +83,7 @@ def _add_panel(
     at_right = {"xaxis": f"x{beside}", "yaxis": f"y{joint}"}
     limits = [float(density.grid[0]), float(density.grid[-1])]
     grid = density.grid.astype(np.float32)
-    normal = np.exp(-(density.grid**2) / 2) / np.sqrt(2 * np.pi)
+    normal = normal_density(density.grid)
     peak = float(density.joint.max()) or 1.0
 
     figure.add_contour(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from analysis.distances.decomposition import PARTS, DistanceParts, Part
 from analysis.statistics.density import JointDensity
 from analysis.statistics.null_band import NullBand
+from app.charts.normal import add_normal
 from app.charts.palette import MUTED, REFERENCE, TEXT, categorical, theme_colour
 from app.text.language import _, translated
 from per_core.text import N_
@@ -165,14 +166,7 @@ def overlaid(densities: Mapping[str, JointDensity], unit: str) -> go.Figure:
             hovertemplate="%{x:.2f}: %{y:.3f}<extra>" + name + "</extra>",
         )
     grid = next(iter(densities.values())).grid
-    figure.add_scatter(
-        x=grid.astype(np.float32),
-        y=(np.exp(-(grid**2) / 2) / np.sqrt(2 * np.pi)).astype(np.float32),
-        name="N(0, 1)",
-        mode="lines",
-        line={"color": REFERENCE, "width": 1.4, "dash": "dot"},
-        hoverinfo="skip",
-    )
+    add_normal(figure, grid)
     figure.update_xaxes(title=unit)
     figure.update_yaxes(title=_("density"), rangemode="tozero")
     return figure

@@ -1,18 +1,41 @@
 """What the views across the layers share: the epoch that is looked at, and what can be read there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import pandas as pd
 import streamlit as st
 
 from analysis.survey.cell import Epoch
 from analysis.survey.layer_reading import LayerReading
 from analysis.survey.overview import Overview
+from app.sections.export import offer_table
 from app.session.keys import DUMPS_EPOCH
 from app.text.language import _
 from app.views.dumps.dump_map import column
 
+MOST_LISTED = 8  # rows of a table before it scrolls
 MOST_ACROSS = 200  # layers of a chart
 TICK = 24  # characters of a name below a chart
+
+
+def show_listed(table: pd.DataFrame, numbers: Mapping[str, str], *, title: str, alt: str, key: str) -> None:
+    """A table of layers that scrolls where it is long, and can be taken away.
+
+    Args:
+        table: to be shown.
+        numbers: column -> how its numbers are written.
+        title: what the files are called.
+        alt: what the table is, for who does not see it.
+        key: of the buttons.
+    """
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="auto" if len(table) <= MOST_LISTED else 320,
+        column_config={name: st.column_config.NumberColumn(format=written) for name, written in numbers.items()},
+        alt=alt,
+    )
+    offer_table(table, title, st.columns(5)[:2], key=key)
 
 
 def choose_epoch(epochs: Sequence[Epoch]) -> Epoch:

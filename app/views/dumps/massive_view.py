@@ -9,17 +9,15 @@ from analysis.plain_text import plain
 from analysis.survey.massive import Massive, Part, list_massive, peaks_of
 from app.charts.across_layers import massive_sizes
 from app.charts.chart import show_chart
-from app.sections.export import offer_table
 from app.session.controls import one_of
 from app.text.caption import show_statement
 from app.text.language import _
 from app.text.plain import escaped, label, tick_labels
-from app.views.dumps.across_layers import MOST_ACROSS, TICK, choose_layers
+from app.views.dumps.across_layers import MOST_ACROSS, TICK, choose_layers, show_listed
 from app.views.dumps.dump_source import OpenDump
 
 RANKS = 3
 MOST_FOLLOWED = 4  # drawn by name
-MOST_LISTED = 8  # rows of the table without scrolling
 
 
 def show_massive(dump: OpenDump) -> None:
@@ -132,12 +130,10 @@ def _show_table(massive: tuple[Massive, ...], part: Part) -> None:
             for one in massive
         ]
     )
-    number = st.column_config.NumberColumn(format="%.4g")
-    st.dataframe(
+    show_listed(
         table,
-        hide_index=True,
-        height="auto" if len(table) <= MOST_LISTED else 320,
-        column_config={_("Size there"): number, _("Over the median"): number},
+        {_("Size there"): "%.4g", _("Over the median"): "%.4g"},
+        title=_("Outliers"),
         alt=_("Massive units or rows, from which layer on, and how large they are"),
+        key="dumps_massive_table",
     )
-    offer_table(table, _("Outliers"), st.columns(5)[:2], key="dumps_massive_table")

@@ -9,20 +9,18 @@ from analysis.dumps import inspect
 from analysis.survey.width import WidthLine, shared_epochs, width_lines
 from app.charts.across_layers import sizes_over_width
 from app.charts.chart import show_chart
-from app.sections.export import offer_table
 from app.session import services
 from app.session.progress import waits_shown
 from app.text.caption import show_statement
 from app.text.enumeration import enumerated
 from app.text.language import _, ngettext
 from app.text.plain import escaped, label
-from app.views.dumps.across_layers import MOST_ACROSS, choose_epoch
+from app.views.dumps.across_layers import MOST_ACROSS, choose_epoch, show_listed
 from app.views.dumps.dump_map import column
 from app.views.dumps.dump_source import OpenDump, read_all
 from per_core.errors import PerError
 
 MOST_WIDTHS = 12
-MOST_LISTED = 8  # rows of the table without scrolling
 
 
 def show_width(dump: OpenDump) -> None:
@@ -123,12 +121,10 @@ def _show_lines(lines: tuple[WidthLine, ...]) -> None:
             for line in lines
         ]
     )
-    number = st.column_config.NumberColumn(format="%.3g")
-    st.dataframe(
+    show_listed(
         table,
-        hide_index=True,
-        height="auto" if len(table) <= MOST_LISTED else 320,
-        column_config={name: number for name in table.columns if name not in (_("Layer"), _("Verdict"))},
+        {name: "%.3g" for name in table.columns if name not in (_("Layer"), _("Verdict"))},
+        title=_("Width"),
         alt=_("Slope and size of every layer"),
+        key="dumps_width_table",
     )
-    offer_table(table, _("Width"), st.columns(5)[:2], key="dumps_width_table")
