@@ -1,7 +1,7 @@
 """Charts of the Dumps page: all layers at all epochs at a glance, one layer's honest histogram, two dumps matched."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -24,7 +24,7 @@ _SYMBOLS = ["circle", "diamond"]
 WIDE_RATIO = 20.0  # beyond which colours change by ratio
 MARGINS, TOP, GROUP_PIXELS = 100, 60, 24  # pixels of a map beside its rows, above them, and for names of groups
 LONGEST_BAR = 420  # pixels of a scale of colours
-WELL_APART = 1.2  # ratio of two numbers beside it
+WELL_APART = 0.08  # of its length, from one number beside it to the next
 GREY = 0.08  # of a scale of colours, below it
 LAYER_PIXELS, FEW_LAYERS, TICK_SIZE = 22, 28, 12  # of a row of a map, how many have so much, and their names
 DENSE_PIXELS, SMALL_TICK_SIZE = 14, 10  # where there are more
@@ -62,7 +62,8 @@ def overview_map(
     high = high if high > low else low + 1
     marked = round_ratios(low, high) if by_ratio else np.linspace(low, high, 5).tolist()
     if ordinary:
-        marked = [low, *(one for one in marked if one > WELL_APART * low)]
+        place: Callable[[float], float] = math.log if by_ratio else float
+        marked = [low, *(one for one in marked if place(one) - place(low) > WELL_APART * (place(high) - place(low)))]
     names = [_short(shown.at(one)) for one in marked]
     colours = np.log10(badness) if by_ratio else badness
     ticks, low, high = (

@@ -1,6 +1,6 @@
 """One layer of a dump: its numbers, its distribution now and over the epochs, its worst directions and its parts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import streamlit as st
@@ -38,6 +38,7 @@ from per_core.methods import opening_methods
 MOST_EPOCHS = 200
 EPOCH_VALUES, RANGE_VALUES = 50_000, 200_000
 MOST_BINS = 512
+MOST_WIDER = 20  # times: by how much the range of one epoch may be that of another on an axis of both
 WORST_SLICES = 64
 STUDIED_VALUES = 2**19  # of the rows whose distance is decomposed: the null distribution is drawn up to 199 times
 
@@ -275,17 +276,30 @@ def _show_history(found: Mapping[str, Overview], layer: str, series: Mapping[str
         key="dumps_distances",
     )
     view = layer_over_epochs.choose_view(HEAT_MAP, key="dumps_as")
-    some = np.concatenate([thinned(part, EPOCH_VALUES // 10) for own in series.values() for part in own.values()])
-    low, high = map(float, histogram(some).edges[[0, -1]])
     there = max(len(one.history(layer)) for one in found.values())
     layer_over_epochs.show_densities(
         series,
         layer,
         view,
-        limits=(low, high),
+        limits=_history_limits([thinned(part, EPOCH_VALUES // 10) for own in series.values() for part in own.values()]),
         key="dumps_history",
         note=_about_drawn(max(map(len, series.values())), there),
     )
+
+
+def _history_limits(epochs: Sequence[np.ndarray]) -> tuple[float, float]:
+    """The ends of an axis for the values of all epochs: what lies beyond is counted under the chart.
+
+    Where a layer explodes, the axis of its last epochs would leave nothing to see of the others: that of the middle
+    epoch is taken.
+    """
+    ends = np.array([histogram(one).edges[[0, -1]] for one in epochs])
+    widths = ends[:, 1] - ends[:, 0]
+    if widths.max() > MOST_WIDER * widths.min():
+        low, high = np.median(ends, axis=0)
+    else:
+        low, high = histogram(np.concatenate(epochs)).edges[[0, -1]]
+    return float(low), float(high)
 
 
 def _about_drawn(drawn: int, there: int) -> str:

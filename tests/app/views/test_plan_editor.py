@@ -15,7 +15,7 @@ from analysis.dumps.plan.plan_file import keep_plan
 from app.session import services
 from app.session.dump_plan import packed_plan
 from tests.app.conftest import OpenPage, shown
-from tests.app.views.test_dumps_page import cells
+from tests.app.views.dumped import cells
 from tests.app.views.test_pages import all_text
 
 pytestmark = pytest.mark.long
