@@ -80,6 +80,19 @@ def test_the_axes_belong_to_all_units(open_page: OpenPage, dump: Path) -> None:
     assert (edges[0], edges[-1]) == pytest.approx((-4.5, 4.5), abs=0.5)
 
 
+def test_an_exploding_epoch_leaves_the_others_to_be_seen(open_page: OpenPage, dump: Path) -> None:
+    for epoch, scale in zip(EPOCHS, (1, 1, 1, 1000), strict=True):
+        values = scale * np.random.default_rng(epoch).standard_normal((400, 6)).astype(np.float32)
+        add_layers(dump / f"step-{epoch}", {"layer_9": values})
+    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_9")
+    y = sent_charts(page)["dumps_history_1"].figure["data"][0]["y"]
+    heights = np.frombuffer(base64.b64decode(y["bdata"]), y["dtype"])
+    assert (heights.min(), heights.max()) == pytest.approx((-4, 4), abs=1)
+    assert float(re.search(r"([\d.]+)% of the values lie outside the axis", all_text(page))[1]) == pytest.approx(
+        25, abs=1
+    )
+
+
 def test_narrow_and_far_apart_batches_keep_their_shapes(open_page: OpenPage, dump: Path, runs_folder: Path) -> None:
     other = write_dump(runs_folder / "other_of_a_test", layers=["layer_1"])
     for epoch in EPOCHS:
