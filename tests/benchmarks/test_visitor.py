@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
@@ -69,7 +70,9 @@ def visit(server: Dashboard, *looks: Callable[[Visitor], Awaitable[T]]) -> list[
     async def together() -> list[T]:
         return await asyncio.wait_for(asyncio.gather(*map(come, looks)), LIMIT)
 
-    return asyncio.run(together())
+    # A browser of the tests before may have left its event loop running in this thread.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, together()).result()
 
 
 def heights(drawn: Drawn, chart: str) -> list[float]:
