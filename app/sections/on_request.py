@@ -1,7 +1,7 @@
 """Sections that compute only when somebody asks for them."""
 
 from collections.abc import Callable
-from typing import TypeVarTuple, Unpack
+from typing import TypeVarTuple
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ Arguments = TypeVarTuple("Arguments")
 
 @st.fragment
 def on_request(
-    label: str, show: Callable[[Unpack[Arguments]], object], *args: Unpack[Arguments], key: str, opened: bool = False
+    label: str, show: Callable[[*Arguments], object], *args: *Arguments, key: str, opened: bool = False
 ) -> None:
     """A section under its heading, which `show(*args)` fills when a visitor opens it.
 
