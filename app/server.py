@@ -1,5 +1,6 @@
 """The ASGI server: Streamlit's own under its own names only, two more routes, and a thread that warms imports."""
 
+import gc
 import logging
 import threading
 import time
@@ -93,8 +94,19 @@ def _warm() -> None:
     from analysis.statistics import density  # noqa: F401  brings scipy
     from app.charts import joint  # noqa: F401  brings plotly
 
+    _settle()
     time.sleep(LEFT_ALONE_SECONDS)
     from analysis.distances import distinction  # noqa: F401  brings torch and POT
     from app.session.null_bands import warm_up
 
+    _settle()
     warm_up()
+
+
+def _settle() -> None:
+    """Take what is loaded out of the collector's sight: it stays, and Streamlit collects after every run of a page.
+
+    To look through a million objects of torch each time takes longer than most runs.
+    """
+    gc.collect()
+    gc.freeze()

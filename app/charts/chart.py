@@ -3,8 +3,12 @@
 `st.plotly_chart` builds a new chart on every change of the data: it flickers and loses the zoom. This
 component calls `Plotly.react` on the same node. Every chart has a text alternative, follows the theme, and can
 be taken away as PNG, SVG and as the CSV of exactly what is drawn.
+
+A page says what draws a chart and what it is drawn from. The figure is made once for the same content, for all
+visitors, and kept as the browser gets it: a page that runs again without a change draws nothing.
 """
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +19,9 @@ import streamlit as st
 from plotly.io import to_json
 
 from app.charts.palette import CLEAR, GRID, TEXT
+from app.session import caches
 from app.text.caption import show_caption
-from app.text.language import _
+from app.text.language import _, language
 
 MAX_STATIC_BYTES = 300_000
 MAX_ANIMATED_BYTES = 1_500_000
@@ -32,7 +37,7 @@ _COMPONENT = st.components.v2.component(
 
 
 def show_chart(
-    figure: go.Figure,
+    draw: Callable[[], go.Figure] | go.Figure,
     *,
     key: str,
     alt: str,
@@ -42,12 +47,15 @@ def show_chart(
     precise: str = "",
     on_point: Callable[..., None] | None = None,
 ) -> None:
-    """Draw a plotly figure and update it in place on later runs.
+    """Draw a plotly figure and update it in place on later runs: `show_chart(partial(scale, curve, 64), key=...)`.
 
     Args:
-        figure: at most 300 kB as JSON: bins and curves, never all samples. With frames, named by what a visitor reads
-            at the slider, at most 1.5 MB; a frame holds x and y of the traces it changes, and the figure shows the
-            last.
+        draw: a `functools.partial` of a function of a module, which makes the figure of its arguments and the
+            visitor's language alone. It is called if no visitor has had this chart yet; the whole content of the
+            arguments says so, see `caches.encoded`: records, arrays, batches, numbers, texts. To read them takes about
+            a millisecond a megabyte: of a large result give what is drawn. The figure has at most 300 kB as JSON: bins
+            and curves, never all samples. With frames, named by what a visitor reads at the slider, at most 1.5 MB; a
+            frame holds x and y of the traces it changes, and the figure shows the last.
         key: the chart's identity, and the stem of the files one downloads.
         alt: the takeaway in words, for people who do not see the picture.
         height: pixels.
@@ -58,21 +66,31 @@ def show_chart(
     """
     if not alt.strip():
         raise ValueError(f"Chart {key!r} needs a text alternative: say what the picture shows.")
-    payload = to_json(style(figure, height), validate=False)
-    limit = MAX_ANIMATED_BYTES if figure.frames else MAX_STATIC_BYTES
-    if len(payload) > limit:
-        raise ValueError(
-            f"Chart {key!r} would send {len(payload):,} bytes to the browser; the limit is "
-            f"{limit:,}. Bin or thin its data on the server."
-        )
+    if isinstance(draw, go.Figure):
+        figure = _encode(draw, key, height)
+    else:
+        figure = caches.encoded(lambda: _encode(draw(), key, height), draw, height, language())
     callbacks: dict[str, Any] = {}
     if on_point is not None:
         choose = on_point
         callbacks["on_point_change"] = lambda: choose(**st.session_state[key]["point"])
-    data = {"figure": payload, "alt": alt, "height": height, "aspect": aspect, "name": key, "clicks": bool(callbacks)}
-    _COMPONENT(key=key, data=data | {"texts": _texts()}, **callbacks)
+    words = {"alt": alt, "height": height, "aspect": aspect, "name": key, "clicks": bool(callbacks), "texts": _texts()}
+    message = b'{"figure":%b,%b' % (figure, json.dumps(words).encode()[1:])
+    _COMPONENT(key=key, data=message, **callbacks)
     if about:
         show_caption(about, precise)
+
+
+def _encode(figure: go.Figure, key: str, height: int) -> bytes:
+    """A figure as the browser gets it: JSON, in UTF-8."""
+    encoded: bytes = to_json(style(figure, height), validate=False).encode()
+    limit = MAX_ANIMATED_BYTES if figure.frames else MAX_STATIC_BYTES
+    if len(encoded) > limit:
+        raise ValueError(
+            f"Chart {key!r} would send {len(encoded):,} bytes to the browser; the limit is "
+            f"{limit:,}. Bin or thin its data on the server."
+        )
+    return encoded
 
 
 def _texts() -> dict[str, str]:

@@ -3,12 +3,17 @@
 `result(read_bound, batch, slices=64)` is `read_bound(batch, slices=64)`, computed once for all visitors. The key is the
 content of the arguments. A batch is never hashed by Streamlit, which samples large arrays: its own fingerprint of the
 full content stands for it; a run is known by its folder and the time of its creation.
+
+`encoded` keeps bytes that a browser gets, charts above all, by the content of what they are made of.
 """
 
+import pickle
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
+from hashlib import blake2b
+from io import BytesIO
 from operator import attrgetter
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
@@ -27,6 +32,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MOST_ARRAYS = 200_000  # of the readings of dumps that are kept together
+MOST_ENCODED = 64_000_000  # bytes of charts and tables as browsers get them
 USUAL = 128  # results of one function, the latest used
 MOST = {  # where results are large, or many of one page
     "draw": 32,
@@ -103,29 +109,71 @@ def overviews() -> "dict[str, Overview]":
     return {}
 
 
-class _Kept:
-    """The latest of what was made of arrays of dumps, by what they are. Sessions may share it."""
+class _Contents(pickle.Pickler):
+    """Writes what values hold; what has a key of its own, as in `result`, by that. Equal contents are equal bytes."""
 
-    def __init__(self) -> None:
+    def __init__(self, file: BytesIO) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self.fast = True  # what stands twice is written twice: it makes no difference whether it is one object
+
+    def reducer_override(self, value: Any) -> Any:
+        kind = type(value)
+        key = _KEYS.get(f"{kind.__module__}.{kind.__qualname__}")
+        return NotImplemented if key is None else (kind, (key(value),))
+
+
+def _digest(value: Any) -> bytes:
+    """Of the whole content of functions of modules, records, arrays, batches and what Python builds of them."""
+    content = BytesIO()
+    _Contents(content).dump(value)
+    return blake2b(content.getbuffer(), digest_size=16).digest()
+
+
+class _Kept:
+    """The latest of what was made, up to a total size, by what it was made of. Sessions may share it."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._lock = Lock()
         self._found: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
 
-    def get(self, key: Any, size: int, make: Callable[[], Any]) -> Any:
+    def get(self, key: Any, make: Callable[[], Any], size: Callable[[Any], int]) -> Any:
         with self._lock:
             if key in self._found:
                 self._found.move_to_end(key)
                 return self._found[key][0]
         made = make()
         with self._lock:
-            self._found[key] = made, size
-            while len(self._found) > 1 and sum(one for _, one in self._found.values()) > MOST_ARRAYS:
+            self._found[key] = made, size(made)
+            while len(self._found) > 1 and sum(one for _, one in self._found.values()) > self._most:
                 self._found.popitem(last=False)
         return made
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
 def _of_arrays() -> _Kept:
-    return _Kept()
+    return _Kept(MOST_ARRAYS)
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _encoded() -> _Kept:
+    return _Kept(MOST_ENCODED)
+
+
+def encoded(make: Callable[[], bytes], *of: Any) -> bytes:
+    """The bytes that `make` gives, made once for all visitors for the same content of `of`.
+
+    Args:
+        make: depends on nothing but `of`.
+        of: what the bytes are made of, in full: functions of a module, frozen records, arrays, batches (by their
+            fingerprint), numbers, texts, and lists, dictionaries and `functools.partial` of these. Texts in a visitor's
+            language are told apart only if the language, or a text in it, is among them.
+
+    Raises:
+        AttributeError, TypeError, pickle.PicklingError: If `of` holds something else, a lambda for example.
+    """
+    found: bytes = _encoded().get(_digest(of), make, len)
+    return found
 
 
 def dump_reading(
@@ -138,8 +186,8 @@ def dump_reading(
     given, dump = tuple(sorted((answers or {}).items())), replace(dump, answers=())
     found: Inspection = _of_arrays().get(
         (dump.path, dump.limits, dump.arrays, plan, given),
-        len(dump.arrays) + 1,
         lambda: dump.answer(dict(given)) if plan is None else dump.with_plan(plan),
+        lambda _: len(dump.arrays) + 1,
     )
     return replace(found, ignored=dump.ignored, allowed=dump.allowed)
 
@@ -149,7 +197,9 @@ def uses_of_rules(dump: "Inspection") -> "tuple[RuleUse, ...]":
     from analysis.dumps.rule_use import rule_uses
 
     found: tuple[RuleUse, ...] = _of_arrays().get(
-        ("uses", dump.arrays, dump.plan), len(dump.arrays) // 4 + 1, lambda: rule_uses(dump.arrays, dump.plan)
+        ("uses", dump.arrays, dump.plan),
+        lambda: rule_uses(dump.arrays, dump.plan),
+        lambda _: len(dump.arrays) // 4 + 1,
     )
     return found
 

@@ -1,4 +1,4 @@
-// Draws a plotly figure sent as JSON and updates it in place.
+// Draws a plotly figure, sent with all else as one JSON document in bytes, and updates it in place.
 // Colours of the form var(--st-name[index], opacity) are resolved against the theme that is on. What a person reads
 // comes with the data, in the visitor's language.
 
@@ -231,7 +231,8 @@ function csvCell(value) {
 const CONFIG = { displaylogo: false, responsive: false, displayModeBar: "hover", modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d"] }
 
 export default function (component) {
-  const { data, parentElement } = component
+  const { parentElement } = component
+  const data = JSON.parse(new TextDecoder().decode(component.data))
   const chart = charts.get(parentElement) ?? build(parentElement)
   chart.height = data.height
   chart.aspect = data.aspect
@@ -240,7 +241,7 @@ export default function (component) {
   chart.plot.dataset.chart = data.name
   loadPlotly().then((Plotly) => {
       const style = getComputedStyle(parentElement.host ?? parentElement)
-      const figure = resolveColours(JSON.parse(data.figure), style)
+      const figure = resolveColours(data.figure, style)
       figure.layout.font.family = style.getPropertyValue("--st-font")
       figure.layout.width = chart.plot.clientWidth
       figure.layout.height = heightFor(chart)

@@ -1,5 +1,7 @@
 """Distributions: the cases of Figure 1, or a recorded layer beside N(0, I), and what tells them apart."""
 
+from functools import partial
+
 import streamlit as st
 
 from analysis.batch import ActivationBatch
@@ -71,7 +73,7 @@ def show_densities(batches: dict[str, ActivationBatch], alt: str, about: str) ->
     limits = min(lows), max(highs)
     densities = {title: caches.shared(pair_density, batch, pair, limits) for title, batch in batches.items()}
     show_chart(
-        joint_panels(densities, units=axis_names(pair, d)),
+        partial(joint_panels, densities, units=axis_names(pair, d)),
         key="dist_joint",
         height=256 if len(batches) > 2 else 400,
         aspect=0.27 if len(batches) > 2 else 0.45,

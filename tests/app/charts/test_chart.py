@@ -2,12 +2,15 @@
 
 import json
 import re
+from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 from plotly.io import to_json
+from streamlit.testing.v1 import AppTest
 
 from analysis.samples import CASES, figure1
 from analysis.statistics.density import joint_density
@@ -16,6 +19,7 @@ from app.charts import palette
 from app.charts.chart import MAX_STATIC_BYTES, show_chart, style
 from app.charts.flow import ALONE, WITH_TASK, Trajectory, flow_panels
 from app.charts.joint import joint_panels
+from tests.waiting import LIMIT
 
 THEME = re.compile(r"^var\(--st-[a-z-]+(\[\d+\])?(, [\d.]+)?\)$")
 
@@ -39,13 +43,52 @@ def colours(node: object) -> set[str]:
 
 def test_a_chart_without_words_is_refused() -> None:
     with pytest.raises(ValueError, match="text alternative"):
-        show_chart(go.Figure(), key="x", alt="  ", height=100)
+        show_chart(partial(go.Figure), key="x", alt="  ", height=100)
 
 
 def test_a_chart_that_would_send_raw_samples_is_refused() -> None:
-    raw = go.Figure(go.Scattergl(y=np.random.default_rng(0).standard_normal(MAX_STATIC_BYTES // 4)))
+    raw = partial(go.Scattergl, y=np.random.default_rng(0).standard_normal(MAX_STATIC_BYTES // 4))
     with pytest.raises(ValueError, match="Bin or thin its data"):
-        show_chart(raw, key="x", alt="many points", height=100)
+        show_chart(partial(go.Figure, raw()), key="x", alt="many points", height=100)
+
+
+SCRIPT = """
+from functools import partial
+import plotly.graph_objects as go
+import streamlit as st
+from app.charts.chart import show_chart
+from app.text.language import _, choose_language
+
+def bars(heights):
+    st.session_state["drawn"] = st.session_state.get("drawn", 0) + 1
+    return go.Figure(go.Bar(y=heights), layout={"title": {"text": _("Units d")}})
+
+choose_language()
+last = st.number_input("last", 0, 9, 3, key="last")
+show_chart(partial(bars, [1, 2, last]), key="demo_bars", alt="Three bars", height=200 + 10 * (last == 7))
+"""
+
+
+def sent(page: AppTest) -> dict[str, Any]:
+    assert [*page.exception] == []
+    (component,) = page.get("bidi_component")
+    message: dict[str, Any] = json.loads(component.proto.bytes)
+    return message
+
+
+def test_a_chart_is_drawn_when_what_it_is_drawn_from_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = AppTest.from_string(SCRIPT, default_timeout=LIMIT).run()
+    first = sent(page)
+    assert first["figure"]["data"][0]["y"] == [1, 2, 3]
+    assert (first["alt"], first["name"], first["height"]) == ("Three bars", "demo_bars", 200)
+    assert sent(page.run()) == first
+    assert page.session_state["drawn"] == 1
+    assert sent(page.number_input(key="last").set_value(5).run())["figure"]["data"][0]["y"] == [1, 2, 5]
+    assert sent(page.number_input(key="last").set_value(3).run()) == first
+    assert page.session_state["drawn"] == 2
+    korean = AppTest.from_string(SCRIPT, default_timeout=LIMIT)
+    korean.query_params["lang"] = "ko"
+    assert sent(korean.run())["figure"]["layout"]["title"] != first["figure"]["layout"]["title"]
 
 
 def test_every_colour_follows_the_theme() -> None:

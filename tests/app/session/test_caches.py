@@ -1,5 +1,8 @@
 """What is kept is keyed by content, and a band is the shipped one or that of draws that all pages share."""
 
+import pickle
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -60,3 +63,33 @@ def test_a_band_is_the_shipped_one_unless_a_number_of_draws_is_asked_for() -> No
 @pytest.mark.parametrize("draws", [7, 25])
 def test_a_band_that_is_drawn_in_chunks_is_that_of_all_draws(draws: int) -> None:
     assert null_bands(Distances(8), 30, 3, draws=draws) == null_band(Distances(8), 30, 3, draws=draws)
+
+
+def test_bytes_are_made_once_for_the_same_content(calls: list[str]) -> None:
+    values = np.random.default_rng(1).standard_normal((400, 300))
+
+    def made(*of: object) -> bytes:
+        return caches.encoded(lambda: calls.append("made") or b"bytes", *of)
+
+    first, again = ActivationBatch(values, "first"), ActivationBatch(values, "again")
+    same = {"of": [np.arange(3.0), ("x", 1.5)]}
+    assert made(partial(double, first, times=2), same) == b"bytes"
+    assert made(partial(double, again, times=2), {"of": [np.arange(3.0), ("x", 1.5)]}) == b"bytes"
+    twice = "ab" * 50
+    assert made([twice, twice]) == made(["ab" * 50, "".join(["ab"] * 50)])  # one object or two: the same content
+    assert calls == ["made", "made"]
+    values[399, 299] += 1  # of so many values
+    for other in (
+        (partial(double, first, times=3), same),
+        (partial(describe, first), same),
+        (partial(double, ActivationBatch(values, "first"), times=2), same),
+        (partial(double, first, times=2), {"of": [np.arange(3.0), ("x", 1)]}),
+        (partial(double, first, times=2), {"of": [np.arange(3, dtype=np.float32), ("x", 1.5)]}),
+    ):
+        made(*other)
+    assert calls == ["made"] * 7
+
+
+def test_what_has_no_content_to_go_by_is_refused() -> None:
+    with pytest.raises((AttributeError, TypeError, pickle.PicklingError)):
+        caches.encoded(lambda: b"", lambda: 1)

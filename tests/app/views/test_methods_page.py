@@ -315,4 +315,4 @@ def test_shift_and_scale_are_applied_whatever_the_source(open_page: OpenPage) ->
         float(p.dataframe[0].value.set_index("Statistic").loc["Mean", "Batch"].split(" ")[0]) for p in (plain, moved)
     ]
     assert means[1] == pytest.approx(means[0] + 2, abs=2e-3)
-    assert json.loads(plain.get("bidi_component")[0].proto.json)["name"] == "methods_parts"
+    assert json.loads(plain.get("bidi_component")[0].proto.bytes)["name"] == "methods_parts"

@@ -32,14 +32,15 @@ class SentChart:
 
     @property
     def figure(self) -> dict[str, Any]:
-        return json.loads(self.data["figure"])
+        figure: dict[str, Any] = self.data["figure"]
+        return figure
 
 
 def sent_charts(page: AppTest) -> dict[str, SentChart]:
     found = {}
     for component in page.get("bidi_component"):
-        data = json.loads(component.proto.json)
-        found[data["name"]] = SentChart(data, len(component.proto.json))
+        data = json.loads(component.proto.bytes)
+        found[data["name"]] = SentChart(data, len(component.proto.bytes))
     return found
 
 

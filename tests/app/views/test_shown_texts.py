@@ -89,10 +89,10 @@ def shown(page: AppTest) -> Iterator[str]:
         if getattr(node, "type", "") == "json":
             continue
         if getattr(node, "type", "") == "bidi_component":
-            data = json.loads(proto.json)
+            data = json.loads(proto.bytes)
             yield data["alt"]
             yield from data["texts"].values()
-            yield from of_figure(json.loads(data["figure"]))
+            yield from of_figure(data["figure"])
         else:
             yield from texts(MessageToDict(proto))
     for table in page.dataframe:
