@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from analysis.compute import POOL
 from analysis.plain_text import message
 from app.session.shared_caches import KeepCaches
 from app.text.language import _
@@ -87,6 +88,7 @@ def _send_archive(request: Request) -> Response:
 async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     threading.Thread(target=_warm, name="warm-imports", daemon=True).start()
     yield {}
+    POOL.close()
 
 
 def _warm() -> None:

@@ -5,6 +5,8 @@ from typing import TypeVarTuple
 
 import streamlit as st
 
+from app.session.progress import waits_shown
+
 Arguments = TypeVarTuple("Arguments")
 
 
@@ -27,5 +29,5 @@ def on_request(
     """
     section = st.expander(label, opened, key=key, on_change="rerun", bind="query-params")
     if section.open:
-        with section:
+        with section, waits_shown():
             show(*args)

@@ -11,7 +11,7 @@ import pickle
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial, wraps
 from hashlib import blake2b
 from io import BytesIO
 from operator import attrgetter
@@ -79,6 +79,15 @@ def result(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     return found
 
 
+def computed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The same as `result`, computed in a process beside the server: for what takes longer than a moment.
+
+    Who waits is told so; if everybody moves on before it begins, it is dropped. The function is one of `analysis`.
+    """
+    found: T = _computed(function)(*args, **kwargs)
+    return found
+
+
 def shared(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The same without a copy, for batches and other large results that nobody modifies."""
     found: T = _uncopied(function)(*args, **kwargs)
@@ -89,6 +98,13 @@ def shared(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 def _copied(function: Callable[..., Any]) -> Callable[..., Any]:
     most = MOST.get(function.__name__, USUAL)
     return st.cache_data(max_entries=most, show_spinner=False, hash_funcs=_KEYS)(function)
+
+
+@cache
+def _computed(function: Callable[..., Any]) -> Callable[..., Any]:
+    from analysis.compute import compute
+
+    return _copied(wraps(function)(partial(compute, function)))
 
 
 @cache

@@ -44,7 +44,7 @@ def null_draws(
     chunks = in_chunks(
         total,
         max(1, total // STEPS),
-        lambda first, count: caches.result(draw_chunk, statistic, n, d, first, count),
+        lambda first, count: caches.computed(draw_chunk, statistic, n, d, first, count),
         _("Drawing batches of {null} for the sampling range").format(null=null),
     )
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
@@ -55,7 +55,7 @@ def warm_up() -> None:
     for statistic, n, d in _opening_draws():
         total = statistic.draws_that_fit(n, d)
         for first, count in spans(total, max(1, total // STEPS)):
-            caches.result(draw_chunk, statistic, n, d, first, count)
+            caches.computed(draw_chunk, statistic, n, d, first, count)
 
 
 def _opening_draws() -> "Iterator[Sized]":

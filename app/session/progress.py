@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import streamlit as st
 
-from analysis.dumps.reader.pool import Wait, waiting_told
+from analysis.dumps.reader.pool import FileWait
+from analysis.waiting import Wait, waiting_told
 from app.text.language import _, ngettext
 from app.text.plain import escaped
 
@@ -43,9 +44,9 @@ def spans(total: int, size: int) -> Iterator[tuple[int, int]]:
 
 @contextlib.contextmanager
 def waits_shown() -> Iterator[None]:
-    """Where it stands, a line says which file of a dump the work meanwhile waits for, from a second on.
+    """Where it stands, a line says what the page meanwhile waits for, from a second on.
 
-    The line is drawn twice a second. A newer interaction, or the end of the session, gives up the reading there.
+    The line is drawn twice a second. A newer interaction, or the end of the session, gives up there what is waited for.
     """
     slot = st.empty()
     here = contextvars.copy_context()  # what is drawn within a cached function would be drawn again with its result
@@ -61,7 +62,20 @@ def waits_shown() -> Iterator[None]:
 
 
 def waiting_line(wait: Wait) -> str:
-    """What is being read and for how long; or how many files of others are read before it, never which."""
+    """What is being read or computed and for how long; or how much of others comes before it, never what."""
+    if isinstance(wait, FileWait):
+        return _reading_line(wait)
+    seconds = int(wait.seconds)
+    if not wait.ahead:
+        return _("Computing: {seconds} s").format(seconds=seconds)
+    return ngettext(
+        "Waiting to compute: {seconds} s; {n:,} computation comes before it",
+        "Waiting to compute: {seconds} s; {n:,} computations come before it",
+        wait.ahead,
+    ).format(seconds=seconds, n=wait.ahead)
+
+
+def _reading_line(wait: FileWait) -> str:
     others = wait.files - 1
     name = ngettext("{name} and {n:,} other file", "{name} and {n:,} other files", others) if others else "{name}"
     named = name.format(name=escaped(wait.name), n=others)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import os
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextvars import ContextVar
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,8 @@ from analysis.dumps.entry import Entry, shared
 from analysis.dumps.files.byte_range import FileRange
 from analysis.dumps.formats import npy_format
 from analysis.dumps.limits import ReadingLimits, in_words
-from analysis.dumps.reader.process import TELL_SECONDS, Message, ReaderProcess
+from analysis.dumps.reader.process import Message, ReaderProcess
+from analysis.waiting import TELL_SECONDS, Wait, told
 from per_core.errors import BudgetError, InvalidInputError, PerError
 
 MOST_PROCESSES = max(2, os.cpu_count() or 2)
@@ -33,40 +32,18 @@ Piece = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """Why a request has no answer yet.
+class FileWait(Wait):
+    """Why a request for files has no answer yet; if `tell` raises, the process that reads them is ended.
 
     Attributes:
         name: the file that is asked for, the first of several.
         files: how many are asked for at once.
-        seconds: since it was asked for.
-        ahead: requests that came earlier and have not begun; None once the file is being read.
         others: files that are being read meanwhile, and for how many seconds.
     """
 
     name: str
     files: int
-    seconds: float
-    ahead: int | None
     others: tuple[tuple[str, float], ...]
-
-
-Tell = Callable[[Wait | None], None]
-_told: ContextVar[Tell | None] = ContextVar("told", default=None)
-
-
-@contextlib.contextmanager
-def waiting_told(tell: Tell) -> Iterator[None]:
-    """Whatever this thread reads meanwhile: `tell` is called twice a second while it waits for a reading process.
-
-    It is called in the waiting thread; after an answer for which somebody had to be told, with None. If it raises, the
-    request is given up, and its process ended if it had one.
-    """
-    token = _told.set(tell)
-    try:
-        yield
-    finally:
-        _told.reset(token)
 
 
 @dataclass(eq=False, slots=True)
@@ -177,7 +154,7 @@ class ReaderPool:
                 del self._running[request]
                 self._free.append((reader, request))
                 self._changed.notify_all()
-        tell = _told.get()
+        tell = told()
         if tell is not None and request.is_told:
             tell(None)
         return answers
@@ -228,7 +205,7 @@ class ReaderPool:
         return self._running[request]
 
     def _tell(self, request: _Request) -> None:
-        tell = _told.get()
+        tell = told()
         if tell is None:
             return
         now = time.monotonic()
@@ -236,7 +213,7 @@ class ReaderPool:
             ahead = sum(one.asked < request.asked for one in self._waiting) if request in self._waiting else None
             others = tuple((one.path.name, now - one.begun) for one in self._running if one is not request)
         request.is_told = True
-        tell(Wait(request.path.name, request.files, now - request.asked, ahead, others))
+        tell(FileWait(now - request.asked, ahead, request.path.name, request.files, others))
 
 
 def _size(path: Path) -> int:

@@ -16,12 +16,12 @@ from typing import Any
 
 from analysis.dumps.limits import ReadingLimits
 from analysis.process import describe_exit
+from analysis.waiting import TELL_SECONDS
 
 ROOT = Path(__file__).parents[3]
 LENGTH_BYTES = 8
 LONGEST_ANSWER = 2**26
 START_SECONDS = 120.0  # to start Python and import a library on a busy machine, on top of a request's own time
-TELL_SECONDS = 0.5  # how often somebody who waits is told so
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "",

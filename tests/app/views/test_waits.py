@@ -11,7 +11,7 @@ import pytest
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from analysis.dumps.limits import DEFAULT_LIMITS
-from analysis.dumps.reader.pool import READER, SMALL, Wait
+from analysis.dumps.reader.pool import READER, SMALL, FileWait
 from app.session import progress
 from tests.app.conftest import OpenPage
 from tests.app.views.test_pages import all_text
@@ -53,7 +53,7 @@ def at_a_line(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]],
         lines: list[str] = []
         written = progress.waiting_line
 
-        def line(wait: Wait) -> str:
+        def line(wait: FileWait) -> str:
             lines.append(written(wait))
             act()
             return lines[-1]
@@ -99,11 +99,11 @@ def test_what_nobody_waits_for_any_more_is_dropped(
 
 
 def test_many_files_are_named_by_their_first_and_those_of_others_never() -> None:
-    alone = Wait("a.pt", 1, 12.9, None, (("secret.csv", 3.0),))
+    alone = FileWait(12.9, None, "a.pt", 1, (("secret.csv", 3.0),))
     assert progress.waiting_line(alone) == r"Reading a\.pt: 12 s"
-    many = Wait("a.pt", 256, 12.0, None, ())
+    many = FileWait(12.0, None, "a.pt", 256, ())
     assert progress.waiting_line(many) == r"Reading a\.pt and 255 other files: 12 s"
-    second = Wait("a.pt", 2, 12.0, 0, (("secret.csv", 3.0),))
+    second = FileWait(12.0, 0, "a.pt", 2, (("secret.csv", 3.0),))
     assert progress.waiting_line(second) == r"Waiting to read a\.pt and 1 other file: 12 s; 1 file is read before it"
-    third = Wait("a.pt", 1, 1.0, 1, (("secret.csv", 3.0),))
+    third = FileWait(1.0, 1, "a.pt", 1, (("secret.csv", 3.0),))
     assert progress.waiting_line(third) == r"Waiting to read a\.pt: 1 s; 2 files are read before it"

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from analysis.dumps import ReadingLimits
-from analysis.dumps.reader.pool import SMALL, ReaderPool, waiting_told
+from analysis.dumps.reader.pool import SMALL, ReaderPool
+from analysis.waiting import waiting_told
 from per_core.errors import InvalidInputError
 from tests.analysis.dumps.dump_files import FIRST, write
 from tests.waiting import wait_for
