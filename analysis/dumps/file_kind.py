@@ -136,17 +136,20 @@ def file_kind(name: str, data: ByteRange) -> FileKind:
 
 def is_of_interest(name: str) -> bool:
     """Whether a file of a folder or archive is taken for a dump by its name alone."""
-    suffix = _suffix(name)
-    if SUFFIXES.get(suffix) == "gzip":
+    file = posixpath.basename(name)
+    suffix = _suffix(file)
+    kind = SUFFIXES.get(suffix)
+    if kind == "gzip":
         return is_of_interest(gzip_format.inner_name(name))
-    is_named = kind_by_name(name) is not None or suffix in PICKLES
-    return is_named and not posixpath.basename(name).startswith(".") and not _describes_raw_numbers(name)
+    if file.startswith(".") or (kind == "json" and _describes_raw_numbers(file)):
+        return False
+    return kind is not None or suffix in PICKLES or EVENT_NAME in file
 
 
-def _describes_raw_numbers(name: str) -> bool:
+def _describes_raw_numbers(file: str) -> bool:
     """Whether a file is called as one that says what raw numbers beside it are."""
-    stem, suffix = posixpath.splitext(posixpath.basename(name))
-    return suffix == ".json" and (stem + suffix == raw_format.METADATA or kind_by_name(stem) == "raw")
+    stem, suffix = posixpath.splitext(file)
+    return suffix == ".json" and (file == raw_format.METADATA or kind_by_name(stem) == "raw")
 
 
 def kind_by_name(name: str) -> FileKind | None:

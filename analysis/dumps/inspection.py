@@ -22,7 +22,7 @@ from analysis.dumps.plan.plan_file import kept_plan
 from analysis.dumps.proposal import Proposal, Question, propose_plan
 from analysis.dumps.proposal.family import Named
 from analysis.dumps.rows import read_parts
-from analysis.dumps.tree import FileVersion, file_version, ignored_files, is_folder_of_files, list_entries
+from analysis.dumps.tree import FileVersion, file_version, is_folder_of_files, list_dump
 from analysis.plain_text import plain, plain_names
 from per_core.errors import BudgetError, InvalidInputError
 from per_core.recording.run_files import header_file, records_file
@@ -248,13 +248,14 @@ def list_arrays(
         path, folders = resolve(dump.path, None), None
     else:
         path, folders = resolve(dump, allowed), None if allowed is None else tuple(allowed)
-    found = tuple(list_entries(path, limits)) or (((), Entry("", refusal=_nothing(path))),)
+    found, ignored = list_dump(path, limits)
+    found = found or [((), Entry("", refusal=_nothing(path)))]
     return Inspection(
         path,
         ReadingPlan(),
         (),
         (),
-        ignored=tuple(plain(name) for name in ignored_files(path, limits) if not name.endswith(PLAN_FILE)),
+        ignored=tuple(plain(name) for name in ignored if not name.endswith(PLAN_FILE)),
         limits=limits,
         allowed=folders,
         arrays=_named(path, found),

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import math
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -31,7 +33,9 @@ from analysis.dumps.file_kind import (
 )
 from analysis.dumps.files.archive_member import ArchiveMember
 from analysis.dumps.files.byte_range import ByteRange, FileRange, InflatedRange
+from analysis.dumps.files.file_stamp import is_settled
 from analysis.dumps.files.folder import Place, walk
+from analysis.dumps.files.likeness import AlikeFiles
 from analysis.dumps.files.listings import LISTINGS, Listing
 from analysis.dumps.files.unpacking import Unpacking
 from analysis.dumps.formats import (
@@ -46,7 +50,7 @@ from analysis.dumps.formats import (
 )
 from analysis.dumps.formats.prose import is_prose
 from analysis.dumps.limits import ReadingLimits, in_words, require_text_size
-from analysis.dumps.reader.pool import READER
+from analysis.dumps.reader.pool import READER, Listed
 from per_core.errors import BudgetError, InvalidInputError, PerError
 from per_core.recording.run_files import header_file, is_run, records_file
 
@@ -76,16 +80,31 @@ LISTED_AT_ONCE: tuple[FileKind, ...] = ("torch", "hdf5")  # of which dumps have 
 WHOLE = ""  # the key of an array without a name
 
 
-def list_entries(path: Path, limits: ReadingLimits) -> list[Found]:
-    """Every array below a path; what cannot be read has an entry that says why. Never raises for what is in a file."""
+class DumpListing(NamedTuple):
+    """What is below a path.
+
+    Attributes:
+        found: every array, and of what cannot be read an entry that says why.
+        ignored: files of a folder that are passed over because their names are of no kind that is read.
+    """
+
+    found: list[Found]
+    ignored: tuple[str, ...]
+
+
+def list_dump(path: Path, limits: ReadingLimits) -> DumpListing:
+    """Every array below a path. Never raises for what is in a file."""
     unpacking = Unpacking(limits.unpacked_bytes)
     if not path.is_dir():
-        every = _list_file(path, (), limits, unpacking)
-    elif _is_one(path):
-        every = _guarded((), lambda: _list_one(path, (), limits))
-    else:
-        every = _guarded((), lambda: _list_folder(path, limits, unpacking))
-    return _cut(every, limits.files)
+        return DumpListing(_cut(_list_file(path, (), limits, unpacking), limits.files), ())
+    if _is_one(path):
+        return DumpListing(_cut(_guarded((), lambda: _list_one(path, (), limits)), limits.files), ())
+    ignored: list[str] = []
+    places = _places_of_dumps(path, limits, ignored)
+    found = _cut(_guarded((), lambda: _list_places(places, limits, unpacking)), limits.files)
+    with contextlib.suppress(InvalidInputError, OSError):  # told where the walk broke off
+        deque(places, maxlen=0)  # those that were cut
+    return DumpListing(found, tuple(ignored))
 
 
 def _cut(every: Iterator[Found], most: int) -> list[Found]:
@@ -95,15 +114,6 @@ def _cut(every: Iterator[Found], most: int) -> list[Found]:
         refusal = f"A dump may have {most} members; the others are left out. Name a folder or file in it."
         found.append((("the rest",), Entry(WHOLE, refusal=refusal)))
     return found
-
-
-def ignored_files(path: Path, limits: ReadingLimits) -> tuple[str, ...]:
-    """Files of a folder that are passed over because their names are of no kind that is read."""
-    if not path.is_dir() or _is_one(path):
-        return ()
-    with contextlib.suppress(InvalidInputError, OSError):  # told by `list_entries`
-        return tuple(place.name for place in walk(path, limits, _is_one) if not place.is_folder and not _is_dump(place))
-    return ()
 
 
 def read_rows(path: Path, location: Location, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
@@ -187,41 +197,70 @@ def _guarded(location: Location, found: Any) -> Iterator[Found]:
         yield location, Entry(WHOLE, refusal=str(_unopened(error)))
 
 
-def _list_folder(root: Path, limits: ReadingLimits, unpacking: Unpacking) -> Iterator[Found]:
-    places = walk(root, limits, _is_one)
+def _places_of_dumps(root: Path, limits: ReadingLimits, ignored: list[str]) -> Iterator[Place]:
+    """Files and folders below that are looked into; the names of the others are added to those ignored."""
+    for place in walk(root, limits, _is_one):
+        if place.is_folder or _is_dump(place):
+            yield place
+        else:
+            ignored.append(place.name)
+
+
+def _list_places(places: Iterator[Place], limits: ReadingLimits, unpacking: Unpacking) -> Iterator[Found]:
+    alike = AlikeFiles()
     while some := tuple(islice(places, FILES_AT_ONCE)):
-        _look_ahead(some, limits)
+        known = _look_ahead(some, limits, alike)
         for place in some:
-            if place.is_folder:
-                yield from _guarded((place.name,), lambda place=place: _list_one(place.path, (place.name,), limits))
-            elif _is_dump(place):
-                yield from _list_file(place.path, (place.name,), limits, unpacking)
+            name, path = place.name, place.path
+            if name in known:
+                for inner, entry in known[name]:
+                    yield (name, *inner), entry
+            elif place.is_folder:
+                yield from _guarded((name,), partial(_list_one, path, (name,), limits))
+            else:
+                yield from _list_file(path, (name,), limits, unpacking)
 
 
-def _look_ahead(places: Sequence[Place], limits: ReadingLimits) -> None:
-    """Have the files that a library lists listed by one request; whoever looks into one then finds that it is known."""
-    files: dict[FileKind, list[Path]] = {kind: [] for kind in LISTED_AT_ONCE}
+def _look_ahead(places: Sequence[Place], limits: ReadingLimits, alike: AlikeFiles) -> dict[str, Listing]:
+    """What is in the files that a library lists, by name: it is asked at once about all of which nothing is known."""
+    known: dict[str, Listing] = {}
+    asked: dict[FileKind, list[tuple[str, FileRange]]] = {}
+    now = time.time_ns()
     for place in places:
+        if not place.is_plain or kind_by_name(place.name) not in LISTED_AT_ONCE:
+            continue
         with contextlib.suppress(InvalidInputError, OSError):  # told by who looks into it
-            is_meant = place.is_plain and kind_by_name(place.name) in files and _is_dump(place)
-            if is_meant and LISTINGS.known(place.path, [place.path], limits) is None:
-                kind = file_kind(place.name, FileRange.opened(place.path))
-                if kind in files:
-                    files[kind].append(place.path)
-    for kind, paths in files.items():
-        if len(paths) > 1:
-            LISTINGS.keep(paths, limits, partial(_list_at_once, kind, paths, limits))
+            data = FileRange.opened(place.path)
+            found = LISTINGS.known(data.path, [data.stamp], limits)
+            if found is None and (found := alike.find(data)) is not None:
+                _keep(data, found, limits, now)
+            if found is not None:
+                known[place.name] = found
+            elif (kind := file_kind(place.name, data)) in LISTED_AT_ONCE:
+                asked.setdefault(kind, []).append((place.name, data))
+    for kind, files in asked.items():
+        answers = READER.list_files(ISOLATED[kind], [data.path for _, data in files], limits)
+        for (name, data), answer in zip(files, answers, strict=True):
+            known[name] = tuple(_cut(_guarded((), partial(_placed_or_raised, answer)), limits.members))
+            is_kept = _keep(data, known[name], limits, now)
+            if is_kept and not isinstance(answer, PerError) and answer.free is not None:
+                with contextlib.suppress(InvalidInputError, OSError):  # it is gone by now
+                    alike.keep(data, answer.free, known[name])
+    return known
 
 
-def _list_at_once(kind: FileKind, paths: Sequence[Path], limits: ReadingLimits) -> list[Listing]:
-    found = READER.list_files(ISOLATED[kind], paths, limits)
-    return [tuple(_cut(_guarded((), partial(_placed_or_raised, one)), limits.members)) for one in found]
+def _keep(data: FileRange, found: Listing, limits: ReadingLimits, now: int) -> bool:
+    """Keep what is found in a file that was opened after a time; whether every change to it will show."""
+    is_lasting = is_settled(data.stamp, now)
+    if is_lasting:
+        LISTINGS.keep(data.path, [data.stamp], limits, found)
+    return is_lasting
 
 
-def _placed_or_raised(found: list[Entry] | PerError) -> Iterator[Found]:
+def _placed_or_raised(found: Listed | PerError) -> Iterator[Found]:
     if isinstance(found, PerError):
         raise found
-    return _placed(found, ())
+    return _placed(found.entries, ())
 
 
 def _is_dump(place: Place) -> bool:

@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.dumps.files.file_stamp import Stamp, stamp_of
 from per_core.errors import InvalidInputError
 
 Bytes = NDArray[np.uint8]
@@ -53,7 +54,7 @@ class FileRange:
         path: the file.
         offset, size: of the piece, in bytes.
         checksum: its CRC-32, checked whenever the piece is read to the end from near its beginning.
-        head: its first bytes, if they were read when the file was opened.
+        head, stamp: its first bytes and the stamp of the file, if it was opened for them.
     """
 
     path: Path
@@ -61,6 +62,7 @@ class FileRange:
     size: int
     checksum: int | None = None
     head: bytes = field(default=b"", repr=False, compare=False)
+    stamp: Stamp = field(default=(0, 0, 0, 0), repr=False, compare=False)
 
     @classmethod
     def opened(cls, path: Path) -> FileRange:
@@ -82,7 +84,7 @@ class FileRange:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
                 raise InvalidInputError("A dump is made of plain files; this is none. Copy its content into one.")
-            return cls(path, 0, status.st_size, head=os.pread(file, HEAD, 0))
+            return cls(path, 0, status.st_size, head=os.pread(file, HEAD, 0), stamp=stamp_of(status))
         finally:
             os.close(file)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -14,21 +15,28 @@ WORTH_WAITING = 2**20  # bytes
 
 def stamp(path: Path) -> Stamp:
     """The stamp of a file; an `OSError` if there is none."""
-    found = path.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return stamp_of(path.stat())
 
 
-def settled_stamp(path: Path, *, is_patient: bool = True) -> tuple[Stamp, bool]:
-    """The stamp, and whether every change from now on will show: the last one is longer ago than the clock's tick.
+def stamp_of(status: os.stat_result) -> Stamp:
+    """The stamp of a file by what the system says of it."""
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
-    A large file, which takes longer to read than that, is waited for by who is patient.
-    """
-    found = stamp(path)
-    if is_patient and found[1] > WORTH_WAITING and not _is_settled(found):
+
+def settled_stamp(path: Path) -> tuple[Stamp, bool]:
+    """The stamp, and whether every change from now on will show; a large file, which is read slowly, is waited for."""
+    before, found = time.time_ns(), stamp(path)
+    if found[1] > WORTH_WAITING and not is_settled(found, before):
         time.sleep(TICK / 1e9)
-        found = stamp(path)
-    return found, _is_settled(found)
+        before, found = time.time_ns(), stamp(path)
+    return found, is_settled(found, before)
 
 
-def _is_settled(found: Stamp) -> bool:
-    return max(found[2:]) + TICK < time.time_ns()
+def is_settled(found: Stamp, now: int) -> bool:
+    """Whether every change behind a time will show: the last one before it is longer ago than the clock's tick.
+
+    Args:
+        found: the stamp.
+        now: a time in nanoseconds, no later than the stamp was taken.
+    """
+    return max(found[2:]) + TICK < now

@@ -25,7 +25,7 @@ class Listings:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[tuple[Path, ReadingLimits], tuple[tuple[Stamp, ...], float, Listing, int]] = (
+        self._kept: OrderedDict[tuple[str, ReadingLimits], tuple[tuple[Stamp, ...], float, Listing, int]] = (
             OrderedDict()
         )
         self._characters = 0
@@ -41,38 +41,33 @@ class Listings:
             limits: within which it is read.
             find: looks, and says whether it would find the same again.
         """
-        known = self.known(place, files, limits)
+        known = self.known(place, [stamp(file) for file in files], limits)
         if known is not None:
             return known
         before = [settled_stamp(file) for file in files]
         found, is_lasting = find()
         if is_lasting and all(is_settled for _, is_settled in before):
-            self._keep((place, limits), tuple(one for one, _ in before), found)
+            self.keep(place, [one for one, _ in before], limits, found)
         return found
 
-    def known(self, place: Path, files: Sequence[Path], limits: ReadingLimits) -> Listing | None:
-        """What was found at a place when its files had the same stamps; None if that is not known."""
-        stamps = tuple(stamp(file) for file in files)
+    def known(self, place: Path, stamps: Sequence[Stamp], limits: ReadingLimits) -> Listing | None:
+        """What was found at a place when its files had these stamps; None if that is not known."""
+        key = str(place), limits
         with self._lock:
-            kept = self._kept.get((place, limits))
-            if kept is None or kept[0] != stamps or time.monotonic() >= kept[1]:
+            kept = self._kept.get(key)
+            if kept is None or kept[0] != tuple(stamps) or time.monotonic() >= kept[1]:
                 return None
-            self._kept.move_to_end((place, limits))
+            self._kept.move_to_end(key)
             return kept[2]
 
-    def keep(self, files: Sequence[Path], limits: ReadingLimits, find: Callable[[], Sequence[Listing]]) -> None:
-        """Keep what `find` finds in many files, each a place of its own, those left out that may be changing now."""
-        before = [settled_stamp(file, is_patient=False) for file in files]
-        for file, (one, is_settled), found in zip(files, before, find(), strict=True):
-            if is_settled:
-                self._keep((file, limits), (one,), found)
-
-    def _keep(self, key: tuple[Path, ReadingLimits], stamps: tuple[Stamp, ...], found: Listing) -> None:
-        size = sum(ENTRY_CHARACTERS + len(one.key) + len(one.note) + len(one.refusal) for _, one in found)
+    def keep(self, place: Path, stamps: Sequence[Stamp], limits: ReadingLimits, found: Listing) -> None:
+        """Keep what was found at a place; the stamps were settled before anybody looked."""
+        key = str(place), limits
+        size = sum([ENTRY_CHARACTERS + len(one.key) + len(one.note) + len(one.refusal) for _, one in found])
         with self._lock:
             if key in self._kept:
                 self._characters -= self._kept.pop(key)[3]
-            self._kept[key] = stamps, time.monotonic() + KEPT_SECONDS, found, size
+            self._kept[key] = tuple(stamps), time.monotonic() + KEPT_SECONDS, found, size
             self._characters += size
             while self._characters > MOST_CHARACTERS:
                 self._characters -= self._kept.popitem(last=False)[1][3]

@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analysis.dumps.entry import ITEM_BYTES, TEXT, Entry, is_plain_shape
+from analysis.dumps.files.likeness import FreeBytes, Span
 from analysis.dumps.formats.matlab_format import WITHOUT_NUMBERS
 from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.natural_order import by_numbers
@@ -35,11 +36,19 @@ def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
     Raises:
         InvalidInputError: If HDF5 cannot open the file, or there is nothing in it or too much.
     """
+    return list_alike(path, limits)[0]
+
+
+def list_alike(path: Path, limits: ReadingLimits) -> tuple[list[Entry], FreeBytes]:
+    """What `list_entries` says, and on which bytes of the file it does not depend; errors as of `list_entries`."""
+    entries, values = [], []
     with _opened(path) as file:
-        entries = [_entry(key, found) for key, found in _walk(file, limits.members)]
+        for key, found in _walk(file, limits.members):
+            entries.append(_entry(key, found))
+            values += _values(file, found, entries[-1])
     if not entries:
         raise InvalidInputError("An HDF5 file must hold a dataset; this one holds none. Write the activations into it.")
-    return entries
+    return entries, FreeBytes(tuple(values))
 
 
 def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
@@ -238,6 +247,14 @@ def _described(key: str, dataset: Any) -> Entry:
         )
     dtype_name = "bool" if matlab == "logical" else name
     return Entry(key, use.shape, dtype_name, stored, refusal, use.note, unused=shape[0] - use.shape[0] if shape else 0)
+
+
+def _values(file: Any, dataset: Any, entry: Entry) -> list[Span]:
+    """Where the values of an array lie in one piece; none of those that say something of other arrays."""
+    if entry.refusal or entry.dtype not in ITEM_BYTES or file.userblock_size or PurePosixPath(entry.key).name == COUNT:
+        return []
+    begin = dataset.id.get_offset()
+    return [] if begin is None or _matlab_class(dataset) else [(int(begin), int(dataset.id.get_storage_size()))]
 
 
 def _missing_filter(dataset: Any) -> str:

@@ -2,7 +2,7 @@
 
 With map_location="meta" torch builds the tensors without reading a value: it says where in the file each storage
 begins and how long it claims to be. Rows are then read from there. What else is in the pickle, texts, numbers and lists
-of them, is listed as what it is. Of many files that differ in nothing but the values, torch is asked once.
+of them, is listed as what it is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import math
 import pickle
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,9 @@ from numpy.typing import NDArray
 from analysis.dumps.entry import ITEM_BYTES, MOST_AXES, TEXT, Entry
 from analysis.dumps.files.byte_range import FileRange
 from analysis.dumps.files.conversion import of_torch
+from analysis.dumps.files.likeness import LONGEST_COMPARED, FreeBytes
 from analysis.dumps.formats.safetensors_format import ONLY_IN_TORCH, as_numbers
-from analysis.dumps.formats.zip_format import MAGIC, list_members
+from analysis.dumps.formats.zip_format import MAGIC, free_bytes, list_members
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import BudgetError, InvalidInputError
 
@@ -34,7 +34,6 @@ MOST_EXPANDED = 2**28  # bytes that a tensor may have which stores fewer, as a b
 MOST_PARTS = 200_000  # dicts, lists, tensors and all else that is looked at
 MOST_LISTED = 2**24  # numbers in a list of lists that is taken for an array
 STORAGES, SERIAL = "data/", ".data/serialization_id"  # members that hold values, and a number made of their checksums
-LONGEST_COMPARED, MOST_COMPARED = 2**13, 256  # bytes and members of files that are compared with others
 FORBIDDEN = re.compile(r"GLOBAL ([\w.]+)")
 TORCH_SAYS = re.compile(r"WeightsUnpickler error:\s*(.+)|(Trying to .+)")
 
@@ -47,11 +46,35 @@ def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
     Raises:
         InvalidInputError: If torch does not read the file under weights_only=True, or there is too much in it.
     """
+    return list_alike(path, limits)[0]
+
+
+def list_alike(path: Path, limits: ReadingLimits) -> tuple[list[Entry], FreeBytes | None]:
+    """What `list_entries` says, and on which bytes of the file it does not depend; None of the old format.
+
+    These are the storages, a number made of all checksums, and the name of the folder that all members are in, which
+    torch makes of the file's own name. Errors as of `list_entries`.
+    """
     members = _members(path, limits)
-    likeness = _likeness(path, members)
-    if likeness is None:
-        return _entries(_room(members), tuple(_walk(_load(path, "meta"), limits.members)))
-    return list(_entries_of_alike(likeness, limits))
+    free = None if members is None else _free_bytes(path, members, limits)
+    return _entries(_room(members), tuple(_walk(_load(path, "meta"), limits.members))), free
+
+
+def _free_bytes(path: Path, members: Members, limits: ReadingLimits) -> FreeBytes | None:
+    """The bytes on which nothing depends, the others' checksums checked; None if these are long or in two folders."""
+    folder = members[0][0].partition("/")[0] + "/"
+    compared = [piece for name, piece in members if not _is_free(name.removeprefix(folder))]
+    is_one_folder = folder.isascii() and all(name.startswith(folder) for name, _ in members)
+    if not is_one_folder or sum(piece.size for piece in compared) > LONGEST_COMPARED:
+        return None
+    for piece in compared:
+        piece.read(0, piece.size)  # to its end, where its checksum is checked
+    return free_bytes(FileRange.opened(path), folder, _is_free, limits)
+
+
+def _is_free(name: str) -> bool:
+    """Whether a member, by its name within the folder, is a storage or the number made of all checksums."""
+    return name.startswith(STORAGES) or name == SERIAL
 
 
 def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
@@ -76,42 +99,6 @@ Part = torch.Tensor | NDArray[Any] | str | tuple[str, ...]
 Parts = tuple[tuple[str, Part], ...]
 Members = list[tuple[str, FileRange]]
 Room = dict[int, FileRange]
-
-
-@dataclass(frozen=True, slots=True)
-class _Likeness:
-    """All of a file that decides what is listed of it; files that are equal in it differ in values and names alone.
-
-    Attributes:
-        places: of every member, its name within the archive's folder, where it begins and how long it is.
-        contents: of every member that is no storage, the pickle among them.
-        path, members: the file that torch is asked about.
-    """
-
-    places: tuple[tuple[str, int, int], ...]
-    contents: bytes
-    path: Path = field(compare=False)
-    members: Members = field(compare=False)
-
-
-def _likeness(path: Path, members: Members | None) -> _Likeness | None:
-    """What is compared, its checksums checked; None of the old format, of what is long, and of several folders."""
-    if members is None or len(members) > MOST_COMPARED:
-        return None
-    folder = members[0][0].partition("/")[0] + "/"
-    if not all(name.startswith(folder) for name, _ in members):
-        return None
-    inner = [(name.removeprefix(folder), piece) for name, piece in members]
-    others = [piece for name, piece in inner if not name.startswith(STORAGES) and name != SERIAL]
-    if sum(piece.size for piece in others) > LONGEST_COMPARED:
-        return None
-    places = tuple((name, piece.offset, piece.size) for name, piece in inner)
-    return _Likeness(places, b"".join(piece.read(0, piece.size).tobytes() for piece in others), path, members)
-
-
-@lru_cache(maxsize=128)
-def _entries_of_alike(likeness: _Likeness, limits: ReadingLimits) -> list[Entry]:
-    return _entries(_room(likeness.members), tuple(_walk(_load(likeness.path, "meta"), limits.members)))
 
 
 def _entries(room: Room | None, parts: Parts) -> list[Entry]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from analysis.dumps.files.archive_member import ArchiveMember, refuse_repeated
 from analysis.dumps.files.byte_range import MOST_INFLATION, ByteRange, FileRange, InflatedRange
 from analysis.dumps.files.file_stamp import Stamp, stamp
+from analysis.dumps.files.likeness import FreeBytes, Span
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import InvalidInputError
 
@@ -18,6 +20,8 @@ END, END_SIZE, LONGEST_COMMENT = b"PK\x05\x06", 22, 2**16
 END_64, LOCATOR_64, LOCATOR_64_SIZE = b"PK\x06\x06", b"PK\x06\x07", 20
 ENTRY, ENTRY_SIZE = b"PK\x01\x02", 46
 LOCAL, LOCAL_SIZE = b"PK\x03\x04", 30
+BEHIND = b"PK\x07\x08"  # and a checksum once more, where it was not known before the bytes were written
+CHECKSUM_IN_ENTRY, CHECKSUM_IN_LOCAL, CHECKSUM_SIZE = 16, 14, 4
 STORED, DEFLATED = 0, 8
 NEWEST = 63  # tenths of a version of the format
 ENCRYPTED, UTF_8 = 1, 2**11
@@ -26,8 +30,9 @@ FULL_32, ZIP_64 = 2**32 - 1, 1
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """A line of the directory."""
+    """A line of the directory, and where in it it begins."""
 
+    place: int
     name: bytes
     is_utf_8: bool
     flags: int
@@ -57,6 +62,32 @@ def list_members(archive: FileRange, limits: ReadingLimits) -> list[ArchiveMembe
 def list_names(archive: ByteRange, limits: ReadingLimits) -> list[str]:
     """The names in the directory of an archive; errors as of `list_members`."""
     return [record.label for record in _read_directory(archive, limits)[1]]
+
+
+def free_bytes(archive: FileRange, folder: str, is_free: Callable[[str], bool], limits: ReadingLimits) -> FreeBytes:
+    """The bytes of an archive that say nothing of how it is put together.
+
+    Args:
+        archive: whose members are all in one folder and stored as they are.
+        folder: its name, which may be another one, with the slash behind it.
+        is_free: whether the content of a member may be any other, by its name within the folder.
+        limits: within which the directory is read; errors as of `list_members`.
+    """
+    begin, records = _read_directory(archive, limits)
+    values: list[Span] = []
+    names: list[Span] = []
+    for record in records:
+        name = record.label
+        line = begin + record.place
+        names += [(place, len(folder.encode()) - 1) for place in (line + ENTRY_SIZE, record.header + LOCAL_SIZE)]
+        data = _member(archive, record, begin).data
+        if isinstance(data, FileRange) and is_free(name.removeprefix(folder)):
+            end = data.offset + data.size
+            checksums = [line + CHECKSUM_IN_ENTRY, record.header + CHECKSUM_IN_LOCAL]
+            if archive.read(end, min(len(BEHIND), archive.size - end)).tobytes() == BEHIND:
+                checksums.append(end + len(BEHIND))
+            values += [(data.offset, data.size), *((place, CHECKSUM_SIZE) for place in checksums)]
+    return FreeBytes(tuple(values), tuple(names))
 
 
 def open_member(archive: FileRange, name: str, limits: ReadingLimits) -> ByteRange:
@@ -142,7 +173,9 @@ def _read_record(directory: bytes, offset: int) -> tuple[_Record, int]:
     if len(directory) < extra_end + comment_size:
         raise _unreadable("its directory is cut short")
     size, stored, header = _widen((size, stored, header), extra)
-    return _Record(name, bool(flags & UTF_8), flags, method, checksum, stored, size, header), extra_end + comment_size
+    return _Record(
+        offset, name, bool(flags & UTF_8), flags, method, checksum, stored, size, header
+    ), extra_end + comment_size
 
 
 def _widen(numbers: tuple[int, int, int], extra: bytes) -> tuple[int, int, int]:

@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from analysis.dumps.entry import Entry, shared
 from analysis.dumps.files.byte_range import FileRange
+from analysis.dumps.files.likeness import FreeBytes, Span
 from analysis.dumps.formats import npy_format
 from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.reader.process import Message, ReaderProcess
@@ -44,6 +45,13 @@ class FileWait(Wait):
     name: str
     files: int
     others: tuple[tuple[str, float], ...]
+
+
+class Listed(NamedTuple):
+    """What is in a file, and the bytes on which that does not depend; None where nothing is known of them."""
+
+    entries: list[Entry]
+    free: FreeBytes | None
 
 
 @dataclass(eq=False, slots=True)
@@ -95,17 +103,16 @@ class ReaderPool:
         (found,) = self.list_files(format, [path], limits)
         if isinstance(found, PerError):
             raise found
-        return found
+        return found.entries
 
-    def list_files(self, format: str, paths: Sequence[Path], limits: ReadingLimits) -> list[list[Entry] | PerError]:
-        """What `list_entries` says of many files of a format, or raises; what one does harms none of the others."""
-        found: list[list[Entry] | PerError] = []
+    def list_files(self, format: str, paths: Sequence[Path], limits: ReadingLimits) -> list[Listed | PerError]:
+        """What is in each of many files of a format, or why it cannot be read; one harms none of the others."""
+        found: list[Listed | PerError] = []
         for begin in range(0, len(paths), FILES_AT_ONCE):
             some = paths[begin : begin + FILES_AT_ONCE]
             request = {"task": "list", "format": format, "paths": [str(path) for path in some]}
             for path, answer in zip(some, self._answers(request, some, limits), strict=True):
-                error = _error(answer, path.name, limits)
-                found.append(error or [shared(_entry(one)) for one in answer["result"]])
+                found.append(_error(answer, path.name, limits) or _listed(answer["result"]))
         return found
 
     def read_rows(
@@ -222,6 +229,15 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def _listed(result: Message) -> Listed:
+    entries, free = [shared(_entry(one)) for one in result["entries"]], result["free"]
+    return Listed(entries, None if free is None else FreeBytes(_spans(free["values"]), _spans(free["names"])))
+
+
+def _spans(found: list[list[int]]) -> tuple[Span, ...]:
+    return tuple([(int(begin), int(count)) for begin, count in found])
 
 
 def _entry(fields: Message) -> Entry:

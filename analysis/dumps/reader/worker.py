@@ -118,8 +118,14 @@ def _format(request: Request) -> Any:
     return importlib.import_module(f"analysis.dumps.formats.{request['format']}")
 
 
-def _list(request: Request, limits: ReadingLimits) -> list[dict[str, Any]]:
-    return [asdict(entry) for entry in _format(request).list_entries(Path(request["path"]), limits)]
+def _list(request: Request, limits: ReadingLimits) -> dict[str, Any]:
+    """What is in a file, and the bytes on which that does not depend if its format tells them."""
+    module, path = _format(request), Path(request["path"])
+    if hasattr(module, "list_alike"):
+        entries, free = module.list_alike(path, limits)
+    else:
+        entries, free = module.list_entries(path, limits), None
+    return {"entries": [asdict(entry) for entry in entries], "free": None if free is None else asdict(free)}
 
 
 def _read(request: Request, limits: ReadingLimits) -> list[int]:

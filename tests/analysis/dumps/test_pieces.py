@@ -26,7 +26,7 @@ def test_pieces_of_every_format_are_what_is_read_one_by_one(tmp_path):
     with zipfile.ZipFile(tmp_path / "packed.zip", "w") as archive:
         for name in ("layers.h5", "layers.npz", "layers.pt"):
             archive.write(tmp_path / name, name)
-    found = [(location, entry) for location, entry in tree.list_entries(tmp_path, LIMITS) if not entry.refusal]
+    found = [(location, entry) for location, entry in tree.list_dump(tmp_path, LIMITS).found if not entry.refusal]
     pieces = [(location, start, 2 + start) for location, entry in found for start in (0, 1) if entry.shape[0] > 2]
     random.Random(5).shuffle(pieces)
     assert len({location[0] for location, _, _ in pieces}) > 10

@@ -14,7 +14,7 @@ from scipy.io import savemat
 
 from analysis.dumps import inspect
 from analysis.dumps.limits import DEFAULT_LIMITS
-from analysis.dumps.tree import list_entries
+from analysis.dumps.tree import list_dump
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, TENSORS
 
 SECOND = LAYERS["features.8"]
@@ -22,7 +22,7 @@ SECOND = LAYERS["features.8"]
 
 def converted(path):
     """What the lines of a refusal write, run in the folder of the file; they are the same in one line and in three."""
-    (refusal,) = {entry.refusal for _, entry in list_entries(path, DEFAULT_LIMITS) if entry.refusal}
+    (refusal,) = {entry.refusal for _, entry in list_dump(path, DEFAULT_LIMITS).found if entry.refusal}
     lines = refusal[refusal.index("\nimport ") + 1 :]
     assert len(lines.splitlines()) == 3
     before = set(path.parent.iterdir())

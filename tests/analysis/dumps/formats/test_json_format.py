@@ -9,7 +9,7 @@ import pytest
 from analysis.dumps.formats import json_format
 from analysis.dumps.limits import DEFAULT_LIMITS, ReadingLimits
 from analysis.dumps.reader.pool import READER
-from analysis.dumps.tree import list_entries
+from analysis.dumps.tree import list_dump
 from per_core.errors import BudgetError, InvalidInputError
 
 VALUES = np.random.default_rng(4).normal(size=(20, 6))
@@ -96,7 +96,7 @@ def test_documents_of_pandas(tmp_path):
 @pytest.mark.parametrize("text", ["{}", '{"_data_files": []}', '{"lr": 0.1, "names": ["a"]}', '"x"', "3", "[]", "null"])
 def test_metadata_is_text(tmp_path, text):
     (tmp_path / "state.json").write_text(text)
-    ((_, entry),) = list_entries(tmp_path / "state.json", DEFAULT_LIMITS)
+    ((_, entry),) = list_dump(tmp_path / "state.json", DEFAULT_LIMITS).found
     assert (entry.key, entry.dtype, entry.refusal) == ("", "text", "")
 
 
@@ -127,5 +127,5 @@ def test_more_objects_than_the_memory_of_the_process(tmp_path):
     (tmp_path / "t.json").write_text("[" + '{"a":[]},' * 10**6 + '{"a":[]}]')
     with pytest.raises(BudgetError, match=r"Reading t\.json may take 50 MB of memory"):
         READER.list_entries("json_format", tmp_path / "t.json", ReadingLimits(process_bytes=50_000_000))
-    ((_, entry),) = list_entries(tmp_path / "t.json", ReadingLimits(csv_bytes=1000))
+    ((_, entry),) = list_dump(tmp_path / "t.json", ReadingLimits(csv_bytes=1000)).found
     assert "Text is read whole, up to 1 kB" in entry.refusal

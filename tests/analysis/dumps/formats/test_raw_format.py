@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from analysis.dumps import ReadingLimits, inspect
-from analysis.dumps.tree import list_entries, read_rows
+from analysis.dumps.tree import list_dump, read_rows
 from per_core.errors import PerError
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, TENSORS, npy_bytes, only
 from tests.analysis.dumps.test_fuzz import mutate
@@ -34,7 +34,7 @@ def test_every_type_and_order(tmp_path, dtype, order, byte_order):
     stored = values.astype(np.dtype(dtype).newbyteorder(byte_order))
     (tmp_path / "acts.dat").write_bytes(b"head" + stored.tobytes(order))
     tell(tmp_path, {"shape": [7, 3, 4], "dtype": dtype, "order": order, "byte_order": byte_order, "offset": 4})
-    ((location, entry),) = list_entries(tmp_path, LIMITS)
+    ((location, entry),) = list_dump(tmp_path, LIMITS).found
     assert (entry.shape, entry.dtype, entry.refusal) == ((7, 3, 4), dtype, "")
     np.testing.assert_array_equal(read_rows(tmp_path, location, 2, 6, LIMITS), values[2:6])
     assert read_rows(tmp_path, location, 0, 7, LIMITS).dtype.isnative
@@ -102,7 +102,7 @@ def test_the_line_of_the_refusal_gives_the_shape(tmp_path, name, before):
         tell(tmp_path, before)
     (member,) = inspect(tmp_path).members
     assert member.verdict == "refused"
-    ((_, entry),) = list_entries(tmp_path, LIMITS)
+    ((_, entry),) = list_dump(tmp_path, LIMITS).found
     line = entry.refusal.splitlines()[-1]
     assert line.startswith("echo ")
     subprocess.run(["sh", "-c", line], cwd=tmp_path, check=True)
@@ -184,7 +184,7 @@ def test_numbers_that_begin_as_other_files_do(tmp_path, begin):
     content[: len(begin)] = begin
     (tmp_path / "acts.bin").write_bytes(content)
     tell(tmp_path, {"shape": [6, 4], "dtype": "float32"})
-    ((location, entry),) = list_entries(tmp_path, LIMITS)
+    ((location, entry),) = list_dump(tmp_path, LIMITS).found
     assert entry.shape == (6, 4)
     np.testing.assert_array_equal(read_rows(tmp_path, location, 1, 6, LIMITS), FIRST[1:])
 
@@ -210,7 +210,7 @@ def test_a_shape_that_changes_is_noticed(tmp_path):
     FIRST.tofile(tmp_path / "acts.f32")
     for shape in ([6, 4], [4, 6], [3, -1]):
         tell(tmp_path, {"shape": shape})
-        ((_, entry),) = list_entries(tmp_path, LIMITS)
+        ((_, entry),) = list_dump(tmp_path, LIMITS).found
         assert entry.shape == (shape[0], 24 // shape[0])
 
 
@@ -222,7 +222,7 @@ def test_changed_metadata_and_numbers_are_refused_or_read(tmp_path):
     refused = 0
     for _ in range(400):
         (tmp_path / "metadata.json").write_bytes(mutate(good, random))
-        ((location, entry),) = list_entries(tmp_path, LIMITS)
+        ((location, entry),) = list_dump(tmp_path, LIMITS).found
         refused += bool(entry.refusal)
         if not entry.refusal:
             assert read_rows(tmp_path, location, 0, entry.shape[0], LIMITS).shape == entry.shape

@@ -12,7 +12,7 @@ from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.summary_pb2 import HistogramProto
 
 from analysis.dumps import ReadingLimits
-from analysis.dumps.tree import list_entries, read_rows
+from analysis.dumps.tree import list_dump, read_rows
 from per_core.errors import PerError
 from tests.analysis.dumps.test_fuzz import mutate
 
@@ -63,7 +63,7 @@ def tensor(tag, step, bins, *, plugin="histograms", as_content=True, dtype=2):
 
 
 def found(path):
-    return {entry.key: entry for _, entry in list_entries(path, LIMITS)}
+    return {entry.key: entry for _, entry in list_dump(path, LIMITS).found}
 
 
 def bins_of(path, key):
@@ -200,20 +200,20 @@ def test_checksums_lengths_and_what_is_no_event(tmp_path):
 
 def test_files_without_a_summary_and_with_too_many(tmp_path):
     path = events(tmp_path / "events.out.tfevents.1.host")
-    assert "holds none yet" in next(iter(found(path).values()), list_entries(path, LIMITS)[0][1]).refusal
+    assert "holds none yet" in next(iter(found(path).values()), list_dump(path, LIMITS).found[0][1]).refusal
     path = events(path, *(histogram("a", step, [1.0, 2.0], [0, 3]) for step in range(30)))
-    entries = [entry for _, entry in list_entries(path, ReadingLimits(members=20))]
+    entries = [entry for _, entry in list_dump(path, ReadingLimits(members=20)).found]
     assert len(entries) == 21
     assert "20 members" in entries[-1].refusal
 
 
 def test_names_and_contents_that_disagree(tmp_path):
     (tmp_path / "events.out.tfevents.1.host").write_bytes(b"x" * 100)
-    assert "begins with the bytes" in list_entries(tmp_path / "events.out.tfevents.1.host", LIMITS)[0][1].refusal
+    assert "begins with the bytes" in list_dump(tmp_path / "events.out.tfevents.1.host", LIMITS).found[0][1].refusal
     np.savez(tmp_path / "of.tfevents.npz", a=np.ones((2, 2)))
-    assert list_entries(tmp_path / "of.tfevents.npz", LIMITS)[0][1].shape == (2, 2)
+    assert list_dump(tmp_path / "of.tfevents.npz", LIMITS).found[0][1].shape == (2, 2)
     events(tmp_path / "x.npy", histogram("a", 1, [1.0, 2.0], [0, 3]))
-    assert "Rename it to .tfevents" in list_entries(tmp_path / "x.npy", LIMITS)[0][1].refusal
+    assert "Rename it to .tfevents" in list_dump(tmp_path / "x.npy", LIMITS).found[0][1].refusal
 
 
 def test_changed_files_are_refused_or_read_as_they_were(tmp_path):
@@ -225,7 +225,7 @@ def test_changed_files_are_refused_or_read_as_they_were(tmp_path):
     refused = 0
     for _ in range(150):
         path.write_bytes(mutate(content, random))
-        for location, entry in list_entries(path, LIMITS):
+        for location, entry in list_dump(path, LIMITS).found:
             refused += bool(entry.refusal)
             if entry.dtype == "histogram" and not entry.refusal:
                 np.testing.assert_array_equal(read_rows(path, location, 0, entry.shape[0], LIMITS), good[entry.key])
@@ -242,7 +242,7 @@ def test_hostile_events_with_good_checksums_do_no_harm(tmp_path):
     ]
     for number in range(300):
         events(path, mutate(contents[number % 2], random))
-        for location, entry in list_entries(path, LIMITS):
+        for location, entry in list_dump(path, LIMITS).found:
             if entry.dtype == "histogram" and not entry.refusal:
                 bins = read_rows(path, location, 0, entry.shape[0], LIMITS)
                 assert bins.shape == entry.shape

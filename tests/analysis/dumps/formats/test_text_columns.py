@@ -6,7 +6,7 @@ import pytest
 
 from analysis.dumps.formats import csv_format
 from analysis.dumps.limits import DEFAULT_LIMITS
-from analysis.dumps.tree import list_entries, read_rows
+from analysis.dumps.tree import list_dump, read_rows
 from per_core.errors import InvalidInputError
 
 VALUES = np.random.default_rng(3).normal(size=(20, 6))
@@ -105,7 +105,7 @@ MATRICES = {
 @pytest.mark.parametrize("name", MATRICES)
 def test_matrices_of_numpy(tmp_path, name):
     np.savetxt(tmp_path / name, VALUES, **MATRICES[name])
-    ((location, entry),) = list_entries(tmp_path / name, DEFAULT_LIMITS)
+    ((location, entry),) = list_dump(tmp_path / name, DEFAULT_LIMITS).found
     assert (location, entry.shape, entry.dtype) == ((), (20, 6), "float64")
     np.testing.assert_allclose(read_rows(tmp_path / name, (), 3, 9, DEFAULT_LIMITS), VALUES[3:9], atol=1e-6)
 
@@ -121,12 +121,12 @@ PROSE = {
 @pytest.mark.parametrize("name", PROSE)
 def test_prose_is_text_and_no_alarm(tmp_path, name):
     (tmp_path / name).write_text(PROSE[name])
-    ((_, entry),) = list_entries(tmp_path / name, DEFAULT_LIMITS)
+    ((_, entry),) = list_dump(tmp_path / name, DEFAULT_LIMITS).found
     assert (entry.dtype, entry.refusal) == ("text", "")
 
 
 def test_a_matrix_of_which_a_line_was_cut_is_no_prose(tmp_path):
     np.savetxt(tmp_path / "cut.txt", VALUES)
     (tmp_path / "cut.txt").write_bytes((tmp_path / "cut.txt").read_bytes()[:-60])
-    ((_, entry),) = list_entries(tmp_path / "cut.txt", DEFAULT_LIMITS)
+    ((_, entry),) = list_dump(tmp_path / "cut.txt", DEFAULT_LIMITS).found
     assert "line 20 has" in entry.refusal

@@ -15,7 +15,7 @@ import zarr
 from zarr.storage import ZipStore
 
 from analysis.dumps import ReadingLimits, inspect
-from analysis.dumps.tree import list_entries, read_rows
+from analysis.dumps.tree import list_dump, read_rows
 from per_core.errors import PerError
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, npy_bytes, only
 from tests.analysis.dumps.test_fuzz import mutate
@@ -52,7 +52,7 @@ def test_arrays_of_a_group_are_entries(tmp_path, version):
     group(tmp_path / "run.zarr", version)
     expected = {f"{name}/activations": values for name, values in LAYERS.items()}
     for path, prefix in ((tmp_path / "run.zarr", ()), (tmp_path, ("run.zarr",))):
-        found = list_entries(path, LIMITS)
+        found = list_dump(path, LIMITS).found
         assert [location for location, _ in found] == [(*prefix, key) for key in expected]
         for (location, entry), values in zip(found, expected.values(), strict=True):
             assert (entry.shape, entry.dtype, entry.refusal, entry.note) == (values.shape, "float32", "", "")
@@ -65,7 +65,7 @@ def test_a_store_of_one_array_and_a_store_among_files(tmp_path, version):
     array(tmp_path / "layer.zarr", version)
     (tmp_path / "other.npy").write_bytes(npy_bytes(FIRST))
     np.testing.assert_array_equal(inspect(tmp_path / "layer.zarr").load().values, FIRST)
-    assert [location for location, _ in list_entries(tmp_path, LIMITS)] == [("layer.zarr",), ("other.npy",)]
+    assert [location for location, _ in list_dump(tmp_path, LIMITS).found] == [("layer.zarr",), ("other.npy",)]
     np.testing.assert_array_equal(read_rows(tmp_path, ("layer.zarr",), 0, 6, LIMITS), FIRST)
 
 
@@ -74,7 +74,7 @@ def test_a_store_of_one_array_and_a_store_among_files(tmp_path, version):
 def test_types_and_byte_orders(tmp_path, version, dtype):
     values = (VALUES * 10).astype(dtype)
     array(tmp_path / "a.zarr", version, values)
-    ((location, entry),) = list_entries(tmp_path / "a.zarr", LIMITS)
+    ((location, entry),) = list_dump(tmp_path / "a.zarr", LIMITS).found
     assert entry.dtype == np.dtype(dtype).name
     rows = read_rows(tmp_path / "a.zarr", location, 7, 23, LIMITS)
     assert rows.dtype.isnative
@@ -93,7 +93,7 @@ def test_types_that_numpy_has_not_are_read_as_float32(tmp_path, version, dtype):
     (path / "2.0.0").unlink(missing_ok=True)
     named = {"dtype" if version == 2 else "data_type": str(dtype).removeprefix("torch.")}
     change(metadata(path, version), **named, fill_value=-1.5)
-    ((location, entry),) = list_entries(path, LIMITS)
+    ((location, entry),) = list_dump(path, LIMITS).found
     assert (entry.dtype, entry.shape, entry.refusal) == (str(dtype).removeprefix("torch."), VALUES.shape, "")
     assert entry.note == "1 of 13 chunks are not stored: their values are -1.5"
     expected = values.float().numpy()
@@ -143,7 +143,7 @@ def test_a_store_in_a_zip(tmp_path, version, inner):
     else:
         with ZipStore(path, mode="w") as store:
             group(store, version)
-    found = [location for location, _ in list_entries(tmp_path, LIMITS)]
+    found = [location for location, _ in list_dump(tmp_path, LIMITS).found]
     assert found == [("run.zarr.zip", f"{inner}{name}/activations") for name in LAYERS]
     for location, values in zip(found, LAYERS.values(), strict=True):
         np.testing.assert_array_equal(read_rows(tmp_path, location, 0, 6, LIMITS), values)
@@ -155,7 +155,7 @@ def test_chunks_that_are_not_stored_are_said(tmp_path, version):
     values = FIRST.copy()
     values[4:] = 0
     path = array(tmp_path / "a.zarr", version, values)
-    ((_, entry),) = list_entries(path, LIMITS)
+    ((_, entry),) = list_dump(path, LIMITS).found
     assert re.fullmatch(r"1 of 2 chunks are not stored: their values are 0(\.0)?", entry.note)
     np.testing.assert_array_equal(read_rows(path, (), 0, 6, LIMITS), values)
     array(tmp_path / "none.zarr", version, np.zeros_like(FIRST))
@@ -175,9 +175,9 @@ def test_without_the_library_the_message_says_how_to_install_it(tmp_path, monkey
 def test_a_store_that_changes_is_looked_at_anew(tmp_path):
     path = tmp_path / "run.zarr"
     root = group(path, 3)
-    assert len(list_entries(path, LIMITS)) == 2
+    assert len(list_dump(path, LIMITS).found) == 2
     root.create_array("late", data=FIRST)
-    assert len(list_entries(path, LIMITS)) == 3
+    assert len(list_dump(path, LIMITS).found) == 3
 
 
 def boom(tmp_path):
@@ -254,7 +254,7 @@ def test_links_are_not_followed(tmp_path, version):
     first = path / "features.6" / "activations"
     shutil.rmtree(first)
     first.symlink_to(outside)
-    assert [entry.key for _, entry in list_entries(path, LIMITS)] == ["features.8/activations"]
+    assert [entry.key for _, entry in list_dump(path, LIMITS).found] == ["features.8/activations"]
     second = path / "features.8" / "activations"
     chunk = next(file for file in second.rglob("*") if file.is_file() and not file.name.startswith((".z", "zarr")))
     chunk.rename(tmp_path / "chunk")
@@ -290,7 +290,7 @@ def test_texts_and_structured_arrays_are_only_named(tmp_path):
     root.create_array("text", data=np.array(["a", "bc"]))
     root.create_array("pairs", data=np.zeros(3, [("x", "f4"), ("y", "i4")]))
     root.create_array("values", data=FIRST)
-    assert [(entry.key, entry.dtype) for _, entry in list_entries(tmp_path / "a.zarr", LIMITS)] == [
+    assert [(entry.key, entry.dtype) for _, entry in list_dump(tmp_path / "a.zarr", LIMITS).found] == [
         ("pairs", "structured"), ("text", "text"), ("values", "float32"),
     ]  # fmt: skip
 
@@ -317,7 +317,7 @@ def test_changed_stores_are_refused_or_read_as_the_library_does(tmp_path, versio
     for number in range(120):
         changed = metadata(path, version) if number % 2 else list(files)[random.integers(len(files))]
         changed.write_bytes(mutate(files[changed], random))
-        for location, entry in list_entries(path, LIMITS):
+        for location, entry in list_dump(path, LIMITS).found:
             if entry.refusal or entry.dtype not in ("float16", "float32", "float64", "int32", "uint32"):
                 refused += 1
                 continue

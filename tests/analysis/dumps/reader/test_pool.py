@@ -160,7 +160,7 @@ def test_what_one_of_many_files_does_harms_none_of_the_others(tmp_path, pool):
     paths[2].write_bytes(paths[2].read_bytes()[:200])
     torch.save({"x": torch.zeros(64, 2**20)}, paths[4], _use_new_zipfile_serialization=False)
     found = pool.list_files("torch_format", paths, ReadingLimits(process_bytes=100_000_000))
-    assert [None if isinstance(one, Exception) else one[0].shape for one in found] == [
+    assert [None if isinstance(one, Exception) else one.entries[0].shape for one in found] == [
         (3, 1),
         (3, 2),
         None,
