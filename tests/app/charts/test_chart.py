@@ -76,7 +76,7 @@ def sent(page: AppTest) -> dict[str, Any]:
     return message
 
 
-def test_a_chart_is_drawn_when_what_it_is_drawn_from_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chart_is_drawn_when_what_it_is_drawn_from_changes() -> None:
     page = AppTest.from_string(SCRIPT, default_timeout=LIMIT).run()
     first = sent(page)
     assert first["figure"]["data"][0]["y"] == [1, 2, 3]
