@@ -92,13 +92,13 @@ async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 def _warm() -> None:
-    """Import what the opening chart needs; later torch and POT, and draw what the opening views are compared with."""
+    """Import what the opening chart needs; later torch, and draw what the opening views are compared with."""
     from analysis.statistics import density  # noqa: F401  brings scipy
     from app.charts import joint  # noqa: F401  brings plotly
 
     _settle()
     time.sleep(LEFT_ALONE_SECONDS)
-    from analysis.distances import distinction  # noqa: F401  brings torch and POT
+    from analysis.distances import distinction  # noqa: F401  brings torch
     from app.session.null_bands import warm_up
 
     _settle()

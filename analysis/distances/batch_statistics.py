@@ -18,7 +18,7 @@ from per_core import per_loss, sliced_w1
 
 Float64Array = NDArray[np.float64]
 
-Measured = Literal[
+Key = Literal[
     "mean",
     "variance",
     "correlation",
@@ -33,7 +33,7 @@ VCL_SUBSET = 5
 
 
 @dataclass(frozen=True, slots=True)
-class BatchStatistics(Statistic[Measured]):
+class BatchStatistics(Statistic[Key]):
     """The statistics of a batch, beside those of N(0, I) shifted and scaled.
 
     The null draws do not depend on the sample that they are compared with, whatever its case and seed: a sample is
@@ -46,7 +46,7 @@ class BatchStatistics(Statistic[Measured]):
     shift: float = 0.0
     scale: float = 1.0
 
-    def measure(self, batch: ActivationBatch) -> dict[Measured, float]:
+    def measure(self, batch: ActivationBatch) -> dict[Key, float]:
         """The statistics of a batch (n, d).
 
         Of a statistic that every unit has, the unit furthest from the value under N(0, I) is reported: mean from 0,

@@ -22,6 +22,7 @@ Float64Array = NDArray[np.float64]
 PRINCIPAL = 4
 STARTS = 16
 STEPS = 40
+PLANE_ANGLES, ROUNDS = 90, 4  # of the search in the plane
 AXES_SHOWN = 64
 
 
@@ -85,15 +86,18 @@ def principal_directions(batch: ActivationBatch, count: int = PRINCIPAL) -> list
 def maximised_direction(
     batch: ActivationBatch, starts: list[NamedDirection], *, seed: int = 0, steps: int = STEPS
 ) -> NamedDirection:
-    """The direction of the largest W1 to N(0, 1) that gradient ascent on the sphere finds (max-sliced W1).
+    """The direction of the largest W1 to N(0, 1) that a search finds (max-sliced W1).
 
-    Of the given starts and 64 random directions the worst 16 climb, with a step that shrinks as 1 / (2 + t / 5). The
+    In the plane all angles are looked at, see `_widest_angle`. In more dimensions, of the given starts and 64 random
+    directions the worst 16 climb along the gradient on the sphere, with a step that shrinks as 1 / (2 + t / 5). The
     result is a lower bound of the maximum. On N(0, I) itself it is well above 0, because n samples in d dimensions
     always have a worst direction: compare it with the same search on fresh Gaussian batches.
 
     Source: Deshpande et al. (2019), "Max-sliced Wasserstein distance and its use for GANs".
     """
     values = batch.tensor
+    if batch.d == 2:
+        return NamedDirection("maximised", _widest_angle(values))
     random = random_directions(64, batch.d, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
     candidates = torch.cat([torch.from_numpy(np.stack([s.vector for s in starts])).to(torch.float32), random])
     order = gaussian_w1(values @ candidates.T).argsort(descending=True)
@@ -114,6 +118,31 @@ def maximised_direction(
             length = tangent.norm(dim=1, keepdim=True).clamp_min(1e-12)
             thetas = torch.nn.functional.normalize(thetas + tangent / length / (2 + step / 5), dim=1)
     return NamedDirection("maximised", best.double().numpy())
+
+
+def _widest_angle(values: Tensor) -> Float64Array:
+    """The unit vector (2,) along which a batch (n, 2) is farthest from N(0, 1).
+
+    W1 is measured every two degrees of the half circle, and around each peak four times more, each time at nine angles
+    four times as close as before: in the end to 0.008 degrees.
+    """
+    step = math.pi / PLANE_ANGLES
+    angles = step * torch.arange(PLANE_ANGLES, dtype=torch.float64)
+    along = _w1_along(values, angles)
+    angles = angles[(along >= along.roll(1)) & (along >= along.roll(-1))]
+    offsets = torch.linspace(-1, 1, 9, dtype=torch.float64)
+    for _ in range(ROUNDS):
+        tried = angles[:, None] + step * offsets
+        along = _w1_along(values, tried.flatten()).reshape(tried.shape)
+        angles = tried.gather(1, along.argmax(dim=1, keepdim=True)).squeeze(1)
+        step /= 4
+    widest = float(angles[along.amax(dim=1).argmax()])
+    return np.array([math.cos(widest), math.sin(widest)])
+
+
+def _w1_along(values: Tensor, angles: Tensor) -> Tensor:
+    """W1 of a batch (n, 2) along angles (k,) in radians."""
+    return gaussian_w1(values @ torch.stack([angles.cos(), angles.sin()]).to(values.dtype))
 
 
 def named_directions(batch: ActivationBatch) -> list[NamedDirection]:

@@ -17,21 +17,24 @@ from app.text.statistic import STATISTICS, seen_by
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.distances.distinction import Cell, Key
+    from analysis.distances.batch_statistics import Key
+    from analysis.distances.distinction import Cell
 
 MARK = " ≠"
-FLOAT32_ERROR = 1e-6
 _TABLE_HEIGHT = 390
 _DEFAULT_ROW = 2  # correlation
 
 
-def show_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, null_name: str) -> None:
+def show_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, null_name: str) -> bool:
     """Draw the table, filling in while the null draws come, and explain the chosen cell.
 
     Args:
         batches: one column each, by title.
         null: the null distribution (its case is ignored).
         null_name: its name in words.
+
+    Returns:
+        Whether all batches are finite; where one is not, that is said instead of the table.
     """
     from analysis.distances.batch_statistics import BatchStatistics
     from analysis.distances.distinction import compare
@@ -40,7 +43,7 @@ def show_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, nu
     for title, batch in batches.items():
         if not batch.is_finite:
             st.error(not_finite(title, batch))
-            return
+            return False
     with st.skeleton(height=_TABLE_HEIGHT):
         bands = null_bands(BatchStatistics(shift=null.shift, scale=null.scale), null.n, null.dim, null=null_name)
         columns = {title: caches.result(compare, batch, bands) for title, batch in batches.items()}
@@ -67,6 +70,7 @@ def show_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, nu
     )
     chosen = [(row, title) for row, title in event.selection.cells if title in table.columns]
     _explain(*(chosen[0] if chosen else (_DEFAULT_ROW, _most_telling(columns))), columns, null_name, null.n)
+    return True
 
 
 def not_finite(name: str, batch: ActivationBatch) -> str:
@@ -130,8 +134,6 @@ def _explain(row: int, title: str, columns: "Mapping[str, Mapping[Key, Cell]]", 
     key = list(next(iter(columns.values())))[row]
     statistic, cells = STATISTICS[key], columns.get(title)
     lines = [f"**{translated(statistic.title)}.**"] if cells is None else [_finding(cells[key], title, null_name, n)]
-    if cells is not None and key == "sw1_pot":
-        lines.append(_agreement(cells))
     st.markdown(" ".join([*lines, translated(statistic.about)]))
     range_of = next(iter(columns.values()))["mean"].null
     show_caption(
@@ -140,7 +142,7 @@ def _explain(row: int, title: str, columns: "Mapping[str, Mapping[Key, Cell]]", 
             [
                 _(
                     "The sampling range is that of {draws} batches of {null} of this size. A batch of {null} leaves"
-                    " it {by_chance}, in one of the ten cells of a column more often. With fewer samples the range is"
+                    " it {by_chance}, in one of the nine cells of a column more often. With fewer samples the range is"
                     " wider and hides more."
                 ).format(draws=range_of.draws, null=null_name, by_chance=by_chance(range_of.draws)),
                 translated(statistic.precise),
@@ -171,13 +173,3 @@ def _finding(cell: "Cell", column: str, null_name: str, n: int) -> str:
         range=span(cell.null, cell.key),
         n=n,
     )
-
-
-def _agreement(cells: "Mapping[Key, Cell]") -> str:
-    """Whether POT and the exact value say the same."""
-    by_pot = cells["sw1_pot"]
-    if abs(by_pot.value - cells["sw1"].value) <= by_pot.error + FLOAT32_ERROR:
-        text = _("It agrees with the exact value within the error of POT's grid, ±{error:.4f}.")
-    else:
-        text = _("It does NOT agree with the exact value within the error of POT's grid, ±{error:.4f}.")
-    return text.format(error=by_pot.error)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from app.text.language import _
 
 if TYPE_CHECKING:
-    from analysis.distances.distinction import Key
+    from analysis.distances.batch_statistics import Key
     from analysis.statistics.null_band import NullBand
 
 

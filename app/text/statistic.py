@@ -7,7 +7,7 @@ from app.text.language import _
 from per_core.text import N_
 
 if TYPE_CHECKING:
-    from analysis.distances.distinction import Key
+    from analysis.distances.batch_statistics import Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +60,6 @@ STATISTICS: "dict[Key, Statistic]" = {
             " directions it is 0 for N(0, I) alone."
         ),
     ),
-    "sw1_pot": Statistic(
-        N_("SW1, by POT"),
-        N_("The same distance, computed by POT against a grid of Gaussian quantiles."),
-    ),
     "skewness": Statistic(N_("Skewness"), N_("The unit whose skewness is furthest from 0, the value of N(0, 1).")),
     "kurtosis": Statistic(
         N_("Excess kurtosis"),
@@ -86,4 +82,4 @@ def seen_by(key: "Key") -> str:
     indirectly = [method.short for method in list_methods() if key in method.judged_by]
     if indirectly:
         return _("{methods}, indirectly").format(methods=", ".join(indirectly))
-    return {"sw1": _("the distance itself"), "sw1_pot": _("independent check")}.get(key, _("none directly"))
+    return _("the distance itself") if key == "sw1" else _("none directly")

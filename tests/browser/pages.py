@@ -9,20 +9,36 @@ PICTURES = Path(__file__).parents[2] / "test-pictures"
 PAGES = {"distributions": "", "bound": "bound", "methods": "methods", "train": "train", "dumps": "dumps"}
 CHARTS = {
     "distributions": ["dist_joint"],
-    "bound": [
-        "bound_directions", "bound_scale", "bound_parts", "bound_convergence", "bound_pot", "bound_influence",
-        "bound_cost",
-    ],
+    "bound": ["bound_directions", "bound_scale", "bound_parts"],
     "methods": [
         "methods_parts", "methods_joint", "methods_flow_vcl", "methods_flow_per", "methods_trap", "methods_overlay",
     ],
     "train": [],
     "dumps": [],
 }  # fmt: skip
+ON_REQUEST = {
+    "distributions": {"dist_pot": []},
+    "bound": {
+        "bound_estimates": ["bound_convergence"],
+        "bound_check": ["bound_pot"],
+        "bound_gradients": ["bound_influence"],
+        "bound_timing": ["bound_cost"],
+    },
+}  # sections that are opened by their key in the address, and the charts in each
 COLOURS = """() => [
     getComputedStyle(document.querySelector('h1')).color,
     ...Array.from(document.querySelectorAll('[data-chart]'), plot => plot._fullLayout?.font.color),
 ]"""
+
+
+def asked(name: str) -> dict[str, str]:
+    """What the address of a page says that opens all its sections on request."""
+    return dict.fromkeys(ON_REQUEST.get(name, {}), "true")
+
+
+def all_charts(name: str) -> list[str]:
+    """The charts of a page that has all its sections open."""
+    return CHARTS[name] + [key for own in ON_REQUEST.get(name, {}).values() for key in own]
 
 
 def chart(page: Page, key: str) -> Locator:

@@ -4,6 +4,7 @@ import csv
 import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,8 +13,11 @@ from tests.browser.conftest import NewPage
 from tests.browser.pages import (
     CHARTS,
     PAGES,
+    all_charts,
+    asked,
     assert_fits,
     chart,
+    drawn_chart,
     open_page,
     take_pictures,
     wait_until_drawn,
@@ -23,6 +27,8 @@ from tests.browser.pages import (
 OPENINGS = {f"{name}-Figure1": (name, "") for name in PAGES} | {
     "distributions-recording": ("distributions", "data_source=Recording"),
     "bound-recording": ("bound", "data_source=Recording"),
+    "distributions-asked": ("distributions", urlencode(asked("distributions"))),
+    "bound-asked": ("bound", urlencode(asked("bound"))),
     "methods-recording": ("methods", "data_source=Recording&data_layer=layer+9&methods_steps=60"),
 }
 
@@ -30,13 +36,30 @@ OPENINGS = {f"{name}-Figure1": (name, "") for name in PAGES} | {
 @pytest.mark.parametrize("opening", OPENINGS)
 def test_every_page_fits_describes_its_charts_and_follows_light_and_dark(page: Page, server: str, opening: str) -> None:
     name, query = OPENINGS[opening]
-    open_page(page, server, name, query)
+    charts = all_charts(name) if opening.endswith("asked") else CHARTS[name]
+    open_page(page, server, name, query, charts)
     assert_fits(page)
-    for key in CHARTS[name]:
+    for key in charts:
         assert len(chart(page, key).get_attribute("aria-label") or "") > 30
     page.set_viewport_size({"width": 1920, "height": 900})
     assert_fits(page)
     take_pictures(page, opening)
+
+
+def test_a_section_opens_on_a_click_alone_and_a_link_shows_it(page: Page, new_page: NewPage, server: str) -> None:
+    """Opening it runs it alone: the place of its neighbour's chart, a mark on which would be gone, stays as it is."""
+    open_page(page, server, "bound", "data_n=512")
+    chart(page, "bound_scale").evaluate("plot => { plot.mark = plot.data[0].y }")
+    page.get_by_text("Estimates from few slices").click()
+    drawn_chart(page, "bound_convergence")
+    expect(page).to_have_url(re.compile("bound_estimates=true"))
+    assert chart(page, "bound_scale").evaluate("plot => plot.mark === plot.data[0].y")
+    other = new_page()
+    other.goto(page.url)
+    drawn_chart(other, "bound_convergence")
+    page.get_by_text("Estimates from few slices").click()
+    expect(page).not_to_have_url(re.compile("bound_estimates"))
+    expect(chart(page, "bound_convergence")).to_have_count(0)
 
 
 def test_a_control_updates_the_chart_in_place(page: Page, server: str) -> None:

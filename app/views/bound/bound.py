@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from analysis.distances.bound import read_bound
+from app.sections.on_request import on_request
 from app.sections.statistics_table import not_finite
 from app.sections.worst_directions import show_worst
-from app.session import caches
 from app.session.batch_choice import Choice
 from app.session.keys import CHOICE
 from app.text.language import _
@@ -22,7 +21,6 @@ from app.views.bound.reading import show_band, show_directions, show_reading
 OPENING_SLICES = 256
 SLICES = [16, 64, 256, 1024]
 FEW_SLICES = 64
-POT_SLICES = 32
 
 choice: Choice = st.session_state[CHOICE]
 batch = choice.batch()
@@ -46,17 +44,11 @@ with left:
     show_scale(batch, few)
 with right:
     show_decomposition(batch, few)
-st.subheader(_("Checks"))
-left, right = st.columns(2, gap="large")
-with left:
-    show_convergence(batch, caches.result(read_bound, batch, slices=slices).per)
-with right:
-    show_pot(batch, min(slices, POT_SLICES))
-st.subheader(_("What the bound is good for"))
-left, right = st.columns(2, gap="large")
-with left:
-    show_influence(batch)
-with right:
-    show_cost(batch.d)
 show_band(band_place, verdict_place, batch, slices)
 show_worst(table_place, note_place, batch, slices)
+st.subheader(_("Checks"))
+on_request(_("Estimates from few slices"), show_convergence, batch, slices, key="bound_estimates")
+on_request(_("The same distance by POT"), show_pot, batch, key="bound_check")
+st.subheader(_("What the bound is good for"))
+on_request(_("Gradients that change when one sample moves"), show_influence, batch, key="bound_gradients")
+on_request(_("Cost of one gradient"), show_cost, batch.d, key="bound_timing")

@@ -1,6 +1,7 @@
 """What PER has and SW1 has not, and the reverse: minima, parts, estimates, gradients and their cost."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,17 +11,17 @@ from analysis.batch import ActivationBatch
 from analysis.distances.bound import decompose, move_one, read_bound, scale_curve, slice_convergence
 from app.charts import bound as figures
 from app.charts.chart import show_chart
-from app.sections.statistics_table import FLOAT32_ERROR
 from app.session import caches
 from app.session.controls import whole_number
 from app.session.progress import in_chunks
 from app.text.language import _
 
 if TYPE_CHECKING:
-    from analysis.distances.pot_distance import GridDistance
+    from analysis.distances.pot_distance import PotCheck
 
 POT_GRIDS = (64, 256, 1024, 4096)
 POT_SEEDS = 8
+POT_SLICES = 16
 
 
 def show_scale(batch: ActivationBatch, slices: int) -> None:
@@ -30,7 +31,7 @@ def show_scale(batch: ActivationBatch, slices: int) -> None:
         curve = caches.result(scale_curve, batch, slices=slices)
         per, sw1 = (float(curve.factors[int(np.argmin(y))]) for y in (curve.per, curve.sw1))
         show_chart(
-            figures.scale(curve, slices),
+            partial(figures.scale, curve, slices),
             key="bound_scale",
             height=360,
             about=_("PER is smallest at collapse, c = {per:.1f}, whatever the batch; SW1 at c = {sw1:.1f}.").format(
@@ -47,7 +48,7 @@ def show_decomposition(batch: ActivationBatch, slices: int) -> None:
     with st.skeleton(height=360):
         parts = caches.result(decompose, batch, slices=slices)
         show_chart(
-            figures.decomposition(parts),
+            partial(figures.decomposition, parts),
             key="bound_parts",
             height=360,
             about=_("PER grows with the spread of the batch, which N(0, I) has and collapse has not."),
@@ -61,13 +62,13 @@ def show_decomposition(batch: ActivationBatch, slices: int) -> None:
         )
 
 
-def show_convergence(batch: ActivationBatch, exact_per: float) -> None:
+def show_convergence(batch: ActivationBatch, slices: int) -> None:
     """Estimates against the number of slices."""
-    st.markdown(_("**Estimates from few slices**"))
     with st.skeleton(height=360):
         curve = caches.result(slice_convergence, batch)
+        exact_per = caches.result(read_bound, batch, slices=slices).per
         show_chart(
-            figures.convergence(curve, exact_per),
+            partial(figures.convergence, curve, exact_per),
             key="bound_convergence",
             height=360,
             about=_("Both estimates need many random slices. PER alone has a closed form that needs none (dotted)."),
@@ -80,23 +81,28 @@ def show_convergence(batch: ActivationBatch, exact_per: float) -> None:
         )
 
 
-def show_pot(batch: ActivationBatch, slices: int) -> None:
+def show_pot(batch: ActivationBatch) -> None:
     """POT beside the closed form."""
-    from analysis.distances.pot_distance import pot_against_grid, pot_against_sample
+    from analysis.distances.pot_distance import check_by_pot, pot_against_sample
 
-    st.markdown(_("**The same distance by POT**"))
     with st.skeleton(height=360):
-        exact = caches.result(read_bound, batch, slices=slices).sw1
-        grids = [caches.result(pot_against_grid, batch, slices=slices, points=points) for points in POT_GRIDS]
+        checks = in_chunks(
+            len(POT_GRIDS),
+            1,
+            lambda first, _count: caches.result(check_by_pot, batch, slices=POT_SLICES, points=POT_GRIDS[first - 1]),
+            _("POT with quantile grids"),
+        )
+        exact = checks[-1].exact
+        grids = [check.by_pot for check in checks]
         sampled = in_chunks(
             POT_SEEDS,
             1,
-            lambda first, _count: caches.result(pot_against_sample, batch, slices=slices, seed=first),
+            lambda first, _count: caches.result(pot_against_sample, batch, slices=POT_SLICES, seed=first),
             _("POT with sampled references"),
         )
-        about, precise = _said_of_pot(exact, sampled, grids[-1])
+        about, precise = _said_of_pot(checks[-1], sampled)
         show_chart(
-            figures.pot_check(exact, sampled, grids, slices),
+            partial(figures.pot_check, exact, sampled, grids, POT_SLICES),
             key="bound_pot",
             height=360,
             about=about,
@@ -108,17 +114,17 @@ def show_pot(batch: ActivationBatch, slices: int) -> None:
         )
 
 
-def _said_of_pot(exact: float, sampled: Sequence[float], grid: "GridDistance") -> tuple[str, str]:
+def _said_of_pot(finest: "PotCheck", sampled: Sequence[float]) -> tuple[str, str]:
     """What POT's numbers say, and how they are judged."""
     from per_core.interval import margin_of_error
 
     mean, spread = float(np.mean(sampled)), float(np.std(sampled, ddof=1))
     error = margin_of_error(spread / np.sqrt(len(sampled)), len(sampled))
-    if abs(grid.value - exact) <= grid.grid_error + FLOAT32_ERROR:
+    if finest.agrees:
         by_grid = _("POT with the finest grid agrees with the closed form.")
     else:
         by_grid = _("POT with the finest grid does NOT agree with the closed form.")
-    if abs(mean - exact) > error:
+    if abs(mean - finest.exact) > error:
         by_sample = _("With a sampled reference it is off by {offset:+.4f} ± {error:.4f}.")
     else:
         by_sample = _("With a sampled reference no bias is seen: {offset:+.4f} ± {error:.4f}.")
@@ -127,15 +133,13 @@ def _said_of_pot(exact: float, sampled: Sequence[float], grid: "GridDistance") -
         " distance scatters by {spread:.4f} from seed to seed."
     )
     return (
-        f"{by_grid} {by_sample.format(offset=mean - exact, error=error)}",
-        precise.format(grid=grid.grid_error, spread=spread),
+        f"{by_grid} {by_sample.format(offset=mean - finest.exact, error=error)}",
+        precise.format(grid=finest.by_pot.grid_error, spread=spread),
     )
 
 
-@st.fragment
 def show_influence(batch: ActivationBatch) -> None:
     """Move one sample and see whose gradients change."""
-    st.markdown(_("**Gradients that change when one sample moves**"))
     left, right = st.columns(2)
     sample = whole_number(_("Sample"), 1, batch.n, 1, key="bound_sample", place=left)
     distance = right.slider(
@@ -145,7 +149,7 @@ def show_influence(batch: ActivationBatch) -> None:
         effect = caches.result(move_one, batch, sample=sample - 1, distance=distance)
         counts = {"sw1": effect.sw1_changed, "per": effect.per_changed, "others": effect.others}
         show_chart(
-            figures.influence(effect),
+            partial(figures.influence, effect),
             key="bound_influence",
             height=300,
             about=_("{sw1:,} of {others:,} SW1 gradients changed, and {per:,} of PER's.").format(**counts),
@@ -164,7 +168,6 @@ def show_cost(d: int) -> None:
     """What one gradient costs against n."""
     from analysis.distances.cost import REPEATS, SIZES, machine, time_gradients
 
-    st.markdown(_("**Cost of one gradient**"))
     with st.skeleton(height=360):
         measured = in_chunks(
             len(SIZES),
@@ -173,7 +176,7 @@ def show_cost(d: int) -> None:
             _("Timing gradients on this machine"),
         )
         show_chart(
-            figures.cost([timing for size in measured for timing in size]),
+            partial(figures.cost, [timing for size in measured for timing in size]),
             key="bound_cost",
             height=376,
             about=_("Exact PER needs no slices; SW1 and Algorithm 1 use 256 here."),

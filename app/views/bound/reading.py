@@ -1,5 +1,6 @@
 """The numbers on top of the Bound page, the verdict on them, and the directions they are means of."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,11 +105,11 @@ def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator
         study = caches.result(study_directions, batch, slices=slices)
         names = [direction_name(name) for name in study.names]
         if batch.d == 2:
-            figure = figures.polar_directions(*caches.result(read_circle, batch, count=ANGLES))
+            draw = partial(figures.polar_directions, *caches.result(read_circle, batch, count=ANGLES))
         else:
-            figure = figures.sorted_directions(study.kinds, names, study.w1, study.per)
+            draw = partial(figures.sorted_directions, study.kinds, names, study.w1, study.per)
         show_chart(
-            figure,
+            draw,
             key="bound_directions",
             height=300 if batch.d == 2 else 380,
             about=_spread(study),

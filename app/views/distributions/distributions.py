@@ -9,7 +9,9 @@ from analysis.samples import CASE_TITLES, CASES, SampleSpec, draw
 from analysis.statistics.density import pair_density, pair_limits
 from app.charts.chart import show_chart
 from app.charts.joint import about_joint, joint_panels, precise_joint
+from app.sections.on_request import on_request
 from app.sections.pair import axis_names, choose_pair
+from app.sections.pot_check import show_pot_check
 from app.sections.statistics_table import show_statistics
 from app.session import caches
 from app.session.batch_choice import Choice
@@ -47,7 +49,7 @@ def show_cases(choice: Choice, spec: SampleSpec) -> None:
     )
     about = _("Mean and variance do not see the tilt of (b), the edge of (c) and the two modes of (d).")
     show_densities(batches, alt, f"{about_joint()} {about}")
-    show_statistics(batches, spec, _("case (a)"))
+    show_numbers(batches, spec, _("case (a)"))
 
 
 def show_layer(choice: Choice) -> None:
@@ -62,7 +64,13 @@ def show_layer(choice: Choice) -> None:
     }
     alt = _("Joint density with marginals of {name}, beside that of a Gaussian batch of the same size.")
     show_densities(batches, alt.format(name=batch.name), about_joint())
-    show_statistics(batches, gaussian, "N(0, I)")
+    show_numbers(batches, gaussian, "N(0, I)")
+
+
+def show_numbers(batches: dict[str, ActivationBatch], null: SampleSpec, null_name: str) -> None:
+    """The statistics of the batches, and an independent check of the distance on request."""
+    if show_statistics(batches, null, null_name):
+        on_request(_("Check of SW1 by POT"), show_pot_check, batches, key="dist_pot")
 
 
 def show_densities(batches: dict[str, ActivationBatch], alt: str, about: str) -> None:

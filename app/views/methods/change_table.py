@@ -16,7 +16,8 @@ from app.text.numbers import by_chance, number, span
 from app.text.statistic import STATISTICS
 
 if TYPE_CHECKING:
-    from analysis.distances.distinction import Cell, Key
+    from analysis.distances.batch_statistics import Key
+    from analysis.distances.distinction import Cell
 
     Cells = Mapping[Key, Cell]
 

@@ -25,7 +25,7 @@ from per_core.method import Method
 from per_core.text import N_
 
 if TYPE_CHECKING:
-    from analysis.distances.distinction import Key
+    from analysis.distances.batch_statistics import Key
     from analysis.methods.flow import FlowReadings, FlowSpec, FlowStart
     from analysis.statistics.null_band import NullBand
 

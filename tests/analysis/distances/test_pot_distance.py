@@ -6,7 +6,15 @@ import pytest
 from scipy import integrate, stats
 
 from analysis.distances.directions import shared_directions
-from analysis.distances.pot_distance import gaussian_grid, grid_error, pot_against_grid, pot_against_sample
+from analysis.distances.pot_distance import (
+    GridDistance,
+    PotCheck,
+    check_by_pot,
+    gaussian_grid,
+    grid_error,
+    pot_against_grid,
+    pot_against_sample,
+)
 from analysis.samples import CASES, figure1
 from per_core import sliced_w1
 
@@ -17,8 +25,24 @@ def test_the_exact_distance_lies_within_the_grids_error_of_pots(case: str, dim: 
     batch = figure1(case, 1500, dim=dim, fill="pairs", shift=0.2)
     exact = float(sliced_w1(batch.tensor, directions=shared_directions(dim, 32)).value)
     for points in (64, 1024):
-        by_pot = pot_against_grid(batch, slices=32, points=points)
-        assert abs(by_pot.value - exact) <= by_pot.grid_error + 1e-6
+        check = check_by_pot(batch, slices=32, points=points)
+        assert check.exact == exact
+        assert abs(check.by_pot.value - exact) <= check.by_pot.grid_error + 1e-6
+        assert check.agrees
+
+
+def test_at_the_opening_size_a_check_is_close() -> None:
+    for case in CASES:
+        check = check_by_pot(figure1(case, 4096, seed=5), slices=16)
+        assert check.agrees
+        assert 0 < check.by_pot.grid_error < 2e-4
+
+
+def test_another_distance_does_not_agree() -> None:
+    grid = GridDistance(0.1, grid_error=0.01, points=64)
+    assert PotCheck(0.1099, grid).agrees
+    assert not PotCheck(0.1101, grid).agrees
+    assert not PotCheck(0.0899, grid).agrees
 
 
 def test_the_grids_error_is_its_distance_to_the_normal() -> None:

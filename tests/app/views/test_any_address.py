@@ -15,6 +15,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.app.conftest import OpenPage
+from tests.browser.pages import asked
 
 pytestmark = pytest.mark.long
 
@@ -36,10 +37,10 @@ NONSENSE: list[str | list[str]] = [
 SLOW = {"bound", "methods"}  # of which the quick test tries the empty value alone
 SMALL = {"data_n": "32", "data_dim": "4"}
 STATES: list[tuple[str, dict[str, Any]]] = [
-    ("distributions", SMALL),
+    ("distributions", SMALL | asked("distributions")),
     ("distributions", {"data_source": "Recording"}),
     ("distributions", {"data_source": "Run"}),
-    ("bound", SMALL),
+    ("bound", SMALL | asked("bound")),
     ("methods", SMALL | {"methods_chosen": ["BN", "PER, Algorithm 1"], "methods_steps": "60"}),
     ("train", {"train_data": "cifar10", "train_model": "mlp"}),
     ("train", {"train_data": "spirals", "train_methods": ["bn+per", "vcl", "sigreg"], "train_more": "{}"}),
@@ -117,7 +118,15 @@ def test_the_collected_parameters_are_those_of_all_pages(
     open_page: OpenPage, dump: Path, known: dict[int, set[str]]
 ) -> None:
     found: set[str] = set().union(*(keys_of(state, known, open_page, dump) for state in range(len(STATES))))
-    assert {"data_source", "bound_slices", "methods_chosen", "train_more", "train_view_layers", "dumps_layer"} <= found
+    assert {
+        "data_source",
+        "bound_slices",
+        "bound_check",
+        "methods_chosen",
+        "train_more",
+        "train_view_layers",
+        "dumps_layer",
+    } <= found
     assert len(found) > 80
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from streamlit.runtime.state.common import user_key_from_element_id
 from streamlit.testing.v1 import AppTest
 
 from app.charts.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
 from tests.app.conftest import OpenPage
-from tests.browser.pages import CHARTS
+from tests.browser.pages import CHARTS, ON_REQUEST, all_charts, asked
 
 pytestmark = pytest.mark.long
 
@@ -63,7 +64,17 @@ def small_and_described(page: AppTest, keys: Iterable[str]) -> dict[str, SentCha
 @pytest.mark.parametrize("query", SOURCES, ids=["figure1", "pairs", "recording", "collapsed"])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_draws_all_its_charts_small_and_described(open_page: OpenPage, name: str, query: dict[str, str]) -> None:
-    small_and_described(open_page(name, **query), CHARTS[name])
+    page = open_page(name, **query, **asked(name))
+    small_and_described(page, all_charts(name))
+
+
+@pytest.mark.parametrize("name", ON_REQUEST)
+def test_what_nobody_asks_for_is_not_computed(open_page: OpenPage, name: str) -> None:
+    page = open_page(name, data_n="128")
+    assert set(sent_charts(page)) == set(CHARTS[name])
+    sections = {user_key_from_element_id(one.proto.id): one for one in page.expander if one.proto.id}
+    assert set(sections) >= set(ON_REQUEST[name])
+    assert not any(sections[key].children for key in ON_REQUEST[name])
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -77,8 +88,8 @@ def test_nonsense_in_the_address_falls_back_to_the_defaults(open_page: OpenPage,
     }  # fmt: skip
     assert [*(page := open_page(name, **nonsense)).exception, *page.error] == []
     plain = sent_charts(open_page(name))
-    assert {key: chart.data["alt"] for key, chart in sent_charts(page).items() if key != "bound_cost"} == {
-        key: chart.data["alt"] for key, chart in plain.items() if key != "bound_cost"
+    assert {key: chart.data["alt"] for key, chart in sent_charts(page).items()} == {
+        key: chart.data["alt"] for key, chart in plain.items()
     }
 
 
@@ -93,9 +104,19 @@ def test_the_opening_page_shows_figure_1_and_the_table(open_page: OpenPage) -> N
     assert "≠" in by_statistic.loc["Correlation", "(b) correlated"]
     for case in ("(b) correlated", "(c) skewed", "(d) bimodal"):
         assert "≠" in by_statistic.loc["SW1, exact", case]
-        assert by_statistic.loc["SW1, exact", case] == by_statistic.loc["SW1, by POT", case]
     assert not by_statistic["(a) isotropic"].str.contains("≠").any()
     assert "Correlation of (b) correlated" in all_text(page)
+
+
+def test_pot_is_asked_and_agrees_with_the_exact_distance(open_page: OpenPage) -> None:
+    page = open_page("distributions", data_n="512", dist_pot="true")
+    assert "POT agrees with the exact value of every batch" in all_text(page)
+    table = page.dataframe[1].value.set_index("Batch")
+    exact, by_pot = (table[f"SW1, {how}"].astype(float) for how in ("exact", "by POT"))
+    assert list(table.index) == ["(a) isotropic", "(b) correlated", "(c) skewed", "(d) bimodal"]
+    assert (exact - by_pot).abs().max() < 5e-4 < 0.05 < exact["(c) skewed"]
+    names = {button.label for button in page.get("download_button")}
+    assert names >= {"Numbers as CSV", "Check as CSV"}
 
 
 def test_few_samples_are_shown_honestly_as_too_few(open_page: OpenPage) -> None:
@@ -168,7 +189,7 @@ def test_two_units_are_drawn_as_a_polar_plot_and_more_as_a_sorted_list(open_page
 
 
 def test_moving_a_sample_changes_sw1s_gradients_and_never_pers(open_page: OpenPage) -> None:
-    page = open_page("bound", data_n="256")
+    page = open_page("bound", data_n="256", bound_gradients="true")
     assert "and 0 of PER's" in all_text(page)
     page.slider(key="bound_move").set_value(0.0).run()
     assert "0 of 255 SW1 gradients changed" in all_text(page)
@@ -183,7 +204,7 @@ def test_a_batch_too_large_for_the_budget_says_what_fits(open_page: OpenPage) ->
 def test_every_input_is_bound_to_the_address(open_page: OpenPage) -> None:
     for name, query in (
         ("distributions", {"data_dim": "8"}),
-        ("bound", {"data_source": "Recording"}),
+        ("bound", {"data_source": "Recording", "bound_gradients": "true"}),
         ("methods", {"data_n": "64"}),
     ):
         page = open_page(name, **query)

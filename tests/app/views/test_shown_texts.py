@@ -17,13 +17,14 @@ from analysis.runs.spec import TrainingSpec
 from app.text import language
 from per_core.methods import BASELINE, list_methods
 from tests.app.conftest import OpenPage
+from tests.browser.pages import asked
 
 pytestmark = pytest.mark.long
 
 STATES: list[tuple[str, dict[str, str]]] = [
-    ("distributions", {"data_n": "256"}),
+    ("distributions", {"data_n": "256", **asked("distributions")}),
     ("distributions", {"data_source": "Recording"}),
-    ("bound", {"data_n": "256"}),
+    ("bound", {"data_n": "256", **asked("bound")}),
     ("bound", {"data_n": "256", "data_dim": "8"}),
     ("train", {"train_data": "Spirals (synthetic)", "train_model": "Fully connected"}),
     ("train", {"run": "tiny"}),
