@@ -11,9 +11,7 @@ Arguments = TypeVarTuple("Arguments")
 
 
 @st.fragment
-def on_request(
-    label: str, show: Callable[[*Arguments], object], *args: *Arguments, key: str, opened: bool = False
-) -> None:
+def on_request(label: str, show: Callable[[*Arguments], object], *args: *Arguments, key: str) -> None:
     """A section under its heading, which `show(*args)` fills when a visitor opens it.
 
     Closed, it computes and sends nothing. Opening and closing it runs this section alone; what it needs of the page is
@@ -25,9 +23,8 @@ def on_request(
         show: draws what is in it. Inside of it, `st` writes into the section.
         args: what `show` is called with.
         key: whether it is open, in the session and in the address: `<page>_<name>`, public as those of all widgets.
-        opened: whether it is open before anybody has said.
     """
-    section = st.expander(label, opened, key=key, on_change="rerun", bind="query-params")
+    section = st.expander(label, key=key, on_change="rerun", bind="query-params")
     if section.open:
         with section, waits_shown():
             show(*args)

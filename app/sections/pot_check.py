@@ -27,7 +27,7 @@ def show_pot_check(batches: Mapping[str, ActivationBatch]) -> None:
     found = in_chunks(
         len(batches),
         1,
-        lambda first, _count: caches.result(check_by_pot, list(batches.values())[first - 1], slices=SLICES),
+        lambda first, _count: caches.computed(check_by_pot, list(batches.values())[first - 1], slices=SLICES),
         _("SW1 by POT"),
     )
     checks = dict(zip(batches, found, strict=True))

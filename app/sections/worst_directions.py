@@ -28,11 +28,17 @@ if TYPE_CHECKING:
 _WIDTHS = (88, 62, 88, 104)
 
 
+def studied(batch: ActivationBatch, slices: int) -> DirectionStudy:
+    """W1 and PER along many directions and the worst: a search, which takes long in more than two dimensions."""
+    kept = caches.result if batch.d == 2 else caches.computed
+    return kept(study_directions, batch, slices=slices)
+
+
 def show_worst(table: DeltaGenerator, note: DeltaGenerator, batch: ActivationBatch, slices: int) -> None:
     """Put beside each worst direction what its kind reaches on Gaussian batches. Slow, so it comes last."""
     with note:
         bands = null_bands(WorstDistances(slices), batch.n, batch.d)
-        study = caches.result(study_directions, batch, slices=slices)
+        study = studied(batch, slices)
         show_table(table, study, bands)
         draws = next(iter(bands.values())).draws
         show_caption(

@@ -65,7 +65,7 @@ def show_decomposition(batch: ActivationBatch, slices: int) -> None:
 def show_convergence(batch: ActivationBatch, slices: int) -> None:
     """Estimates against the number of slices."""
     with st.skeleton(height=360):
-        curve = caches.result(slice_convergence, batch)
+        curve = caches.computed(slice_convergence, batch)
         exact_per = caches.result(read_bound, batch, slices=slices).per
         show_chart(
             partial(figures.convergence, curve, exact_per),
@@ -89,7 +89,7 @@ def show_pot(batch: ActivationBatch) -> None:
         checks = in_chunks(
             len(POT_GRIDS),
             1,
-            lambda first, _count: caches.result(check_by_pot, batch, slices=POT_SLICES, points=POT_GRIDS[first - 1]),
+            lambda first, _count: caches.computed(check_by_pot, batch, slices=POT_SLICES, points=POT_GRIDS[first - 1]),
             _("POT with quantile grids"),
         )
         exact = checks[-1].exact
@@ -97,7 +97,7 @@ def show_pot(batch: ActivationBatch) -> None:
         sampled = in_chunks(
             POT_SEEDS,
             1,
-            lambda first, _count: caches.result(pot_against_sample, batch, slices=POT_SLICES, seed=first),
+            lambda first, _count: caches.computed(pot_against_sample, batch, slices=POT_SLICES, seed=first),
             _("POT with sampled references"),
         )
         about, precise = _said_of_pot(checks[-1], sampled)

@@ -8,10 +8,10 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from analysis.batch import ActivationBatch
-from analysis.distances.bound import Distances, read_bound, read_circle, study_directions
+from analysis.distances.bound import Distances, read_bound, read_circle
 from app.charts import bound as figures
 from app.charts.chart import show_chart
-from app.sections.worst_directions import show_table
+from app.sections.worst_directions import show_table, studied
 from app.session import caches
 from app.session.null_bands import null_bands
 from app.text.caption import show_statement
@@ -102,7 +102,7 @@ def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator
     st.subheader(_("Direction by direction"))
     left, right = st.columns([5, 4], gap="large")
     with left, st.skeleton(height=420):
-        study = caches.result(study_directions, batch, slices=slices)
+        study = studied(batch, slices)
         names = [direction_name(name) for name in study.names]
         if batch.d == 2:
             draw = partial(figures.polar_directions, *caches.result(read_circle, batch, count=ANGLES))

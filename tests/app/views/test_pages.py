@@ -114,7 +114,7 @@ def test_pot_is_asked_and_agrees_with_the_exact_distance(open_page: OpenPage) ->
     table = page.dataframe[1].value.set_index("Batch")
     exact, by_pot = (table[f"SW1, {how}"].astype(float) for how in ("exact", "by POT"))
     assert list(table.index) == ["(a) isotropic", "(b) correlated", "(c) skewed", "(d) bimodal"]
-    assert (exact - by_pot).abs().max() < 5e-4 < 0.05 < exact["(c) skewed"]
+    assert (exact - by_pot).abs().max() < 6e-4 < 0.05 < exact["(c) skewed"]
     names = {button.label for button in page.get("download_button")}
     assert names >= {"Numbers as CSV", "Check as CSV"}
 
