@@ -7,7 +7,7 @@ for numbers, knows neither comments nor columns aligned by spaces, and does not 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,10 @@ ODD = f"[-+0-9eE{SIGNS}]*(?:[0-9][-+0-9eE]*[{SIGNS}]|[{SIGNS}][-+eE]*[0-9])[-+0-
 THOUSANDS = "[+-]?[1-9][0-9]{0,2},[0-9]{3}"
 NO_THOUSANDS = "[+-]?[1-9][0-9]{3,}"
 EXACT = 2.0**53
+MOST_SHORT = 2**15
+SOME = 2**15  # cells that tell whether many are alike
+
+Codes = NDArray[np.int32] | slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,11 @@ class CellValues:
         return ~(self.is_number | self.is_missing | self.is_odd)
 
 
-def read_cells(cells: Sequence[str], decimal: str) -> CellValues:
+def read_cells(text: pa.StringArray, decimal: str) -> CellValues:
     """What cells are and the numbers in them, by the mark before the decimals."""
-    text = pa.array(cells, pa.string())
     signs = np.frombuffer(text.buffers()[2] or b"", np.uint8)
     if np.any((signs <= ord(" ")) | (signs > ord("~"))):  # most texts have no space of any kind, and no other minus
-        text = pa.array([cell.strip() for cell in cells], pa.string())
+        text = pa.array([cell.strip() for cell in text.to_pylist()], pa.string())
     plain = pc.replace_substring(text, "−", "-") if np.any(signs > ord("~")) else text
     is_finite = _match(plain, NUMBER[decimal])
     others = np.flatnonzero(~is_finite)
@@ -104,7 +107,7 @@ class Cells:
         line_of: number of the line of a record, which counts from 0 and the first line as well.
 
     Attributes:
-        blocks: their numbers, (lines, width) each; NaN where there is none.
+        blocks: their numbers, (lines, width) each, as int16 where these take them; NaN where there is none.
         words: column -> the record and the text of the first cell that is a word.
         lists: column -> the lists of numbers in it, one cell after another.
         is_filled: (width,), whether a column has a cell that is not empty.
@@ -118,7 +121,7 @@ class Cells:
         self._decimal, self._line_of = decimal, line_of
         self._odd: dict[int, tuple[int, str]] = {}
         self._marks = 0
-        self.blocks: list[NDArray[np.float64]] = []
+        self.blocks: list[NDArray[Any]] = []
         self.words: dict[int, tuple[int, str]] = {}
         self.lists: dict[int, list[NDArray[Any]]] = {}
         self.is_filled = np.zeros(width, bool)
@@ -132,26 +135,31 @@ class Cells:
         """Number of the lines."""
         return sum(map(len, self.blocks))
 
-    def add(self, cells: Sequence[str], record: int) -> None:
+    def add(self, cells: pa.StringArray, record: int) -> None:
         """Take the cells of lines, the first of which is that record; a `DialectError` if one is beyond float64."""
         width = len(self.is_filled)
-        read = read_cells(cells, self._decimal)
+        texts, codes = _distinct(cells)
+        read = read_cells(texts, self._decimal)
         if read.is_beyond.any():
-            place = int(read.is_beyond.argmax())
-            raise beyond_float64(read.text[place].as_py(), self._line_of(record + place // width))
-        for place in np.flatnonzero(read.is_odd).tolist():
-            self._odd.setdefault(place % width, (record + place // width, read.text[place].as_py()))
-            if len(self._odd) == width:
-                break
-        self._add_words(read, record)
+            place = int(read.is_beyond[codes].argmax())
+            raise beyond_float64(cells[place].as_py().strip(), self._line_of(record + place // width))
+        if read.is_odd.any():
+            for place in np.flatnonzero(read.is_odd[codes]).tolist():
+                self._odd.setdefault(place % width, (record + place // width, cells[place].as_py().strip()))
+                if len(self._odd) == width:
+                    break
+        if read.is_word.any():
+            self._add_words(cells, np.flatnonzero(read.is_word[codes]), record)
         self.look_for_thousands(read.text)
-        self.is_filled |= (_mask(pc.binary_length(read.text)) > 0).reshape(-1, width).any(axis=0)
-        self.has_digits |= (read.is_number | read.is_odd).reshape(-1, width).any(axis=0)
+        self.is_filled |= self._counts(_mask(pc.binary_length(read.text)) > 0, codes) > 0
+        self.has_digits |= self._counts(read.is_number | read.is_odd, codes) > 0
         whole = np.flatnonzero(read.numbers == np.floor(read.numbers))
-        is_bare = _match(read.text if len(whole) == len(cells) else read.text.take(pa.array(whole)), WHOLE)
-        self.bare += np.bincount(whole[is_bare] % width, minlength=width)
-        self.is_rounded = self.is_rounded or bool(np.any(np.abs(read.numbers[whole[is_bare]]) > EXACT))
-        self.blocks.append(read.numbers.reshape(-1, width))
+        is_bare = np.zeros(len(texts), bool)
+        is_bare[whole] = _match(read.text if len(whole) == len(texts) else read.text.take(pa.array(whole)), WHOLE)
+        self.bare += self._counts(is_bare, codes)
+        self.is_rounded = self.is_rounded or bool(np.any(np.abs(read.numbers[is_bare]) > EXACT))
+        numbers = read.numbers.astype(np.int16) if _are_short(read.numbers) else read.numbers
+        self.blocks.append(numbers[codes].reshape(-1, width))
 
     def require_consistent(self) -> None:
         """Raise a `DialectError` if cells are neither numbers nor words, or decimal commas are none."""
@@ -161,24 +169,29 @@ class Cells:
         if self._decimal == "," and not self._marks:
             raise DialectError("there is no decimal comma")
 
-    def look_for_thousands(self, text: Any) -> None:
+    def look_for_thousands(self, text: pa.StringArray) -> None:
         """Look whether every number with a comma may be a whole one, in groups of three digits."""
         if self._decimal != "," or (self._marks and not self.may_be_thousands):
             return
-        text = pa.array(text, pa.string())
         is_marked = _match(text, NUMBER[","]) & _mask(pc.match_substring(text, ","))
         self._marks += int(is_marked.sum())
         self.may_be_thousands &= not ((is_marked & ~_match(text, THOUSANDS)) | _match(text, NO_THOUSANDS)).any()
 
-    def _add_words(self, read: CellValues, record: int) -> None:
+    def _counts(self, is_so: NDArray[np.bool_], codes: Codes) -> NDArray[np.int64]:
+        """How many cells of each column have a text that is so."""
+        if not is_so.any():
+            return np.zeros_like(self.bare)
+        counts: NDArray[np.int64] = np.count_nonzero(is_so[codes].reshape(-1, len(self.bare)), axis=0)
+        return counts
+
+    def _add_words(self, cells: pa.StringArray, places: NDArray[np.intp], record: int) -> None:
         """Take what is no number: lists of numbers, as long as there are only such in a column, or words."""
         width = len(self.is_filled)
         is_open = np.ones(width, bool)
         is_open[list(self.words)] = False
-        places = np.flatnonzero(read.is_word)
         places = places[is_open[places % width]]
-        for place, cell in zip(places.tolist(), read.text.take(pa.array(places)).to_pylist(), strict=True):
-            column = place % width
+        for place, cell in zip(places.tolist(), cells.take(pa.array(places)).to_pylist(), strict=True):
+            column, cell = place % width, cell.strip()
             if column in self.words:
                 continue
             values = numbers_of(cell)
@@ -187,6 +200,20 @@ class Cells:
                 self.lists.pop(column, None)
             else:
                 self.lists.setdefault(column, []).append(values)
+
+
+def _distinct(cells: pa.StringArray) -> tuple[pa.StringArray, Codes]:
+    """The texts of cells, each once, and which of them each cell has; the cells themselves where few are alike."""
+    some = cells[:SOME]
+    if len(some.unique()) > len(some) // 2:
+        return cells, slice(None)
+    encoded = cells.dictionary_encode()
+    return encoded.dictionary, encoded.indices.to_numpy()
+
+
+def _are_short(numbers: NDArray[np.float64]) -> bool:
+    """Whether all are whole numbers of two bytes."""
+    return bool(np.all((numbers == np.floor(numbers)) & (np.abs(numbers) < MOST_SHORT)))
 
 
 def _match(cells: pa.StringArray, pattern: str) -> NDArray[np.bool_]:

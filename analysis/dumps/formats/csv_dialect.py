@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -51,7 +51,7 @@ class Dialect:
             return f"one column, with {MARKS[self.decimal]}"
         return f"separated by {SEPARATORS[self.separator]}, with {MARKS[self.decimal]}"
 
-    def records(self, path: Path) -> Iterator[Record]:
+    def records(self, path: Path) -> Generator[Record, None, None]:
         """The lines of a file that hold cells, cut; comments and Excel's first one left out.
 
         Raises:
@@ -66,7 +66,7 @@ class Dialect:
         next(islice(self._records(path, lines), record, None))
         return lines.number
 
-    def _records(self, path: Path, lines: _Lines) -> Iterator[Record]:
+    def _records(self, path: Path, lines: _Lines) -> Generator[Record, None, None]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             held = lines.of(file)
             reader = csv.reader(

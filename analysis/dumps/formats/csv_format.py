@@ -7,6 +7,7 @@ next.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,13 @@ def _parsed(path: Path) -> Table:
     tables: list[tuple[Dialect, Table]] = []
     against: list[tuple[tuple[float, float], str]] = []  # what spoke for a dialect, and what contradicted it
     for dialect in candidates(path):
-        scan = Scan(path, dialect)
-        try:
-            scan.take(SAMPLE)
-            scan.take()
-            tables.append((dialect, table_of(scan)))
-        except DialectError as error:
-            against.append((scan.support, f"{dialect}, {error}"))
+        with closing(Scan(path, dialect)) as scan:
+            try:
+                scan.take(SAMPLE)
+                scan.take()
+                tables.append((dialect, table_of(scan)))
+            except DialectError as error:
+                against.append((scan.support, f"{dialect}, {error}"))
     if not tables:
         raise InvalidInputError(f"{RULE}; {max(against, key=lambda one: one[0])[1]}. {REMEDY}")
     return _the_one(tables)

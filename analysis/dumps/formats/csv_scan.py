@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections import deque
+from collections.abc import Generator, Iterator
 from itertools import chain, islice
 from pathlib import Path
 
+import pyarrow as pa
+
 from analysis.dumps.formats.csv_cells import Cells, read_cells
 from analysis.dumps.formats.csv_dialect import NO_SEPARATOR, Dialect, DialectError, Record
+from analysis.dumps.formats.csv_plain import PlainLines
 from per_core.errors import InvalidInputError
 
 CELLS_AT_ONCE = 2**19
@@ -20,8 +25,9 @@ class Scan:
     def __init__(self, path: Path, dialect: Dialect) -> None:
         self.path, self.dialect = path, dialect
         self.lines = 0
-        self._records = dialect.records(path)
         self.first: Record = []
+        self._plain: PlainLines | None = None  # that follow the first line
+        self._records: Generator[Record, None, None] | None = None  # what follows them
         self.cells = Cells(0, dialect.decimal, self.line_of)
 
     @property
@@ -29,7 +35,7 @@ class Scan:
         """Lines that were of this dialect, and the share of numbers in the first; little where nothing separates."""
         if not self.first or self.dialect.separator == NO_SEPARATOR:
             return min(self.lines, 0.5), 0
-        return self.lines, float(read_cells(self.first, self.dialect.decimal).is_number.mean())
+        return self.lines, float(read_cells(pa.array(self.first, pa.string()), self.dialect.decimal).is_number.mean())
 
     @property
     def width(self) -> int:
@@ -40,16 +46,23 @@ class Scan:
         """Number of the line of a record; both are counted from the first, which is record 0."""
         return self.dialect.line_of(self.path, record)
 
-    def take(self, most: int | None = None) -> None:
+    def close(self) -> None:
+        """Let go of the file; nothing can be taken any more."""
+        if self._records is not None:
+            self._records.close()
+
+    def take(self, most: int = sys.maxsize) -> None:
         """Take so many lines more, or all; a `DialectError` if they cannot be of this dialect."""
         if not self.first and not self._take_first():
             return
-        for record, block in self._blocks(islice(self._records, most)):
-            self.cells.add(list(chain.from_iterable(block)), record)
+        end = self.lines + most
+        for cells in chain(self._plain_blocks(end), self._other_blocks(end)):
+            self.cells.add(cells, self.lines)
+            self.lines += len(cells) // self.width
         self.cells.require_consistent()
 
     def _take_first(self) -> bool:
-        self.first = [cell.strip() for cell in next(self._records, [])]
+        self.first = [cell.strip() for cell in next(self.dialect.records(self.path), [])]
         if not self.first:
             return False
         if self.width < 2 and self.dialect.separator != NO_SEPARATOR:
@@ -60,20 +73,33 @@ class Scan:
                 " sample."
             )
         self.cells, self.lines = Cells(self.width, self.dialect.decimal, self.line_of), 1
-        self.cells.look_for_thousands(self.first)
+        self.cells.look_for_thousands(pa.array(self.first, pa.string()))
+        self._plain = PlainLines(self.path, self.line_of(0), self.dialect.separator, self.width)
         return True
 
-    def _blocks(self, records: Iterator[Record]) -> Iterator[tuple[int, list[Record]]]:
-        """Lines after the first, some at once, each time with the record that they begin with."""
-        while block := list(islice(records, max(1, CELLS_AT_ONCE // self.width))):
+    def _plain_blocks(self, end: int) -> Iterator[pa.StringArray]:
+        """Cells of the next lines, some lines at once, up to a line or the first that is not plain."""
+        while self._plain is not None and self.lines < end:
+            cells = self._plain.take(end - self.lines)
+            if cells is not None:
+                yield cells
+                continue
+            if not self._plain.is_at_end:
+                self._records = self.dialect.records(self.path)
+                deque(islice(self._records, self.lines), maxlen=0)
+            self._plain = None
+
+    def _other_blocks(self, end: int) -> Iterator[pa.StringArray]:
+        """Cells of the lines behind them."""
+        at_once = max(1, CELLS_AT_ONCE // self.width)
+        while block := list(islice(self._records or (), min(at_once, end - self.lines))):
             if set(map(len, block)) != {self.width}:
                 place = next(place for place, cells in enumerate(block) if len(cells) != self.width)
                 raise DialectError(
                     f"line {self.line_of(self.lines + place)} has {_cells(len(block[place]))}, line {self.line_of(0)}"
                     f" has {_cells(self.width)}"
                 )
-            yield self.lines, block
-            self.lines += len(block)
+            yield pa.array(list(chain.from_iterable(block)), pa.string())
 
 
 def _cells(count: int) -> str:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from analysis.dumps.formats.csv_cells import BARE, EXACT, CellValues, beyond_float64, is_rounded, read_cells
+from analysis.dumps.formats.csv_cells import BARE, CellValues, beyond_float64, is_rounded, read_cells
 from analysis.dumps.formats.csv_dialect import NO_SEPARATOR, Dialect, DialectError
+from analysis.dumps.formats.csv_numbers import Numbers
 from analysis.dumps.formats.csv_scan import Scan
 from analysis.dumps.formats.text_columns import Found
 from analysis.dumps.formats.written_list import numbers_of, stacked
@@ -73,9 +75,8 @@ def table_of(scan: Scan) -> Table:
     if not scan.first:
         raise InvalidInputError("A table must hold rows; this file is empty. Write one line a sample.")
     cells, first = scan.cells, scan.first
-    top = read_cells(first, scan.dialect.decimal)
-    lines = np.concatenate([top.numbers[None], *cells.blocks])
-    values = lines[1:]
+    top = read_cells(pa.array(first, pa.string()), scan.dialect.decimal)
+    values = Numbers(scan.width, cells.blocks)
     words = dict(cells.words)
     lists = {column: list(found) for column, found in cells.lists.items() if column not in words}
     try:
@@ -85,8 +86,7 @@ def table_of(scan: Scan) -> Table:
             numbers = [column not in words and column not in lists for column in range(scan.width)]
             for column in np.flatnonzero(top.is_beyond & numbers):
                 raise beyond_float64(first[column], scan.line_of(0))
-            lines[0, ~np.array(numbers)] = np.nan
-            values = lines
+            values = Numbers(scan.width, [np.where(numbers, top.numbers, np.nan)[None], *cells.blocks])
             if scan.dialect == ONE_WITH_COMMAS and not lists:
                 raise _UndecidedError("1,5 may be two numbers or one with a decimal comma")
         if cells.may_be_thousands:
@@ -97,7 +97,7 @@ def table_of(scan: Scan) -> Table:
             if c not in words and c not in lists and (cells.is_filled[c] or not (is_header or first[c] == ""))
         ]
         if not len(values) or not (numeric or lists or _are_all_words(scan)):
-            return Table(values, bool(words), refusal=_nothing(scan, values, cells.words or words))
+            return _refused(values, words, _nothing(scan, values, cells.words or words))
         names_all_words = not numeric and not lists and len(set(first)) == scan.width and len(values) > 1
         names = _names(first if is_header or names_all_words else [""] * scan.width)
         left_out = [
@@ -108,14 +108,14 @@ def table_of(scan: Scan) -> Table:
             whole = numeric[:1]
             left_out.insert(0, f"{names[0]} (numbers the rows)")
     except _UndecidedError as error:
-        return Table(values, bool(words), refusal=str(error))
+        return _refused(values, words, str(error))
     whole += _labels(scan, values, [c for c in numeric if c not in whole], has_lists=bool(lists), is_header=is_header)
     units = [column for column in numeric if column not in whole]
     others: dict[int, Found] = dict.fromkeys(words, len(values) - names_all_words)
-    others |= {column: values[:, column].astype(np.int64) for column in whole}
+    others |= {column: values.column(column).astype(np.int64) for column in whole}
     others |= {column: stacked(found, len(values)) for column, found in lists.items()}
     return Table(
-        _as_whole(scan, values if len(units) == scan.width else values[:, units], units, with_first=not is_header),
+        values.matrix(units, np.int64 if _are_whole(scan, units, with_first=not is_header) else np.float64),
         bool(words),
         _note(scan, left_out, is_header=is_header or names_all_words),
         names=tuple(names[column] for column in units) if is_header else (),
@@ -140,9 +140,7 @@ def _take_first(
             lists.setdefault(column, []).insert(0, found)
 
 
-def _labels(
-    scan: Scan, values: NDArray[np.float64], columns: Sequence[int], *, has_lists: bool, is_header: bool
-) -> list[int]:
+def _labels(scan: Scan, values: Numbers, columns: Sequence[int], *, has_lists: bool, is_header: bool) -> list[int]:
     """Columns of whole numbers that have names, beside units with decimals or lists; one of zeros may be a unit.
 
     Of few numbers all may be whole by chance, and Excel writes 5 for 5.0.
@@ -152,13 +150,16 @@ def _labels(
     whole = [c for c in columns if scan.cells.bare[c] == len(values) and not BARE.fullmatch(scan.first[c])]
     if has_lists:
         return whole
-    return [c for c in whole if np.any(values[:, c])] if len(whole) < len(columns) and len(values) >= FEW else []
+    return [c for c in whole if np.any(values.column(c))] if len(whole) < len(columns) and len(values) >= FEW else []
 
 
-def _as_whole(scan: Scan, values: NDArray[np.float64], units: Sequence[int], *, with_first: bool) -> NDArray[Any]:
-    """The values as integers, if all are written so and none is beyond what is exact."""
-    is_whole = all(_all_bare(scan, column, with_first=with_first) for column in units)
-    return values.astype(np.int64) if units and is_whole and not np.any(np.abs(values) > EXACT) else values
+def _are_whole(scan: Scan, units: Sequence[int], *, with_first: bool) -> bool:
+    """Whether all values are written as integers, and none is beyond what is exact."""
+    return bool(
+        units
+        and all(_all_bare(scan, column, with_first=with_first) for column in units)
+        and not _any_rounded(scan, with_first=with_first)
+    )
 
 
 def _names(first: Sequence[str]) -> list[str]:
@@ -184,7 +185,7 @@ def _are_equal(one: Found, same: Found) -> bool:
 def _note(scan: Scan, left_out: Sequence[str], *, is_header: bool) -> str:
     """What was taken for what."""
     some = ", ".join(left_out[:SHOWN_COLUMNS])
-    rounded = scan.cells.is_rounded or (not is_header and any(is_rounded(cell) for cell in scan.first))
+    rounded = _any_rounded(scan, with_first=not is_header)
     more = f" and {len(left_out) - SHOWN_COLUMNS} more" if len(left_out) > SHOWN_COLUMNS else ""
     parts = [
         str(scan.dialect),
@@ -195,12 +196,20 @@ def _note(scan: Scan, left_out: Sequence[str], *, is_header: bool) -> str:
     return "; ".join(filter(None, parts))
 
 
+def _any_rounded(scan: Scan, *, with_first: bool) -> bool:
+    return scan.cells.is_rounded or (with_first and any(is_rounded(cell) for cell in scan.first))
+
+
+def _refused(values: Numbers, words: Mapping[int, tuple[int, str]], reason: str) -> Table:
+    return Table(values.matrix(range(values.width)), bool(words), refusal=reason)
+
+
 def _reason(scan: Scan, name: str, word: tuple[int, str] | None) -> str:
     """A column that is left out, and why."""
     return f"{name[:40]} (empty)" if word is None else f"{name[:40]} ({word[1][:20]!r} in line {scan.line_of(word[0])})"
 
 
-def _nothing(scan: Scan, values: NDArray[np.float64], words: Mapping[int, tuple[int, str]]) -> str:
+def _nothing(scan: Scan, values: Numbers, words: Mapping[int, tuple[int, str]]) -> str:
     if not len(values):
         return "A table must hold rows; this one holds 0, under names of columns. Write one line a sample."
     record, word = next(iter(words.values()), (0, ""))
@@ -211,9 +220,7 @@ def _nothing(scan: Scan, values: NDArray[np.float64], words: Mapping[int, tuple[
     )
 
 
-def _is_header(
-    scan: Scan, top: CellValues, rest: NDArray[np.float64], lists: Mapping[int, Sequence[NDArray[Any]]]
-) -> bool:
+def _is_header(scan: Scan, top: CellValues, rest: Numbers, lists: Mapping[int, Sequence[NDArray[Any]]]) -> bool:
     """Whether the first line names the columns.
 
     Args:
@@ -249,9 +256,9 @@ def _is_header(
             )
         return False
     under_nothing = columns[0] == 0 and not first[0]
-    if under_nothing and _counts(rest[:, 0], 0) and _all_bare(scan, 0):
+    if under_nothing and _counts(rest.column(0), 0) and _all_bare(scan, 0):
         return True  # the index of pandas
-    others = columns[1:] if under_nothing or (len(columns) > 1 and _counts(rest[:, columns[0]], 0)) else columns
+    others = columns[1:] if under_nothing or (len(columns) > 1 and _counts(rest.column(columns[0]), 0)) else columns
     is_whole = _any_bare(scan, others)
     if is_counting and not is_whole:
         return True  # the names that pandas gives, over numbers with decimals
@@ -263,7 +270,7 @@ def _is_header(
     return False
 
 
-def _is_index(scan: Scan, values: NDArray[np.float64], numeric: Sequence[int], *, name: str | None) -> bool:
+def _is_index(scan: Scan, values: Numbers, numeric: Sequence[int], *, name: str | None) -> bool:
     """Whether the first column numbers the rows; `_UndecidedError` if that cannot be told.
 
     Args:
@@ -275,7 +282,7 @@ def _is_index(scan: Scan, values: NDArray[np.float64], numeric: Sequence[int], *
         return False
     if name == "":
         return True
-    start = next((start for start in (0, 1) if _counts(values[:, 0], start)), None)
+    start = next((start for start in (0, 1) if _counts(values.column(0), start)), None)
     if start is None or not _all_bare(scan, 0, with_first=name is None):
         return False
     if name in INDEX_NAMES:
