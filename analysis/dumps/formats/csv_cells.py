@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from analysis.dumps.formats.csv_dialect import DialectError
+from analysis.dumps.formats.csv_numbers import shortened
 from analysis.dumps.formats.written_list import numbers_of
 
 MISSING = pa.array([
@@ -36,7 +37,6 @@ ODD = f"[-+0-9eE{SIGNS}]*(?:[0-9][-+0-9eE]*[{SIGNS}]|[{SIGNS}][-+eE]*[0-9])[-+0-
 THOUSANDS = "[+-]?[1-9][0-9]{0,2},[0-9]{3}"
 NO_THOUSANDS = "[+-]?[1-9][0-9]{3,}"
 EXACT = 2.0**53
-MOST_SHORT = 2**15
 SOME = 2**15  # cells that tell whether many are alike
 
 Codes = NDArray[np.int32] | slice
@@ -158,8 +158,7 @@ class Cells:
         is_bare[whole] = _match(read.text if len(whole) == len(texts) else read.text.take(pa.array(whole)), WHOLE)
         self.bare += self._counts(is_bare, codes)
         self.is_rounded = self.is_rounded or bool(np.any(np.abs(read.numbers[is_bare]) > EXACT))
-        numbers = read.numbers.astype(np.int16) if _are_short(read.numbers) else read.numbers
-        self.blocks.append(numbers[codes].reshape(-1, width))
+        self.blocks.append(shortened(read.numbers)[codes].reshape(-1, width))
 
     def require_consistent(self) -> None:
         """Raise a `DialectError` if cells are neither numbers nor words, or decimal commas are none."""
@@ -209,11 +208,6 @@ def _distinct(cells: pa.StringArray) -> tuple[pa.StringArray, Codes]:
         return cells, slice(None)
     encoded = cells.dictionary_encode()
     return encoded.dictionary, encoded.indices.to_numpy()
-
-
-def _are_short(numbers: NDArray[np.float64]) -> bool:
-    """Whether all are whole numbers of two bytes."""
-    return bool(np.all((numbers == np.floor(numbers)) & (np.abs(numbers) < MOST_SHORT)))
 
 
 def _match(cells: pa.StringArray, pattern: str) -> NDArray[np.bool_]:

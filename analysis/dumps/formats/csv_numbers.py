@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+MOST_SHORT = 2**15
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Numbers:
@@ -26,6 +28,11 @@ class Numbers:
         """Number of the lines."""
         return sum(map(len, self.blocks))
 
+    @property
+    def whole_type(self) -> type[np.signedinteger[Any]]:
+        """The type that takes all of them if they are whole numbers."""
+        return np.int16 if all(block.dtype == np.int16 for block in self.blocks) else np.int64
+
     def column(self, column: int) -> NDArray[np.float64]:
         """One column, (n,)."""
         return self.matrix([column])[:, 0]
@@ -39,3 +46,9 @@ class Numbers:
             values[done : done + len(block)] = block[:, chosen]
             done += len(block)
         return values
+
+
+def shortened(numbers: NDArray[np.float64]) -> NDArray[Any]:
+    """The numbers as int16 if all are whole and take two bytes: much that is written as text does."""
+    is_short = np.all((numbers == np.floor(numbers)) & (np.abs(numbers) < MOST_SHORT))
+    return numbers.astype(np.int16) if is_short else numbers

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from analysis.dumps.formats.csv_cells import BARE, CellValues, beyond_float64, is_rounded, read_cells
 from analysis.dumps.formats.csv_dialect import NO_SEPARATOR, Dialect, DialectError
-from analysis.dumps.formats.csv_numbers import Numbers
+from analysis.dumps.formats.csv_numbers import Numbers, shortened
 from analysis.dumps.formats.csv_scan import Scan
 from analysis.dumps.formats.text_columns import Found
 from analysis.dumps.formats.written_list import numbers_of, stacked
@@ -86,7 +86,8 @@ def table_of(scan: Scan) -> Table:
             numbers = [column not in words and column not in lists for column in range(scan.width)]
             for column in np.flatnonzero(top.is_beyond & numbers):
                 raise beyond_float64(first[column], scan.line_of(0))
-            values = Numbers(scan.width, [np.where(numbers, top.numbers, np.nan)[None], *cells.blocks])
+            of_first = shortened(np.where(numbers, top.numbers, np.nan))
+            values = Numbers(scan.width, [of_first[None], *cells.blocks])
             if scan.dialect == ONE_WITH_COMMAS and not lists:
                 raise _UndecidedError("1,5 may be two numbers or one with a decimal comma")
         if cells.may_be_thousands:
@@ -115,7 +116,7 @@ def table_of(scan: Scan) -> Table:
     others |= {column: values.column(column).astype(np.int64) for column in whole}
     others |= {column: stacked(found, len(values)) for column, found in lists.items()}
     return Table(
-        values.matrix(units, np.int64 if _are_whole(scan, units, with_first=not is_header) else np.float64),
+        values.matrix(units, values.whole_type if _are_whole(scan, units, with_first=not is_header) else np.float64),
         bool(words),
         _note(scan, left_out, is_header=is_header or names_all_words),
         names=tuple(names[column] for column in units) if is_header else (),

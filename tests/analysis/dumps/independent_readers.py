@@ -164,7 +164,7 @@ def _cells(path: Path, note: str) -> tuple[list[str], list[list[str]]]:
     if separator == " ":  # which may be several
         lines = [re.sub(" +", " ", line.strip(" \r\n")) for line in lines]
     rows = list(csv.reader(lines, delimiter=separator))
-    return (rows[0], rows[1:]) if "names the columns" in note else ([], rows)
+    return ([name.strip() for name in rows[0]], rows[1:]) if "names the columns" in note else ([], rows)
 
 
 def _of_json(path: Path, key: str) -> np.ndarray:

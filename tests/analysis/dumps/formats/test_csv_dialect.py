@@ -41,7 +41,10 @@ def read(path: Path) -> tuple[np.ndarray, str]:
 
 
 def assert_equal_or_refused(path: Path, values: np.ndarray) -> None:
+    """A table of words is none of numbers: ' 0\\n0 nan\\n' may be a line '0 nan' under a name."""
     try:
+        if all(entry.dtype == "text" for entry in csv_format.list_entries(path, DEFAULT_LIMITS)):
+            return
         found, _ = read(path)
     except InvalidInputError:
         return
