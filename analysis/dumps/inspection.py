@@ -15,6 +15,7 @@ from analysis.dumps.cells import FLOAT_BYTES, DumpArray, read_by_plan
 from analysis.dumps.entry import Entry
 from analysis.dumps.file_kind import SUFFIXES
 from analysis.dumps.files.source import Upload, resolve
+from analysis.dumps.kept_arrays import KEPT_ARRAYS
 from analysis.dumps.limits import DEFAULT_LIMITS, ReadingLimits, in_words
 from analysis.dumps.member import LeftOut, Location, Member, Verdict
 from analysis.dumps.plan.plan import PLAN_FILE, ReadingPlan
@@ -170,7 +171,7 @@ class Inspection:
                 f" {member.name} take {in_words(size)}. Load {fitting} of them at once: rows=range({fitting})."
             )
         path = resolve(self.path, self.allowed)
-        pieces = list(read_parts(path, member.cut(start, stop), self.limits))
+        pieces = list(read_parts(path, member.cut(start, stop), self.limits, KEPT_ARRAYS))
         matrix = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         batch = ActivationBatch(matrix, member.name, layer=member.layer, epoch=member.epoch, source=self.title)
         if require_finite and batch.n_nan + batch.n_inf == batch.n * batch.d:

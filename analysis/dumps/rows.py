@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from analysis.dumps.files.file_stamp import TICK
+from analysis.dumps.kept_arrays import KeptArrays, Key
 from analysis.dumps.limits import ReadingLimits
 from analysis.dumps.member import Part
-from analysis.dumps.plan.axes import stored_range, to_matrix
-from analysis.dumps.tree import Piece, read_pieces
+from analysis.dumps.plan.axes import LAYER, stored_range, to_matrix
+from analysis.dumps.tree import Piece, file_version, is_folder_of_files, read_pieces
 from per_core.errors import InvalidInputError, PerError
 
 PartRange = tuple[Part, int, int]
@@ -21,21 +25,56 @@ PartRange = tuple[Part, int, int]
 VALUES_AT_ONCE = 2**22  # of several arrays that are read in one go: 32 MiB of the largest type
 
 
-def read_parts(path: Path, ranges: Sequence[PartRange], limits: ReadingLimits) -> Iterator[NDArray[Any]]:
+def read_parts(
+    path: Path, ranges: Sequence[PartRange], limits: ReadingLimits, kept: KeptArrays | None = None
+) -> Iterator[NDArray[Any]]:
     """The rows (n, d) of each range, in their order; short ones are read together.
+
+    Args:
+        path: the dump.
+        ranges: what is read of it.
+        limits: within which it is read.
+        kept: where what holds other layers as well is kept for these; None if they are not asked for soon.
 
     Raises:
         PerError: If one cannot be read, or is not what was inspected any more; its name comes first.
     """
     for some in _together(ranges):
-        arrays = _read(path, [_stored(one) for one in some], limits)
+        arrays = _read_some(path, some, limits, kept) if kept else _read(path, [_stored(one) for one in some], limits)
         for (part, start, stop), (location, begin, end), values in zip(some, map(_stored, some), arrays, strict=True):
             if values.shape != (end - begin, *part.shape[1:]):
                 raise InvalidInputError(
                     f"{_name(path, location)} must be as it was when inspected, {part.shape}; it has changed. Inspect"
                     " the dump again."
                 )
-            yield to_matrix(values, part.axes, part.layer, start=start, stop=stop)
+            rows = to_matrix(values, part.axes, part.layer, start=start, stop=stop)
+            yield np.array(rows) if kept and _holds_others(part) else rows
+
+
+def _holds_others(part: Part) -> bool:
+    """Whether what is read for a layer holds the other layers of its array as well."""
+    return part.layer is not None and part.axes[0] != LAYER
+
+
+def _read_some(path: Path, ranges: Sequence[PartRange], limits: ReadingLimits, kept: KeptArrays) -> list[NDArray[Any]]:
+    """What is stored of each range; where it holds other layers as well, it is kept for these."""
+    keys = [_key(path, one, limits) if _holds_others(one[0]) else None for one in ranges]
+    found = [None if key is None else kept.get(key) for key in keys]
+    missing = [_stored(one) for one, values in zip(ranges, found, strict=True) if values is None]
+    read = iter(_read(path, missing, limits) if missing else [])
+    arrays = [next(read) if values is None else values for values in found]
+    for key, values in zip(keys, arrays, strict=True):
+        if key is not None:
+            kept.put(key, values, limits.batch_bytes)
+    return arrays
+
+
+def _key(path: Path, one: PartRange, limits: ReadingLimits) -> Key | None:
+    """By what an array is known; None if it is gone, or changes to it might not show."""
+    location, start, stop = _stored(one)
+    before = time.time_ns()
+    version = file_version(path / location[0] if is_folder_of_files(path) else path, limits)
+    return None if version is None or version[0] + TICK > before else (path, location, start, stop, version)
 
 
 def _read(path: Path, pieces: Sequence[Piece], limits: ReadingLimits) -> Sequence[NDArray[Any]]:
