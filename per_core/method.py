@@ -30,6 +30,13 @@ class Loss(Protocol):
         """The loss of `activations`; torch's global generator if None."""
 
 
+class MeanGradient(Protocol):
+    """n times the gradient of a regulariser's mean over what it draws: activations (n, d) to (n, d)."""
+
+    def __call__(self, activations: Tensor, *, draws: int = 1, generator: torch.Generator | None = None) -> Tensor:
+        """The gradient at `activations`; where it is not known in closed form, a mean over so many draws."""
+
+
 class GradientLayer(Protocol):
     """A layer that leaves activations as they are and adds λ times a gradient of its own to the one that arrives.
 
@@ -95,8 +102,9 @@ class Method:
             from); None of a normaliser.
         scope: on what it depends where a row is mapped to, or n times the gradient that pulls on it: on the whole
             "batch", or on this "row" alone.
-        averaged: of a regulariser that draws few rows, builds the mean of its loss over what it may draw, with less
-            noise, as a gradient field needs; None where `build` serves.
+        mean_gradient: of a regulariser whose gradient there is a better way to than to differentiate its loss, builds
+            a `MeanGradient`: a closed form, or a mean over many draws at once with less noise, as a gradient field
+            needs; None where `build` serves.
         layer: of a regulariser that needs no loss in training, (weight, *, reduction, layout, generator, **parameters)
             to a `GradientLayer`, arguments as of `PER`; None where λ times the loss is added to that of the task.
         learnt: of a regulariser that learns numbers of its own along with the network, (units, **parameters) to an
@@ -132,7 +140,7 @@ class Method:
     parameters: tuple[Parameter, ...] = ()
     weight: Parameter | None = None
     scope: Scope = "batch"
-    averaged: Callable[..., Loss] | None = field(default=None, repr=False)
+    mean_gradient: Callable[..., MeanGradient] | None = field(default=None, repr=False)
     layer: Callable[..., Any] | None = field(default=None, repr=False)
     learnt: Callable[..., nn.Module] | None = field(default=None, repr=False)
     period: Callable[..., float] | None = field(default=None, repr=False)

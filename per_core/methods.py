@@ -30,12 +30,12 @@ from torch import Tensor
 from per_core.activation_penalty import l1_loss, l2_loss
 from per_core.energy import energy_loss
 from per_core.errors import InvalidInputError
-from per_core.method import Baseline, Loss, Method, MethodKind, Parameter
+from per_core.method import Baseline, Loss, MeanGradient, Method, MethodKind, Parameter
 from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
-from per_core.per import PER, per_loss
+from per_core.per import PER, per_gradient, per_loss
 from per_core.sigreg import sigreg_loss, sigreg_period
 from per_core.text import N_
-from per_core.variance_constancy import VCL, mean_vcl_loss, vcl_loss
+from per_core.variance_constancy import VCL, mean_vcl_gradient, vcl_loss
 from per_core.wasserstein import sliced_w1
 from per_core.whitening import DecorrelatedBatchNorm, IterativeNorm
 
@@ -105,6 +105,14 @@ def _always(loss: Callable[[Tensor], Tensor]) -> Callable[[], Loss]:
     return lambda: call
 
 
+def _per_gradient() -> MeanGradient:
+    def gradient(activations: Tensor, *, draws: int = 1, generator: torch.Generator | None = None) -> Tensor:
+        del draws, generator  # the mean over all directions is known
+        return per_gradient(activations)
+
+    return gradient
+
+
 def _build_sampled_per(*, slices: int = 256) -> Loss:
     return partial(per_loss, slices=slices)
 
@@ -120,8 +128,8 @@ def _build_vcl(*, subset: int = 5, beta: float = 1.0) -> Loss:
     return partial(vcl_loss, subset=subset, beta=beta)
 
 
-def _build_mean_vcl(*, subset: int = 5, beta: float = 1.0) -> Loss:
-    return partial(mean_vcl_loss, subset=subset, beta=beta)
+def _mean_vcl_gradient(*, subset: int = 5, beta: float = 1.0) -> MeanGradient:
+    return partial(mean_vcl_gradient, subset=subset, beta=beta)
 
 
 def _build_sigreg(*, slices: int = 256, knots: int = 17, limit: float = 5.0) -> Loss:
@@ -246,6 +254,7 @@ for _method in (
         build=_always(per_loss),
         weight=PER_WEIGHT,
         scope="row",
+        mean_gradient=_per_gradient,
         layer=PER,
         summary=N_("Pulls every row towards 0, the harder the larger it is: an upper bound on SW1 to N(0, I)."),
         lesson=N_(
@@ -285,7 +294,7 @@ for _method in (
             Parameter("beta", N_("β, added to the second variance"), 1.0, 0.001, 10.0),
         ),
         weight=_weight(0.01, low=1e-4, high=1.0),
-        averaged=_build_mean_vcl,
+        mean_gradient=_mean_vcl_gradient,
         learnt=partial(VCL, weight=1.0),
         summary=N_("Asks that a unit have the same variance in every few samples."),
         lesson=N_(

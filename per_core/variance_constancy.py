@@ -22,6 +22,7 @@ from per_core.derivatives import inspect, shared_draw
 from per_core.errors import InvalidInputError
 
 BETA_FLOOR = 1e-3
+BLOCK_VALUES = 2**17  # of the rows of subsets, held at a time
 
 
 def vcl_loss(
@@ -54,52 +55,68 @@ def vcl_loss(
     _require_subsets(len(h), subset)
     require_finite(h, "activations")
     with torch.autocast(h.device.type, enabled=False):
-        first, second = _subset_variances(h, subset, 2, generator)
+        first, second = _subset_variances(h, subset, generator)
         ratio = first / (second + _as_beta(beta, h.shape[1], first))
         loss: Tensor = (1 - ratio).square().mean()
     return loss
 
 
-def mean_vcl_loss(
+def mean_vcl_gradient(
     activations: Array,
     *,
     subset: int = 5,
-    beta: float | Tensor = 1.0,
+    beta: float = 1.0,
+    draws: int = 1,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """The mean of `vcl_loss` over the subsets it may draw, estimated without bias from all rows at once.
+    """n times the gradient of the mean of `vcl_loss` over the subsets it may draw, estimated without bias.
 
     `vcl_loss` looks at 2m rows, so its gradient is 0 at all others and mostly noise. Here the rows in random order are
     cut into S = ⌊n/m⌋ subsets, and every ordered pair of two of them counts (a U-statistic, Hoeffding 1948): with v the
-    variances of a unit and w = 1/(v + β),
+    variances of a unit and w = 1/(v + β), the mean over s ≠ t of (1 − v_s w_t)² is
 
-        mean over s ≠ t of (1 − v_s w_t)² = 1 − 2 P(v, w) + P(v², w²),    P(a, b) = (Σa Σb − Σab) / (S (S − 1)).
+        1 + (q(v², w²) − 2 q(v, w)) / (S (S − 1)),    q(a, b) = Σa Σb − Σab,
 
-    Args: as `vcl_loss`; the generator chooses the order.
+    whose derivative by v_s is
+
+        2 (v_s (Σw² − w_s²) − w_s³ (Σv² − v_s²) − (Σw − w_s) + w_s² (Σv − v_s)) / (S (S − 1)).
+
+    Args:
+        activations, subset, generator: as in `vcl_loss`; the generator chooses the orders.
+        beta: β of every unit, greater than 0.
+        draws: orders over which the estimate is averaged, at least 1.
 
     Returns:
-        Scalar, at least 0 up to rounding; float64 for float64 and float32 for every shorter dtype.
+        (n, d) in the dtype of `vcl_loss`; not differentiable.
 
     Raises:
-        InvalidInputError: as `vcl_loss`.
-
-    Example:
-        >>> mean_vcl_loss(torch.zeros(10, 4))
-        tensor(1.)
+        InvalidInputError: as `vcl_loss`, or draws below 1.
     """
-    h = as_matrix(activations, "activations", "(n, d)")
-    _require_subsets(len(h), subset)
+    h = as_matrix(activations, "activations", "(n, d)").detach()
+    (n, d), m = h.shape, subset
+    _require_subsets(n, m)
     require_finite(h, "activations")
+    _require_positive_beta(torch.tensor(float(beta)))
     with torch.autocast(h.device.type, enabled=False):
-        count = len(h) // subset
-        v = _subset_variances(h, subset, count, generator)
-        w = 1 / (v + _as_beta(beta, h.shape[1], v))
-
-        def over_pairs(a: Tensor, b: Tensor) -> Tensor:
-            return (a.sum(dim=0) * b.sum(dim=0) - (a * b).sum(dim=0)) / (count * (count - 1))
-
-        loss: Tensor = (1 - 2 * over_pairs(v, w) + over_pairs(v.square(), w.square())).mean()
-    return loss
+        rows, count = h.to(working_dtype(h)), n // m
+        source = h.device if generator is None else generator.device
+        orders = torch.stack(
+            [torch.randperm(n, generator=generator, device=source) for _ in range(require_count(draws, "draws"))]
+        ).to(h.device)[:, : count * m]
+        gradient = torch.zeros_like(rows)
+        for some in torch.split(orders, max(1, BLOCK_VALUES // rows.numel())):
+            taken = some.view(-1, count, m).permute(2, 0, 1).flatten()  # the first of every subset, the second, …
+            deviations = rows[taken].view(m, -1, count, d)
+            deviations -= deviations.mean(dim=0)
+            v = deviations.square().sum(dim=0) / (m - 1)  # (draws, S, d)
+            w = 1 / (v + beta)
+            others_v, others_w, others_v2, others_w2 = (
+                values.sum(dim=1, keepdim=True) - values for values in (v, w, v.square(), w.square())
+            )
+            deviations *= v * others_w2 - w.pow(3) * others_v2 - others_w + w.square() * others_v
+            gradient.index_add_(0, taken, deviations.view(-1, d))
+        factor = 4 * n / (d * (m - 1) * count * (count - 1) * draws)  # 2 / (m − 1) of a variance by a deviation
+    return gradient * factor
 
 
 class VCL(nn.Module):
@@ -148,12 +165,12 @@ def _require_subset(subset: int) -> int:
     return int(subset)
 
 
-def _subset_variances(h: Tensor, subset: int, count: int, generator: torch.Generator | None) -> Tensor:
-    """Variances (count, d) of `count` disjoint random subsets of the rows, in the working dtype."""
+def _subset_variances(h: Tensor, subset: int, generator: torch.Generator | None) -> Tensor:
+    """Variances (2, d) of two disjoint random subsets of the rows, in the working dtype."""
     source = h.device if generator is None else generator.device
     order = shared_draw(lambda: torch.randperm(len(h), generator=generator, device=source))
-    chosen = h.to(working_dtype(h))[order[: count * subset].to(h.device)]
-    return chosen.view(count, subset, h.shape[1]).var(dim=1)
+    chosen = h.to(working_dtype(h))[order[: 2 * subset].to(h.device)]
+    return chosen.view(2, subset, h.shape[1]).var(dim=1)
 
 
 def _require_subsets(n: int, subset: int) -> None:

@@ -14,13 +14,17 @@ gradients that are drawn, or that jump as that of a sorted sample does, never co
 A regulariser is given its pull in a unit that all of them share: at strength s, λ is chosen so that λ n ∂R/∂h has the
 root mean square s √d over the rows of the start. Of a gradient that is drawn this is the size of its mean, not of its
 noise: with g and g' from independent draws, the mean of ⟨g, g'⟩. R is the mean of the loss over its draws where the
-registry knows one, averaged over 32 draws in each step; any other loss draws once in each step, as in training.
+registry has a gradient of that, over 32 draws in each step where it is not known in closed form; any other loss draws
+once in each step, as in training.
 """
 
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import islice
 
 import numpy as np
 import torch
@@ -115,6 +119,23 @@ class FlowStart:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FlowEnd:
+    """Where a flow starts and where it ends: rows (n, d) after the last step."""
+
+    start: FlowStart
+    rows: Float32Matrix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlowPath:
+    """A flow that was watched: frames (frames, n, d), the start and the batch after every third step, and readings."""
+
+    start: FlowStart
+    frames: NDArray[np.float32]
+    readings: FlowReadings
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FlowReadings:
     """What happens to a batch on its way: arrays (frames,).
 
@@ -143,7 +164,7 @@ def start_flow(batch: ActivationBatch, spec: FlowSpec) -> FlowStart:
     """
     rows, values = batch.values[:MOST_ROWS], batch.tensor[:MOST_ROWS]
     n, d = rows.shape
-    draws = DRAWS if find_method(spec.method).averaged else 1
+    draws = 1 if find_method(spec.method).mean_gradient is None else DRAWS
     one, other = (_gradient(values, spec, step=number, draws=draws) for number in (0, spec.steps + 1))
     pull = -(one + other) / 2
     drawn_size = _root_mean_square(pull)
@@ -158,28 +179,30 @@ def start_flow(batch: ActivationBatch, spec: FlowSpec) -> FlowStart:
     return FlowStart(rows, pull.numpy(), weight, step, draws, agreement)
 
 
-def follow(start: FlowStart, rows: Float32Matrix, spec: FlowSpec, first: int, count: int) -> NDArray[np.float32]:
-    """The batches after the steps `first`..`first` + `count` − 1 (counted from 1), every third of them.
-
-    Args:
-        rows: (n, d) the batch after step `first` − 1.
-        count: a multiple of 3.
-
-    Returns:
-        (count / 3, n, d). However the steps are divided into calls, the batches are the same.
-    """
-    origin, h = torch.from_numpy(start.rows.copy()), torch.from_numpy(rows.copy())
+def follow(start: FlowStart, spec: FlowSpec) -> Iterator[Float32Matrix]:
+    """The batch (n, d) after each step."""
+    origin = h = torch.from_numpy(start.rows.copy())
     longest = 2 * FIRST_MOVE * math.sqrt(h.shape[1])
-    kept = []
-    for number in range(first, first + count):
+    for number in range(1, spec.steps + 1):
         direction = start.weight * _gradient(h, spec, step=number, draws=start.draws)
         if spec.strength is not None:
             direction += h - origin
         move = start.step * min(1.0, 2 * (1 - number / spec.steps)) * direction
         h = h - move * min(1.0, longest / max(_root_mean_square(move), longest))
-        if number % EVERY == 0:
-            kept.append(h.numpy())
-    return np.stack(kept)
+        yield h.numpy()
+
+
+def end_flow(batch: ActivationBatch, spec: FlowSpec) -> FlowEnd:
+    """Follow a finite batch to the end of a flow; errors as of `start_flow`."""
+    start = start_flow(batch, spec)
+    return FlowEnd(start, deque(follow(start, spec), maxlen=1).pop())
+
+
+def watch_flow(batch: ActivationBatch, spec: FlowSpec) -> FlowPath:
+    """Follow a finite batch (n, d), n ≥ 10, and read what happens to it on the way; errors as of `start_flow`."""
+    start = start_flow(batch, spec)
+    frames = np.stack([start.rows, *islice(follow(start, spec), EVERY - 1, None, EVERY)])
+    return FlowPath(start, frames, read_frames(frames))
 
 
 def read_frames(frames: NDArray[np.float32], *, slices: int = 64) -> FlowReadings:
@@ -224,14 +247,14 @@ def pull_along(spec: FlowSpec, distances: Float64Array) -> Float64Array:
 
 
 def _gradient(h: Tensor, spec: FlowSpec, *, step: int, draws: int) -> Tensor:
-    """n ∂R/∂h at the rows h (n, d), averaged over draws that depend on seed and step alone."""
-    method = find_method(spec.method)
-    loss = (method.averaged or method.build)(**dict(spec.parameters))
+    """n ∂R/∂h at the rows h (n, d), of draws that depend on seed and step alone."""
+    method, parameters = find_method(spec.method), dict(spec.parameters)
     generator = torch.Generator().manual_seed(1_000_003 * spec.seed + step)
+    if method.mean_gradient is not None:
+        return method.mean_gradient(**parameters)(h, draws=draws, generator=generator)
     leaf = h.clone().requires_grad_()
-    total = torch.stack([loss(leaf, generator=generator) for _ in range(draws)]).sum()
-    (gradient,) = torch.autograd.grad(total, leaf)
-    return gradient * (len(h) / draws)
+    (gradient,) = torch.autograd.grad(method.build(**parameters)(leaf, generator=generator), leaf)
+    return gradient * len(h)
 
 
 def _root_mean_square(vectors: Tensor) -> float:

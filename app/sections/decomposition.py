@@ -1,6 +1,7 @@
 """The parts of a batch's distance to N(0, I), and what each method removes of them."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from analysis.batch import ActivationBatch
@@ -37,7 +38,7 @@ def show_removed(batch: ActivationBatch, mapped: Mapped, *, key: str) -> None:
             followed.append(name)
             first = before, there
     show_chart(
-        removed_parts(present, removed),
+        partial(removed_parts, present, removed),
         key=key,
         height=360,
         alt=_alt(present, removed),

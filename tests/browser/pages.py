@@ -10,9 +10,7 @@ PAGES = {"distributions": "", "bound": "bound", "methods": "methods", "train": "
 CHARTS = {
     "distributions": ["dist_joint"],
     "bound": ["bound_directions", "bound_scale", "bound_parts"],
-    "methods": [
-        "methods_parts", "methods_joint", "methods_flow_vcl", "methods_flow_per", "methods_trap", "methods_overlay",
-    ],
+    "methods": ["methods_parts", "methods_joint"],
     "train": [],
     "dumps": [],
 }  # fmt: skip
@@ -23,6 +21,13 @@ ON_REQUEST = {
         "bound_check": ["bound_pot"],
         "bound_gradients": ["bound_influence"],
         "bound_timing": ["bound_cost"],
+    },
+    "methods": {
+        "methods_changes": [],
+        "methods_follow_vcl": ["methods_flow_vcl"],
+        "methods_follow_per": ["methods_flow_per"],
+        "methods_small": ["methods_trap"],
+        "methods_compare": ["methods_overlay"],
     },
 }  # sections that are opened by their key in the address, and the charts in each
 COLOURS = """() => [

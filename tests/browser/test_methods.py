@@ -1,11 +1,22 @@
 """The Methods page in a real browser: pictures of every case, and a flow that is scrubbed and played."""
 
+from urllib.parse import urlencode
+
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.pages import assert_fits, change_theme, chart, open_page, take_pictures, wait_until_idle
+from tests.browser.pages import (
+    all_charts,
+    asked,
+    assert_fits,
+    change_theme,
+    chart,
+    open_page,
+    take_pictures,
+    wait_until_idle,
+)
 
-PER_ALONE = "data_n=256&methods_chosen=PER&methods_steps=60"
+PER_ALONE = "data_n=256&methods_chosen=PER&methods_steps=60&methods_follow_per=true"
 FLOW = "methods_flow_per"
 # Every step of a flow waits for `held` once it is drawn, so that what happens between two steps is the test's choice.
 HOLD = """plot => {
@@ -17,7 +28,8 @@ HOLD = """plot => {
 
 @pytest.mark.parametrize("case", ["b", "c", "d"])
 def test_pictures_of_the_other_cases_in_light_and_dark(page: Page, server: str, case: str) -> None:
-    open_page(page, server, "methods", f"data_n=512&data_case={case}&methods_steps=60")
+    query = {"data_n": "512", "data_case": case, "methods_steps": "60", **asked("methods")}
+    open_page(page, server, "methods", urlencode(query), all_charts("methods"))
     assert_fits(page)
     take_pictures(page, f"methods-case-{case}")
 

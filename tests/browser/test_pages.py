@@ -30,6 +30,7 @@ OPENINGS = {f"{name}-Figure1": (name, "") for name in PAGES} | {
     "distributions-asked": ("distributions", urlencode(asked("distributions"))),
     "bound-asked": ("bound", urlencode(asked("bound"))),
     "methods-recording": ("methods", "data_source=Recording&data_layer=layer+9&methods_steps=60"),
+    "methods-asked": ("methods", urlencode(asked("methods"))),
 }
 
 

@@ -2,12 +2,13 @@
 
 import itertools
 import math
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
 
 from per_core import VCL, InvalidInputError, vcl_loss
-from per_core.variance_constancy import mean_vcl_loss
+from per_core.variance_constancy import mean_vcl_gradient
 from tests.per_core.flow import follow, skewed_batch
 
 
@@ -45,34 +46,58 @@ def test_the_subsets_are_disjoint_and_drawn_anew():
     assert touched[0] != touched[1]
 
 
-def test_the_mean_loss_is_that_over_every_pair_of_disjoint_subsets():
+def pull(h: torch.Tensor, loss: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    """n times the gradient of a loss."""
+    leaf = h.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(leaf), leaf)
+    return gradient * len(h)
+
+
+def over_ordered_pairs(h: torch.Tensor, subsets: Sequence[Sequence[int]], beta: float) -> torch.Tensor:
+    """The mean of VCL over every ordered pair of different subsets that share no row, by its definition."""
+    v = [h[list(subset)].var(dim=0) for subset in subsets]
+    pairs = [(s, t) for s, t in itertools.permutations(range(len(v)), 2) if not {*subsets[s]} & {*subsets[t]}]
+    return torch.stack([(1 - v[s] / (v[t] + beta)).square().mean() for s, t in pairs]).mean()
+
+
+def test_the_mean_gradient_is_that_over_every_pair_of_disjoint_subsets():
     """All 90 ordered pairs of two rows out of six; estimates scatter about their mean, less than draws do."""
     h = normal(6, 3)
-    pairs = [
-        (h[list(s)].var(dim=0), h[list(t)].var(dim=0))
-        for s in itertools.combinations(range(6), 2)
-        for t in itertools.combinations(set(range(6)) - set(s), 2)
-    ]
-    expected = torch.stack([(1 - first / (second + 0.5)).square().mean() for first, second in pairs]).mean()
+    expected = pull(h, lambda h: over_ordered_pairs(h, list(itertools.combinations(range(6), 2)), 0.5))
     generator = seeded(3)
-    estimates = torch.stack([mean_vcl_loss(h, subset=2, beta=0.5, generator=generator) for _ in range(4000)])
-    draws = torch.stack([vcl_loss(h, subset=2, beta=0.5, generator=generator) for _ in range(4000)])
-    assert len(pairs) == 90
-    assert estimates.mean().item() == pytest.approx(expected.item(), abs=5 * estimates.std().item() / math.sqrt(4000))
-    assert estimates.std() < 0.7 * draws.std()
+    estimates = torch.stack([mean_vcl_gradient(h, subset=2, beta=0.5, generator=generator) for _ in range(4000)])
+    single = torch.stack([pull(h, lambda h: vcl_loss(h, subset=2, beta=0.5, generator=generator)) for _ in range(1000)])
+    error = estimates.std(dim=0) / math.sqrt(4000)
+    assert ((estimates.mean(dim=0) - expected).abs() < 5 * error).all()
+    assert (estimates.std(dim=0) < 0.7 * single.std(dim=0)).all()
 
 
-def test_the_mean_loss_of_two_subsets_is_that_of_both_orders():
-    h = normal(10, 4)
-    order = torch.randperm(10, generator=seeded(1))
-    v, w = h[order[:5]].var(dim=0), h[order[5:]].var(dim=0)
-    expected = ((1 - v / (w + 1)).square() + (1 - w / (v + 1)).square()).mean() / 2
-    assert mean_vcl_loss(h, generator=seeded(1)).item() == pytest.approx(expected.item())
-    assert mean_vcl_loss(torch.zeros(10, 4)).item() == 1
-    leaf = normal(23, 3).requires_grad_()
-    assert torch.autograd.gradcheck(lambda h: mean_vcl_loss(h, generator=seeded()), leaf)
+@pytest.mark.parametrize("n", [10, 23])
+def test_one_draw_takes_every_pair_of_the_subsets_of_an_order(n: int):
+    """Rows of a remainder are in no subset, and not pulled."""
+    h, order = normal(n, 4), torch.randperm(n, generator=seeded(1)).tolist()
+    subsets = [order[i : i + 5] for i in range(0, n - 4, 5)]
+    found = mean_vcl_gradient(h, beta=0.7, generator=seeded(1))
+    torch.testing.assert_close(found, pull(h, lambda h: over_ordered_pairs(h, subsets, 0.7)))
+    assert (found.abs().sum(dim=1) == 0).sum() == n % 5
+
+
+@pytest.mark.parametrize("d", [3, 5000])
+def test_many_draws_at_once_are_the_mean_of_single_ones(d: int):
+    h = normal(20, d)
+    generator = seeded(2)
+    single = torch.stack([mean_vcl_gradient(h, generator=generator) for _ in range(7)])
+    torch.testing.assert_close(mean_vcl_gradient(h, draws=7, generator=seeded(2)), single.mean(dim=0))
+    assert mean_vcl_gradient(torch.zeros(10, 4)).abs().max() == 0
+
+
+def test_the_mean_gradient_refuses_what_the_loss_refuses():
     with pytest.raises(InvalidInputError, match="at least 10 rows"):
-        mean_vcl_loss(normal(9, 2))
+        mean_vcl_gradient(normal(9, 2))
+    with pytest.raises(InvalidInputError, match="beta must be greater than 0"):
+        mean_vcl_gradient(normal(10, 2), beta=0)
+    with pytest.raises(InvalidInputError, match="draws must be an integer of at least 1; received 0"):
+        mean_vcl_gradient(normal(10, 2), draws=0)
 
 
 def test_gradients():

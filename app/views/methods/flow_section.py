@@ -1,12 +1,12 @@
-"""A regulariser's part of the Methods page: its flow, computed once in pieces, watched in the browser."""
+"""Flows on the Methods page: how regularisers are followed, and on request one flow, watched in the browser."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from analysis.batch import ActivationBatch
 from analysis.statistics import density
@@ -26,11 +26,10 @@ from per_core.text import N_
 
 if TYPE_CHECKING:
     from analysis.distances.batch_statistics import Key
-    from analysis.methods.flow import FlowReadings, FlowSpec, FlowStart
+    from analysis.methods.flow import FlowPath, FlowSpec
     from analysis.statistics.null_band import NullBand
 
 STEPS = [60, 120, 240]
-PIECE = 12  # steps that are followed at once
 SAME = 0.9995  # a cosine that is shown as 1.00
 COMMON: "tuple[Key, ...]" = ("sw1", "per", "variance", "kurtosis")  # of every flow; others as it is judged by
 READING_TITLES: "dict[Key, str]" = {
@@ -59,17 +58,14 @@ class FlowSettings:
 
     strength: float
     steps: int
-    left: str
+    end: str
 
+    def spec(self, chosen: ChosenMethod, name: str) -> "FlowSpec":
+        """What is followed of a regulariser: `ALONE` or `WITH_TASK`."""
+        from analysis.methods.flow import FlowSpec
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Flow:
-    """One flow that has been followed: every kept batch and what happened on the way."""
-
-    spec: "FlowSpec"
-    start: "FlowStart"
-    frames: NDArray[np.float32]
-    readings: "FlowReadings"
+        strength = self.strength if name == WITH_TASK else None
+        return FlowSpec(chosen.method.key, chosen.parameters, strength, self.steps)
 
 
 def choose_flow() -> FlowSettings:
@@ -104,61 +100,23 @@ def choose_flow() -> FlowSettings:
     return FlowSettings(strength, steps, end)
 
 
-def follow_method(batch: ActivationBatch, chosen: ChosenMethod, settings: FlowSettings) -> dict[str, Flow]:
-    """The flows of a regulariser alone and with the task, with progress where they are new."""
-    from analysis.methods.flow import FlowSpec
-
-    flows = {}
-    for name, strength in ((ALONE, None), (WITH_TASK, settings.strength)):
-        spec = FlowSpec(chosen.method.key, chosen.parameters, strength, settings.steps)
-        title = _("Flow of {method} {flow}").format(method=chosen.method.short, flow=translated(name))
-        flows[name] = _follow(batch, spec, title)
-    return flows
-
-
-def _follow(batch: ActivationBatch, spec: "FlowSpec", title: str) -> Flow:
-    from analysis.methods.flow import start_flow
-
-    pieces = in_chunks(
-        spec.steps // PIECE,
-        1,
-        lambda piece, _count: caches.shared(follow_piece, batch, spec, piece),
-        _("{title}, in pieces of {steps} steps").format(title=title, steps=PIECE),
-    )
-    start = caches.shared(start_flow, batch, spec)
-    frames = np.concatenate([start.rows[None], *pieces])
-    return Flow(spec, start, frames, caches.result(read_flow, batch, spec))
-
-
-def follow_piece(batch: ActivationBatch, spec: "FlowSpec", piece: int) -> NDArray[np.float32]:
-    """The batches of one piece of a flow, counted from 1; the pieces before it are followed first."""
-    from analysis.methods.flow import follow, start_flow
-
-    start = caches.shared(start_flow, batch, spec)
-    rows = start.rows if piece == 1 else caches.shared(follow_piece, batch, spec, piece - 1)[-1]
-    return follow(start, rows, spec, (piece - 1) * PIECE + 1, PIECE)
-
-
-def read_flow(batch: ActivationBatch, spec: "FlowSpec") -> "FlowReadings":
-    """What happens to a batch on its way along a flow."""
-    from analysis.methods.flow import read_frames, start_flow
-
-    pieces = [caches.shared(follow_piece, batch, spec, piece) for piece in range(1, spec.steps // PIECE + 1)]
-    return read_frames(np.concatenate([caches.shared(start_flow, batch, spec).rows[None], *pieces]))
-
-
 def show_flow(
-    batch: ActivationBatch,
-    onto: ActivationBatch,
-    pair: AxisPair,
-    chosen: ChosenMethod,
-    flows: dict[str, Flow],
+    batch: ActivationBatch, onto: ActivationBatch, pair: AxisPair, chosen: ChosenMethod, settings: FlowSettings
 ) -> None:
     """The field, both flows and the curves over the steps."""
-    from analysis.methods.flow import EVERY, FlowStatistics
+    from analysis.methods.flow import EVERY, FlowStatistics, watch_flow
 
     method = chosen.method
-    st.markdown(f"**{translated(method.title)}.** {translated(method.lesson)}")
+    st.markdown(translated(method.lesson))
+    specs = {name: settings.spec(chosen, name) for name in (ALONE, WITH_TASK)}
+    names = list(specs)
+    paths = in_chunks(
+        len(names),
+        1,
+        lambda first, _count: caches.computed(watch_flow, batch, specs[names[first - 1]]),
+        _("Flows of {method}").format(method=method.short),
+    )
+    flows = dict(zip(names, paths, strict=True))
     axes = density.pair_axes(onto, pair)
     clouds = {name: flow.frames @ axes.T for name, flow in flows.items()}
     limits = density.robust_limits(np.concatenate([c[:: max(1, len(c) // 4)].reshape(-1) for c in clouds.values()]))
@@ -174,12 +132,13 @@ def show_flow(
     }
     alone, task = flows[ALONE], flows[WITH_TASK]
     show_chart(
-        flow_panels(
+        partial(
+            flow_panels,
             clouds[ALONE][0],
             alone.start.pull @ axes.T,
             trajectories,
             gaussian,
-            range(0, alone.spec.steps + 1, EVERY),
+            range(0, settings.steps + 1, EVERY),
             limits=limits,
             units=axis_names(pair, batch.d),
         ),
@@ -195,13 +154,13 @@ def show_flow(
             task=task.readings.sw1[-1],
         ),
         about=_about(method, flows, gaussian),
-        precise="" if alone.start.is_still else _precise(method, batch, flows, gaussian, wanted),
+        precise="" if alone.start.is_still else _precise(method, batch, settings, flows, gaussian, wanted),
     )
     if method.period is not None:
-        show_radial_pull(alone.spec, method.period(**dict(alone.spec.parameters)))
+        show_radial_pull(specs[ALONE], method.period(**dict(chosen.parameters)))
 
 
-def _about(method: Method, flows: Mapping[str, Flow], gaussian: "Mapping[str, NullBand]") -> str:
+def _about(method: Method, flows: "Mapping[str, FlowPath]", gaussian: "Mapping[str, NullBand]") -> str:
     """Where the flows end, judged by Gaussian batches of the same size."""
     if flows[ALONE].start.is_still:
         return _("The gradient of {method} is 0 at each of the {rows:,} rows, so nothing moves.").format(
@@ -227,7 +186,8 @@ def _about(method: Method, flows: Mapping[str, Flow], gaussian: "Mapping[str, Nu
 def _precise(
     method: Method,
     batch: ActivationBatch,
-    flows: Mapping[str, Flow],
+    settings: FlowSettings,
+    flows: "Mapping[str, FlowPath]",
     gaussian: "Mapping[str, NullBand]",
     wanted: "Sequence[Key]",
 ) -> str:
@@ -242,7 +202,7 @@ def _precise(
     ).format(
         rows=batch.n,
         method=method.short,
-        steps=alone.spec.steps,
+        steps=settings.steps,
         step=alone.start.step,
         weight=task.start.weight,
         largest=2 * FIRST_MOVE,
@@ -281,7 +241,7 @@ def show_radial_pull(spec: "FlowSpec", period: float) -> None:
     distances = np.linspace(0, max(12.0, min(1.2 * period, 45.0)), 121)
     pull = pull_along(spec, distances)
     show_chart(
-        radial_pull(distances, pull),
+        partial(radial_pull, distances, pull),
         key=f"methods_radial_{spec.method}",
         height=260,
         alt=_("The pull on one row over its distance from 0; it repeats after {period:.3g}.").format(period=period),

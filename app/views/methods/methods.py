@@ -1,24 +1,29 @@
 """Methods: what normalisers make of a batch and where regularisers pull it, side by side."""
 
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from analysis.batch import ActivationBatch, first_rows
 from analysis.statistics.density import AxisPair, pair_axes, pair_density, pair_limits
 from app.charts.chart import show_chart
-from app.charts.flow import ALONE
 from app.charts.joint import joint_panels, precise_joint
 from app.sections.decomposition import Mapped, show_removed
+from app.sections.on_request import on_request
 from app.sections.pair import axis_names, choose_pair
 from app.sections.statistics_table import not_finite
 from app.session import caches
 from app.session.batch_choice import Choice
 from app.session.keys import CHOICE
+from app.session.progress import in_chunks
 from app.text.enumeration import enumerated
 from app.text.language import _, translated
 from app.text.plain import escaped
 from app.views.methods.affine_map import AffineMap, choose_affine_map
 from app.views.methods.change_table import show_changes
-from app.views.methods.flow_section import Flow, FlowSettings, choose_flow, follow_method, show_flow
+from app.views.methods.flow_section import FlowSettings, choose_flow, show_flow
 from app.views.methods.method_choice import ChosenMethod, choose_methods
 from app.views.methods.overlay_section import show_overlay
 from app.views.methods.small_batch_section import show_small_batches, warn_of_whitening
@@ -26,61 +31,75 @@ from per_core.errors import PerError
 from per_core.method import MethodKind
 from per_core.methods import opening_methods
 
+if TYPE_CHECKING:
+    from analysis.methods.flow import FlowStart
+
 MOVED, STILL = (1.5, 1.0), (1.0, 0.0)  # scale and shift: Figure 1 has nothing for BN to remove, a recording has
 FIELD_ROWS = 50
 
 
-Flows = dict[str, dict[str, Flow]]  # of the regularisers, alone and with the task
+@dataclass(frozen=True, slots=True, eq=False)
+class Applied:
+    """The batch before and after a method, and of a regulariser where its flow starts."""
+
+    before: ActivationBatch
+    after: ActivationBatch
+    start: "FlowStart | None" = None
 
 
-def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], settings: FlowSettings) -> tuple[Mapped, Flows]:
-    """The batch before and after each method, and the flows of the regularisers; a refusal is shown and left out."""
-    from analysis.methods.flow import MOST_ROWS
-    from analysis.methods.normalisation import normalise
+def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], settings: FlowSettings) -> dict[str, Applied]:
+    """What each method makes of the batch, by its short name; a refusal is shown and left out."""
+    found = {}
 
-    mapped: dict[str, tuple[ActivationBatch, ActivationBatch]] = {}
-    flows = {}
-    for one in chosen:
-        name = one.method.short
+    def apply_one(number: int, _count: int) -> None:
+        one = chosen[number - 1]
         try:
-            if one.method.kind == "normaliser":
-                mapped[name] = batch, caches.shared(normalise, batch, one.method.key, dict(one.parameters))
-            else:
-                rows = caches.shared(first_rows, batch, MOST_ROWS)
-                flows[name] = follow_method(rows, one, settings)
-                end = flows[name][settings.left].frames[-1]
-                title = _("{batch}, after {method} {flow}").format(
-                    batch=batch.name, method=name, flow=translated(settings.left)
-                )
-                mapped[name] = rows, ActivationBatch(end, title)
+            found[one.method.short] = _apply(batch, one, settings)
         except PerError as error:
             st.error(f"{translated(one.method.title)}: {escaped(error)}")
-    return mapped, flows
+
+    in_chunks(len(chosen), 1, apply_one, _("Applying the methods"))
+    return found
 
 
-def show_densities(batch: ActivationBatch, mapped: Mapped, flows: Flows, pair: AxisPair) -> None:
+def _apply(batch: ActivationBatch, one: ChosenMethod, settings: FlowSettings) -> Applied:
+    """A normaliser maps the whole batch, a regulariser moves its first rows."""
+    from analysis.methods.flow import MOST_ROWS, end_flow
+    from analysis.methods.normalisation import normalise
+
+    if one.method.kind == "normaliser":
+        return Applied(batch, caches.shared(normalise, batch, one.method.key, dict(one.parameters)))
+    rows = caches.shared(first_rows, batch, MOST_ROWS)
+    end = caches.computed(end_flow, rows, settings.spec(one, settings.end))
+    title = _("{batch}, after {method} {flow}").format(
+        batch=batch.name, method=one.method.short, flow=translated(settings.end)
+    )
+    return Applied(rows, ActivationBatch(end.rows, title), end.start)
+
+
+def show_densities(batch: ActivationBatch, applied: dict[str, Applied], pair: AxisPair) -> None:
     """The batch and what each method makes of it, on shared axes; on a regulariser's, where it pulls."""
     before = _("before")
-    shown = {before: batch} | {name: after for name, (_, after) in mapped.items()}
+    shown = {before: batch} | {name: one.after for name, one in applied.items()}
     low, high = caches.result(pair_limits, batch, pair)
     limits = min(low, -4.0), max(high, 4.0)
     densities = {
         name: caches.shared(pair_density, one, pair, limits, onto=batch) for name, one in shown.items() if one.is_finite
     }
     axes = pair_axes(batch, pair).T
-    starts = {name: flow[ALONE].start for name, flow in flows.items()}
+    starts = {name: one.start for name, one in applied.items() if one.start is not None}
     fields = {name: (start.rows[:FIELD_ROWS] @ axes, start.pull[:FIELD_ROWS] @ axes) for name, start in starts.items()}
     about = _("Joint densities and their marginals on the same axes; dotted is N(0, 1), dashed the batch before.")
     arrows = _("Arrows show where a regulariser pulls single rows of the batch before.")
     show_chart(
-        joint_panels(densities, units=axis_names(pair, batch.d), before=densities[before], fields=fields),
+        partial(joint_panels, densities, units=axis_names(pair, batch.d), before=densities[before], fields=fields),
         key="methods_joint",
         height=256,
         aspect=1.2 / len(densities),
         alt=_("Joint density of the batch before, and after {methods}, on the same axes.").format(
-            methods=enumerated(list(mapped))
+            methods=enumerated(list(applied))
         ),
-        about=f"{about} {arrows}" if flows else about,
+        about=f"{about} {arrows}" if starts else about,
         precise=precise_joint(densities),
     )
 
@@ -114,19 +133,20 @@ lead.markdown(about_page(batch.name, affine, {one.method.kind for one in chosen}
 regularisers = [one for one in chosen if one.method.kind == "regulariser"]
 settings = choose_flow() if regularisers else FlowSettings(1.0, 120, "")
 warn_of_whitening(chosen, batch.n, batch.d)
-mapped, flows = apply_methods(batch, chosen, settings)
+applied = apply_methods(batch, chosen, settings)
+mapped: Mapped = {name: (one.before, one.after) for name, one in applied.items()}
 st.subheader(_("How much of the distance to N(0, I) each method removes"))
 with st.skeleton(height=360):
     show_removed(batch, mapped, key="methods_parts")
 st.subheader(_("Before and after"))
 pair = choose_pair(batch.d, "methods")
 with st.skeleton(height=256):
-    show_densities(batch, mapped, flows, pair)
-show_changes(batch, mapped)
-if flows:
-    st.subheader(_("Where the regularisers lead"))
-    for one in regularisers:
-        if one.method.short in flows:
-            show_flow(mapped[one.method.short][0], batch, pair, one, flows[one.method.short])
-show_small_batches(batch, chosen)
-show_overlay(choice, affine, batch, mapped, pair)
+    show_densities(batch, applied, pair)
+on_request(_("Every statistic before and after each method"), show_changes, batch, mapped, key="methods_changes")
+for one in regularisers:
+    if one.method.short in applied:
+        label = _("Where {method} leads: alone and with the task, step by step").format(method=one.method.short)
+        before = applied[one.method.short].before
+        on_request(label, show_flow, before, batch, pair, one, settings, key=f"methods_follow_{one.method.key}")
+on_request(_("The small-batch effect"), show_small_batches, batch, chosen, key="methods_small")
+on_request(_("Two batches on one axis"), show_overlay, choice, affine, batch, mapped, pair, key="methods_compare")

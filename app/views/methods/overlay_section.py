@@ -49,7 +49,6 @@ def show_overlay(choice: Choice, affine: AffineMap, batch: ActivationBatch, mapp
     from analysis.distances.permutation import permutation_band
     from analysis.distances.pot_distance import pot_between
 
-    st.subheader(_("Two batches on one axis"))
     candidates = _candidates(choice, affine, batch, mapped)
     names = list(candidates)
     labels = {name: one.label for name, one in candidates.items()}
@@ -83,8 +82,8 @@ def show_overlay(choice: Choice, affine: AffineMap, batch: ActivationBatch, mapp
     one, other = drawn[first], drawn[second]
     rows = min(one.n, other.n)
     one, other = (caches.shared(first_rows, each, rows) if paired else each for each in (one, other))
-    apart, margin = caches.result(pot_between, one, other, slices=SLICES)
-    permuted = caches.result(permutation_band, one, other, slices=SLICES, paired=paired)
+    apart, margin = caches.computed(pot_between, one, other, slices=SLICES)
+    permuted = caches.computed(permutation_band, one, other, slices=SLICES, paired=paired)
     uncertainty = plus_minus(margin, over_directions(one.d))
     about = _about((labels[first], labels[second]), apart, permuted)
     if any(candidate.moved for candidate in picked.values()):
@@ -92,7 +91,7 @@ def show_overlay(choice: Choice, affine: AffineMap, batch: ActivationBatch, mapp
             scale=affine.scale, shift=affine.shift
         )
     show_chart(
-        overlaid(densities, names_along[axis]),
+        partial(overlaid, densities, names_along[axis]),
         key="methods_overlay",
         height=320,
         alt=_("Densities of {unit} in “{first}” and in “{second}”; the batches are {apart:.3f} apart in SW1.").format(

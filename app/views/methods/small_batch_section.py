@@ -1,6 +1,7 @@
 """The small-batch effect: statistics from few rows flatter those rows, and less the ones that were held out."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -29,7 +30,6 @@ def show_small_batches(batch: ActivationBatch, chosen: list[ChosenMethod]) -> No
     from analysis.distances.bound import Distances
     from analysis.methods.normalisation import normalise_held_out
 
-    st.subheader(_("The small-batch effect"))
     sizes = [rows for rows in SIZES if rows <= batch.n // 2]
     normalisers = [one for one in chosen if one.method.kind == "normaliser"]
     by_row = [one.method.short for one in normalisers if one.method.scope == "row"]
@@ -58,7 +58,7 @@ def show_small_batches(batch: ActivationBatch, chosen: list[ChosenMethod]) -> No
     results = in_chunks(
         len(work),
         1,
-        lambda i, _count: caches.result(
+        lambda i, _count: caches.computed(
             normalise_held_out,
             batch,
             work[i - 1][0].method.key,
@@ -78,7 +78,7 @@ def show_small_batches(batch: ActivationBatch, chosen: list[ChosenMethod]) -> No
         )
     band = gaussian[sizes.index(rows)]
     show_chart(
-        small_batches(curves, gaussian, rows),
+        partial(small_batches, curves, gaussian, rows),
         key="methods_trap",
         height=380,
         alt=_("SW1 to N(0, I) over the number of rows that give the statistics, on those rows and on held-out ones."),

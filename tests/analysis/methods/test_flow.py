@@ -9,7 +9,16 @@ import torch
 from analysis.batch import ActivationBatch
 from analysis.distances.bound import PER_AT_COLLAPSE, Distances
 from analysis.methods import flow
-from analysis.methods.flow import FlowSpec, FlowStart, FlowStatistics, follow, read_frames, start_flow
+from analysis.methods.flow import (
+    FlowSpec,
+    FlowStart,
+    FlowStatistics,
+    end_flow,
+    follow,
+    read_frames,
+    start_flow,
+    watch_flow,
+)
 from analysis.samples import figure1
 from analysis.statistics.moments import moments
 from analysis.statistics.null_band import null_band, null_draws
@@ -23,7 +32,7 @@ REGULARISERS = [method.key for method in list_methods("regulariser")]
 
 def run(batch: ActivationBatch, spec: FlowSpec) -> tuple[FlowStart, np.ndarray]:
     start = start_flow(batch, spec)
-    return start, np.concatenate([start.rows[None], follow(start, start.rows, spec, 1, spec.steps)])
+    return start, np.stack([start.rows, *follow(start, spec)])[:: flow.EVERY]
 
 
 @pytest.mark.parametrize("strength", [None, 1.0])
@@ -141,12 +150,16 @@ def test_vcl_lowers_kurtosis_and_separates_modes_and_sw1_does_not_praise_it() ->
 
 
 @pytest.mark.parametrize("key", ["per_sampled", "vcl"])
-def test_pieces_give_the_same_flow_as_the_whole(key: str) -> None:
+def test_a_flow_is_the_same_whether_it_is_watched_or_not(key: str) -> None:
     spec = FlowSpec(key, strength=1.0, steps=24, seed=3)
-    start, whole = run(figure1("c", 80), spec)
-    first = follow(start, start.rows, spec, 1, 12)
-    second = follow(start, first[-1], spec, 13, 12)
-    assert np.array_equal(np.concatenate([start.rows[None], first, second]), whole)
+    batch = figure1("c", 80)
+    start, frames = run(batch, spec)
+    end, path = end_flow(batch, spec), watch_flow(batch, spec)
+    assert np.array_equal(path.frames, frames)
+    assert np.array_equal(end.rows, frames[-1])
+    assert np.array_equal(end.start.pull, start.pull)
+    assert path.readings.sw1 == pytest.approx(read_frames(frames).sw1)
+    assert not np.array_equal(end_flow(batch, FlowSpec(key, strength=1.0, steps=24, seed=4)).rows, end.rows)
 
 
 def test_where_there_is_no_gradient_nothing_moves() -> None:

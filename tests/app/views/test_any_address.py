@@ -42,6 +42,7 @@ STATES: list[tuple[str, dict[str, Any]]] = [
     ("distributions", {"data_source": "Run"}),
     ("bound", SMALL | asked("bound")),
     ("methods", SMALL | {"methods_chosen": ["BN", "PER, Algorithm 1"], "methods_steps": "60"}),
+    ("methods", SMALL | asked("methods") | {"methods_chosen": "BN"}),
     ("train", {"train_data": "cifar10", "train_model": "mlp"}),
     ("train", {"train_data": "spirals", "train_methods": ["bn+per", "vcl", "sigreg"], "train_more": "{}"}),
     ("train", {"run": "tiny"}),

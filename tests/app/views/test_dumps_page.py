@@ -113,7 +113,7 @@ def test_the_other_pages_begin_with_the_layer_that_is_open(open_page: OpenPage, 
     batch = page.session_state["choice"].batch()
     assert np.array_equal(batch.values, inspect(dump).load("step-200/activations.safetensors/layer_1").values)
     assert page.session_state["choice"].epochs == EPOCHS
-    page.session_state["methods_chosen"] = ["bn"]
+    page.session_state["methods_chosen"], page.session_state["methods_compare"] = ["bn"], True
     page = page.switch_page("views/methods/methods.py").run()
     assert [*page.exception, *page.error] == []
     assert "layer_1, epoch 0" in page.selectbox(key="methods_second").options

@@ -10,7 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
+from analysis.distances import distinction, permutation
 from analysis.distances.decomposition import PARTS
+from analysis.methods import flow, normalisation
 from app.views.methods.method_choice import MOST_METHODS
 from per_core import list_methods
 from tests.app.conftest import OpenPage
@@ -42,9 +44,39 @@ def sampling_range(page: AppTest, reading: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def opened(*sections: str) -> dict[str, str]:
+    """The parameters that open sections of the page."""
+    return dict.fromkeys([f"methods_{section}" for section in sections], "true")
+
+
 def choose(page: AppTest, *shorts: str) -> AppTest:
     keys = [method.key for method in METHODS if method.short in shorts]
     return page.multiselect(key="methods_chosen").set_value(keys).run()
+
+
+def test_what_is_heavy_is_computed_when_somebody_asks(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On opening two charts, and headings of the rest; a section that is opened draws its chart and no other."""
+    for module, heavy in (
+        (flow, "watch_flow"),
+        (normalisation, "normalise_held_out"),
+        (permutation, "permutation_band"),
+        (distinction, "compare"),
+    ):
+        monkeypatch.delattr(module, heavy)
+    page = open_page("methods", data_n="64", data_seed="77")
+    assert [*page.exception, *page.error] == []
+    assert set(sent_charts(page)) == {"methods_parts", "methods_joint"}
+    labels = [section.label for section in page.main.expander]
+    assert labels == [
+        "Every statistic before and after each method",
+        "Where VCL leads: alone and with the task, step by step",
+        "Where PER leads: alone and with the task, step by step",
+        "The small-batch effect",
+        "Two batches on one axis",
+    ]
+    monkeypatch.undo()
+    page = open_page("methods", data_n="64", data_seed="77", **opened("compare"))
+    assert set(sent_charts(page)) == {"methods_parts", "methods_joint", "methods_overlay"}
 
 
 @pytest.mark.parametrize("case", ["a", "b", "c", "d"])
@@ -66,7 +98,8 @@ def test_bn_removes_location_and_scale_dbn_correlation_too_neither_the_shape(ope
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: "-".join(method.key for method in group))
 def test_every_method_of_the_registry_can_be_chosen_with_its_settings(open_page: OpenPage, group: list[Any]) -> None:
     shorts = [method.short for method in group]
-    page = open_page("methods", data_n="64", data_dim="4", methods_steps="60", methods_chosen=shorts)
+    sections = opened("changes", *(f"follow_{method.key}" for method in group))
+    page = open_page("methods", data_n="64", data_dim="4", methods_steps="60", methods_chosen=shorts, **sections)
     assert [*page.exception, *page.error] == []
     charts = sent_charts(page)
     table = page.dataframe[0].value
@@ -80,7 +113,8 @@ def test_every_method_of_the_registry_can_be_chosen_with_its_settings(open_page:
 
 
 def test_a_flow_is_sent_with_every_third_step_and_ends_where_the_table_says(open_page: OpenPage) -> None:
-    page = open_page("methods", data_n="256", methods_left="alone", methods_chosen="PER")
+    sections = opened("changes", "follow_per")
+    page = open_page("methods", data_n="256", methods_left="alone", methods_chosen="PER", **sections)
     figure = sent_charts(page)["methods_flow_per"].figure
     assert [frame["name"] for frame in figure["frames"]] == [f"step {step} of 120" for step in range(0, 121, 3)]
     curves = {(t["meta"], t["name"]): t for t in figure["data"] if "meta" in t}
@@ -112,7 +146,8 @@ def test_a_regularisers_column_shows_its_gradient_field(open_page: OpenPage) -> 
 
 
 def test_vcl_is_judged_by_its_own_aim_beside_sw1(open_page: OpenPage) -> None:
-    page = open_page("methods", data_case="d", data_n="512", methods_steps="60", methods_chosen="VCL")
+    chosen = {"methods_steps": "60", "methods_chosen": "VCL"} | opened("follow_vcl")
+    page = open_page("methods", data_case="d", data_n="512", **chosen)
     text = all_text(page)
     assert re.search(r"Alone, the excess kurtosis goes from \S+ to \S+, and SW1 from \S+ to \S+, ", text)
     for reading in ("Excess kurtosis", "Modes", "Variance of batch variances", "SW1"):
@@ -123,7 +158,8 @@ def test_vcl_is_judged_by_its_own_aim_beside_sw1(open_page: OpenPage) -> None:
 
 def test_a_mean_over_units_is_judged_by_that_mean_on_gaussian_batches(open_page: OpenPage) -> None:
     """16 units of 500 rows: the mean excess kurtosis of N(0, I) has a standard error of √(24/8000) = 0.055."""
-    page = open_page("methods", data_source="Recording", data_layer="layer 6", methods_chosen="VCL")
+    chosen = {"methods_chosen": "VCL"} | opened("follow_vcl")
+    page = open_page("methods", data_source="Recording", data_layer="layer 6", **chosen)
     low, high = sampling_range(page, "Excess kurtosis, mean over the units")
     assert -0.3 < low < -0.05
     assert 0.05 < high < 0.3
@@ -133,7 +169,8 @@ def test_a_mean_over_units_is_judged_by_that_mean_on_gaussian_batches(open_page:
 
 def test_a_collapsed_batch_is_called_still_and_nothing_is_nan(open_page: OpenPage) -> None:
     """All rows at 1: unit directions pull nothing apart, VCL's gradient is 0 everywhere."""
-    page = open_page("methods", data_scale="0.0", data_n="256", methods_chosen=["BN", "VCL", "SW1", "L1"])
+    sections = opened("changes", "follow_vcl", "follow_sw1", "follow_l1")
+    page = open_page("methods", data_scale="0.0", data_n="256", methods_chosen=["BN", "VCL", "SW1", "L1"], **sections)
     text = all_text(page)
     assert "The gradient of VCL is 0 at each of the 256 rows, so nothing moves." in text
     assert "follow the gradient of VCL" not in text
@@ -145,7 +182,8 @@ def test_a_collapsed_batch_is_called_still_and_nothing_is_nan(open_page: OpenPag
 
 def test_what_is_said_of_a_flow_is_what_it_did(open_page: OpenPage) -> None:
     """SW1 with four directions in 128 dimensions does not bring the batch to N(0, I), and is not said to."""
-    page = open_page("methods", data_n="256", data_dim="128", methods_left="alone", methods_chosen="SW1")
+    chosen = {"methods_left": "alone", "methods_chosen": "SW1"} | opened("follow_sw1")
+    page = open_page("methods", data_n="256", data_dim="128", **chosen)
     page.number_input(key="methods_sw1_slices").set_value(1.0).run()
     curves = {(t.get("meta"), t["name"]): t for t in sent_charts(page)["methods_flow_sw1"].figure["data"]}
     for name, said in (("alone", "Alone"), ("with the task", "With the task")):
@@ -163,14 +201,16 @@ def test_whitening_warns_by_the_units_that_it_whitens_together(open_page: OpenPa
     assert "DBN whitens groups of 16 of the 32 units by statistics of 64 rows: 4.0 rows a unit" in few.warning[0].value
     few.number_input(key="methods_dbn_group_size").set_value(1.0).run()
     assert [warning.value for warning in few.warning] == []
-    enough = open_page("methods", data_n="256", data_dim="64", methods_rows="128", methods_chosen="DBN")
+    chosen = {"methods_rows": "128", "methods_chosen": "DBN"} | opened("small")
+    enough = open_page("methods", data_n="256", data_dim="64", **chosen)
     assert [*enough.warning] == []
     enough.select_slider(key="methods_rows").set_value(32).run()
     assert "groups of 16 of the 64 units by statistics of 32 rows: 2.0 rows a unit" in enough.warning[0].value
 
 
 def test_small_batches_are_compared_with_as_many_held_out_rows(open_page: OpenPage) -> None:
-    page = open_page("methods", data_n="1024", data_dim="16", methods_rows="16", methods_chosen=["BN", "DBN"])
+    chosen = opened("small") | {"methods_rows": "16"}
+    page = open_page("methods", data_n="1024", data_dim="16", methods_chosen=["BN", "DBN"], **chosen)
     traces = {trace["name"]: trace for trace in sent_charts(page)["methods_trap"].figure["data"]}
     assert set(traces) >= {"DBN, held-out rows", "DBN, the rows themselves", "BN, held-out rows"}
     said = re.search(r"SW1 at b = 16, .*: BN (\S+) and (\S+), DBN (\S+) and (\S+)\. ", all_text(page))
@@ -180,7 +220,8 @@ def test_small_batches_are_compared_with_as_many_held_out_rows(open_page: OpenPa
 
 
 def test_what_has_no_batch_statistics_shows_no_small_batch_effect(open_page: OpenPage) -> None:
-    page = open_page("methods", data_n="256", data_case="b", methods_chosen=["BN", "LayerNorm", "RMSNorm"])
+    chosen = ["BN", "LayerNorm", "RMSNorm"]
+    page = open_page("methods", data_n="256", data_case="b", methods_chosen=chosen, **opened("small"))
     names = {trace["name"] for trace in sent_charts(page)["methods_trap"].figure["data"]}
     assert not any("LayerNorm" in name or "RMSNorm" in name for name in names)
     assert "LayerNorm and RMSNorm map each row by its own statistics" in page.info[0].value
@@ -190,7 +231,7 @@ def test_what_has_no_batch_statistics_shows_no_small_batch_effect(open_page: Ope
 
 def test_the_yardstick_of_small_batches_is_gaussian_batches_of_as_many_rows(open_page: OpenPage) -> None:
     """1.26/√n in the limit, whatever the batch; so N(0, I) seen through BN lies near it at every b."""
-    page = open_page("methods", data_case="a", data_n="4096", methods_chosen="BN")
+    page = open_page("methods", data_case="a", data_n="4096", methods_chosen="BN", **opened("small"))
     traces = {trace["name"]: trace for trace in sent_charts(page)["methods_trap"].figure["data"]}
     b = np.array(traces["sampling range of N(0, I)"]["x"])
     low, high = (values(traces[name]["y"]) for name in ("lower end of the sampling range", "sampling range of N(0, I)"))
@@ -202,7 +243,7 @@ def test_the_yardstick_of_small_batches_is_gaussian_batches_of_as_many_rows(open
 
 
 def test_a_refused_setting_is_explained_and_the_other_methods_stay(open_page: OpenPage) -> None:
-    page = open_page("methods", data_n="32", methods_steps="60")
+    page = open_page("methods", data_n="32", methods_steps="60", **opened("changes"))
     page.number_input(key="methods_vcl_subset").set_value(20.0).run()
     assert "Variance constancy loss: activations must have at least 40 rows" in page.error[0].value
     assert page.exception == []
@@ -211,7 +252,7 @@ def test_a_refused_setting_is_explained_and_the_other_methods_stay(open_page: Op
 
 
 def test_without_a_method_the_page_says_what_to_do(open_page: OpenPage) -> None:
-    page = choose(open_page("methods", data_n="64", methods_chosen="BN"))
+    page = choose(open_page("methods", data_n="64", methods_chosen="BN", **opened("small")))
     assert "Choose at least one method" in page.info[0].value
     page = choose(page, "PER")
     assert "only normalisers take statistics from the batch" in page.info[0].value
@@ -224,6 +265,7 @@ def test_two_epochs_of_the_recording_stand_on_one_axis(open_page: OpenPage) -> N
         methods_chosen="BN",
         methods_first="layer 6, epoch 0",
         methods_second="layer 6, epoch 100",
+        methods_compare="true",
     )
     names = [trace["name"] for trace in sent_charts(page)["methods_overlay"].figure["data"]]
     assert names == ["layer 6, epoch 0", "layer 6, epoch 100", "N(0, 1)"]
@@ -236,19 +278,21 @@ def test_two_epochs_of_the_recording_stand_on_one_axis(open_page: OpenPage) -> N
 
 def test_cases_and_epochs_are_moved_like_the_batch_before(open_page: OpenPage) -> None:
     """So the batch itself, found again as a case or an epoch, is the same one."""
-    case = open_page("methods", data_n="256", methods_second="case (a) isotropic", methods_chosen="BN")
+    compared = {"methods_chosen": "BN"} | opened("compare")
+    case = open_page("methods", data_n="256", methods_second="case (a) isotropic", **compared)
     text = all_text(case)
     assert "are the same batch, so SW1 between them is 0" in text
     assert "Cases and epochs are multiplied by 1.5 and shifted by 1 as well" in text
     assert "never 0 apart" not in text
-    again = {"methods_second": "layer 6, epoch 100", "methods_chosen": "BN"}
+    again = compared | {"methods_second": "layer 6, epoch 100"}
     epoch = open_page("methods", data_source="Recording", methods_scale="2.0", **again)
     assert "are the same batch" in all_text(epoch)
 
 
 def test_the_overlay_says_what_two_samples_of_one_law_give(open_page: OpenPage) -> None:
     """Case (d) differs from (a) in x alone: the second unit can be chosen, and there the two are alike."""
-    page = open_page("methods", data_case="d", methods_second="case (a) isotropic", methods_chosen="BN")
+    compared = {"methods_second": "case (a) isotropic", "methods_chosen": "BN"} | opened("compare")
+    page = open_page("methods", data_case="d", **compared)
     assert "pooled and dealt out anew 99 times" in all_text(page)
     low, high = re.search(r"apart in SW1, more than permuted rows are \((\S+) … (\S+)\)", all_text(page)).groups()  # type: ignore[union-attr]
     for end in (float(low), float(high)):  # 1.26 √2 σ/√n on average between two samples
@@ -264,7 +308,9 @@ def test_the_overlay_says_what_two_samples_of_one_law_give(open_page: OpenPage) 
 
 def test_rows_of_one_input_are_compared_in_pairs_and_the_visitor_may_say_otherwise(open_page: OpenPage) -> None:
     """Scaled by 1.05 the batch is told from itself by pairs; other cases of Figure 1 are drawn by themselves."""
-    chosen = {"data_n": "256", "methods_chosen": "BN", "methods_scale": "1.1", "methods_shift": "0.0"}
+    chosen = opened("compare") | {
+        "data_n": "256", "methods_chosen": "BN", "methods_scale": "1.1", "methods_shift": "0.0"
+    }  # fmt: skip
     page = open_page("methods", methods_first="before", methods_second="after BN", **chosen)
     assert page.button_group(key="methods_pairing").options[0] == "as known: in pairs"
     assert "on the 256 rows that belong together" in all_text(page)
@@ -277,7 +323,8 @@ def test_rows_of_one_input_are_compared_in_pairs_and_the_visitor_may_say_otherwi
 
 
 def test_a_regulariser_is_judged_by_as_many_rows_as_it_moved(open_page: OpenPage) -> None:
-    page = open_page("methods", data_case="b", methods_steps="60", methods_left="alone", methods_chosen=["BN", "L2"])
+    chosen = {"methods_steps": "60", "methods_left": "alone"} | opened("changes")
+    page = open_page("methods", data_case="b", methods_chosen=["BN", "L2"], **chosen)
     table = page.dataframe[0].value.set_index("Statistic")
     assert list(table.columns) == ["Batch", "BN", "L2", "N(0, I), n = 4,096", "First 1,024 rows", "N(0, I), n = 1,024"]
 
@@ -310,6 +357,7 @@ def test_only_figure_1_is_moved_on_opening(open_page: OpenPage) -> None:
 
 def test_shift_and_scale_are_applied_whatever_the_source(open_page: OpenPage) -> None:
     still = {"methods_shift": "0.0", "methods_scale": "1.0", "data_source": "Recording", "methods_chosen": "BN"}
+    still |= opened("changes")
     plain, moved = open_page("methods", **still), open_page("methods", **{**still, "methods_shift": "2.0"})
     means = [
         float(p.dataframe[0].value.set_index("Statistic").loc["Mean", "Batch"].split(" ")[0]) for p in (plain, moved)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import nn
 
+from analysis.compute import PROCESSES_VARIABLE
 from analysis.dumps import inspect
 from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from analysis.survey.report import write_report
@@ -89,8 +90,9 @@ TOY_REGULARISER = Method(
 
 
 @pytest.fixture
-def toys() -> Iterator[list[Method]]:
-    """Two new methods, on offer for the time of a test."""
+def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Method]]:
+    """Two new methods, on offer for the time of a test in this process, which then computes by itself."""
+    monkeypatch.setenv(PROCESSES_VARIABLE, "0")
     added = [TOY_NORMALISER, TOY_REGULARISER]
     for method in added:
         register_method(method)
@@ -102,7 +104,8 @@ def toys() -> Iterator[list[Method]]:
 
 def test_the_page_offers_applies_and_follows_it(toys: list[Method], open_page: OpenPage) -> None:
     """Halving a batch of scale 1.5 and shift 1 in every unit removes half of what the location is off."""
-    page = open_page("methods", data_n="512", methods_steps="60", methods_left="alone")
+    sections = dict.fromkeys(["methods_changes", "methods_follow_toy_pull", "methods_small"], "true")
+    page = open_page("methods", data_n="512", methods_steps="60", methods_left="alone", **sections)
     chooser = page.multiselect(key="methods_chosen")
     assert chooser.value[:2] == ["toy_multiply", "bn"]
     assert {method.short for method in toys} <= set(chooser.options)

@@ -28,7 +28,7 @@ STATES: list[tuple[str, dict[str, str]]] = [
     ("bound", {"data_n": "256", "data_dim": "8"}),
     ("train", {"train_data": "Spirals (synthetic)", "train_model": "Fully connected"}),
     ("train", {"run": "tiny"}),
-    ("methods", {"data_n": "256", "methods_steps": "60"}),
+    ("methods", {"data_n": "256", "methods_steps": "60", **asked("methods")}),
     ("dumps", {"dumps_path": "tiny"}),
 ]
 LABELS = {"data_source", "train_data", "train_model"}  # of which the address has the words that are shown
