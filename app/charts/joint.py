@@ -1,9 +1,9 @@
 """Joint densities with both marginals, side by side, as in Figure 1."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from analysis.statistics.density import JointDensity
@@ -25,26 +25,39 @@ def joint_panels(
     units: tuple[str, str] = ("x", "y"),
     before: JointDensity | None = None,
     fields: Mapping[str, Field] | None = None,
-) -> go.Figure:
+) -> dict[str, Any]:
     """One panel per density: filled contours, the first unit's marginal above, the second's at the right.
 
     All panels are square and share their axes; the dotted curves are N(0, 1), the dashed ones the marginals of
     `before`. Levels are tenths of each panel's own maximum. `fields` holds, of some of the panels, rows (m, 2) of the
     batch before and the pull (m, 2) on them, drawn as arrows.
     """
-    figure = go.Figure()
+    data: list[dict[str, Any]] = []
+    layout: dict[str, Any] = {"showlegend": False, "margin": {"l": 48, "r": 8, "t": 30, "b": 46}, "annotations": []}
     width = (1 - _GAP * (len(densities) - 1)) / len(densities)
     highest = max(float(max(d.marginal_x.max(), d.marginal_y.max(), 0.4)) for d in densities.values())
     top = 1.05 * min(highest, _HIGHEST_DENSITY)
     for i, (title, density) in enumerate(densities.items()):
         left = i * (width + _GAP)
-        _add_panel(figure, i, title, density, left, left + width, top, units, before)
+        data += _panel_traces(i, title, density, units, before)
+        layout |= _panel_axes(i, density, left, left + width, top, units)
+        layout["annotations"].append(
+            {
+                "text": title,
+                "xref": "paper",
+                "yref": "paper",
+                "x": left,
+                "y": 1,
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "showarrow": False,
+            }
+        )
         if fields and title in fields:
-            axis = 3 * i + 1 if i else ""
             limits = float(density.grid[0]), float(density.grid[-1])
-            figure.add_trace(field_trace(*fields[title], limits, f"x{axis}", f"y{axis}"))
-    figure.update_layout(showlegend=False, margin={"l": 48, "r": 8, "t": 30, "b": 46})
-    return figure
+            axis, _above, _beside = _axes(i)
+            data.append(field_trace(*fields[title], limits, f"x{axis}", f"y{axis}"))
+    return {"data": data, "layout": layout}
 
 
 def about_joint() -> str:
@@ -65,111 +78,109 @@ def precise_joint(densities: Mapping[str, JointDensity]) -> str:
     return " ".join([drawn, *beyond])
 
 
-def _add_panel(
-    figure: go.Figure,
-    index: int,
-    title: str,
-    density: JointDensity,
-    left: float,
-    right: float,
-    top: float,
-    units: tuple[str, str],
-    before: JointDensity | None,
-) -> None:
-    """The joint density's axes, one more for the marginal above and one for that at the right."""
-    split_x = left + (right - left) * 0.82
+def _axes(index: int) -> tuple[str, str, str]:
+    """What ends the names of a panel's axes: the joint density's, those of the marginal above and at the right."""
     joint, above, beside = (str(3 * index + k) if 3 * index + k > 1 else "" for k in (1, 2, 3))
+    return joint, above, beside
+
+
+def _panel_traces(
+    index: int, title: str, density: JointDensity, units: tuple[str, str], before: JointDensity | None
+) -> list[dict[str, Any]]:
+    """The joint density of a panel and its marginals, with what they are compared with."""
+    joint, above, beside = _axes(index)
     on_top = {"xaxis": f"x{joint}", "yaxis": f"y{above}"}
     at_right = {"xaxis": f"x{beside}", "yaxis": f"y{joint}"}
-    limits = [float(density.grid[0]), float(density.grid[-1])]
     grid = density.grid.astype(np.float32)
     normal = normal_density(density.grid)
     peak = float(density.joint.max()) or 1.0
-
-    figure.add_contour(
-        x=grid,
-        y=grid,
-        z=density.joint.astype(np.float32),
-        name=_("joint density"),
-        meta=title,
-        xaxis=f"x{joint}",
-        yaxis=f"y{joint}",
-        colorscale=filled_contours(),
-        zmin=0,
-        zmax=peak,
-        showscale=False,
-        contours={"start": 0.05 * peak, "end": peak, "size": 0.95 * peak / _LEVELS, "coloring": "fill"},
-        line={"width": 0},
-        hovertemplate="%{x:.2f}, %{y:.2f}: %{z:.3f}<extra></extra>",
-    )
-    for x, y, axes, fill, name in (
-        (grid, density.marginal_x, on_top, "tozeroy", _("density of {unit}").format(unit=units[0])),
-        (density.marginal_y, grid, at_right, "tozerox", _("density of {unit}").format(unit=units[1])),
-    ):
-        figure.add_scatter(
-            x=np.asarray(x, np.float32),
-            y=np.asarray(y, np.float32),
-            name=name,
-            meta=title,
-            mode="lines",
-            fill=fill,
-            line={"color": EXACT, "width": 1.6},
-            fillcolor=categorical(0, 0.22),
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "contour",
+            "x": grid,
+            "y": grid,
+            "z": density.joint.astype(np.float32),
+            "name": _("joint density"),
+            "meta": title,
+            "xaxis": f"x{joint}",
+            "yaxis": f"y{joint}",
+            "colorscale": filled_contours(),
+            "zmin": 0,
+            "zmax": peak,
+            "showscale": False,
+            "contours": {"start": 0.05 * peak, "end": peak, "size": 0.95 * peak / _LEVELS, "coloring": "fill"},
+            "line": {"width": 0},
+            "hovertemplate": "%{x:.2f}, %{y:.2f}: %{z:.3f}<extra></extra>",
+        }
+    ]
+    traces += [
+        {
+            "type": "scatter",
+            "x": x.astype(np.float32),
+            "y": y.astype(np.float32),
+            "name": _("density of {unit}").format(unit=unit),
+            "meta": title,
+            "mode": "lines",
+            "fill": fill,
+            "line": {"color": EXACT, "width": 1.6},
+            "fillcolor": categorical(0, 0.22),
             **axes,
-            hovertemplate="%{x:.2f}, %{y:.3f}<extra></extra>",
+            "hovertemplate": "%{x:.2f}, %{y:.3f}<extra></extra>",
+        }
+        for x, y, axes, fill, unit in (
+            (grid, density.marginal_x, on_top, "tozeroy", units[0]),
+            (density.marginal_y, grid, at_right, "tozerox", units[1]),
         )
+    ]
     references = [("N(0, 1)", normal, normal, "dot")]
     if before is not None and before is not density:
         references.append((_("before"), before.marginal_x, before.marginal_y, "dash"))
-    for name, of_x, of_y, dash in references:
-        for x, y, axes in ((grid, of_x, on_top), (of_y, grid, at_right)):
-            figure.add_scatter(
-                x=np.asarray(x, np.float32),
-                y=np.asarray(y, np.float32),
-                name=name,
-                meta=title,
-                mode="lines",
-                line={"color": REFERENCE, "width": 1.2, "dash": dash},
-                hoverinfo="skip",
-                **axes,
-            )
+    traces += [
+        {
+            "type": "scatter",
+            "x": x.astype(np.float32),
+            "y": y.astype(np.float32),
+            "name": name,
+            "meta": title,
+            "mode": "lines",
+            "line": {"color": REFERENCE, "width": 1.2, "dash": dash},
+            "hoverinfo": "skip",
+            **axes,
+        }
+        for name, of_x, of_y, dash in references
+        for x, y, axes in ((grid, of_x, on_top), (of_y, grid, at_right))
+    ]
+    return traces
 
-    _place_axes(figure, (joint, above, beside), left, split_x, right, limits, top, units, first=index == 0)
-    figure.add_annotation(
-        text=title, xref="paper", yref="paper", x=left, y=1, xanchor="left", yanchor="bottom", showarrow=False
-    )
 
-
-def _place_axes(
-    figure: go.Figure,
-    numbers: tuple[str, str, str],
-    left: float,
-    split: float,
-    right: float,
-    limits: list[float],
-    top: float,
-    units: tuple[str, str],
-    *,
-    first: bool,
-) -> None:
+def _panel_axes(
+    index: int, density: JointDensity, left: float, right: float, top: float, units: tuple[str, str]
+) -> dict[str, Any]:
     """All panels zoom together, and stay square: what one axis has too much of its domain is left empty."""
-    joint, above, beside = numbers
+    joint, above, beside = _axes(index)
+    split = left + (right - left) * 0.82
     box = {"showline": True, "mirror": True, "linecolor": MUTED, "showgrid": False, "zeroline": False}
-    shared = {"range": limits, "constrain": "domain"}
-    density = {"range": [0, top], "fixedrange": True, "visible": False}
+    shared = {"range": [float(density.grid[0]), float(density.grid[-1])], "constrain": "domain"}
+    marginal = {"range": [0, top], "fixedrange": True, "visible": False}
     x = {
         "domain": [left, split],
         "anchor": f"y{joint}",
         "title": {"text": units[0], "standoff": 4},
         "constraintoward": "right",
     }
-    y = {"domain": [0, _SPLIT_Y], "anchor": f"x{joint}", "showticklabels": first, "constraintoward": "top"}
-    axes = {
-        f"xaxis{joint}": {**box, **shared, **x, "matches": None if first else "x"},
-        f"yaxis{joint}": {**box, **shared, **y, **({"scaleanchor": "x"} if first else {"matches": "y"})},
-        f"yaxis{above}": {**density, "domain": [_SPLIT_Y, 1], "anchor": f"x{joint}"},
-        f"xaxis{beside}": {**density, "domain": [split, right], "anchor": f"y{joint}"},
+    y: dict[str, Any] = {
+        "domain": [0, _SPLIT_Y],
+        "anchor": f"x{joint}",
+        "showticklabels": index == 0,
+        "constraintoward": "top",
     }
-    if first:
-        axes["yaxis"]["title"] = units[1]
-    figure.update_layout(axes)
+    if index == 0:
+        y |= {"scaleanchor": "x", "title": {"text": units[1]}}
+    else:
+        x["matches"], y["matches"] = "x", "y"
+    return {
+        f"xaxis{joint}": {**box, **shared, **x},
+        f"yaxis{joint}": {**box, **shared, **y},
+        f"yaxis{above}": {**marginal, "domain": [_SPLIT_Y, 1], "anchor": f"x{joint}"},
+        f"xaxis{beside}": {**marginal, "domain": [split, right], "anchor": f"y{joint}"},
+    }

@@ -16,7 +16,7 @@ from analysis.samples import CASES, figure1
 from analysis.statistics.density import joint_density
 from analysis.statistics.null_band import NullBand
 from app.charts import palette
-from app.charts.chart import MAX_STATIC_BYTES, show_chart, style
+from app.charts.chart import MAX_STATIC_BYTES, _encode, show_chart, style
 from app.charts.flow import ALONE, WITH_TASK, Trajectory, flow_panels
 from app.charts.joint import joint_panels
 from tests.waiting import LIMIT
@@ -91,8 +91,24 @@ def test_a_chart_is_drawn_when_what_it_is_drawn_from_changes() -> None:
     assert sent(korean.run())["figure"]["layout"]["title"] != first["figure"]["layout"]["title"]
 
 
+def panels(n: int) -> dict[str, Any]:
+    """The four cases, with arrows in the last, beside the first."""
+    densities = {case: joint_density(*figure1(case, n).values.T) for case in CASES}
+    arrows = figure1("d", 20).values
+    return joint_panels(densities, before=densities["a"], fields={"d": (arrows, -arrows)})
+
+
+def test_a_plain_figure_is_one_that_plotly_accepts_and_sends_alike() -> None:
+    """Graph objects refuse a setting that does not exist or a value that it cannot have."""
+    plain = panels(300)
+    checked = go.Figure(panels(300))
+    assert json.loads(_encode(plain, "x", 250)) == json.loads(_encode(checked, "x", 250))
+    with pytest.raises(ValueError, match="Invalid property"):
+        go.Figure({"data": [{"type": "contour", "zmaximum": 1}]})
+
+
 def test_every_colour_follows_the_theme() -> None:
-    figure = joint_panels({case: joint_density(*figure1(case, 500).values.T) for case in CASES})
+    figure = panels(500)
     used = colours(style(figure, 400))
     assert used
     assert all(THEME.match(colour) or colour == palette.CLEAR for colour in used), used
@@ -120,7 +136,7 @@ def test_the_house_style_never_overrides_what_a_figure_says() -> None:
 
 def test_styling_is_what_plotlys_own_update_makes() -> None:
     """By graph objects, setting by setting: slow, but plotly's own rules of what an update is."""
-    figure = joint_panels({case: joint_density(*figure1(case, 300).values.T) for case in CASES})
+    figure = go.Figure(panels(300))
     house = style(go.Figure(), 250)["layout"]
     expected = go.Figure(figure)
     expected.layout = go.Layout({k: v for k, v in house.items() if "axis" not in k}).update(figure.layout)
@@ -133,7 +149,7 @@ def test_styling_is_what_plotlys_own_update_makes() -> None:
 
 
 def test_panels_share_their_axes() -> None:
-    figure = joint_panels({case: joint_density(*figure1(case, 500).values.T) for case in CASES})
+    figure = go.Figure(panels(500))
     joints = [figure.layout[f"xaxis{3 * i + 1 if i else ''}"] for i in range(4)]
     assert {tuple(axis.range) for axis in joints} == {(-4.0, 4.0)}
     assert [axis.matches for axis in joints] == [None, "x", "x", "x"]
@@ -144,7 +160,7 @@ def test_panels_share_their_axes() -> None:
 
 def test_panels_are_square_so_that_the_standard_normal_is_a_circle() -> None:
     """One scale for x and y in the first panel, which the others match; what is too much of a domain stays empty."""
-    layout = joint_panels({case: joint_density(*figure1(case, 500).values.T) for case in CASES}).layout
+    layout = go.Figure(panels(500)).layout
     assert layout.yaxis.scaleanchor == "x"
     assert layout.yaxis.scaleratio is None
     assert {layout[name].constrain for name in ("xaxis", "yaxis", "xaxis4", "yaxis4")} == {"domain"}
