@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import neg
 
 from analysis.statistics.binned import Bounds
 from analysis.survey.cell import Cell, Unread
@@ -55,7 +56,7 @@ QUANTITIES = {
         Quantity("kurtosis", N_("Excess kurtosis"), abs, N_("|excess kurtosis|")),
         Quantity("dead", N_("Dead units"), float, N_("share of dead units")),
         Quantity("saturated", N_("Saturated units"), float, N_("share of saturated units")),
-        Quantity("effective_rank_share", N_("Effective rank / d"), lambda value: -value, N_("effective rank / d"), abs),
+        Quantity("effective_rank_share", N_("Effective rank / d"), neg, N_("effective rank / d"), abs),
     )
 }
 

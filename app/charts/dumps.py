@@ -39,6 +39,8 @@ def overview_map(
     shown: Quantity,
     ordinary: Mapping[int, float] = MappingProxyType({}),
     groups: Mapping[str, int] = MappingProxyType({}),
+    *,
+    has_epochs: bool = True,
 ) -> go.Figure:
     """A row a layer, a column an epoch, group by group; the stronger the colour, the worse.
 
@@ -52,6 +54,7 @@ def overview_map(
         shown: what is coloured.
         ordinary: number of units -> up to which badness nothing deserves a look: such fields are grey.
         groups: names of the groups, and how many columns each has.
+        has_epochs: whether the columns are epochs; else nothing stands at their axis.
     """
     table = np.array([[_told(*cell, shown, ordinary) for cell in row] for row in cells], dtype=np.float64)
     badness = np.array([[shown.badness(value) for value in row] for row in table[..., 0].tolist()], dtype=np.float64)
@@ -124,7 +127,8 @@ def overview_map(
         type="category",
         showgrid=False,
         side="top",
-        title=_("epoch"),
+        title=_("epoch") if has_epochs else "",
+        showticklabels=has_epochs,
         tickvals=list(epochs)[::every],
         ticktext=list(epochs.values())[::every],
     )

@@ -1,6 +1,7 @@
 """One layer over the epochs, of the networks of runs or of dumps: distances beside N(0, I), and distributions."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,7 +71,7 @@ def show_distances(
         by_chance=by_chance(GAUSSIAN_DRAWS),
     )
     show_chart(
-        distances(histories, bands, epochs),
+        partial(distances, histories, bands, epochs),
         key=key,
         height=320,
         alt=_("SW1, PER and variance of {layer} over the epochs. Last SW1: {ends}.").format(
@@ -149,7 +150,7 @@ def show_series(
     """
     number = list(VIEWS).index(view)
     show_chart(
-        VIEWS[view](series, (edges[:-1] + edges[1:]) / 2, label(name)),
+        partial(VIEWS[view], series, (edges[:-1] + edges[1:]) / 2, label(name)),
         key=f"{key}_{number}",
         height=HEIGHT,
         alt=_("Distributions of {name} over {epochs} epochs, of {curves}.").format(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -102,7 +103,7 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | 
     if cut > SAID and not log_density:
         about += " " + _("Bins that reach the upper edge hold up to {cut:.0%} of the values.").format(cut=cut)
     show_chart(
-        given_histograms(histograms, limits, top, log_density=log_density),
+        partial(given_histograms, histograms, limits, top, log_density=log_density),
         key="dumps_bins",
         height=340,
         alt=_("Histogram of {names}, on the bins of the file.").format(names=plain("; ".join(chosen))),
@@ -132,7 +133,7 @@ def _show_history(dumps: Mapping[str, OpenDump], layer: str) -> None:
     if all(len(own) < 2 for own in readings.values()):
         return
     show_chart(
-        bounds_over_epochs(readings),
+        partial(bounds_over_epochs, readings),
         key="dumps_bounds",
         height=320,
         alt=_("Bounds of W1, mean and variance of {layer} over the epochs. Last W1: {ends}.").format(

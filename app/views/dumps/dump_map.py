@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Self, TypeVar
 
 import numpy as np
@@ -105,18 +106,17 @@ def show_overview(dump: OpenDump) -> None:
         st.session_state[DUMPS_LAYER] = facets.rows.get((group, names_shown[y]), found.layers[0])
         st.session_state[DUMPS_EPOCH], st.session_state[DUMPS_VIEW] = column(epoch), LAYERS
 
-    figure = overview_map(
-        [[facets.field(layer, *place) for place in columns.values()] for layer in shown],
-        tick_labels(shown),
-        {name: column(epoch) for name, (_, epoch) in columns.items()},
-        quantities[quantity],
-        ordinary,
-        facets.widths(columns),
-    )
-    if found.epochs == (None,):
-        figure.update_xaxes(showticklabels=False, ticks="", title="")
     show_chart(
-        figure,
+        partial(
+            overview_map,
+            [[facets.field(layer, *place) for place in columns.values()] for layer in shown],
+            tick_labels(shown),
+            {name: column(epoch) for name, (_, epoch) in columns.items()},
+            quantities[quantity],
+            ordinary,
+            facets.widths(columns),
+            has_epochs=found.epochs != (None,),
+        ),
         key="dumps_overview",
         height=map_height(len(shown), groups=len(facets.groups) - 1),
         alt=_("{quantity} of {layers:,} layers at {epochs:,} epochs. The worst layer is {worst}.").format(

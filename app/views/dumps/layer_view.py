@@ -1,6 +1,7 @@
 """One layer of a dump: its numbers, its distribution now and over the epochs, its worst directions and its parts."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -218,8 +219,11 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationB
         return
     histograms = _shared_histograms(values)
     show_chart(
-        honest_histograms(
-            {label(name): one for name, one in histograms.items()}, log_density=log_density, log_values=log_values
+        partial(
+            honest_histograms,
+            {label(name): one for name, one in histograms.items()},
+            log_density=log_density,
+            log_values=log_values,
         ),
         key="dumps_histogram",
         height=340,

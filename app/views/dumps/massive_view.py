@@ -1,6 +1,7 @@
 """Massive activations: which unit or row is far larger than the others, from which layer on."""
 
 import math
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -43,7 +44,8 @@ def show_massive(dump: OpenDump) -> None:
         for rank in range(RANKS)
     ]
     show_chart(
-        massive_sizes(
+        partial(
+            massive_sizes,
             tick_labels(list(readings), TICK),
             largest,
             followed,

@@ -1,6 +1,7 @@
 """Two dumps side by side: the layers that both have."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -33,7 +34,7 @@ def show_matched(dump: OpenDump, other: OpenDump) -> None:
             values[name][label(layer)] = quantity.of(reading)
     title = translated(quantity.title)
     show_chart(
-        matched_layers(values, title),
+        partial(matched_layers, values, title),
         key="dumps_matched",
         height=110 + LAYER_PIXELS * min(len(shared), MOST_MATCHED),
         alt=_("{quantity} of {n:,} layers in {first} and in {second}.").format(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -37,7 +38,8 @@ def show_precision(dump: OpenDump) -> None:
     stored = {layer: types[dump.overview.members[layer, epoch]] for layer in layers}
     _say_what_is_stored(list(stored.values()))
     show_chart(
-        precision_errors(
+        partial(
+            precision_errors,
             tick_labels(list(found), TICK),
             {names[name]: [each[name].error for each in found.values()] for name in FORMATS},
             {names[name]: [_gone(each[name]) for each in found.values()] for name in FORMATS},

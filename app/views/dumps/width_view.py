@@ -1,6 +1,7 @@
 """Width: the sizes of the layers of several dumps of one model, over the width of the network."""
 
 from collections import Counter
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -99,7 +100,9 @@ def _show_lines(lines: tuple[WidthLine, ...]) -> None:
         ),
     )
     show_chart(
-        sizes_over_width({label(line.layer): (line.widths, line.sizes, line.verdict) for line in lines}, verdicts),
+        partial(
+            sizes_over_width, {label(line.layer): (line.widths, line.sizes, line.verdict) for line in lines}, verdicts
+        ),
         key="dumps_width",
         height=420,
         alt=_("Root mean square of {layers:,} layers at {widths:,} widths: {verdicts}.").format(

@@ -14,13 +14,12 @@ from analysis.dumps import inspect
 from analysis.statistics.binned_histogram import BinnedHistogram
 from analysis.survey.overview import overview
 from analysis.survey.quantity import POOLED_QUANTITIES
-from app.text import language
 from app.text.plain import escaped
 from app.views.dumps.binned_view import bounds_in_words
 from tests.analysis.survey.test_binned_layers import VALUES, write_events
 from tests.app.conftest import OpenPage, shown
 from tests.app.views.test_pages import all_text, sent_charts, small_and_described
-from tests.app.views.test_shown_texts import NAMES, SENTENCE_END, WORD, Marking, blocks, outside_brackets
+from tests.app.views.test_shown_texts import NAMES, SENTENCE_END, WORD, blocks, mark_texts, outside_brackets
 from tests.app.views.test_shown_texts import shown as texts_shown
 
 pytestmark = pytest.mark.long
@@ -137,7 +136,7 @@ def test_two_dumps_of_bins_are_compared(open_page: OpenPage, events: Path) -> No
 def test_every_word_can_be_translated_and_captions_are_short(
     open_page: OpenPage, events: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(language, "_catalogue", Marking)
+    mark_texts(monkeypatch)
     page = open_layer(open_page, events)
     assert [*page.exception, *page.error] == []
     reasons = [escaped(one.reason) for one in inspect(events).left_out]  # English, as errors are

@@ -11,7 +11,6 @@ from safetensors.numpy import save_file
 from analysis.dumps import inspect
 from analysis.dumps.reasons import group_reasons
 from analysis.survey.overview import overview
-from app.text import language
 from app.text.plain import escaped
 from tests.app.conftest import OpenPage, shown
 from tests.app.views.dumped import (
@@ -26,7 +25,7 @@ from tests.app.views.dumped import (
     write_dump,
 )
 from tests.app.views.test_pages import all_text, sent_charts, small_and_described
-from tests.app.views.test_shown_texts import NAMES, SENTENCE_END, WORD, Marking, blocks, outside_brackets
+from tests.app.views.test_shown_texts import NAMES, SENTENCE_END, WORD, blocks, mark_texts, outside_brackets
 from tests.app.views.test_shown_texts import shown as texts_shown
 
 pytestmark = pytest.mark.long
@@ -66,7 +65,7 @@ def test_two_sentences_at_most_are_read_without_a_click(open_page: OpenPage, dum
 def test_no_word_of_an_open_dump_misses_its_translation(
     open_page: OpenPage, dump: Path, wider: Path, monkeypatch: pytest.MonkeyPatch, view: str
 ) -> None:
-    monkeypatch.setattr(language, "_catalogue", Marking)
+    mark_texts(monkeypatch)
     page = open_page("dumps", dumps_path=str(dump), dumps_view=f"⟦{view}⟧", dumps_widths=str(wider))
     assert [*page.exception, *page.error] == []
     assert VIEWS[view] <= set(sent_charts(page))

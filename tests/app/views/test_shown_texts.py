@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from analysis.fields import choices_of
 from analysis.runs.spec import TrainingSpec
+from app.session import caches
 from app.text import language
 from per_core.methods import BASELINE, list_methods
 from tests.app.conftest import OpenPage
@@ -54,6 +55,13 @@ class Marking(NullTranslations):
 
     def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
         return f"⟦{msgid1 if n == 1 else msgid2}⟧"
+
+
+def mark_texts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every text in brackets; charts that were drawn before, in plain English, are not taken."""
+    charts = caches._Kept(caches.MOST_ENCODED)
+    monkeypatch.setattr(language, "_catalogue", Marking)
+    monkeypatch.setattr(caches, "_encoded", lambda: charts)
 
 
 def blocks(node: Any, opened: bool = True) -> Iterator[tuple[Any, bool]]:
@@ -115,7 +123,7 @@ def in_folder(query: dict[str, str], folder: Path) -> dict[str, str]:
 def test_no_word_of_a_page_misses_its_translation(
     open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, runs_folder: Path, name: str, query: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(language, "_catalogue", Marking)
+    mark_texts(monkeypatch)
     marked = {key: f"⟦{value}⟧" if key in LABELS else value for key, value in query.items()}
     texts_of_page = list(shown(open_page(name, **in_folder(marked, runs_folder))))
     left = [outside_brackets(text.replace(str(runs_folder), "")) for text in texts_of_page if text != JSON]
