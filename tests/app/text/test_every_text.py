@@ -28,7 +28,8 @@ SHOWING = {  # functions whose first argument a person reads
     "markdown", "caption", "title", "header", "subheader", "write", "text", "error", "info", "warning", "success",
     "toast", "status", "spinner", "button", "download_button", "form_submit_button", "metric", "slider",
     "select_slider", "selectbox", "radio", "multiselect", "toggle", "checkbox", "number_input", "text_input",
-    "text_area", "expander", "popover", "segmented_control", "pills", "file_uploader", "whole_number", "one_of", "on_request",
+    "text_area", "expander", "popover", "segmented_control", "pills", "file_uploader", "whole_number", "one_of",
+    "on_request",
 }  # fmt: skip
 WORD = re.compile(r"(?<![\w%{\-])[A-Za-z]?[a-z]{2,}(?![\w}\-])")  # "Layer"; not PER, SW1, N(0, I), min-width
 SENTENCE = re.compile(r"[A-Za-z]{2,},? [a-z]{2,}(?![\w\-])")
