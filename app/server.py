@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from analysis.compute import POOL
+from analysis.compute import POOL, warm_up
 from analysis.plain_text import message
 from app.session.shared_caches import KeepCaches
 from app.text.language import _
@@ -92,14 +92,13 @@ async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 def _warm() -> None:
-    """Import what the opening chart needs; later torch, and draw what the opening views are compared with."""
+    """Import what the opening chart needs; later torch, here and in the processes that compute."""
     from analysis.statistics import density  # noqa: F401  brings scipy
     from app.charts import joint  # noqa: F401  brings plotly
 
     _settle()
     time.sleep(LEFT_ALONE_SECONDS)
     from analysis.distances import distinction  # noqa: F401  brings torch
-    from app.session.null_bands import warm_up
 
     _settle()
     warm_up()

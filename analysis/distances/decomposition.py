@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from analysis.batch import ActivationBatch
 from analysis.distances.directions import shared_directions
 from analysis.statistics.moments import finite_values
-from analysis.statistics.null_band import NullBand, Statistic, band_of
+from analysis.statistics.null_band import NullBand, Statistic
 from per_core import sliced_w1
 
 Float64Array = NDArray[np.float64]
@@ -50,16 +51,18 @@ class DistanceParts:
 
 
 @dataclass(frozen=True, slots=True)
-class StageDistances(Statistic[Stage]):
-    """SW1 to N(0, I) after each stage, on the shared directions."""
+class PartDistances(Statistic[Part]):
+    """What each step takes away of SW1 on the shared directions, chance included; as the floor, all of SW1."""
 
-    def measure(self, batch: ActivationBatch) -> dict[Stage, float]:
-        """SW1 by stage."""
+    def measure(self, batch: ActivationBatch) -> dict[Part, float]:
+        """The parts by name; those before the floor sum to it."""
         directions = shared_directions(batch.d, self.slices)
-        return {
-            stage: sliced_w1(torch.from_numpy(values).float(), directions=directions).value.item()
-            for stage, values in normalise_in_stages(batch).items()
-        }
+        distances = [
+            sliced_w1(torch.from_numpy(values).float(), directions=directions).value.item()
+            for values in normalise_in_stages(batch).values()
+        ]
+        taken = [before - after for before, after in pairwise(distances)]
+        return dict(zip(PARTS, [*taken, distances[-1], distances[0]], strict=True))
 
 
 def normalise_in_stages(batch: ActivationBatch) -> dict[Stage, Float64Array]:
@@ -82,25 +85,21 @@ def normalise_in_stages(batch: ActivationBatch) -> dict[Stage, Float64Array]:
     }
 
 
-def decompose_distance(batch: ActivationBatch, gaussian: Mapping[Stage, Float64Array]) -> DistanceParts:
+def decompose_distance(batch: ActivationBatch, gaussian: Mapping[Part, NullBand]) -> DistanceParts:
     """The parts of a batch's distance.
 
     Args:
         batch: finite.
-        gaussian: the null draws of `StageDistances` at the batch's n and d, (draws,) by stage.
+        gaussian: the bands of `PartDistances` at the batch's n and d.
 
     Raises:
         InvalidInputError: If some values are not finite.
     """
-    distances = StageDistances().measure(batch)
-    own = np.array([distances[stage] for stage in gaussian])  # (stages,)
-    draws = np.stack(list(gaussian.values()), axis=1)  # (draws, stages)
-    expected = draws.mean(axis=0)
-    parts = _raw_parts(own) - _raw_parts(expected)
-    null = _raw_parts(draws) - _raw_parts(expected)
-    values = dict(zip(PARTS, [*parts.tolist(), float(expected[0])], strict=True))
-    bands = dict(zip(PARTS, [*map(band_of, null.T), band_of(draws[:, 0])], strict=True))
-    return DistanceParts(float(own[0]), values, bands)
+    found = PartDistances().measure(batch)
+    expected = {part: 0.0 if part == "floor" else band.mean for part, band in gaussian.items()}
+    values = {part: found[part] - expected[part] for part in PARTS}
+    values["floor"] = gaussian["floor"].mean
+    return DistanceParts(found["floor"], values, {part: gaussian[part].less(expected[part]) for part in PARTS})
 
 
 def _whitened(standardised: Float64Array) -> Float64Array:
@@ -112,11 +111,6 @@ def _whitened(standardised: Float64Array) -> Float64Array:
     inverse_root = (axes * _inverse(roots, np.sqrt(_FLAT) * roots.max())) @ axes.T
     whitened: Float64Array = standardised @ inverse_root if d <= n else inverse_root @ standardised
     return whitened
-
-
-def _raw_parts(distances: Float64Array) -> Float64Array:
-    """Differences of successive stages and the last stage: (..., 4) to (..., 4)."""
-    return np.concatenate([-np.diff(distances, axis=-1), distances[..., -1:]], axis=-1)
 
 
 def _inverse(values: Float64Array, smallest: Float64Array | float) -> Float64Array:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from analysis.distances.batch_statistics import BatchStatistics
 from analysis.distances.bound import Distances, WorstDistances
+from analysis.distances.decomposition import PartDistances
 from analysis.samples import DIMENSIONS, SIZES
 from analysis.statistics.null_band import Name, NullBand, Statistic, expected_gaussian_w1, null_band
 from per_core.errors import InvalidInputError
@@ -25,12 +26,13 @@ DRAWS = 999
 OPENING = (4096, 2, 256)  # of Bound: rows, units, slices
 RATIO_ROWS, RATIO_POWERS = 1000, 11  # SW1 of N(0, I) over its mean, for d = 1, 2, 4, …, 1024
 RECORDED = (500, 32)  # rows and units of the shipped recording
-
+LARGEST = (16384, 64)  # of the batches on offer; a flow follows its first 1,024 rows
 
 KINDS: dict[type[Statistic[Any]], str] = {
     BatchStatistics: "statistics",
     Distances: "distances",
     WorstDistances: "worst",
+    PartDistances: "parts",
 }
 
 
@@ -47,6 +49,10 @@ class Study(NamedTuple):
         kind = KINDS[type(self.statistic)]
         return f"{kind}, n = {self.n}, d = {self.d}, {self.statistic.slices} slices"
 
+    def means(self, band: NullBand) -> tuple[float, ...]:
+        """The mean of a band, where values are measured from it: the parts of a distance."""
+        return (band.mean,) if isinstance(self.statistic, PartDistances) else ()
+
 
 _OPENING_ROWS, _OPENING_UNITS, _OPENING_SLICES = OPENING
 STUDIES = (
@@ -61,6 +67,8 @@ STUDIES = (
     Study(Distances(256), *RECORDED),
     *(Study(Distances(), RATIO_ROWS, 2**power) for power in range(RATIO_POWERS)),
     Study(WorstDistances(_OPENING_SLICES), _OPENING_ROWS, _OPENING_UNITS),
+    *(Study(PartDistances(), n, _OPENING_UNITS) for n in SIZES),
+    *(Study(PartDistances(), n, d) for n, d in ((1024, 64), LARGEST, RECORDED)),
 )
 
 
@@ -92,7 +100,7 @@ def write_bands(path: Path, studies: Iterable[Study] = STUDIES) -> None:
     for study in studies:
         print(study.key, file=sys.stderr)
         bands[study.key] = {
-            name: [float(f"{value:.7g}") for value in (band.low, band.median, band.high)]
+            name: [float(f"{value:.7g}") for value in (band.low, band.median, band.high, *study.means(band))]
             for name, band in null_band(*study, draws=DRAWS).items()
         }
     lines = ",\n".join(f"{json.dumps(key)}: {json.dumps(each)}" for key, each in bands.items())
@@ -108,7 +116,7 @@ def _read(path: Path) -> dict[str, dict[Any, NullBand]]:
             f"{path} must hold the bands that come with PERscope: {error}. Restore it, or run `make bands`."
         ) from error
     return {
-        key: {name: NullBand(low, median, high, DRAWS) for name, (low, median, high) in each.items()}
+        key: {name: NullBand(low, median, high, DRAWS, *mean) for name, (low, median, high, *mean) in each.items()}
         for key, each in found.items()
     }
 

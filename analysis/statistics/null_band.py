@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,9 @@ CERTAINTY = 0.999
 
 @dataclass(frozen=True, slots=True)
 class NullBand:
-    """Smallest and largest value that fresh draws of the null distribution gave.
+    """Smallest and largest value that fresh draws of the null distribution gave, their median and their mean.
+
+    The mean is NaN where it was not kept.
 
     How often a further draw of it falls outside depends on the draws, which are made once and kept: of a
     continuous statistic the rate is a random number, Beta(2, draws − 1) distributed, and Beta(1, draws) for what lies
@@ -34,6 +37,11 @@ class NullBand:
     median: float
     high: float
     draws: int
+    mean: float = math.nan
+
+    def less(self, amount: float) -> NullBand:
+        """The band of draws of each of which so much is subtracted."""
+        return NullBand(self.low - amount, self.median - amount, self.high - amount, self.draws, self.mean - amount)
 
     @property
     def mean_level(self) -> float:
@@ -64,8 +72,9 @@ def band_of(draws: Float64Array) -> NullBand:
     """The band that draws (m,) of a statistic span; undefined draws (NaN) are left out."""
     defined = draws[~np.isnan(draws)]
     if defined.size == 0:
-        return NullBand(float("nan"), float("nan"), float("nan"), 0)
-    return NullBand(float(defined.min()), float(np.median(defined)), float(defined.max()), defined.size)
+        return NullBand(math.nan, math.nan, math.nan, 0)
+    low, median, high = float(defined.min()), float(np.median(defined)), float(defined.max())
+    return NullBand(low, median, high, defined.size, float(defined.mean()))
 
 
 @lru_cache(maxsize=4096)

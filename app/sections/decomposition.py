@@ -8,7 +8,7 @@ from analysis.batch import ActivationBatch
 from app.charts.chart import show_chart
 from app.charts.methods import PART_TITLES, removed_parts
 from app.session import caches
-from app.session.null_bands import null_draws
+from app.session.null_bands import null_bands
 from app.text.enumeration import enumerated
 from app.text.language import _, translated
 
@@ -20,9 +20,9 @@ Mapped = Mapping[str, tuple[ActivationBatch, ActivationBatch]]
 
 def decompose_batch(batch: ActivationBatch) -> "DistanceParts":
     """The parts of a batch's distance to N(0, I)."""
-    from analysis.distances.decomposition import StageDistances, decompose_distance
+    from analysis.distances.decomposition import PartDistances, decompose_distance
 
-    return caches.result(decompose_distance, batch, null_draws(StageDistances(), batch.n, batch.d))
+    return caches.result(decompose_distance, batch, null_bands(PartDistances(), batch.n, batch.d))
 
 
 def show_removed(batch: ActivationBatch, mapped: Mapped, *, key: str) -> None:

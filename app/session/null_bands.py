@@ -1,22 +1,15 @@
 """What fresh batches of a null distribution give: as shipped where that was computed beforehand, else drawn in chunks.
 
-Draws are kept by statistic and size, so every page, visitor and warm-up shares them.
+Draws are kept by statistic and size, so every page and visitor shares them.
 """
-
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.samples import SampleSpec
 from analysis.statistics.null_band import Float64Array, Name, NullBand, Statistic, bands_of
 from analysis.statistics.null_band import null_draws as draw_chunk
 from app.session import caches
-from app.session.progress import in_chunks, spans
+from app.session.progress import in_chunks
 from app.text.language import _
-
-if TYPE_CHECKING:
-    Sized = tuple[Statistic[Any], int, int]
 
 STEPS = 10  # of the progress, at least, where there are as many draws
 
@@ -48,19 +41,3 @@ def null_draws(
         _("Drawing batches of {null} for the sampling range").format(null=null),
     )
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
-
-
-def warm_up() -> None:
-    """Draw what the opening views need and no file has, while nobody waits for it."""
-    for statistic, n, d in _opening_draws():
-        total = statistic.draws_that_fit(n, d)
-        for first, count in spans(total, max(1, total // STEPS)):
-            caches.computed(draw_chunk, statistic, n, d, first, count)
-
-
-def _opening_draws() -> "Iterator[Sized]":
-    """Statistics and sizes: Methods decomposes the distance of the opening batch."""
-    from analysis.distances.decomposition import StageDistances
-
-    opening = SampleSpec()
-    yield StageDistances(), opening.n, opening.dim

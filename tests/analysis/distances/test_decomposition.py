@@ -10,32 +10,32 @@ from analysis.batch import ActivationBatch
 from analysis.distances.decomposition import (
     PARTS,
     DistanceParts,
-    Stage,
-    StageDistances,
+    Part,
+    PartDistances,
     decompose_distance,
     normalise_in_stages,
 )
 from analysis.distances.directions import shared_directions
 from analysis.samples import CASES, Case, figure1
-from analysis.statistics.null_band import gaussian_batch, null_draws
+from analysis.statistics.null_band import NullBand, gaussian_batch, null_band
 from per_core import DecorrelatedBatchNorm, sliced_w1
 from per_core.errors import InvalidInputError
 
 N = 20_000
-Draws = dict[Stage, np.ndarray]
+Bands = dict[Part, NullBand]
 
 
 @pytest.fixture(scope="module")
-def gaussian() -> Draws:
-    return null_draws(StageDistances(), N, 2, 1, 30)
+def gaussian() -> Bands:
+    return null_band(PartDistances(), N, 2, draws=30)
 
 
-def parts_of(case: Case, gaussian: Draws, **parameters: float) -> DistanceParts:
+def parts_of(case: Case, gaussian: Bands, **parameters: float) -> DistanceParts:
     return decompose_distance(figure1(case, N, **parameters), gaussian)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_parts_sum_to_the_distance(case: Case, gaussian: Draws) -> None:
+def test_the_parts_sum_to_the_distance(case: Case, gaussian: Bands) -> None:
     parts = parts_of(case, gaussian, shift=0.7, scale=1.6)
     assert list(parts.values) == list(PARTS)
     assert sum(parts.values.values()) == pytest.approx(parts.sw1, abs=1e-12)
@@ -46,7 +46,7 @@ def test_the_parts_sum_to_the_distance(case: Case, gaussian: Draws) -> None:
 
 @pytest.mark.parametrize(("scale", "distance"), [(0.5, 0.39894), (2.0, 0.79788), (4.0, 2.39365)])
 def test_a_scaled_gaussian_has_the_known_distance_as_its_scale_part(
-    scale: float, distance: float, gaussian: Draws
+    scale: float, distance: float, gaussian: Bands
 ) -> None:
     parts = parts_of("a", gaussian, scale=scale)
     assert parts.values["scale"] == pytest.approx(distance, abs=0.02)
@@ -56,7 +56,7 @@ def test_a_scaled_gaussian_has_the_known_distance_as_its_scale_part(
 
 @pytest.mark.parametrize(("rho", "distance"), [(0.5, 0.12990), (0.8, 0.21778)])
 def test_a_correlated_gaussian_has_the_known_distance_as_its_correlation_part(
-    rho: float, distance: float, gaussian: Draws
+    rho: float, distance: float, gaussian: Bands
 ) -> None:
     parts = parts_of("b", gaussian, rho=rho)
     assert parts.values["correlation"] == pytest.approx(distance, abs=0.01)
@@ -64,20 +64,20 @@ def test_a_correlated_gaussian_has_the_known_distance_as_its_correlation_part(
 
 
 @pytest.mark.parametrize("case", ["c", "d"])
-def test_skew_and_modes_are_shape(case: Case, gaussian: Draws) -> None:
+def test_skew_and_modes_are_shape(case: Case, gaussian: Bands) -> None:
     parts = parts_of(case, gaussian)
     assert parts.values["shape"] > parts.bands["shape"].high + 0.02
     assert abs(parts.values["correlation"]) < 0.005
 
 
-def test_a_shift_is_location(gaussian: Draws) -> None:
+def test_a_shift_is_location(gaussian: Bands) -> None:
     parts = parts_of("a", gaussian, shift=1.0)
     assert parts.values["location"] == pytest.approx(parts.sw1 - parts.values["floor"], abs=0.01)
 
 
 def test_gaussian_batches_have_parts_of_mean_0_and_the_known_floor() -> None:
-    draws = null_draws(StageDistances(), 1024, 2, 1, 60)
-    parts = [decompose_distance(gaussian_batch(1024, 2, number), draws) for number in range(1, 61)]
+    bands = null_band(PartDistances(), 1024, 2, draws=60)
+    parts = [decompose_distance(gaussian_batch(1024, 2, number), bands) for number in range(1, 61)]
     for part in PARTS[:4]:
         assert np.mean([p.values[part] for p in parts]) == pytest.approx(0, abs=1e-12)
         assert all(p.values[part] in p.bands[part] for p in parts)
@@ -109,7 +109,7 @@ def test_few_rows_and_constant_units_stay_finite(n: int, d: int, seed: int) -> N
     stages = normalise_in_stages(batch)
     assert all(np.isfinite(stage).all() for stage in stages.values())
     assert np.abs(stages["whitened"][:, 0]).max() < 1e-6
-    assert np.isfinite(list(StageDistances().measure(batch).values())).all()
+    assert np.isfinite(list(PartDistances().measure(batch).values())).all()
 
 
 def test_more_units_than_rows_are_whitened_by_their_singular_values() -> None:
@@ -125,11 +125,11 @@ def test_more_units_than_rows_are_whitened_by_their_singular_values() -> None:
 def test_very_wide_layers_need_no_matrix_of_all_units() -> None:
     rows = np.random.default_rng(6).standard_normal((4, 200_000))  # (d, d) would take 320 GB
     wide = ActivationBatch(rows, "wide")
-    assert StageDistances().measure(wide)["as it is"] == pytest.approx(
+    assert PartDistances().measure(wide)["floor"] == pytest.approx(
         float(sliced_w1(wide.tensor, directions=shared_directions(200_000, 64)).value), rel=1e-6
     )
 
 
-def test_what_is_not_finite_is_refused(gaussian: Draws) -> None:
+def test_what_is_not_finite_is_refused(gaussian: Bands) -> None:
     with pytest.raises(InvalidInputError, match="1 NaN"):
         decompose_distance(ActivationBatch([[1.0, np.nan]], "not finite"), gaussian)

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from analysis.distances.batch_statistics import BatchStatistics
 from analysis.distances.bound import Distances, WorstDistances
-from analysis.distances.decomposition import StageDistances
+from analysis.distances.decomposition import PARTS, PartDistances
 from analysis.distances.shipped_bands import (
     DRAWS,
+    LARGEST,
     OPENING,
     PATH,
     RECORDED,
@@ -23,6 +25,7 @@ from analysis.distances.shipped_bands import (
 )
 from analysis.samples import SampleSpec
 from analysis.statistics.null_band import expected_gaussian_w1, null_draws
+from per_core import gaussian_w1
 from per_core.errors import InvalidInputError
 from per_core.recording.run_directory import open_run
 
@@ -36,6 +39,7 @@ def test_every_promised_study_is_in_the_file_and_no_other() -> None:
         assert bands is not None
         for band in bands.values():
             assert band.low <= band.median <= band.high
+            assert band.low <= band.mean <= band.high or not study.means(band)
             assert band.draws == DRAWS
             assert band.level < 0.01
 
@@ -49,7 +53,8 @@ def test_the_opening_view_and_the_recording_need_no_draws() -> None:
     assert shipped_bands(BatchStatistics(), *RECORDED) is not None
     assert shipped_bands(Distances(), 77, 2) is None
     assert shipped_bands(BatchStatistics(shift=1.0), *RECORDED) is None
-    assert shipped_bands(StageDistances(), *OPENING[:2]) is None
+    for size in (OPENING[:2], RECORDED, LARGEST):
+        assert shipped_bands(PartDistances(), *size) is not None
 
 
 @pytest.mark.parametrize(
@@ -71,6 +76,7 @@ def test_what_is_shipped_is_what_the_draws_give(study: Study, tmp_path: Path) ->
         Study(BatchStatistics(), 4096, 2),
         Study(Distances(OPENING[2]), *OPENING[:2]),
         Study(WorstDistances(OPENING[2]), *OPENING[:2]),
+        Study(PartDistances(), *OPENING[:2]),
     ],
 )
 def test_single_draws_of_the_opening_lie_in_the_shipped_bands(study: Study) -> None:
@@ -79,6 +85,20 @@ def test_single_draws_of_the_opening_lie_in_the_shipped_bands(study: Study) -> N
     for name, values in null_draws(*study, 500, 3).items():
         assert (values >= bands[name].low - 1e-6).all()
         assert (values <= bands[name].high + 1e-6).all()
+
+
+@pytest.mark.parametrize(("n", "d"), [(1024, 2), (1024, 64), (4096, 2)])
+def test_the_parts_of_a_gaussian_distance_are_those_of_one_direction_but_for_the_scale(n: int, d: int) -> None:
+    """Projections of a whitened Gaussian batch are a standardised Gaussian sample, whatever the number of units."""
+    bands = shipped_bands(PartDistances(), n, d)
+    assert bands is not None
+    assert bands["floor"].mean == pytest.approx(expected_gaussian_w1(n), rel=0.03)
+    x = np.random.default_rng(3).standard_normal((n, 400))
+    centred = x - x.mean(axis=0)
+    means = [gaussian_w1(torch.from_numpy(each)).mean().item() for each in (x, centred, centred / centred.std(axis=0))]
+    assert bands["location"].mean == pytest.approx(means[0] - means[1], abs=0.04 * means[0])
+    assert bands["shape"].mean == pytest.approx(means[2], rel=0.05)
+    assert sum(bands[part].mean for part in PARTS[:4]) == pytest.approx(bands["floor"].mean, rel=1e-5)
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 64, 5000])

@@ -25,14 +25,16 @@ from per_core import gaussian_w1
 
 def test_the_band_spans_the_draws_and_states_its_level() -> None:
     band = band_of(np.array([3.0, 1.0, 2.0]))
-    assert (band.low, band.median, band.high, band.draws) == (1, 2, 3, 3)
+    assert (band.low, band.median, band.high, band.draws, band.mean) == (1, 2, 3, 3, 2)
+    assert band_of(np.array([0.0, 1.0, 8.0])).mean == 3
+    assert band.less(0.5) == NullBand(0.5, 1.5, 2.5, 3, 1.5)
     assert band.mean_level == 0.5
     assert 1.0 in band
     assert 3.01 not in band
 
 
 def test_undefined_draws_are_left_out_and_an_empty_band_holds_nothing() -> None:
-    assert band_of(np.array([math.nan, 2.0])) == NullBand(2, 2, 2, 1)
+    assert band_of(np.array([math.nan, 2.0])) == NullBand(2, 2, 2, 1, 2)
     assert 0.0 not in band_of(np.array([math.nan]))
 
 
