@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.subplots import make_subplots
 
 from analysis.distances.bound import (
     PER_AT_COLLAPSE,
     PER_AT_GAUSSIAN,
     Decomposition,
+    DirectionStudy,
     Influence,
     ScaleCurve,
     SliceConvergence,
@@ -32,179 +32,222 @@ from app.charts.palette import (
     categorical,
     theme_colour,
 )
-from app.text.direction import KINDS
+from app.text.direction import KINDS, direction_name
 from app.text.language import _, translated
 from per_core.text import N_
 
 SHOWN_WHOLE = 8  # directions; intervals of fewer may leave the chart
+Figure = dict[str, Any]  # as plotly's JSON has it, see `show_chart`
 _SW1 = {"color": EXACT, "width": 2.4}
 _PER = {"color": BOUND, "width": 2.4, "dash": "dash"}
 _SYMBOLS = {"random": "circle", "unit": "square", "principal": "diamond", "maximised": "star"}
 _COLOURS = {"random": MUTED, "unit": EXACT, "principal": CHECK, "maximised": ALARM}
 
 
-def polar_directions(degrees: NDArray[np.float64], w1: NDArray[np.float64], per: NDArray[np.float64]) -> go.Figure:
+def polar_directions(degrees: NDArray[np.float64], w1: NDArray[np.float64], per: NDArray[np.float64]) -> Figure:
     """W1 and PER along every direction of the plane over the angle, each on its own scale."""
-    figure = go.Figure()
+    data: list[Figure] = []
+    layout: Figure = {"margin": {"l": 36, "r": 36, "t": 50, "b": 30}}
     axis = {"gridcolor": GRID, "linecolor": GRID}
     for name, r, line, place, domain in (
         (_("W1, exact"), w1, _SW1, "polar", [0, 0.41]),
         ("PER", per, _PER, "polar2", [0.59, 1]),
     ):
-        figure.add_scatterpolar(
-            theta=np.append(degrees, degrees[0]),
-            r=np.append(r, r[0]).astype(np.float32),
-            name=name,
-            subplot=place,
-            mode="lines",
-            line=line,
-            hovertemplate="%{theta:.0f}°: %{r:.4f}<extra>" + name + "</extra>",
+        data.append(
+            {
+                "type": "scatterpolar",
+                "theta": np.append(degrees, degrees[0]),
+                "r": np.append(r, r[0]).astype(np.float32),
+                "name": name,
+                "subplot": place,
+                "mode": "lines",
+                "line": line,
+                "hovertemplate": "%{theta:.0f}°: %{r:.4f}<extra>" + name + "</extra>",
+            }
         )
-        figure.layout[place] = {
+        layout[place] = {
             "domain": {"x": domain},
             "bgcolor": CLEAR,
             "radialaxis": {**axis, "rangemode": "tozero", "angle": 90, "tickangle": 90, "nticks": 4},
             "angularaxis": {**axis, "dtick": 45},
         }
-    figure.update_layout(margin={"l": 36, "r": 36, "t": 50, "b": 30})
-    return figure
+    return {"data": data, "layout": layout}
 
 
-def sorted_directions(
-    kinds: Sequence[str], names: Sequence[str], w1: NDArray[np.float64], per: NDArray[np.float64]
-) -> go.Figure:
+def sorted_directions(study: DirectionStudy) -> Figure:
     """W1 of every direction sorted downwards, the kind of direction by symbol, and PER of the same directions."""
-    order = np.argsort(-w1, kind="stable")
-    rank = np.empty(len(w1), dtype=np.int32)
-    rank[order] = np.arange(1, len(w1) + 1)
-    figure = go.Figure()
-    figure.add_scatter(
-        x=np.arange(1, len(w1) + 1),
-        y=per[order].astype(np.float32),
-        name=_("PER of the same direction"),
-        mode="lines",
-        line={**_PER, "width": 1.6},
-    )
+    kinds, names = study.kinds, [direction_name(name) for name in study.names]
+    order = np.argsort(-study.w1, kind="stable")
+    rank = np.empty(len(order), dtype=np.int32)
+    rank[order] = np.arange(1, len(order) + 1)
+    data = [
+        {
+            "type": "scatter",
+            "x": np.arange(1, len(order) + 1, dtype=np.int32),
+            "y": study.per[order].astype(np.float32),
+            "name": _("PER of the same direction"),
+            "mode": "lines",
+            "line": {**_PER, "width": 1.6},
+        }
+    ]
     for kind, symbol in _SYMBOLS.items():
         chosen = np.array([k == kind for k in kinds])
         if chosen.any():
-            figure.add_scatter(
-                x=rank[chosen],
-                y=w1[chosen].astype(np.float32),
-                name=_("W1, {kind}").format(kind=translated(KINDS[kind])),
-                mode="markers",
-                text=[n for n, c in zip(names, chosen, strict=True) if c],
-                marker={"symbol": symbol, "color": _COLOURS[kind], "size": 13 if kind == "maximised" else 6},
-                hovertemplate="%{text}: %{y:.4f}<extra></extra>",
+            data.append(
+                {
+                    "type": "scatter",
+                    "x": rank[chosen],
+                    "y": study.w1[chosen].astype(np.float32),
+                    "name": _("W1, {kind}").format(kind=translated(KINDS[kind])),
+                    "mode": "markers",
+                    "text": [n for n, c in zip(names, chosen, strict=True) if c],
+                    "marker": {"symbol": symbol, "color": _COLOURS[kind], "size": 13 if kind == "maximised" else 6},
+                    "hovertemplate": "%{text}: %{y:.4f}<extra></extra>",
+                }
             )
     worst = order[0]
-    figure.add_annotation(
-        x=1,
-        y=float(w1[worst]),
-        text=_("worst: {direction}").format(direction=names[worst]),
-        showarrow=True,
-        ax=70,
-        ay=-18,
-        xanchor="left",
-    )
-    figure.update_xaxes(title=_("direction, sorted by W1"))
-    figure.update_yaxes(title=_("distance along the direction"), rangemode="tozero")
-    return figure
+    note = {
+        "x": 1,
+        "y": float(study.w1[worst]),
+        "text": _("worst: {direction}").format(direction=names[worst]),
+        "showarrow": True,
+        "ax": 70,
+        "ay": -18,
+        "xanchor": "left",
+    }
+    return {
+        "data": data,
+        "layout": {
+            "annotations": [note],
+            "xaxis": _titled(_("direction, sorted by W1")),
+            "yaxis": _titled(_("distance along the direction"), rangemode="tozero"),
+        },
+    }
 
 
-def scale(curve: ScaleCurve, slices: int) -> go.Figure:
+def scale(curve: ScaleCurve, slices: int) -> Figure:
     """PER and SW1 of c·h over c, with the reference values of PER."""
-    figure = go.Figure()
+    data: list[Figure] = []
     of_slices = _("SW1, {slices} slices").format(slices=slices)
     for short, name, y, line in (("PER", "PER", curve.per, _PER), ("SW1", of_slices, curve.sw1, _SW1)):
-        figure.add_scatter(x=curve.factors, y=y.astype(np.float32), name=name, mode="lines", line=line)
         lowest = int(np.argmin(y))
-        figure.add_scatter(
-            x=[float(curve.factors[lowest])],
-            y=[float(y[lowest])],
-            name=_("smallest {value}").format(value=short),
-            mode="markers",
-            marker={"color": line["color"], "size": 11, "symbol": "circle-open", "line": {"width": 2.5}},
-            showlegend=False,
-        )
-    _reference_line(figure, PER_AT_GAUSSIAN, _("PER at N(0, I), 2/√π = 1.128"))
-    _reference_line(figure, PER_AT_COLLAPSE, _("PER at collapse, √(2/π) = 0.798"), dash="dashdot")
-    figure.update_xaxes(title=_("factor c on the whole batch"), range=[0, float(curve.factors[-1])])
-    figure.update_yaxes(title=_("of c·h"), rangemode="tozero")
-    return figure
+        data += [
+            {
+                "type": "scatter",
+                "x": curve.factors,
+                "y": y.astype(np.float32),
+                "name": name,
+                "mode": "lines",
+                "line": line,
+            },
+            {
+                "type": "scatter",
+                "x": [float(curve.factors[lowest])],
+                "y": [float(y[lowest])],
+                "name": _("smallest {value}").format(value=short),
+                "mode": "markers",
+                "marker": {"color": line["color"], "size": 11, "symbol": "circle-open", "line": {"width": 2.5}},
+                "showlegend": False,
+            },
+        ]
+    return {
+        "data": data,
+        "layout": {
+            "shapes": [
+                _reference_line(PER_AT_GAUSSIAN, _("PER at N(0, I), 2/√π = 1.128")),
+                _reference_line(PER_AT_COLLAPSE, _("PER at collapse, √(2/π) = 0.798"), dash="dashdot"),
+            ],
+            "xaxis": _titled(_("factor c on the whole batch"), range=[0, float(curve.factors[-1])]),
+            "yaxis": _titled(_("of c·h"), rangemode="tozero"),
+        },
+    }
 
 
-def convergence(curve: SliceConvergence, exact_per: float) -> go.Figure:
+def convergence(curve: SliceConvergence, exact_per: float) -> Figure:
     """Estimates from ever more directions with 95 % intervals, PER above SW1, each on its own scale.
 
     Both axes show all estimates and the intervals from eight directions on: that of two is up to 13 standard errors
     long on either side, and would flatten all others.
     """
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    for row, short, name, y, error, colour, symbol in (
-        (1, "PER", _("PER, Monte Carlo"), curve.per, curve.per_margin, BOUND, "diamond"),
-        (2, "SW1", "SW1", curve.sw1, curve.sw1_margin, EXACT, "circle"),
+    ticks = curve.slices.tolist()[1::2]
+    number = {"type": "log", "tickvals": ticks, "ticktext": [str(k) for k in ticks], "domain": [0, 1]}
+    data: list[Figure] = []
+    layout: Figure = {
+        "xaxis": {**number, "anchor": "y", "matches": "x2", "showticklabels": False},
+        "xaxis2": {**number, **_titled(_("number of slices")), "anchor": "y2"},
+    }
+    for end, short, name, y, error, colour, symbol, domain in (
+        ("", "PER", _("PER, Monte Carlo"), curve.per, curve.per_margin, BOUND, "diamond", [0.54, 1]),
+        ("2", "SW1", "SW1", curve.sw1, curve.sw1_margin, EXACT, "circle", [0, 0.46]),
     ):
         known = ~np.isnan(error)  # one direction has no interval
-        figure.add_scatter(
-            row=row,
-            col=1,
-            x=curve.slices[known],
-            y=y[known].astype(np.float32),
-            error_y={"type": "data", "array": error[known].astype(np.float32), "thickness": 1.4},
-            name=name,
-            mode="lines+markers",
-            line={"color": colour, "width": 1.4},
-            marker={"color": colour, "symbol": symbol, "size": 8},
+        data.append(
+            {
+                "type": "scatter",
+                "xaxis": f"x{end}",
+                "yaxis": f"y{end}",
+                "x": curve.slices[known].astype(np.int32),
+                "y": y[known].astype(np.float32),
+                "error_y": {"type": "data", "array": error[known].astype(np.float32), "thickness": 1.4},
+                "name": name,
+                "mode": "lines+markers",
+                "line": {"color": colour, "width": 1.4},
+                "marker": {"color": colour, "symbol": symbol, "size": 8},
+            }
         )
         reach = np.where(curve.slices >= SHOWN_WHOLE, error, 0)[known]
-        low, high = (y[known] - reach).min(), (y[known] + reach).max()
+        low, high = float((y[known] - reach).min()), float((y[known] + reach).max())
         edge = max(0.05 * (high - low), 1e-4)
-        figure.update_yaxes(range=[low - edge, high + edge], row=row, col=1)
-        figure.update_yaxes(title=short, row=row, col=1)
-    figure.add_scatter(
-        row=1,
-        col=1,
-        x=[int(curve.slices[1]), int(curve.slices[-1])],
-        y=[exact_per, exact_per],
-        name=_("exact PER, {per:.4f}").format(per=exact_per),
-        mode="lines",
-        line={"color": REFERENCE, "width": 1.4, "dash": "dot"},
+        layout[f"yaxis{end}"] = _titled(short, range=[low - edge, high + edge], domain=domain, anchor=f"x{end}")
+    data.append(
+        {
+            "type": "scatter",
+            "x": [int(curve.slices[1]), int(curve.slices[-1])],
+            "y": [exact_per, exact_per],
+            "name": _("exact PER, {per:.4f}").format(per=exact_per),
+            "mode": "lines",
+            "line": {"color": REFERENCE, "width": 1.4, "dash": "dot"},
+        }
     )
-    ticks = curve.slices.tolist()[1::2]
-    figure.update_xaxes(type="log", tickvals=ticks, ticktext=[str(k) for k in ticks])
-    figure.update_xaxes(title=_("number of slices"), row=2, col=1)
-    return figure
+    return {"data": data, "layout": layout}
 
 
-def pot_check(exact: float, sampled: Sequence[float], grids: Sequence[GridDistance], slices: int) -> go.Figure:
+def pot_check(exact: float, sampled: Sequence[float], grids: Sequence[GridDistance], slices: int) -> Figure:
     """The closed form beside POT with sampled references and with quantile grids, on the same directions."""
-    figure = go.Figure()
     grid, seeds = _("grid<br>{points:,}"), _("sampled<br>{seeds} seeds")
     labels = [*(grid.format(points=g.points) for g in grids), seeds.format(seeds=len(sampled))]
-    figure.add_scatter(
-        x=labels[:-1],
-        y=[g.value for g in grids],
-        error_y={"type": "data", "array": [g.grid_error for g in grids], "thickness": 1.4},
-        name=_("POT, quantile grid ± grid error"),
-        mode="markers",
-        marker={"color": CHECK, "symbol": "diamond", "size": 9},
-    )
-    figure.add_scatter(
-        x=[labels[-1]] * len(sampled),
-        y=list(sampled),
-        name=_("POT, sampled reference, one point a seed"),
-        mode="markers",
-        marker={"color": OTHER, "symbol": "line-ew-open", "size": 18, "line": {"width": 2}},
-    )
     closed = _("closed form on the same {slices} slices, {value:.4f}").format(slices=slices, value=exact)
-    _reference_line(figure, exact, closed, EXACT)
-    figure.update_yaxes(title=_("sliced W1"))
-    figure.update_xaxes(title=_("reference that POT compares with"), categoryorder="array", categoryarray=labels)
-    return figure
+    return {
+        "data": [
+            {
+                "type": "scatter",
+                "x": labels[:-1],
+                "y": [g.value for g in grids],
+                "error_y": {"type": "data", "array": [g.grid_error for g in grids], "thickness": 1.4},
+                "name": _("POT, quantile grid ± grid error"),
+                "mode": "markers",
+                "marker": {"color": CHECK, "symbol": "diamond", "size": 9},
+            },
+            {
+                "type": "scatter",
+                "x": [labels[-1]] * len(sampled),
+                "y": list(sampled),
+                "name": _("POT, sampled reference, one point a seed"),
+                "mode": "markers",
+                "marker": {"color": OTHER, "symbol": "line-ew-open", "size": 18, "line": {"width": 2}},
+            },
+        ],
+        "layout": {
+            "shapes": [_reference_line(exact, closed, EXACT)],
+            "xaxis": _titled(
+                _("reference that POT compares with"), type="category", categoryorder="array", categoryarray=labels
+            ),
+            "yaxis": _titled(_("sliced W1")),
+        },
+    }
 
 
-def decomposition(parts: Decomposition) -> go.Figure:
+def decomposition(parts: Decomposition) -> Figure:
     """PER's three parts for the batch, for N(0, I) and for a batch collapsed to 0."""
     constant = 1 / math.sqrt(math.pi)
     bars = {
@@ -212,78 +255,110 @@ def decomposition(parts: Decomposition) -> go.Figure:
         "N(0, I)": (0.0, constant, constant),
         _("this batch"): (parts.half_energy_distance, parts.half_spread, parts.constant),
     }
-    figure = go.Figure()
-    for index, (name, colour) in enumerate(
-        (
-            (_("half the energy distance"), categorical(0, 0.45)),
-            (_("half the spread"), categorical(1, 0.45)),
-            ("1/√π", theme_colour("gray", 0.35)),
-        )
-    ):
-        values = [row[index] for row in bars.values()]
-        figure.add_bar(
-            y=list(bars),
-            x=values,
-            name=name,
-            orientation="h",
-            marker={"color": colour, "line": {"color": MUTED, "width": 1}},
-            text=[f"{v:.3f}" if v > 0.06 else "" for v in values],
-            textfont={"color": TEXT},
-            textposition="inside",
-            insidetextanchor="middle",
-        )
-    figure.update_layout(barmode="stack", bargap=0.45, legend={"traceorder": "normal"})
-    figure.update_xaxes(title=_("PER, the sum of the three"))
-    return figure
+    looks = (
+        (_("half the energy distance"), categorical(0, 0.45)),
+        (_("half the spread"), categorical(1, 0.45)),
+        ("1/√π", theme_colour("gray", 0.35)),
+    )
+    return {
+        "data": [
+            {
+                "type": "bar",
+                "y": list(bars),
+                "x": list(values),
+                "name": name,
+                "orientation": "h",
+                "marker": {"color": colour, "line": {"color": MUTED, "width": 1}},
+                "text": [f"{v:.3f}" if v > 0.06 else "" for v in values],
+                "textfont": {"color": TEXT},
+                "textposition": "inside",
+                "insidetextanchor": "middle",
+            }
+            for (name, colour), values in zip(looks, zip(*bars.values(), strict=True), strict=True)
+        ],
+        "layout": {
+            "barmode": "stack",
+            "bargap": 0.45,
+            "legend": {"traceorder": "normal"},
+            "xaxis": _titled(_("PER, the sum of the three")),
+        },
+    }
 
 
-def influence(effect: Influence) -> go.Figure:
+def influence(effect: Influence) -> Figure:
     """Change of the other samples' gradients when one sample moves, most changed first: SW1's and PER's."""
-    figure = go.Figure()
-    for name, y, line in (("SW1", effect.sw1, _SW1), ("PER", effect.per, _PER)):
-        figure.add_scatter(
-            x=100 * effect.share,
-            y=(100 * y[::-1]).astype(np.float32),
-            name=_("gradient of {value}").format(value=name),
-            mode="lines",
-            line=line,
-        )
-    figure.update_xaxes(title=_("other samples, most changed first (%)"), range=[0, 100])
-    figure.update_yaxes(title=_("change (% of a mean gradient)"), rangemode="tozero")
-    return figure
+    return {
+        "data": [
+            {
+                "type": "scatter",
+                "x": 100 * effect.share,
+                "y": (100 * y[::-1]).astype(np.float32),
+                "name": _("gradient of {value}").format(value=name),
+                "mode": "lines",
+                "line": line,
+            }
+            for name, y, line in (("SW1", effect.sw1, _SW1), ("PER", effect.per, _PER))
+        ],
+        "layout": {
+            "xaxis": _titled(_("other samples, most changed first (%)"), range=[0, 100]),
+            "yaxis": _titled(_("change (% of a mean gradient)"), rangemode="tozero"),
+        },
+    }
 
 
-def cost(timings: Sequence[Timing]) -> go.Figure:
+def cost(timings: Sequence[Timing]) -> Figure:
     """Seconds for one gradient against n, median with the range of the repeats."""
-    figure = go.Figure()
     looks = {
         N_("PER, exact"): (BOUND, "diamond", "solid"),
         N_("PER, Algorithm 1"): (OTHER, "square", "dot"),
         N_("SW1, exact"): (EXACT, "circle", "solid"),
     }
+    data = []
     for method, (colour, symbol, dash) in looks.items():
         own = [t for t in timings if t.method == method]
-        figure.add_scatter(
-            x=[t.n for t in own],
-            y=[1000 * t.median for t in own],
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [1000 * (t.slowest - t.median) for t in own],
-                "arrayminus": [1000 * (t.median - t.fastest) for t in own],
-                "thickness": 1.4,
-            },
-            name=translated(method),
-            mode="lines+markers",
-            line={"color": colour, "dash": dash},
-            marker={"symbol": symbol, "size": 8, "color": colour},
+        data.append(
+            {
+                "type": "scatter",
+                "x": [t.n for t in own],
+                "y": [1000 * t.median for t in own],
+                "error_y": {
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [1000 * (t.slowest - t.median) for t in own],
+                    "arrayminus": [1000 * (t.median - t.fastest) for t in own],
+                    "thickness": 1.4,
+                },
+                "name": translated(method),
+                "mode": "lines+markers",
+                "line": {"color": colour, "dash": dash},
+                "marker": {"symbol": symbol, "size": 8, "color": colour},
+            }
         )
     sizes = sorted({t.n for t in timings})
-    figure.update_xaxes(title=_("samples n"), type="log", tickvals=sizes, ticktext=[f"{n:,}" for n in sizes])
-    figure.update_yaxes(title=_("milliseconds for one gradient"), type="log", dtick=1)
-    return figure
+    return {
+        "data": data,
+        "layout": {
+            "xaxis": _titled(_("samples n"), type="log", tickvals=sizes, ticktext=[f"{n:,}" for n in sizes]),
+            "yaxis": _titled(_("milliseconds for one gradient"), type="log", dtick=1),
+        },
+    }
 
 
-def _reference_line(figure: go.Figure, y: float, name: str, colour: str = REFERENCE, dash: str = "dot") -> None:
+def _titled(title: str, **settings: Any) -> Figure:
+    """An axis."""
+    return {"title": {"text": title}, **settings}
+
+
+def _reference_line(y: float, name: str, colour: str = REFERENCE, dash: str = "dot") -> Figure:
     """A horizontal line with its meaning in the legend, where no point can hide it."""
-    figure.add_hline(y=y, line={"color": colour, "width": 1.4, "dash": dash}, name=name, showlegend=True)
+    return {
+        "type": "line",
+        "xref": "x domain",
+        "x0": 0,
+        "x1": 1,
+        "y0": y,
+        "y1": y,
+        "line": {"color": colour, "width": 1.4, "dash": dash},
+        "name": name,
+        "showlegend": True,
+    }

@@ -66,15 +66,16 @@ def show_table(place: DeltaGenerator, study: DirectionStudy, bands: "Bands") -> 
 
 def worst_table(study: DirectionStudy, bands: "Bands") -> pd.DataFrame:
     """The named directions of the largest W1, the worst slice, and what N(0, I) reaches where it is known."""
-    slices = [i for i, kind in enumerate(study.kinds) if kind == study.kinds[0]]
-    chosen = [i for i in range(len(study.kinds)) if i not in set(slices)]
+    kinds = study.kinds
+    slices = [i for i, kind in enumerate(kinds) if kind == kinds[0]]
+    chosen = [i for i, kind in enumerate(kinds) if kind != kinds[0]]
     chosen.append(max(slices, key=lambda i: study.w1[i]))
     chosen = sorted(chosen, key=lambda i: -study.w1[i])[:8]
     return pd.DataFrame(
         {
             _("Direction"): [direction_name(study.names[i]) for i in chosen],
-            "W1": [_marked(float(study.w1[i]), bands.get(study.kinds[i])) for i in chosen],
-            _("N(0, I) up to"): [_reached(bands.get(study.kinds[i])) for i in chosen],
+            "W1": [_marked(float(study.w1[i]), bands.get(kinds[i])) for i in chosen],
+            _("N(0, I) up to"): [_reached(bands.get(kinds[i])) for i in chosen],
             _("Mostly"): [_largest_entry(study.vectors[i]) for i in chosen],
         }
     )

@@ -103,11 +103,10 @@ def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator
     left, right = st.columns([5, 4], gap="large")
     with left, st.skeleton(height=420):
         study = studied(batch, slices)
-        names = [direction_name(name) for name in study.names]
         if batch.d == 2:
             draw = partial(figures.polar_directions, *caches.result(read_circle, batch, count=ANGLES))
         else:
-            draw = partial(figures.sorted_directions, study.kinds, names, study.w1, study.per)
+            draw = partial(figures.sorted_directions, study)
         show_chart(
             draw,
             key="bound_directions",
@@ -118,7 +117,7 @@ def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator
                 " runs from {low:.3f} to {high:.3f}."
             ).format(low=study.per.min(), high=study.per.max()),
             alt=_("W1 and PER along each direction; W1 is largest, {w1:.3f}, along {direction}.").format(
-                w1=study.w1.max(), direction=names[int(np.argmax(study.w1))]
+                w1=study.w1.max(), direction=direction_name(study.names[int(np.argmax(study.w1))])
             ),
         )
     with right:
@@ -130,7 +129,8 @@ def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator
 
 def _spread(study: "DirectionStudy") -> str:
     """How far apart the worst and the mean are."""
-    shared = np.array(study.kinds) == study.kinds[0]
+    kinds = np.array(study.kinds)
+    shared = kinds == kinds[0]
     return _("W1 runs from {low:.3f} to {high:.3f}, depending on the direction; SW1, the mean, is {mean:.3f}.").format(
         low=study.w1.min(), high=study.w1.max(), mean=study.w1[shared].mean()
     )
