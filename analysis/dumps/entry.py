@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from operator import attrgetter
+from typing import Any
 
 ITEM_BYTES = {
     "bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8,
@@ -59,6 +62,17 @@ class Entry:
         if self.shape is None or self.dtype not in ITEM_BYTES:
             return None
         return math.prod(self.shape) * ITEM_BYTES[self.dtype]
+
+
+as_values = attrgetter(*(field.name for field in fields(Entry)))
+"""What an entry says, in the order of its attributes."""
+
+
+def of_values(values: Sequence[Any]) -> Entry:
+    """The entry of which `as_values` are these, or were before they went through JSON."""
+    entry = Entry(*values)
+    shape = None if entry.shape is None else tuple(entry.shape)
+    return replace(entry, shape=shape, columns=tuple(entry.columns))
 
 
 @lru_cache(maxsize=4096)

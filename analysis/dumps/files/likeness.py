@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from analysis.dumps.files.byte_range import HEAD, FileRange
 from analysis.dumps.files.file_stamp import stamp
@@ -44,17 +45,6 @@ class _Layout:
     fixed: tuple[tuple[int, int], ...]
     names: tuple[tuple[int, int], ...]
 
-    @classmethod
-    def of(cls, size: int, free: FreeBytes) -> _Layout | None:
-        """The layout of a file of so many bytes; None if there is too much to compare, or it is none."""
-        if any(begin < 0 or count < 0 or begin + count > size for begin, count in (*free.values, *free.names)):
-            return None
-        fixed = list(_between([*free.values, *free.names], size))
-        pieces = _joined([*fixed, *free.names])
-        if sum(count for _, count in fixed) > LONGEST_COMPARED or len(pieces) > MOST_PIECES:
-            return None
-        return cls(pieces, tuple(_within(pieces, fixed)), tuple(_within(pieces, free.names)))
-
     def compared(self, data: FileRange) -> bytes | None:
         """What a file is known by; None if its names are not one word. Errors as of `FileRange.read`."""
         content = b"".join([data.read(begin, count).tobytes() for begin, count in self.pieces])
@@ -93,7 +83,7 @@ class AlikeFiles:
 
     def keep(self, data: FileRange, free: FreeBytes, listing: Listing) -> None:
         """Know a file and what is listed of it, unless it has changed since it was opened."""
-        layout = _Layout.of(data.size, free)
+        layout = _layout(data.size, free)
         layouts = self._known.get(_kind(data), {})
         if layout is None or (layout not in layouts and len(layouts) == MOST_LAYOUTS):
             return
@@ -104,6 +94,19 @@ class AlikeFiles:
         if self._compared > MOST_COMPARED:
             self._known, self._compared = {}, len(compared)
         self._known.setdefault(_kind(data), {}).setdefault(layout, {})[compared] = listing
+
+
+@lru_cache(maxsize=256)
+def _layout(size: int, free: FreeBytes) -> _Layout | None:
+    """What is compared of a file of so many bytes; None if it is too much, or free bytes are not there."""
+    spans = (*free.values, *free.names)
+    if any(begin < 0 or count < 0 or begin + count > size for begin, count in spans):
+        return None
+    fixed = list(_between(spans, size))
+    pieces = _joined([*fixed, *free.names])
+    if sum(count for _, count in fixed) > LONGEST_COMPARED or len(pieces) > MOST_PIECES:
+        return None
+    return _Layout(pieces, tuple(_within(pieces, fixed)), tuple(_within(pieces, free.names)))
 
 
 def _between(spans: Iterable[Span], size: int) -> Iterator[Span]:

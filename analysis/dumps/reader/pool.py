@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from analysis.dumps.entry import Entry, shared
+from analysis.dumps.entry import Entry, of_values, shared
 from analysis.dumps.files.byte_range import FileRange
 from analysis.dumps.files.likeness import FreeBytes, Span
 from analysis.dumps.formats import npy_format
@@ -232,17 +232,12 @@ def _size(path: Path) -> int:
 
 
 def _listed(result: Message) -> Listed:
-    entries, free = [shared(_entry(one)) for one in result["entries"]], result["free"]
-    return Listed(entries, None if free is None else FreeBytes(_spans(free["values"]), _spans(free["names"])))
+    free = result["free"]
+    return Listed([shared(of_values(one)) for one in result["entries"]], free and FreeBytes(*map(_spans, free)))
 
 
 def _spans(found: list[list[int]]) -> tuple[Span, ...]:
     return tuple([(int(begin), int(count)) for begin, count in found])
-
-
-def _entry(fields: Message) -> Entry:
-    shape = fields["shape"]
-    return Entry(**fields | {"shape": None if shape is None else tuple(shape), "columns": tuple(fields["columns"])})
 
 
 def _rows(data: FileRange, count: int) -> NDArray[Any]:

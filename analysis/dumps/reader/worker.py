@@ -10,24 +10,27 @@ import contextlib
 import faulthandler
 import importlib
 import json
+import math
 import os
 import resource
 import select
 import sys
+import time
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
+from analysis.dumps.entry import as_values
 from analysis.dumps.formats.npy_format import LONGEST_HEADER
 from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.process import address_space
 from per_core.errors import BudgetError, PerError
 
 LENGTH_BYTES = 8
+EXACT = 1.0  # second by which the time of a part may seem longer than it is
 GRACE = 10.0  # seconds that the other side has to end a request that takes too long, before this one does
 IDLE = 300.0  # seconds after which a process that nobody asks anything ends
 LIBRARIES = {
@@ -52,8 +55,27 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.simplefilter("ignore")
     while (request := receive(sys.stdin.buffer)) is not None:
+        watch = Watch()
         for part in _parts(request):
-            send(answers, _answer(part))
+            send(answers, _answer(part, watch))
+        watch.end()
+
+
+class Watch:
+    """Ends this process when a part of a request takes too long; a watch a part would cost more than a small file."""
+
+    def __init__(self) -> None:
+        self._begun = -math.inf
+
+    def begin(self, seconds: float) -> None:
+        """Watch the next part, unless the watch of another one began so lately that it does as well."""
+        if time.monotonic() - self._begun > EXACT:
+            self._begun = time.monotonic()
+            faulthandler.dump_traceback_later(seconds + GRACE, exit=True)
+
+    def end(self) -> None:
+        """Watch no more."""
+        faulthandler.cancel_dump_traceback_later()
 
 
 def receive(stream: BinaryIO) -> Request | None:
@@ -81,14 +103,14 @@ def _parts(request: Request) -> list[Request]:
     return [request | {"path": path} for path in request["paths"][request["begin"] :]]
 
 
-def _answer(request: Request) -> Request:
+def _answer(request: Request, watch: Watch) -> Request:
     limits = ReadingLimits(**request["limits"])
     try:
         task = TASKS[request["task"]]
         library = LIBRARIES.get(request.get("format", ""))
         if library:
             importlib.import_module(library)
-        faulthandler.dump_traceback_later(limits.seconds + GRACE, exit=True)
+        watch.begin(limits.seconds)
         with _memory(limits.process_bytes):
             return {"result": task(request, limits)}
     except PerError as error:
@@ -97,8 +119,6 @@ def _answer(request: Request) -> Request:
         return {"error": "memory", "reason": ""}
     except Exception as error:  # whatever one file does, the next one is read
         return {"error": "invalid", "reason": f"The file must be readable; it is not: {error!r:.300}. Write it again."}
-    finally:
-        faulthandler.cancel_dump_traceback_later()
 
 
 @contextlib.contextmanager
@@ -125,7 +145,7 @@ def _list(request: Request, limits: ReadingLimits) -> dict[str, Any]:
         entries, free = module.list_alike(path, limits)
     else:
         entries, free = module.list_entries(path, limits), None
-    return {"entries": [asdict(entry) for entry in entries], "free": None if free is None else asdict(free)}
+    return {"entries": [as_values(entry) for entry in entries], "free": free and (free.values, free.names)}
 
 
 def _read(request: Request, limits: ReadingLimits) -> list[int]:
