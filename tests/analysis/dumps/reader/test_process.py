@@ -13,6 +13,7 @@ import torch
 
 from analysis.dumps import ReadingLimits, inspect
 from analysis.dumps.formats import csv_format
+from analysis.dumps.reader import worker
 from analysis.dumps.reader.pool import READER, ReaderPool
 from per_core.errors import BudgetError, InvalidInputError
 from tests import processes
@@ -76,6 +77,19 @@ def test_time_is_bounded(tmp_path):
         assert reader.pids == ()
     finally:
         reader.close()
+
+
+def test_each_of_many_parts_has_its_time_and_no_watch_of_its_own(monkeypatch):
+    """The process ends itself no earlier than its reader would end it, and at most the grace later."""
+    now, ends = [100.0], []
+    monkeypatch.setattr(worker.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(worker.faulthandler, "dump_traceback_later", lambda seconds, **_: ends.append(now[0] + seconds))
+    watch = worker.Watch()
+    for part in range(1000):
+        now[0] = 100 + part / 100
+        watch.begin(60.0)
+        assert now[0] + 60 < ends[-1] <= now[0] + 60 + worker.GRACE
+    assert len(ends) <= 11
 
 
 def test_text_is_read_within_the_time_of_the_process_too(tmp_path):
