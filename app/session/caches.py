@@ -67,6 +67,7 @@ def _run_key(run: "Run") -> tuple[str, float]:
 
 _KEYS: dict[str | type, Callable[[Any], Any]] = {
     "analysis.batch.ActivationBatch": attrgetter("fingerprint"),
+    "analysis.statistics.null_band.NullBand": repr,
     "per_core.recording.run_directory.Run": _run_key,
     "app.session.dumped.DumpMember": attrgetter("key"),
 }
