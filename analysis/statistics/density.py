@@ -59,23 +59,16 @@ def joint_density(
         InvalidInputError: If the lengths differ, the range is empty or `points` is out of range.
     """
     first, second = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    low, high = limits
     if first.shape != second.shape or first.ndim != 1:
         raise InvalidInputError(
             f"x and y must be vectors of one length; received shapes {first.shape} and {second.shape}. "
             "Pass two columns of one batch."
         )
-    if not (np.isfinite(limits).all() and low < high and 8 <= points <= 512):
-        raise InvalidInputError(
-            "A density needs limits low < high and 8 to 512 points; "
-            f"received {limits} and {points}. Widen the range or change the number of points."
-        )
+    grid, edges = _grid(limits, points)
     finite = np.isfinite(first) & np.isfinite(second)
     first, second = first[finite], second[finite]
     n = int(first.size)
-    grid = np.linspace(low, high, points)
     step = grid[1] - grid[0]
-    edges = np.concatenate([grid - step / 2, [grid[-1] + step / 2]])
     counts, _, _ = np.histogram2d(second, first, bins=[edges, edges])
     scale_x, scale_y = (_robust_scale(v) if n else 0.0 for v in (first, second))
     joint = gaussian_filter(
@@ -83,14 +76,18 @@ def joint_density(
         sigma=[_cells(s, n, 6, step) for s in (scale_y, scale_x)],
         mode="constant",
     )
-    marginals = [
-        gaussian_filter1d(
-            np.histogram(v, bins=edges)[0] / (max(n, 1) * step), sigma=_cells(s, n, 5, step), mode="constant"
-        )
-        for v, s in ((first, scale_x), (second, scale_y))
-    ]
+    marginals = [_smoothed(values, scale, edges) for values, scale in ((first, scale_x), (second, scale_y))]
     inside = int(counts.sum())
     return JointDensity(grid, joint, marginals[0], marginals[1], n, n - inside)
+
+
+def unit_density(
+    values: ArrayLike, *, limits: tuple[float, float] = (-4.0, 4.0), points: int = 81
+) -> tuple[Float64Array, Float64Array]:
+    """A grid (m,) and the density of one unit on it, as the marginals of `joint_density`; values (n,) finite."""
+    given = np.asarray(values, dtype=np.float64)
+    grid, edges = _grid(limits, points)
+    return grid, _smoothed(given, _robust_scale(given), edges)
 
 
 def pair_axes(batch: ActivationBatch, pair: AxisPair) -> Float32Array:
@@ -155,6 +152,29 @@ def robust_limits(values: ArrayLike, *, at_least: tuple[float, float] = (-4.0, 4
     low, high = np.quantile(flat, [0.01, 0.99])
     margin = (high - low) / 10
     return float(min(np.floor(low - margin), at_least[0])), float(max(np.ceil(high + margin), at_least[1]))
+
+
+def _grid(limits: tuple[float, float], points: int) -> tuple[Float64Array, Float64Array]:
+    """Equally spaced points and the edges of the cells around them."""
+    low, high = limits
+    if not (np.isfinite(limits).all() and low < high and 8 <= points <= 512):
+        raise InvalidInputError(
+            "A density needs limits low < high and 8 to 512 points; "
+            f"received {limits} and {points}. Widen the range or change the number of points."
+        )
+    grid = np.linspace(low, high, points)
+    half = (grid[1] - grid[0]) / 2
+    return grid, np.append(grid - half, grid[-1] + half)
+
+
+def _smoothed(values: Float64Array, scale: float, edges: Float64Array) -> Float64Array:
+    """The density of values whose scale is known, on the cells between edges."""
+    n, step = values.size, float(edges[1] - edges[0])
+    counts = np.histogram(values, bins=edges)[0]
+    smoothed: Float64Array = gaussian_filter1d(
+        counts / (max(n, 1) * step), sigma=_cells(scale, n, 5, step), mode="constant"
+    )
+    return smoothed
 
 
 def _robust_scale(values: Float64Array) -> float:

@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from analysis.statistics.density import JointDensity
 from analysis.statistics.null_band import NullBand
 from app.charts.field import field_trace
 from app.charts.palette import BOUND, EXACT, MUTED, REFERENCE, theme_colour
 from app.text.language import _, translated
 from per_core.text import N_
 
+Figure = dict[str, Any]  # as plotly's JSON has it, see `show_chart`
 ALONE, WITH_TASK = N_("alone"), N_("with the task")
 FLOWS = {ALONE: N_("flow alone"), WITH_TASK: N_("flow with the task")}
 READINGS = {
@@ -42,12 +41,13 @@ class Trajectory:
 
     Attributes:
         clouds: (frames, rows, 2) coordinates of the rows.
-        marginals: a density of the first coordinate for each frame.
+        grid, marginals: (m,) and (frames, m), the density of the first coordinate.
         readings: what happens to the batch, by key of `READINGS`, arrays (frames,).
     """
 
     clouds: NDArray[np.float32]
-    marginals: Sequence[JointDensity]
+    grid: NDArray[np.float64]
+    marginals: NDArray[np.float64]
     readings: Mapping[str, NDArray[np.float64]]
 
 
@@ -60,7 +60,7 @@ def flow_panels(
     *,
     limits: tuple[float, float],
     units: tuple[str, str],
-) -> go.Figure:
+) -> Figure:
     """The field, the flows with a frame for each of the steps, and curves over the steps.
 
     Args:
@@ -68,20 +68,29 @@ def flow_panels(
         trajectories: the flows, `ALONE` and `WITH_TASK`.
         gaussian: the sampling range of the readings at N(0, I), by key.
     """
-    figure = go.Figure()
+    data = [field_trace(start[:_FIELD_ROWS], pull[:_FIELD_ROWS], limits, "x", "y")]
     lefts = [i * 0.345 for i in range(3)]
-    figure.add_trace(field_trace(start[:_FIELD_ROWS], pull[:_FIELD_ROWS], limits, "x", "y"))
-    _place_cloud(figure, 1, _("gradient field on the batch"), lefts[0], limits, units)
+    layout: Figure = {
+        "margin": {"l": 48, "r": 8, "t": 48, "b": 44},
+        "legend": {"y": 1.05, "x": 1, "xanchor": "right"},
+        "annotations": [_title(_("gradient field on the batch"), lefts[0], 1)],
+    }
+    layout |= _cloud_axes(1, lefts[0], limits, units)
     moving = []
     for number, (name, trajectory) in enumerate(trajectories.items(), start=2):
-        moving += _add_cloud(figure, number, name, trajectory)
-        _place_cloud(figure, number, translated(FLOWS[name]), lefts[number - 1], limits, units)
+        data += _cloud_traces(number, name, trajectory)
+        moving += [len(data) - 2, len(data) - 1]
+        layout |= _cloud_axes(number, lefts[number - 1], limits, units)
+        layout["annotations"].append(_title(translated(FLOWS[name]), lefts[number - 1], 1))
     keys = list(next(iter(trajectories.values())).readings)
     share = 1 / len(keys)
     for i, key in enumerate(keys):
         domain = [i * share + (0.05 if i else 0.0), (i + 1) * share - 0.01]
-        moving.append(_add_curves(figure, 11 + i, key, trajectories, gaussian.get(key), steps, domain))
-    figure.frames = [  # plain dictionaries, which plotly copies and checks only once
+        data += _curve_traces(11 + i, key, trajectories, gaussian.get(key), steps)
+        moving.append(len(data) - 1)
+        layout |= _curve_axes(11 + i, key, trajectories, gaussian.get(key), domain)
+        layout["annotations"].append(_title(translated(READINGS[key]), domain[0], _CURVES[1]))
+    frames = [
         {
             "name": _("step {step} of {steps}").format(step=step, steps=steps[-1]),
             "traces": moving,
@@ -89,143 +98,136 @@ def flow_panels(
         }
         for index, step in enumerate(steps)
     ]
-    figure.update_layout(margin={"l": 48, "r": 8, "t": 48, "b": 44}, legend={"y": 1.05, "x": 1, "xanchor": "right"})
-    return figure
+    return {"data": data, "layout": layout, "frames": frames}
 
 
-def _add_cloud(figure: go.Figure, number: int, name: str, trajectory: Trajectory) -> list[int]:
-    """The rows at the last step and the marginal above; returns the numbers of the traces that move."""
+def _cloud_traces(number: int, name: str, trajectory: Trajectory) -> list[Figure]:
+    """The rows at the last step and the marginal above, both of which move."""
     look = _LOOKS[name]
-    last = trajectory.clouds[-1, :_PARTICLES]
-    figure.add_scattergl(
-        x=last[:, 0],
-        y=last[:, 1],
-        name=_("rows, {flow}").format(flow=translated(name)),
-        meta=translated(FLOWS[name]),
-        mode="markers",
-        marker={"color": look["color"], "size": 4, "opacity": 0.55, "symbol": look["symbol"]},
-        hoverinfo="skip",
-        showlegend=False,
-        xaxis=f"x{number}",
-        yaxis=f"y{number}",
-    )
-    marginal = trajectory.marginals[-1]
-    figure.add_scatter(
-        x=marginal.grid.astype(np.float32),
-        y=marginal.marginal_x.astype(np.float32),
-        name=_("density, {flow}").format(flow=translated(name)),
-        meta=translated(FLOWS[name]),
-        mode="lines",
-        line={"color": look["color"], "width": 1.6},
-        hoverinfo="skip",
-        showlegend=False,
-        xaxis=f"x{number}",
-        yaxis=f"y{number + 5}",
-    )
-    count = len(figure.data)
-    return [count - 2, count - 1]
+    last, marginal = trajectory.clouds[-1, :_PARTICLES], trajectory.marginals[-1]
+    shared = {"meta": translated(FLOWS[name]), "hoverinfo": "skip", "showlegend": False, "xaxis": f"x{number}"}
+    return [
+        {
+            "type": "scattergl",
+            "x": last[:, 0],
+            "y": last[:, 1],
+            "name": _("rows, {flow}").format(flow=translated(name)),
+            "mode": "markers",
+            "marker": {"color": look["color"], "size": 4, "opacity": 0.55, "symbol": look["symbol"]},
+            "yaxis": f"y{number}",
+            **shared,
+        },
+        {
+            "type": "scatter",
+            "x": trajectory.grid.astype(np.float32),
+            "y": marginal.astype(np.float32),
+            "name": _("density, {flow}").format(flow=translated(name)),
+            "mode": "lines",
+            "line": {"color": look["color"], "width": 1.6},
+            "yaxis": f"y{number + 5}",
+            **shared,
+        },
+    ]
 
 
-def _add_curves(
-    figure: go.Figure,
+def _curve_traces(
     number: int,
     key: str,
     trajectories: Mapping[str, Trajectory],
     reference: NullBand | None,
     steps: Sequence[int],
-    domain: list[float],
-) -> int:
-    """One reading over the steps of every flow, with dots that move; returns the number of the dots' trace."""
-    x, y, title = f"x{number}", f"y{number}", translated(READINGS[key])
+) -> list[Figure]:
+    """One reading over the steps of every flow; the last trace are the dots, which move."""
+    title = translated(READINGS[key])
+    shared = {"type": "scatter", "meta": title, "xaxis": f"x{number}", "yaxis": f"y{number}"}
+    traces: list[Figure] = []
     if reference is not None:
-        figure.add_scatter(
-            x=[steps[0], steps[-1], steps[-1], steps[0]],
-            y=[reference.low, reference.low, reference.high, reference.high],
-            name=_("N(0, I) of this size"),
-            meta=title,
-            mode="lines",
-            fill="toself",
-            fillcolor=theme_colour("gray", 0.25),
-            line={"color": REFERENCE, "width": 1, "dash": "dot"},
-            hoverinfo="skip",
-            legendgroup="reference",
-            showlegend=number == 11,
-            xaxis=x,
-            yaxis=y,
+        traces.append(
+            {
+                "x": [steps[0], steps[-1], steps[-1], steps[0]],
+                "y": np.array([reference.low, reference.low, reference.high, reference.high]),
+                "name": _("N(0, I) of this size"),
+                "mode": "lines",
+                "fill": "toself",
+                "fillcolor": theme_colour("gray", 0.25),
+                "line": {"color": REFERENCE, "width": 1, "dash": "dot"},
+                "hoverinfo": "skip",
+                "legendgroup": "reference",
+                "showlegend": number == 11,
+                **shared,
+            }
         )
     for name, trajectory in trajectories.items():
         look = _LOOKS[name]
-        figure.add_scatter(
-            x=np.asarray(steps, np.int16),
-            y=trajectory.readings[key].astype(np.float32),
-            name=translated(name),
-            meta=title,
-            mode="lines",
-            line={
-                "color": look["color"],
-                "dash": look["dash"],
-                "width": 2,
-                "shape": "hv" if key in COUNTS else "linear",
-            },
-            legendgroup=name,
-            showlegend=number == 11,
-            hovertemplate=_("step %{x}: %{y:.4f}") + "<extra>" + translated(name) + "</extra>",
-            xaxis=x,
-            yaxis=y,
+        shape = "hv" if key in COUNTS else "linear"
+        traces.append(
+            {
+                "x": np.asarray(steps, np.int16),
+                "y": trajectory.readings[key].astype(np.float32),
+                "name": translated(name),
+                "mode": "lines",
+                "line": {"color": look["color"], "dash": look["dash"], "width": 2, "shape": shape},
+                "legendgroup": name,
+                "showlegend": number == 11,
+                "hovertemplate": _("step %{x}: %{y:.4f}") + "<extra>" + translated(name) + "</extra>",
+                **shared,
+            }
         )
-    figure.add_scatter(
-        x=[steps[-1]] * len(trajectories),
-        y=[float(trajectory.readings[key][-1]) for trajectory in trajectories.values()],
-        name=_("{reading} at the step shown").format(reading=title),
-        meta=title,
-        mode="markers",
-        marker={
-            "color": [_LOOKS[name]["color"] for name in trajectories],
-            "symbol": [_LOOKS[name]["symbol"] for name in trajectories],
-            "size": 9,
-        },
-        showlegend=False,
-        hoverinfo="skip",
-        xaxis=x,
-        yaxis=y,
-    )
-    figure.update_layout(
+    traces.append(
         {
-            f"xaxis{number}": {"domain": domain, "anchor": y, "title": {"text": _("step"), "standoff": 2}, "nticks": 4},
-            f"yaxis{number}": {
-                "domain": _CURVES,
-                "anchor": x,
-                "nticks": 5,
-                "range": _range_of(key, trajectories, reference),
-                "dtick": 1 if key in COUNTS else None,
+            **_heights(trajectories, key, -1, steps[-1]),
+            "name": _("{reading} at the step shown").format(reading=title),
+            "mode": "markers",
+            "marker": {
+                "color": [_LOOKS[name]["color"] for name in trajectories],
+                "symbol": [_LOOKS[name]["symbol"] for name in trajectories],
+                "size": 9,
             },
+            "showlegend": False,
+            "hoverinfo": "skip",
+            **shared,
         }
     )
-    figure.add_annotation(
-        text=title, xref="paper", yref="paper", x=domain[0], y=_CURVES[1], xanchor="left", yanchor="bottom",
-        showarrow=False,
-    )  # fmt: skip
-    return len(figure.data) - 1
+    return traces
 
 
-def radial_pull(distances: NDArray[np.float64], pull: NDArray[np.float64]) -> go.Figure:
+def _curve_axes(
+    number: int,
+    key: str,
+    trajectories: Mapping[str, Trajectory],
+    reference: NullBand | None,
+    domain: list[float],
+) -> Figure:
+    """The axes of one reading."""
+    span = _range_of(key, trajectories, reference)
+    own: Figure = {} if span is None else {"range": span}
+    if key in COUNTS:
+        own["dtick"] = 1
+    step = {"text": _("step"), "standoff": 2}
+    return {
+        f"xaxis{number}": {"domain": domain, "anchor": f"y{number}", "title": step, "nticks": 4},
+        f"yaxis{number}": {"domain": _CURVES, "anchor": f"x{number}", "nticks": 5, **own},
+    }
+
+
+def radial_pull(distances: NDArray[np.float64], pull: NDArray[np.float64]) -> Figure:
     """The pull on one row over its distance from 0, outward above 0."""
-    figure = go.Figure(
-        go.Scatter(
-            x=distances,
-            y=pull,
-            mode="lines",
-            name=_("pull on one row"),
-            hovertemplate="r = %{x:.2f}: %{y:.3g}<extra></extra>",
-        )
-    )
-    figure.add_hline(y=0, line={"color": MUTED, "width": 1})
-    figure.update_layout(
-        showlegend=False,
-        xaxis={"title": _("distance r along one direction")},
-        yaxis={"title": _("pull (outward above 0)")},
-    )
-    return figure
+    curve = {
+        "type": "scatter",
+        "x": distances,
+        "y": pull,
+        "mode": "lines",
+        "name": _("pull on one row"),
+        "hovertemplate": "r = %{x:.2f}: %{y:.3g}<extra></extra>",
+    }
+    none = {"type": "line", "x0": 0, "x1": 1, "xref": "x domain", "y0": 0, "y1": 0, "yref": "y"}
+    layout = {
+        "showlegend": False,
+        "xaxis": {"title": {"text": _("distance r along one direction")}},
+        "yaxis": {"title": {"text": _("pull (outward above 0)")}},
+        "shapes": [{**none, "line": {"color": MUTED, "width": 1}}],
+    }
+    return {"data": [curve], "layout": layout}
 
 
 def _range_of(key: str, trajectories: Mapping[str, Trajectory], reference: NullBand | None) -> list[float] | None:
@@ -256,38 +258,39 @@ def _frame_data(
     for trajectory in trajectories.values():
         cloud, marginal = trajectory.clouds[index, :_PARTICLES], trajectory.marginals[index]
         data.append({"x": cloud[:, 0], "y": cloud[:, 1]})
-        data.append({"x": marginal.grid.astype(np.float32), "y": marginal.marginal_x.astype(np.float32)})
-    for key in keys:
-        heights = [float(trajectory.readings[key][index]) for trajectory in trajectories.values()]
-        data.append({"x": [step] * len(trajectories), "y": heights})
-    return data
+        data.append({"x": trajectory.grid.astype(np.float32), "y": marginal.astype(np.float32)})
+    return data + [_heights(trajectories, key, index, step) for key in keys]
 
 
-def _place_cloud(
-    figure: go.Figure, number: int, title: str, left: float, limits: tuple[float, float], units: tuple[str, str]
-) -> None:
+def _heights(trajectories: Mapping[str, Trajectory], key: str, index: int, step: int) -> Figure:
+    """Where the dots of a reading stand at one frame."""
+    values = [trajectory.readings[key][index] for trajectory in trajectories.values()]
+    return {"x": [step] * len(values), "y": np.array(values, np.float64)}
+
+
+def _cloud_axes(number: int, left: float, limits: tuple[float, float], units: tuple[str, str]) -> Figure:
     """A square for the rows, zooming with the first one, and a strip above it for the marginal."""
     own = "" if number == 1 else str(number)
     box = {"showline": True, "mirror": True, "linecolor": MUTED, "showgrid": False, "zeroline": False}
-    axes = {
-        f"xaxis{own}": {
-            **box, "domain": [left, left + 0.31], "range": list(limits), "anchor": f"y{own}",
-            "title": {"text": units[0], "standoff": 2},
-            "matches": None if number == 1 else "x", "constrain": "domain", "constraintoward": "left",
-        },
-        f"yaxis{own}": {
-            **box, "domain": _CLOUDS, "range": list(limits), "anchor": f"x{own}",
-            "constrain": "domain", "constraintoward": "top",
-            **({"scaleanchor": "x"} if number == 1 else {"matches": "y"}),
-        },
+    x: Figure = {
+        **box, "domain": [left, left + 0.31], "range": list(limits), "anchor": f"y{own}",
+        "title": {"text": units[0], "standoff": 2}, "constrain": "domain", "constraintoward": "left",
+    }  # fmt: skip
+    y: Figure = {
+        **box, "domain": _CLOUDS, "range": list(limits), "anchor": f"x{own}",
+        "constrain": "domain", "constraintoward": "top",
     }  # fmt: skip
     if number == 1:
-        axes["yaxis"]["title"] = units[1]
-    else:
-        axes[f"yaxis{number + 5}"] = {
-            "domain": _ABOVE, "anchor": f"x{own}", "range": [0, 1.2], "visible": False, "fixedrange": True,
-        }  # fmt: skip
-    figure.update_layout(axes)
-    figure.add_annotation(
-        text=title, xref="paper", yref="paper", x=left, y=1, xanchor="left", yanchor="bottom", showarrow=False
-    )
+        return {"xaxis": x, "yaxis": y | {"scaleanchor": "x", "title": {"text": units[1]}}}
+    strip = {"domain": _ABOVE, "anchor": f"x{own}", "range": [0, 1.2], "visible": False, "fixedrange": True}
+    return {
+        f"xaxis{own}": x | {"matches": "x"},
+        f"yaxis{own}": y | {"matches": "y"},
+        f"yaxis{number + 5}": strip,
+    }
+
+
+def _title(text: str, x: float, y: float) -> Figure:
+    """What stands over a panel."""
+    place = {"xref": "paper", "yref": "paper", "x": x, "y": y, "xanchor": "left", "yanchor": "bottom"}
+    return {"text": text, "showarrow": False, **place}

@@ -17,13 +17,19 @@ def normal_density(values: NDArray[Any]) -> NDArray[np.float64]:
     return density
 
 
+def normal_trace(values: NDArray[Any]) -> dict[str, Any]:
+    """It at every value as a trace of a figure, dotted."""
+    return {
+        "type": "scatter",
+        "x": values.astype(np.float32),
+        "y": normal_density(values).astype(np.float32),
+        "name": "N(0, 1)",
+        "mode": "lines",
+        "line": LINE,
+        "hoverinfo": "skip",
+    }
+
+
 def add_normal(figure: go.Figure, values: NDArray[Any]) -> None:
-    """Draw it into a figure, dotted."""
-    figure.add_scatter(
-        x=values.astype(np.float32),
-        y=normal_density(values).astype(np.float32),
-        name="N(0, 1)",
-        mode="lines",
-        line=LINE,
-        hoverinfo="skip",
-    )
+    """Draw it into a figure of graph objects."""
+    figure.add_trace(normal_trace(values))

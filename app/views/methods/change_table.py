@@ -34,9 +34,11 @@ def cells_beside_gaussian(batch: ActivationBatch) -> "Cells":
 
 def show_changes(batch: ActivationBatch, mapped: Mapping[str, tuple[ActivationBatch, ActivationBatch]]) -> None:
     """Draw the table. `mapped` holds the batch before and after each method, by the method's short name."""
-    whole = cells_beside_gaussian(batch)
+    befores = {one.fingerprint: one for one in [batch, *(before for before, _ in mapped.values())]}
+    cells = {key: cells_beside_gaussian(one) for key, one in befores.items()}
+    whole = cells[batch.fingerprint]
     pairs = {
-        name: (cells_beside_gaussian(before), cells_beside_gaussian(after)) for name, (before, after) in mapped.items()
+        name: (cells[before.fingerprint], cells_beside_gaussian(after)) for name, (before, after) in mapped.items()
     }
     fewer = next((before for before, _ in mapped.values() if before.n < batch.n), None)
     columns = {
@@ -46,7 +48,7 @@ def show_changes(batch: ActivationBatch, mapped: Mapping[str, tuple[ActivationBa
         GAUSSIAN if fewer is None else f"{GAUSSIAN}, n = {batch.n:,}": _spans(whole),
     }
     if fewer is not None:
-        first = cells_beside_gaussian(fewer)
+        first = cells[fewer.fingerprint]
         columns |= {
             _("First {rows:,} rows").format(rows=fewer.n): _values(first),
             f"{GAUSSIAN}, n = {fewer.n:,}": _spans(first),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from analysis.batch import ActivationBatch
 from analysis.statistics import density
@@ -122,14 +123,11 @@ def show_flow(
     limits = density.robust_limits(np.concatenate([c[:: max(1, len(c) // 4)].reshape(-1) for c in clouds.values()]))
     wanted: list[Key] = list(dict.fromkeys([*COMMON, *method.judged_by]))
     gaussian = null_bands(FlowStatistics(), batch.n, batch.d)
-    trajectories = {
-        name: Trajectory(
-            clouds[name],
-            [density.joint_density(*cloud.T, limits=limits) for cloud in clouds[name]],
-            {key: getattr(flow.readings, key) for key in wanted},
-        )
-        for name, flow in flows.items()
-    }
+    trajectories = {}
+    for name, flow in flows.items():
+        along_x = [density.unit_density(cloud[:, 0], limits=limits) for cloud in clouds[name]]
+        readings: dict[str, NDArray[np.float64]] = {key: getattr(flow.readings, key) for key in wanted}
+        trajectories[name] = Trajectory(clouds[name], along_x[0][0], np.stack([one for _, one in along_x]), readings)
     alone, task = flows[ALONE], flows[WITH_TASK]
     show_chart(
         partial(

@@ -14,6 +14,7 @@ from analysis.statistics.density import (
     pair_limits,
     project_pair,
     robust_limits,
+    unit_density,
 )
 from per_core.errors import InvalidInputError
 
@@ -34,6 +35,16 @@ def test_the_marginal_matches_scipys_estimate_of_the_same_bandwidth() -> None:
     scale = min(x.std(), np.subtract(*np.quantile(x, [0.75, 0.25])) / 1.349)
     oracle = stats.gaussian_kde(x, bw_method=scale * len(x) ** (-1 / 5) / x.std(ddof=1))
     np.testing.assert_allclose(density.marginal_x, oracle(density.grid), atol=4e-3)
+
+
+def test_the_density_of_one_unit_is_the_marginal_of_two() -> None:
+    x, y = figure1("d", 500).values.T
+    both = joint_density(x, y, limits=(-3, 5), points=41)
+    grid, density = unit_density(x, limits=(-3, 5), points=41)
+    assert np.array_equal(grid, both.grid)
+    assert density == pytest.approx(both.marginal_x, abs=1e-12)
+    with pytest.raises(InvalidInputError, match="limits low < high"):
+        unit_density(x, limits=(1, 1))
 
 
 def test_values_outside_are_counted_and_still_weigh() -> None:

@@ -14,10 +14,8 @@ from streamlit.testing.v1 import AppTest
 
 from analysis.samples import CASES, figure1
 from analysis.statistics.density import joint_density
-from analysis.statistics.null_band import NullBand
 from app.charts import palette
 from app.charts.chart import MAX_STATIC_BYTES, _encode, show_chart, style
-from app.charts.flow import ALONE, WITH_TASK, Trajectory, flow_panels
 from app.charts.joint import joint_panels
 from tests.waiting import LIMIT
 
@@ -165,31 +163,3 @@ def test_panels_are_square_so_that_the_standard_normal_is_a_circle() -> None:
     assert layout.yaxis.scaleratio is None
     assert {layout[name].constrain for name in ("xaxis", "yaxis", "xaxis4", "yaxis4")} == {"domain"}
     assert (layout.xaxis4.matches, layout.yaxis4.matches) == ("x", "y")
-
-
-def flow_figure(kurtosis: list[float], pull: np.ndarray) -> go.Figure:
-    cloud = figure1("a", 50).values
-    density = joint_density(*cloud.T)
-    trajectories = {
-        name: Trajectory(np.stack([cloud] * 3), [density] * 3, {"kurtosis": np.array(values), "modes": np.ones(3)})
-        for name, values in ((ALONE, kurtosis), (WITH_TASK, [0.0, -0.2, -0.5]))
-    }
-    gaussian = {"kurtosis": NullBand(-0.1, 0.0, 0.1, 99)}
-    return flow_panels(cloud, pull, trajectories, gaussian, range(0, 9, 3), limits=(-4, 4), units=("x", "y"))
-
-
-@pytest.mark.parametrize("far", [80.0, 998.0, float("nan")])
-def test_what_is_left_of_a_collapse_does_not_flatten_the_other_flow(far: float) -> None:
-    low, high = flow_figure([0.0, 1.0, far], np.ones((50, 2), np.float32)).layout.yaxis11.range
-    assert low < -0.5
-    assert 1 < high < 4
-    near = flow_figure([0.0, 0.3, 0.4], np.ones((50, 2), np.float32)).layout.yaxis11.range
-    assert 0.4 < near[1] < 0.6
-
-
-def test_a_row_that_nothing_pulls_on_has_no_arrow() -> None:
-    pull = np.zeros((50, 2), np.float32)
-    pull[:10] = 3.0
-    sizes = np.asarray(flow_figure([0, 0, 0], pull).data[0].marker.size).reshape(-1, 3)
-    assert sizes[:10, 1] == pytest.approx(np.full(10, 8.0))
-    assert (sizes[10:, 1] == 0).all()
