@@ -35,6 +35,11 @@ class Cell:
         return bool(self.value < self.null.low or self.value > self.null.high)
 
 
-def compare(batch: ActivationBatch, null: Mapping[Key, NullBand]) -> dict[Key, Cell]:
-    """Every statistic of a batch beside the range of the null distribution, in the order of the table."""
-    return {key: Cell(key, value, null[key]) for key, value in BatchStatistics().measure(batch).items()}
+def measure(batch: ActivationBatch) -> dict[Key, float]:
+    """Every statistic of a batch, see `BatchStatistics.measure`."""
+    return BatchStatistics().measure(batch)
+
+
+def compare(measured: Mapping[Key, float], null: Mapping[Key, NullBand]) -> dict[Key, Cell]:
+    """The statistics of a batch beside the range of the null distribution, in the same order."""
+    return {key: Cell(key, value, null[key]) for key, value in measured.items()}

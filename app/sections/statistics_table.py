@@ -26,7 +26,7 @@ _DEFAULT_ROW = 2  # correlation
 
 
 def show_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, null_name: str) -> bool:
-    """Draw the table, filling in while the null draws come, and explain the chosen cell.
+    """Draw the table and explain the chosen cell; where the null draws are new, the values stand there before them.
 
     Args:
         batches: one column each, by title.
@@ -37,7 +37,7 @@ def show_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, nu
         Whether all batches are finite; where one is not, that is said instead of the table.
     """
     from analysis.distances.batch_statistics import BatchStatistics
-    from analysis.distances.distinction import compare
+    from analysis.distances.distinction import compare, measure
 
     st.subheader(_("What each statistic tells apart"))
     for title, batch in batches.items():
@@ -45,21 +45,28 @@ def show_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, nu
             st.error(not_finite(title, batch))
             return False
     with st.skeleton(height=_TABLE_HEIGHT):
-        bands = null_bands(BatchStatistics(shift=null.shift, scale=null.scale), null.n, null.dim, null=null_name)
-        columns = {title: caches.result(compare, batch, bands) for title, batch in batches.items()}
-        table = _table(columns, null_name)
-        styled = table.style.map(mark_style, subset=list(columns))
-        event = st.dataframe(
-            styled,
-            key="dist_table",
-            on_select="rerun",
-            selection_mode="single-cell",
-            selection_default={"selection": {"cells": [(_DEFAULT_ROW, _most_telling(columns))]}},
-            height="content",
-            column_config={_("Statistic"): st.column_config.TextColumn(pinned=True, width="medium")},
-            hide_index=True,
-            alt=_("Statistics of each batch beside the sampling range"),
-        )
+        measured = {title: caches.result(measure, batch) for title, batch in batches.items()}
+    place = st.empty()
+    bands = null_bands(
+        BatchStatistics(shift=null.shift, scale=null.scale),
+        null.n,
+        null.dim,
+        null=null_name,
+        meanwhile=lambda: place.dataframe(_table(measured, {}, null_name), hide_index=True, height="content"),
+    )
+    columns = {title: compare(values, bands) for title, values in measured.items()}
+    table = _table(measured, columns, null_name)
+    event = place.dataframe(
+        table.style.map(mark_style, subset=list(columns)),
+        key="dist_table",
+        on_select="rerun",
+        selection_mode="single-cell",
+        selection_default={"selection": {"cells": [(_DEFAULT_ROW, _most_telling(columns))]}},
+        height="content",
+        column_config={_("Statistic"): st.column_config.TextColumn(pinned=True, width="medium")},
+        hide_index=True,
+        alt=_("Statistics of each batch beside the sampling range"),
+    )
     st.download_button(
         _("Numbers as CSV"),
         _numbers(columns).to_csv(index=False),
@@ -81,19 +88,27 @@ def not_finite(name: str, batch: ActivationBatch) -> str:
     ).format(count=batch.n * batch.d, name=name, found=batch.not_finite)
 
 
-def _table(columns: "Mapping[str, Mapping[Key, Cell]]", null_name: str) -> "pd.DataFrame":
-    """Rows are statistics, columns are batches; the last column is the null range."""
+def _table(
+    measured: "Mapping[str, Mapping[Key, float]]", columns: "Mapping[str, Mapping[Key, Cell]]", null_name: str
+) -> "pd.DataFrame":
+    """Rows are statistics, columns are batches; the last column is the null range.
+
+    As long as `columns` is empty, nothing is known of that range, and nothing is marked.
+    """
     import pandas as pd  # after the chart above the table
 
-    first = next(iter(columns.values()))
+    def cell(title: str, key: "Key") -> str:
+        return number(measured[title][key], key) + (MARK if columns and columns[title][key].differs else "")
+
+    first = next(iter(columns.values()), {})
     rows = [
         {
             _("Statistic"): translated(STATISTICS[key].title),
             _("Seen by"): seen_by(key),
-            **{title: number(c[key].value, key) + (MARK if c[key].differs else "") for title, c in columns.items()},
-            _("{null}, sampling range").format(null=null_name): span(cell.null, key),
+            **{title: cell(title, key) for title in measured},
+            _("{null}, sampling range").format(null=null_name): span(first[key].null, key) if first else "…",
         }
-        for key, cell in first.items()
+        for key in next(iter(measured.values()))
     ]
     return pd.DataFrame(rows)
 

@@ -3,6 +3,8 @@
 Draws are kept by statistic and size, so every page and visitor shares them.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from analysis.statistics.null_band import Float64Array, Name, NullBand, Statistic, bands_of
@@ -15,22 +17,35 @@ STEPS = 10  # of the progress, at least, where there are as many draws
 
 
 def null_bands(
-    statistic: Statistic[Name], n: int, d: int, *, draws: int | None = None, null: str = "N(0, I)"
+    statistic: Statistic[Name],
+    n: int,
+    d: int,
+    *,
+    draws: int | None = None,
+    null: str = "N(0, I)",
+    meanwhile: Callable[[], object] | None = None,
 ) -> dict[Name, NullBand]:
     """The band of every value of a statistic at (n, d).
 
     Args:
         draws: how many; None for the shipped band, or where none is shipped for as many draws as fit.
         null: the null distribution's name in words.
+        meanwhile: called where the draws are new and take long, to show what is known without them.
     """
     from analysis.distances.shipped_bands import shipped_bands
 
     shipped = shipped_bands(statistic, n, d) if draws is None else None
-    return shipped or bands_of(null_draws(statistic, n, d, draws=draws, null=null))
+    return shipped or bands_of(null_draws(statistic, n, d, draws=draws, null=null, meanwhile=meanwhile))
 
 
 def null_draws(
-    statistic: Statistic[Name], n: int, d: int, *, draws: int | None = None, null: str = "N(0, I)"
+    statistic: Statistic[Name],
+    n: int,
+    d: int,
+    *,
+    draws: int | None = None,
+    null: str = "N(0, I)",
+    meanwhile: Callable[[], object] | None = None,
 ) -> dict[Name, Float64Array]:
     """The draws themselves, (draws,) by the name of each value, with progress where they are new."""
     total = draws or statistic.draws_that_fit(n, d)
@@ -39,5 +54,6 @@ def null_draws(
         max(1, total // STEPS),
         lambda first, count: caches.computed(draw_chunk, statistic, n, d, first, count),
         _("Drawing batches of {null} for the sampling range").format(null=null),
+        meanwhile=meanwhile,
     )
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}

@@ -44,11 +44,11 @@ with left:
     show_scale(batch, few)
 with right:
     show_decomposition(batch, few)
-show_band(band_place, verdict_place, batch, slices)
-show_worst(table_place, note_place, batch, slices)
 st.subheader(_("Checks"))
 on_request(_("Estimates from few slices"), show_convergence, batch, slices, key="bound_estimates")
 on_request(_("The same distance by POT"), show_pot, batch, key="bound_check")
 st.subheader(_("What the bound is good for"))
 on_request(_("Gradients that change when one sample moves"), show_influence, batch, key="bound_gradients")
 on_request(_("Cost of one gradient"), show_cost, batch.d, key="bound_timing")
+show_band(band_place, verdict_place, batch, slices)
+show_worst(table_place, note_place, batch, slices)

@@ -27,9 +27,10 @@ GAUSSIAN = "N(0, I)"
 def cells_beside_gaussian(batch: ActivationBatch) -> "Cells":
     """The statistics of a batch beside what fresh draws of N(0, I) of its size gave."""
     from analysis.distances.batch_statistics import BatchStatistics
-    from analysis.distances.distinction import compare
+    from analysis.distances.distinction import compare, measure
 
-    return caches.result(compare, batch, null_bands(BatchStatistics(), batch.n, batch.d, null=GAUSSIAN))
+    bands = null_bands(BatchStatistics(), batch.n, batch.d, null=GAUSSIAN)
+    return compare(caches.result(measure, batch), bands)
 
 
 def show_changes(batch: ActivationBatch, mapped: Mapping[str, tuple[ActivationBatch, ActivationBatch]]) -> None:

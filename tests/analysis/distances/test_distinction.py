@@ -9,7 +9,7 @@ import pytest
 
 from analysis.batch import ActivationBatch
 from analysis.distances.batch_statistics import BatchStatistics, Key
-from analysis.distances.distinction import Cell, compare
+from analysis.distances.distinction import Cell, compare, measure
 from analysis.distances.shipped_bands import shipped_bands
 from analysis.samples import CASES, SampleSpec, draw
 from analysis.statistics.null_band import NullBand, null_band, null_draws
@@ -27,7 +27,7 @@ def bands_of(spec: SampleSpec) -> dict[str, NullBand]:
 
 
 def differing(case: str, null: dict[str, NullBand], **changes: object) -> set[str]:
-    cells = compare(draw(replace(SPEC, case=case, **changes)), null)
+    cells = compare(measure(draw(replace(SPEC, case=case, **changes))), null)
     assert list(cells) == list(get_args(Key))
     return {key for key, cell in cells.items() if cell.differs}
 
@@ -44,7 +44,7 @@ def test_what_each_statistic_can_tell_is_the_point_of_figure_1(null: dict[str, N
 
 def test_with_few_samples_statistics_go_blind() -> None:
     small = replace(SPEC, n=32)
-    cells = compare(draw(replace(small, case="d")), bands_of(small))
+    cells = compare(measure(draw(replace(small, case="d"))), bands_of(small))
     assert not cells["modes"].differs
     assert not cells["sw1"].differs
 
