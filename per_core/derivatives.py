@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NamedTuple
+from inspect import BoundArguments, Signature
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -32,6 +33,41 @@ class Evaluation(NamedTuple):
 
 
 Evaluate = Callable[[Tensor, Tensor, bool], Evaluation]
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
+
+
+class _Given(BoundArguments):
+    """All the arguments of a call, in their order."""
+
+    def __init__(self, args: tuple[Any, ...]) -> None:
+        self._args = args
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        return self._args
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        return {}
+
+    def apply_defaults(self) -> None:
+        """There are none."""
+
+
+class _Positional(Signature):
+    """A signature that leaves arguments given by position as they are."""
+
+    def bind(self, *args: Any, **kwargs: Any) -> BoundArguments:
+        return super().bind(*args, **kwargs) if kwargs else _Given(args)
+
+
+def positional(function: AnyFunction) -> AnyFunction:
+    """The forward pass of a torch.autograd.Function that is given all its arguments by position.
+
+    Torch looks for its signature and binds the arguments to it in every call, which takes half of the call.
+    """
+    function.__signature__ = _Positional.from_callable(function)  # type: ignore[attr-defined]
+    return function
 
 
 def shared_draw(draw: Callable[[], Tensor]) -> Tensor:
@@ -104,6 +140,7 @@ class _Draw(torch.autograd.Function):
     """A function without tensors among its arguments, which no transform therefore divides into instances."""
 
     @staticmethod
+    @positional
     def forward(draw: Callable[[], Tensor]) -> Tensor:
         return draw()
 
@@ -121,6 +158,7 @@ class _Inspect(torch.autograd.Function):
     """Nothing, of values that a rule has nothing against."""
 
     @staticmethod
+    @positional
     def forward(values: Tensor, rule: Callable[[Tensor], None]) -> Tensor:
         rule(values)
         return values.new_empty(0)
@@ -149,6 +187,7 @@ class _Once(torch.autograd.Function):
     """Value, detail and gradient of an Evaluation; an empty gradient where it was not asked for."""
 
     @staticmethod
+    @positional
     def forward(
         argument: Tensor, parameter: Tensor, evaluate: Evaluate, wanted: bool, refusal: str
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -214,6 +253,7 @@ class _Refuse(torch.autograd.Function):
     """The identity of its first argument; an error where the second is differentiated by."""
 
     @staticmethod
+    @positional
     def forward(value: Tensor, argument: Tensor, refusal: str, forward_mode: bool) -> Tensor:
         del argument, refusal, forward_mode
         return value.view_as(value)

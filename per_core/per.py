@@ -15,7 +15,6 @@ Wasserstein metric", ICLR 2020, arXiv 2002.05366, equations 5 and 6 and Algorith
 from __future__ import annotations
 
 import math
-from inspect import signature
 from typing import Any, Literal
 
 import torch
@@ -29,7 +28,7 @@ from per_core.arguments import (
     require_weight,
     working_dtype,
 )
-from per_core.derivatives import batch_first, forward_rule, refuse_derivative
+from per_core.derivatives import batch_first, forward_rule, positional, refuse_derivative
 from per_core.directions import random_directions
 from per_core.errors import InvalidInputError
 from per_core.radial import SQRT_2_OVER_PI, radial_curvature, radial_loss, radial_slope
@@ -73,7 +72,7 @@ def per_loss(activations: Array, *, slices: int | None = None, generator: torch.
     """
     h = as_matrix(activations, "activations", "(n, d)")
     if slices is None:
-        values: Tensor = _RadialLoss.apply(h, _finite_norms(h))  # type: ignore[no-untyped-call]
+        values: Tensor = _RadialLoss.apply(h)[0]  # type: ignore[no-untyped-call]
         return values.mean().to(working_dtype(h))
     require_finite(h, "activations")
     with torch.autocast(h.device.type, enabled=False):
@@ -92,7 +91,7 @@ def per_gradient(activations: Array, *, slices: int | None = None, generator: to
     """
     h = as_matrix(activations, "activations", "(n, d)")
     if slices is None:
-        return _RadialGradient.apply(h, _finite_norms(h))  # type: ignore[no-untyped-call, no-any-return]
+        return _RadialGradient.apply(h, None)[0]  # type: ignore[no-untyped-call, no-any-return]
     require_finite(h, "activations")
     return _sampled_gradient(h, slices, generator).to(h.dtype)
 
@@ -197,6 +196,7 @@ class _AddGradient(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
+    @positional
     def forward(activations: Tensor, options: Options) -> Tensor:
         del options
         return activations.view_as(activations)
@@ -214,19 +214,20 @@ class _AddGradient(torch.autograd.Function):
         channels_second = layout == "position" and activations.ndim == 4
         h = activations.flatten(1) if layout == "sample" else activations
         if channels_second:
-            h = h.movedim(1, -1)
-        grad_h = grad.movedim(1, -1) if channels_second else grad.reshape(h.shape)  # (..., d) both
-        scale = weight / (h[..., 0].numel() if reduction == "mean" else 1)
+            h = h.movedim(1, -1)  # (..., d)
+        d = h.shape[-1]
+        scale = weight * d / h.numel() if reduction == "mean" else weight
+        if slices is None and not torch.is_grad_enabled():
+            slope = radial_slope(_norms(h), d, dtype=working_dtype(h))  # (..., 1)
+            slope = slope.movedim(-1, 1) if channels_second else slope.view(slope.shape + (1,) * (grad.ndim - h.ndim))
+            return torch.addcmul(grad, activations, slope, value=scale).to(grad.dtype), None
         if slices is not None:
-            total = grad_h + scale * _sampled_gradient(h.flatten(0, -2), slices, generator).view(h.shape)
-        elif torch.is_grad_enabled():  # the gradient will be differentiated
+            gradient = _sampled_gradient(h.flatten(0, -2), slices, generator).view(h.shape)
+        else:  # it will be differentiated
             wide = h.to(working_dtype(h))
-            total = grad_h + scale * _RadialGradient.apply(wide, row_norms(wide.detach()))  # type: ignore[no-untyped-call]
-        else:
-            slope = radial_slope(row_norms(h), h.shape[-1], dtype=working_dtype(h))
-            total = torch.addcmul(grad_h, h, slope.unsqueeze(-1), value=scale)
-        total = total.to(grad.dtype)
-        total = total.movedim(-1, 1) if channels_second else total.view(activations.shape)
+            gradient, _ = _RadialGradient.apply(wide, _norms(wide.detach()))  # type: ignore[no-untyped-call]
+        gradient = gradient.movedim(-1, 1) if channels_second else gradient.view(activations.shape)
+        total = (grad + scale * gradient).to(grad.dtype)
         if torch.is_grad_enabled():
             total = refuse_derivative(total, total, ONE_BACKWARD_PASS, forward_mode=True)
         return total, None
@@ -242,111 +243,89 @@ class _AddGradientInAnyMode(_AddGradient):
         return tangent.view_as(tangent)
 
 
-# Torch asks for the signature at every call; to find it costs a fifth of a small backward pass.
-_AddGradient.forward.__signature__ = signature(_AddGradient.forward)  # type: ignore[attr-defined]
-
-
-class _FiniteNorms(torch.autograd.Function):
-    """The norms of checked rows, (..., d) to (...): one pass finds the norms and what is not finite."""
-
-    @staticmethod
-    def forward(h: Tensor) -> Tensor:
-        norms = row_norms(h)
-        if math.isfinite(norms.sum()):
-            return norms
-        require_finite(h, "activations")
-        largest = h.abs().amax(dim=-1, keepdim=True)  # finite values whose squares overflow
-        return largest.squeeze(-1).double() * row_norms(h / largest.clamp(min=1))
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        del inputs
-        ctx.mark_non_differentiable(output)
-
-    @staticmethod
-    def backward(ctx: Any, *_grads: Tensor) -> None:
-        del ctx
-
-    @staticmethod
-    def jvp(ctx: Any, *_tangents: Tensor) -> None:
-        del ctx
-
-    @staticmethod
-    def vmap(info: Any, in_dims: tuple[int], h: Tensor) -> tuple[Tensor, int]:
-        del info
-        return _finite_norms(h.movedim(in_dims[0], 0)), 0
-
-
 class _RadialLoss(torch.autograd.Function):
-    """ψ of every row, (..., d) to (...), given the norms of the rows."""
+    """ψ of every row, (..., d) to (..., 1), and the norms of the rows, which are checked."""
 
     @staticmethod
-    def forward(h: Tensor, norms: Tensor) -> Tensor:
-        return radial_loss(norms, h.shape[-1])
+    @positional
+    def forward(h: Tensor) -> tuple[Tensor, Tensor]:
+        norms = _checked_norms(h)
+        return radial_loss(norms, h.shape[-1]), norms
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        del output
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: tuple[Tensor, Tensor]) -> None:
+        _keep_rows_and_norms(ctx, inputs[0], output[1])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor, _norms: Tensor) -> Tensor:
         h, norms = ctx.saved_tensors
-        gradient = _RadialGradient.apply(h, norms)  # type: ignore[no-untyped-call]
-        return (grad.to(working_dtype(h)).unsqueeze(-1) * gradient).to(h.dtype), None
+        if torch.is_grad_enabled():  # the gradient will be differentiated
+            gradient: Tensor = _RadialGradient.apply(h, norms)[0]  # type: ignore[no-untyped-call]
+            return (grad.to(working_dtype(h)) * gradient).to(h.dtype)
+        return _scale_rows(h, grad * radial_slope(norms, h.shape[-1]))
 
     @staticmethod
     @forward_rule
-    def jvp(ctx: Any, saved: list[Tensor], tangent: Tensor, _norms: None) -> Tensor:
+    def jvp(ctx: Any, saved: list[Tensor], tangent: Tensor) -> tuple[Tensor, None]:
         del ctx
-        h, norms = saved
-        along: Tensor = (_RadialGradient.apply(h, norms) * tangent).sum(dim=-1)  # type: ignore[no-untyped-call]
-        return along.double()
+        gradient, _ = _RadialGradient.apply(*saved)  # type: ignore[no-untyped-call]
+        return (gradient * tangent).sum(dim=-1, keepdim=True).double(), None
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], h: Tensor, norms: Tensor) -> tuple[Tensor, int]:
+    def vmap(info: Any, in_dims: tuple[int], h: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
         del info
-        return _RadialLoss.apply(*batch_first(in_dims, h, norms)), 0  # type: ignore[no-untyped-call]
+        return _RadialLoss.apply(*batch_first(in_dims, h)), (0, 0)  # type: ignore[no-untyped-call]
 
 
 class _RadialGradient(torch.autograd.Function):
-    """(ψ'(r)/r) h for every row h, given its norm r."""
+    """(ψ'(r)/r) h for every row h, and its norm r, which is found and checked where it is not given."""
 
     @staticmethod
-    def forward(h: Tensor, norms: Tensor) -> Tensor:
-        slope = radial_slope(norms, h.shape[-1], dtype=working_dtype(h))
-        return (h * slope.unsqueeze(-1)).to(h.dtype)
+    @positional
+    def forward(h: Tensor, norms: Tensor | None) -> tuple[Tensor, Tensor]:
+        found = _checked_norms(h) if norms is None else norms.clone()
+        return _scale_rows(h, radial_slope(found, h.shape[-1], dtype=working_dtype(h))), found
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        del output
-        ctx.save_for_backward(*inputs)
-        ctx.save_for_forward(*inputs)
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor | None], output: tuple[Tensor, Tensor]) -> None:
+        _keep_rows_and_norms(ctx, inputs[0], output[1])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, grad: Tensor, _norms: Tensor) -> tuple[Tensor, None]:
         h, norms = ctx.saved_tensors
         return _curved(h, norms, grad), None
 
     @staticmethod
     @forward_rule
-    def jvp(ctx: Any, saved: list[Tensor], tangent: Tensor, _norms: None) -> Tensor:
+    def jvp(ctx: Any, saved: list[Tensor], tangent: Tensor, _norms: None) -> tuple[Tensor, None]:
         del ctx
         h, norms = saved
-        return _curved(h, norms, tangent)
+        return _curved(h, norms, tangent), None
 
     @staticmethod
-    def vmap(info: Any, in_dims: tuple[int | None, ...], h: Tensor, norms: Tensor) -> tuple[Tensor, int]:
+    def vmap(
+        info: Any, in_dims: tuple[int | None, ...], h: Tensor, norms: Tensor | None
+    ) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
         del info
-        return _RadialGradient.apply(*batch_first(in_dims, h, norms)), 0  # type: ignore[no-untyped-call]
+        return _RadialGradient.apply(*batch_first(in_dims, h, norms)), (0, 0)  # type: ignore[no-untyped-call]
+
+
+def _keep_rows_and_norms(ctx: Any, h: Tensor, norms: Tensor) -> None:
+    ctx.mark_non_differentiable(norms)
+    ctx.save_for_backward(h, norms)
+    ctx.save_for_forward(h, norms)
+
+
+def _scale_rows(h: Tensor, factors: Tensor) -> Tensor:
+    """Rows (..., d) times one factor (..., 1) each, computed in the working dtype."""
+    return (h * factors.to(working_dtype(h))).to(h.dtype)
 
 
 def _curved(h: Tensor, norms: Tensor, vectors: Tensor) -> Tensor:
     """The second derivative of ψ, a symmetric matrix for every row, times a vector for every row."""
     fixed = h.detach()
-    slope = radial_slope(norms, h.shape[-1]).unsqueeze(-1)
-    curvature = radial_curvature(norms, h.shape[-1]).unsqueeze(-1)
+    slope = radial_slope(norms, h.shape[-1])
+    curvature = radial_curvature(norms, h.shape[-1])
     along = (fixed.double() * vectors).sum(dim=-1, keepdim=True)
     product = (slope * vectors + 2 * curvature * along * fixed).to(h.dtype)
     return refuse_derivative(product, h, NO_THIRD_DERIVATIVE)
@@ -372,20 +351,30 @@ def row_norms(h: Tensor) -> Tensor:
     Returns:
         (...), float64; relative error below 1e-6 for float32.
     """
+    return _norms(h).squeeze(-1).double()
+
+
+def _norms(h: Tensor) -> Tensor:
+    """`row_norms` as a column, (..., 1), in the working dtype where it sums a row by itself."""
     dtype = working_dtype(h)
     if h.shape[-1] <= NORM_BLOCK:
-        norms: Tensor = torch.linalg.vector_norm(h, dim=-1, dtype=dtype)
-        return norms.double()
+        norms: Tensor = torch.linalg.vector_norm(h, dim=-1, keepdim=True, dtype=dtype)
+        return norms
     whole = h.shape[-1] // NORM_BLOCK * NORM_BLOCK
     blocks = h[..., :whole].view(*h.shape[:-1], -1, NORM_BLOCK)
     parts = [
         torch.linalg.vector_norm(blocks, dim=-1, dtype=dtype),  # (..., blocks)
         torch.linalg.vector_norm(h[..., whole:], dim=-1, keepdim=True, dtype=dtype),
     ]
-    joined: Tensor = torch.linalg.vector_norm(torch.cat(parts, dim=-1), dim=-1, dtype=torch.float64)
+    joined: Tensor = torch.linalg.vector_norm(torch.cat(parts, dim=-1), dim=-1, keepdim=True, dtype=torch.float64)
     return joined
 
 
-def _finite_norms(h: Tensor) -> Tensor:
-    """The norms of checked activations, (..., d) to (...); not differentiable."""
-    return _FiniteNorms.apply(h)  # type: ignore[no-untyped-call, no-any-return]
+def _checked_norms(h: Tensor) -> Tensor:
+    """`_norms` of rows that must be finite: one pass finds the norms and what is not finite."""
+    norms = _norms(h)
+    if math.isfinite(norms.max()):  # NaN is larger than all
+        return norms
+    require_finite(h, "activations")
+    largest = h.abs().amax(dim=-1, keepdim=True)  # finite values whose squares overflow
+    return largest.double() * _norms(h / largest.clamp(min=1))

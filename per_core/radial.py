@@ -9,7 +9,8 @@ only, and the expectation of PER over θ has a closed form (x = r²/2, w = r²/d
 
 A and B are positive, so that their sum does not cancel; the usual routines for 1F1(−1/2; ...) overflow at typical
 norms. Divided by the power of 1 + w that each function follows, ψ, its slope and its curvature are smooth in
-v = 1/(1 + w) on [0, 1]: one Chebyshev series for each, fitted once for every d, serves every norm.
+v = 1/(1 + w) on [0, 1]: one Chebyshev series for each, fitted once for every d, serves every norm. In the angle β with
+cot β = r/√d, v is sin²β and the Chebyshev polynomial T_k(2v − 1) is (−1)ᵏ cos 2kβ: a series is a sum of waves.
 
 References: Joo, Kang and Kim, "Regularizing activations in neural networks via distribution matching with the
 Wasserstein metric", ICLR 2020, for E|p − Z|; Abramowitz and Stegun (1964), 13.2.1, for the integral of Kummer's
@@ -20,7 +21,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -28,13 +30,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from per_core.arguments import require_count
+from per_core.derivatives import shared_draw
 
 DEGREE = 100  # enough for d = 1, the slowest series: 5e-14 in the slope; larger d keep far fewer terms
 SERIES_TOLERANCE = {torch.float64: 1e-14, torch.float32: 1e-8}  # relative to the first coefficient
 QUADRATURE_NODES = 400
+FEW_WAVES = {"cpu": 2**12, "cuda": 2**22}  # norms times terms up to which operations cost more than arithmetic
+POWERS = {"loss": -1, "slope": 1, "curvature": 3}  # of √v, which a series is multiplied by
 SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 
 Series = tuple[float, ...]
+Curve = Literal["loss", "slope", "curvature"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,25 @@ class RadialSeries:
     loss: Series
     slope: Series
     curvature: Series
+
+
+class Waves(NamedTuple):
+    """A curve as a sum of waves in the angle β, on a device.
+
+    Attributes:
+        most: norms up to which it is faster than the recurrence of Clenshaw.
+        root_d: √d, (1,); β = atan2(√d, r).
+        orders: (terms,), 2k + 1 of the slope, which is made of sines, and 2k of the others, of cosines.
+        amplitudes: (terms, 1).
+    """
+
+    most: int
+    root_d: Tensor
+    orders: Tensor
+    amplitudes: Tensor
+
+
+_WAVES: dict[tuple[Curve, int, torch.dtype, torch.device], Waves] = {}
 
 
 def radial_loss(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -64,9 +89,7 @@ def radial_loss(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float64) ->
         >>> radial_loss(torch.zeros(1, dtype=torch.float64), 8)  # collapse: E|Z| = √(2/π)
         tensor([0.7979], dtype=torch.float64)
     """
-    series = radial_series(d, dtype).loss
-    root, double_t = _variables(norms, d)
-    return (_clenshaw(series, double_t) / root).to(dtype)
+    return _evaluate("loss", norms, d, dtype).to(dtype)
 
 
 def radial_slope(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -74,9 +97,7 @@ def radial_slope(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float64) -
 
     Arguments, shape and errors as in `radial_loss`; relative error below 1e-12 in float64.
     """
-    series = radial_series(d, dtype).slope
-    root, double_t = _variables(norms, d)
-    return (_clenshaw(series, double_t) * root).to(dtype)
+    return _evaluate("slope", norms, d, dtype).to(dtype)
 
 
 def radial_curvature(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -84,15 +105,35 @@ def radial_curvature(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float6
 
     Arguments, shape and errors as in `radial_loss`; relative error below 1e-10 in float64.
     """
-    series = radial_series(d, dtype).curvature
-    root, double_t = _variables(norms, d)
-    return (_clenshaw(series, double_t) * root**3).to(dtype)
+    return _evaluate("curvature", norms, d, dtype).to(dtype)
 
 
-def _variables(norms: Tensor, d: int) -> tuple[Tensor, Tensor]:
-    """√v = 1/√(1 + w) and 2t = 4v − 2."""
-    root = torch.hypot(norms * d**-0.5, norms.new_ones(())).reciprocal()  # never squares a large norm
-    return root, root.square() * 4.0 - 2.0
+def _evaluate(curve: Curve, norms: Tensor, d: int, dtype: torch.dtype) -> Tensor:
+    """A curve at every norm, in float64, as exact as `dtype` can tell.
+
+    Of few norms all terms are found at once, as waves; of many one after the other, which takes less arithmetic and
+    memory. So it is where a compiler fuses operations, and for tensors of other kinds, fake ones say, which do not mix
+    with tensors that are kept.
+    """
+    if type(norms) is Tensor and not torch.compiler.is_compiling():
+        key = curve, d, dtype, norms.device
+        waves = _WAVES.get(key) or _keep_waves(*key)
+        if norms.numel() <= waves.most:
+            return _sum_waves(curve, waves, norms)
+    root = torch.hypot(norms.double() * d**-0.5, norms.new_ones(())).reciprocal()  # √v, and never squares a large norm
+    series = getattr(radial_series(d, dtype), curve)
+    return _clenshaw(series, root.square() * 4.0 - 2.0) * root ** POWERS[curve]
+
+
+def _sum_waves(curve: Curve, waves: Waves, norms: Tensor) -> Tensor:
+    """One sine or cosine of a matrix and one product."""
+    if norms.shape[-1:] != (1,):
+        return _sum_waves(curve, waves, norms.unsqueeze(-1)).squeeze(-1)
+    angles = torch.atan2(waves.root_d, norms)  # in [0, π/2]
+    phases = angles * waves.orders  # (..., terms)
+    if curve == "slope":
+        return phases.sin_() @ waves.amplitudes
+    return phases.cos_() @ waves.amplitudes * angles.sin_() ** POWERS[curve]
 
 
 def _clenshaw(series: Series, double_t: Tensor) -> Tensor:
@@ -102,6 +143,30 @@ def _clenshaw(series: Series, double_t: Tensor) -> Tensor:
     for coefficient in series[-2:0:-1]:
         newer, older = double_t * newer - (older - coefficient), newer
     return double_t * newer * 0.5 - (older - series[0])
+
+
+def _keep_waves(curve: Curve, d: int, dtype: torch.dtype, device: torch.device) -> Waves:
+    key = curve, d, dtype, device
+    shared_draw(partial(_make_waves, *key))  # what is made within torch.func.grad is of no use outside it
+    return _WAVES[key]
+
+
+def _make_waves(curve: Curve, d: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """T_k(2v − 1) = (−1)ᵏ cos 2kβ; times sin β it is half the difference of the sines of (2k + 1)β and (2k − 1)β."""
+    series = np.array(getattr(radial_series(d, dtype), curve))
+    orders = 2 * np.arange(len(series))
+    amplitudes = series * (-1.0) ** np.arange(len(series))
+    if curve == "slope":
+        orders += 1
+        amplitudes[0] *= 2
+        amplitudes = (amplitudes - np.append(amplitudes[1:], 0)) / 2
+    with torch.inference_mode(False):  # whose tensors cannot be used outside it
+        tensors = (
+            torch.tensor(part, dtype=torch.float64, device=device) for part in ([d**0.5], orders, amplitudes[:, None])
+        )
+        waves = Waves(FEW_WAVES.get(device.type, 0) // len(series), *tensors)
+    _WAVES[curve, d, dtype, device] = waves
+    return waves.amplitudes
 
 
 def radial_series(d: int, dtype: torch.dtype) -> RadialSeries:

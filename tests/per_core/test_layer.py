@@ -1,11 +1,13 @@
 """PER as a layer: identity forward, the gradient added backward, in every setting training puts it in."""
 
+import contextlib
 import math
 import warnings
 
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from per_core import PER, per_gradient, per_loss
 from tests.per_core.memory import PeakMemory
@@ -169,6 +171,17 @@ def test_short_dtypes_do_not_lose_small_factors(dtype):
     (gradient,) = torch.autograd.grad(PER(0.1)(h), h, torch.zeros_like(h))
     expected = per_gradient(h.detach().float()) * 1e-3
     torch.testing.assert_close(gradient.float(), expected, rtol=1e-2, atol=1e-7)
+
+
+def test_on_tensors_without_values():
+    """What a training would allocate can be found with fake tensors, before and after real ones."""
+    layer = PER(1)
+    for values in (contextlib.nullcontext(), FakeTensorMode(), contextlib.nullcontext(), FakeTensorMode()):
+        with values:
+            leaf = torch.ones(3, 5, requires_grad=True)
+            (gradient,) = torch.autograd.grad(layer(leaf), leaf, torch.zeros(3, 5))
+        assert gradient.shape == (3, 5)
+    assert per_gradient(torch.ones(3, 5)).isfinite().all()
 
 
 def test_with_checkpointing_and_hooks():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from per_core.radial import radial_curvature, radial_loss, radial_slope
+from per_core.radial import FEW_WAVES, radial_curvature, radial_loss, radial_slope
 
 DIMENSIONS = (1, 2, 3, 8, 64, 1000, 100_000)
 # Norms over √d, from 0 to 1000, dense where 1F1 of the usual routines fails.
@@ -55,6 +55,20 @@ def test_float32_rounds_the_float64_value(function, d):
     single = function(norms_of(d), d, dtype=torch.float32)
     assert single.dtype == torch.float32
     torch.testing.assert_close(single.double(), function(norms_of(d), d), rtol=3e-7, atol=1e-37)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("d", DIMENSIONS)
+@pytest.mark.parametrize("function", [radial_loss, radial_slope, radial_curvature])
+def test_few_norms_and_many_have_the_same_values(function, d, dtype):
+    """Few are summed as waves, many by Clenshaw's recurrence, also in the shape of a column."""
+    norms = norms_of(d)
+    many = norms.repeat(5000, 1)
+    assert many.numel() > FEW_WAVES["cpu"]
+    few = function(norms, d, dtype=dtype)
+    tolerance = 1e-11 if dtype == torch.float64 else 2e-7
+    torch.testing.assert_close(function(many, d, dtype=dtype)[-1], few, rtol=tolerance, atol=0)
+    assert torch.equal(function(norms.unsqueeze(-1), d, dtype=dtype).squeeze(-1), few)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from per_core import (
     l2_loss,
     per_gradient,
     per_loss,
+    radial,
     sigreg_loss,
     sliced_w1,
     vcl_loss,
@@ -122,6 +123,20 @@ def test_a_second_derivative_that_does_not_exist_is_an_error_and_not_0(name):
         (gradient,) = torch.autograd.grad(value, h, create_graph=True)
         with pytest.raises(DerivativeError, match="can be differentiated once"):
             torch.autograd.grad(gradient.sum(), h)
+
+
+@pytest.mark.parametrize(
+    "first", [jacrev(per_gradient), jacfwd(per_gradient), hessian(per_loss), lambda h: vmap(per_gradient)(h[None])]
+)
+def test_what_is_kept_for_a_width_serves_after_the_transform_that_needed_it_first(first, monkeypatch):
+    h = normal(2, D)
+    gradient, curvature = per_gradient(h), jacrev(per_gradient)(h)
+    monkeypatch.setattr(radial, "_WAVES", {})
+    with torch.inference_mode():
+        first(h)
+    leaf = h.clone().requires_grad_()
+    torch.testing.assert_close(per_gradient(leaf), gradient)
+    torch.testing.assert_close(torch.autograd.functional.jacobian(per_gradient, leaf), curvature)
 
 
 def test_the_curvature_of_one_row_agrees_with_mpmath():
