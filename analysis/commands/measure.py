@@ -37,7 +37,7 @@ from per_core.errors import InvalidInputError, PerError, StorageError
 from per_core.recording.whole_file import write_whole
 
 OK, INCOMPLETE, UNUSABLE, UNWRITTEN, INTERRUPTED = 0, 1, 2, 3, 130
-MOST_THREADS = 4  # by default; each takes about 150 MB
+MOST_THREADS = 4  # by default; each takes about 100 MB
 GAUSSIAN_SW1 = 1.288  # sliced W1 of n rows of N(0, I) is about this over √n
 SHOWN_LEFT_OUT = 20
 
@@ -147,7 +147,7 @@ def as_text(found: dict[str, Any]) -> str:
         f"{found['rows']:,} rows of {found['units']:,} units in {members}; {found['rows_left_out']:,} rows left out",
         f"read {in_words(found['bytes'])} in {found['seconds']:.1f} s",
         "",
-        f"SW1 to N(0, I)    between {sw1['lower']:.5g} and {sw1['upper']:.5g} on the {found['directions']} directions"
+        f"SW1 to N(0, I)    between {sw1['lower']:.6g} and {sw1['upper']:.6g} on the {found['directions']} directions"
         " drawn",
         f"                  ± {_number(sw1['margin_of_error'])} for all directions (95 %)",
         f"                  about {sw1['of_gaussian_data']:.3g} for Gaussian data of as many rows",

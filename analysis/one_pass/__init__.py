@@ -6,7 +6,13 @@
 
 from analysis.one_pass.certified_distance import CertifiedDistance, certified_distance
 from analysis.one_pass.grid import Grid
-from analysis.one_pass.partial_statistics import PartialStatistics, PassSpec, merge_in_order, take_statistics
+from analysis.one_pass.partial_statistics import (
+    PartialStatistics,
+    PassSpec,
+    merge_in_order,
+    take_batches,
+    take_statistics,
+)
 from analysis.one_pass.scheduling import PassResult, run_pass
 
 __all__ = [
@@ -18,5 +24,6 @@ __all__ = [
     "certified_distance",
     "merge_in_order",
     "run_pass",
+    "take_batches",
     "take_statistics",
 ]

@@ -1,30 +1,37 @@
-"""Sliced W1 to N(0, I) from counts: an interval that holds the exact value.
+"""Sliced W1 to N(0, I) from counts and sums: an interval that holds the exact value.
 
 On one direction, n projections sorted are the quantile function Q of their distribution, z = Φ⁻¹ is that of N(0, 1),
-and W1 = ∫₀¹ |Q(u) − z(u)| du. The c projections of a bin [a, b) are the piece of Q from u₀ to u₁, where n u₀ is the
-count of everything below the bin and n u₁ = n u₀ + c. Nothing else is known of Q there but that it grows and stays
-in [a, b]; each piece can be bounded by itself.
+and W1 = ∫₀¹ |Q(u) − z(u)| du. The c projections of a bin [a, b) of width w are the piece of Q from u₀ to u₁, where
+n u₀ is the count of everything below the bin and n u₁ = n u₀ + c. Of Q it is known that it grows, stays in [a, b] and
+has the mean a + λw, λ from the sum of the projections. Each piece can be bounded by itself.
 
-* Below: no Q comes closer to z than z cut off at the edges does, so that the piece is at least
-      ∫ (a − z)₊ + (z − b)₊ du.
-* Above: ∫|Q − z| is convex in Q, and a growing Q in [a, b] is a mean of steps that jump from a to b at some t. For a
-  step the derivative with respect to t is |a − z(t)| − |b − z(t)|, first negative and then positive as t grows, so
-  that the largest is at one of the ends: the piece is at most
-      max( ∫ |a − z| du, ∫ |b − z| du ),
-  all of the bin at its left or all at its right edge. Both occur: no smaller bound follows from the counts.
+Let ẑ be z cut off at a and b, and a + ζw its mean over the piece. As Q is in [a, b], |Q − z| = |Q − ẑ| + |ẑ − z|, of
+which the second part is known. With q and s the places of Q and ẑ within the bin, from 0 to 1, and p = c/n:
 
-The two differ by at most the mass of the bin times its width.
+* Below: by Jensen's inequality the mean of |q − s| is at least |λ − ζ|. A growing Q that is nowhere below or nowhere
+  above ẑ reaches it: the larger, or the smaller, of ẑ and a constant.
+* Above: |q − s| = q + s − 2 min(q, s) and min(q, s) ≥ qs in [0, 1]. Both grow with u, so that the mean of qs is at
+  least λζ (Chebyshev's inequality for sums), and the mean of |q − s| is at most λ + ζ − 2λζ.
+
+Hence      ∫ (a − z)₊ + (z − b)₊ du + pw |λ − ζ|  ≤  W1 of the piece  ≤  ∫ (a − z)₊ + (z − b)₊ du + pw (λ + ζ − 2λζ),
+
+2pw min(λ, ζ) (1 − max(λ, ζ)) apart: nothing where the quantiles of the piece are all to one side of the bin (ζ is 0
+or 1), half its mass times its width at most. Only bins that hold quantiles of their own rank are uncertain, few
+unless the data is nearly N(0, 1).
 
 Beyond the last edge e the sum of x − e over the c projections is known, S, and the largest, s. With |x − z| ≤
 (x − e) + |e − z| the piece is at most S/n + ∫ |e − z| du; by Jensen's inequality it is at least |S/n + ∫ (e − z) du|,
 and as above at least ∫ (e − z)₊ + (z − e − s)₊ du. Where z stays below e, as it does unless a tail of the data lies
 inside one of N(0, 1), all of these agree; at worst they are 2 ∫ (z − e)₊ du apart. The other tail is the mirror image.
-Hence the interval is never wider than a bin and 4 E(Z − e)₊, which is 3e-16 for e = 8.
+Hence the interval is never wider than half a bin and 4 E(Z − e)₊, which is 2e-7 for e = 5.
+
+All of this holds for the projections as they were counted. Those are within a quantum of the grid of what was
+multiplied, and within `mean_rounding` of the exact ones on average; W1 moves no farther than the values do.
 
 With φ and Φ of N(0, 1), ∫ z du from u to v is φ(z(u)) − φ(z(v)), which gives every integral in closed form.
 
-References: Villani, "Topics in optimal transportation" (2003), theorem 2.18, for W1 of two quantile functions. The
-bounds are derived above.
+References: Villani, "Topics in optimal transportation" (2003), theorem 2.18, for W1 of two quantile functions;
+Hardy, Littlewood and Pólya, "Inequalities" (1934), section 2.17, for Chebyshev's. The bounds are derived above.
 """
 
 from __future__ import annotations
@@ -47,7 +54,7 @@ ARITHMETIC = 1e-11  # more than the sums of some thousand terms of size 1, each 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CertifiedDistance:
-    """Bounds of the sliced W1 between N(0, I) and data of which only counts are known.
+    """Bounds of the sliced W1 between N(0, I) and data of which only counts and sums in bins are known.
 
     Attributes:
         lower_per_direction, upper_per_direction: (k,), bounds of W1 on every slice, 0 ≤ lower ≤ upper.
@@ -80,13 +87,13 @@ class CertifiedDistance:
         return float(middle.std(ddof=1) / math.sqrt(len(middle))) if len(middle) > 1 else math.nan
 
 
-def certified_distance(counted: ProjectionCounts, *, rounding: float = 0.0) -> CertifiedDistance:
-    """The interval of sliced W1 that follows from the counts, see the module.
+def certified_distance(counted: ProjectionCounts, *, rounding: float | Floats = 0.0) -> CertifiedDistance:
+    """The interval of sliced W1 that follows from counts and sums, see the module.
 
     Args:
         counted: at least one projection on every direction.
-        rounding: how far the projections that were counted are from the true ones at most, on average over the rows. W1
-            moves no farther than that, and the interval is as much wider on both sides.
+        rounding: how far the projections that were counted are from the true ones at most, on average over the rows,
+            one number or (k,). The interval is as much wider on both sides, and by a quantum of the grid.
 
     Raises:
         InvalidInputError: If nothing was counted.
@@ -96,28 +103,33 @@ def certified_distance(counted: ProjectionCounts, *, rounding: float = 0.0) -> C
         raise InvalidInputError("A distance needs at least one row of finite values; received none. Count some.")
     bounds = [_direction_bounds(counted, direction, n) for direction in range(len(counted.counts))]
     lower, upper = np.array(bounds).T
-    slack = rounding + ARITHMETIC * (1 + upper)
+    slack = rounding + counted.grid.quantum + ARITHMETIC * (1 + upper)
     return CertifiedDistance(np.maximum(lower - slack, 0.0), upper + slack, n)
 
 
 def _direction_bounds(counted: ProjectionCounts, direction: int, n: int) -> tuple[float, float]:
     grid = counted.grid
     filled = np.flatnonzero(counted.counts[direction])
-    edges: Floats = filled.astype(np.float64) * grid.width - grid.limit
+    counts, sums = counted.counts[direction][filled], counted.sums[direction][filled]
+    places = (sums - (filled * counts << grid.precision)) / (counts << grid.precision)
     below, above = counted.below.counts[direction], counted.above.counts[direction]
-    ranks = np.cumsum(np.concatenate([[0, below], counted.counts[direction][filled], [above]]))
-    pieces = _Pieces.between(ranks, n)
-    lower, upper = _bin_bounds(pieces[1:-1], edges, edges + grid.width)
+    pieces = _Pieces.between(np.cumsum(np.concatenate([[0, below], counts, [above]])), n)
+    edges: Floats = filled.astype(np.float64) * grid.width - grid.limit
+    lower, upper = _bin_bounds(pieces[1:-1], edges, grid.width, places)
     left = _tail_bounds(pieces[:1].mirrored, counted.below, direction, grid.limit, n)
     right = _tail_bounds(pieces[-1:], counted.above, direction, grid.limit, n)
     return lower + left[0] + right[0], upper + left[1] + right[1]
 
 
-def _bin_bounds(pieces: _Pieces, left: Floats, right: Floats) -> tuple[float, float]:
-    above_left, below_left = pieces.above(left), pieces.below(left)
-    above_right, below_right = pieces.above(right), pieces.below(right)
-    upper = np.maximum(above_left + below_left, above_right + below_right)
-    return float((below_left + above_right).sum()), float(upper.sum())
+def _bin_bounds(pieces: _Pieces, left: Floats, width: float, places: Floats) -> tuple[float, float]:
+    """Of bins from their left edges on, in which the mean projections have these places from 0 to 1."""
+    mass = (pieces.u[1] - pieces.u[0]) * width
+    beyond = pieces.above(left + width)
+    outside = pieces.below(left) + beyond
+    of_quantiles = np.clip((pieces.above(left) - beyond) / mass, 0, 1)
+    lower = outside + mass * np.abs(places - of_quantiles)
+    upper = outside + mass * (places + of_quantiles - 2 * places * of_quantiles)
+    return float(lower.sum()), float(upper.sum())
 
 
 def _tail_bounds(piece: _Pieces, tails: Tails, direction: int, edge: float, n: int) -> tuple[float, float]:

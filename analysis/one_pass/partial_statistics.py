@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -15,8 +15,10 @@ from torch import Tensor
 from analysis.dumps.limits import in_words
 from analysis.one_pass.certified_distance import CertifiedDistance, certified_distance
 from analysis.one_pass.grid import Grid
-from analysis.one_pass.projection_counts import ProjectionCounts, rounding_of
-from analysis.one_pass.unit_moments import UnitMoments, cached_parts
+from analysis.one_pass.projection import mean_rounding
+from analysis.one_pass.projection_counter import ProjectionCounter
+from analysis.one_pass.projection_counts import ProjectionCounts
+from analysis.one_pass.unit_moments import UnitMoments
 from per_core.directions import random_directions
 from per_core.errors import BudgetError, InvalidInputError
 from per_core.interval import margin_of_error
@@ -82,7 +84,7 @@ class PartialStatistics:
         n_left_out: rows left out.
         n_nan, n_inf: (d,), values of each unit that are NaN, and values of either infinity.
         n_beyond_float32: (d,), values of each unit that are finite and too large for float32, above 3.4e38.
-        projections: counts on the grid, exact for the projections as float32 products give them.
+        projections: counts and sums on the grid of the projections as float32 products give them.
         moments: of each unit, of the values as they were given; its n is the number of rows that count. Powers beyond
             float64 are NaN: the variance of a unit around 1e200.
         row_moments: of two numbers a row, its norm ‖h‖ and its exact PER ψ(‖h‖).
@@ -100,16 +102,7 @@ class PartialStatistics:
     @classmethod
     def empty(cls, d: int, spec: PassSpec) -> PartialStatistics:
         """No row yet of d units: what changes nothing when it is merged."""
-        return cls(
-            spec=spec,
-            n_left_out=0,
-            n_nan=np.zeros(d, np.int64),
-            n_inf=np.zeros(d, np.int64),
-            n_beyond_float32=np.zeros(d, np.int64),
-            projections=ProjectionCounts.empty(spec.slices, spec.grid),
-            moments=UnitMoments.empty(d),
-            row_moments=UnitMoments.empty(2),
-        )
+        return replace(_uncounted(d, spec), projections=ProjectionCounts.empty(spec.slices, spec.grid))
 
     @property
     def n(self) -> int:
@@ -144,13 +137,15 @@ class PartialStatistics:
     def distance(self) -> CertifiedDistance:
         """The interval of sliced W1 to N(0, I) on the directions of the pass.
 
-        It holds the exact value of the rows and the directions as they are: it is wider than what follows from the
-        counts by all that float32 can have moved the projections, 4e-4 for 256 units of variance 1.
+        It holds the exact value of the rows and the directions as they are: it is wider than what follows from counts
+        and sums by all that float32 can have moved the projections, 1.1e-4 for 256 units of variance 1.
 
         Raises:
             InvalidInputError: If there is no row that counts.
         """
-        return certified_distance(self.projections, rounding=rounding_of(self.d) * self.norm if self.n else 0.0)
+        directions = self.spec.directions(self.d)
+        rounding = mean_rounding(directions, self.norm, self.moments.root_mean_squares)
+        return certified_distance(self.projections, rounding=rounding)
 
     def merge(self, other: PartialStatistics) -> PartialStatistics:
         """Statistics of both parts together. Integers do not depend on the order; sums round by it.
@@ -175,50 +170,78 @@ class PartialStatistics:
         )
 
 
-def take_statistics(rows: NDArray[Any], spec: PassSpec, *, directions: Tensor | None = None) -> PartialStatistics:
-    """Statistics of rows that are in memory.
+def take_statistics(rows: NDArray[Any], spec: PassSpec) -> PartialStatistics:
+    """Statistics of rows (n, d) that are in memory, d ≥ 1; see `take_batches`."""
+    return take_batches([rows], rows.shape[1], spec)
+
+
+def take_batches(batches: Iterable[NDArray[Any]], units: int, spec: PassSpec) -> PartialStatistics:
+    """Statistics of rows that come one batch after the other.
 
     Args:
-        rows: (n, d), d ≥ 1, real numbers. Projections are taken of them as float32, moments as they are.
+        batches: each (n, units), real numbers. Projections are taken of them as float32, moments as they are.
+        units: at least 1.
         spec: what to take.
-        directions: those of the spec, if they have been drawn already.
+
+    Raises:
+        BudgetError: If the directions take more than 256 MB.
     """
+    counter = ProjectionCounter(spec.directions(units), spec.grid)
+    found = _uncounted(units, spec)
+    for rows in batches:
+        found = found.merge(_take_batch(rows, spec, counter))
+    return replace(found, projections=counter.result())
+
+
+def _uncounted(d: int, spec: PassSpec) -> PartialStatistics:
+    """No row yet, and on no direction: projections are counted apart."""
+    return PartialStatistics(
+        spec=spec,
+        n_left_out=0,
+        n_nan=np.zeros(d, np.int64),
+        n_inf=np.zeros(d, np.int64),
+        n_beyond_float32=np.zeros(d, np.int64),
+        projections=ProjectionCounts.empty(0, spec.grid),
+        moments=UnitMoments.empty(d),
+        row_moments=UnitMoments.empty(2),
+    )
+
+
+def _take_batch(rows: NDArray[Any], spec: PassSpec, counter: ProjectionCounter) -> PartialStatistics:
+    """Statistics of rows (n, d) without their projections, which are counted on the way."""
     with np.errstate(over="ignore", under="ignore"):  # such rows are measured in float64
         narrow = torch.from_numpy(np.require(rows, np.float32, ["C", "W"]))
     given = (
         narrow if np.can_cast(rows.dtype, np.float32) else torch.from_numpy(np.require(rows, np.float64, ["C", "W"]))
     )
-    theta = spec.directions(narrow.shape[1]) if directions is None else directions
-    norms = torch.cat([torch.linalg.vector_norm(part, dim=1, dtype=torch.float64) for part in cached_parts(narrow)])
-    counts = norms <= LARGEST_NORM  # false for NaN
-    if bool(counts.all()):
-        return _measured(narrow, given, norms, theta, spec)
-    far = given[~counts].double()
-    near = _measured(narrow[counts], given[counts], norms[counts], theta, spec)
-    return near.merge(_measured_far(far, theta, spec))
+    norms = torch.empty(len(given), dtype=torch.float64)
+    moments = UnitMoments.of(given, norms=norms)
+    near = norms <= LARGEST_NORM  # false for NaN
+    if bool(near.all()):
+        counter.add(narrow)
+        return _measured(moments, norms, spec)
+    counter.add(narrow[near])
+    measured = _measured(UnitMoments.of(given[near]), norms[near], spec)
+    return measured.merge(_take_far(given[~near].double(), spec, counter))
 
 
-def _measured(narrow: Tensor, given: Tensor, norms: Tensor, theta: Tensor, spec: PassSpec) -> PartialStatistics:
-    """Statistics of finite rows (n, d): as they are projected, as they were given, and their norms."""
-    d = narrow.shape[1]
-    return replace(
-        PartialStatistics.empty(d, spec),
-        projections=ProjectionCounts.of_rows(narrow, theta, spec.grid),
-        moments=UnitMoments.of(given),
-        row_moments=UnitMoments.of(torch.stack([norms, radial_loss(norms, d)], dim=1)),
-    )
+def _measured(moments: UnitMoments, norms: Tensor, spec: PassSpec) -> PartialStatistics:
+    """Statistics of finite rows from the moments of their d units and their norms (n,)."""
+    d = len(moments.mean)
+    row_moments = UnitMoments.of(torch.stack([norms, radial_loss(norms, d)], dim=1))
+    return replace(_uncounted(d, spec), moments=moments, row_moments=row_moments)
 
 
-def _measured_far(rows: Tensor, theta: Tensor, spec: PassSpec) -> PartialStatistics:
-    """Statistics of float64 rows (n, d) that float32 products do not hold, and counts of what is not finite in them."""
+def _take_far(rows: Tensor, spec: PassSpec, counter: ProjectionCounter) -> PartialStatistics:
+    """As `_take_batch`, of float64 rows (n, d) that float32 products do not hold; and what is not finite in them."""
     largest = rows.abs().amax(dim=1)
     norms = largest * torch.linalg.vector_norm(rows / largest[:, None], dim=1)  # whose squares float64 holds
     counts = norms <= LARGEST_OF_ALL
     finite = rows[counts]
-    measured = _measured(finite, finite, norms[counts], theta.double(), spec)
+    counter.add(finite)
     beyond = rows.isfinite() & rows.float().isinf()
     return replace(
-        measured,
+        _measured(UnitMoments.of(finite), norms[counts], spec),
         n_left_out=len(rows) - len(finite),
         n_nan=rows.isnan().sum(dim=0).numpy(),
         n_inf=rows.isinf().sum(dim=0).numpy(),

@@ -61,7 +61,7 @@ def run_pass(
         members: names of the shards; None for all members that can be read. All have the same units.
         scheduler: address of a Dask scheduler, "tcp://host:8786"; it and its workers have this project on their Python
             path, and the workers see the dump at the same path. None for threads of this process.
-        workers: threads, without a scheduler, at least 1. Each holds about 150 MB.
+        workers: threads, without a scheduler, at least 1. Each holds about 100 MB.
         piece_bytes: of a task, as float32, at least 1.
         on_progress: called with the number of pieces that are done, from 0, and of all of them, in the caller's thread.
 

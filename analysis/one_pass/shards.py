@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.dumps.cells import FLOAT_BYTES
 from analysis.dumps.inspection import Inspection, Member
@@ -14,12 +16,12 @@ from analysis.dumps.limits import ReadingLimits
 from analysis.dumps.member import Part
 from analysis.dumps.plan.axes import items_of, matrix_shape
 from analysis.dumps.rows import PartRange, read_parts
-from analysis.one_pass.partial_statistics import PartialStatistics, PassSpec, take_statistics
+from analysis.one_pass.partial_statistics import PartialStatistics, PassSpec, take_batches
 from per_core.errors import InvalidInputError
 
 PIECE_BYTES = 2**27  # of float32, that make one task: long enough for its result to be worth moving
 NAMED = 8  # of the members in a message
-READ_BYTES = 2**25  # of these, that are in memory at once: fewer merges than with less, more cache than with more
+READ_BYTES = 2**23  # of these, that are in memory at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +94,15 @@ def take_piece(piece: Piece, spec: PassSpec) -> PartialStatistics:
     Raises:
         PerError: If it cannot be read, or is not what was inspected any more.
     """
-    directions = spec.directions(piece.units)
-    whole = PartialStatistics.empty(piece.units, spec)
+    return take_batches(_batches(piece), piece.units, spec)
+
+
+def _batches(piece: Piece) -> Iterator[NDArray[Any]]:
+    """The rows of a piece, some at a time."""
     for ranges in _bundles(piece.ranges, READ_BYTES):
         # Not Inspection.load: it copies and hashes every batch, which costs more than counting it.
         parts = list(read_parts(piece.path, ranges, piece.limits))
-        rows = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        whole = whole.merge(take_statistics(rows, spec, directions=directions))
-    return whole
+        yield parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _bundles(ranges: Iterable[PartRange], size: int) -> Iterator[list[PartRange]]:

@@ -13,7 +13,7 @@ from analysis.statistics.moments import Moments
 
 Floats = NDArray[np.float64]
 
-CACHED_VALUES = 2**16  # float64 values that stay in a core's cache while their powers are summed
+CACHED_VALUES = 2**16  # of a part: float64, and their squares, that stay in a core's cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,26 +38,26 @@ class UnitMoments:
         return cls(0, *np.zeros((4, d)))
 
     @classmethod
-    def of(cls, rows: Tensor) -> UnitMoments:
-        """Moments of finite rows (n, d), float32 or float64.
+    def of(cls, rows: Tensor, *, norms: Tensor | None = None) -> UnitMoments:
+        """Moments of the units of rows (n, d), float32 or float64.
 
         Powers are summed about the first row and then moved to the mean: a unit that never changes deviates by exactly
         0. That row is δ away from the mean and belongs to the data, so that Σ (x − mean)^p ≥ δ^p for p = 2 and 4, and
         the terms n δ^p that cancel cost at most a factor of n in precision.
+
+        Args:
+            rows: finite, or nothing of the result is.
+            norms: (n,), float64, where the norms of the rows are written on the way; both need the rows as float64.
         """
         n, d = rows.shape
         if n == 0:
             return cls.empty(d)
         shift = rows[0].double()
         sums = torch.zeros(4, d, dtype=torch.float64)
-        for part in cached_parts(rows):
-            ones = torch.ones(len(part), dtype=torch.float64)
-            deviation = part - shift  # float64, as the shift is
-            square = deviation * deviation
-            sums[0].addmv_(deviation.T, ones)
-            sums[1].addmv_(square.T, ones)
-            sums[2].addmv_(deviation.mul_(square).T, ones)
-            sums[3].addmv_(square.mul_(square).T, ones)
+        size = max(1, CACHED_VALUES // d)
+        rest = n - n % size
+        _add_parts(rows[:rest].reshape(-1, size, d), shift, sums, None if norms is None else norms[:rest])
+        _add_parts(rows[None, rest:], shift, sums, None if norms is None else norms[rest:])
         s1, s2, s3, s4 = sums.numpy()
         delta = s1 / n
         with np.errstate(over="ignore", invalid="ignore"):  # powers beyond float64 are NaN
@@ -88,6 +88,13 @@ class UnitMoments:
             )  # fmt: skip
 
     @property
+    def root_mean_squares(self) -> Floats:
+        """√(mean of x²), (d,); NaN without rows and for powers beyond float64."""
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            squares: Floats = self.m2 / np.float64(self.n) + self.mean**2
+        return np.sqrt(squares)
+
+    @property
     def moments(self) -> Moments:
         """Mean, variance, skewness and excess kurtosis; NaN without rows."""
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # 0 / 0 is the NaN of a constant unit
@@ -96,6 +103,27 @@ class UnitMoments:
             return Moments(mean, variance, self.m3 / self.n / variance**1.5, self.m4 / self.n / variance**2 - 3)
 
 
-def cached_parts(rows: Tensor) -> tuple[Tensor, ...]:
-    """Rows (n, d) in parts that stay in a core's cache as float64."""
-    return torch.split(rows, max(1, CACHED_VALUES // rows.shape[1]))
+def _add_parts(parts: Tensor, shift: Tensor, sums: Tensor, norms: Tensor | None) -> None:
+    """Add the sums of the first four powers of x − shift to sums (4, d), and write norms (m · size,) where wanted.
+
+    Args:
+        parts: (m, size, d), of which one stays in a core's cache, as float64, while its powers are summed.
+        shift: (d,).
+    """
+    deviation = torch.empty(parts.shape[1:], dtype=torch.float64)
+    square = torch.empty_like(deviation)
+    by_unit, squares_by_unit = deviation.T, square.T
+    ones = torch.ones(len(deviation), dtype=torch.float64)
+    first, second, third, fourth = sums
+    for number, part in enumerate(parts):
+        deviation.copy_(part)
+        if norms is not None:
+            torch.linalg.vector_norm(deviation, dim=1, out=norms[number * len(part) : (number + 1) * len(part)])
+        deviation.sub_(shift)
+        torch.mul(deviation, deviation, out=square)
+        first.addmv_(by_unit, ones)
+        second.addmv_(squares_by_unit, ones)
+        deviation.mul_(square)
+        third.addmv_(by_unit, ones)
+        square.mul_(square)
+        fourth.addmv_(squares_by_unit, ones)

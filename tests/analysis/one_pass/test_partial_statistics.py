@@ -12,7 +12,7 @@ from scipy import stats
 
 from analysis.one_pass import Grid, PassSpec, merge_in_order, take_statistics
 from analysis.one_pass.partial_statistics import PartialStatistics
-from analysis.one_pass.projection_counts import project
+from analysis.one_pass.projection import project
 from analysis.statistics.moments import moments
 from per_core import per_loss, sliced_w1
 from per_core.errors import BudgetError, InvalidInputError
@@ -32,7 +32,8 @@ def taken(cuts: list[int], spec: PassSpec = SPEC, rows: np.ndarray = ROWS) -> li
 def integers(whole: PartialStatistics) -> list[np.ndarray]:
     counted = whole.projections
     return [
-        counted.counts, counted.below.counts, counted.above.counts, counted.below.farthest, counted.above.farthest,
+        counted.counts, counted.sums, counted.below.counts, counted.above.counts,
+        counted.below.farthest, counted.above.farthest,
         whole.n_nan, whole.n_inf, np.array([whole.n, whole.n_left_out]),
     ]  # fmt: skip
 
@@ -83,18 +84,31 @@ def test_every_row_is_counted_once():
     assert (whole.n_nan.tolist(), whole.n_inf.tolist()) == ([0, 0, 1, 0, 0], [2, 0, 0, 0, 0])
 
 
-def test_the_counts_are_those_of_numpy():
+def test_the_counts_and_sums_are_those_of_numpy():
     spec = PassSpec(slices=9, grid=Grid(2.0, 16))
     rows = RANDOM.standard_normal((4000, 3)).astype(np.float32) * 1.5
     counted = take_statistics(rows, spec).projections
-    edges = np.linspace(-2, 2, 17)
-    for k, values in enumerate(project(torch.from_numpy(rows), spec.directions(3)).double().numpy()):
-        inside = values[(values >= -2) & (values < 2)]
+    quantum, bin_size, end = spec.grid.quantum, 2**spec.grid.precision, 8 * 2**spec.grid.precision
+    in_quanta = project(torch.from_numpy(rows), spec.directions(3) / quantum).double().numpy()
+    for k, values in enumerate(in_quanta):
+        whole = np.rint(values)
+        inside = whole[(whole >= -end) & (whole < end)]
+        edges = np.arange(-8, 9) * bin_size
         np.testing.assert_array_equal(counted.counts[k], np.histogram(inside, edges)[0])
-        low, high = -2 - values[values < -2], values[values >= 2] - 2
+        np.testing.assert_array_equal(counted.sums[k], np.histogram(inside, edges, weights=inside + end)[0])
+        low, high = -end - values[whole < -end], values[whole >= end] - end
         assert (counted.below.counts[k], counted.above.counts[k]) == (len(low), len(high))
-        np.testing.assert_allclose([counted.below.excess[k], counted.above.excess[k]], [low.sum(), high.sum()])
-        assert (counted.below.farthest[k], counted.above.farthest[k]) == (low.max(), high.max())
+        for tails, beyond in ((counted.below, low * quantum), (counted.above, high * quantum)):
+            assert tails.excess[k] == pytest.approx(beyond.sum(), rel=1e-6)
+            assert tails.farthest[k] == pytest.approx(beyond.max(), rel=1e-6)
+
+
+def test_more_rows_than_a_packed_count_holds():
+    n = 2**21 + 5
+    counted = take_statistics(np.full((n, 1), 4.9, np.float32), PassSpec(slices=2)).projections
+    assert counted.counts.sum(axis=1).tolist() == [n, n]
+    means = counted.sums.sum(axis=1) / n * Grid().quantum - Grid().limit
+    np.testing.assert_allclose(np.abs(means), 4.9, atol=Grid().quantum)
 
 
 @pytest.mark.parametrize("cuts", [[], [1], [700], [3, 500, 501, 1200]])
