@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from analysis.one_pass import PassSpec, run_pass
+from analysis.one_pass import PassSpec, run_pass, take_batches
 from tests.benchmarks.timing import Seconds, interleave
 
 PASS, FLOOR = "one pass, everything", "reading and multiplying by the directions"
@@ -22,6 +22,12 @@ SHARD_BYTES = 2**27
 READ_BYTES = 2**24
 HEADER_BYTES = 128  # of numpy.save
 POLL_SECONDS = 0.02
+LAYERS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "Gaussian": lambda z: z,
+    "ELU": torch.nn.functional.elu,
+    "ReLU": torch.relu,
+}
+LAYER_ROWS, LAYER_BATCHES = 20_000, 10
 
 
 @contextmanager
@@ -30,7 +36,7 @@ def shards(gigabytes: float, d: int) -> Iterator[Path]:
     random = np.random.default_rng(0)
     with TemporaryDirectory(prefix="perscope-bench-") as name:
         for number in range(max(2, round(gigabytes * 1e9 / SHARD_BYTES))):
-            np.save(Path(name) / f"step-{number}.npy", random.standard_normal((SHARD_BYTES // 4 // d, d), np.float32))
+            np.save(Path(name) / f"part-{number}.npy", random.standard_normal((SHARD_BYTES // 4 // d, d), np.float32))
         yield Path(name)
 
 
@@ -60,6 +66,14 @@ def pass_times(folder: Path, spec: PassSpec, d: int, workers: int, rounds: int) 
         return interleave(functions, rounds=rounds, turn=0.0, device="cpu")
     finally:
         torch.set_num_threads(threads)
+
+
+def interval_width(layer: str, d: int, spec: PassSpec) -> float:
+    """By how much the bounds of SW1 differ for 200,000 rows (n, d) of N(0, I) behind an activation function."""
+    generator = torch.Generator().manual_seed(0)
+    draws = (torch.randn(LAYER_ROWS, d, generator=generator) for _ in range(LAYER_BATCHES))
+    distance = take_batches((LAYERS[layer](draw).numpy() for draw in draws), d, spec).distance()
+    return distance.upper - distance.lower
 
 
 def measured_in_a_process(folder: Path, spec: PassSpec, workers: int) -> tuple[dict[str, Any], float]:
