@@ -117,10 +117,10 @@ class AllRows:
         """The bounds, and on request what they are."""
         show_statement(
             _(
-                "All {n:,} finite rows: **SW1 between {low:.4f} and {high:.4f}**, PER {per:.4f} ± {per_margin:.4f}."
+                "All {n:,} finite rows: **SW1 between {low:.5f} and {high:.5f}**, PER {per:.4f} ± {per_margin:.4f}."
             ).format(n=self.n, low=self.low, high=self.high, per=self.per, per_margin=self.per_margin),
             _(
-                "The bounds hold for {slices} slices and are certified from counts; for all directions add"
+                "The bounds hold for {slices} slices and are certified from counts and sums; for all directions add"
                 " ± {margin:.4f} (95 %). The margin of PER is over rows (95 %). {left_out:,} rows are not finite and"
                 " left out."
             ).format(slices=self.slices, margin=self.margin, left_out=self.left_out),
