@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.session import services
+from app.session import libraries, services  # noqa: F401  libraries before all that pages import
 from app.session.batch_choice import choose_batch
 from app.session.keys import CHOICE
 from app.session.progress import waits_shown

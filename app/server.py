@@ -93,7 +93,7 @@ async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 def _warm() -> None:
     """Import what the opening chart needs; later what tables need, here and in the processes that compute."""
-    from analysis.statistics import density  # noqa: F401  brings scipy
+    from app.session import libraries  # noqa: F401  brings scipy
 
     _settle()
     time.sleep(LEFT_ALONE_SECONDS)

@@ -1,11 +1,13 @@
-"""Sliced W1 computed by POT (Python Optimal Transport): the independent check of the closed form."""
+"""Sliced W1 computed by POT (Python Optimal Transport): the independent check of the closed form.
+
+POT is loaded where it computes, not where its results are shown.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-import ot
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
@@ -66,6 +68,8 @@ def pot_against_grid(batch: ActivationBatch, *, slices: int, points: int) -> Gri
         slices: number of shared directions.
         points: m, at least 1.
     """
+    import ot
+
     grid = gaussian_grid(points)
     projections = batch.values.astype(np.float64) @ _vectors(batch.d, slices)  # (n, k)
     block = max(1, _BLOCK_VALUES // (batch.n + points))
@@ -86,6 +90,8 @@ def pot_against_sample(batch: ActivationBatch, *, slices: int, seed: int) -> flo
         slices: number of shared directions.
         seed: of the reference sample.
     """
+    import ot
+
     reference = np.random.default_rng([seed, 0x907]).standard_normal((batch.n, batch.d))
     vectors = _vectors(batch.d, slices)  # (d, k)
     block = max(1, _BLOCK_VALUES // (2 * batch.n))
@@ -103,6 +109,8 @@ def pot_between(batch: ActivationBatch, other: ActivationBatch, *, slices: int) 
     Returns:
         The mean over the directions and its margin of error, see `mean_over_slices`.
     """
+    import ot
+
     vectors = _vectors(batch.d, slices)  # (d, k)
     block = max(1, _BLOCK_VALUES // (batch.n + other.n))
     distances = [

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,6 @@ from analysis.distances.bound import (
     SliceConvergence,
 )
 from analysis.distances.cost import Timing
-from analysis.distances.pot_distance import GridDistance
 from app.charts.palette import (
     ALARM,
     BOUND,
@@ -35,6 +34,9 @@ from app.charts.palette import (
 from app.text.direction import KINDS, direction_name
 from app.text.language import _, translated
 from per_core.text import N_
+
+if TYPE_CHECKING:
+    from analysis.distances.pot_distance import GridDistance
 
 SHOWN_WHOLE = 8  # directions; intervals of fewer may leave the chart
 Figure = dict[str, Any]  # as plotly's JSON has it, see `show_chart`
@@ -212,7 +214,7 @@ def convergence(curve: SliceConvergence, exact_per: float) -> Figure:
     return {"data": data, "layout": layout}
 
 
-def pot_check(exact: float, sampled: Sequence[float], grids: Sequence[GridDistance], slices: int) -> Figure:
+def pot_check(exact: float, sampled: Sequence[float], grids: "Sequence[GridDistance]", slices: int) -> Figure:
     """The closed form beside POT with sampled references and with quantile grids, on the same directions."""
     grid, seeds = _("grid<br>{points:,}"), _("sampled<br>{seeds} seeds")
     labels = [*(grid.format(points=g.points) for g in grids), seeds.format(seeds=len(sampled))]
