@@ -42,7 +42,7 @@ _COMPONENT = st.components.v2.component(
 
 
 def show_chart(
-    draw: Callable[[], Figure] | Figure,
+    draw: Callable[[], Figure],
     *,
     key: str,
     alt: str,
@@ -73,10 +73,7 @@ def show_chart(
     """
     if not alt.strip():
         raise ValueError(f"Chart {key!r} needs a text alternative: say what the picture shows.")
-    if isinstance(draw, go.Figure | dict):
-        figure = _encode(draw, key, height)
-    else:
-        figure = caches.encoded(lambda: _encode(draw(), key, height), draw, height, language())
+    figure = caches.encoded(lambda: _encode(draw(), key, height), draw, height, language())
     callbacks: dict[str, Any] = {}
     if on_point is not None:
         choose = on_point

@@ -1,6 +1,7 @@
 """One comparison on the Train page, live or afterwards: Figure 2, progress, distances, distributions, results."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,7 +55,11 @@ def show_awaited(comparison: "Comparison") -> None:
     methods = [method.get("name") or method["combination"] for method in comparison.spec.get("methods", [])]
     st.info(_("Waiting for the first record, which is made before training begins."))
     show_chart(
-        figures.awaited_figure2([harmless(method_title(method)) for method in methods], comparison.status.epochs or 1),
+        partial(
+            figures.awaited_figure2,
+            [harmless(method_title(method)) for method in methods],
+            comparison.status.epochs or 1,
+        ),
         key="train_figure2",
         height=600,
         alt=_("Figure 2 without a record yet: it fills as the training goes on."),
@@ -82,7 +87,8 @@ def show_figure2(shown: Shown) -> None:
     rows = next(iter(shown.runs.values())).records[-1].layers.get(shown.layers[0])
     ends = ", ".join(f"{name} {unit.variance[-1]:.3g}" for name, unit in top.items())
     show_chart(
-        figures.figure2(
+        partial(
+            figures.figure2,
             {label(row): by_name for row, by_name in histories.items()},
             shown.epochs,
             clip=figures.CLIPPED_VARIANCE if clipped else None,
@@ -139,7 +145,7 @@ def show_progress(shown: Shown, *, trained_here: bool) -> None:
         f"{name} {curves[0][1][-1]:.4g}" for name, curves in next(iter(scalars.values())).items() if len(curves[0][1])
     )
     show_chart(
-        figures.progress({label(title): curves for title, curves in scalars.items()}, shown.epochs),
+        partial(figures.progress, {label(title): curves for title, curves in scalars.items()}, shown.epochs),
         key="train_progress",
         height=290,
         alt=plain(
