@@ -45,7 +45,21 @@ def l2_loss(activations: Array) -> Tensor:
     return _mean_over_rows(activations, power=2)
 
 
-def _mean_over_rows(activations: Array, *, power: int) -> Tensor:
+def l1_gradient(activations: Array) -> Tensor:
+    """n times the gradient of `l1_loss`, sign(h); arguments and errors as there, (n, d)."""
+    return _finite(activations).sign()
+
+
+def l2_gradient(activations: Array) -> Tensor:
+    """n times the gradient of `l2_loss`, 2 h; arguments and errors as there, (n, d)."""
+    return 2 * _finite(activations)
+
+
+def _finite(activations: Array) -> Tensor:
     h = as_matrix(activations, "activations", "(n, d)")
     require_finite(h, "activations")
-    return h.to(working_dtype(h)).abs().pow(power).sum(dim=1).mean()
+    return h.to(working_dtype(h))
+
+
+def _mean_over_rows(activations: Array, *, power: int) -> Tensor:
+    return _finite(activations).abs().pow(power).sum(dim=1).mean()

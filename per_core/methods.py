@@ -27,7 +27,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from per_core.activation_penalty import l1_loss, l2_loss
+from per_core.activation_penalty import l1_gradient, l1_loss, l2_gradient, l2_loss
 from per_core.energy import energy_loss
 from per_core.errors import InvalidInputError
 from per_core.method import Baseline, Loss, MeanGradient, Method, MethodKind, Parameter
@@ -105,12 +105,14 @@ def _always(loss: Callable[[Tensor], Tensor]) -> Callable[[], Loss]:
     return lambda: call
 
 
-def _per_gradient() -> MeanGradient:
-    def gradient(activations: Tensor, *, draws: int = 1, generator: torch.Generator | None = None) -> Tensor:
-        del draws, generator  # the mean over all directions is known
-        return per_gradient(activations)
+def _closed(gradient: Callable[[Tensor], Tensor]) -> Callable[[], MeanGradient]:
+    """The gradient of a loss without parameters whose mean over all draws is known."""
 
-    return gradient
+    def call(activations: Tensor, *, draws: int = 1, generator: torch.Generator | None = None) -> Tensor:
+        del draws, generator  # nothing is drawn
+        return gradient(activations)
+
+    return lambda: call
 
 
 def _build_sampled_per(*, slices: int = 256) -> Loss:
@@ -254,7 +256,7 @@ for _method in (
         build=_always(per_loss),
         weight=PER_WEIGHT,
         scope="row",
-        mean_gradient=_per_gradient,
+        mean_gradient=_closed(per_gradient),
         layer=PER,
         summary=N_("Pulls every row towards 0, the harder the larger it is: an upper bound on SW1 to N(0, I)."),
         lesson=N_(
@@ -369,6 +371,7 @@ for _method in (
         build=_always(l1_loss),
         weight=_weight(0.001, low=1e-6, high=0.1),
         scope="row",
+        mean_gradient=_closed(l1_gradient),
         summary=N_("The mean L1 norm of the rows."),
         lesson=N_("L1 pulls on every coordinate with the same force, however close to 0."),
         detail=N_("Steps of a finite size bring a coordinate to 0 up to one step."),
@@ -383,6 +386,7 @@ for _method in (
         build=_always(l2_loss),
         weight=_weight(0.005, low=1e-6, high=0.1),
         scope="row",
+        mean_gradient=_closed(l2_gradient),
         summary=N_("The mean squared norm of the rows."),
         lesson=N_("L2 shrinks all rows by the same factor, so the shape stays as it was."),
     ),

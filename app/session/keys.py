@@ -11,6 +11,7 @@ CHOICE = "choice"  # the sidebar's, for the page of this run
 OPENED_DUMP = "opened_dump"  # the inspection of the dump that is open on Dumps
 LOOKED_AT = "looked_at"  # the member of it that is shown there; the other pages begin with it
 METHODS_BEGINNING = "methods_beginning"  # scale and shift with which Methods opened for the batch
+METHODS_FOLLOWED = "methods_followed"  # the slow flows that were followed to their end for the page as it is
 
 # Dumps
 DUMP_PLACES = "dumps_places"  # slot -> where its files are

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from per_core import InvalidInputError, l1_loss, l2_loss
+from per_core.activation_penalty import l1_gradient, l2_gradient
 
 LOSSES = [l1_loss, l2_loss]
 
@@ -29,6 +30,18 @@ def test_gradients(loss):
     zeros = torch.zeros(5, 3, requires_grad=True)
     (gradient,) = torch.autograd.grad(loss(zeros), zeros)
     assert gradient.abs().max() == 0
+
+
+@pytest.mark.parametrize(("loss", "closed"), [(l1_loss, l1_gradient), (l2_loss, l2_gradient)])
+def test_the_closed_gradient_is_that_of_the_loss_times_the_rows(loss, closed):
+    h = normal(9, 4)
+    h[0, 0] = 0
+    leaf = h.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(leaf), leaf)
+    torch.testing.assert_close(closed(h), 9 * gradient)
+    assert closed(h.half()).dtype == torch.float32
+    with pytest.raises(InvalidInputError, match="received 4 NaN"):
+        closed(torch.full((2, 2), math.nan))
 
 
 @pytest.mark.parametrize("loss", LOSSES)

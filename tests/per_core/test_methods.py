@@ -73,6 +73,22 @@ def test_every_method_builds_over_its_whole_range(key):
             assert_sound(run(method, batch(dtype), **parameters), dtype)
 
 
+@pytest.mark.parametrize("key", [key for key in REGULARISERS if find_method(key).mean_gradient is not None])
+def test_a_mean_gradient_is_the_mean_of_what_the_loss_gives(key):
+    """Exactly, or up to the noise of the draws of the loss; with a setting of the method as without."""
+    method, h, generator = find_method(key), batch(torch.float64)[:20], seeded(1)
+    for parameters in (method.defaults, settings(method)[-1]):
+        found = method.mean_gradient(**parameters)(h, draws=32, generator=generator)
+        leaf, loss = h.clone().requires_grad_(), method.build(**parameters)
+        count = 600 if method.parameters else 1  # of what has none, nothing is drawn
+        for _ in range(count):
+            loss(leaf, generator=generator).backward()
+        assert leaf.grad is not None
+        drawn = leaf.grad * (len(h) / count)
+        assert torch.nn.functional.cosine_similarity(found.ravel(), drawn.ravel(), dim=0) > 0.9
+        assert found.norm() == pytest.approx(drawn.norm().item(), rel=0.2)
+
+
 @pytest.mark.parametrize("key", NORMALISERS)
 def test_every_normaliser_takes_batches_and_convolutions(key):
     """One module, in training and then in evaluation; a convolution comes out as the batch of its positions."""

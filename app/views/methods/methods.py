@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from analysis.batch import ActivationBatch, first_rows
+from analysis.methods.flow import MOST_ROWS
 from analysis.statistics.density import AxisPair, pair_axes, pair_density, pair_limits
 from app.charts.chart import show_chart
 from app.charts.joint import joint_panels, precise_joint
@@ -16,7 +17,7 @@ from app.sections.pair import axis_names, choose_pair
 from app.sections.statistics_table import not_finite
 from app.session import caches
 from app.session.batch_choice import Choice
-from app.session.keys import CHOICE
+from app.session.keys import CHOICE, METHODS_FOLLOWED
 from app.session.progress import in_chunks
 from app.text.enumeration import enumerated
 from app.text.language import _, translated
@@ -26,6 +27,7 @@ from app.views.methods.change_table import show_changes
 from app.views.methods.flow_section import FlowSettings, choose_flow, show_flow
 from app.views.methods.method_choice import ChosenMethod, choose_methods
 from app.views.methods.overlay_section import show_overlay
+from app.views.methods.slow_flows import follow_later, slow_flows
 from app.views.methods.small_batch_section import show_small_batches, warn_of_whitening
 from per_core.errors import PerError
 from per_core.method import MethodKind
@@ -47,14 +49,16 @@ class Applied:
     start: "FlowStart | None" = None
 
 
-def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], settings: FlowSettings) -> dict[str, Applied]:
+def apply_methods(
+    batch: ActivationBatch, rows: ActivationBatch, chosen: list[ChosenMethod], settings: FlowSettings
+) -> dict[str, Applied]:
     """What each method makes of the batch, by its short name; a refusal is shown and left out."""
     found = {}
 
     def apply_one(number: int, _count: int) -> None:
         one = chosen[number - 1]
         try:
-            found[one.method.short] = _apply(batch, one, settings)
+            found[one.method.short] = _apply(batch, rows, one, settings)
         except PerError as error:
             st.error(f"{translated(one.method.title)}: {escaped(error)}")
 
@@ -62,14 +66,13 @@ def apply_methods(batch: ActivationBatch, chosen: list[ChosenMethod], settings: 
     return found
 
 
-def _apply(batch: ActivationBatch, one: ChosenMethod, settings: FlowSettings) -> Applied:
+def _apply(batch: ActivationBatch, rows: ActivationBatch, one: ChosenMethod, settings: FlowSettings) -> Applied:
     """A normaliser maps the whole batch, a regulariser moves its first rows."""
-    from analysis.methods.flow import MOST_ROWS, end_flow
+    from analysis.methods.flow import end_flow
     from analysis.methods.normalisation import normalise
 
     if one.method.kind == "normaliser":
         return Applied(batch, caches.shared(normalise, batch, one.method.key, dict(one.parameters)))
-    rows = caches.shared(first_rows, batch, MOST_ROWS)
     end = caches.computed(end_flow, rows, settings.spec(one, settings.end))
     title = _("{batch}, after {method} {flow}").format(
         batch=batch.name, method=one.method.short, flow=translated(settings.end)
@@ -98,7 +101,9 @@ def show_densities(batch: ActivationBatch, applied: dict[str, Applied], pair: Ax
         aspect=1.2 / len(densities),
         alt=_("Joint density of the batch before, and after {methods}, on the same axes.").format(
             methods=enumerated(list(applied))
-        ),
+        )
+        if applied
+        else _("Joint density of the batch before the methods."),
         about=f"{about} {arrows}" if starts else about,
         precise=precise_joint(densities),
     )
@@ -133,7 +138,11 @@ lead.markdown(about_page(batch.name, affine, {one.method.kind for one in chosen}
 regularisers = [one for one in chosen if one.method.kind == "regulariser"]
 settings = choose_flow() if regularisers else FlowSettings(1.0, 120, "")
 warn_of_whitening(chosen, batch.n, batch.d)
-applied = apply_methods(batch, chosen, settings)
+rows = caches.shared(first_rows, batch, MOST_ROWS)
+slow = slow_flows(rows, chosen, settings)
+due = [flow for flow in slow if flow not in st.session_state.get(METHODS_FOLLOWED, [])]
+note = st.container()
+applied = apply_methods(batch, rows, [one for one in chosen if one not in [flow.one for flow in due]], settings)
 mapped: Mapped = {name: (one.before, one.after) for name, one in applied.items()}
 st.subheader(_("How much of the distance to N(0, I) each method removes"))
 with st.skeleton(height=360):
@@ -146,7 +155,11 @@ on_request(_("Every statistic before and after each method"), show_changes, batc
 for one in regularisers:
     if one.method.short in applied:
         label = _("Where {method} leads: alone and with the task, step by step").format(method=one.method.short)
-        before = applied[one.method.short].before
-        on_request(label, show_flow, before, batch, pair, one, settings, key=f"methods_follow_{one.method.key}")
+        on_request(label, show_flow, rows, batch, pair, one, settings, key=f"methods_follow_{one.method.key}")
 on_request(_("The small-batch effect"), show_small_batches, batch, chosen, key="methods_small")
 on_request(_("Two batches on one axis"), show_overlay, choice, affine, batch, mapped, pair, key="methods_compare")
+if due:
+    with note:
+        follow_later(rows, due)
+    st.session_state[METHODS_FOLLOWED] = slow
+    st.rerun()

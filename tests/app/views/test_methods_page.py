@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
@@ -77,6 +78,23 @@ def test_what_is_heavy_is_computed_when_somebody_asks(open_page: OpenPage, monke
     monkeypatch.undo()
     page = open_page("methods", data_n="64", data_seed="77", **opened("compare"))
     assert set(sent_charts(page)) == {"methods_parts", "methods_joint", "methods_overlay"}
+
+
+def test_slow_regularisers_join_what_can_be_read_already(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first run draws the page without them and follows them; the next one has them, and follows nothing."""
+    chosen = {"data_n": "64", "data_seed": "78", "methods_steps": "60"}
+    with monkeypatch.context() as first:
+        first.setattr(st, "rerun", lambda: None)
+        page = open_page("methods", **chosen, methods_chosen=["BN", "PER", "Energy", "L1"])
+        assert set(removed(page)) >= {"BN", "PER", "L1"}
+        assert "Energy" not in removed(page)
+        assert "Energy joins the charts when its flow has ended." in all_text(page)
+    page.run()
+    assert set(removed(page)) >= {"BN", "PER", "Energy", "L1"}
+    assert "joins the charts" not in all_text(page)
+    alone = open_page("methods", **chosen, methods_chosen="Energy")
+    assert [*alone.exception, *alone.error] == []
+    assert "Energy" in removed(alone)
 
 
 @pytest.mark.parametrize("case", ["a", "b", "c", "d"])
