@@ -7,6 +7,7 @@ import mpmath
 import pytest
 import torch
 from torch import nn
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, stack_module_state, vjp, vmap
 
 from per_core import (
@@ -134,6 +135,9 @@ def test_what_is_kept_for_a_width_serves_after_the_transform_that_needed_it_firs
     monkeypatch.setattr(radial, "_WAVES", {})
     with torch.inference_mode():
         first(h)
+    kept = [tensor for waves in radial._WAVES.values() for tensor in waves[1:]]
+    assert kept
+    assert not any(is_functorch_wrapped_tensor(tensor) or tensor.is_inference() for tensor in kept)
     leaf = h.clone().requires_grad_()
     torch.testing.assert_close(per_gradient(leaf), gradient)
     torch.testing.assert_close(torch.autograd.functional.jacobian(per_gradient, leaf), curvature)
