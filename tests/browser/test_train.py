@@ -105,6 +105,30 @@ def test_figure_2_grows_in_place_while_it_trains_and_keeps_the_zoom(page: Page, 
     assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
 
 
+def test_nothing_is_faded_while_a_training_is_followed_and_controls_work(page: Page, server: str) -> None:
+    start(page, server)
+    wait_until_idle(page)
+    page.evaluate(
+        """() => {
+            window.faded = []
+            new MutationObserver((changes) => {
+                for (const { target } of changes) {
+                    if (target.dataset.stale === "true" && target.offsetHeight > 1) window.faded.push(target.innerText)
+                }
+            }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["data-stale"] })
+        }"""
+    )
+    before = records(drawn_chart(page, "train_figure2"))
+    wait_for_records(page, before + 3)
+    assert page.evaluate("window.faded") == []
+    page.get_by_text("Heat map", exact=True).click()
+    drawn_chart(page, "train_densities_1")
+    drawn_chart(page, "train_figure2").scroll_into_view_if_needed()  # out of view it waits
+    wait_for_records(page, before + 6)
+    expect(drawn_chart(page, "train_densities_1")).to_be_attached()
+    stop(page)
+
+
 class Line:
     """The connection between a page and the server, which the test cuts."""
 

@@ -67,12 +67,19 @@ function build(parentElement) {
   take.className = "perscope-take"
   root.append(plot, player.element, take)
   parentElement.append(root)
-  const chart = { root, plot, player, take, drawn: false }
+  const chart = { root, plot, player, take, drawn: false, inView: true, theme: "", later: null }
   chart.observer = new ResizeObserver(() => {
     if (!chart.drawn || plot.clientWidth === 0) return
     window.Plotly.relayout(plot, { width: plot.clientWidth, height: heightFor(chart) })
   })
   chart.observer.observe(root)
+  chart.sight = new IntersectionObserver((changes) => {
+    chart.inView = changes.at(-1).isIntersecting
+    const draw = chart.inView && chart.later
+    chart.later = null
+    if (draw) draw()
+  }, { rootMargin: "50%" })
+  chart.sight.observe(root)
   charts.set(parentElement, chart)
   return chart
 }
@@ -230,6 +237,23 @@ function csvCell(value) {
 
 const CONFIG = { displaylogo: false, responsive: false, displayModeBar: "hover", modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d"] }
 
+async function drawIn(chart, data, component, style) {
+  const Plotly = await loadPlotly()
+  const figure = resolveColours(data.figure, style)
+  figure.layout.font.family = style.getPropertyValue("--st-font")
+  figure.layout.width = chart.plot.clientWidth
+  figure.layout.height = heightFor(chart)
+  await Plotly.react(chart.plot, figure.data, figure.layout, CONFIG)
+  if (!chart.drawn) addButtons(chart, data.name, data.texts)
+  chart.plot.removeAllListeners("plotly_click")
+  if (data.clicks) {
+    chart.plot.on("plotly_click", ({ points: [{ x, y }] }) => component.setTriggerValue("point", { x, y }))
+  }
+  addPlayer(chart, data.name, unpackFrames(figure.frames ?? []), data.texts)
+  chart.drawn = true
+  chart.plot.setAttribute("aria-busy", "false")
+}
+
 export default function (component) {
   const { parentElement } = component
   const data = JSON.parse(new TextDecoder().decode(component.data))
@@ -239,29 +263,20 @@ export default function (component) {
   chart.plot.style.minHeight = `${heightFor(chart)}px`
   chart.plot.setAttribute("aria-label", data.alt)
   chart.plot.dataset.chart = data.name
-  loadPlotly().then((Plotly) => {
-      const style = getComputedStyle(parentElement.host ?? parentElement)
-      const figure = resolveColours(data.figure, style)
-      figure.layout.font.family = style.getPropertyValue("--st-font")
-      figure.layout.width = chart.plot.clientWidth
-      figure.layout.height = heightFor(chart)
-      return Plotly.react(chart.plot, figure.data, figure.layout, CONFIG).then(() => {
-        if (!chart.drawn) addButtons(chart, data.name, data.texts)
-        chart.plot.removeAllListeners("plotly_click")
-        if (data.clicks) {
-          chart.plot.on("plotly_click", ({ points: [{ x, y }] }) => component.setTriggerValue("point", { x, y }))
-        }
-        addPlayer(chart, data.name, unpackFrames(figure.frames ?? []), data.texts)
-        chart.drawn = true
-        chart.plot.setAttribute("aria-busy", "false")
-      })
-  }).catch((error) => {
+  const style = getComputedStyle(parentElement.host ?? parentElement)
+  const theme = style.getPropertyValue("--st-background-color")
+  const draw = () => drawIn(chart, data, component, style).catch((error) => {
     console.error(error)
     chart.plot.textContent = data.texts.failed
     chart.plot.setAttribute("aria-busy", "false")
   })
+  // Other numbers for a chart that nobody sees wait until somebody does; only the latest are drawn.
+  chart.later = chart.drawn && !chart.inView && theme === chart.theme ? draw : null
+  chart.theme = theme
+  if (!chart.later) draw()
   return () => {
     chart.observer.disconnect()
+    chart.sight.disconnect()
     chart.player.playing = false
     if (window.Plotly) window.Plotly.purge(chart.plot)
     chart.root.remove()

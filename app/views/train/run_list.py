@@ -10,6 +10,7 @@ import streamlit as st
 
 from analysis.plain_text import message
 from analysis.runs.remark import explain
+from app.sections import followed
 from app.session import services
 from app.session.keys import (
     RUNS_CHANGED,
@@ -51,12 +52,20 @@ MOST_DELETED = 20
 def show_runs() -> None:
     """The table of all runs, newest first, kept up to date, with actions for the selected ones."""
     st.subheader(_("Runs"))
-    try:
-        live = any(entry.state in UNDER_WAY or entry.kind == "recording" for entry in services.manager().list_runs())
-    except PerError:  # said below, until it is over
-        live = True
     st.session_state.pop(RUNS_CHANGED, None)
-    st.fragment(_show_table, run_every=LIVE_SECONDS if live else IDLE_SECONDS)()
+    followed.follow("train_list", _glance, _show_table)
+
+
+def _glance() -> followed.Glance:
+    """What there is, and how far it has come."""
+    try:
+        entries = services.manager().list_runs()
+        deleted = services.run_library().list_deleted()
+    except PerError as error:  # said below, until it is over
+        return followed.Glance(str(error), LIVE_SECONDS)
+    live = any(entry.state in UNDER_WAY or entry.kind == "recording" for entry in entries)
+    told = [(one.id, one.title, one.state, one.epoch, one.remark, one.device) for one in entries]
+    return followed.Glance(repr((told, deleted)), LIVE_SECONDS if live else IDLE_SECONDS)
 
 
 def _show_table() -> None:

@@ -3,6 +3,7 @@
 import math
 import secrets
 import time
+from collections.abc import Mapping
 
 import streamlit as st
 
@@ -10,6 +11,7 @@ from analysis.plain_text import plain
 from analysis.runs.library import Comparison, open_comparison
 from analysis.runs.remark import explain
 from analysis.runs.spec import TrainingSpec
+from app.sections import followed
 from app.session import caches, services
 from app.session.batch_choice import run_label
 from app.session.keys import START_PRESSED, START_TOKEN, TRAIN_ERROR
@@ -23,7 +25,12 @@ from app.views.train.shown_runs import choose_shown, networks_of
 from app.views.train.training_form import choose_spec
 from per_core.errors import PerError
 
-REFRESH_SECONDS = 1.0
+LIVE = "train_live"  # the part of the page that follows a run
+FIRST_SECONDS, LIVE_SECONDS, IDLE_SECONDS = (
+    0.5,
+    1.0,
+    10.0,
+)  # between two looks: until the first record, then, afterwards
 DOUBLE_CLICK_SECONDS = 2.0
 
 
@@ -64,12 +71,12 @@ def act(name: str, run: str) -> None:
         getattr(services.manager(), name)(run)
     except PerError as error:
         st.session_state[TRAIN_ERROR] = escaped(error)
+    st.rerun(LIVE)
 
 
-def show_state(run: str) -> bool:
-    """The head of a run: state, progress, device, Stop or Resume. Returns whether it may still change."""
+def show_state(run: str) -> None:
+    """The head of a run: state, progress, device, Stop or Resume."""
     status = services.manager().status(run)
-    live = status.state in UNDER_WAY or status.state == "recorded"
     left, right = st.columns([6, 1], vertical_alignment="center")
     reached = _("epoch {epoch}") if status.epochs is None else _("epoch {epoch} of {epochs}")
     parts = [f"**{translated(STATES.get(status.state, status.state))}**"]
@@ -92,7 +99,6 @@ def show_state(run: str) -> bool:
         output = services.manager().last_output(run)
         if output:
             st.code("\n".join(map(plain, output)), language=None)
-    return live
 
 
 def show_comparisons(comparisons: "list[tuple[str, Comparison]]") -> None:
@@ -111,12 +117,12 @@ def show_comparisons(comparisons: "list[tuple[str, Comparison]]") -> None:
     run_view.show_figure2(shown)
     run_view.show_progress(shown, trained_here=all(one.spec for _, one in comparisons))
     run_view.show_distances(shown, shown.layers[0])
-    run_view.show_densities(shown, shown.layers[0])
+    st.fragment(run_view.show_densities)(shown, shown.layers[0])
     run_view.show_results(networks, shown.layers[0])
 
 
 def follow(run: str, beside: list[str]) -> None:
-    """One run, drawn again every second while it changes."""
+    """One run, drawn again whenever it has changed."""
     entry = services.run_library().entry(run)
     if entry.state == "damaged":
         services.watch_runs([])
@@ -128,31 +134,37 @@ def follow(run: str, beside: list[str]) -> None:
             st.json(_opened(run).spec)
     titles = _titles([run, *beside])
     services.watch_runs(list(titles))
-    changing = services.manager().status(run).state in UNDER_WAY | {"recorded"}
-    every = REFRESH_SECONDS if changing else None
+    followed.follow(LIVE, lambda: _glance(run, titles), lambda: show_run(run, entry.title, titles))
 
-    @st.fragment(run_every=every)
-    def live() -> None:
-        if TRAIN_ERROR in st.session_state:  # Stop or Resume was refused: said at the head of the page
-            st.rerun()
-        try:
-            still = show_state(run)
-        except PerError as error:  # somebody may have deleted it; the list below says when it can be read again
-            st.warning(_("A run cannot be shown. {reason}").format(reason=escaped(error)))
-            return
-        opened = [(title, comparison) for name, title in titles.items() if (comparison := _opened_or_said(name))]
-        if opened:
-            show_comparisons(opened)
-        if still != changing:  # the timer is set when the whole page runs
-            st.rerun()
 
-    @st.fragment(run_every=every)
-    def links() -> None:
-        if comparison := _opened_or_said(run):
-            run_view.show_links(comparison, run, entry.title)
+def show_run(run: str, title: str, titles: Mapping[str, str]) -> None:
+    """One run, and those beside it, as they are now."""
+    if TRAIN_ERROR in st.session_state:  # Stop or Resume was refused: said at the head of the page
+        st.rerun()
+    try:
+        show_state(run)
+    except PerError as error:  # somebody may have deleted it; the list below says when it can be read again
+        st.warning(_("A run cannot be shown. {reason}").format(reason=escaped(error)))
+        return
+    opened = {name: comparison for name in titles if (comparison := _opened_or_said(name))}
+    if opened:
+        show_comparisons([(titles[name], comparison) for name, comparison in opened.items()])
+    if run in opened:
+        st.fragment(run_view.show_links)(opened[run], run, title)
 
-    live()
-    links()
+
+def _glance(run: str, titles: Mapping[str, str]) -> followed.Glance:
+    """How far the runs have come."""
+    try:
+        status = services.manager().status(run)
+        opened = [_opened(name) for name in titles]
+    except PerError as error:
+        return followed.Glance(str(error), IDLE_SECONDS)
+    recorded = [(one.status, one.problems, [len(of.records) for of in one.runs.values()]) for one in opened]
+    begun = any(any(counts) for _, _, counts in recorded)
+    live = LIVE_SECONDS if begun else FIRST_SECONDS
+    changing = status.state in UNDER_WAY or status.state == "recorded"
+    return followed.Glance(repr((status, recorded)), live if changing else IDLE_SECONDS)
 
 
 def _titles(runs: list[str]) -> dict[str, str]:

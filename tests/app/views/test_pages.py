@@ -40,6 +40,8 @@ class SentChart:
 def sent_charts(page: AppTest) -> dict[str, SentChart]:
     found = {}
     for component in page.get("bidi_component"):
+        if component.proto.WhichOneof("data") != "bytes":
+            continue  # not a chart
         data = json.loads(component.proto.bytes)
         found[data["name"]] = SentChart(data, len(component.proto.bytes))
     return found

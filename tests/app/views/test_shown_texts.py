@@ -98,6 +98,8 @@ def shown(page: AppTest) -> Iterator[str]:
         if getattr(node, "type", "") == "json":
             continue
         if getattr(node, "type", "") == "bidi_component":
+            if proto.WhichOneof("data") != "bytes":
+                continue  # not a chart, and nothing to read
             data = json.loads(proto.bytes)
             yield data["alt"]
             yield from data["texts"].values()
