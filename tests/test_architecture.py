@@ -26,13 +26,16 @@ STUDIES = (  # from the bottom; modules directly in analysis, the batch and the 
 
 
 def imported_packages(file: Path) -> set[str]:
-    """Top-level names of every import statement in a file, at whatever depth."""
+    """Top-level names of every import statement in a file, at whatever depth, and of what `find_spec` looks for."""
     found = set()
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.add(node.module.split(".")[0])
+        match node:
+            case ast.Import():
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            case ast.ImportFrom(module=str(module), level=0):
+                found.add(module.split(".")[0])
+            case ast.Call(func=ast.Name(id="find_spec"), args=[ast.Constant(value=str(module))]):
+                found.add(module.split(".")[0])
     return found
 
 

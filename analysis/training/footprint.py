@@ -6,11 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from analysis.runs.spec import TrainingSpec
-from analysis.training.models import Shape, outline
+from analysis.training.models import Shape, outline, pass_nothing
 
 FLOAT = 4
 COPIES_OF_WEIGHTS = 3  # weights, gradients, momentum
@@ -44,13 +43,13 @@ def footprint(spec: TrainingSpec, shape: Shape, classes: int, width: float) -> F
 
     def count(_module: nn.Module, _inputs: Sequence[Tensor], output: Tensor) -> None:
         nonlocal numbers
-        numbers += output.numel()
+        numbers += output.shape[1:].numel()
 
     network = outline(spec.model, shape, classes, width=width)
     for module in network.modules():
         if not list(module.children()) and not isinstance(module, nn.Sequential):
             module.register_forward_hook(count)
-    network(torch.empty(1, *shape, device="meta"))
+    pass_nothing(network, shape)
     weights = sum(parameter.numel() for parameter in network.parameters())
     learners = len(spec.methods) * spec.seeds
     return Footprint(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from analysis.runs.spec import MethodSpec, TrainingSpec
 from analysis.training.dataset import DataSet
-from analysis.training.layer_methods import penalty, put_in
+from analysis.training.layer_methods import compiled, penalty, put_in
 from analysis.training.models import FULL, NARROW, build_network
 from per_core.errors import InvalidInputError
 
@@ -67,12 +68,17 @@ class Learner:
         self.network = network.to(device).eval()
         self._spec = spec
         self._data = data
-        self._forward = torch.compile(network) if spec.compile else network
+        self._forward = compiled(network) if spec.compile else network
         self._gradients = [(layer, layer.weight) for layer in gradients]
-        self._optimizer = torch.optim.SGD(
-            network.parameters(), lr=spec.learning_rate, momentum=spec.momentum, weight_decay=spec.weight_decay
-        )
         self._scaler = torch.amp.GradScaler(device.type, enabled=spec.mixed_precision == "float16")
+
+    @cached_property
+    def _optimizer(self) -> torch.optim.SGD:
+        """Made when it is first needed: with the first one torch loads its compiler, which takes two seconds."""
+        spec = self._spec
+        return torch.optim.SGD(
+            self.network.parameters(), lr=spec.learning_rate, momentum=spec.momentum, weight_decay=spec.weight_decay
+        )
 
     @property
     def parameters(self) -> int:

@@ -104,6 +104,15 @@ def outline(spec: ModelSpec, shape: Shape, classes: int, *, width: float) -> nn.
         return MODELS[spec.name].build(spec, width, shape, classes)
 
 
+def pass_nothing(network: nn.Module, shape: Shape) -> None:
+    """Pass a batch of no samples through an outline, for hooks that look at the shapes of its layers' outputs.
+
+    The weights have an address then and still no memory, as nobody writes to them or reads them. On the "meta" device
+    a convolution would load sympy, which takes as long as torch itself.
+    """
+    network.to_empty(device="cpu").eval()(torch.empty(0, *shape))
+
+
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
     """Give an outline its weights: N(0, 2 / fan-in), drawn in the order of the layers; biases are 0."""
     network.to_empty(device="cpu")

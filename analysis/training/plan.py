@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from analysis.runs.spec import DataName, DataSpec, TrainingSpec
 from analysis.training.dataset import DIGITS_TRAINING
 from analysis.training.device import find_device
 from analysis.training.learner import width_on
-from analysis.training.models import Shape, hidden_layers, outline
+from analysis.training.models import Shape, hidden_layers, outline, pass_nothing
 from per_core.errors import InvalidInputError
 from per_core.recording.layer_record import FLOAT_BYTES, INDEX_BYTES, Allowance
 
@@ -116,13 +115,13 @@ def _units(network: nn.Module, shape: Shape) -> dict[str, int]:
 
     def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         def hook(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            units[name] = output[0].numel()
+            units[name] = output.shape[1:].numel()
 
         return hook
 
     for name, layer in hidden_layers(network).items():
         layer.register_forward_hook(note(name))
-    network.eval()(torch.empty(1, *shape, device="meta"))
+    pass_nothing(network, shape)
     return units
 
 
