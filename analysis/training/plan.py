@@ -13,11 +13,14 @@ from analysis.training.device import find_device
 from analysis.training.learner import width_on
 from analysis.training.models import Shape, hidden_layers, outline, pass_nothing
 from per_core.errors import InvalidInputError
-from per_core.recording.layer_record import FLOAT_BYTES, INDEX_BYTES, Allowance
+from per_core.recording.layer_record import FLOAT_BYTES, HALF_BYTES, HEADER_BYTES, Allowance
 
 DIGITS, CIFAR = (1, 8, 8), (3, 32, 32)
 CIFAR_TRAINING = 50_000
-SLICES = UNITS = 32  # recorded of every layer, beside norms and tracked units: 140 kB with a probe of 500
+SLICES, UNITS = 32, 24  # recorded of every layer, beside norms and tracked units
+COMPARISON_BYTES = 38_000_000  # shared by the layers of all records, as long as each has
+FEWEST_BYTES = 21_600  # and what norms and tracked units of the whole probe take, twice
+MOST_BYTES = 2_000_000
 LAYER_BYTES, UNIT_BYTES = 1000, 150  # of a layer in a record's line and headers, and of each tracked unit
 COPIES_IN_CHECKPOINT = 2  # weights and momentum
 TENSOR_BYTES = 600  # of each tensor in a checkpoint, beside its values
@@ -61,16 +64,29 @@ def plan(spec: TrainingSpec) -> Plan:
     layers = _units(network, shape)
     require_layers(spec.layers, layers)
     require_batch(spec.batch_size, samples)
-    allowance = Allowance(slices=SLICES, units=UNITS, tracked=spec.tracked_units)
+    allowance = allowance_of(spec, len(layers))
     n = min(spec.probe_size, samples)
     learners = len(spec.methods) * spec.seeds
     weights = sum(COPIES_IN_CHECKPOINT * (FLOAT_BYTES * p.numel() + TENSOR_BYTES) for p in network.parameters())
     return Plan(
         layers=layers,
         record_bytes=sum(_layer_bytes(allowance, n, d) for d in layers.values()),
-        records=learners * (spec.epochs + 1),
+        records=_records(spec),
         checkpoint_bytes=learners * weights,
     )
+
+
+def allowance_of(spec: TrainingSpec, layers: int) -> Allowance:
+    """What is recorded of each of so many layers: in a long training or of many networks, fewer rows."""
+    share = COMPARISON_BYTES // (_records(spec) * layers)
+    whole = HEADER_BYTES + 2 * spec.probe_size * (FLOAT_BYTES + HALF_BYTES * spec.tracked_units)
+    budget = min(MOST_BYTES, max(share, whole, FEWEST_BYTES))
+    return Allowance(slices=SLICES, units=UNITS, tracked=spec.tracked_units, budget=budget, compact=True)
+
+
+def _records(spec: TrainingSpec) -> int:
+    """Of all networks together, those before training included."""
+    return len(spec.methods) * spec.seeds * (spec.epochs + 1)
 
 
 def disk_bytes(spec: TrainingSpec) -> int:
@@ -126,7 +142,4 @@ def _units(network: nn.Module, shape: Shape) -> dict[str, int]:
 
 
 def _layer_bytes(allowance: Allowance, n: int, d: int) -> int:
-    tracked = min(allowance.tracked, d)
-    units = min(allowance.units, d) + tracked
-    floats = allowance.kept_norms(n) + allowance.kept_rows(n, d) * (allowance.kept_slices(d) + units)
-    return FLOAT_BYTES * floats + INDEX_BYTES * units + LAYER_BYTES + UNIT_BYTES * tracked
+    return allowance.array_bytes(n, d) + LAYER_BYTES + UNIT_BYTES * min(allowance.tracked, d)

@@ -7,7 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, NoReturn
 
 import psutil
@@ -25,9 +25,10 @@ from analysis.training.device import device_name, find_device, is_out_of_memory
 from analysis.training.footprint import advice, footprint
 from analysis.training.learner import Learner, Score, width_on
 from analysis.training.models import hidden_layers
-from analysis.training.plan import SLICES, UNITS, disk_bytes, require_batch
+from analysis.training.plan import allowance_of, disk_bytes, require_batch
 from analysis.training.watch import TrainingLimits, Watch
 from per_core.errors import BudgetError, InvalidInputError
+from per_core.recording.layer_record import Allowance
 from per_core.recording.recorder import Recorder
 from per_core.recording.run_directory import open_run
 
@@ -155,9 +156,7 @@ class Trainer:
                 learner.network,
                 self._folder.run(learner.name),
                 layers=list(hidden_layers(learner.network)),
-                slices=SLICES,
-                units=UNITS,
-                tracked=spec.tracked_units,
+                **asdict(self._allowance(learner)),
                 title=" ".join(filter(None, (spec.title, learner.name))),
                 description={"method": learner.method.label, "seed": learner.seed, "spec": spec.as_dict(), **resolved},
                 on_write_error="raise",
@@ -166,6 +165,12 @@ class Trainer:
             )
             if self._goes_on:
                 self._require_records(learner)
+
+    def _allowance(self, learner: Learner) -> Allowance:
+        """What is recorded of every layer; a run that an earlier version began goes on as it began."""
+        if self._goes_on:
+            return open_run(self._folder.run(learner.name)).allowance
+        return allowance_of(self._spec, len(hidden_layers(learner.network)))
 
     def _require_records(self, learner: Learner) -> None:
         """Refuse to go on after a checkpoint that the records do not reach."""

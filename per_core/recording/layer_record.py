@@ -26,7 +26,7 @@ from per_core.per import row_norms
 from per_core.radial import radial_loss
 from per_core.wasserstein import gaussian_w1
 
-FLOAT_BYTES, INDEX_BYTES = 4, 8
+FLOAT_BYTES, HALF_BYTES, EXPONENT_BYTES, INDEX_BYTES = 4, 2, 2, 8
 HEADER_BYTES = 4096  # of the array file, for one layer: names, shapes and offsets
 FEWEST_ROWS = 32  # a budget that does not keep as many rows is refused
 DIRECTION_VALUES, FEWEST_SLICES = 2**22, 16  # wide layers: directions held in memory, and how few of them there may be
@@ -40,8 +40,9 @@ IndexArray = NDArray[np.int64]
 class Allowance:
     """What a record may keep of one layer of n rows and d units.
 
-    A column is one float32 for every kept row: a projection, or the value of a unit. Up to half of the budget goes to
-    the norms; the columns share the rest, and where it does not hold n rows a fixed random subset of rows is kept.
+    A column is one number for every kept row: a projection, or the value of a unit. Up to half of the budget goes to
+    the norms, in a compact record with the tracked units of the same rows; the columns share the rest, and where it
+    does not hold n rows a fixed random subset of rows is kept.
 
     Attributes:
         slices: directions to project on; fewer for layers wider than 2²² / slices, 16 at least.
@@ -49,6 +50,8 @@ class Allowance:
         tracked: units followed through training by their quantiles, mean and variance.
         budget: bytes that one layer may take in the array file of one record.
         seed: of the directions, units and rows.
+        compact: keep no projections, values of units in half precision (see `packed_arrays`), and the tracked units of
+            as many rows as have a norm.
 
     Raises:
         InvalidInputError: a count below 1, a seed that is negative or 2⁶³ and above.
@@ -60,6 +63,7 @@ class Allowance:
     tracked: int = 4
     budget: int = 2_000_000
     seed: int = 0
+    compact: bool = False
 
     def __post_init__(self) -> None:
         for name in ("slices", "units", "tracked", "budget"):
@@ -69,7 +73,8 @@ class Allowance:
                 f"seed must be an integer of at least 0 and below 2^63; received {self.seed!r}. Pass 0, for example."
             )
         columns = self.slices + self.units + self.tracked
-        needed = 2 * (HEADER_BYTES + FLOAT_BYTES * FEWEST_ROWS * columns + INDEX_BYTES * (self.units + self.tracked))
+        row, once = self._row_bytes(columns), self._column_bytes(columns)  # of a layer that has all of them
+        needed = 2 * (HEADER_BYTES + FEWEST_ROWS * max(row, self._norm_bytes) + once)
         if self.budget < needed:
             raise BudgetError(
                 f"budget must hold {FEWEST_ROWS} rows of {columns} columns (slices, units and tracked units), {needed}"
@@ -82,13 +87,33 @@ class Allowance:
 
     def kept_norms(self, n: int) -> int:
         """Rows whose norm is kept."""
-        return min(n, (self.budget - HEADER_BYTES) // 2 // FLOAT_BYTES)
+        return min(n, (self.budget - HEADER_BYTES) // 2 // self._norm_bytes)
 
     def kept_rows(self, n: int, d: int) -> int:
         """Rows of which the columns are kept."""
-        units = min(self.units, d) + min(self.tracked, d)
-        left = self.budget - HEADER_BYTES - FLOAT_BYTES * self.kept_norms(n) - INDEX_BYTES * units
-        return min(n, left // (FLOAT_BYTES * (self.kept_slices(d) + units)))
+        left = self.budget - HEADER_BYTES - self._norm_bytes * self.kept_norms(n) - self._column_bytes(d)
+        return min(n, left // self._row_bytes(d))
+
+    def array_bytes(self, n: int, d: int) -> int:
+        """What the arrays take at most of a layer of n rows and d units, without their names and shapes."""
+        norms = self._norm_bytes * self.kept_norms(n)
+        return norms + self._row_bytes(d) * self.kept_rows(n, d) + self._column_bytes(d)
+
+    @property
+    def _norm_bytes(self) -> int:
+        """Of a row whose norm is kept, with what is kept beside it."""
+        return FLOAT_BYTES + (HALF_BYTES * self.tracked if self.compact else 0)
+
+    def _row_bytes(self, d: int) -> int:
+        """Of a row of columns."""
+        if self.compact:
+            return HALF_BYTES * min(self.units, d)
+        return FLOAT_BYTES * (self.kept_slices(d) + min(self.units, d) + min(self.tracked, d))
+
+    def _column_bytes(self, d: int) -> int:
+        """Of what is kept once for a unit: which one it is, and the exponent of its halves."""
+        each = INDEX_BYTES + (EXPONENT_BYTES if self.compact else 0)
+        return each * (min(self.units, d) + min(self.tracked, d))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +212,12 @@ def from_json_number(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LayerArrays:
-    """Parts of a layer as they are, NaN and infinite values included. float32.
+    """Parts of a layer as they are, NaN and infinite values included. float32, of a compact record rounded to halves.
 
     Attributes:
         norms: (kept norms,), Euclidean norms of the rows `norm_index`.
-        projections: (m, k), the rows `row_index` on the directions.
-        tracked: (m, u), the tracked units of the same rows.
+        projections: (m, k), the rows `row_index` on the directions; k = 0 in a compact record.
+        tracked: (m, u), the tracked units of the same rows; in a compact record of the rows `norm_index`.
         tracked_units: (u,), which units these are.
         rows: (m, s), a random subset of units of the same rows.
         row_units: (s,), which units these are, increasing.
@@ -269,7 +294,7 @@ class LayerDigest:
 
     def _digest(self, h: Tensor) -> tuple[LayerSummary, LayerArrays]:
         n, d = h.shape
-        seed = self.allowance.seed
+        seed, compact = self.allowance.seed, self.allowance.compact
         fixed = self._fixed_of(d, h.device)
         norms, finite = _norms(h)  # (n,) both
         whole = bool(finite.all())
@@ -281,8 +306,8 @@ class LayerDigest:
         projections = some @ fixed.directions.T.to(h.dtype)  # (m, k)
         arrays = LayerArrays(
             norms=_to_numpy(_thin(norms, kept_norms, seed)),
-            projections=_to_numpy(projections),
-            tracked=_to_numpy(some.index_select(1, fixed.tracked)),
+            projections=_to_numpy(projections[:, :0] if compact else projections),
+            tracked=_to_numpy((_thin(h, kept_norms, seed) if compact else some).index_select(1, fixed.tracked)),
             tracked_units=fixed.tracked.cpu().numpy(),
             rows=_to_numpy(some.index_select(1, fixed.units)),
             row_units=fixed.units.cpu().numpy(),

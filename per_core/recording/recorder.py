@@ -68,7 +68,8 @@ class Recorder:
             something, every attention module and every block, see `select_layers`.
         layout: "sample" makes everything of one sample one row; "position" makes every location a row of channels, so
             that (n, t, d) has n·t rows and (n, c, h, w) has n·h·w with d = c.
-        slices, units, tracked, budget, seed: what is kept of a layer in a record, see `Allowance`; 2 MB at most.
+        slices, units, tracked, budget, seed, compact: what is kept of a layer in a record, see `Allowance`; 2 MB at
+            most. A compact one takes about a quarter of the disk.
         training: the probe passes in training mode: batch statistics, dropout.
         sample_every: besides, look at every so many forward passes of the training itself; `record` without inputs
             then writes what they held, "mixed over the epoch": the model changed from one to the next.
@@ -107,6 +108,7 @@ class Recorder:
         tracked: int = 4,
         budget: int = 2_000_000,
         seed: int = 0,
+        compact: bool = False,
         training: bool = False,
         sample_every: int | None = None,
         title: str = "",
@@ -135,7 +137,7 @@ class Recorder:
         self._layers = select_layers(self._model, layers)
         self._layout: RowLayout = layout
         self._training = training
-        self._digest = LayerDigest(Allowance(slices, units, tracked, budget, seed))
+        self._digest = LayerDigest(Allowance(slices, units, tracked, budget, seed, compact))
         self._on_write_error = on_write_error
         self._time_first = time_first_layers(self._model, self._layers)
         self._on_repeated_epoch = on_repeated_epoch

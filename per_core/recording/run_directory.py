@@ -5,7 +5,7 @@
     missing.json        blank, or the first and the last epoch of which a record could not be written
     closed              empty; there from the Recorder's end until somebody goes on with the run
     arrays/000007.safetensors    of record 7: "<layer>/norms", "/projections", "/tracked", "/tracked_units", "/rows" and
-                        "/row_units" of every layer, see `LayerArrays`
+                        "/row_units" of every layer, see `LayerArrays`; what a compact run has, see `packed_arrays`
 
 A later record of the same epoch replaces the earlier one, whose line and arrays stay where they are.
 
@@ -34,12 +34,12 @@ from per_core.errors import InvalidInputError
 from per_core.per import RowLayout
 from per_core.recording.epoch import as_epoch
 from per_core.recording.layer_record import Allowance, LayerArrays, LayerSummary, from_json_number, to_json_number
+from per_core.recording.packed_arrays import pack, part_names, unpack
 from per_core.recording.run_files import ARRAYS, CLOSED, MISSING, RECORDS, RUN
 from per_core.recording.whole_file import told, write_whole
 
-SCHEMA = 1
+SCHEMA, COMPACT_SCHEMA = 1, 2  # a run that is not compact is one that earlier versions read
 MISSING_BYTES = 96  # reserved, so that it can be written on a full disk
-ARRAY_NAMES = ("norms", "projections", "tracked", "tracked_units", "rows", "row_units")
 
 Sampling = Literal["probe", "mixed over the epoch"]
 
@@ -168,12 +168,13 @@ class Run:
                 f"Record {index} of {self.path} has the layers {', '.join(summaries)}; received"
                 f" {', '.join(sorted(unknown))}. Choose among those."
             )
-        path = _array_path(self.path, index)
+        path, compact = _array_path(self.path, index), self.allowance.compact
         try:
             with safe_open(path, framework="numpy") as file:
                 found = {
-                    name: LayerArrays(
-                        **{part: file.get_tensor(f"{name}/{part}") for part in ARRAY_NAMES},
+                    name: unpack(
+                        {part: file.get_tensor(f"{name}/{part}") for part in part_names(compact=compact)},
+                        compact=compact,
                         n=summary.n,
                         d=summary.d,
                         seed=self.allowance.seed,
@@ -230,10 +231,10 @@ def open_run(path: str | Path) -> Run:
         raise _unreadable(path, error) from error
     try:
         schema = header["schema"]
-        if schema > SCHEMA:
+        if schema > COMPACT_SCHEMA:
             raise InvalidInputError(
-                f"This version of PERscope reads runs of schema up to {SCHEMA}; {path} has schema {schema}, of a newer"
-                " version. Update PERscope."
+                f"This version of PERscope reads runs of schema up to {COMPACT_SCHEMA}; {path} has schema {schema}, of"
+                " a newer version. Update PERscope."
             )
         created = float(header["created"])
         written, whole, last = _parse_records(data, created, path, 0)
@@ -320,7 +321,11 @@ class RunWriter:
         if self._is_closed:
             self._open()
         index, now = self._count, time.time()
-        arrays = {f"{name}/{part}": getattr(kept, part) for name, (_, kept) in layers.items() for part in ARRAY_NAMES}
+        arrays = {
+            f"{name}/{part}": array
+            for name, (_, kept) in layers.items()
+            for part, array in pack(kept, compact=self.allowance.compact).items()
+        }
         write_whole(_array_path(self.path, index), save(arrays))
         entry = {
             "index": index,
@@ -371,7 +376,7 @@ class RunWriter:
     def _create(self, layout: RowLayout, title: str, description: dict[str, Any]) -> float:
         created = time.time()
         header = {
-            "schema": SCHEMA,
+            "schema": COMPACT_SCHEMA if self.allowance.compact else SCHEMA,
             "created": created,
             "created_iso": datetime.fromtimestamp(created, UTC).isoformat(timespec="seconds"),
             "title": title,

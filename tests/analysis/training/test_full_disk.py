@@ -161,7 +161,8 @@ def test_what_does_not_fit_is_not_begun(done, tmp_path, monkeypatch, capsys):
     out = tmp_path / "tight"
     assert work_here(TINY, out) == 5
     message = capsys.readouterr().err
-    assert f"write about 0.5 MB, and the disk of {out} has 0.2 MB free. Free some space, or ask for fewer" in message
+    sizes = f"write about {needed / 1e6:.1f} MB, and the disk of {out} has {usage.free / 1e6:.1f} MB free."
+    assert f"{sizes} Free some space, or ask for fewer" in message
     assert read_status(out).state == "interrupted"
     fill(out / "status.json")  # as it is interrupted already, this changes nothing
     assert work_here(TINY, out, "--resume") == 5

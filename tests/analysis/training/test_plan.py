@@ -3,7 +3,7 @@
 import pytest
 
 from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
-from analysis.training.plan import outline_of, plan
+from analysis.training.plan import allowance_of, outline_of, plan
 from per_core.errors import InvalidInputError
 from per_core.recording.run_directory import open_run
 from tests.analysis.training.workers import TINY, work_here
@@ -25,9 +25,21 @@ def test_the_layers_and_the_disk_that_a_training_takes(spec, tmp_path):
     assert expected.disk_bytes >= used + checkpoint
 
 
-def test_the_default_training_takes_a_quarter_of_a_gigabyte():
-    planned = plan(TrainingSpec(device="cpu"))
-    assert planned.record_bytes * planned.records == pytest.approx(256e6, rel=0.01)  # measured: 256.1 MB
+def test_a_class_of_thirty_takes_little_more_than_a_gigabyte():
+    spec = TrainingSpec(device="cpu")
+    planned = plan(spec)
+    assert (len(spec.methods), spec.epochs, planned.layers["layer 2"]) == (3, 60, 768)
+    assert planned.disk_bytes < 40e6  # measured: 36.9 MB with its checkpoint
+
+
+def test_few_records_keep_every_row_and_tracked_units_always_do():
+    short = allowance_of(TrainingSpec(epochs=5, methods=(MethodSpec(),)), 10)
+    assert short.kept_rows(500, 768) == 500
+    for spec in (TrainingSpec(epochs=10_000), TrainingSpec(probe_size=3000), TrainingSpec(tracked_units=64)):
+        allowance = allowance_of(spec, 10)
+        assert allowance.kept_norms(spec.probe_size) == spec.probe_size
+        assert allowance.kept_rows(spec.probe_size, 768) >= 32
+    assert allowance_of(TrainingSpec(), 10).kept_rows(500, 768) == 233
 
 
 @pytest.mark.parametrize("name", ["digits", "spirals", "mixture"])

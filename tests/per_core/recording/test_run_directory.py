@@ -137,8 +137,8 @@ def test_what_is_no_run_is_refused(tmp_path: Path, run: Path) -> None:
         open_run(tmp_path)
     header = run / "run.json"
     good = json.loads(header.read_text())
-    header.write_text(json.dumps(good | {"schema": 2}))
-    with pytest.raises(InvalidInputError, match=r"schema up to 1; .* has schema 2, of a newer version. Update"):
+    header.write_text(json.dumps(good | {"schema": 3}))
+    with pytest.raises(InvalidInputError, match=r"schema up to 2; .* has schema 3, of a newer version. Update"):
         open_run(run)
     header.write_text("{")
     with pytest.raises(InvalidInputError, match=r"must be a readable run directory"):
