@@ -12,6 +12,8 @@ a_i = Φ⁻¹((i−1)/n) and b_i = Φ⁻¹(i/n):
 Few values lie inside their own cell, so one sort and one pass is all it costs. The cell means and the second line
 cancel: they are taken in float64 whatever the dtype of the values.
 
+Over random slices the mean is taken with control variates, see `per_core.control_variates`.
+
 References: Villani, "Topics in optimal transportation" (2003), theorem 2.18, for the monotone coupling; Bonneel,
 Rabin, Peyré and Pfister, "Sliced and Radon Wasserstein barycenters of measures" (2015), for slicing.
 """
@@ -19,9 +21,10 @@ Rabin, Peyré and Pfister, "Sliced and Radon Wasserstein barycenters of measures
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -33,6 +36,16 @@ from per_core.arguments import (
     as_matrix,
     require_finite,
     working_dtype,
+)
+from per_core.control_variates import (
+    ControlledMean,
+    Controls,
+    add_expected_slopes,
+    add_slopes_along,
+    controlled_mean,
+    controls_along,
+    expected_controls,
+    plain_mean,
 )
 from per_core.derivatives import Evaluation, differentiable_once
 from per_core.directions import random_directions
@@ -48,36 +61,28 @@ class SlicedDistance:
     """A sliced distance: the mean over slices, and what it is the mean of.
 
     Attributes:
-        value: scalar, the mean over slices; differentiable once with respect to the activations, torch.func included.
+        value: scalar, the mean; differentiable once with respect to the activations, torch.func included.
+        standard_error: scalar, of the value over slices; NaN for one slice, which says nothing about the others. It
+            measures the choice of directions alone. All slices share one data set, so that the spread from data set to
+            data set is larger.
         per_direction: (k,), the distance on every slice; detached.
         directions: (k, d), the unit directions of the slices.
         n: number of samples.
     """
 
     value: Tensor
+    standard_error: Tensor
     per_direction: Tensor
     directions: Tensor
     n: int
 
     @property
-    def standard_error(self) -> Tensor:
-        """Scalar: standard deviation over slices / √k; NaN for one slice, which says nothing about the others.
-
-        It measures the choice of directions alone. All slices share one data set, so that the spread from data set
-        to data set is larger.
-        """
-        k = self.per_direction.numel()
-        if k == 1:
-            return torch.full_like(self.per_direction[0], math.nan)
-        return self.per_direction.std() / math.sqrt(k)
-
-    @property
     def margin_of_error(self) -> Tensor:
         """Scalar: half the width of a 95 % confidence interval of the mean over all directions; NaN for one slice.
 
-        Student's t quantile times the standard error. Over random directions it covered in 93 to 96 % of 500 cases each
-        of Gaussian, correlated, shifted, ReLU, heavy-tailed and low-rank batches of 3, 8 and 64 units, for 64 and 256
-        slices.
+        Student's t quantile times the standard error. Over random directions it covered in 95 to 100 % of 500 cases
+        each of Gaussian, correlated, shifted, ReLU, heavy-tailed and low-rank batches of 2, 3, 8 and 64 units, for 64
+        and 256 slices.
         """
         return torch.full_like(
             self.value.detach(), margin_of_error(float(self.standard_error), len(self.per_direction))
@@ -114,17 +119,21 @@ def sliced_w1(
     slices: int = 256,
     directions: Array | None = None,
     generator: torch.Generator | None = None,
+    control_variates: bool | None = None,
 ) -> SlicedDistance:
     """The sliced Wasserstein-1 distance between N(0, I) and the batch, E_θ W1(N(0, 1), <θ, h>), exact on every slice.
 
-    Slices are taken in blocks, the gradient (when asked for) together with the value, so that memory does not grow with
-    their number.
+    The mean over random slices is taken with control variates, see `per_core.control_variates`: what the batch is known
+    to be over all directions corrects for the slices that were drawn. Slices are taken in blocks, and once more for the
+    gradient, so that memory does not grow with their number.
 
     Args:
         activations: (n, d), n and d at least 1, finite; any floating dtype. The check waits for a GPU.
         slices: number of random directions, at least 1.
         directions: (k, d) unit rows to use instead; `slices` and `generator` are then ignored.
         generator: source of the random directions; torch's global one if None.
+        control_variates: False for the plain mean over slices; True only for independent uniform directions, not for
+            axes or angles that are evenly spaced. If None, they are used unless directions are given.
 
     Returns:
         SlicedDistance; its numbers are float64 for float64 and float32 for every shorter dtype, at least 0.
@@ -143,8 +152,10 @@ def sliced_w1(
         theta = random_directions(slices, d, generator=generator, device=x.device, dtype=working_dtype(x))
     else:
         theta = as_directions(directions, x)
-    value, per_direction = differentiable_once(x, theta, _evaluate_slices, _refusal("sliced_w1"))
-    return SlicedDistance(value, per_direction, theta, n)
+    controlled = directions is None if control_variates is None else control_variates
+    evaluate = partial(_evaluate_slices, controlled=controlled)
+    value, detail = differentiable_once(x, theta, evaluate, _refusal("sliced_w1"))
+    return SlicedDistance(value, detail[-1], detail[:-1], theta, n)
 
 
 def _refusal(name: str) -> str:
@@ -159,23 +170,56 @@ def _evaluate_columns(x: Tensor, _parameter: Tensor, wanted: bool) -> Evaluation
     rows = x.to(working_dtype(x)).T.clone(memory_format=torch.contiguous_format)  # (k, n)
     distance, gradient = _row_distances(rows, with_gradient=wanted)
     _require_finite_distance(distance, x, "projections")
-    return Evaluation(distance, distance.new_empty(0), None if gradient is None else gradient.T)
+    return Evaluation(distance, distance.new_empty(0), gradient.T if wanted else None)
 
 
-def _evaluate_slices(x: Tensor, theta: Tensor, wanted: bool) -> Evaluation:
-    """The mean over slices, the distance on every slice, and the gradient of the mean."""
+def _evaluate_slices(x: Tensor, theta: Tensor, wanted: bool, *, controlled: bool) -> Evaluation:
+    """The mean over slices; the distance on every slice, with the standard error behind; the gradient of the mean."""
     h = x.to(working_dtype(x))
-    total = torch.zeros_like(h) if wanted else None
-    distances = []
     with torch.autocast(h.device.type, enabled=False):
-        for block in torch.split(theta, max(1, BLOCK_VALUES.get(h.device.type, 2**22) // len(h))):
-            distance, gradient = _row_distances(block @ h.T, with_gradient=wanted)  # (b,), (b, n)
-            distances.append(distance)
-            if total is not None and gradient is not None:
-                total.addmm_(gradient.T, block)
-    per_direction = torch.cat(distances)  # (k,)
-    _require_finite_distance(per_direction, x, "activations")
-    return Evaluation(per_direction.mean(), per_direction, None if total is None else total.div_(len(theta)))
+        per_direction, along = _measure_slices(h, theta, controlled=controlled)
+        _require_finite_distance(per_direction, x, "activations")
+        distances = per_direction.double().cpu().numpy()
+        if controlled:
+            mean = controlled_mean(distances, Controls(along.cpu().numpy(), expected_controls(h)))
+        else:
+            mean = plain_mean(distances)
+        gradient = _slice_gradient(h, theta, mean) if wanted else None
+    value, error = per_direction.new_tensor(mean[:2])
+    return Evaluation(value, torch.cat([per_direction, error.unsqueeze(0)]), gradient)
+
+
+def _blocks(theta: Tensor, n: int) -> Iterator[slice]:
+    """The directions, as many at a time as their projections of n samples may be held."""
+    size = max(1, BLOCK_VALUES.get(theta.device.type, 2**22) // n)
+    return (slice(first, first + size) for first in range(0, len(theta), size))
+
+
+def _measure_slices(h: Tensor, theta: Tensor, *, controlled: bool) -> tuple[Tensor, Tensor]:
+    """The distance on every slice, (k,), and the controls along it, (k, 5) where they are wanted."""
+    distances, controls = [], []
+    for block in _blocks(theta, len(h)):
+        rows = theta[block] @ h.T  # (b, n)
+        if controlled:
+            controls.append(controls_along(rows))
+        distances.append(_row_distances(rows)[0])
+    return torch.cat(distances), torch.cat(controls) if controlled else h.new_empty(0)
+
+
+def _slice_gradient(h: Tensor, theta: Tensor, mean: ControlledMean) -> Tensor:
+    """The gradient (n, d) of the mean."""
+    total = torch.zeros_like(h)
+    weights = torch.from_numpy(mean.weights[:, None]).to(h)  # (k, 1)
+    slopes = torch.from_numpy(mean.along_slopes)  # (k, 5)
+    for block in _blocks(theta, len(h)):
+        rows = theta[block] @ h.T  # (b, n)
+        gradient = _row_distances(rows, with_gradient=True)[1].mul_(weights[block])
+        if mean.is_controlled:
+            add_slopes_along(gradient, rows, slopes[block])
+        total.addmm_(gradient.T, theta[block])
+    if mean.is_controlled:
+        add_expected_slopes(total, h, mean.expected_slopes)
+    return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +240,11 @@ def _cells(n: int, device: torch.device) -> _Cells:
     return _Cells(edges, densities, n * (densities[:-1] - densities[1:]))
 
 
-def _row_distances(rows: Tensor, *, with_gradient: bool) -> tuple[Tensor, Tensor | None]:
-    """W1 of every row of a (k, n) matrix, (k,) in its dtype, and the gradient (k, n). `rows` is overwritten."""
+def _row_distances(rows: Tensor, *, with_gradient: bool = False) -> tuple[Tensor, Tensor]:
+    """W1 of every row of a (k, n) matrix, (k,) in its dtype, and the gradient, (k, n) or empty if it is not wanted.
+
+    Without the gradient `rows` is overwritten.
+    """
     k, n = rows.shape
     cells = _cells(n, rows.device)
     edges = cells.edges.to(rows.dtype)
@@ -215,7 +262,7 @@ def _row_distances(rows: Tensor, *, with_gradient: bool) -> tuple[Tensor, Tensor
     offset = ordered.sub_(cells.means.to(rows.dtype))
     correction = torch.zeros(k, dtype=torch.float64, device=rows.device)
     correction.index_add_(0, row, inside - outside)
-    gradient = None
+    gradient = rows.new_empty(0)
     if order is not None:
         by_rank = offset.sign().div_(n)
         by_rank[row, cell] = slope.to(rows.dtype)

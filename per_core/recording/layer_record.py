@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from per_core.arguments import require_count, working_dtype
+from per_core.control_variates import Controls, controlled_mean, controls_along, expected_controls
 from per_core.directions import random_directions
 from per_core.errors import BudgetError, InvalidInputError
 from per_core.interval import margin_of_error
@@ -151,7 +152,8 @@ class LayerSummary:
         mean_square: mean over units of mean² + variance, the mean of all squared values; NaN in records made before it
             was kept.
         per: exact PER, from the norms of all finite rows; at least √(2/π).
-        sw1, sw1_error: sliced W1 to N(0, I) of the finite rows among `kept_rows`, and its standard error over slices.
+        sw1, sw1_error: sliced W1 to N(0, I) of the finite rows among `kept_rows`, and its standard error over slices,
+            see `per_core.control_variates`; the plain mean and its error in records made before it.
         tracked: the tracked units.
     """
 
@@ -316,8 +318,9 @@ class LayerDigest:
             seed=seed,
         )
         if not whole:
-            h, norms, projections = h[finite], norms[finite], projections[_thin(finite, kept, seed)]
-        sw1, error = _sliced_distance(projections)
+            some_finite = _thin(finite, kept, seed)
+            h, norms, some, projections = h[finite], norms[finite], some[some_finite], projections[some_finite]
+        sw1, error = _sliced_distance(some, projections)
         summary = LayerSummary(
             n=n,
             d=d,
@@ -398,14 +401,13 @@ def _quartiles(ordered: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     return quartiles
 
 
-def _sliced_distance(projections: Tensor) -> tuple[float, float]:
-    """Sliced W1 and its standard error over slices."""
-    m, k = projections.shape
-    if not m:
+def _sliced_distance(rows: Tensor, projections: Tensor) -> tuple[float, float]:
+    """Sliced W1 of rows (m, d) with projections (m, k), and its standard error over slices."""
+    if not len(rows):
         return math.nan, math.nan
-    distances = gaussian_w1(projections).double()
-    error = math.nan if k == 1 else float(distances.std()) / math.sqrt(k)
-    return float(distances.mean()), error
+    controls = Controls(controls_along(projections.T).cpu().numpy(), expected_controls(rows))
+    mean = controlled_mean(gaussian_w1(projections).double().cpu().numpy(), controls)
+    return mean.value, mean.standard_error
 
 
 def _to_numpy(values: Tensor) -> Float32Array:

@@ -55,6 +55,7 @@ LOSSES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "per, sampled": lambda h: per_loss(h, slices=4, generator=seeded()),
     "gaussian_w1": lambda h: gaussian_w1(h).sum(),
     "sliced_w1": lambda h: sliced_w1(h, slices=4, generator=seeded()).value,
+    "sliced_w1, controlled": lambda h: sliced_w1(h, slices=40, generator=seeded(9)).value,
     "sliced_w1, directions": lambda h: sliced_w1(h, directions=DIRECTIONS).value,
     "energy": energy_loss,
     "sigreg": lambda h: sigreg_loss(h, slices=4, generator=seeded()),
@@ -65,7 +66,7 @@ LOSSES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "dbn, pca": through(DecorrelatedBatchNorm(D, variant="pca")),
     "iter_norm": through(IterativeNorm(D)),
 }
-ONCE = ["gaussian_w1", "sliced_w1", "sliced_w1, directions", "energy", "dbn", "dbn, pca"]
+ONCE = ["gaussian_w1", "sliced_w1", "sliced_w1, controlled", "sliced_w1, directions", "energy", "dbn", "dbn, pca"]
 TRACKING = ["dbn", "dbn, pca", "iter_norm"]
 
 

@@ -201,6 +201,24 @@ def test_sliced_gradient(d):
     torch.testing.assert_close(gradient, 2 * expected)
 
 
+@pytest.mark.parametrize(
+    ("n", "d", "scale", "shift"),
+    [(12, 3, 1, 0), (7, 5, 2, 0.7), (1, 4, 1, 0), (9, 2, 0.5, 0.3), (60, 20, 2, 0), (20, 60, 2, 0)],
+)
+def test_the_gradient_with_control_variates_is_that_of_the_value(n, d, scale, shift):
+    h = (scale * normal(n, d) + shift).requires_grad_()
+    distance = sliced_w1(h, slices=40, generator=seeded(9))
+    assert distance.value.item() != pytest.approx(distance.per_direction.mean().item(), rel=1e-4)
+    assert torch.autograd.gradcheck(lambda x: sliced_w1(x, slices=40, generator=seeded(9)).value, h)
+
+
+@pytest.mark.parametrize("h", [torch.zeros(5, 3), torch.ones(5, 3), torch.ones(1, 1), torch.eye(4)])
+def test_the_gradient_is_finite_where_controls_have_kinks(h):
+    h.requires_grad_()
+    sliced_w1(h, slices=40, generator=seeded()).value.backward()
+    assert h.grad.isfinite().all()
+
+
 def test_sliced_is_the_mean_over_its_directions():
     h = normal(30, 5)
     distance = sliced_w1(h, slices=17, generator=seeded())
@@ -307,14 +325,15 @@ def test_blocks_do_not_change_the_result(monkeypatch):
     results = []
     for size in (1, 50 * 7, 10**6):
         monkeypatch.setitem(wasserstein.BLOCK_VALUES, "cpu", size)
-        distance = sliced_w1(h, slices=20, generator=seeded())
-        results.append((distance.per_direction, torch.autograd.grad(distance.value, h)[0]))
+        distance = sliced_w1(h, slices=40, generator=seeded())
+        results.append((distance.per_direction, distance.value, torch.autograd.grad(distance.value, h)[0]))
     for result in results[1:]:
         torch.testing.assert_close(result, results[0])
 
 
+@pytest.mark.parametrize("controlled", [False, True])
 @pytest.mark.parametrize("with_gradient", [False, True])
-def test_memory_does_not_grow_with_slices(monkeypatch, with_gradient):
+def test_memory_does_not_grow_with_slices(monkeypatch, with_gradient, controlled):
     """Beyond the directions and the distances themselves, counted over every operator."""
     n, d = 2000, 8
     monkeypatch.setitem(wasserstein.BLOCK_VALUES, "cpu", 16 * n)
@@ -323,7 +342,7 @@ def test_memory_does_not_grow_with_slices(monkeypatch, with_gradient):
     for slices in (64, 512):
         directions = random_directions(slices, d, generator=seeded())
         with PeakMemory() as memory:
-            distance = sliced_w1(h, directions=directions)
+            distance = sliced_w1(h, directions=directions, control_variates=controlled)
             if with_gradient:
                 distance.value.backward()
         peaks.append(memory.peak)

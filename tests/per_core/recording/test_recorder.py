@@ -61,7 +61,7 @@ def test_summaries_are_those_of_the_whole_layer(tmp_path: Path) -> None:
     )
     assert summary.dead == pytest.approx(1 / 40)
     assert summary.per == pytest.approx(float(per_loss(h.double())), rel=1e-6)
-    distance = sliced_w1(h, directions=arrays.directions)
+    distance = sliced_w1(h, directions=arrays.directions, control_variates=True)
     assert (summary.slices, len(arrays.directions)) == (32, 32)
     assert summary.sw1 == pytest.approx(float(distance.value), rel=1e-5)
     assert summary.sw1_error == pytest.approx(float(distance.standard_error), rel=1e-4)
@@ -117,8 +117,8 @@ def test_the_budget_holds_for_any_width_and_any_probe(tmp_path: Path, shape: tup
     np.testing.assert_array_equal(arrays.rows, h[arrays.row_index][:, arrays.row_units])
     assert summary.per == pytest.approx(float(per_loss(h)), rel=1e-5)  # of the full layer, whatever is kept
     assert summary.variance == pytest.approx(float(h.var(dim=0, correction=0).mean()), rel=1e-5, abs=1e-12)
-    projections = torch.from_numpy(arrays.projections).double()
-    distance = sliced_w1(projections, directions=torch.eye(projections.shape[1]))
+    kept = h[arrays.row_index]
+    distance = sliced_w1(kept.double(), directions=arrays.directions, control_variates=True)
     assert summary.sw1 == pytest.approx(float(distance.value), rel=1e-4)
 
 
@@ -142,7 +142,9 @@ def test_nan_and_infinite_values_are_counted_stored_and_left_out(tmp_path: Path)
     assert summary.mean == pytest.approx(float(rows.mean()))
     assert summary.variance == pytest.approx(float(rows.var(dim=0, correction=0).mean()))
     assert summary.per == pytest.approx(float(per_loss(rows)))
-    assert summary.sw1 == pytest.approx(float(sliced_w1(rows, directions=arrays.directions).value), rel=1e-5)
+    assert summary.sw1 == pytest.approx(
+        float(sliced_w1(rows, directions=arrays.directions, control_variates=True).value), rel=1e-5
+    )
     assert np.isfinite([unit.variance for unit in summary.tracked]).all()
     np.testing.assert_array_equal(arrays.rows, h[:, arrays.row_units])
     np.testing.assert_array_equal(np.isfinite(arrays.norms), finite)
