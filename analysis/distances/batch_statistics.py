@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.batch import ActivationBatch
-from analysis.distances.directions import shared_directions
+from analysis.distances.directions import sliced_distance
 from analysis.samples import SampleSpec, draw
 from analysis.statistics.modes import count_modes
 from analysis.statistics.moments import batch_variance_spread, correlation, moments
 from analysis.statistics.null_band import Statistic
-from per_core import per_loss, sliced_w1
+from per_core import per_loss
 
 Float64Array = NDArray[np.float64]
 
@@ -58,14 +58,13 @@ class BatchStatistics(Statistic[Key]):
         stats = moments(values)
         pairs = correlation(values)[np.triu_indices(batch.d, k=1)]
         spread = batch_variance_spread(values, subset=VCL_SUBSET, seed=0)
-        directions = shared_directions(batch.d, self.slices)
         return {
             "mean": _furthest(stats.mean, 0.0),
             "variance": _furthest(stats.variance, 1.0),
             "correlation": _furthest(pairs, 0.0),
             "batch_variances": _furthest(spread, 2 / (VCL_SUBSET - 1)),
             "per": float(per_loss(batch.tensor)),
-            "sw1": float(sliced_w1(batch.tensor, directions=directions).value),
+            "sw1": sliced_distance(batch.tensor, self.slices)[0],
             "skewness": _furthest(stats.skewness, 0.0),
             "kurtosis": _furthest(stats.excess_kurtosis, 0.0),
             "modes": float(count_modes(values).max()),

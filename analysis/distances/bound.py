@@ -13,9 +13,17 @@ from scipy.special import ndtr
 from torch import Tensor
 
 from analysis.batch import ActivationBatch
-from analysis.distances.directions import circle_directions, mean_over_slices, named_directions, shared_directions
+from analysis.distances.directions import (
+    circle_directions,
+    controls_of,
+    mean_over_slices,
+    named_directions,
+    shared_directions,
+    sliced_distance,
+)
 from analysis.statistics.null_band import Statistic
 from per_core import gaussian_w1, per_gradient, per_loss, sliced_w1
+from per_core.control_variates import ControlledMean, Controls, controlled_mean, plain_mean
 from per_core.directions import random_directions
 from per_core.interval import margin_of_error
 from per_core.per import projection_loss
@@ -32,7 +40,7 @@ class BoundReading:
     """PER, exact SW1 and their gap for one batch.
 
     Attributes:
-        sw1, sw1_margin: mean over the slices, and its margin of error over directions (`mean_over_slices`).
+        sw1, sw1_margin: mean over the slices, and its margin of error over directions (`sliced_distance`).
         per, per_margin: exact expectation over directions, and half the width of its 95 % interval over samples.
         gap, gap_margin: mean over the slices of PER − W1 of the same slice, between 0 and 2/√π: the price of the
             independent coupling over the best one; and its margin of error over directions.
@@ -90,7 +98,8 @@ class ScaleCurve:
 class SliceConvergence:
     """Estimates from the first k directions of one random sequence: arrays (m,) over k.
 
-    The margins are half the widths of 95 % intervals over those directions; NaN for k = 1.
+    SW1 is estimated with control variates, PER by the plain mean, Algorithm 1 of the paper. The margins are half the
+    widths of 95 % intervals over those directions; NaN for k = 1.
     """
 
     slices: NDArray[np.int64]
@@ -147,9 +156,8 @@ class Distances(Statistic[Literal["sw1", "per"]]):
 
     def measure(self, batch: ActivationBatch) -> dict[Literal["sw1", "per"], float]:
         """SW1 and PER."""
-        directions = shared_directions(batch.d, self.slices)
         return {
-            "sw1": sliced_w1(batch.tensor, directions=directions).value.item(),
+            "sw1": sliced_distance(batch.tensor, self.slices)[0],
             "per": per_loss(batch.tensor).item(),
         }
 
@@ -170,9 +178,11 @@ class WorstDistances(Statistic[str]):
 def read_bound(batch: ActivationBatch, *, slices: int) -> BoundReading:
     """Exact PER and SW1 of a finite batch (n, d) on `slices` shared directions."""
     n, d = batch.n, batch.d
-    w1, along = read_directions(batch, shared_directions(d, slices).double().numpy())
-    sw1, sw1_margin = mean_over_slices(w1, d)
-    gap, gap_margin = mean_over_slices(along - w1, d)
+    directions = shared_directions(d, slices)
+    w1, along = read_directions(batch, directions.numpy())
+    controls = controls_of(batch.tensor, directions) if d != 2 else None
+    sw1, sw1_margin = mean_over_slices(w1, d, controls)
+    gap, gap_margin = mean_over_slices(along - w1, d, controls)
     per_sample = radial_loss(torch.linalg.vector_norm(batch.tensor.double(), dim=1), d).numpy()
     per, per_margin = _mean_and_margin(per_sample)
     return BoundReading(sw1, sw1_margin, per, per_margin, gap, gap_margin, n, d, slices)
@@ -216,17 +226,26 @@ def scale_curve(batch: ActivationBatch, *, largest: float = 4.0, points: int = 4
     factors = np.linspace(0.0, largest, points)
     norms = torch.linalg.vector_norm(batch.tensor.double(), dim=1)
     per = radial_loss(norms[:, None] * torch.from_numpy(factors), batch.d).mean(dim=0).numpy()
-    projections = (batch.tensor @ shared_directions(batch.d, slices).T).sort(dim=0).values
-    sw1 = [float(gaussian_w1(projections * float(c)).double().mean()) for c in factors]
+    directions = shared_directions(batch.d, slices)
+    projections = (batch.tensor @ directions.T).sort(dim=0).values
+    controls = controls_of(batch.tensor, directions) if batch.d != 2 else None
+    sw1 = []
+    for factor in factors.tolist():
+        w1 = gaussian_w1(projections * factor).double().numpy()
+        sw1.append(mean_over_slices(w1, batch.d, controls and controls.scaled(factor))[0])
     return ScaleCurve(factors, per, np.array(sw1))
 
 
 def slice_convergence(batch: ActivationBatch, *, most: int = 1024, seed: int = 1) -> SliceConvergence:
     """SW1 and Monte-Carlo PER from the first 1, 2, 4, … `most` directions of one random sequence."""
     directions = random_directions(most, batch.d, generator=torch.Generator().manual_seed(seed))
-    sw1, per = read_directions(batch, directions.double().numpy())
+    sw1, per = read_directions(batch, directions.numpy())
+    along, expected = controls_of(batch.tensor, directions)
     counts = 2 ** np.arange(int(math.log2(most)) + 1)
-    rows = [(*_mean_and_margin(sw1[:k]), *_mean_and_margin(per[:k])) for k in counts]
+    rows = [
+        (*_with_margin(controlled_mean(sw1[:k], Controls(along[:k], expected)), k), *_mean_and_margin(per[:k]))
+        for k in counts.tolist()
+    ]
     return SliceConvergence(counts, *np.array(rows).T)
 
 
@@ -313,5 +332,8 @@ def _per_gradient(values: Tensor, _: Tensor) -> Float64Array:
 
 
 def _mean_and_margin(values: Float64Array) -> tuple[float, float]:
-    error = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
-    return float(values.mean()), margin_of_error(error, len(values))
+    return _with_margin(plain_mean(values), len(values))
+
+
+def _with_margin(mean: ControlledMean, count: int) -> tuple[float, float]:
+    return mean.value, margin_of_error(mean.standard_error, count)

@@ -23,10 +23,9 @@ import torch
 from numpy.typing import NDArray
 
 from analysis.batch import ActivationBatch
-from analysis.distances.directions import shared_directions
+from analysis.distances.directions import sliced_distance
 from analysis.statistics.moments import finite_values
 from analysis.statistics.null_band import NullBand, Statistic
-from per_core import sliced_w1
 
 Float64Array = NDArray[np.float64]
 Part = Literal["location", "scale", "correlation", "shape", "floor"]
@@ -56,9 +55,8 @@ class PartDistances(Statistic[Part]):
 
     def measure(self, batch: ActivationBatch) -> dict[Part, float]:
         """The parts by name; those before the floor sum to it."""
-        directions = shared_directions(batch.d, self.slices)
         distances = [
-            sliced_w1(torch.from_numpy(values).float(), directions=directions).value.item()
+            sliced_distance(torch.from_numpy(values).float(), self.slices)[0]
             for values in normalise_in_stages(batch).values()
         ]
         taken = [before - after for before, after in pairwise(distances)]

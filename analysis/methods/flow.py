@@ -32,11 +32,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from analysis.batch import ActivationBatch, Float32Matrix
-from analysis.distances.directions import shared_directions
+from analysis.distances.directions import sliced_distance
 from analysis.statistics.modes import count_modes
 from analysis.statistics.moments import batch_variance_spread, moments
 from analysis.statistics.null_band import Statistic
-from per_core import find_method, per_loss, sliced_w1
+from per_core import find_method, per_loss
 from per_core.errors import InvalidInputError
 
 Float64Array = NDArray[np.float64]
@@ -207,14 +207,13 @@ def watch_flow(batch: ActivationBatch, spec: FlowSpec) -> FlowPath:
 
 def read_frames(frames: NDArray[np.float32], *, slices: int = 64) -> FlowReadings:
     """What happens to a batch on its way: frames (frames, n, d), n ≥ 10."""
-    directions = shared_directions(frames.shape[2], slices)
     batches = [torch.from_numpy(frame.copy()) for frame in frames]
     stats = moments(frames)
     spread = batch_variance_spread(frames, subset=VCL_SUBSET, seed=0)
     with np.errstate(invalid="ignore", divide="ignore"):  # a collapsed unit has no shape
         relative = spread / stats.variance**2
     return FlowReadings(
-        sw1=np.array([sliced_w1(batch, directions=directions).value.item() for batch in batches]),
+        sw1=np.array([sliced_distance(batch, slices)[0] for batch in batches]),
         per=np.array([per_loss(batch).item() for batch in batches]),
         variance=stats.variance.mean(axis=1),
         kurtosis=stats.excess_kurtosis.mean(axis=1),

@@ -127,7 +127,7 @@ class RecordedDistances(Statistic[Literal["sw1", "per"]]):
         """SW1 and PER."""
         directions = fixed_directions(self.slices, batch.d, self.seed)
         return {
-            "sw1": sliced_w1(batch.tensor, directions=directions).value.item(),
+            "sw1": sliced_w1(batch.tensor, directions=directions, control_variates=True).value.item(),
             "per": radial_loss(row_norms(batch.tensor), batch.d).mean().item(),
         }
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from analysis.batch import ActivationBatch
-from analysis.distances.directions import mean_over_slices, shared_directions
+from analysis.distances.directions import sliced_distance
 from analysis.statistics.moments import moments
 from analysis.statistics.null_band import expected_gaussian_w1
 from analysis.statistics.outliers import IndexArray, Outliers, find_outliers
@@ -18,7 +18,7 @@ from analysis.statistics.row_groups import rows_are_grouped
 from analysis.statistics.saturation import saturated_units
 from analysis.statistics.spread import LOWEST_RANK, RANK_SHARE, Spread, centre, scale_of, spread_of, without_outliers
 from analysis.statistics.value_kind import ValueKind, kind_of_values
-from per_core import per_loss, sliced_w1
+from per_core import per_loss
 
 SLICES = 64
 MOST_ROWS = 2_000
@@ -136,9 +136,7 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
     is_plain = batch.exact is None and largest < SAFE_IN_FLOAT32
     dtype = torch.float32 if is_plain else torch.float64
     tensor = torch.from_numpy(values).to(dtype)
-    distance = sliced_w1(tensor, directions=shared_directions(d, SLICES).to(dtype))
-    far = max(1.0, largest)
-    sw1, sw1_margin = (far * one for one in mean_over_slices(distance.per_direction.numpy() / far, d))
+    sw1, sw1_margin = sliced_distance(tensor, SLICES)
     scale = scale_of(largest)
     centred = centre(values, per_unit, scale)
     whole = spread_of(values, per_unit, centred, scale, is_float32=is_plain)

@@ -31,10 +31,11 @@ def show_reading(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, D
     reading = caches.result(read_bound, batch, slices=slices)
     slicing = over_directions(batch.d)
     help_sw1 = _(
-        "W1 to N(0, 1), exact along each of {slices} fixed slices, and their mean. ± is half a 95 % interval for the"
-        " mean over all directions, which one set of random slices in 20 misses. With two units the slices are evenly"
-        " spaced angles, and ± is the largest difference to the mean of every fourth angle. What another data set would"
-        " give is the sampling range at the right."
+        "W1 to N(0, 1), exact along each of {slices} fixed slices, and their mean, corrected by how large the batch is"
+        " along them and over all directions (control variates). ± is half a 95 % interval for the mean over all"
+        " directions, which at most one set of random slices in 20 misses. With two units the slices are evenly spaced"
+        " angles, and ± is the largest difference to the mean of every fourth angle. What another data set would give"
+        " is the sampling range at the right."
     ).format(slices=slices)
     help_per = _(
         "Exact expectation over all directions: 0.798 at collapse, 1.128 at N(0, I). ± is half a 95 % interval over"
@@ -111,7 +112,7 @@ def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator
             draw,
             key="bound_directions",
             height=300 if batch.d == 2 else 380,
-            about=_spread(study),
+            about=_spread(study, caches.result(read_bound, batch, slices=slices).sw1),
             precise=_(
                 "The exact W1 to N(0, 1) and the exact PER of the batch projected on one direction after the other. PER"
                 " runs from {low:.3f} to {high:.3f}."
@@ -127,10 +128,8 @@ def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator
     return table, note
 
 
-def _spread(study: "DirectionStudy") -> str:
+def _spread(study: "DirectionStudy", sw1: float) -> str:
     """How far apart the worst and the mean are."""
-    kinds = np.array(study.kinds)
-    shared = kinds == kinds[0]
     return _("W1 runs from {low:.3f} to {high:.3f}, depending on the direction; SW1, the mean, is {mean:.3f}.").format(
-        low=study.w1.min(), high=study.w1.max(), mean=study.w1[shared].mean()
+        low=study.w1.min(), high=study.w1.max(), mean=sw1
     )
