@@ -34,6 +34,7 @@ def main() -> None:
     print(hardware())
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
         distance(device, quick)
+        equal_error(device, quick)
         for narrow_or_wide in (w.NARROW_GRADIENT, w.GRADIENT):
             gradient(narrow_or_wide, device, quick)
         memory(device, quick)
@@ -67,6 +68,22 @@ def distance(device: str, quick: bool) -> None:
         compare(f"{name} / sliced_w1", ratio(beside_pot, name, w.OURS), at_least=40)
     compare("sliced_w1 / its floor", ratio(fast, w.OURS, w.FLOOR), at_most=2)
     compare("forward and backward / forward", ratio(fast, w.BACKWARD, w.OURS))
+
+
+def equal_error(device: str, quick: bool) -> None:
+    """POT's plain mean needs as many times the slices as its variance over directions is that of `sliced_w1`."""
+    functions = w.distance_workloads(w.LAYER, device, w.elu_layer)
+    chosen = {name: functions[name] for name in (w.OURS, w.PLAIN, w.POT_TORCH, w.POT_NUMPY) if name in functions}
+    seconds = interleave(chosen, rounds=3 if quick else 7, turn=0.3, device=device)
+    ours, plain = (float(functions[name]().standard_error) for name in (w.OURS, w.PLAIN))
+    slices = (plain / ours) ** 2
+    print(f"\n(a) the same of an ELU layer, {device}, {w.LAYER}; standard error {ours:.2g}, plain {plain:.2g}")
+    times(seconds)
+    compare("slices of the plain mean at equal error", Spread(slices, slices, slices), at_least=5)
+    for name in (name for name in chosen if name.startswith("POT")):
+        equal = ratio(seconds, name, w.OURS)
+        compare(f"{name} / sliced_w1, equal slices", equal)
+        compare(f"{name} / sliced_w1, equal error", equal.times(slices), at_least=200)
 
 
 def gradient(size: w.Size, device: str, quick: bool) -> None:

@@ -20,6 +20,10 @@ class Spread:
     def of(cls, values: list[float]) -> "Spread":
         return cls(statistics.median(values), min(values), max(values))
 
+    def times(self, factor: float) -> "Spread":
+        """All of it times a factor above 0."""
+        return Spread(factor * self.median, factor * self.low, factor * self.high)
+
 
 Seconds = dict[str, list[float]]  # one value a round
 

@@ -18,6 +18,7 @@ with warnings.catch_warnings():
 Workloads = dict[str, Callable[[], object]]
 
 OURS, BACKWARD, FLOOR = "sliced_w1", "sliced_w1, forward and backward", "matrix product and row sort"
+PLAIN = "sliced_w1, plain mean"
 POT_TORCH, POT_NUMPY = "POT, torch", "POT, NumPy"
 EXACT = "per_gradient, exact"
 ALGORITHM_1, GIVEN, COPY = "Algorithm 1", "Algorithm 1, directions given", "copy of the batch"
@@ -37,14 +38,26 @@ class Size:
 
 
 DISTANCE, QUICK_DISTANCE = Size(20_000, 256, 256), Size(2_000, 256, 256)
+LAYER = Size(4_000, 256, 256)
 GRADIENT, NARROW_GRADIENT = Size(128, 4096, 256), Size(128, 64, 256)
 METHODS = Size(128, 512, 256), Size(4096, 64, 256)
 
 
-def distance_workloads(size: Size, device: str) -> Workloads:
+def gaussian(size: Size, device: str) -> Tensor:
+    """A batch of N(0, I)."""
+    return torch.randn(size.n, size.d, generator=torch.Generator(device).manual_seed(0), device=device)
+
+
+def elu_layer(size: Size, device: str) -> Tensor:
+    """What a random linear layer and an ELU make of N(0, I)."""
+    mixing = gaussian(Size(size.d, size.d, size.k), device) / size.d**0.5
+    return nn.functional.elu(gaussian(size, device) @ mixing)
+
+
+def distance_workloads(size: Size, device: str, make: Callable[[Size, str], Tensor] = gaussian) -> Workloads:
     """Exact sliced W1 against POT with a sampled reference, and against the least that any exact form must do."""
-    generator = torch.Generator(device).manual_seed(0)
-    batch = torch.randn(size.n, size.d, generator=generator, device=device)
+    generator = torch.Generator(device).manual_seed(1)
+    batch = make(size, device)
     reference = torch.randn(size.n, size.d, generator=generator, device=device)
     theta = random_directions(size.k, size.d, generator=generator, device=device)
     leaf = batch.clone().requires_grad_()
@@ -61,9 +74,10 @@ def distance_workloads(size: Size, device: str) -> Workloads:
         return ot.sliced_wasserstein_distance(source, target, projections=projections, p=1)
 
     workloads: Workloads = {
-        OURS: lambda: sliced_w1(batch, directions=theta),
+        OURS: lambda: sliced_w1(batch, directions=theta, control_variates=True),
+        PLAIN: lambda: sliced_w1(batch, directions=theta),
         FLOOR: floor,
-        BACKWARD: lambda: torch.autograd.grad(sliced_w1(leaf, directions=theta).value, leaf),
+        BACKWARD: lambda: torch.autograd.grad(sliced_w1(leaf, directions=theta, control_variates=True).value, leaf),
         POT_TORCH: lambda: pot(batch, reference, theta.T),
     }
     if device == "cpu":
