@@ -13,7 +13,8 @@ from app.session import caches
 from app.session.progress import in_chunks
 from app.text.language import _
 
-STEPS = 10  # of the progress, at least, where there are as many draws
+STEPS = 10  # of the progress, at least, where there are as many draws and they take time
+LEAST_VALUES = 2**23  # drawn and projected in a step: fewer take a moment
 
 
 def null_bands(
@@ -51,7 +52,7 @@ def null_draws(
     total = draws or statistic.draws_that_fit(n, d)
     chunks = in_chunks(
         total,
-        max(1, total // STEPS),
+        max(1, total // STEPS, LEAST_VALUES // (n * max(d, statistic.slices))),
         lambda first, count: caches.computed(draw_chunk, statistic, n, d, first, count),
         _("Drawing batches of {null} for the sampling range").format(null=null),
         meanwhile=meanwhile,

@@ -61,7 +61,8 @@ def test_a_band_is_the_shipped_one_unless_a_number_of_draws_is_asked_for() -> No
 
 
 @pytest.mark.parametrize("draws", [7, 25])
-def test_a_band_that_is_drawn_in_chunks_is_that_of_all_draws(draws: int) -> None:
+def test_a_band_that_is_drawn_in_chunks_is_that_of_all_draws(draws: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.session.null_bands.LEAST_VALUES", 1)
     assert null_bands(Distances(8), 30, 3, draws=draws) == null_band(Distances(8), 30, 3, draws=draws)
 
 
