@@ -21,10 +21,11 @@ Rabin, Peyré and Pfister, "Sliced and Radon Wasserstein barycenters of measures
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -177,46 +178,50 @@ def _evaluate_slices(x: Tensor, theta: Tensor, wanted: bool, *, controlled: bool
     """The mean over slices; the distance on every slice, with the standard error behind; the gradient of the mean."""
     h = x.to(working_dtype(x))
     with torch.autocast(h.device.type, enabled=False):
-        per_direction, along = _measure_slices(h, theta, controlled=controlled)
+        blocks = torch.split(theta, max(1, BLOCK_VALUES.get(h.device.type, 2**22) // len(h)))
+        alone = wanted and len(blocks) == 1  # what can be held is projected and sorted once
+        slices = [_take_slices(h, block, controlled=controlled, wanted=alone) for block in blocks]
+        per_direction = torch.cat([each.distances for each in slices])
         _require_finite_distance(per_direction, x, "activations")
         distances = per_direction.double().cpu().numpy()
         if controlled:
-            mean = controlled_mean(distances, Controls(along.cpu().numpy(), expected_controls(h)))
+            along = torch.cat([each.controls for each in slices]).cpu().numpy()
+            mean = controlled_mean(distances, Controls(along, expected_controls(h)))
         else:
             mean = plain_mean(distances)
-        gradient = _slice_gradient(h, theta, mean) if wanted else None
+        gradient = _slice_gradient(h, blocks, slices if alone else [], mean) if wanted else None
     value, error = per_direction.new_tensor(mean[:2])
     return Evaluation(value, torch.cat([per_direction, error.unsqueeze(0)]), gradient)
 
 
-def _blocks(theta: Tensor, n: int) -> Iterator[slice]:
-    """The directions, as many at a time as their projections of n samples may be held."""
-    size = max(1, BLOCK_VALUES.get(theta.device.type, 2**22) // n)
-    return (slice(first, first + size) for first in range(0, len(theta), size))
+class _Slices(NamedTuple):
+    """Some of the slices; what is not wanted is empty."""
+
+    distances: Tensor  # (b,)
+    controls: Tensor  # (b, 5)
+    rows: Tensor  # (b, n), the projections
+    gradient: Tensor  # (b, n), of every distance by its projections
 
 
-def _measure_slices(h: Tensor, theta: Tensor, *, controlled: bool) -> tuple[Tensor, Tensor]:
-    """The distance on every slice, (k,), and the controls along it, (k, 5) where they are wanted."""
-    distances, controls = [], []
-    for block in _blocks(theta, len(h)):
-        rows = theta[block] @ h.T  # (b, n)
-        if controlled:
-            controls.append(controls_along(rows))
-        distances.append(_row_distances(rows)[0])
-    return torch.cat(distances), torch.cat(controls) if controlled else h.new_empty(0)
+def _take_slices(h: Tensor, theta: Tensor, *, controlled: bool = False, wanted: bool = False) -> _Slices:
+    rows, empty = theta @ h.T, h.new_empty(0)
+    controls = controls_along(rows) if controlled else empty  # before the rows are sorted
+    distances, gradient = _row_distances(rows, with_gradient=wanted)
+    return _Slices(distances, controls, rows if wanted else empty, gradient)
 
 
-def _slice_gradient(h: Tensor, theta: Tensor, mean: ControlledMean) -> Tensor:
-    """The gradient (n, d) of the mean."""
+def _slice_gradient(h: Tensor, blocks: Sequence[Tensor], taken: list[_Slices], mean: ControlledMean) -> Tensor:
+    """The gradient (n, d) of the mean, from slices that were taken with theirs or that are taken again in blocks."""
     total = torch.zeros_like(h)
-    weights = torch.from_numpy(mean.weights[:, None]).to(h)  # (k, 1)
-    slopes = torch.from_numpy(mean.along_slopes)  # (k, 5)
-    for block in _blocks(theta, len(h)):
-        rows = theta[block] @ h.T  # (b, n)
-        gradient = _row_distances(rows, with_gradient=True)[1].mul_(weights[block])
+    weights, slopes = (torch.from_numpy(each).to(h) for each in (mean.weights[:, None], mean.along_slopes))
+    first = 0
+    for block in blocks:
+        slices = taken.pop() if taken else _take_slices(h, block, wanted=True)
+        these = slice(first, first := first + len(block))
+        gradient = slices.gradient.mul_(weights[these])
         if mean.is_controlled:
-            add_slopes_along(gradient, rows, slopes[block])
-        total.addmm_(gradient.T, theta[block])
+            add_slopes_along(gradient, slices.rows, slopes[these])
+        total.addmm_(gradient.T, block)
     if mean.is_controlled:
         add_expected_slopes(total, h, mean.expected_slopes)
     return total
