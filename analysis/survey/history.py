@@ -181,7 +181,7 @@ def layer_history(run: Run, layer: str) -> LayerHistory:
 
     last = pairs[-1][1]
     return _distances(
-        [(record.epoch, summary) for record, summary in pairs], n=last.kept_rows, d=last.d, slices=last.slices
+        [(record.epoch, summary) for record, summary in pairs], n=last.sw1_rows, d=last.d, slices=last.slices
     )
 
 

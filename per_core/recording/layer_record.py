@@ -146,13 +146,14 @@ class LayerSummary:
         n_nan, n_inf: values among the n·d.
         kept_norms, kept_rows: of the n rows, those in the arrays: their norms, and their projections and units.
         slices: directions that `sw1` is a mean over.
+        sw1_rows: of the n rows, those that `sw1` is of: the kept rows, in a compact record all that have a norm.
         mean, mean_low, mean_high: mean over units of the unit means, and the smallest and largest of them.
         variance, variance_low, variance_high: the same of the biased unit variances.
         dead: share of units with variance 0, from 0 to 1.
         mean_square: mean over units of mean² + variance, the mean of all squared values; NaN in records made before it
             was kept.
         per: exact PER, from the norms of all finite rows; at least √(2/π).
-        sw1, sw1_error: sliced W1 to N(0, I) of the finite rows among `kept_rows`, and its standard error over slices,
+        sw1, sw1_error: sliced W1 to N(0, I) of the finite rows among `sw1_rows`, and its standard error over slices,
             see `per_core.control_variates`; the plain mean and its error in records made before it.
         tracked: the tracked units.
     """
@@ -165,6 +166,7 @@ class LayerSummary:
     kept_norms: int
     kept_rows: int
     slices: int
+    sw1_rows: int
     mean: float
     mean_low: float
     mean_high: float
@@ -193,7 +195,8 @@ class LayerSummary:
     def from_json(cls, values: Mapping[str, Any]) -> LayerSummary:
         """The summary that `to_json` made plain; what older records lack is taken as unknown."""
         units = ({name: from_json_number(unit[name]) for name in _UNIT_NUMBERS} for unit in values["tracked"])
-        numbers: dict[str, Any] = {name: from_json_number({**_ADDED, **values}[name]) for name in _SUMMARY_NUMBERS}
+        known = {"sw1_rows": values["kept_rows"], **_ADDED, **values}
+        numbers: dict[str, Any] = {name: from_json_number(known[name]) for name in _SUMMARY_NUMBERS}
         return cls(**numbers, tracked=tuple(TrackedUnit(**unit) for unit in units))
 
 
@@ -305,11 +308,13 @@ class LayerDigest:
             h = h.double()
         kept, kept_norms = self.allowance.kept_rows(n, d), self.allowance.kept_norms(n)
         some = _thin(h, kept, seed)  # (m, d)
-        projections = some @ fixed.directions.T.to(h.dtype)  # (m, k)
+        measured = kept_norms if compact else kept
+        seen = _thin(h, measured, seed) if compact else some
+        projections = seen @ fixed.directions.T.to(h.dtype)  # (measured, k)
         arrays = LayerArrays(
             norms=_to_numpy(_thin(norms, kept_norms, seed)),
-            projections=_to_numpy(projections[:, :0] if compact else projections),
-            tracked=_to_numpy((_thin(h, kept_norms, seed) if compact else some).index_select(1, fixed.tracked)),
+            projections=_to_numpy(projections[:kept, :0] if compact else projections),
+            tracked=_to_numpy(seen.index_select(1, fixed.tracked)),
             tracked_units=fixed.tracked.cpu().numpy(),
             rows=_to_numpy(some.index_select(1, fixed.units)),
             row_units=fixed.units.cpu().numpy(),
@@ -318,9 +323,9 @@ class LayerDigest:
             seed=seed,
         )
         if not whole:
-            some_finite = _thin(finite, kept, seed)
-            h, norms, some, projections = h[finite], norms[finite], some[some_finite], projections[some_finite]
-        sw1, error = _sliced_distance(some, projections)
+            seen_finite = _thin(finite, measured, seed)
+            h, norms, seen, projections = h[finite], norms[finite], seen[seen_finite], projections[seen_finite]
+        sw1, error = _sliced_distance(seen, projections)
         summary = LayerSummary(
             n=n,
             d=d,
@@ -330,6 +335,7 @@ class LayerDigest:
             kept_norms=kept_norms,
             kept_rows=kept,
             slices=len(fixed.directions),
+            sw1_rows=measured,
             **_unit_moments(h),
             per=float(radial_loss(norms, d).mean()),
             sw1=sw1,

@@ -1,6 +1,7 @@
 """Compact records: halves that hold values of any size, tracked units of all rows, and the same summaries."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from per_core import Recorder, open_run
-from per_core.recording.layer_record import Allowance, LayerArrays, LayerDigest
+from per_core.recording.layer_record import Allowance, LayerArrays, LayerDigest, LayerSummary
 from per_core.recording.packed_arrays import COMPACT, EACH, pack, part_names, unpack
 
 FEW = Allowance(slices=4, units=6, tracked=3, budget=10_500, seed=2, compact=True)
@@ -60,10 +61,15 @@ def test_tracked_units_have_all_rows_where_others_have_some(d: int) -> None:
 
 
 def test_the_summary_is_that_of_a_record_with_everything() -> None:
-    values = torch.randn(60, 30, generator=torch.Generator().manual_seed(1))
-    whole, _ = LayerDigest(Allowance(slices=8, units=10))(values)
-    compact, _ = LayerDigest(Allowance(slices=8, units=10, compact=True))(values)
-    assert compact == whole
+    values = torch.randn(300, 30, generator=torch.Generator().manual_seed(1))
+    values[7, 2] = torch.nan
+    whole, _ = LayerDigest(Allowance(slices=4, units=6, tracked=3, seed=2))(values)
+    compact, _ = LayerDigest(FEW)(values)
+    assert compact.kept_rows < compact.sw1_rows == whole.kept_rows == 300
+    assert replace(compact, kept_rows=300).to_json() == whole.to_json()
+    earlier = whole.to_json()
+    del earlier["sw1_rows"]
+    assert LayerSummary.from_json(earlier) == whole
 
 
 @pytest.mark.parametrize("compact", [False, True])
