@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from analysis.runs.spec import MethodSpec, ModelSpec
-from analysis.training.layer_methods import Penalty, penalty, put_in, rows
+from analysis.training.layer_methods import Penalty, compiled, penalty, put_in, rows
 from analysis.training.models import build_network, hidden_layers
 from per_core import PER, VCL, list_methods, per_gradient
 from per_core.errors import InvalidInputError
@@ -25,6 +25,27 @@ def added(network):
         for name, layer in hidden_layers(network).items()
         if len(layer.pre_activation) + len(layer.output)
     }
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # the compiler looks at it
+def test_a_compiled_network_leaves_its_penalties_as_written(monkeypatch):
+    network = build_network(ModelSpec("mlp", depth=2, dropout=0.0), (6,), 3, width=0.1, seed=0)
+    put_in(network, MethodSpec("vcl"), layers=(), shape=(6,))
+    inputs = torch.randn(20, 6, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(1)  # VCL draws subsets
+    expected, added = network.train()(inputs), penalty(network)
+    graphs = []
+
+    def count(graph, _inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    compile_network = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda module: compile_network(module, backend=count))
+    torch.manual_seed(1)
+    torch.testing.assert_close(compiled(network)(inputs), expected)
+    torch.testing.assert_close(penalty(network), added)
+    assert len(graphs) > 1  # it was compiled, in pieces between the penalties
 
 
 def test_vanilla_adds_nothing():

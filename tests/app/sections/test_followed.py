@@ -1,0 +1,54 @@
+"""A part that follows something: drawn once more where it is asked for, and what it looks like goes out as a hash."""
+
+import json
+import re
+
+from streamlit.testing.v1 import AppTest
+
+from tests.waiting import LIMIT
+
+SCRIPT = """
+import streamlit as st
+from app.sections import followed
+
+state = st.session_state
+state.setdefault("value", "secret one")
+state["whole"] = state.get("whole", 0) + 1
+
+def draw():
+    state["drawn"] = state.get("drawn", 0) + 1
+    st.text(state["value"])
+    st.fragment(lambda: st.toggle("Inner", key="inner"))()
+
+def change():
+    state["value"] = "secret two"
+    st.rerun("thing")
+
+followed.follow("thing", lambda: followed.Glance(state["value"], 60.0), draw)
+st.button("Change", on_click=change)
+"""
+
+
+def version(page: AppTest) -> str:
+    (sent,) = (component.proto.json for component in page.get("bidi_component"))
+    return json.loads(sent)["version"]
+
+
+def test_it_is_drawn_alone_and_tells_a_hash_of_what_it_looks_like() -> None:
+    page = AppTest.from_string(SCRIPT, default_timeout=LIMIT).run()
+    assert [*page.exception] == []
+    before = version(page)
+    assert re.fullmatch(r"[0-9a-f]{16}", before)
+    page.button[0].click().run()
+    assert [*page.exception] == []
+    assert page.text[0].value == "secret two"
+    assert version(page) != before
+    assert (page.session_state["whole"], page.session_state["drawn"]) == (1, 2)
+
+
+def test_a_control_in_it_that_has_a_fragment_of_its_own_draws_nothing_else() -> None:
+    page = AppTest.from_string(SCRIPT, default_timeout=LIMIT).run()
+    page.toggle(key="inner").set_value(True).run()
+    assert [*page.exception] == []
+    assert page.toggle(key="inner").value is True
+    assert page.text[0].value == "secret one"
