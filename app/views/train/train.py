@@ -26,11 +26,7 @@ from app.views.train.training_form import choose_spec
 from per_core.errors import PerError
 
 LIVE = "train_live"  # the part of the page that follows a run
-FIRST_SECONDS, LIVE_SECONDS, IDLE_SECONDS = (
-    0.5,
-    1.0,
-    10.0,
-)  # between two looks: until the first record, then, afterwards
+FIRST_SECONDS, LIVE_SECONDS, IDLE_SECONDS = 0.5, 1.0, 10.0  # between two looks: until the first record, then, at last
 DOUBLE_CLICK_SECONDS = 2.0
 
 
@@ -161,8 +157,8 @@ def _glance(run: str, titles: Mapping[str, str]) -> followed.Glance:
     except PerError as error:
         return followed.Glance(str(error), IDLE_SECONDS)
     recorded = [(one.status, one.problems, [len(of.records) for of in one.runs.values()]) for one in opened]
-    begun = any(any(counts) for _, _, counts in recorded)
-    live = LIVE_SECONDS if begun else FIRST_SECONDS
+    awaited = status.state in ("starting", "running") and not any(any(counts) for _, _, counts in recorded)
+    live = FIRST_SECONDS if awaited else LIVE_SECONDS
     changing = status.state in UNDER_WAY or status.state == "recorded"
     return followed.Glance(repr((status, recorded)), live if changing else IDLE_SECONDS)
 
