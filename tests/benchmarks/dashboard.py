@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import psutil
 
@@ -19,6 +19,17 @@ from tests import processes
 T = TypeVar("T")
 GRACE = 10.0  # seconds that the server has to end by itself
 QUIET, LOOK = 0.03, 0.5  # it rests when it takes less than these seconds of a processor in those of the clock
+
+
+class Memory(NamedTuple):
+    """Resident bytes: of the server itself, and of all processes that it has started."""
+
+    server: int
+    others: int
+
+    def __str__(self) -> str:
+        """For a person: "312 + 95 MB"."""
+        return f"{self.server / 1e6:.0f} + {self.others / 1e6:.0f} MB"
 
 
 class Dashboard:
@@ -34,9 +45,16 @@ class Dashboard:
         times = self._each(psutil.Process.cpu_times)
         return sum(t.user + t.system + t.children_user + t.children_system for t in times)
 
-    def memory(self) -> int:
-        """Resident bytes of all its processes together."""
-        return sum(memory.rss for memory in self._each(psutil.Process.memory_info))
+    def memory(self) -> Memory:
+        """What the server and the processes that it has started hold now."""
+        server, *others = self._each(psutil.Process.memory_info)
+        return Memory(server.rss, sum(one.rss for one in others))
+
+    async def watch(self, held: list[Memory]) -> None:
+        """Note its memory every second, until the task is cancelled."""
+        while True:
+            held.append(self.memory())
+            await asyncio.sleep(1)
 
     async def rest(self, most: float = 60.0) -> None:
         """Wait until it computes nothing any more."""

@@ -18,7 +18,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import numpy as np
 from websockets.exceptions import ConnectionClosed
 
-from tests.benchmarks.dashboard import Dashboard, serving
+from tests.benchmarks.dashboard import Dashboard, Memory, serving
+from tests.benchmarks.uploads import UPLOAD_BYTES, uploads_and_leaving
 from tests.benchmarks.visitor import Drawn, PageError, Visitor, visiting
 
 SEED = "data_seed"  # the sidebar's
@@ -26,6 +27,7 @@ MOST_SESSIONS, MOST_SECONDS = 100, 600
 CLASS, PERIOD = 30, 8.0  # visitors that the aims speak of, and seconds between two moves of one
 NEW_SEED = {"distributions": 0.3, "bound": 0.6, "methods": 1.0}  # aims, processor seconds of a page
 UNCHANGED, COLD, HEAVY, BESIDE = 0.05, 4.0, 5.0, 1.5
+KEPT_MB = 300  # of uploads whose visitors have left
 FIRST_CHART, WHOLE, SAME = 3.0, 5.0, 1.0
 LARGEST = {"data_n": "16384", "data_dim": "64"}  # what one batch may hold
 MB = 1e6
@@ -54,7 +56,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pages", nargs="+", choices=NEW_SEED, default=list(NEW_SEED), help="that one visitor opens")
     parser.add_argument("--rounds", type=_up_to(100), default=5, metavar="N", help="moves of one visitor on each page")
     parser.add_argument("--heavy", action="store_true", help="also play beside a visitor with the largest batch")
-    parser.add_argument("--limit", type=_up_to(3600), default=1200, metavar="N", help="seconds after which it ends")
+    parser.add_argument(
+        "--uploads", type=_up_to(MOST_SESSIONS), default=CLASS, metavar="N", help="visitors with a file"
+    )
+    parser.add_argument("--left", type=_up_to(60), default=4, metavar="N", help="minutes after they have left")
+    parser.add_argument("--only-uploads", action="store_true", help="nothing but these")
+    parser.add_argument("--limit", type=_up_to(3600), default=1800, metavar="N", help="seconds after which it ends")
     return parser.parse_args()
 
 
@@ -77,13 +84,16 @@ async def measure(dashboard: Dashboard, options: argparse.Namespace) -> None:
     """Everything in turn: a cold start, one visitor, the class; a row is printed as soon as it is known."""
     seeds = itertools.count(1000)
     await cold_start(dashboard)
+    if options.only_uploads:
+        await those_who_upload(dashboard, options.uploads, options.left)
+        return
     for page in options.pages:
         await one_visitor(dashboard, page, options.rounds, seeds)
     await dashboard.rest()
     before = dashboard.memory()
-    held: list[int] = []
+    held: list[Memory] = []
     judged = options.sessions >= CLASS
-    watch = asyncio.create_task(_watch(dashboard, held))
+    watch = asyncio.create_task(dashboard.watch(held))
     async with class_of(options.sessions, dashboard.port) as visitors:
         await dashboard.rest()
         alone = await play(visitors, options.seconds, lambda _: next(seeds))
@@ -97,9 +107,22 @@ async def measure(dashboard: Dashboard, options: argparse.Namespace) -> None:
             await beside_a_heavy_visitor(dashboard, visitors, options.seconds, alone, seeds)
     watch.cancel()
     await dashboard.rest()
-    row("memory of the server before the visitors", f"{before / MB:.0f} MB")
-    row("at most, while they are there", f"{max(held) / MB:.0f} MB")
-    row("when they have left", f"{dashboard.memory() / MB:.0f} MB")
+    row("memory before the visitors: server + its processes", str(before))
+    row("  at most, while they are there", str(max(held, key=sum)))
+    row("  when they have left", str(dashboard.memory()))
+    await those_who_upload(dashboard, options.uploads, options.left)
+
+
+async def those_who_upload(dashboard: Dashboard, uploads: int, minutes: int) -> None:
+    """Visitors who bring a file each, look at it and leave; what the server then still holds."""
+    held = await uploads_and_leaving(dashboard, uploads, 60.0 * minutes)
+    kept = held.later.server - held.before.server
+    row(f"memory before {uploads} uploads of {UPLOAD_BYTES / MB:.0f} MB", str(held.before))
+    row("  at most, while their visitors are there", str(held.most))
+    row("  when these have left", str(held.left))
+    verdict = _verdict(kept / MB, KEPT_MB)
+    row(f"  {minutes} min later", str(held.later))
+    row("  the server, more than before", f"{kept / MB:.0f} MB", f"{KEPT_MB:g} MB", verdict)
 
 
 async def cold_start(dashboard: Dashboard) -> None:
@@ -175,13 +198,6 @@ async def beside_a_heavy_visitor(
     ratio = _p95([drawn.whole for drawn in beside]) / _p95([drawn.whole for drawn in alone])
     row("p95 of the whole page beside one at the limit", f"{ratio:.2f} x", f"{BESIDE:g} x", _verdict(ratio, BESIDE))
     seconds("his own first chart", own.first_chart, HEAVY)
-
-
-async def _watch(dashboard: Dashboard, held: list[int]) -> None:
-    """Note the server's memory every second."""
-    while True:
-        held.append(dashboard.memory())
-        await asyncio.sleep(1)
 
 
 def seconds(what: str, measured: float, aim: float | None = None) -> None:

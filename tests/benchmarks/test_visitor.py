@@ -39,6 +39,9 @@ def page():
     chart("bars", [st.number_input("Seed", 0.0, 99.0, 5.0, key="seed", bind="query-params")])
     chart("large", list(range(20_000)))  # the second time its hash is sent alone
     other()
+    file = st.file_uploader("File", key="file")
+    if file:
+        chart("file_chart", list(file.getvalue()))
     if st.query_params.get("wait") and st.session_state.get("ticks", 0) < 3:
         st.fragment(count, run_every=0.05)()
     elif st.query_params.get("wait"):
@@ -112,6 +115,30 @@ def test_an_input_of_a_fragment_runs_the_fragment_alone(server: Dashboard) -> No
     assert list(moved.charts) == ["bins_chart"]
     assert heights(again, "bins_chart") == [3]
     assert list(again.charts) == CHARTS
+
+
+def test_a_file_is_uploaded_and_seen(server: Dashboard) -> None:
+    async def look(visitor: Visitor) -> list[Drawn]:
+        await visitor.open()
+        first = await visitor.upload("file", "first.bin", b"\x01\r\n--\x02")
+        return [first, await visitor.upload("file", "other.bin", b"\x07" * 300_000), await visitor.again()]
+
+    first, other, again = visit(server, look)[0]
+    assert heights(first, "file_chart") == [1, 13, 10, 45, 45, 2]
+    assert heights(other, "file_chart") == heights(again, "file_chart") == [7] * 300_000
+    with pytest.raises(PageError, match="no place for files 'n'; it has file"):
+        visit(server, _upload_nowhere)
+
+
+async def _upload_nowhere(visitor: Visitor) -> Drawn:
+    await visitor.open()
+    return await visitor.upload("n", "first.bin", b"")
+
+
+def test_memory_is_that_of_the_server_and_of_its_processes(server: Dashboard) -> None:
+    held = server.memory()
+    assert held.server > 10**7
+    assert str(held) == f"{held.server / 1e6:.0f} + {held.others / 1e6:.0f} MB"
 
 
 def test_a_page_is_whole_when_its_timers_have_ended(server: Dashboard) -> None:

@@ -1,22 +1,26 @@
 """A visitor without a browser: speaks Streamlit's protocol, protobuf messages over a websocket, to this machine only.
 
 What a browser does and a measurement of the server needs: it opens a page by its address, keeps large elements by
-their hash, enters numbers, and runs fragments when their timers are due. Of the widgets it sends back those that it
-has changed; the server takes the others at their defaults.
+their hash, enters numbers, uploads files, and runs fragments when their timers are due. Of the widgets it sends back
+those that it has changed; the server takes the others at their defaults.
 """
 
 import asyncio
+import http.client
 import math
 import time
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http.cookies import SimpleCookie
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState, ContextInfo
+from streamlit.proto.Common_pb2 import FileUploaderState, FileURLs, FileURLsRequest, UploadedFileInfo
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
@@ -24,6 +28,7 @@ from streamlit.runtime.state.common import user_key_from_element_id
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+UPLOAD_SECONDS = 120.0
 CHARTS = ("bidi_component", "plotly_chart", "vega_lite_chart")  # elements that draw a picture
 _FAILED = ForwardMsg.FINISHED_WITH_COMPILE_ERROR
 _ENDED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
@@ -41,6 +46,13 @@ class NumberBox(NamedTuple):
     parameter: str
 
 
+class FilesBox(NamedTuple):
+    """A place for files: its id, and the fragment it stands in."""
+
+    id: str
+    fragment: str
+
+
 @dataclass(frozen=True, slots=True)
 class Drawn:
     """What a move led to: seconds to the first chart and to the whole page; the charts by key. NaN: no chart came."""
@@ -55,17 +67,20 @@ async def visiting(port: int) -> "AsyncIterator[Visitor]":
     """A visitor of the server at a port of 127.0.0.1, who leaves at the end of the block."""
     address = f"ws://127.0.0.1:{port}/_stcore/stream"
     async with connect(address, subprotocols=[Subprotocol("streamlit")], max_size=None) as connection:
-        yield Visitor(connection)
+        yield Visitor(connection, port)
 
 
 class Visitor:
     """One session. A page is whole when its script has ended and no timer of a fragment runs any more."""
 
-    def __init__(self, connection: ClientConnection) -> None:
+    def __init__(self, connection: ClientConnection, port: int) -> None:
         self.numbers: dict[str, NumberBox] = {}
-        self._connection = connection
+        self.files: dict[str, FilesBox] = {}
+        self._connection, self._port = connection, port
+        self._session = ""
         self._state = ClientState(context_info=ContextInfo(locale="en-GB", timezone="UTC"))
         self._entered: dict[str, float] = {}
+        self._uploaded: dict[str, FileUploaderState] = {}
         self._query: dict[str, str] = {}
         self._kept: dict[str, Element] = {}  # elements that the server sends again by their hash alone
         self._timers: dict[str, tuple[float, float]] = {}  # fragment -> when it is due, and every how many seconds
@@ -86,6 +101,16 @@ class Visitor:
             self._query[box.parameter] = f"{number:.15g}"
         return await self._run(box.fragment)
 
+    async def upload(self, key: str, name: str, content: bytes) -> Drawn:
+        """Put a file into the place of this key, in place of those that are there."""
+        if key not in self.files:
+            raise PageError(f"The page has no place for files {key!r}; it has {', '.join(self.files) or 'none'}.")
+        urls = await self._urls_for(name)
+        await asyncio.to_thread(_put, self._port, urls.upload_url, name, content)
+        one = UploadedFileInfo(file_id=urls.file_id, name=name, size=len(content), file_urls=urls)
+        self._uploaded[key] = FileUploaderState(uploaded_file_info=[one])
+        return await self._run(self.files[key].fragment)
+
     async def again(self) -> Drawn:
         """Run the page again with nothing changed."""
         return await self._run()
@@ -104,6 +129,7 @@ class Visitor:
                     raise PageError("The script of the page could not be compiled.")
                 running = message.script_finished not in _ENDED
             elif kind == "new_session" and not message.metadata.run.fragment_ids:
+                self._session = message.new_session.initialize.session_id
                 self._timers.clear()
             elif kind == "auto_rerun":
                 interval = message.auto_rerun.interval
@@ -135,8 +161,21 @@ class Visitor:
         state.fragment_id, state.is_auto_rerun = fragment, by_timer
         state.cached_message_hashes.extend(self._kept)
         states = [WidgetState(id=self.numbers[key].id, double_value=number) for key, number in self._entered.items()]
+        states += [
+            WidgetState(id=self.files[key].id, file_uploader_state_value=value) for key, value in self._uploaded.items()
+        ]
         state.widget_states.widgets.extend(states)
         await self._connection.send(BackMsg(rerun_script=state).SerializeToString())
+
+    async def _urls_for(self, name: str) -> FileURLs:
+        """Where the server takes a file of this name."""
+        request = FileURLsRequest(request_id=uuid.uuid4().hex, file_names=[name], session_id=self._session)
+        await self._connection.send(BackMsg(file_urls_request=request).SerializeToString())
+        while True:
+            message = ForwardMsg.FromString(await self._connection.recv(decode=False))
+            if message.WhichOneof("type") == "file_urls_response":
+                (urls,) = message.file_urls_response.file_urls
+                return urls
 
     async def _next_message(self) -> ForwardMsg:
         """The server's next message; until it comes, fragments run whose timers are due."""
@@ -174,8 +213,33 @@ class Visitor:
             box = element.number_input
             key = user_key_from_element_id(box.id) or box.label
             self.numbers[key] = NumberBox(box.id, fragment, box.query_param_key)
+        if kind == "file_uploader":
+            place = element.file_uploader
+            self.files[user_key_from_element_id(place.id) or place.label] = FilesBox(place.id, fragment)
 
 
 def _loop_time(monotonic: float) -> float:
     """A moment of `time.monotonic` on the clock of the running loop."""
     return asyncio.get_running_loop().time() + monotonic - time.monotonic()
+
+
+def _put(port: int, path: str, name: str, content: bytes) -> None:
+    """Send a file as a form does, with the sign by which the server knows that it comes from its own page."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=UPLOAD_SECONDS)
+    try:
+        connection.request("GET", "/_stcore/health")
+        answer = connection.getresponse()
+        answer.read()
+        cookie = SimpleCookie(answer.getheader("Set-Cookie", "")).get("_streamlit_xsrf")
+        mark = uuid.uuid4().hex
+        head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        headers = {"Content-Type": f"multipart/form-data; boundary={mark}"}
+        if cookie is not None:
+            headers |= {"X-Xsrftoken": cookie.value, "Cookie": f"_streamlit_xsrf={cookie.value}"}
+        connection.request("PUT", path, head.encode() + content + f"\r\n--{mark}--\r\n".encode(), headers)
+        answer = connection.getresponse()
+        said = answer.read()
+    finally:
+        connection.close()
+    if answer.status >= 300:
+        raise PageError(f"The server does not take {name}: {answer.status} {said[:200]!r}.")
