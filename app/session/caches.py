@@ -4,21 +4,22 @@
 content of the arguments. A batch is never hashed by Streamlit, which samples large arrays: its own fingerprint of the
 full content stands for it; a run is known by its folder and the time of its creation.
 
-`encoded` keeps bytes that a browser gets, charts above all, by the content of what they are made of.
+All of `result` together has a bound in bytes, and so have `shared` and `encoded`. The latter keeps bytes that a browser
+gets, charts above all, by the content of what they are made of.
 """
 
 import pickle
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache, partial, wraps
 from hashlib import blake2b
 from io import BytesIO
 from operator import attrgetter
-from threading import Lock
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import streamlit as st
+
+from app.session.kept import Kept, size_in_memory
 
 if TYPE_CHECKING:
     from analysis.dumps import Inspection, ReadingPlan
@@ -33,18 +34,12 @@ T = TypeVar("T")
 
 MOST_ARRAYS = 200_000  # of the readings of dumps that are kept together
 MOST_ENCODED = 64_000_000  # bytes of charts and tables as browsers get them
+MOST_COPIED = 256 * 2**20  # bytes of what `result` keeps, as the server is told when it starts
+MOST_SHARED, MOST_LEFT = 256_000_000, 32_000_000  # bytes of batches and the like, and when nobody is here
 USUAL = 128  # results of one function, the latest used
 MOST = {  # where results are large, or many of one page
-    "draw": 32,
-    "moved": 32,
-    "dumped_rows": 32,
     "watch_flow": 16,
-    "dumped_view": 16,
-    "figure2_panels": 16,
-    "first_rows": 64,
     "end_flow": 64,
-    "normalise": 64,
-    "run_batch": 64,
     "read_circle": 64,
     "study_directions": 64,
     "time_gradients": 64,
@@ -52,12 +47,9 @@ MOST = {  # where results are large, or many of one page
     "decompose_distance": 256,
     "dumped_values": 256,
     "pair_limits": 256,
-    "pair_density": 256,
     "normalise_held_out": 512,
     "pot_against_sample": 512,
-    "dumped_bins": 2048,
     "null_draws": 2048,
-    "unit_values": 4096,
 }
 
 
@@ -90,8 +82,15 @@ def computed(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 def shared(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The same without a copy, for batches and other large results that nobody modifies."""
-    found: T = _uncopied(function)(*args, **kwargs)
+    key = _digest((function, args, sorted(kwargs.items())))
+    found: T = _shared().get(key, partial(function, *args, **kwargs), size_in_memory)
     return found
+
+
+def let_go() -> None:
+    """Nobody is here any more: of what is large, only the latest stays."""
+    _shared().shrink(MOST_LEFT)
+    _of_arrays().shrink(0)
 
 
 @cache
@@ -105,12 +104,6 @@ def _computed(function: Callable[..., Any]) -> Callable[..., Any]:
     from analysis.compute import compute
 
     return _copied(wraps(function)(partial(compute, function)))
-
-
-@cache
-def _uncopied(function: Callable[..., Any]) -> Callable[..., Any]:
-    most = MOST.get(function.__name__, USUAL)
-    return st.cache_resource(max_entries=most, show_spinner=False, hash_funcs=_KEYS)(function)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
@@ -145,35 +138,19 @@ def _digest(value: Any) -> bytes:
     return blake2b(content.getbuffer(), digest_size=16).digest()
 
 
-class _Kept:
-    """The latest of what was made, up to a total size, by what it was made of. Sessions may share it."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._lock = Lock()
-        self._found: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
-
-    def get(self, key: Any, make: Callable[[], Any], size: Callable[[Any], int]) -> Any:
-        with self._lock:
-            if key in self._found:
-                self._found.move_to_end(key)
-                return self._found[key][0]
-        made = make()
-        with self._lock:
-            self._found[key] = made, size(made)
-            while len(self._found) > 1 and sum(one for _, one in self._found.values()) > self._most:
-                self._found.popitem(last=False)
-        return made
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _of_arrays() -> Kept:
+    return Kept(MOST_ARRAYS)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def _of_arrays() -> _Kept:
-    return _Kept(MOST_ARRAYS)
+def _encoded() -> Kept:
+    return Kept(MOST_ENCODED)
 
 
 @st.cache_resource(max_entries=1, show_spinner=False)
-def _encoded() -> _Kept:
-    return _Kept(MOST_ENCODED)
+def _shared() -> Kept:
+    return Kept(MOST_SHARED)
 
 
 def encoded(make: Callable[[], bytes], *of: Any) -> bytes:
