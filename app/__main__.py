@@ -12,6 +12,7 @@ def main() -> None:
     # that is many times slower than one thread each. Must be set before numpy and torch are loaded.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from app.hosts import HOSTS_VARIABLE, allowed_hosts
+    from app.session.heap import bound_heap
     from per_core.errors import InvalidInputError
 
     parser = argparse.ArgumentParser(prog="python -m app", description="PERscope, the activation dashboard.")
@@ -35,9 +36,17 @@ def main() -> None:
     # The server ends its connections first and then sends itself the signal again: all that this process has started
     # ends with it, and says so.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    bound_heap()
     from app.server import build_server
+    from app.session.caches import MOST_COPIED
 
-    build_server(hosts).run(config={"server.port": arguments.port, "server.address": arguments.address})
+    build_server(hosts).run(
+        config={
+            "server.port": arguments.port,
+            "server.address": arguments.address,
+            "server.maxCacheDataSize": f"{MOST_COPIED // 2**20}mb",
+        }
+    )
 
 
 if __name__ == "__main__":

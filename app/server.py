@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from analysis.compute import POOL, warm_up
 from analysis.plain_text import message
+from app.session.departures import LetGo
 from app.session.shared_caches import KeepCaches
 from app.text.language import _
 from app.text.plain import escaped
@@ -45,6 +46,7 @@ def build_server(hosts: Sequence[str]) -> st.App:
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
             Middleware(KeepCaches),
+            Middleware(LetGo),
         ],
         lifespan=_lifespan,
         on_script_error=show_error,
