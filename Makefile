@@ -50,7 +50,7 @@ recording: $(VENV)/dashboard-installed
 	rm -rf assets/runs
 	$(BIN)/python -m analysis.training.shipped_run assets/runs
 
-# Draws the 999 Gaussian batches of each size on offer that the dashboard compares with; some minutes.
+# Draws the 999 Gaussian batches of each size on offer that the dashboard compares with; half an hour.
 bands: $(VENV)/dashboard-installed
 	$(BIN)/python -m analysis bands
 

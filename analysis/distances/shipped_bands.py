@@ -26,7 +26,7 @@ DRAWS = 999
 OPENING = (4096, 2, 256)  # of Bound: rows, units, slices
 RATIO_ROWS, RATIO_POWERS = 1000, 11  # SW1 of N(0, I) over its mean, for d = 1, 2, 4, …, 1024
 RECORDED = (500, 32)  # rows and units of the shipped recording
-LARGEST = (16384, 64)  # of the batches on offer; a flow follows its first 1,024 rows
+LARGEST = (16384, 64)  # of the batches on offer
 
 KINDS: dict[type[Statistic[Any]], str] = {
     BatchStatistics: "statistics",
@@ -67,8 +67,9 @@ STUDIES = (
     Study(Distances(256), *RECORDED),
     *(Study(Distances(), RATIO_ROWS, 2**power) for power in range(RATIO_POWERS)),
     Study(WorstDistances(_OPENING_SLICES), _OPENING_ROWS, _OPENING_UNITS),
-    *(Study(PartDistances(), n, _OPENING_UNITS) for n in SIZES),
-    *(Study(PartDistances(), n, d) for n, d in ((1024, 64), LARGEST, RECORDED)),
+    *(Study(PartDistances(), n, d) for n in SIZES for d in DIMENSIONS if n <= _OPENING_ROWS or d == _OPENING_UNITS),
+    Study(PartDistances(), *LARGEST),
+    Study(PartDistances(), *RECORDED),
 )
 
 
@@ -127,6 +128,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the file; some minutes."""
+    """Write the file; half an hour."""
     write_bands(options.out)
     return 0
