@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, ParamSpec, TypeVar
 
@@ -33,25 +33,37 @@ OURS = ("analysis.", "per_core.")
 
 
 class ComputePool:
-    """Processes that compute, started when they are first needed, and again when one has died."""
+    """Processes that compute, started when they are first needed, and again when one has died.
+
+    Who asks first is served first. Each process is an executor of its own: what one dies of harms no other's work, and
+    nothing begins before there is a process for it.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._executor: ProcessPoolExecutor | None = None
-        self._unanswered: dict[Future[Any], float] = {}  # what is asked for and since when, in this order
+        self._changed = threading.Condition()
+        self._free: list[ProcessPoolExecutor] = []
+        self._busy: list[ProcessPoolExecutor] = []
+        self._waiting: list[object] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many computations have not begun."""
+        with self._changed:
+            return len(self._waiting)
 
     def compute(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What a function returns, which a process computes; who waits is told, see `analysis.waiting`.
 
         Raises:
-            BudgetError: If a process died of it twice: most often it took more memory than there is.
+            BudgetError: If two processes died of it: most often it took more memory than there is.
         """
+        asked = time.monotonic()
         try:
-            return self._answer(function, args, kwargs)
-        except BrokenProcessPool:  # what another one was computing may be to blame
+            return self._answer(self._begun(asked, function, args, kwargs), asked)
+        except BrokenProcessPool:  # what it did before may be to blame, or somebody ended it
             pass
         try:
-            return self._answer(function, args, kwargs)
+            return self._answer(self._begun(asked, function, args, kwargs), asked)
         except BrokenProcessPool as error:
             raise BudgetError(
                 "A computation must fit into the server's memory; the process that made this one was ended twice. Take"
@@ -59,59 +71,78 @@ class ComputePool:
             ) from error
 
     def close(self) -> None:
-        """End the processes at once; whoever waits for one has a `BrokenProcessPool`."""
-        with self._lock:
-            executor, self._executor = self._executor, None
-        if executor is not None:
+        """End the processes at once; whoever waits for one has a RuntimeError."""
+        with self._changed:
+            executors = [*self._free, *self._busy]
+            self._free.clear()
+        for executor in executors:
             executor.shutdown(kill_workers=True)
 
-    def _answer(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
-        future, asked, is_told = self._submitted(function, args, kwargs), time.monotonic(), False
-        self._unanswered[future] = asked
+    def _begun(
+        self, asked: float, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Future[T]:
+        """A computation that a process has been given, once it was its turn."""
+        executor = self._taken(asked)
+        try:
+            future: Future[T] = executor.submit(function, *args, **kwargs)
+        except BaseException:
+            self._give_back(executor, is_whole=False)
+            raise
+        # Also when nobody waits for it any more: until then the process is not free.
+        future.add_done_callback(lambda done: self._give_back(executor, is_whole=not _died(done)))
+        return future
+
+    def _taken(self, asked: float) -> ProcessPoolExecutor:
+        """A process, once those who came earlier have one."""
+        turn = object()
+        with self._changed:
+            self._waiting.append(turn)
         try:
             while True:
-                try:
-                    answer: T = future.result(TELL_SECONDS)
-                    break
-                except TimeoutError:
-                    if future.done():  # the function's own
-                        raise
-                is_told = self._tell(future, time.monotonic() - asked) or is_told
+                with self._changed:
+                    if self._has_turn(turn) or (self._changed.wait(TELL_SECONDS) and self._has_turn(turn)):
+                        executor = self._free.pop() if self._free else _started()
+                        self._busy.append(executor)
+                        return executor
+                    ahead = self._waiting.index(turn)
+                _tell(Wait(time.monotonic() - asked, ahead))
         finally:
-            future.cancel()
-            del self._unanswered[future]
+            with self._changed:
+                self._waiting.remove(turn)
+                self._changed.notify_all()
+
+    def _has_turn(self, turn: object) -> bool:
+        return self._waiting[0] is turn and len(self._busy) < max(1, process_count())
+
+    def _give_back(self, executor: ProcessPoolExecutor, *, is_whole: bool) -> None:
+        with self._changed:
+            self._busy.remove(executor)
+            if is_whole:
+                self._free.append(executor)
+            self._changed.notify_all()
+
+    def _answer(self, future: Future[T], asked: float) -> T:
+        while not wait([future], TELL_SECONDS).done:
+            _tell(Wait(time.monotonic() - asked, None))
         tell = told()
-        if tell is not None and is_told:
+        if tell is not None and time.monotonic() - asked > TELL_SECONDS:
             tell(None)
-        return answer
+        return future.result()
 
-    def _submitted(self, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Future[T]:
-        with self._lock:
-            for _ in range(2):
-                if self._executor is None:
-                    self._executor = ProcessPoolExecutor(
-                        process_count(),
-                        timeout=IDLE_SECONDS,
-                        env=THREADS,
-                        initializer=_begin,
-                        initargs=(os.getpid(),),
-                    )
-                try:
-                    future: Future[T] = self._executor.submit(function, *args, **kwargs)
-                    return future
-                except BrokenProcessPool as error:
-                    self._executor, broken = None, error
-            raise broken
 
-    def _tell(self, future: Future[Any], seconds: float) -> bool:
-        """Say why there is no answer yet; whether there is anybody to say it to."""
-        tell = told()
-        if tell is None:
-            return False
-        earlier = list(self._unanswered)
-        ahead = None if future.running() else sum(not one.running() for one in earlier[: earlier.index(future)])
-        tell(Wait(seconds, ahead))
-        return True
+def _tell(why: Wait) -> None:
+    tell = told()
+    if tell is not None:
+        tell(why)
+
+
+def _started() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, timeout=IDLE_SECONDS, env=THREADS, initializer=_begin, initargs=(os.getpid(),))
+
+
+def _died(done: Future[Any]) -> bool:
+    """Whether a computation ended with its process."""
+    return not done.cancelled() and isinstance(done.exception(), BrokenProcessPool)
 
 
 def compute(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -123,7 +154,7 @@ def compute(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
     Raises:
         InvalidInputError: If the function is another module's, or what the operator set is no number of processes.
-        BudgetError: If a process died of it twice.
+        BudgetError: If two processes died of it.
     """
     if not function.__module__.startswith(OURS):
         raise InvalidInputError(
@@ -135,7 +166,9 @@ def compute(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 def warm_up() -> None:
     """Have the processes ready before somebody waits for one."""
-    compute(process_count)
+    count = process_count()
+    with ThreadPoolExecutor(max(1, count)) as threads:  # at once, so that none of them gets the same as another
+        list(threads.map(lambda _: compute(process_count), range(count)))
 
 
 def process_count() -> int:

@@ -11,6 +11,7 @@ def main() -> None:
     # Several visitors share the cores, and two computations of two threads each wait for one another: on two cores
     # that is many times slower than one thread each. Must be set before numpy and torch are loaded.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from analysis.compute import process_count
     from app.hosts import HOSTS_VARIABLE, allowed_hosts
     from app.session.heap import bound_heap
     from per_core.errors import InvalidInputError
@@ -30,6 +31,7 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         hosts = allowed_hosts(arguments.address, arguments.hosts)
+        process_count()
     except InvalidInputError as error:
         parser.error(str(error))
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
@@ -91,10 +92,10 @@ def test_a_function_of_a_page_is_refused() -> None:
 
 def test_who_waits_is_told_what_comes_before(pool: ComputePool) -> None:
     process, waits = stopped(pool), list[Wait | None]()
-    threads = [threading.Thread(target=pool.compute, args=(os.getpid,)) for _ in range(4)]  # one begins, two are handed
+    threads = [threading.Thread(target=pool.compute, args=(os.getpid,)) for _ in range(4)]  # one of them begins
     for thread in threads:
         thread.start()
-    wait_for(lambda: len(pool._unanswered) == len(threads))
+    wait_for(lambda: pool.waiting == len(threads) - 1)
 
     def tell(wait: Wait | None) -> None:
         waits.append(wait)
@@ -104,7 +105,7 @@ def test_who_waits_is_told_what_comes_before(pool: ComputePool) -> None:
     with waiting_told(tell):
         assert pool.compute(os.getpid) == process.pid
     assert [wait is None for wait in waits] == [False] * (len(waits) - 1) + [True]
-    assert 0 < waits[0].ahead <= len(threads)
+    assert waits[0].ahead == len(threads) - 1
     assert 0.5 <= waits[0].seconds < waits[1].seconds
     for thread in threads:
         thread.join()
@@ -112,17 +113,17 @@ def test_who_waits_is_told_what_comes_before(pool: ComputePool) -> None:
 
 def test_what_nobody_waits_for_any_more_is_dropped_before_it_begins(pool: ComputePool, tmp_path) -> None:
     process = stopped(pool)
-    running = [threading.Thread(target=pool.compute, args=(os.getpid,)) for _ in range(3)]
+    running = [threading.Thread(target=pool.compute, args=(os.getpid,)) for _ in range(2)]
     for thread in running:
         thread.start()
-    wait_for(lambda: len(pool._unanswered) == len(running))
+    wait_for(lambda: pool.waiting == len(running) - 1)
 
     def leave(_: Wait | None) -> None:
         raise LeftError
 
     with pytest.raises(LeftError), waiting_told(leave):
         pool.compute(os.mkdir, str(tmp_path / "dropped"))
-    assert len(pool._unanswered) == len(running)
+    assert pool.waiting == len(running) - 1
     process.resume()
     for thread in running:
         thread.join()
@@ -140,6 +141,24 @@ def test_what_kills_its_process_twice_is_an_error(pool: ComputePool) -> None:
     with pytest.raises(BudgetError, match=r"must fit into the server's memory; .* was ended twice\. Take fewer rows"):
         pool.compute(os._exit, 1)
     assert pool.compute(os.getpid) != os.getpid()
+
+
+def test_what_kills_its_process_harms_no_other(pool: ComputePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PROCESSES_VARIABLE, "2")
+    innocent = psutil.Process(pool.compute(os.getpid))
+    innocent.suspend()
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(pool.compute, os.getpid)
+        wait_for(lambda: pool._busy)
+        with pytest.raises(BudgetError, match="ended twice"):
+            pool.compute(os._exit, 1)
+        innocent.resume()
+        assert answer.result() == innocent.pid
+
+
+def test_a_timeout_of_the_function_itself_is_its_answer(pool: ComputePool) -> None:
+    with pytest.raises(TimeoutError, match="its own"):
+        pool.compute(exec, 'raise TimeoutError("its own")')
 
 
 @pytest.mark.parametrize("end", ["killed", "ended"])

@@ -1,10 +1,14 @@
 """What the server does around the pages."""
 
 import logging
+import os
+import sys
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analysis.compute import PROCESSES_VARIABLE
+from tests import processes
 from tests.waiting import LIMIT
 
 SCRIPT = """
@@ -29,3 +33,12 @@ def test_any_other_error_goes_to_the_log_and_says_what_to_do(caplog: pytest.LogC
     assert "secret path" not in page.error[0].value
     assert "Reset" in page.error[0].value
     assert "secret path" in caplog.text
+
+
+def test_a_number_of_processes_that_is_none_is_said_at_the_start() -> None:
+    environment = os.environ | {PROCESSES_VARIABLE: "two"}
+    ended = processes.run([sys.executable, "-m", "app", "--port", "1"], env=environment)
+    assert ended.returncode == 2
+    assert (
+        "PERSCOPE_PROCESSES must be a whole number, 0 to compute in the server itself; received 'two'" in ended.stderr
+    )
