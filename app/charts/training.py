@@ -49,6 +49,9 @@ def figure2(
             _add_line(figure, row, column, _("{name}, median").format(name=name), layer, x, unit.median[kept], look)
             for place, y in enumerate((unit.mean, unit.variance), start=len(names) + 1):
                 _add_line(figure, row, place, name, layer, x, y[kept], look)
+        if all(len(unit.epochs) < 2 for unit in by_name.values()):  # networks that start alike differ by rounding
+            means = _finite(np.concatenate([unit.mean for unit in by_name.values()]))
+            _set_y(figure, row, len(names) + 1, means, margin=0.5)
         if not own_scales:
             _share_y(figure, row, list(by_name.values()), len(names))
         highest = max((_finite(unit.variance).max(initial=0.0) for unit in by_name.values()), default=0.0)
@@ -111,6 +114,8 @@ def progress(scalars: Mapping[str, Mapping[str, Sequence[Curve]]], epochs: float
     for column, (title, by_name) in enumerate(scalars.items(), start=1):
         for name, curves in by_name.items():
             _add_seeds(figure, column, name, title, curves, looked[name], most)
+    if all(len(x) < 2 for by_name in scalars.values() for curves in by_name.values() for x, _y in curves):
+        figure.update_yaxes(rangemode="tozero")  # the first values of networks that start alike differ by rounding
     figure.update_xaxes(title=_("epoch"), range=[0, epochs or 1])
     figure.update_layout(legend={"y": 1.14})
     return figure
@@ -237,7 +242,7 @@ def _add_band(
         mode="lines",
         fill="toself",
         fillcolor=look.band,
-        line={"width": 0},
+        line={"width": 0} if len(x) > 1 else {"width": 3, "color": look.band},  # one epoch has no area
         hoverinfo="skip",
         legendgroup=group,
         showlegend=False,
@@ -261,8 +266,9 @@ def _add_line(
         y=y.astype(np.float32),
         name=name,
         meta=meta,
-        mode="lines",
+        mode="lines" if len(x) > 1 else "markers",
         line={"color": look.colour, "dash": look.dash, "width": 1.8},
+        marker={"symbol": look.symbol, "size": 6, "color": look.colour},
         hovertemplate=_("epoch {epoch}").format(epoch="%{x}") + ": %{y:.4f}<extra>" + name + "</extra>",
     )
 
@@ -273,9 +279,15 @@ def _share_y(figure: go.Figure, row: int, units: Sequence[UnitHistory], panels: 
     if not values.size:
         return
     margin = 0.06 * (values.max() - values.min()) or 1.0
-    limits = [values.min() - margin, values.max() + margin]
     for column in range(1, panels + 1):
-        figure.update_yaxes(range=limits, showticklabels=column == 1, row=row, col=column)
+        _set_y(figure, row, column, values, margin)
+        figure.update_yaxes(showticklabels=column == 1, row=row, col=column)
+
+
+def _set_y(figure: go.Figure, row: int, column: int, values: NDArray[np.float64], margin: float) -> None:
+    """A panel's axis reaches so far beyond the values, if there are any."""
+    if values.size:
+        figure.update_yaxes(range=[values.min() - margin, values.max() + margin], row=row, col=column)
 
 
 def _finite(values: NDArray[np.float64]) -> NDArray[np.float64]:

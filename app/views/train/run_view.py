@@ -29,7 +29,7 @@ from per_core.text import N_
 
 if TYPE_CHECKING:
     from analysis.runs.comparison import Comparison
-    from analysis.survey.history import LayerHistory
+    from analysis.survey.history import LayerHistory, UnitHistory
     from per_core.recording.run_directory import Record, Run
 
 DRAWN_BINS = 36_000  # of all histograms of a chart together
@@ -99,13 +99,21 @@ def show_figure2(shown: Shown) -> None:
         alt=_("Median, band, mean and variance of a unit over the epochs; last variance in {row}: {variances}.").format(
             row=plain(row), variances=ends
         ),
-        about=_(
-            "One unit of each layer: median and quartiles, then mean and variance. Mean step of the quartiles in {row}:"
-            " {movements}."
-        ).format(row=escaped(row), movements=", ".join(f"{name} {unit.movement:.3f}" for name, unit in top.items())),
+        about=_about_movement(row, top),
         precise=_about_axes(0 if rows is None else rows.n, clipped=clipped, own_scales=own)
         + _about_missing({escaped(layer): _lacking(shown, layer) for layer in shown.layers}),
     )
+
+
+def _about_movement(row: str, units: "Mapping[str, UnitHistory]") -> str:
+    """What is drawn, and how much the units of a row move, which a single record does not say."""
+    moves = [f"{name} {unit.movement:.3f}" for name, unit in units.items() if len(unit.epochs) > 1]
+    if not moves:
+        return _("One unit of each layer: median and quartiles, then mean and variance.")
+    return _(
+        "One unit of each layer: median and quartiles, then mean and variance. Mean step of the quartiles in {row}:"
+        " {movements}."
+    ).format(row=escaped(row), movements=", ".join(moves))
 
 
 def _about_axes(rows: int, *, clipped: bool, own_scales: bool) -> str:
@@ -262,6 +270,7 @@ def show_results(networks: Mapping[str, Network], layer: str) -> None:
     for name, network in networks.items():
         runs = {seed: run for seed, run in network.runs.items() if layer in run.layers}
         histories = {seed: layer_history(run, layer) for seed, run in runs.items()}
+        moving = {seed: run for seed, run in runs.items() if len(histories[seed].epochs) > 1 or seed in network.lost}
         tested = {seed: scalar_history(run, "test_accuracy")[1] for seed, run in network.runs.items()}
 
         def cell(values: Mapping[int, float], form: str, lost: Mapping[int, object] = network.lost) -> str:
@@ -277,7 +286,9 @@ def show_results(networks: Mapping[str, Network], layer: str) -> None:
                 ),
                 "PER": cell({seed: float(one.per[-1]) for seed, one in histories.items()}, ".3f"),
                 _("Variance"): cell({seed: float(one.variance[-1]) for seed, one in histories.items()}, ".3g"),
-                _("Movement"): cell({seed: _movement(run, layer) for seed, run in runs.items()}, ".3f"),
+                _("Movement"): cell({seed: _movement(run, layer) for seed, run in moving.items()}, ".3f")
+                if moving
+                else _("from the second record on"),
             }
         )
     st.dataframe(

@@ -1,5 +1,7 @@
 """Figures of a training: every run at its own epochs, nothing cut off by another, nothing changed, and small enough."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -67,6 +69,18 @@ def test_the_panels_of_a_row_share_an_axis_unless_each_wants_its_own() -> None:
     assert shared.layout.yaxis.range[1] > 900
     assert own.layout.yaxis.range is None
     assert own.layout.yaxis2.range is None
+
+
+def test_the_first_record_is_seen_before_there_is_a_line() -> None:
+    start = UnitHistory(*(np.array([value]) for value in (0.0, -1.0, 0.2, 1.0, 0.1, 2.0)))
+    nearly = replace(start, mean=start.mean + 1e-7)
+    figure = figure2({"layer 1": {"PER": start, "BN": nearly}}, 9)
+    lines = [trace for trace in figure.data if "0.25" not in trace.name]
+    assert {trace.mode for trace in lines} == {"markers"}
+    assert all(trace.line.width > 0 for trace in figure.data if "0.25" in trace.name)
+    assert figure.layout.yaxis3.range == pytest.approx((-0.4, 0.6), abs=1e-6)
+    alone = progress({"accuracy": {"PER": [(np.array([0.0]), np.array([0.1]))]}}, 9)
+    assert alone.layout.yaxis.rangemode == "tozero"
 
 
 def test_a_collapsed_run_does_not_flatten_the_others_at_one_epoch() -> None:

@@ -148,6 +148,9 @@ def test_any_recorder_s_run_is_followed_too(open_page: OpenPage, runs_folder: Pa
         recorder.record(0, inputs=torch.randn(64, 8), loss=1.0)
         page = open_page("train", run="mine")
         assert "My own" in [heading.value for heading in page.subheader]
+        results = next(frame.value for frame in page.dataframe if "Movement" in frame.value.columns)
+        assert results["Movement"].tolist() == ["from the second record on"]
+        assert "Mean step" not in all_text(page)
         recorder.record(1, inputs=torch.randn(64, 8), loss=0.5)
         page.run()
     assert [*page.exception, *page.error] == []
@@ -157,6 +160,8 @@ def test_any_recorder_s_run_is_followed_too(open_page: OpenPage, runs_folder: Pa
     assert "recorded by a script" in listed["Methods"].tolist()
     results = next(frame.value for frame in page.dataframe if "Test accuracy" in frame.value.columns)
     assert results["Test accuracy"].tolist() == ["not recorded"]
+    assert float(results["Movement"].item()) > 0
+    assert "Mean step" in all_text(page)
 
 
 def runs_table(page: AppTest) -> pd.DataFrame:
