@@ -14,6 +14,7 @@ def main() -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) was refused")
     if os.getppid() != parent:  # it has gone before we asked
         sys.exit(1)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # who runs the tests in the background ignores it, and so would this
     os.execvp(command[0], command)
 
 

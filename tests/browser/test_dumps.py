@@ -97,7 +97,7 @@ def test_a_field_that_is_pointed_at_says_its_rows_and_the_range(page: Page, serv
     field.hover(position={"x": box["width"] * 2.5 / EPOCHS, "y": box["height"] * 1.5 / LAYERS})
     said = chart(page, "dumps_overview").locator(".hoverlayer")
     expect(said).to_contain_text("layer_2, 200: ")
-    expect(said).to_contain_text("N(0, I) of this width: up to 1.3")
+    expect(said).to_contain_text("N(0, I) of this width: up to 1.2")
     expect(said).to_contain_text("rows: 300, from arrays: 1")
 
 
