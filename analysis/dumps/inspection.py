@@ -14,6 +14,7 @@ from analysis.batch import ActivationBatch
 from analysis.dumps.cells import FLOAT_BYTES, DumpArray, read_by_plan
 from analysis.dumps.entry import Entry
 from analysis.dumps.file_kind import SUFFIXES
+from analysis.dumps.files.file_stamp import joined
 from analysis.dumps.files.source import Upload, resolve
 from analysis.dumps.kept_arrays import KEPT_ARRAYS
 from analysis.dumps.limits import DEFAULT_LIMITS, ReadingLimits, in_words
@@ -29,6 +30,7 @@ from per_core.errors import BudgetError, InvalidInputError
 from per_core.recording.run_files import header_file, records_file
 
 NESTED = (".zip", ".tar", ".gz", ".tgz")  # files that hold files
+GONE: FileVersion = (0, 0, 0, 0)
 
 __all__ = ["FileVersion", "Inspection", "LeftOut", "Member", "NothingFiniteError", "Verdict", "inspect", "load"]
 
@@ -101,10 +103,10 @@ class Inspection:
         return found
 
     def version(self, member: Member) -> FileVersion:
-        """Time of the last change, in nanoseconds, and size of the files that hold a member.
+        """The stamp of the files that hold a member, all of them together.
 
-        What was read of the member holds as long as they are the same. Records of a run do not change once they are
-        there: their file is the run's description. (0, 0) if a file is gone.
+        What was read of the member holds as long as it is the same. Records of a run do not change once they are there:
+        their file is the run's description. (0, 0, 0, 0) if a file is gone.
         """
         return self.versions((member,))[0]
 
@@ -114,16 +116,13 @@ class Inspection:
         has_files = is_folder_of_files(self.path)
         found = []
         for member in members:
-            changed, size = 0, 0
+            stamps = []
             for name in dict.fromkeys([part.location[0] if has_files else "" for part in member.parts]):
                 if name not in known:
                     known[name] = file_version(self.path / name if name else self.path, self.limits)
-                one = known[name]
-                if one is None:
-                    changed, size = 0, 0
-                    break
-                changed, size = max(changed, one[0]), size + one[1]
-            found.append((changed, size))
+                stamps.append(known[name])
+            there = [one for one in stamps if one is not None]
+            found.append(joined(there) if len(there) == len(stamps) else GONE)
         return found
 
     @cached_property

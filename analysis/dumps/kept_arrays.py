@@ -12,10 +12,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from analysis.dumps.files.file_stamp import Stamp
 from analysis.dumps.member import Location
 
-Key = tuple[Path, Location, int, int, tuple[int, int]]
-"""The dump, an array in it, its rows from start to stop − 1, and the version of its file."""
+Key = tuple[Path, Location, int, int, Stamp]
+"""The dump, an array in it, its rows from start to stop − 1, and the stamp of its file."""
 
 KEPT_SECONDS = 30.0  # after the last use: whoever reads all layers has read the next one by then
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.dumps.files.file_stamp import TICK
+from analysis.dumps.files.file_stamp import is_settled
 from analysis.dumps.kept_arrays import KeptArrays, Key
 from analysis.dumps.limits import ReadingLimits
 from analysis.dumps.member import Part
@@ -74,7 +74,7 @@ def _key(path: Path, one: PartRange, limits: ReadingLimits) -> Key | None:
     location, start, stop = _stored(one)
     before = time.time_ns()
     version = file_version(path / location[0] if is_folder_of_files(path) else path, limits)
-    return None if version is None or version[0] + TICK > before else (path, location, start, stop, version)
+    return (path, location, start, stop, version) if version and is_settled(version, before) else None
 
 
 def _read(path: Path, pieces: Sequence[Piece], limits: ReadingLimits) -> Sequence[NDArray[Any]]:

@@ -33,7 +33,7 @@ from analysis.dumps.file_kind import (
 )
 from analysis.dumps.files.archive_member import ArchiveMember
 from analysis.dumps.files.byte_range import ByteRange, FileRange, InflatedRange
-from analysis.dumps.files.file_stamp import is_settled
+from analysis.dumps.files.file_stamp import Stamp, is_settled, joined, stamp, stamp_of
 from analysis.dumps.files.folder import Place, walk
 from analysis.dumps.files.likeness import AlikeFiles
 from analysis.dumps.files.listings import LISTINGS, Listing
@@ -56,8 +56,8 @@ from per_core.recording.run_files import header_file, is_run, records_file
 
 Location = tuple[str, ...]
 Found = tuple[Location, Entry]
-FileVersion = tuple[int, int]
-"""When what is in a file or a store has last changed, in nanoseconds, and its size."""
+FileVersion = Stamp
+"""The stamp of a file, or of all files of a store together."""
 
 Piece = tuple[Location, int, int]
 """An array, and the rows of it that are meant: from start to stop − 1."""
@@ -153,11 +153,12 @@ def file_version(place: Path, limits: ReadingLimits) -> FileVersion | None:
     try:
         first = place.stat()
         if S_ISREG(first.st_mode) and kind_by_name(place.name) != "raw":
-            return first.st_mtime_ns, first.st_size
-        found = [file.stat() for file in ([header_file(place)] if is_run(place) else files_behind(place, limits))]
+            return stamp_of(first)
+        return joined(
+            [stamp(file) for file in ([header_file(place)] if is_run(place) else files_behind(place, limits))]
+        )
     except (OSError, InvalidInputError):
         return None
-    return max(one.st_mtime_ns for one in found), sum(one.st_size for one in found)
 
 
 def is_folder_of_files(path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 Stamp = tuple[int, int, int, int]
@@ -21,6 +22,12 @@ def stamp(path: Path) -> Stamp:
 def stamp_of(status: os.stat_result) -> Stamp:
     """The stamp of a file by what the system says of it."""
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def joined(stamps: Sequence[Stamp]) -> Stamp:
+    """One stamp of several files, at least one: any change to one of them bears the latest time, and shows."""
+    numbers, sizes, changes, known = zip(*stamps, strict=True)
+    return sum(numbers), sum(sizes), max(changes), max(known)
 
 
 def settled_stamp(path: Path) -> tuple[Stamp, bool]:

@@ -1,6 +1,7 @@
 """An array that holds several layers is read once for all of them, and never kept for long or beyond a bound."""
 
 import os
+import shutil
 
 import h5py
 import numpy as np
@@ -13,6 +14,7 @@ from tests.waiting import wait_for
 
 VALUES = np.random.default_rng(3).normal(size=(20, 6, 5)).astype(np.float32)
 LONG_AGO = 1e9
+TICK, AGE = "analysis.dumps.files.file_stamp.TICK", 2**62  # nanoseconds, longer than any file is there
 
 
 def plan(name: str, axes: Axes = ("sample", "layer", "unit")) -> ReadingPlan:
@@ -20,7 +22,8 @@ def plan(name: str, axes: Axes = ("sample", "layer", "unit")) -> ReadingPlan:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_kept():
+def _nothing_kept(monkeypatch):
+    monkeypatch.setattr(TICK, -AGE)  # whatever has just been written counts as settled
     KEPT_ARRAYS.clear()
     yield
     KEPT_ARRAYS.clear()
@@ -45,7 +48,7 @@ def save(path):
             file.create_dataset("x", data=VALUES, compression="gzip")
     else:
         np.savez_compressed(path, x=VALUES)
-    os.utime(path, (LONG_AGO, LONG_AGO))
+    os.utime(path, (LONG_AGO, LONG_AGO))  # whatever is written later bears another time
     return path
 
 
@@ -67,7 +70,6 @@ def test_layers_within_an_array_are_read_at_once_and_each_is_what_numpy_says(tmp
 def test_parts_in_several_files_are_joined_and_each_is_read_once(tmp_path, asked):
     for number, values in enumerate(np.split(VALUES, 4)):
         np.save(tmp_path / f"part_{number}.npy", values)
-        os.utime(tmp_path / f"part_{number}.npy", (LONG_AGO, LONG_AGO))
     inspection = inspect(tmp_path, plan=plan("part_{part}.npy"))
     for layer, member in enumerate(inspection.loadable):
         np.testing.assert_array_equal(inspection.load(member.name).values, VALUES[:, layer])
@@ -84,18 +86,38 @@ def test_layers_that_come_first_and_arrays_of_one_layer_are_not_kept(tmp_path, a
     assert KEPT_ARRAYS.size == 0
 
 
-def test_what_has_changed_or_may_be_changing_is_read_anew(tmp_path, asked):
+def test_what_has_changed_or_may_be_changing_is_read_anew(tmp_path, asked, monkeypatch):
     path = save(tmp_path / "a.npz")
     inspection = inspect(path, plan=plan("a.npz/x"))
     first, second = inspection.loadable[:2]
     inspection.load(first.name)
-    np.savez_compressed(path, x=VALUES[::-1])  # just now: a change within the tick of the clock would not show
+    np.savez_compressed(path, x=VALUES[::-1])
+    monkeypatch.setattr(TICK, AGE)  # a change within the tick of the clock would not show
     for _ in range(2):
         np.testing.assert_array_equal(inspection.load(second.name).values, VALUES[::-1, 1])
-    os.utime(path, (LONG_AGO + 1, LONG_AGO + 1))
+    monkeypatch.setattr(TICK, -AGE)
     for _ in range(2):
         np.testing.assert_array_equal(inspection.load(second.name).values, VALUES[::-1, 1])
     assert len(asked) == 4
+
+
+@pytest.mark.parametrize("is_in_place", [False, True])
+def test_another_file_of_the_same_size_and_time_is_read_anew(tmp_path, is_in_place):
+    """As cp -p, rsync -t and tar leave it."""
+    for name, values in (("a.npz", VALUES), ("b.npz", VALUES[::-1])):
+        np.savez(tmp_path / name, x=values)
+        os.utime(tmp_path / name, (LONG_AGO, LONG_AGO))
+    path, other = tmp_path / "a.npz", tmp_path / "b.npz"
+    inspection = inspect(path, plan=plan("a.npz/x"))
+    first, second = inspection.loadable[:2]
+    np.testing.assert_array_equal(inspection.load(first.name).values, VALUES[:, 0])
+    before = path.stat()
+    if is_in_place:
+        wait_for(lambda: shutil.copy2(other, path).stat().st_ctime_ns != before.st_ctime_ns)
+    else:
+        other.replace(path)
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    np.testing.assert_array_equal(inspection.load(second.name).values, VALUES[::-1, 1])
 
 
 def test_whoever_changes_a_batch_changes_no_other(tmp_path):
@@ -121,7 +143,7 @@ def test_no_more_is_kept_than_one_batch_may_have(tmp_path):
 
 
 def test_what_nobody_uses_is_dropped(tmp_path):
-    kept, key = KeptArrays(seconds=0.01), (tmp_path, ("x",), 0, 20, (1, 1))
+    kept, key = KeptArrays(seconds=0.01), (tmp_path, ("x",), 0, 20, (1, 1, 1, 1))
     kept.put(key, VALUES, 2**20)
     wait_for(lambda: kept.size == 0)
     assert kept.get(key) is None

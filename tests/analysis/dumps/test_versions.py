@@ -9,12 +9,13 @@ import pytest
 import zarr
 
 from analysis.dumps import inspect
+from analysis.dumps.files.file_stamp import stamp
+from analysis.dumps.inspection import GONE
 from analysis.dumps.plan.plan import ArrayRule, ReadingPlan
 from per_core.recording.layer_record import Allowance
 from per_core.recording.run_directory import RunWriter
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, run_directory
 
-GONE = (0, 0)
 ROWS = np.arange(12.0).reshape(4, 3)
 
 
@@ -47,16 +48,20 @@ def test_a_member_of_many_files_is_as_late_as_the_latest_and_as_large_as_all(tmp
         (ArrayRule("sample_{sample}.npy", ("sample", "unit")), ArrayRule("more.npz/{layer}", ("sample", "unit")))
     )
     inspection = inspect(tmp_path, plan=plan)
-    (joined,) = (member for member in inspection.members if len(member.parts) == 30)
-    packed = [member for member in inspection.members if member is not joined]
+    (one,) = (member for member in inspection.members if len(member.parts) == 30)
+    packed = [member for member in inspection.members if member is not one]
     later(tmp_path / "sample_17.npy")
     stats = [(tmp_path / f"sample_{number}.npy").stat() for number in range(30)]
-    assert inspection.version(joined) == (stats[17].st_mtime_ns, sum(one.st_size for one in stats))
-    archive = (tmp_path / "more.npz").stat()
-    assert {inspection.version(member) for member in packed} == {(archive.st_mtime_ns, archive.st_size)}
+    assert inspection.version(one) == (
+        sum(file.st_ino for file in stats),
+        sum(file.st_size for file in stats),
+        stats[17].st_mtime_ns,
+        max(file.st_ctime_ns for file in stats),
+    )
+    assert {inspection.version(member) for member in packed} == {stamp(tmp_path / "more.npz")}
     assert inspection.versions(inspection.members) == [inspection.version(member) for member in inspection.members]
     (tmp_path / "sample_3.npy").unlink()
-    assert inspection.version(joined) == GONE
+    assert inspection.version(one) == GONE
     assert GONE not in map(inspection.version, packed)
 
 
@@ -74,6 +79,18 @@ def test_a_zarr_store(tmp_path, inner):
     inspection = inspect(tmp_path)
     shutil.rmtree(folder)
     assert {inspection.version(member) for member in inspection.members} == {GONE}
+
+
+def test_another_file_of_the_same_size_and_time_is_another_version(tmp_path):
+    for number in (1, 2):
+        np.save(tmp_path / f"layer_{number}.npy", number * FIRST)
+    shutil.copystat(tmp_path / "layer_1.npy", tmp_path / "layer_2.npy")
+    before = versions(tmp_path)
+    shutil.copy2(tmp_path / "layer_2.npy", tmp_path / "copy")
+    (tmp_path / "copy").replace(tmp_path / "layer_1.npy")
+    after = versions(tmp_path)
+    assert before["layer_1.npy"][1:3] == after["layer_1.npy"][1:3]
+    assert [name for name in before if before[name] != after[name]] == ["layer_1.npy"]
 
 
 def test_what_is_beside_raw_numbers_tells_what_they_are(tmp_path):
@@ -94,7 +111,7 @@ def test_records_of_a_run_do_not_change(tmp_path, inner):
     before = versions(tmp_path)
     later(folder / "records.jsonl")
     assert versions(tmp_path) == before
-    assert {size for _, size in before.values()} == {(folder / "run.json").stat().st_size}
+    assert set(before.values()) == {stamp(folder / "run.json")}
     later(folder / "run.json")
     assert versions(tmp_path) != before
 
