@@ -35,7 +35,7 @@ from analysis.dumps.files.archive_member import ArchiveMember
 from analysis.dumps.files.byte_range import ByteRange, FileRange, InflatedRange
 from analysis.dumps.files.file_stamp import Stamp, is_settled, joined, stamp, stamp_of
 from analysis.dumps.files.folder import Place, walk
-from analysis.dumps.files.likeness import AlikeFiles
+from analysis.dumps.files.likeness import AlikeFiles, FreeBytes
 from analysis.dumps.files.listings import LISTINGS, Listing
 from analysis.dumps.files.unpacking import Unpacking
 from analysis.dumps.formats import (
@@ -233,7 +233,7 @@ def _look_ahead(places: Sequence[Place], limits: ReadingLimits, alike: AlikeFile
         with contextlib.suppress(InvalidInputError, OSError):  # told by who looks into it
             data = FileRange.opened(place.path)
             found = LISTINGS.known(data.path, [data.stamp], limits)
-            if found is None and (found := alike.find(data)) is not None:
+            if found is None and (found := alike.find(data, partial(_is_listed_so, data, limits))) is not None:
                 _keep(data, found, limits, now)
             if found is not None:
                 known[place.name] = found
@@ -242,7 +242,7 @@ def _look_ahead(places: Sequence[Place], limits: ReadingLimits, alike: AlikeFile
     for kind, files in asked.items():
         answers = READER.list_files(ISOLATED[kind], [data.path for _, data in files], limits)
         for (name, data), answer in zip(files, answers, strict=True):
-            known[name] = tuple(_cut(_guarded((), partial(_placed_or_raised, answer)), limits.members))
+            known[name] = _listing(answer, limits)
             is_kept = _keep(data, known[name], limits, now)
             if is_kept and not isinstance(answer, PerError) and answer.free is not None:
                 with contextlib.suppress(InvalidInputError, OSError):  # it is gone by now
@@ -256,6 +256,23 @@ def _keep(data: FileRange, found: Listing, limits: ReadingLimits, now: int) -> b
     if is_lasting:
         LISTINGS.keep(data.path, [data.stamp], limits, found)
     return is_lasting
+
+
+def _is_listed_so(data: FileRange, limits: ReadingLimits, free: FreeBytes, listing: Listing) -> bool:
+    """Whether a library would list the same in a file, and call the same bytes free, if all free bytes were others."""
+    kind = file_kind(data.path.name, data)
+    if kind not in LISTED_AT_ONCE:
+        return False
+    try:
+        found = READER.list_changed(ISOLATED[kind], data.path, free, limits)
+    except PerError:
+        return False
+    return found.free == free and _listing(found, limits) == listing and stamp(data.path) == data.stamp
+
+
+def _listing(found: Listed | PerError, limits: ReadingLimits) -> Listing:
+    """What a library has found in a file."""
+    return tuple(_cut(_guarded((), partial(_placed_or_raised, found)), limits.members))
 
 
 def _placed_or_raised(found: Listed | PerError) -> Iterator[Found]:

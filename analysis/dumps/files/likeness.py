@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from analysis.dumps.files.byte_range import HEAD, FileRange
@@ -26,10 +26,17 @@ class FreeBytes:
     Attributes:
         values: numbers and their checksums, which may be any others.
         names: places of one word, which may be another without a slash if it is the same at all of them.
+        is_certain: whether all that says so is compared. Else the file may lie: free bytes may themselves say which are
+            free, and what else is listed.
     """
 
     values: tuple[Span, ...]
     names: tuple[Span, ...] = ()
+    is_certain: bool = False
+
+
+Confirm = Callable[[FreeBytes, Listing], bool]
+"""Whether the same would be listed of a file, and the same bytes be free, if all free bytes were others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,35 +72,42 @@ def _kind(data: FileRange) -> _Kind:
 class AlikeFiles:
     """Listings of files, each known by its suffix, its size and all bytes of it that are not free.
 
-    A file of the same size and bytes would be listed alike, whatever its values. What a library has said of one file
-    is believed of others, so that these belong to one dump: a file that deceives the library deceives about no other.
+    A file of the same size and bytes would be listed alike, whatever its values. Where only the file itself says which
+    bytes are free, this is confirmed once, of the first other file that is like it; what is not so is forgotten.
     """
 
     def __init__(self) -> None:
-        self._known: dict[_Kind, dict[_Layout, dict[bytes, Listing]]] = {}
+        self._known: dict[_Kind, dict[_Layout, dict[bytes, tuple[Listing, FreeBytes]]]] = {}
         self._compared = 0
 
-    def find(self, data: FileRange) -> Listing | None:
-        """What is listed of a file; None if no file like it is known."""
+    def find(self, data: FileRange, confirm: Confirm) -> Listing | None:
+        """What is listed of a file; None if no file like it is known. Of this file `confirm` tells."""
         for layout, known in self._known.get(_kind(data), {}).items():
             compared = layout.compared(data)
-            if compared in known:
-                return known[compared]
+            if compared is None or compared not in known:
+                continue
+            listing, free = known[compared]
+            if not free.is_certain and not confirm(free, listing):
+                self._compared -= len(compared)
+                del known[compared]
+                return None
+            known[compared] = listing, replace(free, is_certain=True)
+            return listing
         return None
 
     def keep(self, data: FileRange, free: FreeBytes, listing: Listing) -> None:
-        """Know a file and what is listed of it, unless it has changed since it was opened."""
+        """Know a file and what is listed of it, unless it has changed since it was opened or one like it is known."""
         layout = _layout(data.size, free)
         layouts = self._known.get(_kind(data), {})
         if layout is None or (layout not in layouts and len(layouts) == MOST_LAYOUTS):
             return
         compared = layout.compared(data)
-        if compared is None or stamp(data.path) != data.stamp:
+        if compared is None or compared in layouts.get(layout, {}) or stamp(data.path) != data.stamp:
             return
         self._compared += len(compared)
         if self._compared > MOST_COMPARED:
             self._known, self._compared = {}, len(compared)
-        self._known.setdefault(_kind(data), {}).setdefault(layout, {})[compared] = listing
+        self._known.setdefault(_kind(data), {}).setdefault(layout, {})[compared] = listing, free
 
 
 @lru_cache(maxsize=256)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.dumps.entry import ITEM_BYTES, TEXT, Entry, is_plain_shape
+from analysis.dumps.files.changed_file import ChangedFile
 from analysis.dumps.files.likeness import FreeBytes, Span
 from analysis.dumps.formats.matlab_format import WITHOUT_NUMBERS
 from analysis.dumps.limits import ReadingLimits, in_words
@@ -40,9 +41,22 @@ def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
 
 
 def list_alike(path: Path, limits: ReadingLimits) -> tuple[list[Entry], FreeBytes]:
-    """What `list_entries` says, and on which bytes of the file it does not depend; errors as of `list_entries`."""
+    """What `list_entries` says, and which bytes of the file hold nothing but values; errors as of `list_entries`.
+
+    Only the file says so. If values are said to lie where something else does, `list_changed` says something else.
+    """
+    return _listed(path, limits)
+
+
+def list_changed(path: Path, free: FreeBytes, limits: ReadingLimits) -> tuple[list[Entry], FreeBytes]:
+    """What `list_alike` would say of the file if all free bytes were others; errors as of `list_entries`."""
+    with ChangedFile(path, free.values) as changed:
+        return _listed(changed, limits)
+
+
+def _listed(source: Path | ChangedFile, limits: ReadingLimits) -> tuple[list[Entry], FreeBytes]:
     entries, values = [], []
-    with _opened(path) as file:
+    with _opened(source) as file:
         for key, found in _walk(file, limits.members):
             entries.append(_entry(key, found))
             values += _values(file, found, entries[-1])
@@ -82,11 +96,11 @@ def _read_dataset(file: Any, key: str, start: int, stop: int) -> NDArray[Any]:
     return np.asarray(dataset[start:stop])
 
 
-def _opened(path: Path) -> Any:
+def _opened(source: Path | ChangedFile) -> Any:
     import h5py
 
     try:
-        return h5py.File(path, "r", locking=False)
+        return h5py.File(source, "r", locking=False)
     except MemoryError:
         raise
     except Exception as error:  # whatever a damaged file makes the library raise

@@ -67,6 +67,9 @@ def list_names(archive: ByteRange, limits: ReadingLimits) -> list[str]:
 def free_bytes(archive: FileRange, folder: str, is_free: Callable[[str], bool], limits: ReadingLimits) -> FreeBytes:
     """The bytes of an archive that say nothing of how it is put together.
 
+    The directory, which is compared, says where every member begins and how long it is: none can lie on another in a
+    file that is like one in which none does.
+
     Args:
         archive: whose members are all in one folder and stored as they are.
         folder: its name, which may be another one, with the slash behind it.
@@ -87,7 +90,7 @@ def free_bytes(archive: FileRange, folder: str, is_free: Callable[[str], bool], 
             if archive.read(end, min(len(BEHIND), archive.size - end)).tobytes() == BEHIND:
                 checksums.append(end + len(BEHIND))
             values += [(data.offset, data.size), *((place, CHECKSUM_SIZE) for place in checksums)]
-    return FreeBytes(tuple(values), tuple(names))
+    return FreeBytes(tuple(values), tuple(names), is_certain=True)
 
 
 def open_member(archive: FileRange, name: str, limits: ReadingLimits) -> ByteRange:

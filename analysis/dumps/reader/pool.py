@@ -115,6 +115,11 @@ class ReaderPool:
                 found.append(_error(answer, path.name, limits) or _listed(answer["result"]))
         return found
 
+    def list_changed(self, format: str, path: Path, free: FreeBytes, limits: ReadingLimits) -> Listed:
+        """What would be in a file if all free bytes, which are values, were others; errors as of `list_entries`."""
+        request = {"task": "list_changed", "format": format, "path": str(path), "free": free.values}
+        return _listed(self._result(request, path, limits))
+
     def read_rows(
         self, format: str, path: Path, key: str, start: int, stop: int, limits: ReadingLimits
     ) -> NDArray[Any]:
@@ -232,8 +237,11 @@ def _size(path: Path) -> int:
 
 
 def _listed(result: Message) -> Listed:
-    free = result["free"]
-    return Listed([shared(of_values(one)) for one in result["entries"]], free and FreeBytes(*map(_spans, free)))
+    entries = [shared(of_values(one)) for one in result["entries"]]
+    if result["free"] is None:
+        return Listed(entries, None)
+    values, names, is_certain = result["free"]
+    return Listed(entries, FreeBytes(_spans(values), _spans(names), bool(is_certain)))
 
 
 def _spans(found: list[list[int]]) -> tuple[Span, ...]:

@@ -18,12 +18,14 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from analysis.dumps.entry import as_values
+from analysis.dumps.entry import Entry, as_values
+from analysis.dumps.files.likeness import FreeBytes
 from analysis.dumps.formats.npy_format import LONGEST_HEADER
 from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.process import address_space
@@ -145,7 +147,17 @@ def _list(request: Request, limits: ReadingLimits) -> dict[str, Any]:
         entries, free = module.list_alike(path, limits)
     else:
         entries, free = module.list_entries(path, limits), None
-    return {"entries": [as_values(entry) for entry in entries], "free": free and (free.values, free.names)}
+    return _listed(entries, free)
+
+
+def _list_changed(request: Request, limits: ReadingLimits) -> dict[str, Any]:
+    """What would be in a file, and be free in it, if its free bytes were others."""
+    free = FreeBytes(tuple((int(begin), int(count)) for begin, count in request["free"]))
+    return _listed(*_format(request).list_changed(Path(request["path"]), free, limits))
+
+
+def _listed(entries: list[Entry], free: FreeBytes | None) -> dict[str, Any]:
+    return {"entries": [as_values(entry) for entry in entries], "free": free and astuple(free)}
 
 
 def _read(request: Request, limits: ReadingLimits) -> list[int]:
@@ -168,7 +180,11 @@ def _read(request: Request, limits: ReadingLimits) -> list[int]:
     return ends
 
 
-TASKS: dict[str, Callable[[Request, ReadingLimits], Any]] = {"list": _list, "read": _read}
+TASKS: dict[str, Callable[[Request, ReadingLimits], Any]] = {
+    "list": _list,
+    "list_changed": _list_changed,
+    "read": _read,
+}
 
 if __name__ == "__main__":
     main()

@@ -1,7 +1,9 @@
 """Files that differ in values alone are listed as one is; in whatever else they differ, each for itself."""
 
 import os
+import struct
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -9,44 +11,59 @@ import numpy as np
 import pytest
 import torch
 
+from analysis.dumps import tree
 from analysis.dumps.entry import Entry
-from analysis.dumps.files import likeness
+from analysis.dumps.files import file_stamp, likeness
 from analysis.dumps.files.byte_range import HEAD, FileRange
 from analysis.dumps.files.likeness import AlikeFiles, FreeBytes
 from analysis.dumps.files.listings import Listing
 from analysis.dumps.formats import hdf5_format, torch_format
 from analysis.dumps.limits import DEFAULT_LIMITS
-from per_core.errors import InvalidInputError, PerError
+from per_core.errors import InvalidInputError
 
 PART = "data/1"  # the second storage
 FORMATS = {".pt": torch_format, ".h5": hdf5_format}
 
 
 class Lister:
-    """Lists files in this process, those alike without a look by their library; notes which it has asked about."""
+    """Lists files in this process, those alike without a look by their library; notes which it asks about, and how."""
 
     def __init__(self) -> None:
         self.alike = AlikeFiles()
         self.asked: list[str] = []
+        self.confirmed: list[str] = []
 
     def of(self, path: Path) -> list[Entry] | str:
         data = FileRange.opened(path)
-        known = self.alike.find(data)
+        known = self.alike.find(data, partial(self.confirm, path))
         if known is not None:
             return [entry for _, entry in known]
         self.asked.append(path.name)
         try:
             entries, free = FORMATS[path.suffix].list_alike(path, DEFAULT_LIMITS)
-        except PerError as error:
+        except Exception as error:  # as the reading process
             return str(error)
         if free is not None:
             self.alike.keep(data, free, tuple(((entry.key,), entry) for entry in entries))
         return entries
 
+    def confirm(self, path: Path, free: FreeBytes, listing: Listing) -> bool:
+        self.confirmed.append(path.name)
+        try:
+            entries, still_free = FORMATS[path.suffix].list_changed(path, free, DEFAULT_LIMITS)
+        except Exception:  # as the reading process
+            return False
+        return still_free == free and [entry for _, entry in listing] == entries
+
 
 @pytest.fixture
 def lister() -> Lister:
     return Lister()
+
+
+def sure(_free: FreeBytes, _listing: Listing) -> bool:
+    """Confirms whatever it is asked."""
+    return True
 
 
 def refusal(found: list[Entry] | str) -> str:
@@ -88,6 +105,7 @@ def test_files_of_torch_that_differ_in_values_are_asked_about_once(tmp_path: Pat
     for number in range(2, 9):
         assert lister.of(save(tmp_path / f"{number}.pt", seed=number)) == first
     assert lister.asked == ["1.pt"]
+    assert not lister.confirmed  # the directory is enough
     assert lister.of(save(tmp_path / "9.pt", rows=6))[1].shape == (6, 2)
     assert lister.asked == ["1.pt", "9.pt"]
 
@@ -98,6 +116,7 @@ def test_files_of_hdf5_that_differ_in_values_are_asked_about_once(tmp_path: Path
     for number in range(2, 9):
         assert lister.of(save_hdf5(tmp_path / f"{number}.h5", seed=number)) == first
     assert lister.asked == ["1.h5"]
+    assert lister.confirmed == ["2.h5"]
     rows = {entry.key: entry.shape for entry in lister.of(save_hdf5(tmp_path / "9.h5", count=3))}
     assert rows["b/x"] == (3, 2)  # a value that decides how many rows are in use
     lister.of(save_hdf5(tmp_path / "10.h5", units=6))
@@ -136,12 +155,53 @@ def test_whatever_is_changed_a_file_is_listed_as_if_it_were_the_only_one(
     alike = 0
     for place in range(len(content)):
         mutated = content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
-        if lister.alike.find(FileRange(changed, 0, len(mutated), head=mutated)) is not None:
+        if lister.alike.find(FileRange(changed, 0, len(mutated), head=mutated), sure) is not None:
             alike += 1
             changed.write_bytes(mutated)
             assert FORMATS[suffix].list_entries(changed, DEFAULT_LIMITS) == first
     values = sum(entry.stored for entry in first if entry.key != "b/count")
     assert values <= alike < values + 100  # and with torch the checksums, and a number made of them
+
+
+def with_values_at(good: Path, new: Path, key: str, begin: int, size: int) -> Path:
+    """The same file of HDF5, in which the values of an array are said to lie elsewhere."""
+    with h5py.File(good) as file:
+        told = struct.pack("<QQ", file[key].id.get_offset(), file[key].id.get_storage_size())
+    content = good.read_bytes()
+    assert content.count(told) == 1
+    new.write_bytes(content.replace(told, struct.pack("<QQ", begin, size)))
+    return new
+
+
+@pytest.mark.parametrize("key", ["a/x", "b/x"])
+def test_values_that_cover_headers_say_nothing_of_other_files(tmp_path: Path, key: str) -> None:
+    """Wherever they begin and end: a file that has others for like it may not say what is listed of these."""
+    good, other = save_hdf5(tmp_path / "good.h5"), save_hdf5(tmp_path / "other.h5", count=3)
+    entries, size = hdf5_format.list_entries(good, DEFAULT_LIMITS), good.stat().st_size
+    confirmed = 0
+    for begin in range(1, size, 97):
+        for end in {size, min(begin + 1000, size)}:
+            lister = Lister()
+            lister.of(with_values_at(other, tmp_path / "hostile.h5", key, begin, end - begin))
+            assert lister.of(good) == entries
+            confirmed += len(lister.confirmed)
+    assert confirmed
+
+
+def test_a_file_that_calls_its_headers_values_deceives_about_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nearly all of its bytes are free, so that every file of its size would be like it."""
+    monkeypatch.setattr(file_stamp, "TICK", -(2**62))  # whatever has just been written counts as settled
+    monkeypatch.setattr(tree, "FILES_AT_ONCE", 1)
+    count, dtypes = 2040, ("uint8", "int16", "float32", "float64")
+    for number, dtype in enumerate(dtypes, start=1):
+        with h5py.File(tmp_path / f"{number}.h5", "w") as file:
+            file[f"layer_{number}"] = np.ones(count // np.dtype(dtype).itemsize, dtype)
+    (size,) = {file.stat().st_size for file in tmp_path.iterdir()}
+    with_values_at(tmp_path / "1.h5", tmp_path / "0.h5", "layer_1", 1, size - 1)
+    found = {location: entry.dtype for location, entry in tree.list_dump(tmp_path, DEFAULT_LIMITS).found[1:]}
+    assert found == {(f"{number}.h5", f"layer_{number}"): dtype for number, dtype in enumerate(dtypes, start=1)}
 
 
 def test_each_file_is_read_for_itself(tmp_path: Path, lister: Lister) -> None:
@@ -233,7 +293,7 @@ def test_bytes_that_are_not_in_the_file_are_none_of_it(tmp_path: Path) -> None:
         alike = AlikeFiles()
         alike.keep(data, FreeBytes((span,)), LISTING)
         alike.keep(data, FreeBytes((), (span,)), LISTING)
-        assert alike.find(data) is None
+        assert alike.find(data, sure) is None
 
 
 def test_a_file_that_changed_while_it_was_listed_is_not_kept(tmp_path: Path) -> None:
@@ -243,7 +303,7 @@ def test_a_file_that_changed_while_it_was_listed_is_not_kept(tmp_path: Path) -> 
     data = FileRange.opened(path)
     path.write_bytes(bytes(99) + b"x")
     alike.keep(data, FreeBytes(((0, 10),)), LISTING)
-    assert alike.find(data) is None
+    assert alike.find(data, sure) is None
 
 
 def test_what_is_compared_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,8 +313,8 @@ def test_what_is_compared_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (tmp_path / f"{number}.pt").write_bytes(bytes([number]) * 100)
         opened.append(FileRange.opened(tmp_path / f"{number}.pt"))
         alike.keep(opened[-1], FreeBytes(((0, 10),)), LISTING)
-    assert [alike.find(data) is not None for data in opened] == [False] * 11 + [True]
-    assert alike.find(FileRange.whole(tmp_path / "11.pt")) == LISTING
+    assert [alike.find(data, sure) is not None for data in opened] == [False] * 11 + [True]
+    assert alike.find(FileRange.whole(tmp_path / "11.pt"), sure) == LISTING
 
 
 def test_a_file_that_is_cut_while_it_is_compared_is_told(tmp_path: Path) -> None:
@@ -264,4 +324,4 @@ def test_a_file_that_is_cut_while_it_is_compared_is_told(tmp_path: Path) -> None
     alike.keep(data, FreeBytes(((100, 2 * HEAD),)), LISTING)
     path.write_bytes(bytes(100))
     with pytest.raises(InvalidInputError, match="cut"):
-        alike.find(data)
+        alike.find(data, sure)
