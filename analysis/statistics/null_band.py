@@ -44,11 +44,6 @@ class NullBand:
         return NullBand(self.low - amount, self.median - amount, self.high - amount, self.draws, self.mean - amount)
 
     @property
-    def mean_level(self) -> float:
-        """How often a draw of the null distribution falls outside, on average over bands of so many draws."""
-        return mean_false_alarms(self.draws)
-
-    @property
     def level(self) -> float:
         """How often a draw of the null distribution falls outside at most, with a certainty of 99.9 %."""
         return most_false_alarms(self.draws)

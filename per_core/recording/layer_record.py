@@ -220,9 +220,9 @@ class LayerArrays:
     """Parts of a layer as they are, NaN and infinite values included. float32, of a compact record rounded to halves.
 
     Attributes:
-        norms: (kept norms,), Euclidean norms of the rows `norm_index`.
-        projections: (m, k), the rows `row_index` on the directions; k = 0 in a compact record.
-        tracked: (m, u), the tracked units of the same rows; in a compact record of the rows `norm_index`.
+        norms: (kept norms,), Euclidean norms of as many rows; `fixed_rows` says which.
+        projections: (m, k), m rows on the directions, again those of `fixed_rows`; k = 0 in a compact record.
+        tracked: (m, u), the tracked units of the same rows; in a compact record of the rows that have a norm.
         tracked_units: (u,), which units these are.
         rows: (m, s), a random subset of units of the same rows.
         row_units: (s,), which units these are, increasing.
@@ -244,16 +244,6 @@ class LayerArrays:
     def directions(self) -> Float32Array:
         """(k, d), the unit directions of the projections, drawn again from the seed."""
         return np.asarray(fixed_directions(self.projections.shape[1], self.d, self.seed).numpy())
-
-    @property
-    def row_index(self) -> IndexArray:
-        """(m,), which of the n rows are kept, increasing."""
-        return fixed_rows(self.n, len(self.rows), self.seed).numpy().copy()
-
-    @property
-    def norm_index(self) -> IndexArray:
-        """(kept norms,), of which of the n rows the norm is kept, increasing."""
-        return fixed_rows(self.n, len(self.norms), self.seed).numpy().copy()
 
 
 def fixed_directions(slices: int, d: int, seed: int) -> Tensor:

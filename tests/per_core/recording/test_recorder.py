@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from per_core import BudgetError, InvalidInputError, Recorder, open_run, per_loss, sliced_w1
+from per_core.recording.layer_record import fixed_rows
 from per_core.recording.run_directory import Run
 from tests.per_core.recording.recorded import draw, first_record, network
 
@@ -83,7 +84,6 @@ def test_arrays_are_parts_of_the_layer(tmp_path: Path) -> None:
     np.testing.assert_array_equal(arrays.tracked, h.numpy()[:, arrays.tracked_units])
     assert len(set(arrays.row_units)) == 8
     np.testing.assert_array_equal(arrays.rows, h.numpy()[:, arrays.row_units])
-    np.testing.assert_array_equal(arrays.row_index, np.arange(300))
 
 
 def test_units_and_directions_are_the_same_in_every_record_and_run(tmp_path: Path) -> None:
@@ -113,11 +113,11 @@ def test_the_budget_holds_for_any_width_and_any_probe(tmp_path: Path, shape: tup
     assert (summary.kept_norms, summary.kept_rows) == (len(arrays.norms), len(arrays.rows))
     assert summary.kept_norms == min(n, 124_488)  # half of what the header leaves
     assert min(n, 900) <= summary.kept_rows <= n
-    np.testing.assert_allclose(arrays.norms, h[arrays.norm_index].norm(dim=1), rtol=1e-5)
-    np.testing.assert_array_equal(arrays.rows, h[arrays.row_index][:, arrays.row_units])
+    np.testing.assert_allclose(arrays.norms, h[fixed_rows(n, summary.kept_norms, 0)].norm(dim=1), rtol=1e-5)
+    kept = h[fixed_rows(n, summary.kept_rows, 0)]
+    np.testing.assert_array_equal(arrays.rows, kept[:, arrays.row_units])
     assert summary.per == pytest.approx(float(per_loss(h)), rel=1e-5)  # of the full layer, whatever is kept
     assert summary.variance == pytest.approx(float(h.var(dim=0, correction=0).mean()), rel=1e-5, abs=1e-12)
-    kept = h[arrays.row_index]
     distance = sliced_w1(kept.double(), directions=arrays.directions, control_variates=True)
     assert summary.sw1 == pytest.approx(float(distance.value), rel=1e-4)
 
