@@ -64,6 +64,7 @@ class LayerHistory:
         mean_square: of all values, the mean over the units of mean² + variance. Records of before it was kept give
             mean² + variance of the layer's two means, which is at most as large.
         n, d, slices: rows and slices that `sw1` is of, and the layer's units, of the last record.
+        controlled: whether `sw1` of the last record is a mean with control variates.
     """
 
     epochs: Float64Array
@@ -77,6 +78,7 @@ class LayerHistory:
     n: int
     d: int
     slices: int
+    controlled: bool
 
     @property
     def collapses(self) -> bool:
@@ -119,15 +121,17 @@ class RecordedDistances(Statistic[Literal["sw1", "per"]]):
 
     Attributes:
         slices, seed: of the directions that the run projects on.
+        controlled: whether SW1 is the mean over them with control variates, or the plain one.
     """
 
     seed: int = 0
+    controlled: bool = True
 
     def measure(self, batch: ActivationBatch) -> dict[Literal["sw1", "per"], float]:
         """SW1 and PER."""
         directions = fixed_directions(self.slices, batch.d, self.seed)
         return {
-            "sw1": sliced_w1(batch.tensor, directions=directions, control_variates=True).value.item(),
+            "sw1": sliced_w1(batch.tensor, directions=directions, control_variates=self.controlled).value.item(),
             "per": radial_loss(row_norms(batch.tensor), batch.d).mean().item(),
         }
 
@@ -172,7 +176,7 @@ def read_history(found: Overview, layer: str) -> LayerHistory:
         )
 
     last = pairs[-1][1]
-    return _distances(pairs, n=last.n, d=last.d, slices=SLICES)
+    return _distances(pairs, n=last.n, d=last.d, slices=SLICES, controlled=last.d != 2)
 
 
 def layer_history(run: Run, layer: str) -> LayerHistory:
@@ -181,12 +185,16 @@ def layer_history(run: Run, layer: str) -> LayerHistory:
 
     last = pairs[-1][1]
     return _distances(
-        [(record.epoch, summary) for record, summary in pairs], n=last.sw1_rows, d=last.d, slices=last.slices
+        [(record.epoch, summary) for record, summary in pairs],
+        n=last.sw1_rows,
+        d=last.d,
+        slices=last.slices,
+        controlled=last.sw1_controlled,
     )
 
 
 def _distances(
-    pairs: Sequence[tuple[float, LayerReading | LayerSummary]], *, n: int, d: int, slices: int
+    pairs: Sequence[tuple[float, LayerReading | LayerSummary]], *, n: int, d: int, slices: int, controlled: bool
 ) -> LayerHistory:
     """The history that epochs and what was read at them come to."""
 
@@ -206,6 +214,7 @@ def _distances(
         n=n,
         d=d,
         slices=slices,
+        controlled=controlled,
     )
 
 

@@ -155,6 +155,8 @@ class LayerSummary:
         per: exact PER, from the norms of all finite rows; at least √(2/π).
         sw1, sw1_error: sliced W1 to N(0, I) of the finite rows among `sw1_rows`, and its standard error over slices,
             see `per_core.control_variates`; the plain mean and its error in records made before it.
+        sw1_controlled: whether `sw1` is the mean with control variates; False, the plain mean, in records that do not
+            say so.
         tracked: the tracked units.
     """
 
@@ -178,6 +180,7 @@ class LayerSummary:
     per: float
     sw1: float
     sw1_error: float
+    sw1_controlled: bool
     tracked: tuple[TrackedUnit, ...]
 
     @property
@@ -193,14 +196,14 @@ class LayerSummary:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> LayerSummary:
-        """The summary that `to_json` made plain; what older records lack is taken as unknown."""
+        """The summary that `to_json` made plain; what older records lack is as the attributes say."""
         units = ({name: from_json_number(unit[name]) for name in _UNIT_NUMBERS} for unit in values["tracked"])
         known = {"sw1_rows": values["kept_rows"], **_ADDED, **values}
         numbers: dict[str, Any] = {name: from_json_number(known[name]) for name in _SUMMARY_NUMBERS}
         return cls(**numbers, tracked=tuple(TrackedUnit(**unit) for unit in units))
 
 
-_ADDED = {"mean_square": "nan"}  # what older records do not have
+_ADDED = {"mean_square": "nan", "sw1_controlled": False}  # what older records do not have
 _SUMMARY_NUMBERS = tuple(field.name for field in fields(LayerSummary) if field.name != "tracked")
 _UNIT_NUMBERS = tuple(field.name for field in fields(TrackedUnit))
 
@@ -330,6 +333,7 @@ class LayerDigest:
             per=float(radial_loss(norms, d).mean()),
             sw1=sw1,
             sw1_error=error,
+            sw1_controlled=True,
             tracked=_track(h, fixed.tracked),
         )
         return summary, arrays

@@ -1,7 +1,8 @@
 """The run directory: what one Recorder writes while one model trains, and what everybody reads. Schema, writer, reader.
 
     run.json            schema version, time of creation, title, description, layout, what is kept of a layer
-    records.jsonl       one JSON object a line, one line a record, see `Record`; layer name -> `LayerSummary`
+    records.jsonl       one JSON object a line, one line a record, see `Record`; layer name -> `LayerSummary`, of which
+                        earlier versions wrote neither "mean_square" nor "sw1_rows" nor "sw1_controlled"
     missing.json        blank, or the first and the last epoch of which a record could not be written
     closed              empty; there from the Recorder's end until somebody goes on with the run
     arrays/000007.safetensors    of record 7: "<layer>/norms", "/projections", "/tracked", "/tracked_units", "/rows" and

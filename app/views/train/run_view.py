@@ -211,12 +211,15 @@ def show_distances(shown: Shown, layer: str) -> None:
 
 
 def _gaussian_bands(histories: "Sequence[LayerHistory]", seed: int) -> dict[str, dict[str, tuple[float, float]]]:
-    """What N(0, I) gives at each size that occurs among the runs."""
-    sizes = dict.fromkeys((one.n, one.d, one.slices) for one in histories)
+    """What N(0, I) gives at each size that occurs among the runs, of the mean that each has recorded."""
+    sizes = dict.fromkeys((one.n, one.d, one.slices, one.controlled) for one in histories)
+    both_means = len({controlled for *_size, controlled in sizes}) == 2
     bands: dict[str, dict[str, tuple[float, float]]] = {}
-    for n, d, slices in sizes:
-        found = null_bands(RecordedDistances(slices, seed), n, d, draws=layer_over_epochs.GAUSSIAN_DRAWS)
+    for n, d, slices, controlled in sizes:
+        found = null_bands(RecordedDistances(slices, seed, controlled), n, d, draws=layer_over_epochs.GAUSSIAN_DRAWS)
         name = _("N(0, I) of this size") if len(sizes) == 1 else f"N(0, I), {n:,} × {d:,}"
+        if both_means and not controlled:
+            name = _("{name}, plain mean").format(name=name)
         bands[name] = {key: (band.low, band.high) for key, band in found.items()}
     return bands
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from analysis.batch import ActivationBatch
 from analysis.dumps import inspect
 from analysis.statistics.null_band import null_draws
 from analysis.survey.history import (
@@ -25,7 +26,7 @@ from analysis.survey.history import (
     unit_values,
 )
 from analysis.survey.overview import overview
-from per_core import PER, Recorder
+from per_core import PER, Recorder, gaussian_w1
 from per_core.errors import InvalidInputError
 from per_core.recording.run_directory import Run, open_run
 
@@ -80,7 +81,7 @@ def test_only_a_layer_that_shrinks_away_from_the_gaussian_is_called_collapsing()
     x = np.arange(6.0)
 
     def collapses(per: np.ndarray, square: np.ndarray, sw1: np.ndarray = x, mean: float = 0.0) -> bool:
-        return LayerHistory(x, sw1, x, per, x, square - mean**2, x, square, 10, 2, 8).collapses
+        return LayerHistory(x, sw1, x, per, x, square - mean**2, x, square, 10, 2, 8, True).collapses
 
     assert not collapses(1.128 + x, 1 + x)
     assert not collapses(1.2 - 0.01 * x, 1 + 0 * x)
@@ -186,6 +187,24 @@ def test_the_first_record_of_gaussian_activations_lies_in_the_gaussian_range(run
     assert draws["sw1"].min() <= history.sw1[0] <= draws["sw1"].max()
     assert draws["per"].min() <= history.per[0] <= draws["per"].max()
     assert history.sw1[-1] > draws["sw1"].max()
+
+
+def test_the_gaussian_range_is_of_the_mean_that_a_run_has_recorded(run: Run, tmp_path: Path) -> None:
+    """Records that do not say which mean they hold are of before control variates, and hold the plain one."""
+    lines = (run.path / "records.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    projections = torch.from_numpy(run.arrays(0)["0"].projections)
+    batch = ActivationBatch(torch.randn(400, 6, generator=torch.Generator().manual_seed(0)).numpy(), "the probe")
+    values = {}
+    for name, kept in (("older", lines), ("resumed", lines[:1])):
+        shutil.copytree(run.path, tmp_path / name)
+        older = "".join(re.sub(r'"sw1_controlled": ?true, ?', "", line) for line in kept)
+        (tmp_path / name / "records.jsonl").write_text(older + "".join(lines[len(kept) :]), encoding="utf-8")
+        history = layer_history(open_run(tmp_path / name), "0")
+        distances = RecordedDistances(history.slices, run.allowance.seed, history.controlled)
+        values[name] = distances.measure(batch)["sw1"]
+    assert values["older"] == pytest.approx(gaussian_w1(projections).mean().item(), rel=1e-5)
+    assert values["resumed"] == pytest.approx(layer_history(run, "0").sw1[0], rel=1e-5)  # as its last record
+    assert abs(values["older"] / values["resumed"] - 1) > 1e-3
 
 
 def test_what_is_not_in_the_run_is_refused(run: Run) -> None:

@@ -24,7 +24,7 @@ def unit(epochs, variance=1.0) -> UnitHistory:
 
 def layer(epochs, sw1=0.5) -> LayerHistory:
     x = np.asarray(epochs, dtype=float)
-    return LayerHistory(x, x * 0 + sw1, x * 0, x * 0 + 1, x * 0, x * 0 + 1, x * 0, x * 0 + 1, 10, 2, 8)
+    return LayerHistory(x, x * 0 + sw1, x * 0, x * 0 + 1, x * 0, x * 0 + 1, x * 0, x * 0 + 1, 10, 2, 8, True)
 
 
 def test_a_heat_map_shows_each_run_at_its_own_epochs() -> None:

@@ -5,6 +5,7 @@ import json
 import math
 import shutil
 from pathlib import Path
+from typing import Literal
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -16,9 +17,13 @@ from torch import nn
 
 from analysis.runs.library import open_comparison
 from analysis.runs.spec import MethodSpec, TrainingSpec
+from analysis.statistics.null_band import NullBand
+from analysis.survey.history import RecordedDistances
 from analysis.training.presets import PRESETS
 from app.session import services
 from app.session.batch_choice import run_query
+from app.session.null_bands import null_bands
+from app.views.train import run_view
 from app.views.train.training_fields import summary
 from per_core import Recorder
 from tests.app.conftest import OpenPage, shown
@@ -422,3 +427,30 @@ def test_of_many_networks_some_are_drawn_and_all_are_in_the_table(open_page: Ope
     assert [*page.exception, *page.error] == []
     panels = sent_charts(page)["train_figure2"].figure["layout"]["annotations"]
     assert len([text for text in panels if "median" in text["text"]]) == 2
+
+
+def test_each_mean_that_runs_have_recorded_has_a_range_of_its_own(
+    open_page: OpenPage, runs_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One run as it is recorded, and one of before control variates, of one size."""
+    for name in ("Controlled", "Older"):
+        record_run(runs_folder / name, [0, 1], title=name)
+    records = runs_folder / "Older" / "records.jsonl"
+    records.write_text(records.read_text("utf-8").replace('"sw1_controlled": true, ', ""), "utf-8")
+    asked: list[RecordedDistances] = []
+
+    def noted(statistic: RecordedDistances, n: int, d: int, *, draws: int) -> dict[Literal["sw1", "per"], NullBand]:
+        asked.append(statistic)
+        return null_bands(statistic, n, d, draws=draws)
+
+    monkeypatch.setattr(run_view, "null_bands", noted)
+    page = press(select(open_page("train"), ["Controlled", "Older"]), "train_open")
+    assert [*page.exception, *page.error] == []
+    assert {statistic.controlled for statistic in asked} == {True, False}
+    drawn = {trace.get("name") for trace in sent_charts(page)["train_distances"].figure["data"]}
+    assert {"N(0, I), 40 × 6", "N(0, I), 40 × 6, plain mean"} <= drawn
+    asked.clear()
+    page = open_page("train", run="Older")
+    assert {statistic.controlled for statistic in asked} == {False}
+    drawn = {trace.get("name") for trace in sent_charts(page)["train_distances"].figure["data"]}
+    assert "N(0, I) of this size" in drawn

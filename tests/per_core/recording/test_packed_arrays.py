@@ -70,6 +70,8 @@ def test_the_summary_is_that_of_a_record_with_everything() -> None:
     earlier = whole.to_json()
     del earlier["sw1_rows"]
     assert LayerSummary.from_json(earlier) == whole
+    del earlier["sw1_controlled"]
+    assert LayerSummary.from_json(earlier) == replace(whole, sw1_controlled=False)
 
 
 @pytest.mark.parametrize("compact", [False, True])
