@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from analysis.batch import ActivationBatch
-from analysis.distances.bound import Distances, study_directions
+from analysis.distances.bound import Distances
 from analysis.methods.normalisation import normalise
 from analysis.plain_text import plain
 from analysis.statistics.histogram import Histogram, histogram, thinned
@@ -20,7 +20,7 @@ from app.charts.dumps import honest_histograms
 from app.charts.epochs import HEAT_MAP
 from app.sections import layer_over_epochs
 from app.sections.decomposition import show_removed
-from app.sections.worst_directions import show_table, show_worst
+from app.sections.worst_directions import show_table, show_worst, studied
 from app.session import caches
 from app.session.controls import drop_unless_offered
 from app.session.dump_plan import plan_in_python
@@ -86,7 +86,7 @@ def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None)
     if any(len(values) > 1 for values in series.values()):
         _show_history({label(one.name): one.overview for one in (dump, other) if one is not None}, layer, series)
     if batch is not None:
-        _show_study(_studied(batch))
+        _show_study(_rows_to_study(batch))
 
 
 def _offer_all_rows(dump: OpenDump, member: str, rows: int) -> None:
@@ -135,7 +135,7 @@ def _show_study(rows: ActivationBatch | None) -> None:
     with right:
         st.markdown("**{title}**".format(title=_("The worst directions")))
         table, note = st.empty(), st.container()
-        show_table(table, caches.result(study_directions, rows, slices=WORST_SLICES), {})
+        show_table(table, studied(rows, WORST_SLICES), {})
     with parts:
         _show_parts(rows)
     show_worst(table, note, rows, WORST_SLICES)
@@ -325,7 +325,7 @@ def _values_over_epochs(dump: OpenDump, layer: str) -> Mapping[float, np.ndarray
     return found
 
 
-def _studied(batch: ActivationBatch) -> ActivationBatch | None:
+def _rows_to_study(batch: ActivationBatch) -> ActivationBatch | None:
     """Finite rows, evenly spread: as many as the overview takes, fewer of a wide layer. None if float32 holds none."""
     values = batch.values if batch.is_finite else batch.values[np.isfinite(batch.values).all(axis=1)]
     if not len(values):

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from safetensors.numpy import save_file
 from analysis.dumps import inspect
 from analysis.one_pass import PassSpec
 from analysis.survey.overview import overview
+from app.session import caches
 from per_core import gaussian_w1, per_loss, sliced_w1
 from tests.app.conftest import OpenPage
 from tests.app.views.dumped import (
@@ -157,6 +159,25 @@ def test_all_rows_of_a_long_member_are_measured_on_request(open_page: OpenPage, 
     assert "1 rows are not finite and left out" in all_text(page)
     page.toggle(key="dumps_log_density").set_value(True).run()
     assert "All 4,999 finite rows" in all_text(page)  # it stays
+
+
+def test_worst_directions_are_searched_beside_the_server(
+    open_page: OpenPage, dump: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In more than two dimensions the search takes long."""
+    np.save(dump / "wide.npy", np.random.default_rng(11).standard_normal((60, 5)))
+    here: list[str] = []
+    result = caches.result
+
+    def noted(function: Callable[..., object], *args: object, **kwargs: object) -> object:
+        here.append(function.__name__)
+        return result(function, *args, **kwargs)
+
+    monkeypatch.setattr(caches, "result", noted)
+    page = open_page("dumps", dumps_path=str(dump), dumps_layer="wide")
+    assert [*page.exception, *page.error] == []
+    assert any("Direction" in table.value for table in page.dataframe)
+    assert "study_directions" not in here
 
 
 def test_a_layer_beyond_float32_is_measured_in_few_signs(open_page: OpenPage, dump: Path) -> None:
