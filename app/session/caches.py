@@ -88,8 +88,12 @@ def shared(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
 
 def let_go() -> None:
-    """Nobody is here any more: of what is large, only the latest stays."""
+    """Nobody is here any more: what is cheap to make goes, and of what is large and shared only the latest stays.
+
+    What `result` and `computed` keep stays, at most `MOST_COPIED`: who comes next would wait for it.
+    """
     _shared().shrink(MOST_LEFT)
+    _encoded().shrink(0)
     _of_arrays().shrink(0)
 
 

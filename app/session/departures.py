@@ -1,6 +1,7 @@
 """What visitors who have left are held for, and when it is let go."""
 
 import asyncio
+import logging
 import math
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ GRID_SECONDS = 10.0  # the sessions that expire within this time are let go toge
 MARGIN_SECONDS = 1.0
 STAY_SECONDS = 1.0
 NEEDED_HEADERS = (b"host", b"origin")
+_LOG = logging.getLogger(__name__)
 
 
 class LetGo:
@@ -21,8 +23,9 @@ class LetGo:
 
     Streamlit keeps a session whose connection has ended for `server.disconnectedSessionTTL` seconds, and then until the
     next one ends: its state and all that was uploaded. Here somebody comes and leaves when that time is over, so that
-    the last visitor's files do not stay until another one has been. If nobody is here then, results that all share go
-    too; and what is free goes back to the system.
+    the last visitor's files do not stay until another one has been. If nobody is here then, charts, readings of dumps
+    and most of the large results that all share go too, see `caches.let_go`; what takes long to compute stays, up to
+    256 MB. What is free goes back to the system.
 
     Attributes:
         due: when sessions are let go, by the clock of the running loop.
@@ -33,6 +36,7 @@ class LetGo:
         self._app = app
         self.due: set[float] = set()
         self._here = 0
+        self._running: set[asyncio.Task[None]] = set()  # a loop itself does not hold its tasks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on; see who leaves."""
@@ -52,14 +56,23 @@ class LetGo:
         due = math.ceil(expires / GRID_SECONDS) * GRID_SECONDS + MARGIN_SECONDS
         if due not in self.due:
             self.due.add(due)
-            loop.call_at(due, lambda: loop.create_task(self._let_go(due, scope)))
+            loop.call_at(due, self._start, due, scope)
+
+    def _start(self, due: float, scope: Scope) -> None:
+        task = asyncio.get_running_loop().create_task(self._let_go(due, scope))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def _let_go(self, due: float, scope: Scope) -> None:
         self.due.discard(due)
-        await self._app(_without_session(scope), _come_and_leave(), _ignore)
-        if not self._here:
-            caches.let_go()
-        await asyncio.to_thread(return_memory)
+        try:
+            await self._app(_without_session(scope), _come_and_leave(), _ignore)
+        except Exception:
+            _LOG.exception("Sessions that expired could not be let go now; they go when the next visitor leaves.")
+        finally:
+            if not self._here:
+                caches.let_go()
+            await asyncio.to_thread(return_memory)
 
 
 def _without_session(scope: Scope) -> Scope:

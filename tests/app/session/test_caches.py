@@ -91,6 +91,22 @@ def test_bytes_are_made_once_for_the_same_content(calls: list[str]) -> None:
     assert calls == ["made"] * 7
 
 
+def test_when_nobody_is_here_charts_go_and_what_takes_long_stays(calls: list[str]) -> None:
+    made: list[str] = []
+
+    def chart() -> bytes:
+        made.append("chart")
+        return b"chart"
+
+    batch = ActivationBatch([[3.0, 5.0]], "kept")
+    for _ in range(2):
+        caches.encoded(chart, "let go")
+        caches.result(double, batch)
+        caches.let_go()
+    assert made == ["chart", "chart"]
+    assert calls == ["kept"]
+
+
 def test_what_has_no_content_to_go_by_is_refused() -> None:
     with pytest.raises((AttributeError, TypeError, pickle.PicklingError)):
         caches.encoded(lambda: b"", lambda: 1)

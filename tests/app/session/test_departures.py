@@ -1,6 +1,8 @@
 """Sessions of visitors who have left are let go without another visitor."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -96,6 +98,58 @@ def test_results_stay_while_somebody_is_here(released: list[str]) -> None:
         leaves.set()
         await stays
         await until(lambda: "results" in released)
+
+    asyncio.run(scenario())
+
+
+def test_results_and_memory_are_let_go_where_nobody_can_come(
+    released: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    unhandled: list[dict[str, Any]] = []
+
+    async def scenario() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: unhandled.append(context))
+        gone, server = asyncio.Event(), Server()
+        gone.set()
+
+        async def refuses(scope: Scope, receive: Receive, send: Send) -> None:
+            if server.seen:
+                raise RuntimeError("no sessions any more")
+            await server(scope, receive, send)
+
+        await visit(LetGo(refuses), gone)
+        await until(lambda: "memory" in released)
+        gc.collect()
+        await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+    gc.collect()
+    assert released == ["results", "memory"]
+    assert "no sessions any more" in caplog.text
+    assert unhandled == []
+
+
+def test_who_comes_and_leaves_is_held_until_it_is_done(released: list[str]) -> None:
+    async def scenario() -> None:
+        gone, server = asyncio.Event(), Server()
+        gone.set()
+        waits: list[weakref.ref[asyncio.Future[None]]] = []
+
+        async def waits_for_what_nobody_holds(scope: Scope, receive: Receive, send: Send) -> None:
+            if server.seen:
+                future = asyncio.get_running_loop().create_future()
+                waits.append(weakref.ref(future))
+                await future
+            await server(scope, receive, send)
+
+        app = LetGo(waits_for_what_nobody_holds)
+        await visit(app, gone)
+        await until(lambda: waits)
+        gc.collect()
+        future = waits[0]()
+        assert future is not None
+        future.set_result(None)
+        await until(lambda: "memory" in released)
 
     asyncio.run(scenario())
 
