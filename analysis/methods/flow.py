@@ -101,7 +101,7 @@ class FlowStart:
         pull: (n, d) −n ∂R/∂h at the start, the gradient field.
         weight: λ; 1 without a task, 0 where there is no pull.
         step: η, the size of the first step.
-        draws: over how many draws of a random loss a gradient is averaged.
+        draws: over how many draws of a random loss a gradient is averaged; 1 if nothing is drawn.
         agreement: cosine of two gradient fields at the start that were drawn independently; 1 if nothing is drawn.
     """
 
@@ -165,7 +165,13 @@ def start_flow(batch: ActivationBatch, spec: FlowSpec) -> FlowStart:
     rows, values = batch.values[:MOST_ROWS], batch.tensor[:MOST_ROWS]
     n, d = rows.shape
     draws = 1 if find_method(spec.method).mean_gradient is None else DRAWS
-    one, other = (_gradient(values, spec, step=number, draws=draws) for number in (0, spec.steps + 1))
+    generator = _generator(spec, 0)
+    untouched = generator.get_state()
+    one = other = _gradient(values, spec, generator, draws=draws)
+    if torch.equal(generator.get_state(), untouched):
+        draws = 1  # nothing is drawn: another gradient would be the same
+    else:
+        other = _gradient(values, spec, _generator(spec, spec.steps + 1), draws=draws)
     pull = -(one + other) / 2
     drawn_size = _root_mean_square(pull)
     if drawn_size < _NOTHING:
@@ -184,7 +190,7 @@ def follow(start: FlowStart, spec: FlowSpec) -> Iterator[Float32Matrix]:
     origin = h = torch.from_numpy(start.rows.copy())
     longest = 2 * FIRST_MOVE * math.sqrt(h.shape[1])
     for number in range(1, spec.steps + 1):
-        direction = start.weight * _gradient(h, spec, step=number, draws=start.draws)
+        direction = start.weight * _gradient(h, spec, _generator(spec, number), draws=start.draws)
         if spec.strength is not None:
             direction += h - origin
         move = start.step * min(1.0, 2 * (1 - number / spec.steps)) * direction
@@ -245,10 +251,14 @@ def pull_along(spec: FlowSpec, distances: Float64Array) -> Float64Array:
     return -gradient.squeeze(1).numpy()
 
 
-def _gradient(h: Tensor, spec: FlowSpec, *, step: int, draws: int) -> Tensor:
-    """n ∂R/∂h at the rows h (n, d), of draws that depend on seed and step alone."""
+def _generator(spec: FlowSpec, step: int) -> torch.Generator:
+    """Of draws that depend on seed and step alone."""
+    return torch.Generator().manual_seed(1_000_003 * spec.seed + step)
+
+
+def _gradient(h: Tensor, spec: FlowSpec, generator: torch.Generator, *, draws: int) -> Tensor:
+    """n ∂R/∂h at the rows h (n, d)."""
     method, parameters = find_method(spec.method), dict(spec.parameters)
-    generator = torch.Generator().manual_seed(1_000_003 * spec.seed + step)
     if method.mean_gradient is not None:
         return method.mean_gradient(**parameters)(h, draws=draws, generator=generator)
     leaf = h.clone().requires_grad_()

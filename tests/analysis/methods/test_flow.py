@@ -1,6 +1,7 @@
 """Gradient flows against closed forms, and where each regulariser is known to lead."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,8 +23,9 @@ from analysis.methods.flow import (
 from analysis.samples import figure1
 from analysis.statistics.moments import moments
 from analysis.statistics.null_band import null_band, null_draws
-from per_core import list_methods, per_gradient
+from per_core import find_method, list_methods, per_gradient
 from per_core.errors import InvalidInputError
+from per_core.method import MeanGradient, Method
 
 pytestmark = pytest.mark.long
 
@@ -110,6 +112,26 @@ def test_what_is_not_drawn_agrees_with_itself() -> None:
     assert few.agreement < 0.9 < many.agreement < 1
     exact = start_flow(batch, FlowSpec("per", strength=1.0))
     assert many.weight == pytest.approx(exact.weight, rel=0.02)
+
+
+def test_where_nothing_is_drawn_one_gradient_says_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def counted(key: str) -> Method:
+        method = find_method(key)
+
+        def mean_gradient(**parameters: float) -> MeanGradient:
+            asked.append(key)
+            assert method.mean_gradient is not None
+            return method.mean_gradient(**parameters)
+
+        return replace(method, mean_gradient=mean_gradient)
+
+    monkeypatch.setattr(flow, "find_method", counted)
+    starts = {key: start_flow(figure1("c", 300, dim=4), FlowSpec(key)) for key in ("per", "l1", "l2", "vcl")}
+    assert asked == ["per", "l1", "l2", "vcl", "vcl"]
+    assert {key: start.draws for key, start in starts.items()} == {"per": 1, "l1": 1, "l2": 1, "vcl": flow.DRAWS}
+    assert starts["vcl"].agreement < 0.999
 
 
 def test_pers_flow_collapses() -> None:
