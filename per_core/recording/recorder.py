@@ -69,7 +69,8 @@ class Recorder:
         layout: "sample" makes everything of one sample one row; "position" makes every location a row of channels, so
             that (n, t, d) has n·t rows and (n, c, h, w) has n·h·w with d = c.
         slices, units, tracked, budget, seed, compact: what is kept of a layer in a record, see `Allowance`; 2 MB at
-            most. A compact one takes about a quarter of the disk.
+            most. A compact one takes about a quarter of the disk where the budget holds all rows; where it does not,
+            it keeps more rows instead.
         training: the probe passes in training mode: batch statistics, dropout.
         sample_every: besides, look at every so many forward passes of the training itself; `record` without inputs
             then writes what they held, "mixed over the epoch": the model changed from one to the next.
