@@ -18,7 +18,11 @@ state["whole"] = state.get("whole", 0) + 1
 def draw():
     state["drawn"] = state.get("drawn", 0) + 1
     st.text(state["value"])
-    st.fragment(lambda: st.toggle("Inner", key="inner"))()
+    st.fragment(control, key="control")()
+
+def control():
+    state["controls"] = state.get("controls", 0) + 1
+    st.toggle("Inner", key="inner", on_change=lambda: st.rerun("control"))  # as a browser does, and AppTest not
 
 def change():
     state["value"] = "secret two"
@@ -51,4 +55,5 @@ def test_a_control_in_it_that_has_a_fragment_of_its_own_draws_nothing_else() -> 
     page.toggle(key="inner").set_value(True).run()
     assert [*page.exception] == []
     assert page.toggle(key="inner").value is True
-    assert page.text[0].value == "secret one"
+    assert [*page.text] == []
+    assert [page.session_state[name] for name in ("whole", "drawn", "controls")] == [1, 1, 2]
