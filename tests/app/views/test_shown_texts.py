@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 from analysis.fields import choices_of
 from analysis.runs.spec import TrainingSpec
 from app.session import caches
+from app.session.kept import Kept
 from app.text import language
 from per_core.methods import BASELINE, list_methods
 from tests.app.conftest import OpenPage
@@ -59,7 +60,7 @@ class Marking(NullTranslations):
 
 def mark_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every text in brackets; charts that were drawn before, in plain English, are not taken."""
-    charts = caches._Kept(caches.MOST_ENCODED)
+    charts = Kept(caches.MOST_ENCODED)
     monkeypatch.setattr(language, "_catalogue", Marking)
     monkeypatch.setattr(caches, "_encoded", lambda: charts)
 
