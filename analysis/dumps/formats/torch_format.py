@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from analysis.dumps.entry import ITEM_BYTES, MOST_AXES, TEXT, Entry
 from analysis.dumps.files.byte_range import FileRange
 from analysis.dumps.files.conversion import of_torch
+from analysis.dumps.files.file_stamp import Stamp, stamp
 from analysis.dumps.files.likeness import LONGEST_COMPARED, FreeBytes
 from analysis.dumps.formats.safetensors_format import ONLY_IN_TORCH, as_numbers
 from analysis.dumps.formats.zip_format import MAGIC, free_bytes, list_members
@@ -79,7 +80,7 @@ def _is_free(name: str) -> bool:
 
 def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits) -> NDArray[Any]:
     """Rows start to stop − 1 of a tensor or list; bfloat16 and float8, which numpy has not, as float32."""
-    room, parts = _opened(path, limits, _stamp(path))
+    room, parts = _opened(path, limits, stamp(path))
     tensor = _find(parts, key)
     if isinstance(tensor, np.ndarray) and tensor.ndim:
         return tensor[start:stop]
@@ -113,19 +114,13 @@ def _entries(room: Room | None, parts: Parts) -> list[Entry]:
 
 
 @lru_cache(maxsize=1)
-def _opened(path: Path, limits: ReadingLimits, _stamp: tuple[int, ...]) -> tuple[Room | None, Parts]:
+def _opened(path: Path, limits: ReadingLimits, _stamp: Stamp) -> tuple[Room | None, Parts]:
     """Room of the storages, and all keys and parts, tensors without values; kept of one file."""
     return _room(_members(path, limits)), tuple(_walk(_load(path, "meta"), limits.members))
 
 
 def _find(parts: Iterable[tuple[str, Part]], key: str) -> Part | None:
     return next((part for name, part in parts if name == key), None)
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    """Changes when the file does."""
-    status = path.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _room(members: Members | None) -> Room | None:
