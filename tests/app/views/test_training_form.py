@@ -153,4 +153,4 @@ def test_start_is_not_offered_for_what_cannot_be_trained(
 
 def test_the_form_says_what_start_leaves_on_disk(open_page: OpenPage) -> None:
     text = all_text(open_page("train"))
-    assert "3 networks of 10 hidden layers; records and checkpoint will take up to 260 MB" in text
+    assert "3 networks of 10 hidden layers; records and checkpoint will take up to 39 MB" in text
