@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.batch import ActivationBatch
 from analysis.dumps.cells import FLOAT_BYTES, DumpArray, read_by_plan
+from analysis.dumps.contents import list_dump
 from analysis.dumps.entry import Entry
 from analysis.dumps.file_kind import SUFFIXES
 from analysis.dumps.files.file_stamp import joined
@@ -24,7 +25,7 @@ from analysis.dumps.plan.plan_file import kept_plan
 from analysis.dumps.proposal import Proposal, Question, propose_plan
 from analysis.dumps.proposal.family import Named
 from analysis.dumps.rows import read_parts
-from analysis.dumps.tree import FileVersion, file_version, is_folder_of_files, list_dump
+from analysis.dumps.tree import FileVersion, file_version, is_folder_of_files
 from analysis.plain_text import plain, plain_names
 from per_core.errors import BudgetError, InvalidInputError
 from per_core.recording.run_files import header_file, records_file

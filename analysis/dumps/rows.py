@@ -15,8 +15,9 @@ from analysis.dumps.files.file_stamp import is_settled
 from analysis.dumps.kept_arrays import KeptArrays, Key
 from analysis.dumps.limits import ReadingLimits
 from analysis.dumps.member import Part
+from analysis.dumps.pieces import Piece, read_pieces
 from analysis.dumps.plan.axes import LAYER, stored_range, to_matrix
-from analysis.dumps.tree import Piece, file_version, is_folder_of_files, read_pieces
+from analysis.dumps.tree import file_version, is_folder_of_files
 from per_core.errors import InvalidInputError, PerError
 
 PartRange = tuple[Part, int, int]

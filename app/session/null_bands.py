@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis.statistics.null_band import Float64Array, Name, NullBand, Statistic, bands_of
-from analysis.statistics.null_band import null_draws as draw_chunk
+from analysis.statistics.null_band import Name, NullBand, Statistic, bands_of, null_draws
 from app.session import caches
 from app.session.progress import in_chunks
 from app.text.language import _
@@ -36,25 +35,14 @@ def null_bands(
     from analysis.distances.shipped_bands import shipped_bands
 
     shipped = shipped_bands(statistic, n, d) if draws is None else None
-    return shipped or bands_of(null_draws(statistic, n, d, draws=draws, null=null, meanwhile=meanwhile))
-
-
-def null_draws(
-    statistic: Statistic[Name],
-    n: int,
-    d: int,
-    *,
-    draws: int | None = None,
-    null: str = "N(0, I)",
-    meanwhile: Callable[[], object] | None = None,
-) -> dict[Name, Float64Array]:
-    """The draws themselves, (draws,) by the name of each value, with progress where they are new."""
+    if shipped:
+        return shipped
     total = draws or statistic.draws_that_fit(n, d)
     chunks = in_chunks(
         total,
         max(1, total // STEPS, LEAST_VALUES // (n * max(d, statistic.slices))),
-        lambda first, count: caches.computed(draw_chunk, statistic, n, d, first, count),
+        lambda first, count: caches.computed(null_draws, statistic, n, d, first, count),
         _("Drawing batches of {null} for the sampling range").format(null=null),
         meanwhile=meanwhile,
     )
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    return bands_of({name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]})

@@ -9,8 +9,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from analysis.dumps import ReadingLimits, tree
+from analysis.dumps import ReadingLimits
+from analysis.dumps.contents import list_dump
 from analysis.dumps.formats import hdf5_format
+from analysis.dumps.pieces import read_pieces, read_rows
 from analysis.dumps.reader.pool import READER
 from per_core.errors import BudgetError, InvalidInputError
 from tests.analysis.dumps.dump_files import LAYERS, WRITERS, run_directory, write
@@ -26,14 +28,14 @@ def test_pieces_of_every_format_are_what_is_read_one_by_one(tmp_path):
     with zipfile.ZipFile(tmp_path / "packed.zip", "w") as archive:
         for name in ("layers.h5", "layers.npz", "layers.pt"):
             archive.write(tmp_path / name, name)
-    found = [(location, entry) for location, entry in tree.list_dump(tmp_path, LIMITS).found if not entry.refusal]
+    found = [(location, entry) for location, entry in list_dump(tmp_path, LIMITS).found if not entry.refusal]
     pieces = [(location, start, 2 + start) for location, entry in found for start in (0, 1) if entry.shape[0] > 2]
     random.Random(5).shuffle(pieces)
     assert len({location[0] for location, _, _ in pieces}) > 10
-    together = tree.read_pieces(tmp_path, pieces, LIMITS)
+    together = read_pieces(tmp_path, pieces, LIMITS)
     for piece, values in zip(pieces, together, strict=True):
         assert values.shape[0] == 2
-        np.testing.assert_array_equal(values, tree.read_rows(tmp_path, *piece, LIMITS))
+        np.testing.assert_array_equal(values, read_rows(tmp_path, *piece, LIMITS))
 
 
 def test_values_are_those_that_were_written(tmp_path):
@@ -44,11 +46,11 @@ def test_values_are_those_that_were_written(tmp_path):
         (("a.npz", "features.6.npy"), 0, 3),
         (("b.safetensors", "features.6"), 1, 2),
     ]
-    first, second, third = tree.read_pieces(tmp_path, pieces, LIMITS)
+    first, second, third = read_pieces(tmp_path, pieces, LIMITS)
     np.testing.assert_array_equal(first, LAYERS["features.8"][4:6])
     np.testing.assert_array_equal(second, LAYERS["features.6"][:3])
     np.testing.assert_array_equal(third, LAYERS["features.6"][1:2])
-    assert tree.read_pieces(tmp_path, [], LIMITS) == []
+    assert read_pieces(tmp_path, [], LIMITS) == []
 
 
 @pytest.mark.long
@@ -56,7 +58,7 @@ def test_one_piece_that_is_not_there_refuses_them_all(tmp_path):
     path = write(tmp_path, "layers.h5")
     pieces = [(("features.6/activations",), 0, 2), (("features.7/activations",), 0, 2)]
     with pytest.raises(InvalidInputError, match=r"readable dataset 'features.7/activations'; there is none now"):
-        tree.read_pieces(path, pieces, LIMITS)
+        read_pieces(path, pieces, LIMITS)
 
 
 @pytest.mark.long

@@ -13,8 +13,8 @@ import torch
 from scipy.io import savemat
 
 from analysis.dumps import inspect
+from analysis.dumps.contents import list_dump
 from analysis.dumps.limits import DEFAULT_LIMITS
-from analysis.dumps.tree import list_dump
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, TENSORS
 
 SECOND = LAYERS["features.8"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.dumps import ReadingLimits, inspect, tree
+from analysis.dumps import ReadingLimits, contents, inspect
 from analysis.dumps.files.byte_range import FileRange
 from analysis.dumps.natural_order import by_numbers
 from analysis.dumps.reader.pool import READER
@@ -42,7 +42,7 @@ def test_many_equal_headers_are_one_entry_each_with_its_own_place(tmp_path):
     np.save(tmp_path / "layer_40.npy", FIRST.astype(np.float64))
     cut = tmp_path / "layer_41.npy"
     cut.write_bytes((tmp_path / "layer_0.npy").read_bytes()[:-1])  # the same header, of which the bytes are not there
-    found = tree.list_dump(tmp_path, ReadingLimits()).found
+    found = contents.list_dump(tmp_path, ReadingLimits()).found
     assert [location for location, _ in found] == [(f"layer_{number}.npy",) for number in range(42)]
     assert len({id(entry) for _, entry in found[:40]}) == 1
     assert [entry.dtype for _, entry in found[39:]] == ["float32", "float64", "float32"]
@@ -53,11 +53,11 @@ def test_the_files_of_a_folder_are_bounded(tmp_path):
     for number in range(5):
         (tmp_path / f"step-{number % 2}").mkdir(exist_ok=True)
         np.save(tmp_path / f"step-{number % 2}" / f"{number}.npy", FIRST)
-    assert len(tree.list_dump(tmp_path, ReadingLimits(files=7)).found) == 5
-    ((_, entry),) = tree.list_dump(tmp_path, ReadingLimits(files=1)).found
+    assert len(contents.list_dump(tmp_path, ReadingLimits(files=7)).found) == 5
+    ((_, entry),) = contents.list_dump(tmp_path, ReadingLimits(files=1)).found
     assert "A folder may hold 1 files" in entry.refusal
     np.savez(tmp_path / "many.npz", *[FIRST] * 9)
-    *_, (location, entry) = tree.list_dump(tmp_path, ReadingLimits(files=8)).found
+    *_, (location, entry) = contents.list_dump(tmp_path, ReadingLimits(files=8)).found
     assert location == ("the rest",)
     assert "A dump may have 8 members" in entry.refusal
 
@@ -87,10 +87,10 @@ def test_files_that_a_library_lists_are_listed_by_one_request(tmp_path, monkeypa
     monkeypatch.setattr(
         "analysis.dumps.files.file_stamp.TICK", -(2**62)
     )  # whatever has just been written counts as settled
-    found = tree.list_dump(tmp_path, ReadingLimits()).found
+    found = contents.list_dump(tmp_path, ReadingLimits()).found
     assert requests == [7]
     assert [entry.shape for _, entry in found[:6]] == [(3, number + 1) for number in range(6)]
     assert found[6][0] == ("layer_6.pt",)
     assert found[6][1].refusal
-    assert tree.list_dump(tmp_path, ReadingLimits()).found == found
+    assert contents.list_dump(tmp_path, ReadingLimits()).found == found
     assert requests == [7]

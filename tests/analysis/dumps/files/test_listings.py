@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from analysis.dumps import ReadingLimits, inspect, tree
+from analysis.dumps import ReadingLimits, contents, inspect
 from analysis.dumps.files.byte_range import FileRange
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, WRITERS, run_directory, write
 
@@ -17,15 +17,15 @@ from tests.analysis.dumps.dump_files import FIRST, LAYERS, WRITERS, run_director
 def looked_at(tmp_path, monkeypatch):
     """Names of the files and runs that were looked into."""
     names = []
-    kind, run = tree.file_kind, tree.run_format.list_entries
+    kind, run = contents.file_kind, contents.run_format.list_entries
 
     def file_kind(name, data):
         if isinstance(data, FileRange) and data.is_whole and data.path.is_relative_to(tmp_path):  # not what is unpacked
             names.append(name)
         return kind(name, data)
 
-    monkeypatch.setattr(tree, "file_kind", file_kind)
-    monkeypatch.setattr(tree.run_format, "list_entries", lambda path: names.append(path.name) or run(path))
+    monkeypatch.setattr(contents, "file_kind", file_kind)
+    monkeypatch.setattr(contents.run_format, "list_entries", lambda path: names.append(path.name) or run(path))
     return names
 
 

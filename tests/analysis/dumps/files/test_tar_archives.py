@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.dumps import ReadingLimits, inspect, tree
+from analysis.dumps import ReadingLimits, contents, inspect
 from per_core.errors import InvalidInputError
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, TENSORS, inspect_each, npy_bytes, only, write
 
@@ -100,16 +100,16 @@ def test_a_packed_archive_is_unpacked_within_the_budget(tmp_path, name):
 
 
 def test_a_packed_archive_of_many_arrays_is_to_be_unpacked_first(tmp_path, monkeypatch):
-    monkeypatch.setattr(tree, "MOST_REPEATED", 100_000)
+    monkeypatch.setattr(contents, "MOST_REPEATED", 100_000)
     for count, is_read in ((4, True), (40, False)):
         files = {f"{number}.npy": npy_bytes(FIRST) for number in range(count)}
         (tmp_path / f"{count}.tar.gz").write_bytes(tar_bytes(files, mode="w:gz"))
-        found = tree.list_dump(tmp_path / f"{count}.tar.gz", ReadingLimits()).found
+        found = contents.list_dump(tmp_path / f"{count}.tar.gz", ReadingLimits()).found
         assert sum(not entry.refusal for _, entry in found) == count * is_read
     reason = found[0][1].refusal
     assert "40 arrays of 51.2 kB together make 2.05 MB" in reason
     subprocess.run(["gunzip", "40.tar.gz"], cwd=tmp_path, check=True)
-    assert len(tree.list_dump(tmp_path / "40.tar", ReadingLimits()).found) == 40
+    assert len(contents.list_dump(tmp_path / "40.tar", ReadingLimits()).found) == 40
 
 
 @pytest.mark.parametrize("name", ["layer.npy.gz", "table.csv.gz"])

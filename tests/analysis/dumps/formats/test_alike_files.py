@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.dumps import tree
+from analysis.dumps import contents
 from analysis.dumps.entry import Entry
 from analysis.dumps.files import file_stamp, likeness
 from analysis.dumps.files.byte_range import HEAD, FileRange
@@ -193,14 +193,14 @@ def test_a_file_that_calls_its_headers_values_deceives_about_no_other(
 ) -> None:
     """Nearly all of its bytes are free, so that every file of its size would be like it."""
     monkeypatch.setattr(file_stamp, "TICK", -(2**62))  # whatever has just been written counts as settled
-    monkeypatch.setattr(tree, "FILES_AT_ONCE", 1)
+    monkeypatch.setattr(contents, "FILES_AT_ONCE", 1)
     count, dtypes = 2040, ("uint8", "int16", "float32", "float64")
     for number, dtype in enumerate(dtypes, start=1):
         with h5py.File(tmp_path / f"{number}.h5", "w") as file:
             file[f"layer_{number}"] = np.ones(count // np.dtype(dtype).itemsize, dtype)
     (size,) = {file.stat().st_size for file in tmp_path.iterdir()}
     with_values_at(tmp_path / "1.h5", tmp_path / "0.h5", "layer_1", 1, size - 1)
-    found = {location: entry.dtype for location, entry in tree.list_dump(tmp_path, DEFAULT_LIMITS).found[1:]}
+    found = {location: entry.dtype for location, entry in contents.list_dump(tmp_path, DEFAULT_LIMITS).found[1:]}
     assert found == {(f"{number}.h5", f"layer_{number}"): dtype for number, dtype in enumerate(dtypes, start=1)}
 
 

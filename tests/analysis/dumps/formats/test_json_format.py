@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.dumps.contents import list_dump
 from analysis.dumps.formats import json_format
 from analysis.dumps.limits import DEFAULT_LIMITS, ReadingLimits
 from analysis.dumps.reader.pool import READER
-from analysis.dumps.tree import list_dump
 from per_core.errors import BudgetError, InvalidInputError
 
 VALUES = np.random.default_rng(4).normal(size=(20, 6))

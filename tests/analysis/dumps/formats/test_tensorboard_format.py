@@ -12,7 +12,8 @@ from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.summary_pb2 import HistogramProto
 
 from analysis.dumps import ReadingLimits
-from analysis.dumps.tree import list_dump, read_rows
+from analysis.dumps.contents import list_dump
+from analysis.dumps.pieces import read_rows
 from per_core.errors import PerError
 from tests.analysis.dumps.test_fuzz import mutate
 

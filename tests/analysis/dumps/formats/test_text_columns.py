@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.dumps.contents import list_dump
 from analysis.dumps.formats import csv_format
 from analysis.dumps.limits import DEFAULT_LIMITS
-from analysis.dumps.tree import list_dump, read_rows
+from analysis.dumps.pieces import read_rows
 from per_core.errors import InvalidInputError
 
 VALUES = np.random.default_rng(3).normal(size=(20, 6))

@@ -15,7 +15,8 @@ import zarr
 from zarr.storage import ZipStore
 
 from analysis.dumps import ReadingLimits, inspect
-from analysis.dumps.tree import list_dump, read_rows
+from analysis.dumps.contents import list_dump
+from analysis.dumps.pieces import read_rows
 from per_core.errors import PerError
 from tests.analysis.dumps.dump_files import FIRST, LAYERS, npy_bytes, only
 from tests.analysis.dumps.test_fuzz import mutate
