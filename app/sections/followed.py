@@ -40,7 +40,9 @@ def follow(key: str, look: Callable[[], Glance], draw: Callable[[], None]) -> No
     Args:
         key: of the part, for `st.rerun(key)` in a callback: to draw it at once and look as often as is right now.
         look: called by a timer beside all that visitors do, so it takes a few milliseconds.
-        draw: may write into the page, and not into containers that it has not made.
+        draw: may write into the page, and not into containers that it has not made. It makes no fragment: when it runs
+            again, Streamlit drops what it has not yet sent of the last run but for fragments within it, and these then
+            have no place in the browser, which stops there ("Bad delta path").
     """
 
     def report() -> None:

@@ -113,7 +113,7 @@ def show_comparisons(comparisons: "list[tuple[str, Comparison]]") -> None:
     run_view.show_figure2(shown)
     run_view.show_progress(shown, trained_here=all(one.spec for _, one in comparisons))
     run_view.show_distances(shown, shown.layers[0])
-    st.fragment(run_view.show_densities)(shown, shown.layers[0])
+    run_view.show_densities(shown, shown.layers[0])
     run_view.show_results(networks, shown.layers[0])
 
 
@@ -146,7 +146,7 @@ def show_run(run: str, title: str, titles: Mapping[str, str]) -> None:
     if opened:
         show_comparisons([(titles[name], comparison) for name, comparison in opened.items()])
     if run in opened:
-        st.fragment(run_view.show_links)(opened[run], run, title)
+        run_view.show_links(opened[run], run, title)
 
 
 def _glance(run: str, titles: Mapping[str, str]) -> followed.Glance:

@@ -18,11 +18,6 @@ state["whole"] = state.get("whole", 0) + 1
 def draw():
     state["drawn"] = state.get("drawn", 0) + 1
     st.text(state["value"])
-    st.fragment(control, key="control")()
-
-def control():
-    state["controls"] = state.get("controls", 0) + 1
-    st.toggle("Inner", key="inner", on_change=lambda: st.rerun("control"))  # as a browser does, and AppTest not
 
 def change():
     state["value"] = "secret two"
@@ -48,12 +43,3 @@ def test_it_is_drawn_alone_and_tells_a_hash_of_what_it_looks_like() -> None:
     assert page.text[0].value == "secret two"
     assert version(page) != before
     assert (page.session_state["whole"], page.session_state["drawn"]) == (1, 2)
-
-
-def test_a_control_in_it_that_has_a_fragment_of_its_own_draws_nothing_else() -> None:
-    page = AppTest.from_string(SCRIPT, default_timeout=LIMIT).run()
-    page.toggle(key="inner").set_value(True).run()
-    assert [*page.exception] == []
-    assert page.toggle(key="inner").value is True
-    assert [*page.text] == []
-    assert [page.session_state[name] for name in ("whole", "drawn", "controls")] == [1, 1, 2]

@@ -12,6 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from streamlit.proto.Delta_pb2 import Delta
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
@@ -167,6 +170,28 @@ def test_any_recorder_s_run_is_followed_too(open_page: OpenPage, runs_folder: Pa
     assert results["Test accuracy"].tolist() == ["not recorded"]
     assert float(results["Movement"].item()) > 0
     assert "Mean step" in all_text(page)
+
+
+def test_what_is_followed_makes_no_fragment(
+    open_page: OpenPage, finished_run: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fragment within it could be sent without its place, see `followed.follow`."""
+    sent: list[tuple[tuple[int, ...], Delta]] = []
+    enqueue = ForwardMsgQueue.enqueue
+
+    def note(queue: ForwardMsgQueue, message: ForwardMsg) -> None:
+        if message.HasField("delta"):
+            sent.append((tuple(message.metadata.delta_path), message.delta))
+        enqueue(queue, message)
+
+    monkeypatch.setattr(ForwardMsgQueue, "enqueue", note)
+    page = open_page("train", run=finished_run)
+    assert page.exception == []
+    owner = next(delta.fragment_id for _, delta in sent if "train_figure2" in delta.new_element.bidi_component.id)
+    place = min(path for path, delta in sent if delta.fragment_id == owner)
+    below = [delta.fragment_id for path, delta in sent if path[: len(place)] == place]
+    assert len(below) > 20
+    assert set(below) == {owner}
 
 
 def runs_table(page: AppTest) -> pd.DataFrame:
