@@ -23,6 +23,7 @@ st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "icon.svg"), size="l
 choose_language()
 page = st.navigation(
     [
+        st.Page("views/learn/learn.py", title=_("Learn"), url_path="learn"),
         st.Page(
             "views/distributions/distributions.py", title=_("Distributions"), url_path="distributions", default=True
         ),
@@ -34,7 +35,8 @@ page = st.navigation(
     position="top",
 )
 with waits_shown():
-    st.session_state[CHOICE] = choose_batch(on_dumps=page.url_path == "dumps")
+    if page.url_path != "learn":
+        st.session_state[CHOICE] = choose_batch(on_dumps=page.url_path == "dumps")
     if page.url_path != "train":
         services.watch_runs([])
     page.run()

@@ -19,7 +19,7 @@ STUDIES = (  # from the bottom; modules directly in analysis, the batch and the 
     {"distances"},
     {"methods"},
     {"dumps", "runs"},
-    {"survey", "training", "one_pass"},
+    {"survey", "training", "one_pass", "lesson"},
     {"commands"},
     {"__main__"},
 )

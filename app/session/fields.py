@@ -52,6 +52,10 @@ class Field(ABC, Generic[T]):
     def draw(self) -> T:
         """Draw the widget, bound to the address, and return what it says."""
 
+    def offers(self, value: object) -> bool:
+        """Whether a visitor could have set this value: what comes from an address can be anything."""
+        return isinstance(value, type(self.default))
+
     def held(self, value: T) -> Any:
         """What the widget holds in the session when it says a value."""
         return value
@@ -107,6 +111,10 @@ class Whole(Field[int]):
         low, high = int(self.range.low), int(self.range.high)
         return whole_number(self.label, low, high, self.default, key=self.key, hint=self.hint)
 
+    def offers(self, value: object) -> bool:
+        """A whole number in the range."""
+        return isinstance(value, int) and not isinstance(value, bool) and self.range.holds(value)
+
     def held(self, value: int) -> float:
         """The same as a floating-point number."""
         return float(value)
@@ -136,6 +144,10 @@ class Number(Field[float]):
         )
         return float(value)
 
+    def offers(self, value: object) -> bool:
+        """A number in the range."""
+        return isinstance(value, int | float) and not isinstance(value, bool) and self.range.holds(value)
+
     def held(self, value: float) -> float:
         """The number."""
         return float(value)
@@ -155,6 +167,10 @@ class Slider(Field[float]):
             self.label, low, high, self.default, self.step, key=self.key, bind="query-params", help=self.hint
         )
         return float(value)
+
+    def offers(self, value: object) -> bool:
+        """A number in the range."""
+        return isinstance(value, int | float) and not isinstance(value, bool) and self.range.holds(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +217,10 @@ class OneOf(Field[T]):
             case "buttons":
                 chosen = one_of(self.label, self.options, self.default, key=self.key, show=self.show, hint=self.hint)
         return chosen
+
+    def offers(self, value: object) -> bool:
+        """One of the options."""
+        return value in self.options
 
     def linked(self, value: T) -> str:
         """The option in words."""

@@ -13,6 +13,9 @@ LOOKED_AT = "looked_at"  # the member of it that is shown there; the other pages
 METHODS_BEGINNING = "methods_beginning"  # scale and shift with which Methods opened for the batch
 METHODS_FOLLOWED = "methods_followed"  # the slow flows that were followed to their end for the page as it is
 
+# Learn
+LESSON_SAID, LESSON_STEP = "learn_said", "learn_step"  # what was predicted, by step; the step that was open last
+
 # Dumps
 DUMP_PLACES = "dumps_places"  # slot -> where its files are
 DUMP_SAID = "dumps_said"  # slot and path -> what a visitor said of how the dump is read, step by step
@@ -33,6 +36,7 @@ DATA_SOURCE, DATA_DUMPED = "data_source", "data_dumped"
 DUMPS_QUANTITY, DUMPS_LAYER, DUMPS_EPOCH = "dumps_quantity", "dumps_layer", "dumps_epoch"
 DUMPS_VIEW = "dumps_view"
 METHODS_SCALE, METHODS_SHIFT = "methods_scale", "methods_shift"
+STEP, LESSON_TURN = "step", "learn_turn"  # of the lesson: which one is open; the keys that turn
 VIEW_CLIP, VIEW_OWN = "train_view_clip", "train_view_own"
 
 

@@ -1,0 +1,1 @@
+"""Learn: the lesson of nine steps, and what only it uses."""

@@ -1,0 +1,136 @@
+"""How a step is gone through: play and predict, then the answer, the explanation, and the way on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.session.controls import one_of
+from app.session.fields import Values, draw_fields, held_values, link_fields
+from app.session.keys import LESSON_STEP, LESSON_TURN, STEP
+from app.text.language import _, language_in_address, translated
+from app.text.plain import escaped
+from app.views.learn.predictions import Prediction, keep_in_address, predict, predictions, take_back
+from app.views.learn.step import Answer, Question, Step
+
+_TURN = st.components.v2.component(
+    "perscope_turn",
+    js=Path(__file__).parent.joinpath("frontend", "turn.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def show_lesson(steps: Sequence[Step[Any]]) -> None:
+    """The step that the address names, `?step=4`, and the way to the others."""
+    number = _choose_step(len(steps))
+    step = steps[number - 1]
+    st.title(f"{number}. {translated(step.title)}")
+    _show_step(step)
+    _show_turns(number, len(steps))
+    keep_in_address()
+
+
+def _choose_step(count: int) -> int:
+    """Buttons of all steps; who comes back from another page sees the one that was left."""
+    numbers = [str(number) for number in range(1, count + 1)]
+    if STEP not in st.session_state and STEP not in st.query_params and LESSON_STEP in st.session_state:
+        st.session_state[STEP] = st.session_state[LESSON_STEP]
+        st.query_params[STEP] = st.session_state[LESSON_STEP]
+    chosen = one_of(_("Step"), numbers, numbers[0], key=STEP)
+    st.session_state[LESSON_STEP] = chosen
+    return int(chosen)
+
+
+def _show_step(step: Step[Any]) -> None:
+    """One step: the picture beside what is asked, or what was answered."""
+    found = predictions().get(step.key)
+    picture, beside = st.columns([3, 2], gap="large")
+    with beside:
+        st.markdown(translated(step.invitation))
+        values = _play(step, found)
+        seen = step.see(values)
+        question = step.ask(seen)
+        if found is not None and not question.accepts(found.answer):
+            found = None
+        if found is None:
+            _ask(step, question, values)
+        else:
+            _reveal(step, question, values, found)
+    with picture:
+        step.show(seen, found is not None)
+
+
+def _play(step: Step[Any], found: Prediction | None) -> dict[str, Any]:
+    """The controls, which open with the settings of the prediction there is."""
+    fields = step.fields()
+    if found is not None:
+        said = {field.path: found.settings[field.path] for field in fields if field.path in found.settings}
+        usable = {field.path: said[field.path] for field in fields if field.offers(said.get(field.path))}
+        held = held_values(fields, usable)
+        if not any(key in st.session_state or key in st.query_params for key in held):
+            link_fields(fields, usable)
+            st.session_state.update(held)
+    return draw_fields(fields)
+
+
+def _ask(step: Step[Any], question: Question, values: Values) -> None:
+    """The question with its button."""
+    answer = question.draw(f"learn_{step.key}_answer")
+    st.button(
+        _("Check"),
+        on_click=_answer,
+        args=(step, answer, dict(values)),
+        type="primary",
+        disabled=answer is None,
+        key="learn_check",
+    )
+
+
+def _answer(step: Step[Any], answer: Answer, settings: dict[str, Any]) -> None:
+    predict(step.key, Prediction(answer, settings))
+
+
+def _reveal(step: Step[Any], question: Question, values: Values, found: Prediction) -> None:
+    """What the numbers say, beside what was predicted; the explanation; and the same batch in full."""
+    st.markdown(f"**{escaped(question.text)}**")
+    if dict(values) != dict(found.settings):
+        st.info(_("The answer at these settings: {right}.").format(right=question.right_in_words))
+    elif question.is_right(found.answer):
+        st.success(_("Right: {answer}.").format(answer=question.in_words(found.answer)))
+    else:
+        st.warning(
+            _("You predicted: {answer}. The numbers say: {right}.").format(
+                answer=question.in_words(found.answer), right=question.right_in_words
+            )
+        )
+    st.markdown(question.because)
+    st.markdown(translated(step.explanation))
+    onward = step.onward(values)
+    st.page_link(
+        f"views/{onward.page}/{onward.page}.py",
+        label=onward.label,
+        icon=":material/open_in_new:",
+        query_params={**onward.query, **language_in_address()},
+    )
+    st.button(_("Predict again"), on_click=take_back, args=(step.key,), key="learn_again", type="tertiary")
+
+
+def _show_turns(number: int, count: int) -> None:
+    """Back and next, by button and by key."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(_("Back"), on_click=_turn, args=(number - 1, count), disabled=number == 1, key="learn_back")
+        st.button(_("Next"), on_click=_turn, args=(number + 1, count), disabled=number == count, key="learn_next")
+        done = min(len(predictions()), count)
+        st.caption(_("{done} of {count} steps answered").format(done=done, count=count))
+    _TURN(
+        key=LESSON_TURN,
+        data={"present": False},
+        height=1,
+        on_by_change=lambda: _turn(number + int(st.session_state[LESSON_TURN]["by"]), count),
+    )
+
+
+def _turn(number: int, count: int) -> None:
+    """Go to a step; there is none before the first or after the last."""
+    st.session_state[STEP] = str(min(max(number, 1), count))

@@ -1,0 +1,8 @@
+"""The nine steps of the lesson, one file each, in their order."""
+
+from typing import Any
+
+from app.views.learn.step import Step
+from app.views.learn.steps.clouds import CLOUDS
+
+STEPS: tuple[Step[Any], ...] = (CLOUDS,)
