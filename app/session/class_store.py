@@ -33,23 +33,6 @@ VERSION = 1
 
 _CODE = re.compile(rf"[{LETTERS}]{{{CODE_LENGTH}}}")
 _STEP = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_TABLES = """
-CREATE TABLE IF NOT EXISTS classes (
-    code TEXT PRIMARY KEY, teacher BLOB NOT NULL, used REAL NOT NULL, reveal TEXT NOT NULL,
-    step TEXT NOT NULL DEFAULT ''
-);
-CREATE TABLE IF NOT EXISTS revealed (
-    code TEXT NOT NULL REFERENCES classes ON DELETE CASCADE, step TEXT NOT NULL, PRIMARY KEY (code, step)
-);
-CREATE TABLE IF NOT EXISTS seats (
-    code TEXT NOT NULL REFERENCES classes ON DELETE CASCADE, seat BLOB NOT NULL, PRIMARY KEY (code, seat)
-);
-CREATE TABLE IF NOT EXISTS answers (
-    code TEXT NOT NULL, seat BLOB NOT NULL, step TEXT NOT NULL, answer TEXT NOT NULL, correct INTEGER NOT NULL,
-    settings TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (code, seat, step),
-    FOREIGN KEY (code, seat) REFERENCES seats ON DELETE CASCADE
-);
-"""
 
 
 class NoClassError(InvalidInputError):
@@ -130,7 +113,7 @@ class ClassStore:
             self._database.execute("PRAGMA foreign_keys = ON")
             self._database.execute("PRAGMA secure_delete = ON")
             self._require_version()
-            self._database.executescript(_TABLES)
+            _make_tables(self._database)
 
     def close(self) -> None:
         """Close the file."""
@@ -406,6 +389,28 @@ def tally_table(tally: Tally, steps: Sequence[str]) -> list[dict[str, Any]]:
         for step in steps
         for value, count in sorted(tally.answers.get(step, {}).items(), key=lambda one: str(one[0]))
     ]
+
+
+def _make_tables(database: sqlite3.Connection) -> None:
+    database.executescript(
+        """
+        CREATE TABLE IF NOT EXISTS classes (
+            code TEXT PRIMARY KEY, teacher BLOB NOT NULL, used REAL NOT NULL, reveal TEXT NOT NULL,
+            step TEXT NOT NULL DEFAULT ''
+        );
+        CREATE TABLE IF NOT EXISTS revealed (
+            code TEXT NOT NULL REFERENCES classes ON DELETE CASCADE, step TEXT NOT NULL, PRIMARY KEY (code, step)
+        );
+        CREATE TABLE IF NOT EXISTS seats (
+            code TEXT NOT NULL REFERENCES classes ON DELETE CASCADE, seat BLOB NOT NULL, PRIMARY KEY (code, seat)
+        );
+        CREATE TABLE IF NOT EXISTS answers (
+            code TEXT NOT NULL, seat BLOB NOT NULL, step TEXT NOT NULL, answer TEXT NOT NULL, correct INTEGER NOT NULL,
+            settings TEXT NOT NULL, at REAL NOT NULL, PRIMARY KEY (code, seat, step),
+            FOREIGN KEY (code, seat) REFERENCES seats ON DELETE CASCADE
+        );
+        """
+    )
 
 
 def _new_code() -> str:

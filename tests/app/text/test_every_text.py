@@ -20,6 +20,7 @@ CATALOGUES = sorted(file for folder in DOMAINS for file in (ROOT / folder).rglob
 COMMAND_LINE = {"app/__main__.py", "app/hosts.py"}  # what a terminal shows
 TEXT_FUNCTIONS = {"_", "ngettext", "N_"}  # their arguments are literals
 TRANSLATING = TEXT_FUNCTIONS | {"translated"}
+CODE = {"code", "execute", "executescript"}  # their arguments are Python or SQL
 SHOWN = {  # arguments that a person reads, whatever the function
     "label", "body", "help", "hint", "title", "name", "text", "caption", "captions", "about", "alt", "placeholder",
     "xaxis_title", "yaxis_title", "ticktext", "legendgroup_title",
@@ -78,7 +79,7 @@ def spoken(tree: ast.Module) -> Iterator[ast.Constant]:
     def below(node: ast.AST) -> Iterator[ast.Constant]:
         if id(node) in silent or isinstance(node, ast.Raise | ast.Assert):
             return
-        if isinstance(node, ast.Call) and (name_of(node) in TRANSLATING | {"code"} or _logs(node)):
+        if isinstance(node, ast.Call) and (name_of(node) in TRANSLATING | CODE or _logs(node)):
             return
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node
@@ -143,6 +144,7 @@ def test_text_that_is_not_translated_is_found(source: str) -> None:
         'raise InvalidInputError("One of these is no name.")',
         '_LOG.error("A page failed")',
         'st.code("from analysis.dumps import Layout, inspect", language="python")',
+        'database.execute("SELECT step, answer FROM answers WHERE code = ?", (code,))',
         '"""What this file says."""',
         'TABLE = {"rho": (N_("the correlation"), 0, 1)}',
         'def f(batch: "dict[Key, str] | None or so") -> "a name of a type": ...',
