@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.sections.presenting import choose_presenting
 from app.session import libraries, services  # noqa: F401  libraries before all that pages import
 from app.session.batch_choice import choose_batch
 from app.session.keys import CHOICE
@@ -21,6 +22,7 @@ st.set_page_config(
 st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "icon.svg"), size="large")
 
 choose_language()
+choose_presenting()
 page = st.navigation(
     [
         st.Page("views/learn/learn.py", title=_("Learn"), url_path="learn"),

@@ -5,6 +5,7 @@ is its parameter in the address, and public.
 """
 
 LANGUAGE = "language"  # the visitor's
+PRESENTING = "presenting"  # whether the page is shown to a room
 
 # The batch that is looked at
 CHOICE = "choice"  # the sidebar's, for the page of this run
@@ -37,6 +38,7 @@ DUMPS_QUANTITY, DUMPS_LAYER, DUMPS_EPOCH = "dumps_quantity", "dumps_layer", "dum
 DUMPS_VIEW = "dumps_view"
 METHODS_SCALE, METHODS_SHIFT = "methods_scale", "methods_shift"
 STEP, LESSON_TURN = "step", "learn_turn"  # of the lesson: which one is open; the keys that turn
+PRESENTING_SWITCH = "learn_present"
 VIEW_CLIP, VIEW_OWN = "train_view_clip", "train_view_own"
 
 

@@ -4,8 +4,15 @@
 
 const charts = new WeakMap()
 
-function heightFor({ plot, height, aspect }) {
-  return Math.min(Math.max(height, aspect * plot.clientWidth), 1.6 * height)
+// In presenter mode a style says how much larger type is, and that pictures are as high as the screen allows.
+function heightFor({ plot, root, height, aspect }) {
+  const own = Math.min(Math.max(height, aspect * plot.clientWidth), 1.6 * height)
+  const given = parseFloat(getComputedStyle(root).getPropertyValue("--perscope-height"))
+  return given ? Math.max(own, (given / 100) * window.innerHeight) : own
+}
+
+function typeFor(root) {
+  return parseFloat(getComputedStyle(root).getPropertyValue("--perscope-type")) || 1
 }
 
 function loadPlotly() {
@@ -241,6 +248,7 @@ async function drawIn(chart, data, component, style) {
   const Plotly = await loadPlotly()
   const figure = resolveColours(data.figure, style)
   figure.layout.font.family = style.getPropertyValue("--st-font")
+  figure.layout.font.size *= typeFor(chart.root)
   figure.layout.width = chart.plot.clientWidth
   figure.layout.height = heightFor(chart)
   await Plotly.react(chart.plot, figure.data, figure.layout, CONFIG)

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.sections.presenting import is_presenting, show_switch
 from app.session.controls import one_of
 from app.session.fields import Values, draw_fields, held_values, link_fields
 from app.session.keys import LESSON_STEP, LESSON_TURN, STEP
@@ -25,7 +26,7 @@ def show_lesson(steps: Sequence[Step[Any]]) -> None:
     """The step that the address names, `?step=4`, and the way to the others."""
     number = _choose_step(len(steps))
     step = steps[number - 1]
-    st.title(f"{number}. {translated(step.title)}")
+    st.title(f"{number}. {translated(step.title)}", anchor=False)
     _show_step(step)
     _show_turns(number, len(steps))
     keep_in_address()
@@ -45,14 +46,20 @@ def _choose_step(count: int) -> int:
 def _show_step(step: Step[Any]) -> None:
     """One step: the picture beside what is asked, or what was answered."""
     found = predictions().get(step.key)
-    picture, beside = st.columns([3, 2], gap="large")
-    with beside:
+    if step.wide:
+        picture = st.container()
+        played, asked = st.columns([2, 3], gap="large")
+    else:
+        picture, beside = st.columns([3, 2], gap="large")
+        played, asked = beside.container(), beside.container()
+    with played:
         st.markdown(translated(step.invitation))
         values = _play(step, found)
-        seen = step.see(values)
-        question = step.ask(seen)
-        if found is not None and not question.accepts(found.answer):
-            found = None
+    seen = step.see(values)
+    question = step.ask(seen)
+    if found is not None and not question.accepts(found.answer):
+        found = None
+    with asked:
         if found is None:
             _ask(step, question, values)
         else:
@@ -94,7 +101,8 @@ def _answer(step: Step[Any], answer: Answer, settings: dict[str, Any]) -> None:
 def _reveal(step: Step[Any], question: Question, values: Values, found: Prediction) -> None:
     """What the numbers say, beside what was predicted; the explanation; and the same batch in full."""
     st.markdown(f"**{escaped(question.text)}**")
-    if dict(values) != dict(found.settings):
+    said = {field.path: found.settings.get(field.path, field.default) for field in step.fields()}
+    if any(values[path] != said[path] for path in values):
         st.info(_("The answer at these settings: {right}.").format(right=question.right_in_words))
     elif question.is_right(found.answer):
         st.success(_("Right: {answer}.").format(answer=question.in_words(found.answer)))
@@ -123,9 +131,10 @@ def _show_turns(number: int, count: int) -> None:
         st.button(_("Next"), on_click=_turn, args=(number + 1, count), disabled=number == count, key="learn_next")
         done = min(len(predictions()), count)
         st.caption(_("{done} of {count} steps answered").format(done=done, count=count))
+        show_switch()
     _TURN(
         key=LESSON_TURN,
-        data={"present": False},
+        data={"present": is_presenting()},
         height=1,
         on_by_change=lambda: _turn(number + int(st.session_state[LESSON_TURN]["by"]), count),
     )

@@ -161,6 +161,7 @@ class Step(Generic[Seen]):
         ask: the question on it; the right answer comes from the numbers.
         show: draws the one picture; before the reveal without what would give the answer away.
         onward: where the same batch is seen in full.
+        wide: whether the picture takes the whole width, above the question, instead of standing beside it.
     """
 
     key: str
@@ -174,3 +175,4 @@ class Step(Generic[Seen]):
     ask: Callable[[Seen], Question]
     show: Callable[[Seen, bool], None]
     onward: Callable[[Values], Onward]
+    wide: bool = False

@@ -82,4 +82,5 @@ CLOUDS: Step[FourClouds] = Step(
     ask=_ask,
     show=_show,
     onward=_onward,
+    wide=True,
 )

@@ -1,0 +1,49 @@
+"""Presenter mode: large type, high contrast, nothing but the page itself, for a projector or a slide."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from app.session.keys import PRESENTING, PRESENTING_SWITCH
+from app.text.language import _
+
+ADDRESS = "present"
+_STYLE = Path(__file__).parent.joinpath("frontend", "present.css").read_text(encoding="utf-8")
+
+
+def choose_presenting() -> None:
+    """Take the mode from the address, ?present=1, keep it there on every page, and dress the page for it."""
+    asked = st.query_params.get(ADDRESS)
+    if asked is not None:
+        st.session_state[PRESENTING] = asked == "1"
+    _keep_in_address()
+    if is_presenting():
+        st.html(f"<style>{_STYLE}</style>")
+
+
+def is_presenting() -> bool:
+    """Whether the page is shown to a room."""
+    return bool(st.session_state.get(PRESENTING, False))
+
+
+def show_switch() -> None:
+    """The switch, where a page offers it."""
+    st.session_state[PRESENTING_SWITCH] = is_presenting()
+    st.toggle(
+        _("Presenter mode"),
+        key=PRESENTING_SWITCH,
+        on_change=_switch,
+        help=_("Large type without menus, for a projector. Next and back by arrow keys, page keys or a clicker."),
+    )
+
+
+def _switch() -> None:
+    st.session_state[PRESENTING] = st.session_state[PRESENTING_SWITCH]
+    _keep_in_address()
+
+
+def _keep_in_address() -> None:
+    if is_presenting():
+        st.query_params[ADDRESS] = "1"
+    elif ADDRESS in st.query_params:
+        del st.query_params[ADDRESS]
