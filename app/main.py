@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.sections.language_switch import language_switch
 from app.sections.presenting import choose_presenting
 from app.session import libraries, services  # noqa: F401  libraries before all that pages import
 from app.session.batch_choice import choose_batch
@@ -36,9 +37,13 @@ page = st.navigation(
     ],
     position="top",
 )
+batch_place = st.sidebar.container()
+with st.sidebar:
+    language_switch()
 with waits_shown():
     if page.url_path != "learn":
-        st.session_state[CHOICE] = choose_batch(on_dumps=page.url_path == "dumps")
+        with batch_place:
+            st.session_state[CHOICE] = choose_batch(on_dumps=page.url_path == "dumps")
     if page.url_path != "train":
         services.watch_runs([])
     page.run()

@@ -7,7 +7,7 @@ or a modified client can hold anything.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from analysis.dumps import Inspection, Member
     from per_core.recording.run_directory import Run
 
+T = TypeVar("T")
 MAX_VALUES = 1_048_576
 SHIPPED_RUN = Path(__file__).parents[2] / "assets" / "runs" / "digits_elu"
 _CASES = {
@@ -116,18 +117,17 @@ def run_batch(run: "Run", index: int, layer: str) -> ActivationBatch:
 
 
 def choose_batch(*, on_dumps: bool) -> Choice:
-    """Draw the sidebar's controls and return what they say; stop the page with a message if it cannot be drawn.
+    """Draw the controls of the sidebar and return what they say; stop the page with a message if it cannot be drawn.
 
     Who comes from Dumps sees the layer that is open there.
     """
     if not on_dumps and LOOKED_AT in st.session_state:
         st.session_state[DATA_SOURCE] = DUMP
         st.session_state[DATA_DUMPED] = st.session_state.pop(LOOKED_AT)
-    with st.sidebar:
-        source = source_field().draw()
-        choose = {FIGURE1: _choose_sample, RECORDING: _choose_recorded, RUN: _choose_run, DUMP: _choose_dumped}
-        choice = choose[source]()
-        st.button(_("Reset"), on_click=_reset, help=_("Back to the batch that the dashboard opens with."))
+    source = source_field().draw()
+    choose = {FIGURE1: _choose_sample, RECORDING: _choose_recorded, RUN: _choose_run, DUMP: _choose_dumped}
+    choice = choose[source]()
+    st.button(_("Reset"), on_click=_reset, help=_("Back to the batch that the dashboard opens with."))
     return choice
 
 
@@ -201,9 +201,7 @@ def _choose_run() -> Choice:
     run_id = ids[_one_of("data_run", _("Run"), list(ids))]
     try:
         runs = {
-            member_name(key): run
-            for key, run in open_comparison(services.run_library().path(run_id)).runs.items()
-            if run.records
+            key: run for key, run in open_comparison(services.run_library().path(run_id)).runs.items() if run.records
         }
     except PerError as error:
         st.error(escaped(error))
@@ -211,7 +209,7 @@ def _choose_run() -> Choice:
     if not runs:
         st.info(_("This run has no record yet. Shown is the opening sample."))
         return Choice(DEFAULT)
-    run = runs[_one_of("data_member", _("Network"), list(runs))]
+    run = runs[_one_of("data_member", _("Network"), list(runs), show=member_name)]
     layers = plain_names(run.layers)
     layer = _one_of("data_run_layer", _("Layer"), list(layers), middle(list(layers)), show=layers.__getitem__)
     epochs = [str(record.epoch) for record in run.records if layer in record.layers]
@@ -225,7 +223,7 @@ def _choose_run() -> Choice:
     return Choice(None, layer, parse_epoch(epoch), run)
 
 
-def _one_of(key: str, label: str, options: Sequence[str], default: str | None = None, **more: Any) -> str:
+def _one_of(key: str, label: str, options: Sequence[T], default: T | None = None, **more: Any) -> T:
     """One of what a run has; the first, if no other is the default."""
     opening = options[0] if default is None else default
     return OneOf(path=key, key=key, label=label, default=opening, options=options, **more).draw()

@@ -20,17 +20,52 @@ ADDRESS = "lang"
 
 
 def choose_language() -> None:
-    """Take the language from the address, ?lang=ko, and keep it there when the visitor goes to another page."""
+    """Take the language from the address, ?lang=ko, else from the browser, and keep it in the address of every page."""
+    begins = LANGUAGE not in st.session_state
     asked = st.query_params.get(ADDRESS)
     if asked is not None:
-        st.session_state[LANGUAGE] = asked if asked in languages(LOCALE) else ENGLISH
+        st.session_state[LANGUAGE] = _spoken(asked)
     else:
+        st.session_state.setdefault(LANGUAGE, _of_browser())
         st.query_params.update(language_in_address())
+    if begins:
+        _translate_address()
+
+
+def choose_in_address(chosen: str) -> None:
+    """Let the address say another language, and its words be of that language: those of the options on the page."""
+    for key in st.query_params:
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]  # a value that is set has its address written anew
+    st.query_params[ADDRESS] = chosen
 
 
 def language_in_address() -> dict[str, str]:
     """What a link to this server says, so that it is read in the visitor's language."""
-    return {} if language() == ENGLISH else {ADDRESS: language()}
+    return {} if language() == _of_browser() == ENGLISH else {ADDRESS: language()}
+
+
+def offered_languages() -> tuple[str, ...]:
+    """The languages that the dashboard speaks."""
+    return languages(LOCALE)
+
+
+def _of_browser() -> str:
+    return _spoken(st.context.locale or ENGLISH)
+
+
+def _spoken(tag: str) -> str:
+    """The language of a tag as browsers have it, "ko-KR", if the dashboard speaks it; else English."""
+    name = tag.partition("-")[0].lower()
+    return name if name in offered_languages() else ENGLISH
+
+
+def _translate_address() -> None:
+    """Read a link that was made in English: options stand in the address in words, which are the visitor's here."""
+    words = {key: [translated(word) for word in st.query_params.get_all(key)] for key in st.query_params}
+    if any(words[key] != st.query_params.get_all(key) for key in words):
+        st.query_params.from_dict(words)
+        st.rerun()  # widgets take their values from the address that a run begins with
 
 
 def language() -> str:

@@ -129,6 +129,50 @@ def test_a_batch_is_called_in_the_language_of_its_visitor(open_page: OpenPage) -
     assert said[1].startswith("(d) bimodal, n = 32, d = 2")
 
 
+@pytest.mark.parametrize(
+    ("browser", "query", "spoken", "address"),
+    [
+        (None, {}, "en", None),
+        ("en-GB", {}, "en", None),
+        ("ko-KR", {}, "ko", "ko"),
+        ("ko", {}, "ko", "ko"),
+        ("fr-FR", {}, "en", None),
+        ("ko-KR", {"lang": "en"}, "en", "en"),
+        ("en-GB", {"lang": "ko-KR"}, "ko", "ko-KR"),
+    ],
+)
+def test_the_address_decides_on_the_language_else_the_browser(
+    browser: str | None, query: dict[str, str], spoken: str, address: str | None
+) -> None:
+    page = AppTest.from_string(VISITOR, default_timeout=LIMIT)
+    if browser:
+        page.context = {"locale": browser}
+    page.query_params = dict(query)
+    page.run()
+    assert page.title[0].value == {"en": "Distributions", "ko": KOREAN}[spoken]
+    page.query_params.clear()  # as a click on the navigation does
+    page.run()
+    assert page.title[0].value == {"en": "Distributions", "ko": KOREAN}[spoken]
+    kept = page.query_params.get("lang")
+    assert kept == (None if address is None else address[:2])
+
+
+def test_the_switch_changes_every_text_and_keeps_what_is_chosen(open_page: OpenPage) -> None:
+    page = open_page("bound", data_source="Recording", data_layer="layer 9")
+    assert page.radio(key="data_layer").value == "layer 9"
+    for chosen, reset, source in (("ko", "초기화", "기록"), ("en", "Reset", "Recording")):
+        page.segmented_control(key="language_chosen").set_value(chosen).run()
+        assert page.query_params["lang"] == chosen
+        assert reset in [button.label for button in page.button]
+        assert page.radio(key="data_layer").value == "layer 9"
+        assert page.query_params["data_source"] == source, "a reload finds the same option"
+
+
+def test_a_link_made_in_english_opens_in_korean(open_page: OpenPage) -> None:
+    page = open_page("bound", data_source="Recording", data_layer="layer 9", lang="ko")
+    assert page.radio(key="data_layer").value == "layer 9"
+
+
 def test_english_needs_no_word_in_the_address(open_page: OpenPage) -> None:
     page = open_page("train")
     assert "lang" not in page.query_params
