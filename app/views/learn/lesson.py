@@ -6,13 +6,16 @@ from typing import Any
 
 import streamlit as st
 
+from app.sections.on_request import on_request
 from app.sections.presenting import is_presenting, show_switch
 from app.session.controls import one_of
 from app.session.fields import Values, draw_fields, held_values, link_fields
 from app.session.keys import LESSON_STEP, LESSON_TURN, STEP
-from app.text.language import _, language_in_address, translated
+from app.text.caption import show_caption
+from app.text.language import _, language, language_in_address, translated
 from app.text.plain import escaped
 from app.views.learn.predictions import Prediction, keep_in_address, predict, predictions, take_back
+from app.views.learn.sheet import write_sheet
 from app.views.learn.step import Answer, Question, Step
 
 _TURN = st.components.v2.component(
@@ -29,6 +32,8 @@ def show_lesson(steps: Sequence[Step[Any]]) -> None:
     st.title(f"{number}. {translated(step.title)}", anchor=False)
     _show_step(step)
     _show_turns(number, len(steps))
+    if not is_presenting():
+        on_request(_("Sheets to print"), _show_sheets, steps, key="learn_sheets")
     keep_in_address()
 
 
@@ -122,6 +127,21 @@ def _reveal(step: Step[Any], question: Question, values: Values, found: Predicti
         query_params={**onward.query, **language_in_address()},
     )
     st.button(_("Predict again"), on_click=take_back, args=(step.key,), key="learn_again", type="tertiary")
+
+
+def _show_sheets(steps: Sequence[Step[Any]]) -> None:
+    """The lesson on paper, for both sides of the room."""
+    show_caption(_("Open a sheet in a browser and print it, or save it as PDF from there."))
+    with st.container(horizontal=True):
+        for for_teacher, label in ((False, _("For students")), (True, _("For the teacher"))):
+            st.download_button(
+                label,
+                write_sheet(steps, for_teacher=for_teacher),
+                f"lesson_{'teacher' if for_teacher else 'student'}_{language()}.html",
+                "text/html",
+                on_click="ignore",
+                key=f"learn_sheet_{'teacher' if for_teacher else 'student'}",
+            )
 
 
 def _show_turns(number: int, count: int) -> None:
