@@ -24,26 +24,27 @@ st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "icon.svg"), size="l
 
 choose_language()
 choose_presenting()
-page = st.navigation(
-    [
-        st.Page("views/learn/learn.py", title=_("Learn"), url_path="learn"),
-        st.Page(
-            "views/distributions/distributions.py", title=_("Distributions"), url_path="distributions", default=True
-        ),
-        st.Page("views/bound/bound.py", title=_("Bound"), url_path="bound"),
-        st.Page("views/methods/methods.py", title=_("Methods"), url_path="methods"),
-        st.Page("views/train/train.py", title=_("Train"), url_path="train"),
-        st.Page("views/dumps/dumps.py", title=_("Dumps"), url_path="dumps"),
-    ],
-    position="top",
-)
+learn = st.Page("views/learn/learn.py", title=_("Learn"), url_path="learn")
+distributions = "views/distributions/distributions.py"
+of_a_batch = [
+    st.Page(distributions, title=_("Distributions"), url_path="distributions"),
+    st.Page("views/bound/bound.py", title=_("Bound"), url_path="bound"),
+    st.Page("views/methods/methods.py", title=_("Methods"), url_path="methods"),
+    # Streamlit wants a page without a name. The server answers / with the address of Distributions: nobody comes here.
+    st.Page(distributions, title=_("Distributions"), url_path="", default=True, visibility="hidden"),
+]
+of_files = [
+    st.Page("views/train/train.py", title=_("Train"), url_path="train"),
+    st.Page("views/dumps/dumps.py", title=_("Dumps"), url_path="dumps"),
+]
+page = st.navigation([learn, *of_a_batch, *of_files], position="top")
 batch_place = st.sidebar.container()
 with st.sidebar:
     language_switch()
 with waits_shown():
-    if page.url_path != "learn":
+    if page in of_a_batch:
         with batch_place:
-            st.session_state[CHOICE] = choose_batch(on_dumps=page.url_path == "dumps")
+            st.session_state[CHOICE] = choose_batch()
     if page.url_path != "train":
         services.watch_runs([])
     page.run()

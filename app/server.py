@@ -26,7 +26,7 @@ from app.text.plain import escaped
 from per_core.errors import PerError
 
 _LOG = logging.getLogger(__name__)
-OPENING_ROUTE = "/distributions"
+OPENING_PAGE = "distributions"
 SCRIPT_ROUTE = "/perscope/plotly.min.js"
 ARCHIVE_ROUTE = "/perscope/runs/{run}.zip"
 LEFT_ALONE_SECONDS = 5.0  # who opens the page as soon as it answers has the processor until the first chart
@@ -39,7 +39,7 @@ def build_server(hosts: Sequence[str]) -> st.App:
     return st.App(
         _MAIN,
         routes=[
-            Route(OPENING_ROUTE, _to_opening_page),
+            Route("/", _to_opening_page),
             Route(SCRIPT_ROUTE, _send_plotly),
             Route(ARCHIVE_ROUTE, _send_archive),
         ],
@@ -64,8 +64,8 @@ def show_error(error: BaseException) -> bool:
 
 
 async def _to_opening_page(request: Request) -> RedirectResponse:
-    """The opening page has the address / alone; Streamlit calls its name "Page not found"."""
-    return RedirectResponse(f"./?{request.url.query}")
+    """Every page has an address of its own; who gives none comes to the opening page, with what else was asked."""
+    return RedirectResponse("?".join(filter(None, (f"./{OPENING_PAGE}", request.url.query))))
 
 
 async def _send_plotly(_: Request) -> FileResponse:

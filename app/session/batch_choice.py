@@ -116,12 +116,12 @@ def run_batch(run: "Run", index: int, layer: str) -> ActivationBatch:
     return ActivationBatch(arrays.rows, harmless(name), layer=layer, epoch=epoch, source="run")
 
 
-def choose_batch(*, on_dumps: bool) -> Choice:
+def choose_batch() -> Choice:
     """Draw the controls of the sidebar and return what they say; stop the page with a message if it cannot be drawn.
 
     Who comes from Dumps sees the layer that is open there.
     """
-    if not on_dumps and LOOKED_AT in st.session_state:
+    if LOOKED_AT in st.session_state:
         st.session_state[DATA_SOURCE] = DUMP
         st.session_state[DATA_DUMPED] = st.session_state.pop(LOOKED_AT)
     source = source_field().draw()
@@ -248,6 +248,7 @@ def _choose_dumped() -> Choice:
         names,
         key=DATA_DUMPED,
         format_func=labels.__getitem__ if unique else str,
+        persist_state="session",
         help=_("A layer of the dump that is open on Dumps, at one epoch."),
     )
     member = inspection.member(name)

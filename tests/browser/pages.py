@@ -6,7 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 PICTURES = Path(__file__).parents[2] / "test-pictures"
-PAGES = {"distributions": "", "bound": "bound", "methods": "methods", "train": "train", "dumps": "dumps"}
+PAGES = ["distributions", "bound", "methods", "train", "dumps"]
 CHARTS = {
     "distributions": ["dist_joint"],
     "bound": ["bound_directions", "bound_scale", "bound_parts"],
@@ -58,7 +58,7 @@ def drawn_chart(page: Page, key: str) -> Locator:
 
 def open_page(page: Page, server: str, name: str, query: str = "", charts: Sequence[str] | None = None) -> None:
     """Open a page and wait until it is complete: these charts of it, or those that it has by itself, are drawn."""
-    page.goto(f"{server}/{PAGES[name]}?{query}")
+    page.goto(f"{server}/{name}?{query}")
     wait_until_drawn(page, CHARTS[name] if charts is None else charts)
 
 

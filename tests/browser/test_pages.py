@@ -194,8 +194,24 @@ def test_the_recording_is_looked_at_in_the_same_place(page: Page, server: str) -
     expect(page.get_by_text("Digits").first).to_be_visible()
 
 
-def test_the_opening_page_is_found_by_its_name_too(page: Page, server: str) -> None:
-    page.goto(f"{server}/distributions?data_case=c")
-    wait_until_drawn(page, CHARTS["distributions"])
-    expect(page.get_by_role("dialog")).to_have_count(0)
-    expect(page.get_by_test_id("stSidebar").get_by_role("radio", name="c", exact=True)).to_be_checked()
+def test_the_opening_page_is_found_by_its_name_and_without_one(page: Page, server: str) -> None:
+    for path in ("distributions", ""):
+        page.goto(f"{server}/{path}?data_case=c")
+        wait_until_drawn(page, CHARTS["distributions"])
+        expect(page).to_have_url(f"{server}/distributions?data_case=c")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.get_by_test_id("stSidebar").get_by_role("radio", name="c", exact=True)).to_be_checked()
+
+
+def test_the_batch_and_open_sections_are_there_again_after_pages_without_them(page: Page, server: str) -> None:
+    query = {"data_case": "d", "data_n": "256", "bound_estimates": "true"}
+    open_page(page, server, "bound", urlencode(query), ["bound_convergence"])
+    for name in ("Train", "Dumps"):
+        page.get_by_role("link", name=name, exact=True).first.click()
+        expect(page).to_have_url(f"{server}/{name.lower()}")
+        wait_until_idle(page)
+        expect(page.get_by_role("radio", name="Figure 1")).to_have_count(0)
+    page.get_by_role("link", name="Bound", exact=True).first.click()
+    wait_until_drawn(page, ["bound_convergence"])
+    assert set(page.url.split("?")[1].split("&")) == set(urlencode(query).split("&"))
+    expect(page.get_by_text("(d) bimodal, n = 256, d = 2").first).to_be_visible()

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 DRAWN_BINS = 36_000  # of all histograms of a chart together
 PAGES = {
-    N_("Distributions"): "./",
+    N_("Distributions"): "distributions",
     N_("Bound"): "bound",
     N_("Methods"): "methods",
-}  # Distributions is the page without a name
+}
 LATEST = N_("latest")
 ONE_UNIT, ALL_UNITS = N_("the tracked unit"), N_("all recorded units")
 MOST_SCALARS = 5

@@ -116,6 +116,10 @@ def test_the_other_pages_begin_with_the_layer_that_is_open(open_page: OpenPage, 
     page = page.switch_page("views/methods/methods.py").run()
     assert [*page.exception, *page.error] == []
     assert "layer_1, epoch 0" in page.selectbox(key="methods_second").options
+    other = "step-0/activations.safetensors/layer_2"
+    page.selectbox(key="data_dumped").set_value(other).run()
+    page = page.switch_page("views/train/train.py").run().switch_page("views/methods/methods.py").run()
+    assert page.session_state["choice"].member == other
     page.segmented_control(key="data_source").set_value("Figure 1").run()
     assert page.session_state["choice"].spec is not None
 

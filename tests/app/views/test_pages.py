@@ -147,6 +147,19 @@ def test_the_batch_is_kept_between_pages(open_page: OpenPage) -> None:
     assert page.number_input(key="data_seed").value == 11
 
 
+@pytest.mark.parametrize("name", ["train", "dumps"])
+def test_pages_without_a_batch_do_not_ask_for_one_and_keep_it(open_page: OpenPage, name: str) -> None:
+    page = open_page("bound", data_n="128")
+    page.segmented_control(key="data_case").select("d").run()
+    assert page.sidebar.segmented_control(key="data_source").value == "Figure 1"
+    page.switch_page(f"views/{name}/{name}.py").run()
+    assert [*page.exception, *page.error] == []
+    assert [one.key for one in page.sidebar.segmented_control if one.key == "data_source"] == []
+    page.switch_page("views/methods/methods.py").run()
+    assert page.segmented_control(key="data_case").value == "d"
+    assert "(d) bimodal, n = 128" in all_text(page)
+
+
 def test_the_bound_page_shows_value_uncertainty_and_band(open_page: OpenPage) -> None:
     page = open_page("bound", data_case="b")
     metrics = {metric.label: metric for metric in page.metric}

@@ -420,7 +420,7 @@ def test_a_layer_opens_on_distributions_which_is_the_page_without_a_name(
 ) -> None:
     page = open_page("train", run=finished_run)
     links = {link.proto.label: link.proto.url for link in page.get("link_button")}
-    assert links["Distributions"].startswith("./?data_source=Run&")
+    assert links["Distributions"].startswith("distributions?data_source=Run&")
     assert links["Bound"].startswith("bound?data_source=Run&")
     assert "data_run_epoch=4" in links["Distributions"]
 
