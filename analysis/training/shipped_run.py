@@ -1,29 +1,34 @@
-"""The runs that ship with the dashboard: two networks without normalisation that learn digits.
+"""The runs that ship with the dashboard: two networks without normalisation that learn digits, and a comparison.
 
 One learns well, with ELU and a learning rate of 0.01. The other has ReLU and a learning rate of 0.14, which is too
 large for it: it learns for two epochs, then units die in the third, and from the fourth on its last hidden layer is
-dead while the layer before it explodes.
+dead while the layer before it explodes. The comparison is the preset "Figure 2" with the network of the first: PER,
+no method and BN, three seeds each.
 
-`make recording` trains them anew: `python -m analysis.training.shipped_run FOLDER`. They learn in float64, as rounding
-differs between processors and training amplifies it: a seed gives the same bits on one machine, and nearly the same
-values on others. The second was chosen among seeds for that: a change of its initial weights by 1e-15 of their size
-does not show.
+`make recording` trains them anew: `python -m analysis.training.shipped_run FOLDER [NAME ...]`. They learn in float64,
+as rounding differs between processors and training amplifies it: a seed gives the same bits on one machine, and nearly
+the same values on others. The second was chosen among seeds for that: a change of its initial weights by 1e-15 of their
+size does not show.
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import torch
+
 from analysis.one_thread import one_thread
+from analysis.runs.folder import ComparisonFolder, now
 from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
-from analysis.training.dataset import load
+from analysis.training.dataset import DataSet, load
 from analysis.training.learner import Learner
 from analysis.training.models import MLP_UNITS
+from analysis.training.presets import PRESETS
+from per_core.recording.layer_record import Allowance
 from per_core.recording.recorder import Recorder
 
-SLICES, TRACKED = 4, 1  # few, as all units are kept: everything else can be computed from them
 VANILLA = MethodSpec()
 
 
@@ -34,9 +39,10 @@ class ShippedRun:
     Attributes:
         name: of its folder.
         spec: what is trained.
-        layers: that are recorded, with all their units.
+        layers: that are recorded.
         epochs: at which they are.
         images: how many of the 500 test images are the probe.
+        kept: of a layer in a record.
     """
 
     name: str
@@ -44,13 +50,11 @@ class ShippedRun:
     layers: tuple[str, ...]
     epochs: tuple[int, ...]
     images: int
-
-    @property
-    def units(self) -> int:
-        """Of each layer."""
-        return round(self.spec.model.width * MLP_UNITS)
+    kept: Allowance
 
 
+EARLY_MIDDLE_LATE = ("layer 2", "layer 6", "layer 9")  # those of the authors' Figure 2
+# Of single networks all units are kept, and little else: everything can be computed from them.
 HEALTHY = ShippedRun(
     "digits_elu",
     TrainingSpec(
@@ -63,9 +67,10 @@ HEALTHY = ShippedRun(
         device="cpu",
         title="Digits ELU network",
     ),
-    layers=("layer 2", "layer 6", "layer 9"),  # early, middle, late: those of the authors' Figure 2
+    layers=EARLY_MIDDLE_LATE,
     epochs=(0, 1, 2, 5, 10, 20, 50, 100),
     images=500,
+    kept=Allowance(slices=4, units=32, tracked=1),
 )
 DYING = ShippedRun(
     "digits_dying",
@@ -83,51 +88,88 @@ DYING = ShippedRun(
     layers=tuple(f"layer {index}" for index in range(1, 6)),
     epochs=(0, 1, 2, 3, 4, 5, 6),
     images=100,
+    kept=Allowance(slices=4, units=24, tracked=1),
 )
-SHIPPED_RUNS = (HEALTHY, DYING)
+COMPARISON = ShippedRun(
+    "digits_figure2",
+    replace(
+        PRESETS["figure2"].spec,
+        model=HEALTHY.spec.model,
+        epochs=20,
+        seeds=3,
+        device="cpu",
+        tracked_units=1,
+        probe_size=64,
+        title="Figure 2 on digits, a small network",
+    ),
+    layers=EARLY_MIDDLE_LATE,
+    epochs=tuple(range(21)),
+    images=64,
+    kept=Allowance(slices=32, units=1, tracked=1, budget=12_000, compact=True),
+)
+SHIPPED_RUNS = (HEALTHY, DYING, COMPARISON)
 
 
 @one_thread()  # matrices this small are slower on several threads, a hundred times so where the cores are busy
-def record(run: ShippedRun, run_dir: str | Path) -> None:
-    """Train the network and write its run directory; the probe is of the test data.
+def record(run: ShippedRun, path: str | Path) -> None:
+    """Train what a spec says and write it: a run directory of one network, a comparison of several.
 
     Raises:
         InvalidInputError: If there is a run already.
         StorageError: If it cannot be written.
     """
-    spec = run.spec
+    spec, started = run.spec, now()
     data = load(spec.data)
     data = replace(data, shift=data.shift.double(), scale=data.scale.double())
-    learner = Learner(spec, VANILLA, spec.seed, data)
+    learners = [
+        Learner(spec, method, seed, data)
+        for seed in range(spec.seed, spec.seed + spec.seeds)
+        for method in spec.methods
+    ]
+    if len(learners) == 1:
+        _train(run, learners[0], data, Path(path))
+        return
+    folder = ComparisonFolder(Path(path))
+    for learner in learners:
+        _train(run, learner, data, folder.run(learner.name), learner.method.label)
+    resolved = {"runs": [learner.name for learner in learners], "data": data.title, "torch": torch.__version__}
+    folder.write_comparison({"spec": spec.as_dict(), "created": started, "resolved": {"device": "cpu", **resolved}})
+    folder.write_status("finished", epoch=spec.epochs, epochs=spec.epochs, device="cpu", started=started)
+
+
+def _train(run: ShippedRun, learner: Learner, data: DataSet, run_dir: Path, method: str = "") -> None:
+    """Train one network and write its run directory, which names its method in a comparison; the probe is test data."""
+    spec = run.spec
     learner.network.double()
     with Recorder(
         learner.network,
         run_dir,
         layers=run.layers,
-        slices=SLICES,
-        units=run.units,
-        tracked=TRACKED,
-        title=spec.title,
+        **asdict(run.kept),
+        title=f"{spec.title} {learner.name}" if method else spec.title,
         description={
             "data": data.title,
             "precision": "float64",
-            "seed": spec.seed,
+            **({"method": method} if method else {}),
+            "seed": learner.seed,
             "learning_rate": spec.learning_rate,
             "momentum": spec.momentum,
         },
         on_write_error="raise",
     ) as recorder:
         for epoch in range(spec.epochs + 1):
+            scores = {}
             if epoch > 0:
-                learner.learn(epoch)
+                scores["loss"] = learner.learn(epoch).loss
             if epoch in run.epochs:
-                accuracy = learner.test().accuracy
-                recorder.record(epoch, inputs=data.scaled(data.test_inputs[: run.images]), test_accuracy=accuracy)
-                print(f"{run.name}, epoch {epoch} of {spec.epochs}: test accuracy {accuracy:.1%}")
+                scores["test_accuracy"] = learner.test().accuracy
+                recorder.record(epoch, inputs=data.scaled(data.test_inputs[: run.images]), **scores)
+                print(f"{run.name}, {learner.name}, epoch {epoch} of {spec.epochs}: {scores['test_accuracy']:.1%}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("Usage: python -m analysis.training.shipped_run FOLDER")
+    if len(sys.argv) < 2:
+        sys.exit("Usage: python -m analysis.training.shipped_run FOLDER [NAME ...]")
     for shipped in SHIPPED_RUNS:
-        record(shipped, Path(sys.argv[1]) / shipped.name)
+        if len(sys.argv) == 2 or shipped.name in sys.argv[2:]:
+            record(shipped, Path(sys.argv[1]) / shipped.name)
