@@ -13,6 +13,7 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from analysis.compute import process_count
     from app.hosts import HOSTS_VARIABLE, allowed_hosts
+    from app.session import permissions
     from app.session.heap import bound_heap
     from per_core.errors import InvalidInputError
 
@@ -28,10 +29,21 @@ def main() -> None:
         help="host names to answer to besides this machine's own, separated by commas: those of a proxy, or * for any"
         f" (default: {HOSTS_VARIABLE} of the environment)",
     )
+    parser.add_argument(
+        "--class",
+        action="store_true",
+        dest="for_class",
+        default=permissions.class_mode(),
+        help="for a class: visitors train presets, change no runs and name no paths; who has the teacher's key, which"
+        f" is printed, may do all (default: {permissions.CLASS_VARIABLE} of the environment)",
+    )
     arguments = parser.parse_args()
     try:
         hosts = allowed_hosts(arguments.address, arguments.hosts)
         process_count()
+        if arguments.for_class:
+            os.environ[permissions.CLASS_VARIABLE] = "1"
+            print(key_in_words(), flush=True)
     except InvalidInputError as error:
         parser.error(str(error))
 
@@ -49,6 +61,16 @@ def main() -> None:
             "server.maxCacheDataSize": f"{MOST_COPIED // 2**20}mb",
         }
     )
+
+
+def key_in_words() -> str:
+    """The teacher's key, or where it stands."""
+    from app.session.permissions import KEY_VARIABLE, teacher_key
+
+    key = teacher_key()
+    if os.environ.get(KEY_VARIABLE, "").strip():
+        return f"Class mode: the teacher's key is the one in {KEY_VARIABLE}."
+    return f"Class mode: the teacher's key is {key}"
 
 
 if __name__ == "__main__":

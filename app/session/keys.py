@@ -7,6 +7,7 @@ is its parameter in the address, and public.
 LANGUAGE = "language"  # the visitor's
 PRESENTING = "presenting"  # whether the page is shown to a room
 LANGUAGE_CHOSEN = "language_chosen"  # the switch in the sidebar
+KEY_GIVEN = "key_given"  # whether the visitor has given the teacher's key
 
 # The batch that is looked at
 CHOICE = "choice"  # the sidebar's, for the page of this run

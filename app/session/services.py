@@ -1,5 +1,6 @@
-"""What the server has one of: the library of runs, and the manager that trains them."""
+"""What the server has one of: the library of runs, the manager that trains them, and the classes."""
 
+import math
 import os
 import secrets
 import shutil
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app.session import permissions
 from app.session.keys import RUNS_SUBMITTED, RUNS_WATCHED
 from app.text.language import _
 from per_core.errors import InvalidInputError
@@ -21,15 +23,19 @@ if TYPE_CHECKING:
     from analysis.runs.jobs import JobManager
     from analysis.runs.library import RunLibrary
     from analysis.runs.spec import TrainingSpec
+    from app.session.class_store import ClassStore
 
 EXAMPLE = "example"  # the path that means the dump that ships, in the address too
 EXAMPLE_DUMP = Path(__file__).resolve().parents[2] / "assets" / "runs" / "digits_dying"
 FOLDERS_VARIABLE = "PERSCOPE_FOLDERS"
 RUNS_VARIABLE, GRACE_VARIABLE = "PERSCOPE_RUNS", "PERSCOPE_GRACE_SECONDS"
+CLASSES_VARIABLE, HOURS_VARIABLE = "PERSCOPE_CLASSES", "PERSCOPE_CLASS_HOURS"
+CLASSES_FILE = ".classes.sqlite3"  # in the folder of the runs, where a leading dot says that it is none
 WEEK_SECONDS = 7 * 86_400.0
 SECONDS_VARIABLE, MEMORY_VARIABLE = "PERSCOPE_MAX_SECONDS", "PERSCOPE_MAX_MEMORY_MB"
 WAITING_VARIABLE, UPLOAD_VARIABLE = "PERSCOPE_MAX_WAITING", "PERSCOPE_MAX_UPLOAD_MB"
 DAY_SECONDS, MEMORY_SHARE, MOST_WAITING, UPLOAD_MB = 86_400.0, 0.5, 20.0, 2_000.0  # where the operator says nothing
+CLASS_HOURS = 24.0
 MOST_OWN_WAITING = 5  # of those that wait, one visitor's
 UNLIMITED = "none"
 
@@ -59,29 +65,109 @@ def manager() -> "JobManager":
     )
 
 
+@lru_cache(maxsize=1)
+def classes() -> "ClassStore":
+    """The classes, in the file that PERSCOPE_CLASSES names, by default beside the runs.
+
+    Raises:
+        InvalidInputError: If they are to be kept for a time that is none.
+        StorageError: If the file cannot be used.
+    """
+    from app.session.class_store import ClassStore
+
+    hours = _limit(HOURS_VARIABLE, CLASS_HOURS)
+    if hours is not None and not hours > 0:
+        raise InvalidInputError(f"{HOURS_VARIABLE} must be above 0; received {hours:g}. Set it anew, or unset it.")
+    file = os.environ.get(CLASSES_VARIABLE) or run_library().root / CLASSES_FILE
+    return ClassStore(Path(file), math.inf if hours is None else hours)
+
+
 def submit(spec: "TrainingSpec", token: str) -> str:
     """Put a visitor's training into the queue and return its id.
 
     Raises:
+        NotAllowedError: If it is no preset, and this visitor trains only these.
         InvalidInputError: If it cannot be trained, its data lie outside the allowed folders, or too many wait already.
     """
     from analysis.dumps.files.source import within
+    from analysis.training.presets import PRESETS
 
+    if spec not in [preset.spec for preset in PRESETS.values()]:
+        permissions.require("train_anything")
     if spec.data.folder and spec.data.name.startswith("cifar"):
         spec = replace(spec, data=replace(spec.data, folder=str(within(spec.data.folder, dump_folders()))))
-    own = st.session_state.setdefault(RUNS_SUBMITTED, [])
-    _require_place(sum(manager().position(run) is not None for run in own), MOST_OWN_WAITING, own=True)
+    own = _submitted()
+    if token not in own:
+        _require_places()
+        own[token] = manager().submit(spec.as_dict(), token=token)
+    return own[token]
+
+
+def stop(run: str) -> None:
+    """Stop a training.
+
+    Raises:
+        NotAllowedError: If it is somebody else's, and this visitor may stop none of these.
+        PerError: As of `JobManager.stop`.
+    """
+    _require_own(run)
+    manager().stop(run)
+
+
+def resume(run: str) -> None:
+    """Go on with a training that was stopped; errors as of `stop` and `JobManager.resume`."""
+    _require_own(run)
+    _require_places()
+    manager().resume(run)
+
+
+def delete(run: str) -> None:
+    """Delete a run, so that it can be restored; a `PerError` if this is not allowed, or there is none."""
+    permissions.require("change_runs")
+    run_library().delete(run)
+
+
+def restore(run: str) -> None:
+    """Take a deletion back; errors as of `delete`."""
+    permissions.require("change_runs")
+    run_library().undo_delete(run)
+
+
+def rename(run: str, title: str) -> None:
+    """Give a run another title; errors as of `delete`."""
+    permissions.require("change_runs")
+    run_library().rename(run, title)
+
+
+def may_lead(run: str) -> bool:
+    """Whether this visitor may stop and resume a training."""
+    return run in _submitted().values() or not permissions.is_limited()
+
+
+def _require_own(run: str) -> None:
+    if run not in _submitted().values():
+        permissions.require("stop_run")
+
+
+def _submitted() -> dict[str, str]:
+    """The trainings that this visitor has started, by the token of the start: a double click starts one."""
+    runs: dict[str, str] = st.session_state.setdefault(RUNS_SUBMITTED, {})
+    return runs
+
+
+def _require_places() -> None:
+    """Refuse another training where too many of this visitor or of all of them wait already."""
+    most_own = permissions.WAITING if permissions.is_limited() else MOST_OWN_WAITING
+    _require_place(sum(manager().position(run) is not None for run in _submitted().values()), most_own, own=True)
     _require_place(manager().waiting, _limit(WAITING_VARIABLE, MOST_WAITING), own=False)
-    run = manager().submit(spec.as_dict(), token=token)
-    st.session_state[RUNS_SUBMITTED] = [*own, run]
-    return run
 
 
 def _require_place(waiting: int, most: float | None, *, own: bool) -> None:
     if most is not None and waiting >= most:
         raise InvalidInputError(
-            f"At most {most:g} trainings {'of yours ' if own else ''}may wait for a device, and {waiting} do. Start"
-            " this one when another has begun, or stop one that waits."
+            f"At most {most:g} {'training' if most == 1 else 'trainings'} {'of yours ' if own else ''}may wait for a"
+            f" device, and {waiting} {'does' if waiting == 1 else 'do'}. Start this one when another has begun, or stop"
+            " one that waits."
         )
 
 
@@ -116,7 +202,13 @@ def dump_folders() -> list[Path]:
 
 
 def dump_place(path: str) -> tuple[str | Path, list[Path]]:
-    """Where the dump is that a visitor names, and the folders in which it must be."""
+    """Where the dump is that a visitor names, and the folders in which it must be.
+
+    Raises:
+        NotAllowedError: If this visitor may name none but the example.
+    """
+    if path != EXAMPLE:
+        permissions.require("name_path")
     return (EXAMPLE_DUMP, [EXAMPLE_DUMP]) if path == EXAMPLE else (path, dump_folders())
 
 

@@ -10,7 +10,7 @@ from analysis.dumps import Inspection, Upload, list_arrays
 from analysis.dumps.reasons import group_reasons
 from analysis.plain_text import plain
 from app.sections.export import offer_table
-from app.session import caches, services
+from app.session import caches, permissions, services
 from app.session.keys import DUMP_PLACES, newest_source
 from app.session.progress import waits_shown
 from app.text.language import _, ngettext, visitor_texts
@@ -42,8 +42,14 @@ def open_dump(slot: str) -> Inspection | None:
     """
     place = st.session_state.setdefault(DUMP_PLACES, {})
     left, right = st.columns(2, gap="large")
+    limited = permissions.is_limited()
     files = left.file_uploader(
-        _("Files"), accept_multiple_files=True, key=f"{slot}_files", on_change=_note_newest, args=(slot, "files")
+        _("Files"),
+        accept_multiple_files=True,
+        key=f"{slot}_files",
+        on_change=_note_newest,
+        args=(slot, "files"),
+        max_upload_size=permissions.UPLOAD_MB if limited else None,
     )
     folders = services.dump_folders()
     path = right.text_input(
@@ -52,10 +58,13 @@ def open_dump(slot: str) -> Inspection | None:
         bind="query-params",
         on_change=_note_newest,
         args=(slot, "path"),
-        placeholder=plain(folders[0]),
-        help=_("A file or a folder on the server, in one that its operator allows: {folders}.").format(
+        placeholder=None if limited else plain(folders[0]),
+        help=permissions.rule("name_path")
+        if limited
+        else _("A file or a folder on the server, in one that its operator allows: {folders}.").format(
             folders=", ".join(map(escaped, folders))
         ),
+        disabled=limited,
     )
     try:
         upload = _kept(slot, files)
@@ -105,6 +114,8 @@ def _kept(slot: str, files: list[Any]) -> Upload | None:
                 f"An upload may have {MOST_FILES} files; this one has {len(files)}. Put them into a .zip."
             )
         kept = sum(upload.size for _, upload in held.values())
+        if kept + sum(file.size for file in files) > permissions.UPLOAD_MB * 1e6:
+            permissions.require("upload_much")
         held[slot] = ids, Upload({file.name: file for file in files}, most_bytes=services.upload_bytes(kept))
     return held[slot][1] if slot in held else None
 

@@ -70,7 +70,8 @@ def _opened(paths: list[str]) -> list[OpenDump]:
     for path in paths:
         try:
             with waits_shown():
-                inspection = inspect(path, allowed=services.dump_folders())
+                named, allowed = services.dump_place(path)
+                inspection = inspect(named, allowed=allowed)
             if inspection.readable:
                 opened.append(OpenDump(inspection.title, inspection, read_all(inspection)))
             else:

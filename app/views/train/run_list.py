@@ -11,7 +11,7 @@ import streamlit as st
 from analysis.plain_text import message
 from analysis.runs.remark import explain
 from app.sections import followed
-from app.session import services
+from app.session import permissions, services
 from app.session.keys import (
     RUNS_CHANGED,
     RUNS_DELETED,
@@ -106,7 +106,11 @@ def _choose_runs(entries: "Sequence[RunEntry]") -> None:
     if chosen:
         _show_actions(chosen)
     else:
-        st.caption(_("Select a run to open, rename, download or delete it; select several to compare them."))
+        st.caption(
+            _("Select a run to open or download it; select several to compare them.")
+            if permissions.is_limited()
+            else _("Select a run to open, rename, download or delete it; select several to compare them.")
+        )
 
 
 def _in_order(entries: "Sequence[RunEntry]") -> "list[RunEntry]":
@@ -154,7 +158,7 @@ def _show_actions(chosen: Sequence["RunEntry"]) -> None:
         width="stretch",
         help=_("Networks of several runs are drawn together; those of the first go by their method alone."),
     )
-    if only and first.spec and first.state != "damaged":
+    if only and first.spec and first.state != "damaged" and not permissions.is_limited():
         places[1].button(
             _("Again"),
             on_click=_act,
@@ -163,18 +167,20 @@ def _show_actions(chosen: Sequence["RunEntry"]) -> None:
             width="stretch",
             help=_("Fills the form with the settings of this run."),
         )
-    if only:
+    may_change = not permissions.is_limited()
+    if only and may_change:
         with places[2].popover(_("Rename"), width="stretch"):
             title = st.text_input(_("Title"), first.title, key=f"train_title_{first.id}", max_chars=120)
             st.button(_("Rename"), on_click=_act, args=(_rename, first.id, title), key="train_rename")
-        if first.state != "damaged":
-            places[3].link_button(
-                _("Zip"),
-                f"perscope/runs/{quote(first.id)}.zip",
-                width="stretch",
-                help=_("All records of the run. Unpacked into another server's folder of runs, they open there."),
-            )
-    places[4].button(_("Delete"), on_click=_act, args=(_delete, ids), key="train_delete", width="stretch")
+    if only and first.state != "damaged":
+        places[3].link_button(
+            _("Zip"),
+            f"perscope/runs/{quote(first.id)}.zip",
+            width="stretch",
+            help=_("All records of the run. Unpacked into another server's folder of runs, they open there."),
+        )
+    if may_change:
+        places[4].button(_("Delete"), on_click=_act, args=(_delete, ids), key="train_delete", width="stretch")
 
 
 def _act(do: "Callable[..., None]", *arguments: object) -> None:
@@ -202,7 +208,7 @@ def _again(run: str) -> None:
 
 
 def _rename(run: str, title: str) -> None:
-    services.run_library().rename(run, title)
+    services.rename(run, title)
 
 
 def _delete(ids: list[str]) -> None:
@@ -210,7 +216,7 @@ def _delete(ids: list[str]) -> None:
     st.session_state[RUNS_DELETED] = deleted = []
     try:
         for run in ids:
-            services.run_library().delete(run)
+            services.delete(run)
             deleted.append(run)
     finally:
         if st.query_params.get(RUN) in deleted:
@@ -232,7 +238,7 @@ def _show_undo() -> None:
 def _restore(runs: list[str]) -> None:
     st.session_state.pop(RUNS_DELETED, None)
     for run in runs:
-        services.run_library().undo_delete(run)
+        services.restore(run)
 
 
 def _show_trash() -> None:
@@ -242,7 +248,7 @@ def _show_trash() -> None:
     except PerError as error:
         st.error(escaped(str(error)))
         return
-    if not deleted:
+    if not deleted or permissions.is_limited():
         return
     with st.expander(_("Deleted in the last week")):
         for one in deleted:

@@ -3,7 +3,7 @@
 import math
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ from analysis.runs.library import Comparison, open_comparison
 from analysis.runs.remark import explain
 from analysis.runs.spec import TrainingSpec
 from app.sections import followed
-from app.session import caches, services
+from app.session import caches, permissions, services
 from app.session.batch_choice import run_label
 from app.session.keys import START_PRESSED, START_TOKEN, TRAIN_ERROR
 from app.text.caption import show_statement
@@ -22,7 +22,7 @@ from app.views.train import run_view
 from app.views.train.authors_results import show_authors_results
 from app.views.train.run_list import BESIDE, RUN, STATES, UNDER_WAY, show_runs
 from app.views.train.shown_runs import choose_shown, networks_of
-from app.views.train.training_form import choose_spec
+from app.views.train.training_form import choose_spec, show_presets
 from per_core.errors import PerError
 
 LIVE = "train_live"  # the part of the page that follows a run
@@ -46,8 +46,11 @@ def start(spec: TrainingSpec) -> None:
 
 
 def show_form(*, expanded: bool) -> None:
-    """The form of a new comparison with its Start button."""
+    """The form of a new comparison with its Start button; the presets alone for who trains nothing else."""
     with st.expander(_("New comparison"), expanded=expanded):
+        if permissions.is_limited():
+            show_presets(start, services.limits_in_words())
+            return
         spec = choose_spec()
         if spec is not None:
             st.button(
@@ -61,10 +64,10 @@ def show_form(*, expanded: bool) -> None:
             )
 
 
-def act(name: str, run: str) -> None:
+def act(do: Callable[[str], None], run: str) -> None:
     """Stop or resume a run; what is refused is said on the page."""
     try:
-        getattr(services.manager(), name)(run)
+        do(run)
     except PerError as error:
         st.session_state[TRAIN_ERROR] = escaped(error)
     st.rerun(LIVE)
@@ -85,11 +88,11 @@ def show_state(run: str) -> None:
     left.markdown(text + (f". {escaped(reason)}" if (reason := explain(status, translated)) else ""))
     if status.epochs and status.state != "finished":
         left.progress(min(1.0, status.epoch / status.epochs))
-    if status.state in {"queued", "starting", "running"}:
-        right.button(_("Stop"), on_click=act, args=("stop", run), key="train_stop", width="stretch")
-    if status.state in {"stopped", "interrupted", "failed"}:
+    if status.state in {"queued", "starting", "running"} and services.may_lead(run):
+        right.button(_("Stop"), on_click=act, args=(services.stop, run), key="train_stop", width="stretch")
+    if status.state in {"stopped", "interrupted", "failed"} and services.may_lead(run):
         right.button(
-            _("Resume"), on_click=act, args=("resume", run), key="train_resume", width="stretch", type="primary"
+            _("Resume"), on_click=act, args=(services.resume, run), key="train_resume", width="stretch", type="primary"
         )
     if status.state in {"failed", "interrupted"}:
         output = services.manager().last_output(run)

@@ -4,12 +4,14 @@ What it offers is in `training_fields`; here is how that is laid out. Widget key
 and "Again" asks for the same.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from analysis.runs.spec import TrainingSpec
 from analysis.training.presets import MEASURED_ON, PRESETS
+from app.session import permissions
 from app.session.fields import draw_fields, held_values, link_fields
 from app.session.keys import FORM_FILLED, FORM_FILLED_AGAIN
 from app.text.language import _, ngettext, translated
@@ -44,6 +46,21 @@ def fill_form(spec: TrainingSpec) -> None:
     st.session_state.update(held)
     st.session_state[FORM_FILLED] = held
     link_fields(fields, values)
+
+
+def show_presets(start: Callable[[TrainingSpec], None], limits: str) -> None:
+    """The presets, each with a button that trains it as it is."""
+    for place, preset in zip(st.columns(len(PRESETS)), PRESETS.values(), strict=True):
+        place.markdown(f"**{translated(preset.title)}.** {translated(preset.description)}")
+        place.button(
+            _("Start"),
+            on_click=start,
+            args=(preset.spec,),
+            key=f"train_start_{preset.key}",
+            icon=":material/play_arrow:",
+            help=limits,
+        )
+    st.caption(permissions.rule("train_anything"))
 
 
 def _offer_presets() -> None:
