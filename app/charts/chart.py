@@ -62,7 +62,8 @@ def show_chart(
             and curves, never all samples. With frames, named by what a visitor reads at the slider, at most 1.5 MB; a
             frame holds x and y of the traces it changes, and the figure shows the last. A dictionary with `data` and
             `layout` as plotly's JSON has them, arrays as numpy's, is made in a tenth of the time that graph objects
-            take, which check every setting: of such a figure a test does.
+            take, which check every setting: of such a figure a test does. It may also have `narrow`, with a `height`
+            and a `layout`: what on a phone replaces the figure's own, for example panels in two rows.
         key: the chart's identity, and the stem of the files one downloads.
         alt: the takeaway in words, for people who do not see the picture.
         height: pixels.

@@ -4,8 +4,17 @@
 
 const charts = new WeakMap()
 
+const NARROW = 560 // pixels: a phone
+
+// Whether the figure has another layout for so little width, and takes it.
+function isNarrow({ plot, narrow }) {
+  return Boolean(narrow) && plot.clientWidth < NARROW
+}
+
 // In presenter mode a style says how much larger type is, and that pictures are as high as the screen allows.
-function heightFor({ plot, root, height, aspect }) {
+function heightFor(chart) {
+  const { plot, root, height, aspect, narrow } = chart
+  if (isNarrow(chart)) return narrow.height
   const own = Math.min(Math.max(height, aspect * plot.clientWidth), 1.6 * height)
   const given = parseFloat(getComputedStyle(root).getPropertyValue("--perscope-height"))
   return given ? Math.max(own, (given / 100) * window.innerHeight) : own
@@ -74,9 +83,10 @@ function build(parentElement) {
   take.className = "perscope-take"
   root.append(plot, player.element, take)
   parentElement.append(root)
-  const chart = { root, plot, player, take, drawn: false, inView: true, theme: "", later: null }
+  const chart = { root, plot, player, take, drawn: false, isNarrow: false, inView: true, theme: "", later: null }
   chart.observer = new ResizeObserver(() => {
     if (!chart.drawn || plot.clientWidth === 0) return
+    if (isNarrow(chart) !== chart.isNarrow) return void chart.redraw()
     window.Plotly.relayout(plot, { width: plot.clientWidth, height: heightFor(chart) })
   })
   chart.observer.observe(root)
@@ -244,6 +254,13 @@ function csvCell(value) {
 
 const CONFIG = { displaylogo: false, responsive: false, displayModeBar: "hover", modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d"] }
 
+// What the other layout says; of an axis, only what it says of it.
+function rearrange(layout, other) {
+  for (const [name, value] of Object.entries(other)) {
+    layout[name] = Array.isArray(value) || typeof value !== "object" ? value : { ...layout[name], ...value }
+  }
+}
+
 async function drawIn(chart, data, component, style) {
   const Plotly = await loadPlotly()
   const figure = resolveColours(data.figure, style)
@@ -251,6 +268,8 @@ async function drawIn(chart, data, component, style) {
   figure.layout.font.size *= typeFor(chart.root)
   figure.layout.width = chart.plot.clientWidth
   figure.layout.height = heightFor(chart)
+  chart.isNarrow = isNarrow(chart)
+  if (chart.isNarrow) rearrange(figure.layout, figure.narrow.layout)
   await Plotly.react(chart.plot, figure.data, figure.layout, CONFIG)
   if (!chart.drawn) addButtons(chart, data.name, data.texts)
   chart.plot.removeAllListeners("plotly_click")
@@ -268,6 +287,7 @@ export default function (component) {
   const chart = charts.get(parentElement) ?? build(parentElement)
   chart.height = data.height
   chart.aspect = data.aspect
+  chart.narrow = data.figure.narrow
   chart.plot.style.minHeight = `${heightFor(chart)}px`
   chart.plot.setAttribute("aria-label", data.alt)
   chart.plot.dataset.chart = data.name
@@ -278,6 +298,7 @@ export default function (component) {
     chart.plot.textContent = data.texts.failed
     chart.plot.setAttribute("aria-busy", "false")
   })
+  chart.redraw = draw
   // Other numbers for a chart that nobody sees wait until somebody does; only the latest are drawn.
   chart.later = chart.drawn && !chart.inView && theme === chart.theme ? draw : null
   chart.theme = theme
