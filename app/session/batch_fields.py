@@ -106,6 +106,16 @@ def sample_fields() -> SampleFields:
     )
 
 
+def sample_query(spec: SampleSpec) -> dict[str, str]:
+    """What the address of a page says so that it opens with the batch of a spec."""
+    said = spec.as_dict()
+    return {
+        field.key: str(field.linked(said[field.path]))
+        for field in sample_fields().all()
+        if said[field.path] != field.default
+    }
+
+
 def recorded_fields(layers: Sequence[str], epochs: Sequence[float]) -> tuple[Field[str], Field[float]]:
     """A layer and an epoch of the run that ships with the dashboard."""
     return (

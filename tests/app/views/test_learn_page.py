@@ -87,7 +87,7 @@ def test_a_prediction_is_asked_for_then_answered_and_can_be_made_again(open_page
 
 
 def test_an_answer_comes_back_from_the_address_with_its_settings(open_page: OpenPage) -> None:
-    page = open_page("learn", said='{"clouds":["b",{"rho":0.25}],"other":["x",{}]}')
+    page = open_page("learn", said='{"clouds":["one",{"rho":0.25}],"other":["x",{}]}')
     assert page.slider(key="learn_clouds_rho").value == 0.25
     assert len(page.warning) == 1, "a wrong prediction is answered"
     page.slider(key="learn_clouds_rho").set_value(0.5).run()
@@ -96,7 +96,7 @@ def test_an_answer_comes_back_from_the_address_with_its_settings(open_page: Open
 
 
 @pytest.mark.parametrize(
-    "said", ['{"clouds":["sideways",{}]}', '{"clouds":["b",{"rho":7}]}', "{", '{"clouds":[0.5,{}]}']
+    "said", ['{"clouds":["sideways",{}]}', '{"clouds":["one",{"rho":7}]}', "{", '{"clouds":[0.5,{}]}']
 )
 def test_settings_and_answers_that_do_not_exist_are_ignored(open_page: OpenPage, said: str) -> None:
     page = open_page("learn", said=said)

@@ -1,0 +1,141 @@
+"""Clouds of the lesson: few large panels, with the circle that mean and variance are."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from analysis.statistics.density import JointDensity
+from app.charts.palette import ALARM, MUTED, filled_contours
+
+Figure = dict[str, Any]  # as plotly's JSON has it, see `show_chart`
+_LEVELS = 8
+_GAP = 0.03
+_TICKS = [-3, 0, 3]
+_NARROW_HEIGHT = 500
+FOOT = 76  # pixels under a panel: its axis and two lines
+
+
+class Circle(NamedTuple):
+    """Mean and standard deviation of x and y."""
+
+    means: tuple[float, float]
+    deviations: tuple[float, float]
+
+
+def cloud_panels(
+    densities: Mapping[str, JointDensity], *, circles: Mapping[str, Circle] | None = None, notes: Mapping[str, str]
+) -> Figure:
+    """A square panel for each density; on a phone two in a row.
+
+    Args:
+        densities: by title.
+        circles: by title, drawn two standard deviations wide around the mean, dashed.
+        notes: by title, at most two lines under the panel.
+    """
+    data: list[Figure] = []
+    layout: Figure = {"showlegend": False, "margin": {"l": 30, "r": 8, "t": 30, "b": FOOT}, "annotations": []}
+    layout["shapes"] = []
+    narrow: Figure = {}
+    for i, (title, density) in enumerate(densities.items()):
+        end = str(i + 1) if i else ""
+        data.append(cloud_trace(title, density, end))
+        layout |= square_axes(end, _along(i, len(densities)), (0.0, 1.0), density)
+        layout[f"yaxis{end}"]["showticklabels"] = i == 0
+        layout["annotations"] += [panel_title(title, end), panel_note(notes.get(title, ""), end)]
+        if circles:
+            layout["shapes"].append(_circle(circles[title], end))
+        narrow[f"xaxis{end}"] = {"domain": list(_along(i % 2, 2))}
+        narrow[f"yaxis{end}"] = {
+            "domain": [0.61, 1.0] if i < 2 else [0.0, 0.39],
+            "showticklabels": i % 2 == 0,
+        }
+    figure = {"data": data, "layout": layout}
+    return figure | {"narrow": {"height": _NARROW_HEIGHT, "layout": narrow}} if len(densities) > 2 else figure
+
+
+def cloud_trace(title: str, density: JointDensity, end: str) -> Figure:
+    """A density as filled contours; `end` ends the names of its axes."""
+    peak = float(density.joint.max()) or 1.0
+    grid = density.grid.astype(np.float32)
+    return {
+        "type": "contour",
+        "x": grid,
+        "y": grid,
+        "z": density.joint.astype(np.float32),
+        "name": title,
+        "xaxis": f"x{end}",
+        "yaxis": f"y{end}",
+        "colorscale": filled_contours(),
+        "zmin": 0,
+        "zmax": peak,
+        "showscale": False,
+        "contours": {"start": 0.05 * peak, "end": peak, "size": 0.95 * peak / _LEVELS, "coloring": "fill"},
+        "line": {"width": 0},
+        "hovertemplate": "%{x:.2f}, %{y:.2f}: %{z:.3f}<extra></extra>",
+    }
+
+
+def square_axes(end: str, x: tuple[float, float], y: tuple[float, float], density: JointDensity) -> Figure:
+    """Axes with one unit length, in these parts of the figure."""
+    box = {
+        "range": [float(density.grid[0]), float(density.grid[-1])],
+        "constrain": "domain",
+        "automargin": False,
+        "tickvals": _TICKS,
+        "showline": True,
+        "mirror": True,
+        "linecolor": MUTED,
+        "showgrid": False,
+        "zeroline": False,
+        "fixedrange": True,
+    }
+    return {
+        f"xaxis{end}": {
+            **box,
+            "domain": list(x),
+            "anchor": f"y{end}",
+        },
+        f"yaxis{end}": {**box, "domain": list(y), "anchor": f"x{end}", "scaleanchor": f"x{end}"},
+    }
+
+
+def panel_title(title: str, end: str) -> Figure:
+    """What stands above a panel."""
+    return {
+        "text": f"<b>{title}</b>",
+        "xref": f"x{end} domain",
+        "yref": f"y{end} domain",
+        "x": 0,
+        "y": 1,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+    }
+
+
+def panel_note(note: str, end: str) -> Figure:
+    """What stands under a panel, in two lines at most."""
+    middle = {"x": 0.5, "xanchor": "center", "y": 0, "yanchor": "top", "yshift": -26}
+    return {"text": note, "xref": f"x{end} domain", "yref": f"y{end} domain", "showarrow": False, **middle}
+
+
+def _along(index: int, count: int) -> tuple[float, float]:
+    """The part of the width that one of some panels has."""
+    width = (1 - _GAP * (count - 1)) / count
+    return index * (width + _GAP), index * (width + _GAP) + width
+
+
+def _circle(circle: Circle, end: str) -> Figure:
+    """Two standard deviations around the mean."""
+    (mean_x, mean_y), (deviation_x, deviation_y) = circle
+    return {
+        "type": "circle",
+        "xref": f"x{end}",
+        "yref": f"y{end}",
+        "x0": mean_x - 2 * deviation_x,
+        "x1": mean_x + 2 * deviation_x,
+        "y0": mean_y - 2 * deviation_y,
+        "y1": mean_y + 2 * deviation_y,
+        "line": {"color": ALARM, "width": 3, "dash": "dash"},
+    }

@@ -1,0 +1,101 @@
+"""Learn, steps 1 to 5: what is asked, what is revealed, and where it leads on."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from analysis.samples import SampleSpec, figure1
+from app.session.keys import CHOICE
+from app.views.learn.step import Onward
+from app.views.learn.steps import STEPS, clouds
+from tests.app.conftest import OpenPage
+
+NUMBERS = {step.key: str(number) for number, step in enumerate(STEPS, start=1)}
+BY_KEY = {step.key: step for step in STEPS}
+Settings = Mapping[str, Any]
+
+
+def asked(open_page: OpenPage, key: str, settings: Settings) -> AppTest:
+    """A step before its question is answered."""
+    fields = {field.path: field for field in BY_KEY[key].fields()}
+    page = open_page(
+        "learn",
+        step=NUMBERS[key],
+        **{fields[path].key: fields[path].linked(value) for path, value in settings.items()},
+    )
+    assert not page.exception
+    assert not page.success
+    assert not page.warning
+    return page
+
+
+def answered(open_page: OpenPage, key: str, answer: str | float, settings: Settings) -> AppTest:
+    """A step whose question was answered at these settings."""
+    page = open_page("learn", step=NUMBERS[key], said=json.dumps({key: [answer, dict(settings)]}))
+    assert not page.exception
+    return page
+
+
+def is_right(page: AppTest) -> bool:
+    """Whether the prediction was called right."""
+    assert len(page.success) + len(page.warning) == 1
+    return bool(page.success)
+
+
+def figure(page: AppTest, name: str) -> dict[str, Any]:
+    """A chart of a page as the browser gets it."""
+    sent = [
+        json.loads(one.proto.bytes) for one in page.get("bidi_component") if one.proto.WhichOneof("data") == "bytes"
+    ]
+    found: dict[str, Any] = {one["name"]: one["figure"] for one in sent}[name]
+    return found
+
+
+def opened(open_page: OpenPage, onward: Onward) -> AppTest:
+    """The page that a step leads on to."""
+    page = open_page(onward.page, **onward.query)
+    assert not page.exception
+    return page
+
+
+def spec_of(page: AppTest) -> SampleSpec | None:
+    """The batch that a page shows."""
+    spec: SampleSpec | None = page.session_state[CHOICE].spec
+    return spec
+
+
+CLOUDS = [
+    ({"rho": 0.7, "scale": 1.0}, "none"),
+    ({"rho": -0.9, "scale": 1.5}, "all"),
+    ({"rho": 0.0, "scale": 0.75}, "all"),
+]
+
+
+@pytest.mark.parametrize(("settings", "right"), CLOUDS)
+def test_clouds_are_changed_if_their_scale_is(open_page: OpenPage, settings: Settings, right: str) -> None:
+    """In population batch normalisation divides by the scale, whatever the correlation."""
+    assert right == ("none" if settings["scale"] == 1 else "all")
+    assert is_right(answered(open_page, "clouds", right, settings))
+    assert not is_right(answered(open_page, "clouds", "one", settings))
+
+
+def test_clouds_show_mean_and_variance_only_once_it_is_answered(open_page: OpenPage) -> None:
+    settings = CLOUDS[0][0]
+    before = figure(asked(open_page, "clouds", settings), "learn_clouds")
+    after = figure(answered(open_page, "clouds", "none", settings), "learn_clouds")
+    assert before["layout"]["shapes"] == []
+    assert "variance" not in json.dumps(before["layout"])
+    rows = figure1("b", 2048, seed=5, rho=0.7).values
+    assert "variances {:.2f}, {:.2f}".format(*rows.var(axis=0)) in json.dumps(after["layout"])
+    circle = after["layout"]["shapes"][1]
+    assert circle["x1"] - circle["x0"] == pytest.approx(4 * rows[:, 0].std(), rel=1e-5)
+    assert circle["y1"] + circle["y0"] == pytest.approx(2 * rows[:, 1].mean(), abs=1e-5)
+
+
+@pytest.mark.parametrize("settings", [settings for settings, _ in CLOUDS])
+def test_clouds_lead_to_the_same_batch(open_page: OpenPage, settings: Settings) -> None:
+    page = opened(open_page, BY_KEY["clouds"].onward(settings))
+    assert spec_of(page) == clouds.spec_of(settings)
