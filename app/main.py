@@ -13,6 +13,7 @@ from app.session.progress import waits_shown
 from app.text.language import _, choose_language
 
 _ASSETS = Path(__file__).parents[1] / "assets"
+_STYLE = Path(__file__).with_name("style.css")
 
 st.set_page_config(
     page_title="PERscope",
@@ -21,6 +22,7 @@ st.set_page_config(
     initial_sidebar_state="auto",
 )
 st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "icon.svg"), size="large")
+st.html(_STYLE)
 
 choose_language()
 choose_presenting()

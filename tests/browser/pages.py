@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, expect
 
 PICTURES = Path(__file__).parents[2] / "test-pictures"
@@ -88,12 +89,30 @@ def assert_fits(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
 
-def take_pictures(page: Page, name: str) -> None:
-    """The whole page in light and in dark, as NAME-light.png and NAME-dark.png."""
+def assert_accessible(page: Page) -> None:
+    """axe-core finds no violation that is serious or critical.
+
+    Of tables, which are canvases, it reads the table that stands inside of them. What plotly draws is left out: a chart
+    is one figure with a description, and its colours are tested with the theme.
+    """
+    found = Axe().run(page, {"exclude": [".main-svg"]}).response["violations"]
+    serious = [
+        f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+        for node in one["nodes"]
+    ]
+    assert serious == [], page.url
+
+
+def look_at_both_themes(page: Page, name: str) -> None:
+    """The whole page in light and in dark: open to everybody, and kept as NAME-light.png and NAME-dark.png."""
     page.set_viewport_size({"width": 1280, "height": 900})
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": 1280, "height": height + 20})
     PICTURES.mkdir(exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}-light.png")
-    change_theme(page, "dark")
-    page.screenshot(path=PICTURES / f"{name}-dark.png", animations="disabled")
+    for theme in ("light", "dark"):
+        if theme == "dark":
+            change_theme(page, theme)
+        page.screenshot(path=PICTURES / f"{name}-{theme}.png", animations="disabled")
+        assert_accessible(page)

@@ -19,7 +19,7 @@ from tests.browser.pages import (
     change_theme,
     chart,
     drawn_chart,
-    take_pictures,
+    look_at_both_themes,
     wait_until_idle,
 )
 
@@ -63,7 +63,7 @@ def open_dump(page: Page, server: str, path: Path, query: str = "") -> None:
 def test_pictures_of_a_large_dump_in_light_and_dark(page: Page, server: str, large_dump: Path) -> None:
     open_dump(page, server, large_dump)
     assert_fits(page)
-    take_pictures(page, "dumps-large")
+    look_at_both_themes(page, "dumps-large")
 
 
 def test_a_click_on_the_map_opens_the_layer_and_one_more_the_other_pages(
@@ -118,7 +118,7 @@ def test_views_across_the_layers_in_light_and_dark(
     drawn_chart(page, key)
     wait_until_idle(page)
     assert_fits(page)
-    take_pictures(page, key)
+    look_at_both_themes(page, key)
 
 
 def test_a_click_on_the_map_leads_from_another_view_to_the_layer(page: Page, server: str, large_dump: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_part_becomes_an_epoch_by_keyboard_and_a_link_opens_it(
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("12 parts of 25 rows joined to 300 rows")).to_be_visible()
     drawn_chart(page, "dumps_parts")
-    take_pictures(page, "dumps-plan")
+    look_at_both_themes(page, "dumps-plan")
 
 
 def test_the_report_and_the_tables_arrive_whole(page: Page, server: str, large_dump: Path, tmp_path: Path) -> None:
@@ -238,7 +238,7 @@ def test_the_example_opens_from_the_keyboard_and_by_its_address(page: Page, new_
     other = new_page()
     other.goto(page.url)
     expect(other.get_by_role("row", name="layer 5 dead, severe 3 to 6 (4 of 7)")).to_be_attached()
-    take_pictures(page, "dumps-example")
+    look_at_both_themes(page, "dumps-example")
     change_theme(page, "light")
     row = warnings.get_by_role("row").nth(4).bounding_box()
     assert row is not None

@@ -11,8 +11,8 @@ from tests.browser.pages import (
     assert_fits,
     change_theme,
     chart,
+    look_at_both_themes,
     open_page,
-    take_pictures,
     wait_until_idle,
 )
 
@@ -31,7 +31,7 @@ def test_pictures_of_the_other_cases_in_light_and_dark(page: Page, server: str, 
     query = {"data_n": "512", "data_case": case, "methods_steps": "60", **asked("methods")}
     open_page(page, server, "methods", urlencode(query), all_charts("methods"))
     assert_fits(page)
-    take_pictures(page, f"methods-case-{case}")
+    look_at_both_themes(page, f"methods-case-{case}")
 
 
 def test_a_flow_is_scrubbed_and_played_in_the_browser_without_asking_the_server(page: Page, server: str) -> None:

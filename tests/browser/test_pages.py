@@ -18,8 +18,8 @@ from tests.browser.pages import (
     assert_fits,
     chart,
     drawn_chart,
+    look_at_both_themes,
     open_page,
-    take_pictures,
     wait_until_drawn,
     wait_until_idle,
 )
@@ -44,7 +44,7 @@ def test_every_page_fits_describes_its_charts_and_follows_light_and_dark(page: P
         assert len(chart(page, key).get_attribute("aria-label") or "") > 30
     page.set_viewport_size({"width": 1920, "height": 900})
     assert_fits(page)
-    take_pictures(page, opening)
+    look_at_both_themes(page, opening)
 
 
 def test_a_section_opens_on_a_click_alone_and_a_link_shows_it(page: Page, new_page: NewPage, server: str) -> None:

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from tests import processes
 from tests.analysis.training.workers import TINY, work_here
 from tests.browser.conftest import NewPage, end_server, free_port, start_server
-from tests.browser.pages import assert_fits, drawn_chart, take_pictures, wait_until_idle
+from tests.browser.pages import assert_fits, drawn_chart, look_at_both_themes, wait_until_idle
 from tests.waiting import wait_for
 
 # A network that learns an epoch at once, for more epochs than anything here waits for.
@@ -249,4 +249,4 @@ def test_pictures_of_a_finished_comparison(page: Page, server: str, finished: st
     drawn_chart(page, "train_figure2")
     wait_until_idle(page)
     assert_fits(page)
-    take_pictures(page, "train-run")
+    look_at_both_themes(page, "train-run")

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,7 @@ from app.text.plain import escaped, label, tick_labels
 from app.views.dumps.dump_source import OpenDump
 
 MOST_LAYERS, MOST_CELLS, MOST_GROUPS = 100, 5_000, 4  # of the map
+MOST_WARNINGS, WARNINGS_PIXELS = 8, 420  # more of them scroll
 MOST_NAMED = 6  # of the layers in a sentence
 RELATIVE = "sw1_in_bands"  # the quantity that is given over what N(0, I) has
 LAYERS = "layers"  # the view that a click on the map opens
@@ -243,8 +244,8 @@ def _show_warnings(found: Overview) -> pd.DataFrame:
     too_short = unjudged(found)
     if rows:
         st.markdown("**{title}**".format(title=_("Warnings")))
-        with st.container(height="content" if len(rows) <= 8 else 420, border=False):
-            st.table(table.map(escaped), hide_index=True, alt=_("Warnings about the layers in words"))
+        height: int | Literal["content"] = "content" if len(rows) <= MOST_WARNINGS else WARNINGS_PIXELS
+        st.table(table.map(escaped), height=height, hide_index=True, alt=_("Warnings about the layers in words"))
     elif found.has_rows and len(too_short) < len(found.layers):
         st.success(
             _(

@@ -1,6 +1,7 @@
 """What a plan makes of a dump, before anything is computed: a sentence, the table of cells, and what is left out."""
 
 from collections import Counter
+from typing import Literal
 
 import pandas as pd
 import streamlit as st
@@ -104,8 +105,8 @@ def show_left_out(inspection: Inspection) -> None:
     if not rows:
         return
     table = pd.DataFrame(rows, columns=[_("Left out"), _("Number"), _("Why"), _("Such as")])
-    with st.container(height="content" if len(rows) <= LOW else ROW_PIXELS * LOW, border=False):
-        st.table(table.map(escaped), hide_index=True, alt=_("What is no activation, and why"))
+    height: int | Literal["content"] = "content" if len(rows) <= LOW else ROW_PIXELS * LOW
+    st.table(table.map(escaped), height=height, hide_index=True, alt=_("What is no activation, and why"))
 
 
 def _layer(member: Member) -> str:
