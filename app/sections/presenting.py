@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.session.address import keep_in_address, say_in_address
 from app.session.keys import PRESENTING, PRESENTING_SWITCH
 from app.text.language import _
 
@@ -13,10 +14,7 @@ _STYLE = Path(__file__).parent.joinpath("frontend", "present.css").read_text(enc
 
 def choose_presenting() -> None:
     """Take the mode from the address, ?present=1, keep it there on every page, and dress the page for it."""
-    asked = st.query_params.get(ADDRESS)
-    if asked is not None:
-        st.session_state[PRESENTING] = asked == "1"
-    _keep_in_address()
+    st.session_state[PRESENTING] = keep_in_address(ADDRESS).get(ADDRESS) == "1"
     if is_presenting():
         st.html(f"<style>{_STYLE}</style>")
 
@@ -38,12 +36,4 @@ def show_switch() -> None:
 
 
 def _switch() -> None:
-    st.session_state[PRESENTING] = st.session_state[PRESENTING_SWITCH]
-    _keep_in_address()
-
-
-def _keep_in_address() -> None:
-    if is_presenting():
-        st.query_params[ADDRESS] = "1"
-    elif ADDRESS in st.query_params:
-        del st.query_params[ADDRESS]
+    say_in_address(ADDRESS, {ADDRESS: "1"} if st.session_state[PRESENTING_SWITCH] else {})

@@ -16,6 +16,7 @@ from analysis.batch import ActivationBatch
 from analysis.plain_text import plain, plain_names
 from analysis.samples import CASE_TITLES, SIZES, Case, SampleSpec, draw
 from app.session import caches, services
+from app.session.address import kept_in_address
 from app.session.batch_fields import (
     DEFAULT,
     DUMP,
@@ -30,7 +31,7 @@ from app.session.batch_fields import (
 from app.session.dumped import DumpMember
 from app.session.fields import Field, OneOf, draw_fields, held_values
 from app.session.keys import DATA_DUMPED, DATA_SOURCE, LOOKED_AT, OPENED_DUMP
-from app.text.language import _, language_in_address, translated
+from app.text.language import _, translated
 from app.text.plain import escaped, harmless
 from per_core.errors import PerError
 from per_core.recording.epoch import parse_epoch
@@ -292,7 +293,7 @@ def run_query(run_id: str, title: str, member: str, layer: str, epoch: str) -> s
             "data_member": member,
             "data_run_layer": layer,
             "data_run_epoch": epoch,
-            **language_in_address(),
+            **kept_in_address(),
         }
     )
 

@@ -4,6 +4,7 @@ What a session remembers between two runs of a page stands first, then the widge
 is its parameter in the address, and public.
 """
 
+ADDRESS = "address"  # what the address says on every page, by the first of the names that belong together
 LANGUAGE = "language"  # the visitor's
 PRESENTING = "presenting"  # whether the page is shown to a room
 LANGUAGE_CHOSEN = "language_chosen"  # the switch in the sidebar

@@ -13,6 +13,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from analysis.translations import ENGLISH, languages, translations
 from analysis.translations import LOCALE as LOCALE_OF_ANALYSIS
+from app.session.address import keep_in_address, say_in_address
 from app.session.keys import LANGUAGE
 
 LOCALE = Path(__file__).parents[1] / "locale"
@@ -22,12 +23,10 @@ ADDRESS = "lang"
 def choose_language() -> None:
     """Take the language from the address, ?lang=ko, else from the browser, and keep it in the address of every page."""
     begins = LANGUAGE not in st.session_state
-    asked = st.query_params.get(ADDRESS)
-    if asked is not None:
-        st.session_state[LANGUAGE] = _spoken(asked)
-    else:
-        st.session_state.setdefault(LANGUAGE, _of_browser())
-        st.query_params.update(language_in_address())
+    asked = keep_in_address(ADDRESS).get(ADDRESS)
+    st.session_state[LANGUAGE] = _of_browser() if asked is None else _spoken(asked)
+    if asked is None and language() != ENGLISH:
+        say_in_address(ADDRESS, {ADDRESS: language()})
     if begins:
         _translate_address()
 
@@ -38,11 +37,6 @@ def choose_in_address(chosen: str) -> None:
         if key in st.session_state:
             st.session_state[key] = st.session_state[key]  # a value that is set has its address written anew
     st.query_params[ADDRESS] = chosen
-
-
-def language_in_address() -> dict[str, str]:
-    """What a link to this server says, so that it is read in the visitor's language."""
-    return {} if language() == _of_browser() == ENGLISH else {ADDRESS: language()}
 
 
 def offered_languages() -> tuple[str, ...]:

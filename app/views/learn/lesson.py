@@ -8,11 +8,12 @@ import streamlit as st
 
 from app.sections.on_request import on_request
 from app.sections.presenting import is_presenting, show_switch
+from app.session.address import kept_in_address
 from app.session.controls import one_of
 from app.session.fields import Values, draw_fields, held_values, link_fields
 from app.session.keys import LESSON_STEP, LESSON_TURN, STEP
 from app.text.caption import show_caption
-from app.text.language import _, language, language_in_address, translated
+from app.text.language import _, language, translated
 from app.text.plain import escaped
 from app.views.learn.predictions import Prediction, keep_in_address, predict, predictions, take_back
 from app.views.learn.sheet import write_sheet
@@ -124,7 +125,7 @@ def _reveal(step: Step[Any], question: Question, values: Values, found: Predicti
         f"views/{onward.page}/{onward.page}.py",
         label=onward.label,
         icon=":material/open_in_new:",
-        query_params={**onward.query, **language_in_address()},
+        query_params={**onward.query, **kept_in_address()},
     )
     st.button(_("Predict again"), on_click=take_back, args=(step.key,), key="learn_again", type="tertiary")
 
