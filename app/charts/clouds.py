@@ -1,12 +1,14 @@
 """Clouds of the lesson: few large panels, with the circle that mean and variance are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.statistics.density import JointDensity
-from app.charts.palette import ALARM, MUTED, filled_contours
+from app.charts.normal import normal_trace
+from app.charts.palette import ALARM, MUTED, categorical, filled_contours
 
 Figure = dict[str, Any]  # as plotly's JSON has it, see `show_chart`
 _LEVELS = 8
@@ -24,7 +26,11 @@ class Circle(NamedTuple):
 
 
 def cloud_panels(
-    densities: Mapping[str, JointDensity], *, circles: Mapping[str, Circle] | None = None, notes: Mapping[str, str]
+    densities: Mapping[str, JointDensity],
+    *,
+    circles: Mapping[str, Circle] | None = None,
+    notes: Mapping[str, str],
+    count: int = 0,
 ) -> Figure:
     """A square panel for each density; on a phone two in a row.
 
@@ -32,15 +38,17 @@ def cloud_panels(
         densities: by title.
         circles: by title, drawn two standard deviations wide around the mean, dashed.
         notes: by title, at most two lines under the panel.
+        count: for how many panels there is room; as many as there are if 0.
     """
+    count = count or len(densities)
     data: list[Figure] = []
-    layout: Figure = {"showlegend": False, "margin": {"l": 30, "r": 8, "t": 30, "b": FOOT}, "annotations": []}
+    layout: Figure = {"showlegend": False, "margin": {"l": 30, "r": 10, "t": 30, "b": FOOT}, "annotations": []}
     layout["shapes"] = []
     narrow: Figure = {}
     for i, (title, density) in enumerate(densities.items()):
         end = str(i + 1) if i else ""
         data.append(cloud_trace(title, density, end))
-        layout |= square_axes(end, _along(i, len(densities)), (0.0, 1.0), density)
+        layout |= square_axes(end, _along(i, count), (0.0, 1.0), density)
         layout[f"yaxis{end}"]["showticklabels"] = i == 0
         layout["annotations"] += [panel_title(title, end), panel_note(notes.get(title, ""), end)]
         if circles:
@@ -50,8 +58,72 @@ def cloud_panels(
             "domain": [0.61, 1.0] if i < 2 else [0.0, 0.39],
             "showticklabels": i % 2 == 0,
         }
-    figure = {"data": data, "layout": layout}
-    return figure | {"narrow": {"height": _NARROW_HEIGHT, "layout": narrow}} if len(densities) > 2 else figure
+    return {"data": data, "layout": layout, "narrow": {"height": _NARROW_HEIGHT, "layout": narrow}}
+
+
+class Part(NamedTuple):
+    """The rows of a cloud between two values of x: their name, the two values, and the density of their y."""
+
+    name: str
+    low: float
+    high: float
+    density: NDArray[np.float64]
+
+
+def cloud_and_parts(densities: Mapping[str, JointDensity], title: str, parts: Sequence[Part] = ()) -> Figure:
+    """Two clouds, the second in parts along x, and at the right the density of y in each part, beside N(0, 1).
+
+    Args:
+        densities: by title.
+        title: of the panel at the right.
+        parts: what is hidden until the question is answered.
+    """
+    figure = cloud_panels(densities, notes={}, count=3)
+    grid = next(iter(densities.values())).grid
+    colours = [categorical(i) for i in (1, 2, 3)]
+    figure["data"] += [
+        {
+            "type": "scatter",
+            "x": grid.astype(np.float32),
+            "y": part.density.astype(np.float32),
+            "name": part.name,
+            "mode": "lines",
+            "line": {"color": colour, "width": 3.5, "dash": dash},
+            "xaxis": "x3",
+            "yaxis": "y3",
+            "hovertemplate": "%{x:.2f}: %{y:.3f}<extra>" + part.name + "</extra>",
+        }
+        for part, colour, dash in zip(parts, colours, ("solid", "dash", "dashdot"), strict=False)
+    ]
+    figure["data"].append(normal_trace(grid) | {"xaxis": "x3", "yaxis": "y3"})
+    layout = figure["layout"]
+    low, high = float(grid[0]), float(grid[-1])
+    layout["xaxis3"] = {"domain": list(_along(2, 3)), "anchor": "y3", "range": [low, high], "tickvals": _TICKS}
+    for axis, unit in (("xaxis", "x"), ("yaxis", "y"), ("xaxis2", "x"), ("xaxis3", "y")):
+        layout[axis]["title"] = {"text": unit, "standoff": 0}
+    layout["yaxis3"] = {"anchor": "x3", "rangemode": "tozero", "visible": False, "fixedrange": True}
+    layout["annotations"].append(panel_title(title, "3"))
+    layout["shapes"] += [
+        {
+            "type": "rect",
+            "xref": "x2",
+            "yref": "y2",
+            "x0": max(part.low, low),
+            "x1": min(part.high, high),
+            "y0": low,
+            "y1": high,
+            "layer": "below",
+            "fillcolor": categorical(i, 0.22),
+            "line": {"width": 0},
+        }
+        for i, part in enumerate(parts, start=1)
+    ]
+    layout |= {"showlegend": True, "legend": {"x": 1, "xanchor": "right", "y": -0.17, "yanchor": "top"}}
+    figure["narrow"]["layout"] |= {
+        "xaxis3": {"domain": [0, 1]},
+        "yaxis3": {"domain": [0.0, 0.39]},
+    }
+    return figure
 
 
 def cloud_trace(title: str, density: JointDensity, end: str) -> Figure:

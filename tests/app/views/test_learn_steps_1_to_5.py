@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from analysis.samples import SampleSpec, figure1
 from app.session.keys import CHOICE
 from app.views.learn.step import Onward
-from app.views.learn.steps import STEPS, clouds
+from app.views.learn.steps import STEPS, clouds, whitening
 from tests.app.conftest import OpenPage
 
 NUMBERS = {step.key: str(number) for number, step in enumerate(STEPS, start=1)}
@@ -99,3 +99,38 @@ def test_clouds_show_mean_and_variance_only_once_it_is_answered(open_page: OpenP
 def test_clouds_lead_to_the_same_batch(open_page: OpenPage, settings: Settings) -> None:
     page = opened(open_page, BY_KEY["clouds"].onward(settings))
     assert spec_of(page) == clouds.spec_of(settings)
+
+
+WHITENING = [
+    ({"cloud": "b", "rho": 0.7}, "both"),
+    ({"cloud": "b", "rho": -0.9}, "both"),
+    ({"cloud": "c"}, "independent"),
+    ({"cloud": "d"}, "independent"),
+]
+
+
+@pytest.mark.parametrize(("settings", "right"), WHITENING)
+def test_whitening_leaves_what_the_distribution_says(open_page: OpenPage, settings: Settings, right: str) -> None:
+    """In population: a Gaussian cloud becomes N(0, I); independent units stay independent; a ring is neither."""
+    assert is_right(answered(open_page, "whitening", right, settings))
+    assert not is_right(answered(open_page, "whitening", "gaussian", settings))
+
+
+def test_whitening_hides_the_densities_of_y(open_page: OpenPage) -> None:
+    before, after = (
+        figure(page, "learn_whitening")["data"]
+        for page in (
+            asked(open_page, "whitening", {"cloud": "c"}),
+            answered(open_page, "whitening", "both", {"cloud": "c"}),
+        )
+    )
+    assert [trace["type"] for trace in before] == ["contour", "contour", "scatter"]
+    assert [trace["type"] for trace in after] == ["contour", "contour", *["scatter"] * 4]
+
+
+@pytest.mark.parametrize("settings", [settings for settings, _ in WHITENING])
+def test_whitening_leads_to_the_same_cloud(open_page: OpenPage, settings: Settings) -> None:
+    page = opened(open_page, BY_KEY["whitening"].onward(settings))
+    assert spec_of(page) == whitening.spec_of(settings)
+    assert page.multiselect(key="methods_chosen").value == ["dbn"]
+    assert [page.slider(key=key).value for key in ("methods_scale", "methods_shift")] == [1, 0]

@@ -4,5 +4,9 @@ from typing import Any
 
 from app.views.learn.step import Step
 from app.views.learn.steps.clouds import CLOUDS
+from app.views.learn.steps.whitening import WHITENING
 
-STEPS: tuple[Step[Any], ...] = (CLOUDS,)
+STEPS: tuple[Step[Any], ...] = (
+    CLOUDS,
+    WHITENING,
+)
