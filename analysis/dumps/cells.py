@@ -24,10 +24,11 @@ from analysis.dumps.proposal.kinds import REASONS
 from analysis.dumps.proposal.words import WEIGHT_FOLDERS, WEIGHTS
 from analysis.plain_text import message, plain, plain_names
 from per_core.recording.epoch import parse_epoch
+from per_core.text import N_
 
 FLOAT_BYTES = 4
 TWICE = "Names are unique within a dump; this one was there before. Rename one of them."
-UNKNOWN = "no rule of the plan fits its name and its number of axes"
+UNKNOWN = N_("no rule of the plan fits its name and its number of axes")
 WHOLE_NUMBERS = "whole numbers: labels, indices or coordinates rather than activations"
 
 

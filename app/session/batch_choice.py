@@ -72,6 +72,9 @@ class Choice:
     @property
     def title(self) -> str:
         """The chosen batch in a line."""
+        if self.run is not None:
+            place = _("{layer}, epoch {epoch}").format(layer=harmless(self.layer), epoch=self.epoch)
+            return f"{harmless(self.run.title or self.run.path.name)}, {place}"
         if self.spec is None:
             return self.batch().name
         return _("({case}) {name}, n = {n}, d = {d}").format(

@@ -10,6 +10,7 @@ from analysis.dumps.plan.plan import Axes, AxisRole
 from analysis.dumps.proposal.family import Family
 from analysis.dumps.proposal.kinds import last_words
 from analysis.dumps.proposal.words import HIDDEN_STATES, LAYERED, ONE_TOKEN, QUERIES
+from per_core.text import N_
 
 TORCH = (".pt", ".pth", ".safetensors", ".bin")
 MOST_LAYERS = 200
@@ -67,7 +68,7 @@ def propose_axes(family: Family, around: Neighbours, *, are_samples: bool) -> Ax
         case 1:
             return _of_vectors(are_samples=are_samples)
         case 2:
-            return AxisProposal(("position" if are_samples else "sample", "unit"), "two axes are rows and units")
+            return AxisProposal(("position" if are_samples else "sample", "unit"), N_("two axes are rows and units"))
         case 3:
             return _of_three(family, are_samples=are_samples)
         case 4:
@@ -78,23 +79,23 @@ def propose_axes(family: Family, around: Neighbours, *, are_samples: bool) -> Ax
             whole: Axes = ("sample", *units)
             spread: Axes = ("sample", "channel", *positions)
             last: Axes = ("sample", *positions, "unit")
-            return AxisProposal(whole, "of so many axes, all but the first are taken for units", (spread, last))
+            return AxisProposal(whole, N_("of so many axes, all but the first are taken for units"), (spread, last))
 
 
 def _of_vectors(*, are_samples: bool) -> AxisProposal:
     if are_samples:
-        return AxisProposal(("unit",), "each array is one sample, its values are units", (("sample",),))
-    return AxisProposal(("sample",), "one axis is taken for rows of one unit", (("unit",),))
+        return AxisProposal(("unit",), N_("each array is one sample, its values are units"), (("sample",),))
+    return AxisProposal(("sample",), N_("one axis is taken for rows of one unit"), (("unit",),))
 
 
 def _of_three(family: Family, *, are_samples: bool) -> AxisProposal:
     first, second = ({shape[axis] for shape in family.shapes} for axis in (0, 1))
     all_layers: Axes = ("layer", "position", "unit")
     if are_samples and first == {1}:
-        reason = "each array is one sample, and its first axis is 1"
+        reason = N_("each array is one sample, and its first axis is 1")
         return AxisProposal(SEQUENCE, reason, (("sample", "unit", "unit"),) if len(second) == 1 else ())
     if are_samples and len(first) == 1 and len(second) > 1:
-        reason = "the first axis is the same in every sample, the second changes: layers, and tokens"
+        reason = N_("the first axis is the same in every sample, the second changes: layers, and tokens")
         return AxisProposal(all_layers, reason, (("position", "position", "unit"), SEQUENCE))
     shape = family.shapes[0]
     others: tuple[Axes, ...] = (
@@ -106,8 +107,8 @@ def _of_three(family: Family, *, are_samples: bool) -> AxisProposal:
         if told is not None:
             return AxisProposal(*told, tuple(one for one in (SEQUENCE, *others) if one != told[0]))
     if are_samples:
-        return AxisProposal(("position", "position", "unit"), "each array is one sample", (all_layers,))
-    return AxisProposal(SEQUENCE, "most arrays of three axes are samples, positions (tokens) and units", others)
+        return AxisProposal(("position", "position", "unit"), N_("each array is one sample"), (all_layers,))
+    return AxisProposal(SEQUENCE, N_("most arrays of three axes are samples, positions (tokens) and units"), others)
 
 
 def _of_layers(name: str, key: str, shape: tuple[int, ...]) -> tuple[Axes, str] | None:
@@ -115,12 +116,12 @@ def _of_layers(name: str, key: str, shape: tuple[int, ...]) -> tuple[Axes, str] 
     first, second, units = shape
     if LAYERED.search(key) and 1 < min(first, second) <= MOST_LAYERS:
         if first < second:
-            return STACKED, "the name speaks of layers, and the first axis is short"
-        return SAMPLES_LAYERS, "the name speaks of layers, and the second axis is short"
+            return STACKED, N_("the name speaks of layers, and the first axis is short")
+        return SAMPLES_LAYERS, N_("the name speaks of layers, and the second axis is short")
     if HIDDEN_STATES.search(key) and 1 < second <= MOST_LAYERS < units:
-        return SAMPLES_LAYERS, "the name speaks of hidden states, and the second axis is short"
+        return SAMPLES_LAYERS, N_("the name speaks of hidden states, and the second axis is short")
     if ONE_TOKEN.search(name) and 1 < second <= MOST_LAYERS:
-        return SAMPLES_LAYERS, "the name speaks of one token a sample: the second axis is that of layers"
+        return SAMPLES_LAYERS, N_("the name speaks of one token a sample: the second axis is that of layers")
     return None
 
 
@@ -136,17 +137,17 @@ def _of_four(family: Family, around: Neighbours) -> AxisProposal:
 def _likeliest_of_four(family: Family, shape: tuple[int, ...], around: Neighbours) -> tuple[Axes, str]:
     n, a, b, c = shape
     if b * c in around.widths.get((n, a), ()):
-        return HEADS_LAST, f"{b} x {c} is the width of other arrays here: heads, side by side"
+        return HEADS_LAST, N_("the last two axes multiply to the width of other arrays: heads, side by side")
     if a * c in around.widths.get((n, b), ()):
-        return HEADS_FIRST, f"{a} x {c} is the width of other arrays here: heads, side by side"
+        return HEADS_FIRST, N_("the second and last axis multiply to the width of other arrays: heads, side by side")
     if QUERIES.search(last_words(family.example.name, family.example.inner)):
-        return HEADS_LAST, "the name is that of queries, keys or values: positions, heads and units"
+        return HEADS_LAST, N_("the name is that of queries, keys or values: positions, heads and units")
     if a == b != c:
-        return IMAGE_LAST, "the second and third axis are equal: height and width, channels last"
+        return IMAGE_LAST, N_("the second and third axis are equal: height and width, channels last")
     if b == c != a:
-        return IMAGE_FIRST, "the third and fourth axis are equal: height and width, channels second"
+        return IMAGE_FIRST, N_("the third and fourth axis are equal: height and width, channels second")
     if c > max(a, b):
-        return IMAGE_LAST, "the last axis is the longest: channels last"
+        return IMAGE_LAST, N_("the last axis is the longest: channels last")
     if a == b == c and not family.example.name.split("/")[-1 - family.example.inner].endswith(TORCH):
-        return IMAGE_LAST, "three axes are equal; channels are mostly last outside of torch"
-    return IMAGE_FIRST, "channels are mostly the second axis"
+        return IMAGE_LAST, N_("three axes are equal; channels are mostly last outside of torch")
+    return IMAGE_FIRST, N_("channels are mostly the second axis")

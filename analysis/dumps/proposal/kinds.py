@@ -19,19 +19,20 @@ from analysis.dumps.proposal.words import (
     WEIGHT_FOLDERS,
     WEIGHTS,
 )
+from per_core.text import N_
 
 REASONS: dict[Kind, str] = {
-    "labels": "one number a row under this name is a label, no activation",
-    "integers": "whole numbers are labels, indices or masks; if these are quantised activations, give them axes",
-    "coordinates": "whole numbers of this name are coordinates",
-    "token ids": "whole numbers of this name are tokens",
-    "text": "these are text, which has no distribution of values",
-    "log": "the columns are what a training logs, no units",
-    "table": "single columns of a table that also holds text or lists are no units of a layer",
-    "weights": "the name is one of a model's or optimiser's weights; save the outputs of layers instead",
-    "attention": "attention weights sum to 1 over their last axis: they are no activations to compare with N(0, I)",
-    "scalar": "a single number has no distribution",
-    "other": "left out by the plan",
+    "labels": N_("one number a row under this name is a label, no activation"),
+    "integers": N_("whole numbers are labels, indices or masks; if these are quantised activations, give them axes"),
+    "coordinates": N_("whole numbers of this name are coordinates"),
+    "token ids": N_("whole numbers of this name are tokens"),
+    "text": N_("these are text, which has no distribution of values"),
+    "log": N_("the columns are what a training logs, no units"),
+    "table": N_("single columns of a table that also holds text or lists are no units of a layer"),
+    "weights": N_("the name is one of a model's or optimiser's weights; save the outputs of layers instead"),
+    "attention": N_("attention weights sum to 1 over their last axis: they are no activations to compare with N(0, I)"),
+    "scalar": N_("a single number has no distribution"),
+    "other": N_("left out by the plan"),
 }
 """Why arrays of a kind are left out."""
 

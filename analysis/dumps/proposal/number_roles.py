@@ -9,6 +9,7 @@ from analysis.dumps.proposal.family import LITERAL, Family, NumberRole, Slot, Sl
 from analysis.dumps.proposal.number_arrays import role_of_arrays
 from analysis.dumps.proposal.number_words import BARE_DECIMAL, NumberRoles, roles_by_words
 from analysis.dumps.proposal.words import EPOCH_WORDS
+from per_core.text import N_
 
 Places = Sequence[tuple[Family, Slot]]
 
@@ -26,7 +27,7 @@ def number_roles(families: Sequence[Family], answers: Mapping[SlotKey, NameRole]
         elif slot.is_text and slot.part in family.wholes:
             roles.found[key] = family.wholes[slot.part]
         elif key not in roles.found and _is_bare_decimal(family, slot, roles):
-            roles.found[key] = NumberRole("epoch", "a number with decimals is a moment of a training", ("method",))
+            roles.found[key] = NumberRole("epoch", N_("a number with decimals is a moment of a training"), ("method",))
     undecided = [key for key in shared if key not in roles.found and key not in roles.decimals]
     for key in sorted(undecided, key=lambda key: -shared[key][0][1].part):  # from within to without
         roles.found[key] = _by_arrays(shared[key], roles)
@@ -63,7 +64,7 @@ def _leave_one_moment(families: Sequence[Family], roles: NumberRoles) -> None:
             if slot is finest:
                 continue
             if len(set(zip(finest.values, slot.values, strict=True))) > len(finest.different):
-                reason = f"{finest.word or 'the number'} starts again with each {slot.word or 'number'}"
+                reason = N_("another number starts again with each of these")
                 roles.found[slot.key] = NumberRole("method", reason, ("epoch", "seed"))
             else:
-                roles.found[slot.key] = NumberRole("ignored", "another number says the moment more finely")
+                roles.found[slot.key] = NumberRole("ignored", N_("another number says the moment more finely"))

@@ -18,9 +18,10 @@ from analysis.dumps.proposal.rules import left_out_rules, merged, within_limit
 from analysis.dumps.proposal.text_roles import find_splits, name_forms
 from analysis.dumps.proposal.wholes import find_wholes
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 LEFT_OUT = "left out"
-SAID = "this is what was answered"
+SAID = N_("this is what was answered")
 MANY_SAMPLES = 5  # vectors alike, about which nobody is asked
 Answers = Mapping[str, str]
 """Question or role -> what somebody has said."""

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from analysis.dumps.plan.name_form import JOINED, NameRole
-from analysis.dumps.proposal.family import PLACE, SPLIT, Family, NumberRole, Slot, SlotKey, shown
+from analysis.dumps.proposal.family import PLACE, SPLIT, Family, NumberRole, Slot, SlotKey
 from analysis.dumps.proposal.grouping import Whole
 from analysis.dumps.proposal.number_words import NumberRoles
 from analysis.dumps.proposal.words import role_of_word
+from per_core.text import N_
 
 FEWEST_SAMPLES = 5
 FEWEST_VECTORS = 3
@@ -173,7 +174,7 @@ def _method(
         return None
     texts = {family.parts[part] for family in families}
     if len(texts) == len(changing) == 1 and all(slot.counts for _, slot in changing.values()):
-        reason = f"each {shown(families[0].parts[part])} holds the same arrays"
+        reason = N_("each of them holds the same arrays")
         return NumberRole("method", reason, ("part", "epoch", "seed"))
     return NumberRole("method")
 

@@ -57,13 +57,13 @@ def show_layer(choice: Choice) -> None:
     st.title(_("A trained network's activations beside N(0, I)"))
     batch = choice.batch()
     gaussian = SampleSpec(n=batch.n, dim=batch.d)
-    st.markdown(_("{name}, beside a Gaussian batch of the same size.").format(name=batch.name))
+    st.markdown(_("{name}, beside a Gaussian batch of the same size.").format(name=choice.title))
     batches = {
         _("{layer}, epoch {epoch}").format(layer=harmless(choice.layer), epoch=choice.epoch): batch,
         _("N(0, I), same n and d"): caches.shared(draw, gaussian),
     }
     alt = _("Joint density with marginals of {name}, beside that of a Gaussian batch of the same size.")
-    show_densities(batches, alt.format(name=batch.name), about_joint())
+    show_densities(batches, alt.format(name=choice.title), about_joint())
     show_numbers(batches, gaussian, "N(0, I)")
 
 

@@ -13,7 +13,7 @@ from app.sections.export import offer_table
 from app.session import caches, permissions, services
 from app.session.keys import DUMP_PLACES, newest_source
 from app.session.progress import waits_shown
-from app.text.language import _, ngettext, visitor_texts
+from app.text.language import _, ngettext, translated, visitor_texts
 from app.text.plain import escaped
 from per_core.errors import BudgetError, PerError
 
@@ -142,7 +142,7 @@ def show_members(inspection: Inspection, slot: str) -> None:
             _("Stored"): member.stored,
             _("Layer"): member.layer or "",
             _("Epoch"): member.epoch,
-            _("Verdict"): member.verdict,
+            _("Verdict"): translated(member.verdict),
             _("Reason"): member.reason or member.note,
         }
         for member in inspection.members

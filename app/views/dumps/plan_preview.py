@@ -80,7 +80,7 @@ def show_left_out(inspection: Inspection) -> None:
     for (kind, reason), count in kinds.items():
         names = [one.name for one in inspection.left_out if (one.kind, one.reason) == (kind, reason)]
         arrays = ngettext("{n:,} array", "{n:,} arrays", count).format(n=count)
-        rows.append([translated(KIND_TITLES[kind]), arrays, reason, _named(names)])
+        rows.append([translated(KIND_TITLES[kind]), arrays, translated(reason), _named(names)])
     cut = [member for member in inspection.readable if member.unused]
     if cut:
         count = sum(member.unused for member in cut)

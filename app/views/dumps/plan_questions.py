@@ -36,7 +36,7 @@ def _ask(question: Question, steps: PlanSteps, slot: str) -> None:
         on_change=_take,
         args=(steps, question.id, key),
     )
-    reason.caption(_("Proposed because {reason}.").format(reason=escaped(question.reason)))
+    reason.caption(_("Proposed because {reason}.").format(reason=escaped(translated(question.reason))))
 
 
 def _take(steps: PlanSteps, question: str, key: str) -> None:

@@ -125,7 +125,7 @@ choice: Choice = st.session_state[CHOICE]
 st.title(_("What the methods do to a distribution"))
 lead = st.container()
 if not choice.batch().is_finite:
-    st.error(not_finite(choice.batch().name, choice.batch()))
+    st.error(not_finite(choice.title, choice.batch()))
     st.stop()
 affine = choose_affine_map(*(MOVED if choice.spec else STILL))
 batch = affine.move(choice.batch())
@@ -134,7 +134,7 @@ if not chosen:
     good = enumerated([method.short for method in opening_methods()])
     st.info(_("Choose at least one method above; {methods} are a good start.").format(methods=good))
     st.stop()
-lead.markdown(about_page(batch.name, affine, {one.method.kind for one in chosen}))
+lead.markdown(about_page(choice.title, affine, {one.method.kind for one in chosen}))
 regularisers = [one for one in chosen if one.method.kind == "regulariser"]
 settings = choose_flow() if regularisers else FlowSettings(1.0, 120, "")
 warn_of_whitening(chosen, batch.n, batch.d)
