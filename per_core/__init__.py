@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from per_core.method import Method, Parameter
     from per_core.methods import find_method, list_methods, register_method
     from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
+    from per_core.normality_normalisation import NormalityNorm
     from per_core.per import PER, per_gradient, per_loss
     from per_core.recording.recorder import Recorder
     from per_core.recording.run_directory import open_run
+    from per_core.redundancy import barlow_loss, vicreg_loss
     from per_core.sigreg import sigreg_loss
     from per_core.variance_constancy import VCL, vcl_loss
+    from per_core.visreg import visreg_loss
     from per_core.wasserstein import SlicedDistance, gaussian_w1, sliced_w1
+    from per_core.weak_sigreg import weak_sigreg_loss
     from per_core.whitening import DecorrelatedBatchNorm, IterativeNorm
 
 __all__ = [
@@ -30,12 +34,14 @@ __all__ = [
     "IterativeNorm",
     "LayerNorm",
     "Method",
+    "NormalityNorm",
     "Parameter",
     "PerError",
     "RMSNorm",
     "Recorder",
     "SlicedDistance",
     "StorageError",
+    "barlow_loss",
     "energy_loss",
     "find_method",
     "gaussian_w1",
@@ -49,6 +55,9 @@ __all__ = [
     "sigreg_loss",
     "sliced_w1",
     "vcl_loss",
+    "vicreg_loss",
+    "visreg_loss",
+    "weak_sigreg_loss",
 ]
 
 _MODULES = {
@@ -59,11 +68,15 @@ _MODULES = {
     "per_core.methods": "find_method list_methods register_method",
     "per_core.normalisation": "BatchNorm LayerNorm RMSNorm",
     "per_core.per": "PER per_gradient per_loss",
+    "per_core.normality_normalisation": "NormalityNorm",
     "per_core.recording.recorder": "Recorder",
     "per_core.recording.run_directory": "open_run",
+    "per_core.redundancy": "barlow_loss vicreg_loss",
     "per_core.sigreg": "sigreg_loss",
     "per_core.variance_constancy": "VCL vcl_loss",
+    "per_core.visreg": "visreg_loss",
     "per_core.wasserstein": "SlicedDistance gaussian_w1 sliced_w1",
+    "per_core.weak_sigreg": "weak_sigreg_loss",
     "per_core.whitening": "DecorrelatedBatchNorm IterativeNorm",
 }
 __getattr__, __dir__ = on_first_use(__name__, _MODULES)

@@ -81,13 +81,12 @@ def require_count(count: int, name: str) -> int:
     return int(count)
 
 
-def require_weight(weight: float) -> float:
-    """The factor of the regularisation term, finite and not negative."""
+def require_weight(
+    weight: float, name: str = "weight", published: str = "The published settings lie between 1e-7 and 3e-4."
+) -> float:
+    """A factor of a term, finite and not negative; that of the regularisation where no other name is given."""
     if not isinstance(weight, Real) or not math.isfinite(weight) or weight < 0:
-        raise InvalidInputError(
-            f"weight must be a finite number of at least 0; received {weight!r}."
-            " The published settings lie between 1e-7 and 3e-4."
-        )
+        raise InvalidInputError(f"{name} must be a finite number of at least 0; received {weight!r}. {published}")
     return float(weight)
 
 
@@ -106,12 +105,12 @@ def require_units(activations: Tensor, num_features: int) -> None:
         )
 
 
-def require_statistics(rows: int) -> None:
-    """Refuse a batch too small to have a variance."""
+def require_statistics(rows: int, otherwise: str = ", or eval() for the running statistics") -> None:
+    """Refuse a batch too small to have a variance, and say what to do instead."""
     if rows < 2:
         raise InvalidInputError(
             f"activations must have at least 2 rows to take statistics from; received {rows}."
-            " Use a larger batch, or eval() for the running statistics."
+            f" Use a larger batch{otherwise}."
         )
 
 

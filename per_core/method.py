@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MethodKind = Literal["normaliser", "regulariser"]
 Place = Literal["output", "pre-activation"]
 Scope = Literal["batch", "row"]
-Role = Literal["setting", "momentum", "group", "slices"]
+Role = Literal["setting", "momentum", "group", "slices", "noise"]
 Aim = Literal["kurtosis", "modes", "batch_variances"]
 Seen = Literal["mean", "variance", "correlation", "per", "skewness"] | Aim
 KINDS: tuple[MethodKind, ...] = get_args(MethodKind)
@@ -61,7 +61,8 @@ class Parameter:
         integer: whether only whole numbers make sense.
         role: what else depends on it: "momentum", the share of the newest batch in running statistics, plays no part
             where a batch is mapped by its own; "group" is how many units are whitened together, whose covariance the
-            rows have to determine; "slices" is the number of random directions, of which one dimension has one. Any
+            rows have to determine; "slices" is the number of random directions, of which one dimension has one; "noise"
+            is what a normaliser adds in training, drawn from the `generator` that its module has as an attribute. Any
             other is a "setting".
 
     Raises:

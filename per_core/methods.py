@@ -13,6 +13,9 @@ come from:
     energy, sw1        ours: that of PER, whose pull on a row they share in size (at most 2/n and 1/n; PER 1/n).
     vcl                0.01, published.
     sigreg             0.05, ours, for activations beside a task loss of weight 1. The statistic grows with n.
+    weak_sigreg        0.05, of the published (1 − α) task + α · loss with α from 0.01 to 0.1: λ is α/(1 − α).
+    visreg             0.05, ours: as SIGReg, but a mean over rows. Its authors' is the weight among three terms.
+    vicreg, barlow     0.001 and 0.01, ours. Their authors' weights are those beside the invariance between two views.
     l1                 0.001, ours.
     l2                 0.005: α = 2, published (Merity, Keskar and Socher, "Regularizing and optimizing LSTM language
                        models", ICLR 2018) for a mean over units as well, of a layer of d = 400; here it is α/d.
@@ -32,11 +35,15 @@ from per_core.energy import energy_loss
 from per_core.errors import InvalidInputError
 from per_core.method import Baseline, Loss, MeanGradient, Method, MethodKind, Parameter
 from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
+from per_core.normality_normalisation import NormalityNorm
 from per_core.per import PER, per_gradient, per_loss
+from per_core.redundancy import barlow_loss, vicreg_loss
 from per_core.sigreg import sigreg_loss, sigreg_period
 from per_core.text import N_
 from per_core.variance_constancy import VCL, mean_vcl_gradient, vcl_loss
+from per_core.visreg import visreg_loss
 from per_core.wasserstein import sliced_w1
+from per_core.weak_sigreg import SKETCH, weak_sigreg_loss
 from per_core.whitening import DecorrelatedBatchNorm, IterativeNorm
 
 BASELINE = Baseline("vanilla", "Vanilla", 1)
@@ -143,6 +150,14 @@ def _sigreg_period(*, slices: int = 256, knots: int = 17, limit: float = 5.0) ->
     return sigreg_period(knots=knots, limit=limit)
 
 
+def _build_weak_sigreg(*, sketch: int = SKETCH) -> Loss:
+    return partial(weak_sigreg_loss, sketch=sketch)
+
+
+def _build_visreg(*, slices: int = 256, scale: float = 1.0, shape: float = 1.0, centre: float = 1.0) -> Loss:
+    return partial(visreg_loss, slices=slices, scale=scale, shape=shape, centre=centre)
+
+
 def _weight(default: float, *, low: float, high: float) -> Parameter:
     return Parameter("weight", N_("λ, weight of the loss"), default, low, high)
 
@@ -245,6 +260,22 @@ for _method in (
             Parameter("iterations", N_("Newton steps"), 5, 1, 20, integer=True),
         ),
         summary=N_("Approximates whitening by a few Newton steps, without an eigendecomposition."),
+    ),
+    Method(
+        key="normality_norm",
+        title=N_("Normality normalisation"),
+        short="NormalNorm",
+        kind="normaliser",
+        acts_on="pre-activation",
+        reference="Eftekhari and Papyan, On the importance of Gaussianizing representations, ICML 2025",
+        build=NormalityNorm,
+        parameters=(
+            EPS,
+            MOMENTUM,
+            Parameter("noise", N_("Noise in training (0.4 published)"), 0.0, 0.0, 2.0, role="noise"),
+        ),
+        summary=N_("Standardises every unit, then bends its scale so that it is less skewed (Yeo-Johnson)."),
+        sees=("skewness",),
     ),
     Method(
         key="per",
@@ -360,6 +391,72 @@ for _method in (
             " attracted to 10.05. With 33 knots on [−3, 3], the authors' present variant, it repeats after 33.5 and"
             " hardly pulls on rows from 7 to 20."
         ),
+    ),
+    Method(
+        key="weak_sigreg",
+        title=N_("Weak SIGReg"),
+        short="Weak SIGReg",
+        kind="regulariser",
+        acts_on="output",
+        reference="Akbar, Weak-SIGReg: covariance regularization for stable deep learning, 2026",
+        build=_build_weak_sigreg,
+        parameters=(Parameter("sketch", N_("Rows of the random sketch"), SKETCH, 2, 256, integer=True),),
+        weight=_weight(0.05, low=1e-4, high=1.0),
+        summary=N_("The distance between the covariance, or that of a random sketch of it, and the identity."),
+        lesson=N_("Weak SIGReg whitens the batch. It sees neither the mean nor the shape, which stay as they were."),
+        detail=N_(
+            "Its authors minimise (1 − α) task + α · loss, α from 0.01 to 0.1, averaged over layers: here λ is"
+            " α/(1 − α). Up to 64 units the covariance is compared whole; of more, along 64 random directions that are"
+            " not quite orthogonal, so that N(0, I) itself does not give 0."
+        ),
+    ),
+    Method(
+        key="visreg",
+        title=N_("VISReg"),
+        short="VISReg",
+        kind="regulariser",
+        acts_on="output",
+        reference="Wu, Balestriero and Levine, VISReg: variance-invariance-sketching regularization, 2026",
+        build=_build_visreg,
+        parameters=(
+            SLICES,
+            Parameter("scale", N_("Weight of the scale term"), 1.0, 0.0, 25.0),
+            Parameter("shape", N_("Weight of the shape term"), 1.0, 0.0, 25.0),
+            Parameter("centre", N_("Weight of the centre term"), 1.0, 0.0, 25.0),
+        ),
+        weight=_weight(0.05, low=1e-4, high=1.0),
+        summary=N_("Pulls the mean to 0, the standard deviation to 1, and the standardised shape to N(0, I)."),
+        lesson=N_("VISReg leads to N(0, I). Its scale term keeps pulling outward however small the batch is."),
+        detail=N_(
+            "The shape term is a squared sliced Wasserstein distance, a mean over rows, of the batch divided by its"
+            " standard deviation, which counts as a constant. The authors add the invariance between two views."
+        ),
+    ),
+    Method(
+        key="vicreg",
+        title=N_("VICReg, variance and covariance"),
+        short="VICReg",
+        kind="regulariser",
+        acts_on="output",
+        reference="Bardes, Ponce and LeCun, VICReg: variance-invariance-covariance regularization, ICLR 2022",
+        build=_always(vicreg_loss),
+        weight=_weight(0.001, low=1e-6, high=0.1),
+        summary=N_("Lifts standard deviations below 1 and removes covariance."),
+        lesson=N_("VICReg lets units be whose standard deviation is 1 or more, so the scale can stay too large."),
+        detail=N_("The weights are 25 and 1, as published; the invariance between two views is left out."),
+    ),
+    Method(
+        key="barlow",
+        title=N_("Barlow Twins, redundancy"),
+        short="Barlow",
+        kind="regulariser",
+        acts_on="output",
+        reference="Zbontar, Jing, Misra, LeCun and Deny, Barlow twins: self-supervised learning, ICML 2021",
+        build=_always(barlow_loss),
+        weight=_weight(0.01, low=1e-4, high=1.0),
+        summary=N_("Removes the correlation between units, whatever their scale."),
+        lesson=N_("Barlow's redundancy term decorrelates. Mean, scale and shape stay nearly as they were."),
+        detail=N_("The correlation matrix is that of the batch with itself, 0.0051 its weight off the diagonal."),
     ),
     Method(
         key="l1",

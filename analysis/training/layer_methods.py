@@ -113,7 +113,10 @@ def _module(method: Method, spec: MethodSpec, shape: Shape, generator: torch.Gen
     """The nn.Module of a method for a layer whose samples have this shape; a `GradientLayer` where it has one."""
     settings = spec.parameters(method)
     if method.kind == "normaliser":
-        return method.build(shape[0], **settings)
+        layer = method.build(shape[0], **settings)
+        if method.in_role("noise") is not None:
+            layer.generator = generator
+        return layer
     weight = settings.pop("weight")
     if method.layer is not None:
         return method.layer(weight, reduction=spec.reduction, layout=spec.layout, generator=generator, **settings)

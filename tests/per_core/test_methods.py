@@ -98,7 +98,11 @@ def test_every_normaliser_takes_batches_and_convolutions(key):
         for training in (True, False):
             layer.train(training)
             twins = copy.deepcopy(layer), copy.deepcopy(layer)
-            flat, spatial = (pull(twin, h)[0] for twin, h in zip(twins, (batch(), images()), strict=True))
+            outputs = []
+            for twin, h in zip(twins, (batch(), images()), strict=True):
+                torch.manual_seed(0)  # of what a layer adds in training
+                outputs.append(pull(twin, h)[0])
+            flat, spatial = outputs
             torch.testing.assert_close(spatial.permute(0, 2, 3, 1).reshape(N, D), flat, atol=1e-3, rtol=1e-3)
             torch.testing.assert_close(*(dict(twin.state_dict()) for twin in twins), atol=1e-3, rtol=1e-3)
             for h in (batch(), images()):
@@ -194,9 +198,9 @@ def test_what_shares_the_weight_of_per_pulls_on_a_row_as_much(key, bound):
         assert (N * gradient.norm(dim=1)).max() <= bound
 
 
-@pytest.mark.parametrize("key", REGULARISERS)
+@pytest.mark.parametrize("key", [key for key in REGULARISERS if key != "visreg"])
 def test_gradients_of_regularisers(key):
-    """With float64 and a generator of its own in every call."""
+    """With float64 and a generator of its own in every call; VISReg's is not that of its value, see its own test."""
     loss = find_method(key).build()
     h = torch.randn(12, 3, generator=seeded(), dtype=torch.float64).requires_grad_()
     assert torch.autograd.gradcheck(lambda h: loss(h, generator=seeded()), h)

@@ -60,7 +60,7 @@ def _set_method(method: Method, place: DeltaGenerator) -> ChosenMethod:
         values = tuple(
             (parameter.name, _set_parameter(method.key, parameter))
             for parameter in method.parameters
-            if parameter.role != "momentum"  # a batch is mapped by its own statistics, not by running ones
+            if parameter.role not in ("momentum", "noise")  # of training: one batch is mapped by itself, as it is
         )
     return ChosenMethod(method, values)
 
