@@ -44,6 +44,11 @@ def drop_unless_offered(key: str, options: Sequence[str]) -> None:
         del st.session_state[key]
 
 
+def in_words(options: Sequence[T], show: Callable[[T], str]) -> Callable[[T], str]:
+    """The words of options, in the language of the visitor for whom they are drawn, whoever asks later."""
+    return {option: show(option) for option in options}.__getitem__
+
+
 def one_of(
     label: str,
     options: Sequence[T],
@@ -59,6 +64,13 @@ def one_of(
     Streamlit's own gives None on a link that holds the name without a value.
     """
     chosen = (place or st).segmented_control(
-        label, options, default=default, required=True, format_func=show, key=key, bind="query-params", help=hint
+        label,
+        options,
+        default=default,
+        required=True,
+        format_func=in_words(options, show),
+        key=key,
+        bind="query-params",
+        help=hint,
     )
     return default if chosen is None else chosen

@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from analysis.fields import Range
-from app.session.controls import one_of, whole_number
+from app.session.controls import in_words, one_of, whole_number
 from per_core.method import Parameter
 
 T = TypeVar("T")
@@ -204,7 +204,8 @@ class OneOf(Field[T]):
 
     def draw(self) -> T:
         """Draw the options."""
-        common: dict[str, Any] = {"key": self.key, "bind": "query-params", "help": self.hint, "format_func": self.show}
+        common: dict[str, Any] = {"key": self.key, "bind": "query-params", "help": self.hint}
+        common["format_func"] = in_words(self.options, self.show)
         place = list(self.options).index(self.default)
         chosen: T
         match self.look:

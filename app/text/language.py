@@ -27,7 +27,7 @@ def choose_language() -> None:
     st.session_state[LANGUAGE] = _of_browser() if asked is None else _spoken(asked)
     if asked is None and language() != ENGLISH:
         say_in_address(ADDRESS, {ADDRESS: language()})
-    if begins:
+    if begins and language() != ENGLISH:
         _translate_address()
 
 
