@@ -75,15 +75,10 @@ def correlation(values: ArrayLike) -> Float64Array:
     return cosines.clip(-1, 1)
 
 
-def batch_variance_spread(values: ArrayLike, *, subset: int = 5, seed: int) -> Float64Array:
-    """Return the variance of small batches' variances, per unit: what variance constancy loss (VCL) lowers.
+def batch_variances(values: ArrayLike, *, subset: int = 5, seed: int) -> Float64Array:
+    """Return the unbiased variances of small batches, per unit.
 
-    The rows are shuffled and cut into ⌊n/m⌋ disjoint subsets of m = `subset` rows. Each subset has an
-    unbiased variance; the result is the unbiased variance of those. For independent rows its expectation is
-
-        Var(s²) = σ⁴ (2/(m − 1) + κ/m),    σ² the unit's variance, κ its excess kurtosis,
-
-    so at fixed variance it is smaller the lower the kurtosis is.
+    The rows are shuffled and cut into ⌊n/m⌋ disjoint subsets of m = `subset` rows.
 
     Args:
         values: array (..., n, d), n ≥ 2·subset samples of d units; leading dimensions are separate batches.
@@ -91,11 +86,10 @@ def batch_variance_spread(values: ArrayLike, *, subset: int = 5, seed: int) -> F
         seed: decides which rows come together.
 
     Returns:
-        array (..., d), ≥ 0, in the unit of the activations to the fourth power.
+        array (..., ⌊n/m⌋, d), ≥ 0, in the unit of the activations squared.
 
     Raises:
         InvalidInputError: If the values are not finite numbers of shape (..., n, d), or n or `subset` is too small.
-        Source: Littwin and Wolf (2018), "Regularizing by the variance of the activations' sample-variances".
     """
     finite = finite_values(values)
     n, d = finite.shape[-2:]
@@ -107,7 +101,30 @@ def batch_variance_spread(values: ArrayLike, *, subset: int = 5, seed: int) -> F
     subsets = n // subset
     rows = np.random.default_rng(seed).permutation(n)[: subsets * subset]
     grouped = finite[..., rows, :].reshape(*finite.shape[:-2], subsets, subset, d)
-    spread: Float64Array = grouped.var(axis=-2, ddof=1).var(axis=-2, ddof=1)
+    variances: Float64Array = grouped.var(axis=-2, ddof=1)
+    return variances
+
+
+def batch_variance_spread(values: ArrayLike, *, subset: int = 5, seed: int) -> Float64Array:
+    """Return the variance of small batches' variances, per unit: what variance constancy loss (VCL) lowers.
+
+    The unbiased variance of `batch_variances`. For independent rows its expectation is
+
+        Var(s²) = σ⁴ (2/(m − 1) + κ/m),    σ² the unit's variance, κ its excess kurtosis,
+
+    so at fixed variance it is smaller the lower the kurtosis is.
+
+    Args:
+        values, subset, seed: as of `batch_variances`.
+
+    Returns:
+        array (..., d), ≥ 0, in the unit of the activations to the fourth power.
+
+    Raises:
+        InvalidInputError: As `batch_variances`.
+        Source: Littwin and Wolf (2018), "Regularizing by the variance of the activations' sample-variances".
+    """
+    spread: Float64Array = batch_variances(values, subset=subset, seed=seed).var(axis=-2, ddof=1)
     return spread
 
 

@@ -8,9 +8,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from analysis.samples import SampleSpec, figure1
+from analysis.statistics.moments import batch_variance_spread
 from app.session.keys import CHOICE
 from app.views.learn.step import Onward
-from app.views.learn.steps import STEPS, clouds, whitening
+from app.views.learn.steps import STEPS, clouds, fourth_moment, whitening
 from tests.app.conftest import OpenPage
 
 NUMBERS = {step.key: str(number) for number, step in enumerate(STEPS, start=1)}
@@ -134,3 +135,43 @@ def test_whitening_leads_to_the_same_cloud(open_page: OpenPage, settings: Settin
     assert spec_of(page) == whitening.spec_of(settings)
     assert page.multiselect(key="methods_chosen").value == ["dbn"]
     assert [page.slider(key=key).value for key in ("methods_scale", "methods_shift")] == [1, 0]
+
+
+VCL = [
+    ({"distance": 0.0, "share": 0.5}, "same"),
+    ({"distance": 2.0, "share": 0.5}, "less"),
+    ({"distance": 3.0, "share": 0.1}, "more"),
+]
+
+
+@pytest.mark.parametrize(("settings", "right"), VCL)
+def test_batch_variances_differ_as_the_fourth_moment_says(open_page: OpenPage, settings: Settings, right: str) -> None:
+    """Excess kurtosis of two points of weights p and q is 1/pq − 6: −2 for equal ones, 5.1 for one in ten."""
+    page = answered(open_page, "vcl", right, settings)
+    assert is_right(page)
+    assert not is_right(answered(open_page, "vcl", "same" if right != "same" else "more", settings))
+    unit = figure1("d", 4096, seed=5, **two_modes(settings)).values[:, :1]
+    assert f"is {batch_variance_spread(unit, seed=0)[0]:.2f}; under" in " ".join(one.value for one in page.markdown)
+
+
+def two_modes(settings: Settings) -> dict[str, float]:
+    """Parameters of the mixture."""
+    half = settings["distance"] / 2
+    return {"left_mean": -half, "right_mean": half, "left_sd": 0.4, "right_sd": 0.4, "left_weight": settings["share"]}
+
+
+def test_batch_variances_are_hidden(open_page: OpenPage) -> None:
+    settings = VCL[1][0]
+    before = figure(asked(open_page, "vcl", settings), "learn_vcl")
+    after = figure(answered(open_page, "vcl", "more", settings), "learn_vcl")
+    assert [trace["type"] for trace in before["data"]] == ["scatter"] * 3
+    assert "kurtosis" not in json.dumps(before["layout"])
+    assert after["data"][-1]["type"] == "bar"
+    assert "kurtosis -1.5" in json.dumps(after["layout"])
+
+
+@pytest.mark.parametrize("settings", [settings for settings, _ in VCL])
+def test_batch_variances_lead_to_the_same_unit(open_page: OpenPage, settings: Settings) -> None:
+    page = opened(open_page, BY_KEY["vcl"].onward(settings))
+    assert spec_of(page) == fourth_moment.spec_of(settings)
+    assert page.multiselect(key="methods_chosen").value == ["vcl"]
