@@ -31,6 +31,8 @@ Float64Array = NDArray[np.float64]
 Part = Literal["location", "scale", "correlation", "shape", "floor"]
 PARTS: tuple[Part, ...] = get_args(Part)
 Stage = Literal["as it is", "centred", "standardised", "whitened"]
+Extent = Literal["all", "some", "none", "more"]
+ALIKE = 0.01  # of the distance: methods that remove as much within this share of it are not ranked
 _FLAT = 1e-10  # of the largest eigenvalue: what float32 values cannot tell from a unit that never changes
 
 
@@ -47,6 +49,55 @@ class DistanceParts:
     sw1: float
     values: dict[Part, float]
     bands: dict[Part, NullBand]
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What a method takes away of the distance of a batch.
+
+    Attributes:
+        before, after: the parts of the batch, and of what the method makes of its rows.
+    """
+
+    before: DistanceParts
+    after: DistanceParts
+
+    @property
+    def amount(self) -> float:
+        """How much of SW1; negative where the method takes the batch further away."""
+        return self.before.sw1 - self.after.sw1
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the batch is told from N(0, I) after the method."""
+        return self.after.bands["floor"].side(self.after.sw1) == "above"
+
+    @property
+    def parts(self) -> dict[Part, float]:
+        """How much of each part."""
+        return {part: value - self.after.values[part] for part, value in self.before.values.items()}
+
+    @property
+    def extents(self) -> dict[Part, Extent]:
+        """How far the method removes those parts that are above their range of N(0, I) before or after it.
+
+        "all": what is left is not above the range. "none": it changes by less than the range is wide. "more": it grows.
+        """
+        found: dict[Part, Extent] = {}
+        for part, taken in self.parts.items():
+            there, left = (one.bands[part].side(one.values[part]) == "above" for one in (self.before, self.after))
+            if part != "floor" and (there or left):
+                band = self.before.bands[part]
+                changed = abs(taken) > band.high - band.low
+                found[part] = "all" if not left else "none" if not changed else "some" if taken > 0 else "more"
+        return found
+
+
+def most_removed(removals: Mapping[str, Removal]) -> tuple[str, ...]:
+    """The methods that remove most of the distance, several where they do so alike; none if none removes any."""
+    most = max((one.amount for one in removals.values()), default=0.0)
+    alike = {name: most - one.amount <= ALIKE * one.before.sw1 for name, one in removals.items()}
+    return tuple(name for name, equal in alike.items() if equal and removals[name].amount > 0)
 
 
 @dataclass(frozen=True, slots=True)

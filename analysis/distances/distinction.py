@@ -32,12 +32,37 @@ class Cell:
     @property
     def differs(self) -> bool:
         """Whether the value lies outside the null range; undefined never does."""
-        return bool(self.value < self.null.low or self.value > self.null.high)
+        return self.null.side(self.value) != "within"
 
 
 def measure(batch: ActivationBatch) -> dict[Key, float]:
     """Every statistic of a batch, see `BatchStatistics.measure`."""
     return BatchStatistics().measure(batch)
+
+
+@dataclass(frozen=True, slots=True)
+class ToldApart:
+    """Which of several batches are told from the null distribution.
+
+    Attributes:
+        by_moments: those whose mean or variance differs, which is all that BN sees.
+        by_distance: SW1 to N(0, I) of those in which it differs.
+        null: SW1 to N(0, I) of the null distribution.
+    """
+
+    by_moments: tuple[str, ...]
+    by_distance: Mapping[str, float]
+    null: NullBand
+
+
+def told_apart(columns: Mapping[str, Mapping[Key, Cell]]) -> ToldApart:
+    """What mean and variance tell, and what SW1 tells, of at least one batch by name."""
+    distances = {name: cells["sw1"] for name, cells in columns.items()}
+    return ToldApart(
+        tuple(name for name, cells in columns.items() if cells["mean"].differs or cells["variance"].differs),
+        {name: cell.value for name, cell in distances.items() if cell.differs},
+        next(iter(distances.values())).null,
+    )
 
 
 def compare(measured: Mapping[Key, float], null: Mapping[Key, NullBand]) -> dict[Key, Cell]:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from analysis.batch import ActivationBatch
 
 Float64Array = NDArray[np.float64]
 Name = TypeVar("Name", bound=str)
+Side = Literal["below", "within", "above"]
 CERTAINTY = 0.999
 
 
@@ -51,6 +52,14 @@ class NullBand:
     def __contains__(self, value: float) -> bool:
         """Whether a value lies inside."""
         return self.low <= value <= self.high
+
+    def side(self, value: float) -> Side:
+        """On which side of the range a value lies; an undefined value or range tells nothing apart: "within"."""
+        return "below" if value < self.low else "above" if value > self.high else "within"
+
+    def times(self, value: float) -> float:
+        """A value over the largest that the draws gave, of a statistic that is never below 0."""
+        return value / self.high if self.high else math.inf
 
 
 def mean_false_alarms(draws: int, *, sides: int = 2) -> float:

@@ -1,6 +1,6 @@
 """The parts of a batch's distance to N(0, I), and what each method removes of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from app.text.enumeration import enumerated
 from app.text.language import _, translated
 
 if TYPE_CHECKING:
-    from analysis.distances.decomposition import DistanceParts, Part
+    from analysis.distances.decomposition import DistanceParts, Part, Removal
 
 Mapped = Mapping[str, tuple[ActivationBatch, ActivationBatch]]
 
@@ -25,25 +25,25 @@ def decompose_batch(batch: ActivationBatch) -> "DistanceParts":
     return caches.result(decompose_distance, batch, null_bands(PartDistances(), batch.n, batch.d))
 
 
+def removals_of(mapped: Mapped) -> "dict[str, Removal]":
+    """What each method removes of the distance. `mapped` holds batches before and after, by method."""
+    from analysis.distances.decomposition import Removal
+
+    return {name: Removal(decompose_batch(before), decompose_batch(after)) for name, (before, after) in mapped.items()}
+
+
 def show_removed(batch: ActivationBatch, mapped: Mapped, *, key: str) -> None:
-    """How much of each part of the distance each method removes. `mapped` holds batches before and after, by method."""
+    """How much of each part of the distance each method removes, see `removals_of`."""
     present = decompose_batch(batch)
-    removed: dict[str, Mapping[Part, float]] = {}
-    followed: list[str] = []  # these methods saw the first rows of the batch only
-    first = batch, present
-    for name, (before, after) in mapped.items():
-        left, there = decompose_batch(after), present if before is batch else decompose_batch(before)
-        removed[name] = {part: value - left.values[part] for part, value in there.values.items()}
-        if before.n < batch.n:
-            followed.append(name)
-            first = before, there
+    removals = removals_of(mapped)
+    removed = {name: one.parts for name, one in removals.items()}
     show_chart(
         partial(removed_parts, present, removed),
         key=key,
         height=360,
         alt=_alt(present, removed),
         about=_about(present, removed),
-        precise="\n\n".join([_precise(present), *([_of_first_rows(followed, *first)] if followed else [])]),
+        precise="\n\n".join([_precise(present), *_of_first_rows(batch, mapped, removals)]),
     )
 
 
@@ -70,12 +70,18 @@ def _precise(present: "DistanceParts") -> str:
     ).format(draws=present.bands["floor"].draws)
 
 
-def _of_first_rows(names: Sequence[str], rows: ActivationBatch, there: "DistanceParts") -> str:
-    """That these methods saw only the first rows of the batch, and what was there in those."""
-    return _(
-        "The bars of {methods} are of the first {rows:,} rows, in which SW1 is {sw1:.3f} ({parts}); outline and grey"
-        " are of the whole batch."
-    ).format(methods=enumerated(names), rows=rows.n, sw1=there.sw1, parts=_listed(there.values))
+def _of_first_rows(batch: ActivationBatch, mapped: Mapped, removals: "Mapping[str, Removal]") -> list[str]:
+    """Which methods saw only the first rows of the batch, and what was there in those; nothing if none did."""
+    names = [name for name, (before, _after) in mapped.items() if before.n < batch.n]
+    if not names:
+        return []
+    rows, there = mapped[names[-1]][0], removals[names[-1]].before
+    return [
+        _(
+            "The bars of {methods} are of the first {rows:,} rows, in which SW1 is {sw1:.3f} ({parts}); outline and"
+            " grey are of the whole batch."
+        ).format(methods=enumerated(names), rows=rows.n, sw1=there.sw1, parts=_listed(there.values))
+    ]
 
 
 def _alt(present: "DistanceParts", removed: "Mapping[str, Mapping[Part, float]]") -> str:

@@ -20,43 +20,32 @@ if TYPE_CHECKING:
     from analysis.distances.batch_statistics import Key
     from analysis.distances.distinction import Cell
 
+    Columns = Mapping[str, Mapping[Key, Cell]]  # of each batch by title
+
 MARK = " ≠"
-_TABLE_HEIGHT = 390
 _DEFAULT_ROW = 2  # correlation
 
 
-def show_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, null_name: str) -> bool:
-    """Draw the table and explain the chosen cell; where the null draws are new, the values stand there before them.
+def compare_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, null_name: str) -> "Columns":
+    """Every statistic of finite batches, by title, beside what fresh draws of the null distribution give.
 
     Args:
-        batches: one column each, by title.
+        batches: of one size.
         null: the null distribution (its case is ignored).
         null_name: its name in words.
-
-    Returns:
-        Whether all batches are finite; where one is not, that is said instead of the table.
     """
     from analysis.distances.batch_statistics import BatchStatistics
     from analysis.distances.distinction import compare, measure
 
-    st.subheader(_("What each statistic tells apart"))
-    for title, batch in batches.items():
-        if not batch.is_finite:
-            st.error(not_finite(title, batch))
-            return False
-    with st.skeleton(height=_TABLE_HEIGHT):
-        measured = {title: caches.result(measure, batch) for title, batch in batches.items()}
-    place = st.empty()
-    bands = null_bands(
-        BatchStatistics(shift=null.shift, scale=null.scale),
-        null.n,
-        null.dim,
-        null=null_name,
-        meanwhile=lambda: place.dataframe(_table(measured, {}, null_name), hide_index=True, height="content"),
-    )
-    columns = {title: compare(values, bands) for title, values in measured.items()}
-    table = _table(measured, columns, null_name)
-    event = place.dataframe(
+    statistic = BatchStatistics(shift=null.shift, scale=null.scale)
+    bands = null_bands(statistic, null.n, null.dim, null=null_name)
+    return {title: compare(caches.result(measure, batch), bands) for title, batch in batches.items()}
+
+
+def show_statistics(columns: "Columns", null_name: str, n: int) -> None:
+    """Draw the table of batches of n samples, one column each, and explain the chosen cell."""
+    table = _table(columns, null_name)
+    event = st.dataframe(
         table.style.map(mark_style, subset=list(columns)),
         key="dist_table",
         on_select="rerun",
@@ -76,8 +65,7 @@ def show_statistics(batches: Mapping[str, ActivationBatch], null: SampleSpec, nu
         key="dist_numbers",
     )
     chosen = [(row, title) for row, title in event.selection.cells if title in table.columns]
-    _explain(*(chosen[0] if chosen else (_DEFAULT_ROW, _most_telling(columns))), columns, null_name, null.n)
-    return True
+    _explain(*(chosen[0] if chosen else (_DEFAULT_ROW, _most_telling(columns))), columns, null_name, n)
 
 
 def not_finite(name: str, batch: ActivationBatch) -> str:
@@ -88,32 +76,24 @@ def not_finite(name: str, batch: ActivationBatch) -> str:
     ).format(count=batch.n * batch.d, name=name, found=batch.not_finite)
 
 
-def _table(
-    measured: "Mapping[str, Mapping[Key, float]]", columns: "Mapping[str, Mapping[Key, Cell]]", null_name: str
-) -> "pd.DataFrame":
-    """Rows are statistics, columns are batches; the last column is the null range.
-
-    As long as `columns` is empty, nothing is known of that range, and nothing is marked.
-    """
+def _table(columns: "Columns", null_name: str) -> "pd.DataFrame":
+    """Rows are statistics, columns are batches; the last column is the null range."""
     import pandas as pd  # after the chart above the table
 
-    def cell(title: str, key: "Key") -> str:
-        return number(measured[title][key], key) + (MARK if columns and columns[title][key].differs else "")
-
-    first = next(iter(columns.values()), {})
+    first = next(iter(columns.values()))
     rows = [
         {
             _("Statistic"): translated(STATISTICS[key].title),
             _("Seen by"): seen_by(key),
-            **{title: cell(title, key) for title in measured},
-            _("{null}, sampling range").format(null=null_name): span(first[key].null, key) if first else "…",
+            **{title: number(cells[key].value, key) + MARK * cells[key].differs for title, cells in columns.items()},
+            _("{null}, sampling range").format(null=null_name): span(first[key].null, key),
         }
-        for key in next(iter(measured.values()))
+        for key in first
     ]
     return pd.DataFrame(rows)
 
 
-def _numbers(columns: "Mapping[str, Mapping[Key, Cell]]") -> "pd.DataFrame":
+def _numbers(columns: "Columns") -> "pd.DataFrame":
     """Every cell in full precision, one row each."""
     import pandas as pd
 
@@ -134,7 +114,7 @@ def _numbers(columns: "Mapping[str, Mapping[Key, Cell]]") -> "pd.DataFrame":
     )
 
 
-def _most_telling(columns: "Mapping[str, Mapping[Key, Cell]]") -> str:
+def _most_telling(columns: "Columns") -> str:
     """The batch to explain first: the first one whose correlation differs, else the first."""
     return next((title for title, cells in columns.items() if cells["correlation"].differs), next(iter(columns)))
 
@@ -144,7 +124,7 @@ def mark_style(text: object) -> str:
     return "background-color: rgba(217, 120, 30, 0.25); font-weight: 600" if str(text).endswith(MARK) else ""
 
 
-def _explain(row: int, title: str, columns: "Mapping[str, Mapping[Key, Cell]]", null_name: str, n: int) -> None:
+def _explain(row: int, title: str, columns: "Columns", null_name: str, n: int) -> None:
     """One cell in sentences; a cell outside the batches' columns explains the statistic."""
     key = list(next(iter(columns.values())))[row]
     statistic, cells = STATISTICS[key], columns.get(title)

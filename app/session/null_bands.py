@@ -3,8 +3,6 @@
 Draws are kept by statistic and size, so every page and visitor shares them.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 
 from analysis.statistics.null_band import Name, NullBand, Statistic, bands_of, null_draws
@@ -23,14 +21,12 @@ def null_bands(
     *,
     draws: int | None = None,
     null: str = "N(0, I)",
-    meanwhile: Callable[[], object] | None = None,
 ) -> dict[Name, NullBand]:
     """The band of every value of a statistic at (n, d).
 
     Args:
         draws: how many; None for the shipped band, or where none is shipped for as many draws as fit.
         null: the null distribution's name in words.
-        meanwhile: called where the draws are new and take long, to show what is known without them.
     """
     from analysis.distances.shipped_bands import shipped_bands
 
@@ -43,6 +39,5 @@ def null_bands(
         max(1, total // STEPS, LEAST_VALUES // (n * max(d, statistic.slices))),
         lambda first, count: caches.computed(null_draws, statistic, n, d, first, count),
         _("Drawing batches of {null} for the sampling range").format(null=null),
-        meanwhile=meanwhile,
     )
     return bands_of({name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]})

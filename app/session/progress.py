@@ -22,26 +22,13 @@ _QUIET_SECONDS = 0.4
 _WAITED_SECONDS = 1.0
 
 
-def in_chunks(
-    total: int,
-    size: int,
-    run: Callable[[int, int], _T],
-    label: str,
-    *,
-    meanwhile: Callable[[], object] | None = None,
-) -> list[_T]:
-    """Results of `run(first, count)` over 1..total.
-
-    Once it takes noticeably long, a progress bar appears, and `meanwhile()` is called to show what is known already.
-    """
+def in_chunks(total: int, size: int, run: Callable[[int, int], _T], label: str) -> list[_T]:
+    """Results of `run(first, count)` over 1..total; once it takes noticeably long, a progress bar appears."""
     slot = st.empty()
     start = time.monotonic()
     results = []
     for first, count in spans(total, size):
         if time.monotonic() - start > _QUIET_SECONDS:
-            if meanwhile is not None:
-                meanwhile()
-                meanwhile = None
             done = _("{label}: {done} of {total}").format(label=label, done=first - 1, total=total)
             slot.progress((first - 1) / total, text=done)
         results.append(run(first, count))

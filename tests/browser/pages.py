@@ -10,20 +10,23 @@ PICTURES = Path(__file__).parents[2] / "test-pictures"
 PAGES = ["distributions", "bound", "methods", "train", "dumps"]
 CHARTS = {
     "distributions": ["dist_joint"],
-    "bound": ["bound_directions", "bound_scale", "bound_parts"],
-    "methods": ["methods_parts", "methods_joint"],
+    "bound": ["bound_scale"],
+    "methods": ["methods_joint"],
     "train": [],
     "dumps": [],
 }  # fmt: skip
 ON_REQUEST = {
-    "distributions": {"dist_pot": []},
+    "distributions": {"dist_statistics": [], "dist_pot": []},
     "bound": {
+        "bound_worst": ["bound_directions"],
+        "bound_sum": ["bound_parts"],
         "bound_estimates": ["bound_convergence"],
         "bound_check": ["bound_pot"],
         "bound_gradients": ["bound_influence"],
         "bound_timing": ["bound_cost"],
     },
     "methods": {
+        "methods_removed": ["methods_parts"],
         "methods_changes": [],
         "methods_follow_vcl": ["methods_flow_vcl"],
         "methods_follow_per": ["methods_flow_per"],

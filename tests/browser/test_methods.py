@@ -125,7 +125,7 @@ def test_playing_shows_every_step_in_turn_however_slow_a_step_is(page: Page, ser
 
 
 def test_a_normalisers_setting_changes_the_charts_in_place(page: Page, server: str) -> None:
-    open_page(page, server, "methods", "data_n=256&methods_chosen=BN", ["methods_parts"])
+    open_page(page, server, "methods", "data_n=256&methods_chosen=BN&methods_removed=true", ["methods_parts"])
     plot = chart(page, "methods_parts")
     plot.evaluate("plot => { plot.sameNode = true }")
     removed = "plot => Array.from(plot._fullData.find(t => t.name === 'removed by BN').y)[1]"

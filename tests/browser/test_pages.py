@@ -51,14 +51,14 @@ def test_a_section_opens_on_a_click_alone_and_a_link_shows_it(page: Page, new_pa
     """Opening it runs it alone: the place of its neighbour's chart, a mark on which would be gone, stays as it is."""
     open_page(page, server, "bound", "data_n=512")
     chart(page, "bound_scale").evaluate("plot => { plot.mark = plot.data[0].y }")
-    page.get_by_text("Estimates from few slices").click()
+    page.get_by_text("Check: estimates from few slices").click()
     drawn_chart(page, "bound_convergence")
     expect(page).to_have_url(re.compile("bound_estimates=true"))
     assert chart(page, "bound_scale").evaluate("plot => plot.mark === plot.data[0].y")
     other = new_page()
     other.goto(page.url)
     drawn_chart(other, "bound_convergence")
-    page.get_by_text("Estimates from few slices").click()
+    page.get_by_text("Check: estimates from few slices").click()
     expect(page).not_to_have_url(re.compile("bound_estimates"))
     expect(chart(page, "bound_convergence")).to_have_count(0)
 
@@ -163,7 +163,7 @@ def test_the_download_buttons_work_from_the_keyboard(page: Page, server: str) ->
 
 
 def test_a_click_on_a_cell_explains_it(page: Page, server: str) -> None:
-    open_page(page, server, "distributions")
+    open_page(page, server, "distributions", "dist_statistics=true")
     expect(page.get_by_text("Correlation of (b) correlated")).to_be_visible()
     grid = page.get_by_test_id("stDataFrame").first
     box = grid.bounding_box()
@@ -180,7 +180,7 @@ def test_nonsense_in_the_address_opens_the_defaults(page: Page, server: str) -> 
 
 
 def test_the_recording_is_looked_at_in_the_same_place(page: Page, server: str) -> None:
-    open_page(page, server, "distributions")
+    open_page(page, server, "distributions", "dist_statistics=true")
     page.get_by_test_id("stSidebar").get_by_role("radio", name="Recording").click()
     expect(page.get_by_text("A trained network's activations beside N(0, I)")).to_be_visible()
     wait_until_drawn(page, CHARTS["distributions"])

@@ -26,7 +26,6 @@ POT_SLICES = 16
 
 def show_scale(batch: ActivationBatch, slices: int) -> None:
     """PER and SW1 of the scaled batch."""
-    st.markdown(_("**Minima over the scale of the batch**"))
     with st.skeleton(height=360):
         curve = caches.result(scale_curve, batch, slices=slices)
         per, sw1 = (float(curve.factors[int(np.argmin(y))]) for y in (curve.per, curve.sw1))
@@ -44,7 +43,6 @@ def show_scale(batch: ActivationBatch, slices: int) -> None:
 
 def show_decomposition(batch: ActivationBatch, slices: int) -> None:
     """PER's three parts."""
-    st.markdown(_("**The three parts of PER**"))
     with st.skeleton(height=360):
         parts = caches.result(decompose, batch, slices=slices)
         show_chart(

@@ -1,4 +1,4 @@
-"""The numbers on top of the Bound page, the verdict on them, and the directions they are means of."""
+"""The numbers of the Bound page, what is said of them first, and the directions they are means of."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,23 +11,24 @@ from analysis.batch import ActivationBatch
 from analysis.distances.bound import Distances, read_bound, read_circle
 from app.charts import bound as figures
 from app.charts.chart import show_chart
-from app.sections.worst_directions import show_table, studied
+from app.sections.worst_directions import show_table, show_worst, studied
 from app.session import caches
 from app.session.null_bands import null_bands
 from app.text.caption import show_statement
 from app.text.direction import direction_name
 from app.text.language import _
-from app.text.numbers import by_chance, over_directions, plus_minus, span
+from app.text.numbers import over_directions, plus_minus, span
+from app.views.bound.statement import about_statement, bound_statement
 
 if TYPE_CHECKING:
-    from analysis.distances.bound import BoundReading, DirectionStudy
+    from analysis.distances.bound import DirectionStudy
     from analysis.statistics.null_band import NullBand
 
 ANGLES = 180  # around the circle
 
 
-def show_reading(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, DeltaGenerator]:
-    """The three numbers with their uncertainty; returns the places of the sampling range and of the verdict."""
+def show_reading(batch: ActivationBatch, slices: int) -> DeltaGenerator:
+    """The three numbers with their uncertainty; returns the place of the sampling range."""
     reading = caches.result(read_bound, batch, slices=slices)
     slicing = over_directions(batch.d)
     help_sw1 = _(
@@ -52,45 +53,26 @@ def show_reading(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, D
         (columns[2], _("Gap, PER − W1"), reading.gap, reading.gap_margin, slicing, help_gap),
     ):
         column.metric(label, f"{value:.4f}", help=hint, **_note(plus_minus(error, over)))
-    return columns[3], st.container()
+    return columns[3]
 
 
-def show_band(place: DeltaGenerator, verdict: DeltaGenerator, batch: ActivationBatch, slices: int) -> None:
-    """What SW1 is on Gaussian batches of this size, and what the numbers say together."""
-    with place, st.skeleton(height=110):
-        bands = null_bands(Distances(slices), batch.n, batch.d)
-        st.metric(
-            _("SW1, sampling range"),
-            span(bands["sw1"]),
-            help=_("Smallest and largest SW1 of Gaussian batches of the same size, on the same directions."),
-            **_note(_("{draws} batches of N(0, I)").format(draws=bands["sw1"].draws)),
-        )
+def show_band(place: DeltaGenerator, band: "NullBand") -> None:
+    """What SW1 is on Gaussian batches of this size."""
+    place.metric(
+        _("SW1, sampling range"),
+        span(band),
+        help=_("Smallest and largest SW1 of Gaussian batches of the same size, on the same directions."),
+        **_note(_("{draws} batches of N(0, I)").format(draws=band.draws)),
+    )
+
+
+def show_lead(batch: ActivationBatch, slices: int) -> "NullBand":
+    """SW1 and PER beside Gaussian batches of this size, in a statement; returns the range of SW1."""
     reading = caches.result(read_bound, batch, slices=slices)
-    with verdict:
-        show_statement(
-            f"{_said_of_sw1(reading, bands['sw1'])} {_said_of_per(reading, bands['per'])}",
-            _(
-                "The ranges are those of {draws} Gaussian batches of this size; such a batch leaves each {by_chance}."
-            ).format(draws=bands["sw1"].draws, by_chance=by_chance(bands["sw1"].draws)),
-        )
-
-
-def _said_of_sw1(reading: "BoundReading", band: "NullBand") -> str:
-    """The distance beside that of Gaussian batches of the same size."""
-    if reading.sw1 > band.high:
-        return _("**SW1 is above the sampling range: the batch differs from N(0, I).**")
-    if reading.sw1 < band.low:
-        return _("**SW1 is below the sampling range: the batch is closer to N(0, I) than samples of it are.**")
-    return _("**SW1 is in the sampling range: by SW1 the batch cannot be told from N(0, I).**")
-
-
-def _said_of_per(reading: "BoundReading", band: "NullBand") -> str:
-    """The bound beside that of Gaussian batches of the same size."""
-    if reading.per < band.low:
-        return _("PER is below its range: smaller or more unequal norms, not a more Gaussian batch.")
-    if reading.per > band.high:
-        return _("PER is above its range: larger norms.")
-    return _("PER is in its range, which does not make the batch Gaussian.")
+    bands = null_bands(Distances(slices), batch.n, batch.d)
+    sw1, per = bands["sw1"], bands["per"]
+    show_statement(bound_statement(reading, sw1, per), about_statement(sw1, per))
+    return sw1
 
 
 def _note(text: str) -> dict[str, Any]:
@@ -98,9 +80,8 @@ def _note(text: str) -> dict[str, Any]:
     return {"delta": text, "delta_color": "off", "delta_arrow": "off"}
 
 
-def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator, DeltaGenerator]:
-    """W1 and PER along single directions, the worst by name; returns the places of their table and of a note."""
-    st.subheader(_("Direction by direction"))
+def show_directions(batch: ActivationBatch, slices: int) -> None:
+    """W1 and PER along single directions, and the worst by name beside Gaussian batches."""
     left, right = st.columns([5, 4], gap="large")
     with left, st.skeleton(height=420):
         study = studied(batch, slices)
@@ -125,7 +106,7 @@ def show_directions(batch: ActivationBatch, slices: int) -> tuple[DeltaGenerator
         st.markdown(_("**The worst directions**"))
         table, note = st.empty(), st.container()
         show_table(table, study, {})
-    return table, note
+    show_worst(table, note, batch, slices)
 
 
 def _spread(study: "DirectionStudy", sw1: float) -> str:

@@ -1,8 +1,11 @@
 """Distributions: the cases of Figure 1, or a recorded layer beside N(0, I), and what tells them apart."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from analysis.batch import ActivationBatch
 from analysis.samples import CASE_TITLES, CASES, SampleSpec, draw
@@ -12,28 +15,23 @@ from app.charts.joint import about_joint, joint_panels, precise_joint
 from app.sections.on_request import on_request
 from app.sections.pair import axis_names, choose_pair
 from app.sections.pot_check import show_pot_check
-from app.sections.statistics_table import show_statistics
+from app.sections.statistics_table import compare_statistics, not_finite, show_statistics
 from app.session import caches
 from app.session.batch_choice import Choice
 from app.session.keys import CHOICE
+from app.text.caption import show_statement
 from app.text.language import _, translated
 from app.text.plain import harmless
+from app.views.distributions.statement import about_statement, cases_statement, layer_statement
+
+if TYPE_CHECKING:
+    from analysis.distances.distinction import ToldApart
 
 
 def show_cases(choice: Choice, spec: SampleSpec) -> None:
     """The four cases of Figure 1 with the settings of a spec, beside case (a)."""
     st.title(_("Four distributions that simple statistics cannot tell apart"))
-    if (spec.shift, spec.scale) == (0, 1):
-        lead = _(
-            "In all four, every unit has mean 0 and variance 1: BN treats them alike, and DBN changes (b) only. The"
-            " exact distance to N(0, I) tells all of them apart, given enough samples."
-        )
-    else:
-        lead = _(
-            "Every unit is shifted by {shift:g} and scaled by {scale:g}, which BN removes. The reference is case (a),"
-            " shifted and scaled alike."
-        )
-    st.markdown(lead.format(shift=spec.shift, scale=spec.scale))
+    lead = st.container()
     batches = {f"({case}) {translated(CASE_TITLES[case])}": choice.with_case(case).batch() for case in CASES}
     alt = _(
         "Joint densities with marginals of {n} samples on the same axes: isotropic; correlated with ρ = {rho:g}; x"
@@ -48,29 +46,48 @@ def show_cases(choice: Choice, spec: SampleSpec) -> None:
         scale=spec.scale,
     )
     about = _("Mean and variance do not see the tilt of (b), the edge of (c) and the two modes of (d).")
+    if (spec.shift, spec.scale) != (0, 1):
+        about = _("Every unit is shifted by {shift:g} and scaled by {scale:g}, which BN removes.").format(
+            shift=spec.shift, scale=spec.scale
+        )
     show_densities(batches, alt, f"{about_joint()} {about}")
-    show_numbers(batches, spec, _("case (a)"))
+    show_numbers(lead, batches, spec, _("case (a)"), cases_statement)
 
 
 def show_layer(choice: Choice) -> None:
     """A layer of a run or a dump beside a Gaussian batch."""
     st.title(_("A trained network's activations beside N(0, I)"))
+    lead = st.container()
     batch = choice.batch()
+    st.caption(_("{name}, beside a Gaussian batch of the same size.").format(name=choice.title))
     gaussian = SampleSpec(n=batch.n, dim=batch.d)
-    st.markdown(_("{name}, beside a Gaussian batch of the same size.").format(name=choice.title))
-    batches = {
-        _("{layer}, epoch {epoch}").format(layer=harmless(choice.layer), epoch=choice.epoch): batch,
-        _("N(0, I), same n and d"): caches.shared(draw, gaussian),
-    }
+    layer = _("{layer}, epoch {epoch}").format(layer=harmless(choice.layer), epoch=choice.epoch)
+    batches = {layer: batch, _("N(0, I), same n and d"): caches.shared(draw, gaussian)}
     alt = _("Joint density with marginals of {name}, beside that of a Gaussian batch of the same size.")
     show_densities(batches, alt.format(name=choice.title), about_joint())
-    show_numbers(batches, gaussian, "N(0, I)")
+    show_numbers(lead, batches, gaussian, "N(0, I)", lambda told, _null: layer_statement(told, layer))
 
 
-def show_numbers(batches: dict[str, ActivationBatch], null: SampleSpec, null_name: str) -> None:
-    """The statistics of the batches, and an independent check of the distance on request."""
-    if show_statistics(batches, null, null_name):
-        on_request(_("Check of SW1 by POT"), show_pot_check, batches, key="dist_pot")
+def show_numbers(
+    lead: DeltaGenerator,
+    batches: dict[str, ActivationBatch],
+    null: SampleSpec,
+    null_name: str,
+    statement: "Callable[[ToldApart, str], str]",
+) -> None:
+    """What is told apart, in a statement at the head of the page; on request every statistic, and a check of SW1."""
+    from analysis.distances.distinction import told_apart
+
+    for title, batch in batches.items():
+        if not batch.is_finite:
+            lead.error(not_finite(title, batch))
+            return
+    with lead, st.skeleton(height=60):
+        columns = compare_statistics(batches, null, null_name)
+        told = told_apart(columns)
+        show_statement(statement(told, null_name), about_statement(told, null_name))
+    on_request(_("What each statistic tells apart"), show_statistics, columns, null_name, null.n, key="dist_statistics")
+    on_request(_("Check of SW1 by POT"), show_pot_check, batches, key="dist_pot")
 
 
 def show_densities(batches: dict[str, ActivationBatch], alt: str, about: str) -> None:

@@ -11,14 +11,15 @@ from analysis.methods.flow import MOST_ROWS
 from analysis.statistics.density import AxisPair, pair_axes, pair_density, pair_limits
 from app.charts.chart import show_chart
 from app.charts.joint import joint_panels, precise_joint
-from app.sections.decomposition import Mapped, show_removed
-from app.sections.on_request import on_request
+from app.sections.decomposition import Mapped, decompose_batch, removals_of, show_removed
+from app.sections.on_request import on_request, remembered
 from app.sections.pair import axis_names, choose_pair
 from app.sections.statistics_table import not_finite
 from app.session import caches
 from app.session.batch_choice import Choice
 from app.session.keys import CHOICE, METHODS_FOLLOWED
 from app.session.progress import in_chunks
+from app.text.caption import show_statement
 from app.text.enumeration import enumerated
 from app.text.language import _, translated
 from app.text.plain import escaped
@@ -29,6 +30,7 @@ from app.views.methods.method_choice import ChosenMethod, choose_methods
 from app.views.methods.overlay_section import show_overlay
 from app.views.methods.slow_flows import follow_later, slow_flows
 from app.views.methods.small_batch_section import show_small_batches, warn_of_whitening
+from app.views.methods.statement import about_statement, methods_statement
 from per_core.errors import PerError
 from per_core.method import MethodKind
 from per_core.methods import opening_methods
@@ -109,34 +111,36 @@ def show_densities(batch: ActivationBatch, applied: dict[str, Applied], pair: Ax
     )
 
 
-def about_page(name: str, affine: AffineMap, kinds: set[MethodKind]) -> str:
-    """What the page shows, of the kinds of methods that are chosen."""
+def name_of(name: str, affine: AffineMap) -> str:
+    """The batch before the methods in a line."""
     moved = (affine.scale, affine.shift) != (1, 0)
     text = _("{name}, multiplied by {scale:g} and shifted by {shift:g}.") if moved else _("{name}.")
-    said = [text.format(name=name, scale=affine.scale, shift=affine.shift)]
-    if "normaliser" in kinds:
-        said.append(_("A normaliser maps the batch in one step."))
-    if "regulariser" in kinds:
-        said.append(_("A regulariser moves it along its gradient; shown is where the flow ends."))
-    return " ".join(said)
+    return text.format(name=name, scale=affine.scale, shift=affine.shift)
+
+
+def show_lead(batch: ActivationBatch, mapped: Mapped, kinds: set[MethodKind]) -> None:
+    """What the methods remove of the distance, in a statement."""
+    present = decompose_batch(batch)
+    show_statement(methods_statement(present, removals_of(mapped)), about_statement(present, kinds))
 
 
 choice: Choice = st.session_state[CHOICE]
 st.title(_("What the methods do to a distribution"))
-lead = st.container()
+lead, name = st.container(), st.container()
 if not choice.batch().is_finite:
     st.error(not_finite(choice.title, choice.batch()))
     st.stop()
-affine = choose_affine_map(*(MOVED if choice.spec else STILL))
-batch = affine.move(choice.batch())
 chosen = choose_methods()
+regularisers = [one for one in chosen if one.method.kind == "regulariser"]
+with remembered(_("Scale and shift of the batch, and how regularisers are followed"), key="methods_settings"):
+    affine = choose_affine_map(*(MOVED if choice.spec else STILL))
+    settings = choose_flow() if regularisers else FlowSettings(1.0, 120, "")
+batch = affine.move(choice.batch())
 if not chosen:
     good = enumerated([method.short for method in opening_methods()])
     st.info(_("Choose at least one method above; {methods} are a good start.").format(methods=good))
     st.stop()
-lead.markdown(about_page(choice.title, affine, {one.method.kind for one in chosen}))
-regularisers = [one for one in chosen if one.method.kind == "regulariser"]
-settings = choose_flow() if regularisers else FlowSettings(1.0, 120, "")
+name.caption(name_of(choice.title, affine))
 warn_of_whitening(chosen, batch.n, batch.d)
 rows = caches.shared(first_rows, batch, MOST_ROWS)
 slow = slow_flows(rows, chosen, settings)
@@ -144,13 +148,13 @@ due = [flow for flow in slow if flow not in st.session_state.get(METHODS_FOLLOWE
 note = st.container()
 applied = apply_methods(batch, rows, [one for one in chosen if one not in [flow.one for flow in due]], settings)
 mapped: Mapped = {name: (one.before, one.after) for name, one in applied.items()}
-st.subheader(_("How much of the distance to N(0, I) each method removes"))
-with st.skeleton(height=360):
-    show_removed(batch, mapped, key="methods_parts")
-st.subheader(_("Before and after"))
 pair = choose_pair(batch.d, "methods")
 with st.skeleton(height=256):
     show_densities(batch, applied, pair)
+with lead, st.skeleton(height=60):
+    show_lead(batch, mapped, {one.method.kind for one in chosen})
+label = _("How much of the distance to N(0, I) each method removes, part by part")
+on_request(label, partial(show_removed, key="methods_parts"), batch, mapped, key="methods_removed")
 on_request(_("Every statistic before and after each method"), show_changes, batch, mapped, key="methods_changes")
 for one in regularisers:
     if one.method.short in applied:

@@ -12,7 +12,9 @@ from analysis.distances.decomposition import (
     DistanceParts,
     Part,
     PartDistances,
+    Removal,
     decompose_distance,
+    most_removed,
     normalise_in_stages,
 )
 from analysis.distances.directions import shared_directions
@@ -132,3 +134,45 @@ def test_very_wide_layers_need_no_matrix_of_all_units() -> None:
 def test_what_is_not_finite_is_refused(gaussian: Bands) -> None:
     with pytest.raises(InvalidInputError, match="1 NaN"):
         decompose_distance(ActivationBatch([[1.0, np.nan]], "not finite"), gaussian)
+
+
+def removal(before: np.ndarray, after: np.ndarray, gaussian: Bands) -> Removal:
+    of = (
+        decompose_distance(ActivationBatch(values.astype(np.float32), "rows"), gaussian) for values in (before, after)
+    )
+    return Removal(*of)
+
+
+def test_what_is_removed_is_the_difference_of_the_distances_and_falls_into_the_parts(gaussian: Bands) -> None:
+    before, after = (figure1("d", N, shift=shift, scale=scale).values for shift, scale in ((0.7, 1.6), (0.2, 1.1)))
+    found = removal(before, after, gaussian)
+    directions = shared_directions(2, 64)
+    distances = [sliced_w1(torch.from_numpy(one.copy()), directions=directions).value.item() for one in (before, after)]
+    assert found.amount == pytest.approx(distances[0] - distances[1], abs=1e-6)
+    assert sum(found.parts.values()) == pytest.approx(found.amount, abs=1e-12)
+
+
+def test_how_far_a_part_is_removed_is_said_by_what_gaussian_batches_have(gaussian: Bands) -> None:
+    """A shift is moved back wholly, by half, not at all, and further away; what is not there is not spoken of."""
+    still = figure1("a", N, seed=3).values
+    for back, extent in ((1.0, "all"), (0.5, "some"), (0.0, "none"), (-0.5, "more")):
+        assert removal(still + 1.0, still + 1.0 - back, gaussian).extents == {"location": extent}
+    assert removal(still, still, gaussian).extents == {}
+    assert removal(still, still + 1.0, gaussian).extents == {"location": "more"}
+    assert not removal(still + 1.0, still, gaussian).is_away
+    assert removal(still, still + 1.0, gaussian).is_away
+
+
+def test_bn_removes_location_and_scale_and_none_of_the_shape(gaussian: Bands) -> None:
+    before = figure1("c", N, shift=1.0, scale=2.0, seed=1).values.astype(float)
+    found = removal(before, (before - before.mean(axis=0)) / before.std(axis=0), gaussian)
+    assert found.extents == {"location": "all", "scale": "all", "shape": "none"}
+
+
+def test_the_best_methods_are_those_that_remove_most_and_nothing_is_best_that_removes_nothing(gaussian: Bands) -> None:
+    still = figure1("a", N, seed=3).values
+    half, almost, away = (removal(still + 1.0, still + rest, gaussian) for rest in (0.5, 0.502, 1.5))
+    assert most_removed({"half": half, "away": away}) == ("half",)
+    assert most_removed({"away": away, "almost": almost, "half": half}) == ("almost", "half")
+    assert most_removed({"away": away}) == ()
+    assert most_removed({}) == ()

@@ -9,7 +9,7 @@ import pytest
 
 from analysis.batch import ActivationBatch
 from analysis.distances.batch_statistics import BatchStatistics, Key
-from analysis.distances.distinction import Cell, compare, measure
+from analysis.distances.distinction import Cell, compare, measure, told_apart
 from analysis.distances.shipped_bands import shipped_bands
 from analysis.samples import CASES, SampleSpec, draw
 from analysis.statistics.null_band import NullBand, mean_false_alarms, null_band, null_draws
@@ -40,6 +40,28 @@ def test_what_each_statistic_can_tell_is_the_point_of_figure_1(null: dict[str, N
     assert all("sw1" in found[case] for case in "bcd")
     assert {"skewness", "kurtosis", "batch_variances"} <= found["c"]
     assert "modes" in found["d"]
+
+
+def test_moments_tell_what_is_moved_and_the_distance_all_that_is_not_gaussian(null: dict[str, NullBand]) -> None:
+    batches = {case: draw(replace(SPEC, case=case)) for case in CASES}
+    batches["moved"] = draw(replace(SPEC, shift=0.5))
+    told = told_apart({name: compare(measure(batch), null) for name, batch in batches.items()})
+    columns = {name: batch.values.astype(float) for name, batch in batches.items()}
+    far = {
+        name
+        for name, x in columns.items()
+        if any(v < null[k].low or v > null[k].high for k, v in _furthest_moments(x).items())
+    }
+    assert set(told.by_moments) == far >= {"moved"}
+    assert list(told.by_distance) == ["b", "c", "d", "moved"]
+    assert told.by_distance["moved"] == measure(batches["moved"])["sw1"]
+    assert told.null == null["sw1"]
+
+
+def _furthest_moments(x: np.ndarray) -> dict[str, float]:
+    """Mean and variance furthest from 0 and 1, over the columns."""
+    mean, variance = x.mean(axis=0), x.var(axis=0, ddof=1)
+    return {"mean": mean[np.abs(mean).argmax()], "variance": variance[np.abs(variance - 1).argmax()]}
 
 
 def test_with_few_samples_statistics_go_blind() -> None:

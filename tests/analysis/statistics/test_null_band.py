@@ -33,6 +33,14 @@ def test_the_band_spans_the_draws_and_states_its_level() -> None:
     assert 3.01 not in band
 
 
+def test_a_value_lies_on_one_side_of_the_band_its_ends_within_and_is_counted_in_its_largest() -> None:
+    band = band_of(np.array([1.0, 2.0, 4.0]))
+    assert [band.side(value) for value in (0.9, 1.0, 4.0, 4.1)] == ["below", "within", "within", "above"]
+    assert band.side(math.nan) == "within"
+    assert band.times(6.0) == 1.5
+    assert band_of(np.zeros(3)).times(6.0) == math.inf
+
+
 def test_undefined_draws_are_left_out_and_an_empty_band_holds_nothing() -> None:
     assert band_of(np.array([math.nan, 2.0])) == NullBand(2, 2, 2, 1, 2)
     assert 0.0 not in band_of(np.array([math.nan]))

@@ -134,7 +134,11 @@ def test_the_page_offers_applies_and_follows_it(toys: list[Method], open_page: O
 
 @pytest.mark.usefixtures("toys")
 def test_the_table_of_statistics_names_it(open_page: OpenPage) -> None:
-    seen = open_page("distributions", data_n="64").dataframe[0].value.set_index("Statistic")["Seen by"]
+    seen = (
+        open_page("distributions", data_n="64", dist_statistics="true")
+        .dataframe[0]
+        .value.set_index("Statistic")["Seen by"]
+    )
     assert seen["Skewness"].split(", ")[-1] == "Toy toy_multiply"
     assert seen["Excess kurtosis"] == "VCL, Toy toy_pull, indirectly"
     assert seen["Mean"] == "BN"

@@ -1,0 +1,146 @@
+"""What each page says and shows at first sight: one statement computed from its batch, one picture, closed sections."""
+
+import re
+
+import numpy as np
+import ot
+import pytest
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+from streamlit.testing.v1 import AppTest
+
+from analysis.distances.directions import shared_directions
+from analysis.samples import CASES
+from app.session.batch_choice import Choice
+from tests.app.conftest import OpenPage
+from tests.app.views.test_pages import sent_charts
+from tests.browser.pages import CHARTS, ON_REQUEST
+
+pytestmark = pytest.mark.long
+
+NUMBER = r"(\d+\.\d+)"
+
+
+def statement(page: AppTest) -> str:
+    """The first text under the title."""
+    assert [*page.exception, *page.error] == []
+    return str(page.main.markdown[0].value)
+
+
+def numbers(pattern: str, text: str) -> tuple[float, ...]:
+    """The numbers that stand where the pattern has #."""
+    found = re.search(re.escape(pattern).replace(r"\#", NUMBER), text)
+    assert found is not None, text
+    return tuple(map(float, found.groups()))
+
+
+def sliced_by_sorting(values: NDArray[np.floating]) -> float:
+    """SW1 to N(0, I) on 64 slices by POT, against 20,000 quantiles of N(0, 1): another way than the page takes."""
+    directions = shared_directions(values.shape[1], 64).numpy().astype(float)
+    quantiles = ndtri((np.arange(20_000) + 0.5) / 20_000)
+    along = values.astype(float) @ directions.T
+    return float(np.mean([ot.wasserstein_1d(column, quantiles) for column in along.T]))
+
+
+@pytest.mark.parametrize("name", ON_REQUEST)
+def test_a_page_opens_with_one_picture_and_closed_sections(open_page: OpenPage, name: str) -> None:
+    page = open_page(name, data_n="128")
+    assert statement(page).count("**") == 2
+    assert list(sent_charts(page)) == CHARTS[name]
+    assert not any(section.proto.expanded for section in page.main.expander)
+
+
+def looked_at(page: AppTest) -> Choice:
+    choice: Choice = page.session_state["choice"]
+    return choice
+
+
+@pytest.mark.parametrize(("n", "seed"), [("64", "5"), ("1024", "5"), ("4096", "11")])
+def test_distributions_tells_the_cases_that_differ(open_page: OpenPage, n: str, seed: str) -> None:
+    page = open_page("distributions", data_n=n, data_seed=seed, dist_statistics="true")
+    table = page.dataframe[0].value.set_index("Statistic")
+    titles = dict(zip(CASES, [column for column in table.columns if column.startswith("(")], strict=True))
+
+    def marked(*rows: str) -> list[str]:
+        return [title for title in titles.values() if any("≠" in table.loc[row, title] for row in rows)]
+
+    moments, distance, _ = statement(page).split("**")
+    assert [title for title in titles.values() if title in moments] == marked("Mean", "Variance")
+    assert [title for title in titles.values() if title in distance] == marked("SW1, exact")
+    values = [float(one) for one in re.findall(NUMBER, distance)][:-2]  # without the range
+    told = [case for case, title in titles.items() if title in distance]
+    assert values == pytest.approx(
+        [sliced_by_sorting(looked_at(page).with_case(case).batch().values) for case in told], abs=2e-3
+    )
+
+
+def test_distributions_says_how_far_a_layer_is_from_gaussian_batches(open_page: OpenPage) -> None:
+    page = open_page("distributions", data_source="Recording", data_layer="layer 9", dist_statistics="true")
+    sw1, times = numbers("SW1 of layer 9, epoch 100 to N(0, I) is #, # times the largest", statement(page))
+    table = page.dataframe[0].value.set_index("Statistic")
+    high = float(table.loc["SW1, exact", "N(0, I), sampling range"].split(" … ")[1])
+    assert sw1 == pytest.approx(sliced_by_sorting(looked_at(page).batch().values), rel=0.08)  # without control variates
+    assert times == pytest.approx(sw1 / high, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("query", "verdict", "bound"),
+    [
+        ({"data_case": "a"}, "cannot be told from N(0, I)", "in its range, which does not make the batch Gaussian"),
+        ({"data_case": "c"}, "differs from N(0, I)", "below its range"),
+        ({"data_scale": "2.0"}, "differs from N(0, I)", "above its range: larger norms"),
+    ],
+)
+def test_bound_says_sw1_per_and_the_gap_beside_gaussian_batches(
+    open_page: OpenPage, query: dict[str, str], verdict: str, bound: str
+) -> None:
+    page = open_page("bound", **query)
+    said, metrics = statement(page), {metric.label: metric.value for metric in page.metric}
+    assert verdict in said
+    assert bound in said
+    (sw1,), (gap,) = numbers("SW1 is #", said), numbers("PER, the bound, is # higher", said)
+    assert sw1 == pytest.approx(sliced_by_sorting(looked_at(page).batch().values), abs=2e-3)
+    rows = np.linalg.norm(looked_at(page).batch().values.astype(float), axis=1)
+    angles = np.linspace(0, np.pi, 181)[:-1]
+    along = rows[:, None] * np.cos(angles)
+    per = np.mean(along * (2 * ndtr(along) - 1) + 2 * np.exp(-(along**2) / 2) / np.sqrt(2 * np.pi))
+    assert sw1 + gap == pytest.approx(per, abs=3e-3)
+    if "times the largest" in said:
+        high = float(metrics["SW1, sampling range"].split(" … ")[1])
+        assert numbers("SW1 is #, # times the largest", said)[1] == pytest.approx(sw1 / high, rel=0.05)
+
+
+@pytest.mark.parametrize("case", ["b", "c", "d"])
+def test_methods_says_which_removes_most_and_what_of_it(open_page: OpenPage, case: str) -> None:
+    page = open_page("methods", data_case=case, methods_chosen=["BN", "DBN"])
+    said = statement(page)
+    before = 1.5 * looked_at(page).batch().values.astype(float) + 1.0
+    standardised = (before - before.mean(axis=0)) / before.std(axis=0)
+    variances, axes = np.linalg.eigh(np.cov(before.T, ddof=0))
+    whitened = (before - before.mean(axis=0)) @ (axes / np.sqrt(variances)) @ axes.T
+    distances = {"": before, "BN": standardised, "DBN": whitened}
+    sw1 = {name: sliced_by_sorting(values) for name, values in distances.items()}
+    best = "DBN" if case == "b" else "BN and DBN"
+    amount, of = numbers("the most, # of the distance of # to N(0, I)", said)
+    assert said.startswith(f"**{best} remove")
+    assert of == pytest.approx(sw1[""], abs=2e-3)
+    assert amount == pytest.approx(sw1[""] - sw1[best.split()[0]], abs=2e-3)
+    if case == "b":
+        assert "all of the location, scale and correlation" in said
+        assert "What is left cannot be told from N(0, I)" in said
+        assert numbers("BN removes #.", said)[0] == pytest.approx(sw1[""] - sw1["BN"], abs=2e-3)
+    else:
+        assert "all of the location and scale, none of the shape" in said
+        assert numbers("What is left, #, is", said)[0] == pytest.approx(sw1["BN"], abs=2e-3)
+
+
+def test_methods_says_where_there_is_nothing_to_remove_and_who_adds(open_page: OpenPage) -> None:
+    still = {"methods_scale": "1.0", "methods_shift": "0.0"}
+    said = statement(open_page("methods", data_case="a", methods_chosen=["BN", "VCL"], **still))
+    assert "within the sampling range" in said
+    assert "there is nothing to remove" in said
+    assert "VCL adds" in said
+    assert "BN" not in said
+    only = statement(open_page("methods", data_case="d", methods_chosen="L1", methods_left="alone", **still))
+    assert "No method takes the batch closer to N(0, I)" in only
+    assert numbers("L1 adds #", only)[0] > 0.2
