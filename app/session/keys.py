@@ -42,6 +42,7 @@ DUMPS_VIEW = "dumps_view"
 METHODS_SCALE, METHODS_SHIFT = "methods_scale", "methods_shift"
 STEP, LESSON_TURN = "step", "learn_turn"  # of the lesson: which one is open; the keys that turn
 PRESENTING_SWITCH = "learn_present"
+TRAIN_NEW = "train_new"  # whether the form is open
 VIEW_CLIP, VIEW_OWN = "train_view_clip", "train_view_own"
 
 

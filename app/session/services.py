@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from analysis.runs.spec import TrainingSpec
     from app.session.class_store import ClassStore
 
+SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "runs"
 EXAMPLE = "example"  # the path that means the dump that ships, in the address too
-EXAMPLE_DUMP = Path(__file__).resolve().parents[2] / "assets" / "runs" / "digits_dying"
+EXAMPLE_DUMP, EXAMPLE_RUN = SHIPPED / "digits_dying", SHIPPED / "digits_figure2"
 FOLDERS_VARIABLE = "PERSCOPE_FOLDERS"
 RUNS_VARIABLE, GRACE_VARIABLE = "PERSCOPE_RUNS", "PERSCOPE_GRACE_SECONDS"
 CLASSES_VARIABLE, HOURS_VARIABLE = "PERSCOPE_CLASSES", "PERSCOPE_CLASS_HOURS"

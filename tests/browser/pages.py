@@ -12,7 +12,7 @@ CHARTS = {
     "distributions": ["dist_joint"],
     "bound": ["bound_scale"],
     "methods": ["methods_joint"],
-    "train": [],
+    "train": ["train_figure2"],
     "dumps": [],
 }  # fmt: skip
 ON_REQUEST = {
@@ -32,6 +32,12 @@ ON_REQUEST = {
         "methods_follow_per": ["methods_flow_per"],
         "methods_small": ["methods_trap"],
         "methods_compare": ["methods_overlay"],
+    },
+    "train": {
+        "train_learning": ["train_progress"],
+        "train_layer": ["train_distances"],
+        "train_shapes": ["train_densities_0"],
+        "train_table": [],
     },
 }  # sections that are opened by their key in the address, and the charts in each
 COLOURS = """() => [

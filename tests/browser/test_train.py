@@ -5,6 +5,7 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
@@ -12,7 +13,7 @@ from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from tests import processes
 from tests.analysis.training.workers import TINY, work_here
 from tests.browser.conftest import NewPage, end_server, free_port, start_server
-from tests.browser.pages import assert_fits, drawn_chart, look_at_both_themes, wait_until_idle
+from tests.browser.pages import asked, assert_fits, drawn_chart, look_at_both_themes, wait_until_idle
 from tests.waiting import wait_for
 
 # A network that learns an epoch at once, for more epochs than anything here waits for.
@@ -46,10 +47,12 @@ def finished(runs_folder: Path) -> str:
 
 def start(page: Page, address: str) -> str:
     """Press Start, wait for the first records, and return the id of the run."""
-    page.goto(f"{address}/train?train_epochs={EPOCHS}&{LONG}")
+    sections = urlencode({"train_new": "true", **asked("train")})
+    page.goto(f"{address}/train?train_epochs={EPOCHS}&{LONG}&{sections}")
     wait_until_idle(page)
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(re.compile(r"[?&]run="))
+    expect(page.get_by_role("heading", name=re.compile("^Example"))).to_have_count(0)
     wait_for_records(page, 1)
     found = re.search(r"[?&]run=([^&]+)", page.url)
     assert found is not None
@@ -231,6 +234,7 @@ def test_a_layer_opens_on_another_page_with_one_click(
 def test_the_address_of_a_preset_is_that_training(page: Page, new_page: NewPage, server: str) -> None:
     page.goto(f"{server}/train")
     wait_until_idle(page)
+    page.get_by_text("Start your own", exact=True).click()
     page.get_by_role("button", name="Hard", exact=True).click()
     page.wait_for_url(re.compile(r"train_rate=0\.02"))
     wait_until_idle(page)

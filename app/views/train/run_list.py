@@ -81,7 +81,7 @@ def _show_table() -> None:
         st.rerun()
     _show_undo()
     if not entries:
-        st.info(_("Nothing has been trained here yet. The form above is filled in: press Start."))
+        st.info(_("Nothing has been trained here yet. “Start your own” above is filled in: press Start."))
     else:
         _choose_runs(_in_order(entries))
     _show_trash()

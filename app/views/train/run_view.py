@@ -134,7 +134,7 @@ def _about_missing(lacking: Mapping[str, Sequence[str]]) -> str:
     return "".join(without.format(layer=layer, networks=", ".join(names)) for layer, names in lacking.items() if names)
 
 
-def show_progress(shown: Shown, *, trained_here: bool) -> None:
+def show_progress(shown: Shown, trained_here: bool) -> None:
     """Loss, accuracy and time of every network, or whatever a script recorded beside its layers."""
     recorded = {name: None for run in shown.runs.values() for record in run.records for name in record.scalars}
     others = [name for name in recorded if name not in _SCALARS and name not in _BESIDE_THESE]
@@ -182,14 +182,9 @@ def _about_progress(titles: Sequence[str], seeds: int, *, trained_here: bool) ->
     return said
 
 
-def show_distances(shown: Shown, layer: str) -> None:
-    """SW1, PER and variance of one layer, and the alarm when a layer collapses."""
-    histories = {
-        name: [layer_history(run, layer) for run in network.runs.values() if layer in run.layers]
-        for name, network in shown.networks.items()
-        if name in shown.having(layer)
-    }
-    collapsing = [name for name, seeds in histories.items() if any(one.collapses for one in seeds)]
+def show_collapse(shown: Shown, layer: str) -> None:
+    """The alarm when a layer collapses."""
+    collapsing = [name for name, seeds in _histories(shown, layer).items() if any(one.collapses for one in seeds)]
     if collapsing:
         st.warning(
             _(
@@ -198,6 +193,20 @@ def show_distances(shown: Shown, layer: str) -> None:
                 "λ, or the energy-corrected PER."
             ).format(names=", ".join(collapsing), layer=escaped(layer))
         )
+
+
+def _histories(shown: Shown, layer: str) -> "dict[str, list[LayerHistory]]":
+    """One layer over the epochs, of each network that has it, one of each seed."""
+    return {
+        name: [layer_history(run, layer) for run in network.runs.values() if layer in run.layers]
+        for name, network in shown.networks.items()
+        if name in shown.having(layer)
+    }
+
+
+def show_distances(shown: Shown, layer: str) -> None:
+    """SW1, PER and variance of one layer."""
+    histories = _histories(shown, layer)
     seed = next(iter(shown.runs.values())).allowance.seed
     bands = _gaussian_bands([one for seeds in histories.values() for one in seeds], seed)
     layer_over_epochs.show_distances(

@@ -4,6 +4,7 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import streamlit as st
 
@@ -11,10 +12,12 @@ from analysis.plain_text import plain
 from analysis.runs.library import Comparison, open_comparison
 from analysis.runs.remark import explain
 from analysis.runs.spec import TrainingSpec
+from analysis.survey.furthest import furthest_layer
 from app.sections import followed
+from app.sections.on_request import remembered, when_open
 from app.session import caches, permissions, services
 from app.session.batch_choice import run_label
-from app.session.keys import START_PRESSED, START_TOKEN, TRAIN_ERROR
+from app.session.keys import START_PRESSED, START_TOKEN, TRAIN_ERROR, TRAIN_NEW
 from app.text.caption import show_statement
 from app.text.language import _, translated
 from app.text.plain import escaped
@@ -22,6 +25,7 @@ from app.views.train import run_view
 from app.views.train.authors_results import show_authors_results
 from app.views.train.run_list import BESIDE, RUN, STATES, UNDER_WAY, show_runs
 from app.views.train.shown_runs import choose_shown, networks_of
+from app.views.train.statement import about_statement, train_statement
 from app.views.train.training_form import choose_spec, show_presets
 from per_core.errors import PerError
 
@@ -43,11 +47,12 @@ def start(spec: TrainingSpec) -> None:
         return
     st.query_params[RUN] = run
     st.query_params.pop(BESIDE, None)
+    st.session_state[TRAIN_NEW] = False
 
 
-def show_form(*, expanded: bool) -> None:
+def show_form() -> None:
     """The form of a new comparison with its Start button; the presets alone for who trains nothing else."""
-    with st.expander(_("New comparison"), expanded=expanded):
+    with remembered(_("Start your own"), key=TRAIN_NEW):
         if permissions.is_limited():
             show_presets(start, services.limits_in_words())
             return
@@ -111,13 +116,38 @@ def show_comparisons(comparisons: "list[tuple[str, Comparison]]") -> None:
         if first.status.is_live:
             run_view.show_awaited(first)
         return
+    lead = st.container()
     last = max(run.records[-1].epoch for network in networks.values() for run in network.runs.values())
-    shown = choose_shown(networks, max(first.status.epochs or 0, last))
+    with remembered(_("Layers, unit and scales of the picture"), key="train_view"):
+        shown = choose_shown(networks, max(first.status.epochs or 0, last))
+    furthest = {name: found for name, run in shown.runs.items() if (found := furthest_layer(run)) is not None}
+    with lead:
+        show_statement(train_statement(furthest), about_statement())
+    layer = shown.layers[0]
+    run_view.show_collapse(shown, layer)
     run_view.show_figure2(shown)
-    run_view.show_progress(shown, trained_here=all(one.spec for _, one in comparisons))
-    run_view.show_distances(shown, shown.layers[0])
-    run_view.show_densities(shown, shown.layers[0])
-    run_view.show_results(networks, shown.layers[0])
+    trained_here = all(one.spec for _name, one in comparisons)
+    when_open(_("Loss, accuracy and time"), run_view.show_progress, shown, trained_here, key="train_learning")
+    when_open(
+        _("One layer over the epochs: SW1, PER, variance"), run_view.show_distances, shown, layer, key="train_layer"
+    )
+    when_open(_("One layer over the epochs: distributions"), run_view.show_densities, shown, layer, key="train_shapes")
+    when_open(_("Results of every network"), run_view.show_results, networks, layer, key="train_table")
+
+
+def show_example() -> None:
+    """The comparison that ships: nobody's run, which nobody follows, renames or deletes."""
+    services.watch_runs([])
+    comparison = _kept(services.EXAMPLE, services.EXAMPLE_RUN)
+    title = str(comparison.spec["title"])
+    st.subheader(_("Example: {title}").format(title=title))
+    show_comparisons([(title, comparison)])
+    _show_spec(comparison)
+
+
+def _show_spec(comparison: Comparison) -> None:
+    with st.popover(_("What was asked for")):
+        st.json(comparison.spec)
 
 
 def follow(run: str, beside: list[str]) -> None:
@@ -129,8 +159,7 @@ def follow(run: str, beside: list[str]) -> None:
         return
     st.subheader(escaped(entry.title))
     if entry.kind == "comparison":
-        with st.popover(_("What was asked for")):
-            st.json(_opened(run).spec)
+        _show_spec(_opened(run))
     titles = _titles([run, *beside])
     services.watch_runs(list(titles))
     followed.follow(LIVE, lambda: _glance(run, titles), lambda: show_run(run, entry.title, titles))
@@ -192,36 +221,30 @@ def _opened_or_said(run: str) -> "Comparison | None":
 
 
 def _opened(run: str) -> "Comparison":
+    """A comparison of the library."""
+    return _kept(run, services.run_library().path(run))
+
+
+def _kept(name: str, path: Path) -> "Comparison":
     """A comparison of which only new records are read again."""
-    path = services.run_library().path(run)
     known = caches.opened_comparisons()
-    known[run] = known[run].refresh() if run in known else open_comparison(path)
-    return known[run]
+    known[name] = known[name].refresh() if name in known else open_comparison(path)
+    return known[name]
 
 
 st.title(_("Train networks and watch their activations"))
-show_statement(
-    _(
-        "Networks that differ by one method only learn the same data, and their layers are recorded as they learn: "
-        "Figure 2 of the paper, live."
-    ),
-    _(
-        "Initial weights, order of the data and dropout masks are the same in all networks of a comparison. Layers are"
-        " recorded before training and after every epoch."
-    ),
-)
 error = st.session_state.pop(TRAIN_ERROR, None)
 if error:
     st.error(error)
+show_form()
 run = st.query_params.get(RUN)
-show_form(expanded=run is None)
 if run is None:
-    services.watch_runs([])
+    show_example()
 else:
     try:
         follow(run, st.query_params.get_all(BESIDE))
     except PerError as refused:
         st.error(escaped(refused))
 show_runs()
-with st.expander(_("What the authors report")):
+with remembered(_("What the authors report"), key="train_reported"):
     show_authors_results()

@@ -18,6 +18,7 @@ from per_core import Recorder
 from per_core.recording.run_directory import open_run
 from tests.app.conftest import OpenPage
 from tests.app.views.test_pages import all_text, sent_charts
+from tests.browser.pages import asked
 
 pytestmark = pytest.mark.long
 
@@ -80,7 +81,7 @@ def test_the_list_of_runs_shows_all_and_offers_to_delete_the_damaged(
 
 @pytest.mark.parametrize("what", ["title", "bytes", "marks", "long", "layer"])
 def test_a_strange_run_opens_on_train(open_page: OpenPage, strange_runs: dict[str, str], what: str) -> None:
-    page = open_page("train", run=strange_runs[what])
+    page = open_page("train", run=strange_runs[what], **asked("train"))
     works(page)
     assert "train_distances" in sent_charts(page)
     if what == "title":

@@ -10,8 +10,12 @@ from scipy.special import ndtr, ndtri
 from streamlit.testing.v1 import AppTest
 
 from analysis.distances.directions import shared_directions
+from analysis.runs.comparison import open_comparison
 from analysis.samples import CASES
+from app.session import services
 from app.session.batch_choice import Choice
+from per_core.errors import InvalidInputError
+from per_core.recording.run_directory import Run
 from tests.app.conftest import OpenPage
 from tests.app.views.test_pages import sent_charts
 from tests.browser.pages import CHARTS, ON_REQUEST
@@ -21,10 +25,10 @@ pytestmark = pytest.mark.long
 NUMBER = r"(\d+\.\d+)"
 
 
-def statement(page: AppTest) -> str:
-    """The first text under the title."""
+def statement(page: AppTest, having: str = "") -> str:
+    """The first text under the title that has some words in it."""
     assert [*page.exception, *page.error] == []
-    return str(page.main.markdown[0].value)
+    return next(str(one.value) for one in page.main.markdown if having in one.value)
 
 
 def numbers(pattern: str, text: str) -> tuple[float, ...]:
@@ -144,3 +148,50 @@ def test_methods_says_where_there_is_nothing_to_remove_and_who_adds(open_page: O
     only = statement(open_page("methods", data_case="d", methods_chosen="L1", methods_left="alone", **still))
     assert "No method takes the batch closer to N(0, I)" in only
     assert numbers("L1 adds #", only)[0] > 0.2
+
+
+def furthest_by_hand(run: Run) -> tuple[str, float, float]:
+    """The layer of the last record that is furthest over 1.2797 / √n, the mean of Gaussian batches to 1 %."""
+    layers = run.records[-1].layers
+    times = {name: one.sw1 * np.sqrt(one.sw1_rows) / 1.2797 for name, one in layers.items()}
+    worst = max(times, key=lambda name: times[name])
+    return worst, layers[worst].sw1, times[worst]
+
+
+def test_train_opens_on_the_example_and_says_which_layer_is_furthest(open_page: OpenPage) -> None:
+    page = open_page("train")
+    assert "Example: Figure 2 on digits, a small network" in [one.value for one in page.subheader]
+    runs = open_comparison(services.EXAMPLE_RUN).runs
+    found = {
+        title: furthest_by_hand(runs[key, 0]) for title, key in (("PER", "per"), ("Vanilla", "vanilla"), ("BN", "bn"))
+    }
+    worst = max(found, key=lambda title: found[title][2])
+    said = statement(page, "furthest")
+    assert f"{found[worst][0]} of {worst} is furthest from N(0, I)" in said
+    sw1, times = re.findall(r"SW1 is (\d+\.\d+), (\d+) times", said)[0]
+    assert float(sw1) == pytest.approx(found[worst][1], abs=6e-4)
+    assert float(times) == pytest.approx(found[worst][2], rel=0.02, abs=0.6)
+    for title, (layer, distance, _) in found.items():
+        assert title == worst or f"{layer} of {title} ({distance:.3f})" in said
+
+
+def test_the_example_is_nobodys_run_and_your_own_takes_its_place(open_page: OpenPage, finished_run: str) -> None:
+    page = open_page("train")
+    listed = next(frame.value for frame in page.dataframe if "Asked for" in frame.value.columns)
+    assert "Figure 2 on digits, a small network" not in list(listed["Title"])
+    assert page.session_state["watched_runs"] == ()
+    for do in (services.delete, services.stop, services.resume):
+        with pytest.raises(InvalidInputError, match="There is no run"):
+            do(services.EXAMPLE_RUN.name)
+    own = open_page("train", run=finished_run)
+    assert [one.value for one in own.subheader] == ["Tiny", "Runs"]
+    layer, sw1, _ = max(
+        (
+            furthest_by_hand(run)
+            for (_, seed), run in open_comparison(services.run_library().path(finished_run)).runs.items()
+            if seed == 0
+        ),
+        key=lambda found: found[2],
+    )
+    assert f"{layer} of" in statement(own, "furthest")
+    assert f"SW1 is {sw1:.3f}" in statement(own, "furthest")

@@ -10,6 +10,7 @@ from torch import nn
 from per_core import Recorder
 from tests.app.conftest import OpenPage
 from tests.app.views.test_pages import all_text, sent_charts
+from tests.browser.pages import asked
 
 pytestmark = pytest.mark.long
 
@@ -36,7 +37,7 @@ def dump(runs_folder: Path) -> Path:
 
 
 def test_train_lists_draws_and_opens_them(open_page: OpenPage, run: Path) -> None:
-    page = open_page("train", run=run.name, train_view_as="Ridgeline")
+    page = open_page("train", run=run.name, train_view_as="Ridgeline", **asked("train"))
     assert [*page.exception, *page.error] == []
     assert page.selectbox(key="train_door_epoch").options == ["latest", "1234567", "1", "0.5", "0.25", "0"]
     assert "5 records; of epoch 1 several records were written, of which the last counts" in all_text(page)

@@ -24,6 +24,7 @@ from tests.app.conftest import OpenPage
 from tests.app.views.test_methods_page import removed
 from tests.app.views.test_pages import all_text, sent_charts
 from tests.benchmarks.workloads import Size, method_workloads
+from tests.browser.pages import asked
 
 pytestmark = pytest.mark.long
 
@@ -189,7 +190,7 @@ def test_what_was_trained_with_it_is_drawn_listed_and_reported(
     trained: Path, open_page: OpenPage, tmp_path: Path
 ) -> None:
     """On Train under its name and in its colour, on Dumps as the first of what decomposes, and in a report."""
-    page = open_page("train", run="toys")
+    page = open_page("train", run="toys", **asked("train"))
     assert [*page.exception, *page.error] == []
     lines = {trace["name"]: trace["line"] for trace in sent_charts(page)["train_figure2"].figure["data"]}
     assert lines["Toy toy_multiply, median"]["color"] == categorical(5)

@@ -31,11 +31,18 @@ from app.views.train.training_fields import summary
 from per_core import Recorder
 from tests.app.conftest import OpenPage, shown
 from tests.app.views.test_pages import all_text, sent_charts, small_and_described
+from tests.browser.pages import asked
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.long
 
 CHARTS = {"train_figure2", "train_progress", "train_distances", "train_densities_0"}
+
+
+@pytest.fixture
+def open_page(open_page: OpenPage) -> OpenPage:
+    """With all sections of Train open."""
+    return lambda name, **query: open_page(name, **(asked(name) if name == "train" else {}), **query)
 
 
 def fill_tiny(page: AppTest, **more: object) -> AppTest:
