@@ -151,9 +151,9 @@ def test_methods_says_where_there_is_nothing_to_remove_and_who_adds(open_page: O
 
 
 def furthest_by_hand(run: Run) -> tuple[str, float, float]:
-    """The layer of the last record that is furthest over 1.2797 / √n, the mean of Gaussian batches to 1 %."""
+    """The layer of the last record that is furthest over 1.28 / √n, about the mean of Gaussian batches."""
     layers = run.records[-1].layers
-    times = {name: one.sw1 * np.sqrt(one.sw1_rows) / 1.2797 for name, one in layers.items()}
+    times = {name: one.sw1 * np.sqrt(one.sw1_rows) / 1.28 for name, one in layers.items()}
     worst = max(times, key=lambda name: times[name])
     return worst, layers[worst].sw1, times[worst]
 
@@ -170,7 +170,7 @@ def test_train_opens_on_the_example_and_says_which_layer_is_furthest(open_page: 
     assert f"{found[worst][0]} of {worst} is furthest from N(0, I)" in said
     sw1, times = re.findall(r"SW1 is (\d+\.\d+), (\d+) times", said)[0]
     assert float(sw1) == pytest.approx(found[worst][1], abs=6e-4)
-    assert float(times) == pytest.approx(found[worst][2], rel=0.02, abs=0.6)
+    assert float(times) == pytest.approx(found[worst][2], rel=0.05, abs=0.6)
     for title, (layer, distance, _) in found.items():
         assert title == worst or f"{layer} of {title} ({distance:.3f})" in said
 

@@ -105,7 +105,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Method]]:
 
 def test_the_page_offers_applies_and_follows_it(toys: list[Method], open_page: OpenPage) -> None:
     """Halving a batch of scale 1.5 and shift 1 in every unit removes half of what the location is off."""
-    sections = dict.fromkeys(["methods_changes", "methods_follow_toy_pull", "methods_small"], "true")
+    sections = dict.fromkeys(["methods_changes", "methods_removed", "methods_follow_toy_pull", "methods_small"], "true")
     page = open_page("methods", data_n="512", methods_steps="60", methods_left="alone", **sections)
     chooser = page.multiselect(key="methods_chosen")
     assert chooser.value[:2] == ["toy_multiply", "bn"]
