@@ -42,18 +42,18 @@ def cloud_panels(
     """
     count = count or len(densities)
     data: list[Figure] = []
-    layout: Figure = {"showlegend": False, "margin": {"l": 30, "r": 10, "t": 30, "b": FOOT}, "annotations": []}
+    layout: Figure = {"showlegend": False, "margin": {"l": 30, "r": 20, "t": 30, "b": FOOT}, "annotations": []}
     layout["shapes"] = []
     narrow: Figure = {}
     for i, (title, density) in enumerate(densities.items()):
         end = str(i + 1) if i else ""
         data.append(cloud_trace(title, density, end))
-        layout |= square_axes(end, _along(i, count), (0.0, 1.0), density)
+        layout |= square_axes(end, along(i, count), (0.0, 1.0), density)
         layout[f"yaxis{end}"]["showticklabels"] = i == 0
         layout["annotations"] += [panel_title(title, end), panel_note(notes.get(title, ""), end)]
         if circles:
             layout["shapes"].append(_circle(circles[title], end))
-        narrow[f"xaxis{end}"] = {"domain": list(_along(i % 2, 2))}
+        narrow[f"xaxis{end}"] = {"domain": list(along(i % 2, 2))}
         narrow[f"yaxis{end}"] = {
             "domain": [0.61, 1.0] if i < 2 else [0.0, 0.39],
             "showticklabels": i % 2 == 0,
@@ -98,7 +98,7 @@ def cloud_and_parts(densities: Mapping[str, JointDensity], title: str, parts: Se
     figure["data"].append(normal_trace(grid) | {"xaxis": "x3", "yaxis": "y3"})
     layout = figure["layout"]
     low, high = float(grid[0]), float(grid[-1])
-    layout["xaxis3"] = {"domain": list(_along(2, 3)), "anchor": "y3", "range": [low, high], "tickvals": _TICKS}
+    layout["xaxis3"] = {"domain": list(along(2, 3)), "anchor": "y3", "range": [low, high], "tickvals": _TICKS}
     for axis, unit in (("xaxis", "x"), ("yaxis", "y"), ("xaxis2", "x"), ("xaxis3", "y")):
         layout[axis]["title"] = {"text": unit, "standoff": 0}
     layout["yaxis3"] = {"anchor": "x3", "rangemode": "tozero", "visible": False, "fixedrange": True}
@@ -192,7 +192,7 @@ def panel_note(note: str, end: str) -> Figure:
     return {"text": note, "xref": f"x{end} domain", "yref": f"y{end} domain", "showarrow": False, **middle}
 
 
-def _along(index: int, count: int) -> tuple[float, float]:
+def along(index: int, count: int) -> tuple[float, float]:
     """The part of the width that one of some panels has."""
     width = (1 - _GAP * (count - 1)) / count
     return index * (width + _GAP), index * (width + _GAP) + width

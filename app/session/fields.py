@@ -155,16 +155,17 @@ class Number(Field[float]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slider(Field[float]):
-    """A number that is drawn along a line."""
+    """A number that is drawn along a line; `form` says how it is written, as "%d°"."""
 
     range: Range
     step: float = 0.01
+    form: str | None = None
 
     def draw(self) -> float:
         """Draw a slider."""
         low, high = float(self.range.low), float(self.range.high)
         value = st.slider(
-            self.label, low, high, self.default, self.step, key=self.key, bind="query-params", help=self.hint
+            self.label, low, high, self.default, self.step, self.form, key=self.key, bind="query-params", help=self.hint
         )
         return float(value)
 

@@ -1,6 +1,7 @@
 """Learn, steps 1 to 5: what is asked, what is revealed, and where it leads on."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,8 @@ from analysis.samples import SampleSpec, figure1
 from analysis.statistics.moments import batch_variance_spread
 from app.session.keys import CHOICE
 from app.views.learn.step import Onward
-from app.views.learn.steps import STEPS, clouds, fourth_moment, whitening
+from app.views.learn.steps import STEPS, clouds, fourth_moment, slices, whitening
+from per_core import sliced_w1
 from tests.app.conftest import OpenPage
 
 NUMBERS = {step.key: str(number) for number, step in enumerate(STEPS, start=1)}
@@ -175,3 +177,37 @@ def test_batch_variances_lead_to_the_same_unit(open_page: OpenPage, settings: Se
     page = opened(open_page, BY_KEY["vcl"].onward(settings))
     assert spec_of(page) == fourth_moment.spec_of(settings)
     assert page.multiselect(key="methods_chosen").value == ["vcl"]
+
+
+SLICES = [({"case": case, "degrees": 20.0}, "same" if case == "a" else "even") for case in "abcd"]
+
+
+@pytest.mark.parametrize(("settings", "right"), SLICES)
+def test_even_slices_are_closer_unless_all_are_alike(open_page: OpenPage, settings: Settings, right: str) -> None:
+    page = answered(open_page, "slices", right, settings)
+    assert is_right(page)
+    assert not is_right(answered(open_page, "slices", "random", settings))
+    sw1 = sliced_w1(figure1(settings["case"], 4096, **shape_of(settings)).values, slices=4000).value.item()
+    said = float(re.findall(r"SW1 is (\d\.\d+)\.", " ".join(one.value for one in page.markdown))[0])
+    assert said == pytest.approx(sw1, abs=0.003)
+
+
+def shape_of(settings: Settings) -> dict[str, Any]:
+    """The parameters of the dashboard's own batches."""
+    spec = slices.spec_of(settings).as_dict()
+    return {name: spec[name] for name in spec if name not in ("case", "n")}
+
+
+def test_w1_of_other_directions_is_hidden(open_page: OpenPage) -> None:
+    settings = SLICES[1][0]
+    before, after = (
+        [trace for trace in figure(page, "learn_slices")["data"] if trace.get("xaxis") == "x3"]
+        for page in (asked(open_page, "slices", settings), answered(open_page, "slices", "even", settings))
+    )
+    assert [trace["mode"] for trace in before] == ["markers"]
+    assert [trace["mode"] for trace in after] == ["lines", "lines", "markers"]
+
+
+@pytest.mark.parametrize("settings", [settings for settings, _ in SLICES])
+def test_slices_lead_to_the_same_cloud(open_page: OpenPage, settings: Settings) -> None:
+    assert spec_of(opened(open_page, BY_KEY["slices"].onward(settings))) == slices.spec_of(settings)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 AXES: AxisPair = ("units", 0, 1)
 LIMITS = (-4.0, 4.0)
 UNMOVED = {METHODS_SCALE: "1.0", METHODS_SHIFT: "0.0"}  # the batch on Methods as it is here
-_CLOUDS: Mapping[str, str] = {"b": N_("tilted"), "c": N_("skewed"), "d": N_("two modes")}
+_CLOUDS: Mapping[str, str] = {"b": "(b)", "c": "(c)", "d": "(d)"}
 _PARTS = (N_("where x is small"), N_("where x is medium"), N_("where x is large"))
 
 
