@@ -25,7 +25,7 @@ def choose_language() -> None:
     begins = LANGUAGE not in st.session_state
     asked = keep_in_address(ADDRESS).get(ADDRESS)
     st.session_state[LANGUAGE] = _of_browser() if asked is None else _spoken(asked)
-    if asked is None and language() != ENGLISH:
+    if (asked or ENGLISH) != language():
         say_in_address(ADDRESS, {ADDRESS: language()})
     if begins and language() != ENGLISH:
         _translate_address()
