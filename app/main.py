@@ -8,6 +8,7 @@ from app.sections.language_switch import language_switch
 from app.sections.presenting import choose_presenting
 from app.session import libraries, services  # noqa: F401  libraries before all that pages import
 from app.session.batch_choice import choose_batch
+from app.session.classroom import keep_place
 from app.session.keys import CHOICE
 from app.session.progress import waits_shown
 from app.text.language import _, choose_language
@@ -26,6 +27,7 @@ st.html(_STYLE)
 
 choose_language()
 choose_presenting()
+keep_place()
 learn = st.Page("views/learn/learn.py", title=_("Learn"), url_path="learn")
 distributions = "views/distributions/distributions.py"
 of_a_batch = [

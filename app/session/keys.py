@@ -20,6 +20,9 @@ METHODS_FOLLOWED = "methods_followed"  # the slow flows that were followed to th
 # Learn
 LESSON_SAID, LESSON_STEP = "learn_said", "learn_step"  # what was predicted, by step; the step that was open last
 
+CLASS_SEAT = "learn_seat"  # whose predictions these are: code and seat of a class
+CLASS_ERROR = "learn_error"  # what was refused, said at the head of the lesson
+
 # Dumps
 DUMP_PLACES = "dumps_places"  # slot -> where its files are
 DUMP_SAID = "dumps_said"  # slot and path -> what a visitor said of how the dump is read, step by step

@@ -9,12 +9,14 @@ import streamlit as st
 from app.sections.on_request import on_request
 from app.sections.presenting import is_presenting, show_switch
 from app.session.address import kept_in_address
+from app.session.classroom import Classroom
 from app.session.controls import one_of
 from app.session.fields import Values, draw_fields, held_values, link_fields
 from app.session.keys import LESSON_STEP, LESSON_TURN, STEP
 from app.text.caption import show_caption
 from app.text.language import _, language, translated
 from app.text.plain import escaped
+from app.views.learn.class_section import ask_class, enter_class, show_class, tell_class, wait_for_teacher
 from app.views.learn.predictions import Prediction, keep_in_address, predict, predictions, take_back
 from app.views.learn.sheet import write_sheet
 from app.views.learn.step import Answer, Question, Step
@@ -30,9 +32,11 @@ def show_lesson(steps: Sequence[Step[Any]]) -> None:
     """The step that the address names, `?step=4`, and the way to the others."""
     number = _choose_step(len(steps))
     step = steps[number - 1]
+    room = enter_class([one.key for one in steps], step.key)
     st.title(f"{number}. {translated(step.title)}", anchor=False)
-    _show_step(step)
+    question = _show_step(step, room)
     _show_turns(number, len(steps))
+    show_class(room, [one.key for one in steps], step.key, question)
     if not is_presenting():
         on_request(_("Sheets to print"), _show_sheets, steps, key="learn_sheets")
     keep_in_address()
@@ -49,8 +53,8 @@ def _choose_step(count: int) -> int:
     return int(chosen)
 
 
-def _show_step(step: Step[Any]) -> None:
-    """One step: the picture beside what is asked, or what was answered."""
+def _show_step(step: Step[Any], room: Classroom | None) -> Question:
+    """One step: the picture beside what is asked, or what was answered; in a class perhaps not before all have."""
     found = predictions().get(step.key)
     if step.wide:
         picture = st.container()
@@ -65,13 +69,22 @@ def _show_step(step: Step[Any]) -> None:
     question = step.ask(seen)
     if found is not None and not question.accepts(found.answer):
         found = None
+    if room is not None and room.waits_for_teacher:
+        is_seen = room.is_shown(step.key) and (found is not None or bool(room.teacher))
+    else:
+        is_seen = found is not None
     with asked:
-        if found is None:
-            _ask(step, question, values)
-        else:
+        if is_seen:
             _reveal(step, question, values, found)
+        elif room is not None and room.waits_for_teacher and room.teacher:
+            ask_class(room, step.key, question)
+        elif room is not None and found is not None:
+            wait_for_teacher(room, step.key, question.in_words(found.answer))
+        else:
+            _ask(step, question, values, room)
     with picture:
-        step.show(seen, found is not None)
+        step.show(seen, is_seen)
+    return question
 
 
 def _play(step: Step[Any], found: Prediction | None) -> dict[str, Any]:
@@ -87,28 +100,31 @@ def _play(step: Step[Any], found: Prediction | None) -> dict[str, Any]:
     return draw_fields(fields)
 
 
-def _ask(step: Step[Any], question: Question, values: Values) -> None:
+def _ask(step: Step[Any], question: Question, values: Values, room: Classroom | None) -> None:
     """The question with its button."""
     answer = question.draw(f"learn_{step.key}_answer")
     st.button(
         _("Check"),
         on_click=_answer,
-        args=(step, answer, dict(values)),
+        args=(step.key, question, answer, dict(values), room),
         type="primary",
         disabled=answer is None,
         key="learn_check",
     )
 
 
-def _answer(step: Step[Any], answer: Answer, settings: dict[str, Any]) -> None:
-    predict(step.key, Prediction(answer, settings))
+def _answer(step: str, question: Question, answer: Answer, settings: dict[str, Any], room: Classroom | None) -> None:
+    predict(step, Prediction(answer, settings))
+    if room is not None:
+        tell_class(room, step, Prediction(answer, settings), correct=question.is_right(answer))
 
 
-def _reveal(step: Step[Any], question: Question, values: Values, found: Prediction) -> None:
+def _reveal(step: Step[Any], question: Question, values: Values, found: Prediction | None) -> None:
     """What the numbers say, beside what was predicted; the explanation; and the same batch in full."""
     st.markdown(f"**{escaped(question.text)}**")
-    said = {field.path: found.settings.get(field.path, field.default) for field in step.fields()}
-    if any(values[path] != said[path] for path in values):
+    settings = {} if found is None else found.settings
+    said = {field.path: settings.get(field.path, field.default) for field in step.fields()}
+    if found is None or any(values[path] != said[path] for path in values):
         st.info(_("The answer at these settings: {right}.").format(right=question.right_in_words))
     elif question.is_right(found.answer):
         st.success(_("Right: {answer}.").format(answer=question.in_words(found.answer)))
@@ -127,7 +143,8 @@ def _reveal(step: Step[Any], question: Question, values: Values, found: Predicti
         icon=":material/open_in_new:",
         query_params={**onward.query, **kept_in_address()},
     )
-    st.button(_("Predict again"), on_click=take_back, args=(step.key,), key="learn_again", type="tertiary")
+    if found is not None:
+        st.button(_("Predict again"), on_click=take_back, args=(step.key,), key="learn_again", type="tertiary")
 
 
 def _show_sheets(steps: Sequence[Step[Any]]) -> None:

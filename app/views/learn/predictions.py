@@ -41,6 +41,11 @@ def predict(step: str, prediction: Prediction) -> None:
     predictions()[step] = prediction
 
 
+def begin_with(found: Mapping[str, Prediction], *, only: bool) -> None:
+    """Take predictions from elsewhere, in place of those of the same steps, or `only` these."""
+    st.session_state[LESSON_SAID] = dict(found) if only else {**predictions(), **found}
+
+
 def take_back(step: str) -> None:
     """Forget what was predicted at a step, to predict again."""
     predictions().pop(step, None)
