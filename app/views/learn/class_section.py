@@ -198,8 +198,8 @@ def _show_way_in(room: Classroom) -> None:
     here = st.context.url
     if here is None:
         return
-    link = _link(here, room.code)
-    st.image(_qr(link), width=QR_PIXELS, alt=_("QR code of the link to the class"))
+    link = link_to_class(here, room.code)
+    st.image(qr_code(link), width=QR_PIXELS, alt=_("QR code of the link to the class"))
     st.caption(_("Scan the picture, or open {link}").format(link=escaped(link)))
     host = urlsplit(link).hostname or ""
     if host in (name.strip("[]") for name in LOOPBACK):
@@ -211,13 +211,13 @@ def _show_way_in(room: Classroom) -> None:
         )
 
 
-def _link(here: str, code: str) -> str:
+def link_to_class(here: str, code: str) -> str:
     """The address of this page for a student of the class, in the teacher's language."""
     query = {CLASS: code, LANGUAGE_IN_ADDRESS: language()}
     return f"{here}?{urlencode(query)}"
 
 
-def _qr(link: str) -> str:
+def qr_code(link: str) -> str:
     """A link as a QR code, dark on light in every theme, as cameras expect it: SVG."""
     picture = io.BytesIO()
     segno.make(link, error="m").save(picture, "svg", border=BORDER, light="#fff", xmldecl=False, omitsize=True)

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from app.session import permissions, services
 from app.session.class_store import Answer
 from app.text.plain import escaped
+from app.views.learn.class_section import link_to_class, qr_code
 from app.views.learn.steps import STEPS
 from tests.app.conftest import OpenPage, shown
 from tests.app.views.test_pages import all_text, sent_charts
@@ -231,12 +232,10 @@ def test_in_class_mode_a_class_is_opened_with_the_key(open_page: OpenPage, monke
 
 
 def test_the_link_is_where_the_teacher_is_and_the_picture_says_it(open_page: OpenPage, open_class: OpenClass) -> None:
-    from app.views.learn.class_section import _link, _qr
-
     code = address(open_class("teacher"))["class"]
-    link = _link("http://perscope.example.org:8501/learn", code)
+    link = link_to_class("http://perscope.example.org:8501/learn", code)
     assert link == f"http://perscope.example.org:8501/learn?class={code}&lang=en"
     student = well(open_page("learn", **{"class": code, "lang": "en"}))
     assert "seat" in address(student)
-    assert _qr(link).startswith("<svg")
+    assert qr_code(link).startswith("<svg")
     services.classes().answer(code, address(student)["seat"], STEP.key, Answer("x", False))
