@@ -200,7 +200,7 @@ def _show_way_in(room: Classroom) -> None:
         return
     link = link_to_class(here, room.code)
     st.image(qr_code(link), width=QR_PIXELS, alt=_("QR code of the link to the class"))
-    st.caption(_("Scan the picture, or open {link}").format(link=escaped(link)))
+    st.code(link, language=None, wrap_lines=True)
     host = urlsplit(link).hostname or ""
     if host in (name.strip("[]") for name in LOOPBACK):
         st.warning(
