@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from app.views.learn.class_section import qr_code
 from tests.browser.conftest import NewPage
-from tests.browser.pages import assert_fits, drawn_chart, take_pictures, wait_until_idle
+from tests.browser.pages import assert_fits, drawn_chart, look_at_both_themes, wait_until_idle
 
 ANSWERED = """([key, place]) => {
     const plot = document.querySelector(`[data-chart="${key}"]`)
@@ -25,8 +25,8 @@ def test_a_student_joins_by_the_link_of_the_picture_and_each_sees_what_the_other
     teacher.get_by_role("button", name="Open a class").click()
     link = teacher.get_by_test_id("stCode").inner_text().strip()
     assert link.startswith(f"{server}/learn?class=")
-    picture = teacher.get_by_role("img", name="QR code of the link to the class").get_attribute("src")
-    assert teacher.request.get(f"{server}{picture}").text() == qr_code(link)
+    picture = teacher.get_by_role("img", name="QR code of the link to the class")
+    assert picture.evaluate("image => fetch(image.src).then(answer => answer.text())") == qr_code(link)
     metric(teacher, "Joined", "0")
 
     student.set_viewport_size({"width": 390, "height": 844})  # a phone
@@ -53,7 +53,7 @@ def test_a_student_joins_by_the_link_of_the_picture_and_each_sees_what_the_other
     drawn_chart(teacher, BARS)
     wait_until_idle(teacher)
     assert_fits(teacher)
-    take_pictures(teacher, "class")
+    look_at_both_themes(teacher, "class")
     student.close()
     again = new_page()  # the link of the seat, after a dead battery
     again.goto(place)
