@@ -47,8 +47,7 @@ with st.sidebar:
     language_switch()
 with waits_shown():
     if page in of_a_batch:
-        with batch_place:
-            st.session_state[CHOICE] = choose_batch()
+        st.session_state[CHOICE] = choose_batch(batch_place)
     if page.url_path != "train":
         services.watch_runs([])
     page.run()

@@ -11,23 +11,29 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from analysis.batch import ActivationBatch
+from analysis.drawing import Drawing, DrawnSpec, Kind, draw_batch
 from analysis.plain_text import plain, plain_names
 from analysis.samples import CASE_TITLES, SIZES, Case, SampleSpec, draw
 from app.session import caches, services
 from app.session.address import kept_in_address
 from app.session.batch_fields import (
     DEFAULT,
+    DRAWN,
+    DRAWN_KEYS,
     DUMP,
     FIGURE1,
     RECORDING,
     RUN,
+    drawn_fields,
     middle,
     recorded_fields,
     sample_fields,
     source_field,
 )
+from app.session.canvas import leave_address
 from app.session.dumped import DumpMember
 from app.session.fields import Field, OneOf, draw_fields, held_values
 from app.session.keys import DATA_DUMPED, DATA_SOURCE, LOOKED_AT, OPENED_DUMP
@@ -54,9 +60,10 @@ _CASES = {
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was chosen: a sample's spec, or a layer and an epoch of a run or of a dump."""
+    """What was chosen: a sample's spec, a drawing's, or a layer and an epoch of a run or of a dump."""
 
     spec: SampleSpec | None
+    drawn: DrawnSpec | None = None
     layer: str = ""
     epoch: float = 0
     run: "Run | None" = None
@@ -67,11 +74,20 @@ class Choice:
         """The chosen batch (cached)."""
         if self.spec is not None:
             return caches.shared(draw, self.spec)
+        if self.drawn is not None:
+            return caches.shared(draw_batch, self.drawn)
         return self.at_epoch(self.epoch) if self.dump is None else DumpMember(self.dump, self.member).view()
 
     @property
     def title(self) -> str:
         """The chosen batch in a line."""
+        if self.drawn is not None:
+            text = (
+                _("Drawn density, n = {n}, d = {d}")
+                if self.drawn.drawing.kind == "density"
+                else _("Drawn cloud, n = {n}, d = {d}")
+            )
+            return text.format(n=self.drawn.n, d=self.drawn.dim)
         if self.run is not None:
             place = _("{layer}, epoch {epoch}").format(layer=harmless(self.layer), epoch=self.epoch)
             return f"{harmless(self.run.title or self.run.path.name)}, {place}"
@@ -83,7 +99,9 @@ class Choice:
 
     @property
     def epochs(self) -> list[float]:
-        """The epochs that a run or a dump has of the layer."""
+        """The epochs that a run or a dump has of the layer; a drawing has none."""
+        if self.drawn is not None:
+            return []
         if self.dump is not None:
             return sorted(self._members_by_epoch())
         assert self.run is not None
@@ -120,7 +138,7 @@ def run_batch(run: "Run", index: int, layer: str) -> ActivationBatch:
     return ActivationBatch(arrays.rows, harmless(name), layer=layer, epoch=epoch, source="run")
 
 
-def choose_batch() -> Choice:
+def choose_batch(place: DeltaGenerator) -> Choice:
     """Draw the controls of the sidebar and return what they say; stop the page with a message if it cannot be drawn.
 
     Who comes from Dumps sees the layer that is open there.
@@ -128,10 +146,22 @@ def choose_batch() -> Choice:
     if LOOKED_AT in st.session_state:
         st.session_state[DATA_SOURCE] = DUMP
         st.session_state[DATA_DUMPED] = st.session_state.pop(LOOKED_AT)
-    source = source_field().draw()
-    choose = {FIGURE1: _choose_sample, RECORDING: _choose_recorded, RUN: _choose_run, DUMP: _choose_dumped}
-    choice = choose[source]()
-    st.button(_("Reset"), on_click=_reset, help=_("Back to the batch that the dashboard opens with."))
+    with place:
+        source = source_field().draw()
+        if source != DRAWN:
+            leave_address(*DRAWN_KEYS.values())
+        choose = {
+            FIGURE1: _choose_sample,
+            DRAWN: _choose_drawn,
+            RECORDING: _choose_recorded,
+            RUN: _choose_run,
+            DUMP: _choose_dumped,
+        }
+        choice = choose[source]()
+        st.button(_("Reset"), on_click=_reset, help=_("Back to the batch that the dashboard opens with."))
+    if choice is None:
+        st.info(_("Nothing is drawn yet. Draw on the canvas in the sidebar, or begin with a shape there."))
+        st.stop()
     return choice
 
 
@@ -147,7 +177,26 @@ def _choose_sample() -> Choice:
     with st.expander(_("Shift and scale")):
         values |= draw_fields(fields.affine)
         st.caption(_("Applied to all four cases. BN removes both."))
-    n, dim = values["n"], values["dim"]
+    _check_size(values["n"], values["dim"])
+    try:
+        return Choice(SampleSpec.from_dict(values))
+    except PerError as error:
+        st.error(escaped(error))
+        st.stop()
+
+
+def _choose_drawn() -> Choice | None:
+    """What a visitor draws; None as long as that is nothing."""
+    values = draw_fields(drawn_fields())
+    kind: Kind = values["kind"]
+    leave_address(*(key for other, key in DRAWN_KEYS.items() if other != kind))
+    _check_size(values["n"], values["dim"])
+    drawing = Drawing.from_address(kind, values["drawing"])
+    return None if drawing.is_empty else Choice(None, DrawnSpec(drawing, values["n"], values["dim"], values["seed"]))
+
+
+def _check_size(n: int, dim: int) -> None:
+    """Stop the page with a message if a batch would be too large."""
     if n * dim > MAX_VALUES:
         fits = max(size for size in SIZES if size * dim <= MAX_VALUES)
         st.error(
@@ -156,11 +205,6 @@ def _choose_sample() -> Choice:
                 " fewer, or fewer units."
             ).format(most=MAX_VALUES, n=n, d=dim, values=n * dim, fits=fits)
         )
-        st.stop()
-    try:
-        return Choice(SampleSpec.from_dict(values))
-    except PerError as error:
-        st.error(escaped(error))
         st.stop()
 
 
@@ -176,7 +220,7 @@ def _choose_recorded() -> Choice:
             " {epoch}: {accuracy:.1%}."
         ).format(epoch=epoch, accuracy=accuracy)
     )
-    return Choice(None, layer, epoch, run)
+    return Choice(None, layer=layer, epoch=epoch, run=run)
 
 
 def _shipped_run() -> "Run":
@@ -224,7 +268,7 @@ def _choose_run() -> Choice:
             rows=summary.kept_rows, n=summary.n, units=min(run.allowance.units, summary.d), d=summary.d
         )
     )
-    return Choice(None, layer, parse_epoch(epoch), run)
+    return Choice(None, layer=layer, epoch=parse_epoch(epoch), run=run)
 
 
 def _one_of(key: str, label: str, options: Sequence[T], default: T | None = None, **more: Any) -> T:
@@ -268,7 +312,8 @@ def _choose_dumped() -> Choice:
                 " at most 2,048 units."
             ).format(rows=batch.n, n=member.rows, units=batch.d, d=member.units)
         )
-    return Choice(None, harmless(member.layer or name), member.epoch or 0, dump=inspection, member=name)
+    layer = harmless(member.layer or name)
+    return Choice(None, layer=layer, epoch=member.epoch or 0, dump=inspection, member=name)
 
 
 def _member_label(member: "Member") -> str:
@@ -303,7 +348,13 @@ def run_query(run_id: str, title: str, member: str, layer: str, epoch: str) -> s
 
 def _reset() -> None:
     """Put every control that is on the page back to its default, which also clears it from the address."""
-    fields = [source_field(), *sample_fields().all(), *_shipped_fields(_shipped_run())]
+    leave_address(*DRAWN_KEYS.values())
+    fields: list[Field[Any]] = [
+        source_field(),
+        *drawn_fields(),
+        *sample_fields().all(),
+        *_shipped_fields(_shipped_run()),
+    ]
     for key, value in held_values(fields, {}).items():
         if key in st.session_state:
             st.session_state[key] = value

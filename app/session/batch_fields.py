@@ -6,19 +6,24 @@ Keys start with `data_` and are public: they are the names in the address.
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from analysis.drawing import KINDS, Drawing, Kind, Shape
 from analysis.fields import Range
 from analysis.samples import CASES, DIMENSIONS, FILLS, SIZES, SampleSpec
+from app.session.canvas import canvas_field
 from app.session.fields import Field, OneOf, Slider, Whole
-from app.session.keys import DATA_SOURCE
+from app.session.keys import DATA_CLOUD, DATA_DENSITY, DATA_DRAWN, DATA_SOURCE
 from app.text.language import _, translated
 from per_core.text import N_
 
-FIGURE1, RECORDING, RUN, DUMP = "Figure 1", "Recording", "Run", "Dump"
-_SOURCES = {FIGURE1: N_("Figure 1"), RECORDING: N_("Recording"), RUN: N_("Run"), DUMP: N_("Dump")}
+FIGURE1, DRAWN, RECORDING, RUN, DUMP = "Figure 1", "Drawn", "Recording", "Run", "Dump"
+_SOURCES = {FIGURE1: N_("Figure 1"), DRAWN: N_("Drawn"), RECORDING: N_("Recording"), RUN: N_("Run"), DUMP: N_("Dump")}
+_DRAWN = {"cloud": N_("Two units"), "density": N_("One unit")}
 _FILLS = {  # name and explanation
     "independent": (N_("independent"), N_("N(0, 1) each")),
     "pairs": (N_("pairs"), N_("the structure of the first two, repeated")),
 }
+DRAWN_KEYS: dict[Kind, str] = {"cloud": DATA_CLOUD, "density": DATA_DENSITY}
+_BEGUN: tuple[Shape, Shape] = ("ring", "bimodal")  # BN finds nothing to remove in either
 DEFAULT = SampleSpec(
     seed=5,  # a typical draw: by every statistic it says of each case what the population says
     skewness=1.41,
@@ -106,6 +111,25 @@ def sample_fields() -> SampleFields:
     )
 
 
+def drawn_fields() -> tuple[Field[Any], ...]:
+    """What is drawn, the joint density of two units or the density of one; the canvas, and the size of a batch."""
+    kind = OneOf(
+        path="kind",
+        key=DATA_DRAWN,
+        label=_("Drawing of"),
+        default=KINDS[0],
+        options=KINDS,
+        show=lambda kind: translated(_DRAWN[kind]),
+        look="buttons",
+        hint=_("All other units are independent N(0, 1)."),
+    )
+    canvases = (
+        canvas_field(one, shape, path="drawing", key=key, applies=lambda values, one=one: values["kind"] == one)
+        for (one, key), shape in zip(DRAWN_KEYS.items(), _BEGUN, strict=True)
+    )
+    return (kind, *canvases, *(field for field in sample_fields().size if field.path != "fill"))
+
+
 def sample_query(spec: SampleSpec) -> dict[str, str]:
     """What the address of a page says so that it opens with the batch of a spec."""
     said = spec.as_dict()
@@ -113,6 +137,15 @@ def sample_query(spec: SampleSpec) -> dict[str, str]:
         field.key: str(field.linked(said[field.path]))
         for field in sample_fields().all()
         if said[field.path] != field.default
+    }
+
+
+def drawing_query(drawing: Drawing) -> dict[str, str]:
+    """What the address of a page says so that it opens with a batch of a drawing."""
+    return {
+        DATA_SOURCE: str(source_field().linked(DRAWN)),
+        DATA_DRAWN: str(drawn_fields()[0].linked(drawing.kind)),
+        DRAWN_KEYS[drawing.kind]: drawing.address,
     }
 
 

@@ -12,6 +12,7 @@ KEY_GIVEN = "key_given"  # whether the visitor has given the teacher's key
 
 # The batch that is looked at
 CHOICE = "choice"  # the sidebar's, for the page of this run
+DATA_CLOUD, DATA_DENSITY = "data_cloud", "data_density"  # what was drawn, as it stands in the address
 OPENED_DUMP = "opened_dump"  # the inspection of the dump that is open on Dumps
 LOOKED_AT = "looked_at"  # the member of it that is shown there; the other pages begin with it
 METHODS_BEGINNING = "methods_beginning"  # scale and shift with which Methods opened for the batch
@@ -39,7 +40,7 @@ RUNS_DELETED = "train_deleted"  # by the last Delete, for Undo
 RUNS_WATCHED, RUNS_SUBMITTED = "watched_runs", "submitted_runs"  # by this session
 
 # Widgets that are read or set elsewhere than where they are drawn
-DATA_SOURCE, DATA_DUMPED = "data_source", "data_dumped"
+DATA_SOURCE, DATA_DRAWN, DATA_DUMPED = "data_source", "data_drawn", "data_dumped"
 DUMPS_QUANTITY, DUMPS_LAYER, DUMPS_EPOCH = "dumps_quantity", "dumps_layer", "dumps_epoch"
 DUMPS_VIEW = "dumps_view"
 METHODS_SCALE, METHODS_SHIFT = "methods_scale", "methods_shift"

@@ -1,4 +1,4 @@
-"""Distributions: the cases of Figure 1, or a recorded layer beside N(0, I), and what tells them apart."""
+"""Distributions: the cases of Figure 1, or a recorded layer or a drawing beside N(0, I), and what tells them apart."""
 
 from collections.abc import Callable
 from functools import partial
@@ -54,18 +54,22 @@ def show_cases(choice: Choice, spec: SampleSpec) -> None:
     show_numbers(lead, batches, spec, _("case (a)"), cases_statement)
 
 
-def show_layer(choice: Choice) -> None:
-    """A layer of a run or a dump beside a Gaussian batch."""
-    st.title(_("A trained network's activations beside N(0, I)"))
+def show_beside(choice: Choice) -> None:
+    """A layer of a run or a dump, or what a visitor drew, beside a Gaussian batch."""
+    if choice.drawn is not None:
+        title, label = _("Your drawing beside N(0, I)"), _("the drawing")
+    else:
+        title = _("A trained network's activations beside N(0, I)")
+        label = _("{layer}, epoch {epoch}").format(layer=harmless(choice.layer), epoch=choice.epoch)
+    st.title(title)
     lead = st.container()
     batch = choice.batch()
     st.caption(_("{name}, beside a Gaussian batch of the same size.").format(name=choice.title))
     gaussian = SampleSpec(n=batch.n, dim=batch.d)
-    layer = _("{layer}, epoch {epoch}").format(layer=harmless(choice.layer), epoch=choice.epoch)
-    batches = {layer: batch, _("N(0, I), same n and d"): caches.shared(draw, gaussian)}
+    batches = {label: batch, _("N(0, I), same n and d"): caches.shared(draw, gaussian)}
     alt = _("Joint density with marginals of {name}, beside that of a Gaussian batch of the same size.")
     show_densities(batches, alt.format(name=choice.title), about_joint())
-    show_numbers(lead, batches, gaussian, "N(0, I)", lambda told, _null: layer_statement(told, layer))
+    show_numbers(lead, batches, gaussian, "N(0, I)", lambda told, _null: layer_statement(told, label))
 
 
 def show_numbers(
@@ -112,4 +116,4 @@ choice: Choice = st.session_state[CHOICE]
 if choice.spec is not None:
     show_cases(choice, choice.spec)
 else:
-    show_layer(choice)
+    show_beside(choice)

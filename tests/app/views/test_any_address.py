@@ -40,6 +40,7 @@ STATES: list[tuple[str, dict[str, Any]]] = [
     ("distributions", SMALL | asked("distributions")),
     ("distributions", {"data_source": "Recording"}),
     ("distributions", {"data_source": "Run"}),
+    ("distributions", {"data_source": "Drawn", "data_n": "32", "data_drawn": "One unit"}),
     ("bound", SMALL | asked("bound")),
     ("methods", SMALL | {"methods_chosen": ["BN", "PER, Algorithm 1"], "methods_steps": "60"}),
     ("methods", SMALL | asked("methods") | {"methods_chosen": "BN"}),
@@ -50,7 +51,11 @@ STATES: list[tuple[str, dict[str, Any]]] = [
     ("dumps", {"dumps_path": "<dump>", "dumps_editor": "true"}),
 ]
 OURS = {"InvalidInputError", "BudgetError", "StorageError"}  # which the server shows as messages
-FREE = {"train": {"run", "beside"}, "dumps": {"dumps_set", "dumps_plan"}}  # in the address, and of no widget
+FREE = {
+    "distributions": {"data_cloud", "data_density"},
+    "train": {"run", "beside"},
+    "dumps": {"dumps_set", "dumps_plan"},
+}  # in the address, and of no widget
 
 
 @pytest.fixture(scope="module", autouse=True)
