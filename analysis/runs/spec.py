@@ -18,7 +18,7 @@ from per_core.methods import BASELINE, find_method
 from per_core.per import Reduction, RowLayout
 
 DataName = Literal["digits", "spirals", "mixture", "cifar10", "cifar100"]
-ModelName = Literal["mlp", "cnn11"]
+ModelName = Literal["mlp", "cnn11", "resnet"]
 Activation = Literal["elu", "relu", "leaky_relu"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 Schedule = Literal["constant", "cosine"]
@@ -78,11 +78,13 @@ class ModelSpec:
     """Which network to train.
 
     Args:
-        name: "mlp" or "cnn11", the 11-layer convolutional network of the paper.
+        name: "mlp", "cnn11", the 11-layer convolutional network of the paper, or "resnet", its residual network.
         activation: "elu", "relu" or "leaky_relu".
         width: factor of the numbers of units, above 0 and at most 4; if 0, 1/8 on a CPU and 1 on a GPU.
         depth: hidden layers of the MLP, 1 to 100; the convolutional network always has ten.
-        dropout: rate at the deepest layer, 0 to below 1, growing with depth; 0.5 in the paper.
+        dropout: rate at the deepest layer, 0 to below 1, growing with depth; 0.5 in the paper. A residual network has
+            none.
+        blocks: of each of the three stages of the residual network, 1 to 18; 3, 9 and 18 are ResNet-20, -56 and -110.
     """
 
     name: ModelName = "cnn11"
@@ -90,6 +92,7 @@ class ModelSpec:
     width: Annotated[float, Range(0, 4)] = 0.0
     depth: Annotated[int, Range(1, 100)] = 10
     dropout: Annotated[float, Range(0, 0.95)] = 0.5
+    blocks: Annotated[int, Range(1, 18)] = 3
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""

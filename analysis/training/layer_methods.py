@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from analysis.runs.spec import MethodSpec
-from analysis.training.models import HiddenLayer, Shape, hidden_layers
+from analysis.training.hidden_layer import HiddenLayer
+from analysis.training.models import Shape, hidden_layers
 from per_core.errors import InvalidInputError
 from per_core.method import GradientLayer, Loss, Method
 from per_core.per import RowLayout

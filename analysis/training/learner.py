@@ -16,6 +16,7 @@ from analysis.runs.spec import MethodSpec, TrainingSpec
 from analysis.training.dataset import DataSet
 from analysis.training.layer_methods import compiled, penalty, put_in
 from analysis.training.models import FULL, NARROW, build_network
+from analysis.training.residual import SCALAR_RATE
 from per_core.errors import InvalidInputError
 
 EVALUATION = 1000  # samples at a time
@@ -62,7 +63,10 @@ class Learner:
         self.seed = seed
         self.diverged: int | None = None
         self.reason = ""
-        network = build_network(spec.model, data.shape, data.classes, width=width_on(spec, device), seed=seed)
+        normalised = any(one.kind == "normaliser" for one in method.methods)
+        network = build_network(
+            spec.model, data.shape, data.classes, width=width_on(spec, device), seed=seed, normalised=normalised
+        )
         self._generator = torch.Generator(device)
         gradients = put_in(network, method, layers=spec.layers, shape=data.shape, generator=self._generator)
         self.network = network.to(device).eval()
@@ -77,7 +81,10 @@ class Learner:
         """Made when it is first needed: with the first one torch loads its compiler, which takes two seconds."""
         spec = self._spec
         return torch.optim.SGD(
-            self.network.parameters(), lr=spec.learning_rate, momentum=spec.momentum, weight_decay=spec.weight_decay
+            [group for group in _groups(self.network) if group["params"]],
+            lr=spec.learning_rate,
+            momentum=spec.momentum,
+            weight_decay=spec.weight_decay,
         )
 
     @property
@@ -97,7 +104,7 @@ class Learner:
         torch.manual_seed(epoch_seed(self.seed, epoch))
         self._generator.manual_seed(epoch_seed(self.seed, epoch, spawn_key=METHODS))
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate(self._spec, epoch)
+            group["lr"] = group.get("share", 1.0) * learning_rate(self._spec, epoch)
         loss = torch.zeros((), device=self._data.shift.device, dtype=torch.float64)
         correct = torch.zeros_like(loss)
         steps = 0
@@ -182,6 +189,13 @@ class Learner:
         return torch.autocast(
             self._data.shift.device.type, dtype=AUTOCAST.get(precision), enabled=precision in AUTOCAST
         )
+
+
+def _groups(network: nn.Module) -> list[dict[str, Any]]:
+    """The parameters, and apart from them the single numbers of Fixup, with their share of the learning rate."""
+    scalars = [parameter for parameter in network.parameters() if parameter.ndim == 0]
+    others = [parameter for parameter in network.parameters() if parameter.ndim > 0]
+    return [{"params": others, "share": 1.0}, {"params": scalars, "share": SCALAR_RATE}]
 
 
 def epoch_seed(seed: int, epoch: int, *, spawn_key: tuple[int, ...] = ()) -> int:

@@ -1,4 +1,4 @@
-"""The networks that training offers: fully connected, and the 11-layer convolutional network of the paper.
+"""The networks that training offers: fully connected, and the paper's convolutional and residual ones.
 
 Every hidden layer is a `HiddenLayer`: an affine map, a non-linearity, and two places where methods can be put. A new
 architecture is a function that builds a network out of such layers, and one entry in `MODELS`.
@@ -15,9 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from analysis.runs.spec import Activation, ModelName, ModelSpec
+from analysis.training.hidden_layer import HiddenLayer
+from analysis.training.residual import CHANNELS, ResidualNetwork, require_images
 from per_core.errors import InvalidInputError
 from per_core.text import N_
 
@@ -38,29 +40,6 @@ CNN11 = (
 )
 
 
-class HiddenLayer(nn.Module):
-    """An affine map and a non-linearity, with a place for methods after each.
-
-    Attributes:
-        affine: linear or convolutional.
-        pre_activation: what acts between the two; the identity until a method is put there.
-        activation: the non-linearity.
-        output: what acts after it; the identity until a method is put there.
-    """
-
-    def __init__(self, affine: nn.Module, activation: nn.Module) -> None:
-        super().__init__()
-        self.affine = affine
-        self.pre_activation = nn.Sequential()
-        self.activation = activation
-        self.output = nn.Sequential()
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """The layer's output, (n, ...)."""
-        activations: Tensor = self.output(self.activation(self.pre_activation(self.affine(inputs))))
-        return activations
-
-
 @dataclass(frozen=True, slots=True)
 class Model:
     """One architecture.
@@ -68,17 +47,20 @@ class Model:
     Attributes:
         key: its name in a spec.
         title: what a person reads.
-        build: (spec, width, shape of one input, classes) to a network whose weights are still to be drawn; the network
-            takes (n, *shape) and gives logits (n, classes), and its hidden layers are called "layer 1", "layer 2", ...
+        build: (spec, width, shape of one input, classes, whether a method normalises it) to a network whose weights are
+            still to be drawn; the network takes (n, *shape) and gives logits (n, classes), and its hidden layers are
+            called "layer 1", "layer 2", ...
     """
 
     key: ModelName
     title: str
-    build: Callable[[ModelSpec, float, Shape, int], nn.Module]
+    build: Callable[[ModelSpec, float, Shape, int, bool], nn.Module]
 
 
-def build_network(spec: ModelSpec, shape: Shape, classes: int, *, width: float, seed: int) -> nn.Module:
-    """Build a network with He-initialised weights and biases of 0.
+def build_network(
+    spec: ModelSpec, shape: Shape, classes: int, *, width: float, seed: int, normalised: bool = False
+) -> nn.Module:
+    """Build a network with He-initialised weights and biases of 0; a residual one that is not normalised by Fixup.
 
     The global random state is neither read nor changed; the weights depend on the seed, the architecture and the
     shapes alone, so that every method that is put in later starts from the same ones.
@@ -89,19 +71,20 @@ def build_network(spec: ModelSpec, shape: Shape, classes: int, *, width: float, 
         classes: number of logits, at least 2.
         width: factor of the numbers of units, > 0.
         seed: 0 <= seed < 2^63.
+        normalised: whether a method that is put in normalises its layers, as only a residual network has to know.
 
     Raises:
         InvalidInputError: If the network cannot take inputs of that shape.
     """
-    network = outline(spec, shape, classes, width=width)
+    network = outline(spec, shape, classes, width=width, normalised=normalised)
     initialise(network, torch.Generator().manual_seed(seed))
     return network
 
 
-def outline(spec: ModelSpec, shape: Shape, classes: int, *, width: float) -> nn.Module:
+def outline(spec: ModelSpec, shape: Shape, classes: int, *, width: float, normalised: bool = False) -> nn.Module:
     """The network without memory for its weights, on torch's "meta" device; arguments as in `build_network`."""
     with torch.device("meta"):
-        return MODELS[spec.name].build(spec, width, shape, classes)
+        return MODELS[spec.name].build(spec, width, shape, classes, normalised)
 
 
 def pass_nothing(network: nn.Module, shape: Shape) -> None:
@@ -121,6 +104,8 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+    if isinstance(network, ResidualNetwork):
+        network.begin()
 
 
 def hidden_layers(network: nn.Module) -> dict[str, HiddenLayer]:
@@ -128,7 +113,7 @@ def hidden_layers(network: nn.Module) -> dict[str, HiddenLayer]:
     return {name: module for name, module in network.named_modules() if isinstance(module, HiddenLayer)}
 
 
-def _mlp(spec: ModelSpec, width: float, shape: Shape, classes: int) -> nn.Module:
+def _mlp(spec: ModelSpec, width: float, shape: Shape, classes: int, _normalised: bool) -> nn.Module:
     network = nn.Sequential()
     if len(shape) > 1:
         network.add_module("flatten", nn.Flatten())
@@ -142,7 +127,7 @@ def _mlp(spec: ModelSpec, width: float, shape: Shape, classes: int) -> nn.Module
     return network
 
 
-def _cnn11(spec: ModelSpec, width: float, shape: Shape, classes: int) -> nn.Module:
+def _cnn11(spec: ModelSpec, width: float, shape: Shape, classes: int, _normalised: bool) -> nn.Module:
     """The 11-layer network; on small images pooling ends with a map of one pixel, and no kernel exceeds the map."""
     if len(shape) != 3:
         raise InvalidInputError(
@@ -168,6 +153,13 @@ def _cnn11(spec: ModelSpec, width: float, shape: Shape, classes: int) -> nn.Modu
     return network
 
 
+def _resnet(spec: ModelSpec, width: float, shape: Shape, classes: int, normalised: bool) -> nn.Module:
+    require_images(shape)
+    widths = [_scaled(channels, width) for channels in CHANNELS]
+    activation = ACTIVATIONS[spec.activation]
+    return ResidualNetwork(shape[0], widths, spec.blocks, classes, activation, fixup=not normalised)
+
+
 def _same_convolution(inputs: int, outputs: int, kernel: int) -> nn.Module:
     """A convolution whose map is as large as its input's; an even kernel looks one pixel further right and down."""
     before, after = (kernel - 1) // 2, kernel // 2
@@ -190,5 +182,6 @@ MODELS: dict[ModelName, Model] = {
     for model in (
         Model("mlp", N_("Fully connected"), _mlp),
         Model("cnn11", N_("Convolutional, 11 layers (Joo et al.)"), _cnn11),
+        Model("resnet", N_("Residual (He et al.; Fixup without normalisation)"), _resnet),
     )
 }

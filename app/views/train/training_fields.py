@@ -160,7 +160,20 @@ def _size() -> tuple[Field[Any], ...]:
             hint=_("Multiplies the numbers of units. 0 is automatic: 1/8 on a CPU, 1 on a GPU."),
         ),
         _whole("model.depth", "train_depth", _("Hidden layers"), applies=lambda values: values["model.name"] == "mlp"),
-        _number("model.dropout", "train_dropout", _("Dropout of the deepest layer"), 0.05),
+        _whole(
+            "model.blocks",
+            "train_blocks",
+            _("Blocks a stage"),
+            hint=_("3, 9 and 18 make ResNet-20, ResNet-56 and ResNet-110."),
+            applies=lambda values: values["model.name"] == "resnet",
+        ),
+        _number(
+            "model.dropout",
+            "train_dropout",
+            _("Dropout of the deepest layer"),
+            0.05,
+            applies=lambda values: values["model.name"] != "resnet",
+        ),
     )
 
 
@@ -414,6 +427,8 @@ def summary(spec: Mapping[str, Any]) -> str:
 def _brief_model(spec: TrainingSpec) -> str:
     if spec.model.name == "mlp":
         return _("MLP of {depth}").format(depth=spec.model.depth)
+    if spec.model.name == "resnet":
+        return f"ResNet-{6 * spec.model.blocks + 2}"
     return _("11-layer CNN")
 
 

@@ -107,7 +107,7 @@ def test_settings_of_a_method():
         ({"data": {"name": "cifar10"}}, "data.folder must name the folder of cifar10's binary files"),
         ({"data": 3}, "data must be an object"),
         ({"data": {"noise": -0.1}}, "data.noise must be"),
-        ({"model": {"name": "vgg"}}, "model.name must be one of mlp, cnn11"),
+        ({"model": {"name": "vgg"}}, "model.name must be one of mlp, cnn11, resnet"),
         ({"model": {"dropout": 1}}, "model.dropout must be"),
         ({"model": {"depth": 0}}, "model.depth must be a whole number from 1 to 100"),
     ],

@@ -3,7 +3,8 @@ import torch
 from torch import nn
 
 from analysis.runs.spec import ModelSpec
-from analysis.training.models import CNN11, HiddenLayer, build_network, hidden_layers
+from analysis.training.hidden_layer import HiddenLayer
+from analysis.training.models import CNN11, build_network, hidden_layers
 from per_core.errors import InvalidInputError
 
 NAMES = [f"layer {index}" for index in range(1, 11)]
