@@ -105,8 +105,8 @@ def new_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[NewPa
     opened = request.node.stash.setdefault(OPENED, [])
     errors: list[str] = []
 
-    def new() -> Page:
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    def new(**options: Any) -> Page:
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light", **options)
         page.context.set_default_timeout(1000 * LIMIT)
         page.context.on("weberror", lambda error: errors.append(str(error.error)))
         opened.append(page)
