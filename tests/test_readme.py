@@ -2,7 +2,10 @@
 
 import os
 import re
+import socket
+import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +16,11 @@ from analysis.dumps.plan.plan import PLAN_FILE
 from analysis.survey.overview import overview
 from analysis.survey.warnings import list_warnings
 from analysis.training.shipped_run import DYING
+from app.session import permissions, services
 from app.session.services import EXAMPLE, EXAMPLE_DUMP
 from per_core import open_run
 from tests import processes
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.long
 
@@ -75,6 +80,44 @@ def test_the_plan_reads_the_dump_that_it_is_about(tmp_path: Path) -> None:
     assert found == [(one.layer, one.epoch, one.split, one.units) for one in proposed.members]
     assert ("fc2", 10.5, "test", 2) in found
     assert {one.kind for one in kept.left_out if one.name.startswith("train")} == {"labels"}
+
+
+def test_the_command_for_a_class_prints_a_key_and_serves(tmp_path: Path) -> None:
+    """It listens on this machine only here."""
+    (command,) = re.findall(r"^    python -m (app --class .*)$", README, flags=re.MULTILINE)
+    words = command.replace("0.0.0.0", "127.0.0.1").split()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    environment = {**os.environ, "PERSCOPE_RUNS": str(tmp_path)}
+    with processes.running(
+        [sys.executable, "-m", *words, "--port", port], env=environment, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert re.fullmatch(r"Class mode: the teacher's key is [A-Z2-9-]{14}\n", server.stdout.readline())
+        health = f"http://127.0.0.1:{port}/_stcore/health"
+        wait_for(lambda: server.poll() is not None or _answer(health) == b"ok")
+        assert server.poll() is None
+
+
+def _answer(address: str) -> bytes:
+    try:
+        with urllib.request.urlopen(address) as answer:
+            return answer.read()
+    except OSError:
+        return b""
+
+
+def test_the_variables_of_a_class_are_those_of_the_code() -> None:
+    section = re.search(r"## A class\n(.*?)\n## ", README, flags=re.DOTALL)[1]
+    assert set(re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)) == {
+        permissions.CLASS_VARIABLE,
+        permissions.KEY_VARIABLE,
+        services.CLASSES_VARIABLE,
+        services.HOURS_VARIABLE,
+    }
+    assert f"{permissions.UPLOAD_MB} MB together" in " ".join(section.split())
+    assert f"`{services.CLASSES_FILE}`" in section
+    assert f"of {permissions.SHORTEST_KEY} signs at least" in section
 
 
 def test_every_picture_and_make_target_exists() -> None:
