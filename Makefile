@@ -29,7 +29,8 @@ coverage: $(VENV)/tests-installed
 bench: $(VENV)/tests-installed
 	$(BIN)/python -m tests.benchmarks
 
-# The pages as a class of thirty asks for them; ten minutes or more. Fewer: make bench-pages OPTIONS='--sessions 5'.
+# The pages as a class of thirty asks for them; ten minutes or more. Fewer: make bench-pages OPTIONS='--sessions 5'; through
+# the lesson: OPTIONS=--class.
 bench-pages: $(VENV)/tests-installed
 	$(BIN)/python -m tests.benchmarks.pages $(OPTIONS)
 

@@ -35,8 +35,8 @@ class Memory(NamedTuple):
 class Dashboard:
     """A running server with all that it has started."""
 
-    def __init__(self, pid: int, port: int, log: Path) -> None:
-        self.pid, self.port = pid, port
+    def __init__(self, pid: int, port: int, log: Path, runs: Path) -> None:
+        self.pid, self.port, self.runs = pid, port, runs
         self._server = psutil.Process(pid)
         self._log = log
 
@@ -87,14 +87,14 @@ def serving(command: Sequence[str | Path] = (sys.executable, "-m", "app", "--por
     Its runs are in a folder of their own. It does not listen yet when the block begins.
     """
     with tempfile.TemporaryDirectory() as folder:
-        port, log = _free_port(), Path(folder) / "log.txt"
-        environment = {**os.environ, "PERSCOPE_RUNS": str(Path(folder) / "runs")}
+        port, log, runs = _free_port(), Path(folder) / "log.txt", Path(folder) / "runs"
+        environment = {**os.environ, "PERSCOPE_RUNS": str(runs)}
         with (
             log.open("w") as out,
             processes.running([*command, str(port)], env=environment, stdout=out, stderr=subprocess.STDOUT) as server,
         ):
             try:
-                yield Dashboard(server.pid, port, log)
+                yield Dashboard(server.pid, port, log, runs)
             finally:
                 _end(server)
 

@@ -18,6 +18,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import numpy as np
 from websockets.exceptions import ConnectionClosed
 
+from app.session.class_store import ClassStore
+from app.session.services import CLASSES_FILE
+from app.views.learn.steps import STEPS
 from tests.benchmarks.dashboard import Dashboard, Memory, serving
 from tests.benchmarks.uploads import UPLOAD_BYTES, uploads_and_leaving
 from tests.benchmarks.visitor import Drawn, PageError, Visitor, visiting
@@ -61,6 +64,9 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--left", type=_up_to(60), default=4, metavar="N", help="minutes after they have left")
     parser.add_argument("--only-uploads", action="store_true", help="nothing but these")
+    parser.add_argument(
+        "--class", action="store_true", dest="lesson", help="nothing but the visitors as a class, through the lesson"
+    )
     parser.add_argument("--limit", type=_up_to(3600), default=1800, metavar="N", help="seconds after which it ends")
     return parser.parse_args()
 
@@ -84,6 +90,9 @@ async def measure(dashboard: Dashboard, options: argparse.Namespace) -> None:
     """Everything in turn: a cold start, one visitor, the class; a row is printed as soon as it is known."""
     seeds = itertools.count(1000)
     await cold_start(dashboard)
+    if options.lesson:
+        await one_class(dashboard, options.sessions)
+        return
     if options.only_uploads:
         await those_who_upload(dashboard, options.uploads, options.left)
         return
@@ -111,6 +120,50 @@ async def measure(dashboard: Dashboard, options: argparse.Namespace) -> None:
     row("  at most, while they are there", str(max(held, key=sum)))
     row("  when they have left", str(dashboard.memory()))
     await those_who_upload(dashboard, options.uploads, options.left)
+
+
+async def one_class(dashboard: Dashboard, sessions: int) -> None:
+    """Students of one class go through the lesson and answer at every step, while their teacher looks on."""
+    classes = ClassStore(dashboard.runs / CLASSES_FILE)
+    code, token = classes.open_class("student")
+    async with AsyncExitStack() as stack:
+        teacher, *students = [await stack.enter_async_context(visiting(dashboard.port)) for _ in range(sessions + 1)]
+        looking_on = asyncio.create_task(teacher.open("learn", {"class": code, "teacher": token}))
+        await asyncio.gather(*(student.open("learn", {"class": code}) for student in students))
+        begin = time.monotonic()
+        turns = (begin + PERIOD * number / sessions for number in range(sessions))
+        found = await asyncio.gather(*(go_through(*one) for one in zip(students, turns, strict=True)))
+        looking_on.cancel()
+    counted = classes.tally(code)
+    classes.close()
+    if counted.joined != sessions or any(counted.answered(step.key) != sessions for step in STEPS):
+        raise PageError(f"Answers were lost: {counted}.")
+    judged = sessions >= CLASS
+    moves = f"{sessions} students, a move every {PERIOD:g} s"
+    for name, drawn in (
+        ("answer", [one for own, _ in found for one in own]),
+        ("next", [one for _, own in found for one in own]),
+    ):
+        spread(f"{moves}: {name} to the picture", [one.first_chart for one in drawn], FIRST_CHART, judged=judged)
+        spread("  to the whole page", [one.whole for one in drawn], WHOLE, judged=judged)
+
+
+async def go_through(student: Visitor, turn: float) -> tuple[list[Drawn], list[Drawn]]:
+    """Answer at every step and go on, from a moment on; what each answer and each step led to."""
+    answered: list[Drawn] = []
+    turned: list[Drawn] = []
+    for place, step in enumerate(STEPS):
+        if place:
+            turned.append(await student.press("learn_next"))
+            turn = max(turn + PERIOD, time.monotonic())
+        await asyncio.sleep(turn - time.monotonic())
+        question = f"learn_{step.key}_answer"
+        if question in student.radios:
+            await student.choose(question, place % len(student.radios[question].options))
+        answered.append(await student.press("learn_check"))
+        turn = max(turn + PERIOD, time.monotonic())
+        await asyncio.sleep(turn - time.monotonic())
+    return answered, turned
 
 
 async def those_who_upload(dashboard: Dashboard, uploads: int, minutes: int) -> None:

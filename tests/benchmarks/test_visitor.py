@@ -42,6 +42,11 @@ def page():
     file = st.file_uploader("File", key="file")
     if file:
         chart("file_chart", list(file.getvalue()))
+    colour = st.radio("Colour", ["red", "green"], key="colour")
+    if st.button("Paint", key="paint"):
+        st.query_params["painted"] = colour
+    if st.query_params.get("painted"):
+        chart(st.query_params["painted"], [1])
     if st.query_params.get("wait") and st.session_state.get("ticks", 0) < 3:
         st.fragment(count, run_every=0.05)()
     elif st.query_params.get("wait"):
@@ -135,6 +140,19 @@ async def _upload_nowhere(visitor: Visitor) -> Drawn:
     return await visitor.upload("n", "first.bin", b"")
 
 
+def test_an_option_is_chosen_a_button_pressed_once_and_the_address_kept(server: Dashboard) -> None:
+    async def look(visitor: Visitor) -> list[Drawn]:
+        opened = await visitor.open()
+        await visitor.choose("colour", 1)
+        pressed = await visitor.press("paint")
+        await visitor.choose("colour", 0)
+        return [opened, pressed, await visitor.again()]
+
+    opened, pressed, again = visit(server, look)[0]
+    assert list(opened.charts) == CHARTS
+    assert list(pressed.charts) == list(again.charts) == [*CHARTS, "green"]
+
+
 def test_memory_is_that_of_the_server_and_of_its_processes(server: Dashboard) -> None:
     held = server.memory()
     assert held.server > 10**7
@@ -152,6 +170,8 @@ def test_a_page_is_whole_when_its_timers_have_ended(server: Dashboard) -> None:
         (lambda visitor: visitor.open(query={"fail": "1"}), r"The page shows an error: n must be at least 1\."),
         (lambda visitor: visitor.open("absent"), "The server has no page 'absent'"),
         (lambda visitor: visitor.enter("n", 3), "The page has no number input 'n'; it has none"),
+        (lambda visitor: visitor.press("n"), "The page has no button 'n'; it has none"),
+        (lambda visitor: visitor.choose("n", 0), "The page has no options 'n'; it has none"),
     ],
 )
 def test_what_cannot_be_measured_is_an_error(

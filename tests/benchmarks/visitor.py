@@ -1,8 +1,9 @@
 """A visitor without a browser: speaks Streamlit's protocol, protobuf messages over a websocket, to this machine only.
 
-What a browser does and a measurement of the server needs: it opens a page by its address, keeps large elements by
-their hash, enters numbers, uploads files, and runs fragments when their timers are due. Of the widgets it sends back
-those that it has changed; the server takes the others at their defaults.
+What a browser does and a measurement of the server needs: it opens a page by its address, which the page may change,
+keeps large elements by their hash, enters numbers, chooses options, presses buttons, uploads files, and runs fragments
+when their timers are due. Of the widgets it sends back those that it has changed; the server takes the others at their
+defaults.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from typing import NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -44,6 +45,21 @@ class NumberBox(NamedTuple):
     id: str
     fragment: str
     parameter: str
+
+
+class Button(NamedTuple):
+    """A button: its id, and the fragment it stands in."""
+
+    id: str
+    fragment: str
+
+
+class Radio(NamedTuple):
+    """Options of which one is chosen: their id, the fragment they stand in, and their texts."""
+
+    id: str
+    fragment: str
+    options: tuple[str, ...]
 
 
 class FilesBox(NamedTuple):
@@ -76,10 +92,14 @@ class Visitor:
     def __init__(self, connection: ClientConnection, port: int) -> None:
         self.numbers: dict[str, NumberBox] = {}
         self.files: dict[str, FilesBox] = {}
+        self.buttons: dict[str, Button] = {}
+        self.radios: dict[str, Radio] = {}
         self._connection, self._port = connection, port
         self._session = ""
         self._state = ClientState(context_info=ContextInfo(locale="en-GB", timezone="UTC"))
         self._entered: dict[str, float] = {}
+        self._chosen: dict[str, str] = {}
+        self._pressed = ""
         self._uploaded: dict[str, FileUploaderState] = {}
         self._query: dict[str, str] = {}
         self._kept: dict[str, Element] = {}  # elements that the server sends again by their hash alone
@@ -100,6 +120,21 @@ class Visitor:
         if box.parameter:
             self._query[box.parameter] = f"{number:.15g}"
         return await self._run(box.fragment)
+
+    async def choose(self, key: str, option: int) -> Drawn:
+        """Choose one of the options of this key, by its place."""
+        if key not in self.radios:
+            raise PageError(f"The page has no options {key!r}; it has {', '.join(self.radios) or 'none'}.")
+        radio = self.radios[key]
+        self._chosen[radio.id] = radio.options[option]
+        return await self._run(radio.fragment)
+
+    async def press(self, key: str) -> Drawn:
+        """Press the button of this key."""
+        if key not in self.buttons:
+            raise PageError(f"The page has no button {key!r}; it has {', '.join(self.buttons) or 'none'}.")
+        self._pressed = self.buttons[key].id
+        return await self._run(self.buttons[key].fragment)
 
     async def upload(self, key: str, name: str, content: bytes) -> Drawn:
         """Put a file into the place of this key, in place of those that are there."""
@@ -139,6 +174,8 @@ class Visitor:
                     self._timers.pop(ended, None)
             elif kind == "navigation":
                 self._state.page_script_hash = message.navigation.page_script_hash
+            elif kind == "page_info_changed":
+                self._query = dict(parse_qsl(message.page_info_changed.query_string))
             elif kind == "page_not_found":
                 raise PageError(f"The server has no page {self._state.page_name!r}.")
             element = self._element(message)
@@ -164,6 +201,10 @@ class Visitor:
         states += [
             WidgetState(id=self.files[key].id, file_uploader_state_value=value) for key, value in self._uploaded.items()
         ]
+        states += [WidgetState(id=id, string_value=text) for id, text in self._chosen.items()]
+        if self._pressed:
+            states.append(WidgetState(id=self._pressed, trigger_value=True))
+            self._pressed = ""
         state.widget_states.widgets.extend(states)
         await self._connection.send(BackMsg(rerun_script=state).SerializeToString())
 
@@ -203,7 +244,7 @@ class Visitor:
         return None
 
     def _look(self, element: Element, fragment: str) -> None:
-        """Remember a number input; an error on the page is one here."""
+        """Remember what can be set; an error on the page is one here."""
         kind = element.WhichOneof("type")
         if kind == "exception":
             raise PageError(f"The page shows {element.exception.type}: {element.exception.message}")
@@ -213,6 +254,14 @@ class Visitor:
             box = element.number_input
             key = user_key_from_element_id(box.id) or box.label
             self.numbers[key] = NumberBox(box.id, fragment, box.query_param_key)
+        if kind == "button":
+            self.buttons[user_key_from_element_id(element.button.id) or element.button.label] = Button(
+                element.button.id, fragment
+            )
+        if kind == "radio":
+            radio = element.radio
+            key = user_key_from_element_id(radio.id) or radio.label
+            self.radios[key] = Radio(radio.id, fragment, tuple(radio.options))
         if kind == "file_uploader":
             place = element.file_uploader
             self.files[user_key_from_element_id(place.id) or place.label] = FilesBox(place.id, fragment)
