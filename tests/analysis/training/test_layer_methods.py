@@ -4,7 +4,7 @@ from torch import nn
 
 from analysis.runs.spec import MethodSpec, ModelSpec
 from analysis.training.layer_methods import Penalty, compiled, penalty, put_in, rows
-from analysis.training.models import build_network, hidden_layers
+from analysis.training.models import MODELS, build_network, hidden_layers
 from per_core import PER, VCL, list_methods, per_gradient
 from per_core.errors import InvalidInputError
 from per_core.normalisation import BatchNorm
@@ -14,7 +14,10 @@ SHAPE = (1, 8, 8)
 
 
 def network_with(method, *, layers=(), model="mlp", shape=SHAPE):
-    network = build_network(ModelSpec(model, depth=3, dropout=0.0), shape, 10, width=0.125, seed=0)
+    normalised = any(one.kind == "normaliser" for one in method.methods)
+    network = build_network(
+        ModelSpec(model, depth=3, dropout=0.0), shape, 10, width=0.125, seed=0, normalised=normalised
+    )
     put_in(network, method, layers=layers, shape=shape)
     return network
 
@@ -140,7 +143,7 @@ def test_per_pulls_on_the_layer_it_is_put_on():
     torch.testing.assert_close(gradients[1] - gradients[0], weight / 5 * per_gradient(outputs[1]))
 
 
-@pytest.mark.parametrize("model", ["mlp", "cnn11"])
+@pytest.mark.parametrize("model", list(MODELS))
 @pytest.mark.parametrize("key", [method.key for method in list_methods()])
 def test_every_method_of_the_registry_in_every_model(key, model):
     network = network_with(MethodSpec(key), model=model)

@@ -223,6 +223,7 @@ ALL = tuple(MethodSpec(key) for key in ("vanilla", *(method.key for method in li
     ("data", "model"),
     [
         (DataSpec("digits", limit=64), ModelSpec("cnn11", width=0.02)),
+        (DataSpec("digits", limit=64), ModelSpec("resnet", "relu", width=0.25, blocks=1)),
         (DataSpec("digits", limit=64), ModelSpec("mlp", "relu", width=0.03, depth=2)),
         (DataSpec("spirals", samples=64), ModelSpec("mlp", "leaky_relu", width=0.03, depth=2)),
     ],
