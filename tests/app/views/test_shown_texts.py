@@ -36,6 +36,7 @@ STATES: list[tuple[str, dict[str, str]]] = [
 LABELS = {"data_source", "train_data", "train_model"}  # of which the address has the words that are shown
 JSON = '{"momentum": 0.8}'
 TEXT = {"label", "body", "help", "placeholder", "options", "text", "caption", "captions", "alt", "delta"}  # of protos
+UNREAD = re.compile(r"<(script|style)>.*?</\1>", re.DOTALL)
 ON_REQUEST = {"popover", "expander"}
 WORD = re.compile(r"(?<!\w)[A-Za-z]?[a-z]{2,}(?!\w)")
 SENTENCE_END = re.compile(r"[.!?]\**\s+(?=[A-Z≠])|[.!?]\**$")
@@ -106,7 +107,7 @@ def shown(page: AppTest) -> Iterator[str]:
             yield from data["texts"].values()
             yield from of_figure(data["figure"])
         else:
-            yield from texts(MessageToDict(proto))
+            yield from (UNREAD.sub("", text) for text in texts(MessageToDict(proto)))
     for table in page.dataframe:
         yield from map(str, table.value.columns)
 
