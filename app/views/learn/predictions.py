@@ -12,7 +12,8 @@ from app.session.keys import LESSON_SAID
 from app.views.learn.step import MOST_LETTERS, Answer
 
 ADDRESS = "said"
-_MOST_SETTINGS, _MOST_TEXT = 4, 2000  # of one prediction; and letters of all, four kilobytes in an address
+_MOST_SETTINGS, _LONGEST_SETTING = 4, 256  # of one prediction, and letters of one: a drawn density has 200
+_MOST_TEXT = 2000  # letters of all, four kilobytes in an address
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +85,19 @@ def read(text: str) -> dict[str, Prediction]:
 def _is_prediction(value: object) -> bool:
     match value:
         case [answer, dict(settings)]:
-            return _is_scalar(answer) and len(settings) <= _MOST_SETTINGS and all(map(_is_scalar, settings.values()))
+            short = len(settings) <= _MOST_SETTINGS
+            return (
+                short
+                and _is_scalar(answer, MOST_LETTERS)
+                and all(_is_scalar(one, _LONGEST_SETTING) for one in settings.values())
+            )
     return False
 
 
-def _is_scalar(value: object) -> bool:
+def _is_scalar(value: object, longest: int) -> bool:
     match value:
         case str():
-            return len(value) <= MOST_LETTERS
+            return len(value) <= longest
         case float():
             return math.isfinite(value)
         case int():

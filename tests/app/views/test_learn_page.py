@@ -116,11 +116,11 @@ def test_steps_have_keys_of_their_own() -> None:
 def test_presenter_mode_stays_in_the_address_of_every_page(open_page: OpenPage) -> None:
     page = open_page("learn", present="1")
     assert page.toggle(key="learn_present").value
-    assert any("font-size" in html.proto.body for html in page.get("html"))
+    assert any("--perscope-type" in html.proto.body for html in page.get("html"))
     page.query_params.clear()  # as a click on the navigation does
     page.switch_page("views/bound/bound.py").run()
     assert page.query_params["present"] == "1"
     page.switch_page("views/learn/learn.py").run()
     page.toggle(key="learn_present").set_value(False).run()
     assert "present" not in page.query_params
-    assert not page.get("html")
+    assert not any("--perscope-type" in html.proto.body for html in page.get("html"))

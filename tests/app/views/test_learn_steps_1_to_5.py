@@ -1,18 +1,25 @@
 """Learn, steps 1 to 5: what is asked, what is revealed, and where it leads on."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy import integrate
+from scipy.special import ndtr
+from scipy.stats import norm
 from streamlit.testing.v1 import AppTest
 
+from analysis.drawing import Drawing, DrawnSpec, Shape, shaped
 from analysis.samples import SampleSpec, figure1
 from analysis.statistics.moments import batch_variance_spread
+from app.session.batch_choice import Choice
 from app.session.keys import CHOICE
 from app.views.learn.step import Onward
-from app.views.learn.steps import STEPS, clouds, fourth_moment, slices, whitening
+from app.views.learn.steps import STEPS, clouds, fourth_moment, slices, transport, whitening
 from per_core import sliced_w1
 from tests.app.conftest import OpenPage
 
@@ -64,10 +71,10 @@ def opened(open_page: OpenPage, onward: Onward) -> AppTest:
     return page
 
 
-def spec_of(page: AppTest) -> SampleSpec | None:
+def spec_of(page: AppTest) -> SampleSpec | DrawnSpec | None:
     """The batch that a page shows."""
-    spec: SampleSpec | None = page.session_state[CHOICE].spec
-    return spec
+    choice: Choice = page.session_state[CHOICE]
+    return choice.spec or choice.drawn
 
 
 CLOUDS = [
@@ -109,6 +116,7 @@ WHITENING = [
     ({"cloud": "b", "rho": -0.9}, "both"),
     ({"cloud": "c"}, "independent"),
     ({"cloud": "d"}, "independent"),
+    ({"cloud": "ring"}, "neither"),
 ]
 
 
@@ -211,3 +219,60 @@ def test_w1_of_other_directions_is_hidden(open_page: OpenPage) -> None:
 @pytest.mark.parametrize("settings", [settings for settings, _ in SLICES])
 def test_slices_lead_to_the_same_cloud(open_page: OpenPage, settings: Settings) -> None:
     assert spec_of(opened(open_page, BY_KEY["slices"].onward(settings))) == slices.spec_of(settings)
+
+
+def drawn(shape: Shape, moved: int = 0) -> dict[str, str]:
+    """A shape on the canvas, some nodes to the right."""
+    levels = shaped("density", shape).levels
+    return {"drawing": Drawing("density", bytes(moved) + levels[: len(levels) - moved]).address}
+
+
+TRANSPORT = [drawn("normal"), drawn("bimodal"), drawn("skewed", 16), drawn("spike"), drawn("spike", 40)]
+
+
+def exact_w1(settings: Settings) -> float:
+    """Of the density itself: ∫ |F − Φ| over a grid, F the integral of what is linear between the nodes."""
+    drawing = Drawing.from_address("density", settings["drawing"])
+    ends = np.array([-4 - drawing.grid.spacing / 2, 4 + drawing.grid.spacing / 2])
+    nodes = np.array([ends[0], *drawing.grid.positions, ends[1]])
+    x = np.linspace(-9, 9, 36_001)
+    density = np.interp(x, nodes, np.array([0, *drawing.shares / drawing.grid.spacing, 0]))
+    share = integrate.cumulative_trapezoid(density, x, initial=0)
+    return float(np.trapezoid(np.abs(share / share[-1] - ndtr(x)), x))
+
+
+@pytest.mark.parametrize("settings", TRANSPORT)
+def test_a_drawn_density_is_moved_as_far_as_its_distribution_function_says(
+    open_page: OpenPage, settings: Settings
+) -> None:
+    exact = exact_w1(settings)
+    assert is_right(answered(open_page, "transport", round(exact, 2), settings))
+    assert not is_right(answered(open_page, "transport", round(exact, 2) + 0.2, settings))
+
+
+def test_a_spike_is_moved_by_the_mean_distance_of_a_normal_from_it() -> None:
+    assert exact_w1(drawn("spike")) == pytest.approx(math.sqrt(2 / math.pi), abs=0.04)
+    assert exact_w1(drawn("spike", 32)) == pytest.approx(
+        integrate.quad(lambda z: abs(2 - z) * norm.pdf(z), -9, 9)[0], abs=0.01
+    )
+    assert exact_w1(drawn("normal")) == pytest.approx(0, abs=0.01)
+
+
+def test_where_the_mass_goes_is_hidden(open_page: OpenPage) -> None:
+    settings = TRANSPORT[2]
+    before = figure(asked(open_page, "transport", settings), "learn_transport")
+    after = figure(answered(open_page, "transport", 0.0, settings), "learn_transport")
+    assert len(after["data"]) == len(before["data"]) + 4
+    assert not re.search(r"\d\.\d\d", json.dumps([one["text"] for one in before["layout"]["annotations"]]))
+    (w1,) = re.findall(r"W1 = (\d\.\d\d)", json.dumps(after["layout"]))
+    assert float(w1) == pytest.approx(exact_w1(settings), abs=0.05)
+
+
+def test_an_empty_canvas_is_no_failure(open_page: OpenPage) -> None:
+    page = asked(open_page, "transport", {"drawing": Drawing("density", bytes(128)).address})
+    assert any("Nothing is drawn" in one.value for one in page.caption)
+
+
+@pytest.mark.parametrize("settings", TRANSPORT)
+def test_a_drawn_density_leads_to_the_same_batch(open_page: OpenPage, settings: Settings) -> None:
+    assert spec_of(opened(open_page, BY_KEY["transport"].onward(settings))) == transport.spec_of(settings)

@@ -6,11 +6,13 @@ from app.views.learn.step import Step
 from app.views.learn.steps.clouds import CLOUDS
 from app.views.learn.steps.fourth_moment import FOURTH_MOMENT
 from app.views.learn.steps.slices import SLICES
+from app.views.learn.steps.transport import TRANSPORT
 from app.views.learn.steps.whitening import WHITENING
 
 STEPS: tuple[Step[Any], ...] = (
     CLOUDS,
     WHITENING,
     FOURTH_MOMENT,
+    TRANSPORT,
     SLICES,
 )

@@ -70,7 +70,7 @@ def _ask(seen: "SeenSlices") -> Options:
         right=slices.verdict,
         because=_(
             "SW1 is {sw1:.3f}. The mean of six random slices is off by {random:.2g} (root mean square), that of six"
-            " evenly spaced ones by {even:.2g}."
+            " evenly spaced ones by {even:.1g}."
         ).format(sw1=slices.sw1, random=slices.random, even=slices.even),
     )
 

@@ -1,20 +1,21 @@
 """Step 2: whitening removes correlation; dependence and shape are left."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from analysis.batch import ActivationBatch
 from analysis.distances.batch_statistics import BatchStatistics
+from analysis.drawing import DrawnSpec, draw_batch, shaped
 from analysis.fields import Range
 from analysis.samples import SampleSpec, draw
 from analysis.statistics.density import AxisPair, pair_density, unit_density
 from app.charts.chart import show_chart
 from app.charts.clouds import Part, cloud_and_parts
 from app.session import caches
-from app.session.batch_fields import DEFAULT, sample_query
+from app.session.batch_fields import DEFAULT, drawing_query, sample_query
 from app.session.fields import Field, OneOf, Slider, Values
 from app.session.keys import METHODS_SCALE, METHODS_SHIFT
 from app.session.null_bands import null_bands
@@ -29,13 +30,24 @@ if TYPE_CHECKING:
 AXES: AxisPair = ("units", 0, 1)
 LIMITS = (-4.0, 4.0)
 UNMOVED = {METHODS_SCALE: "1.0", METHODS_SHIFT: "0.0"}  # the batch on Methods as it is here
-_CLOUDS: Mapping[str, str] = {"b": "(b)", "c": "(c)", "d": "(d)"}
+RING = "ring"
+CLOUDS = ("b", "c", "d", RING)
 _PARTS = (N_("where x is small"), N_("where x is medium"), N_("where x is large"))
 
 
-def spec_of(values: Values) -> SampleSpec:
+def spec_of(values: Values) -> SampleSpec | DrawnSpec:
     """What the cloud is drawn by."""
+    if values["cloud"] == RING:
+        return DrawnSpec(shaped("cloud", "ring"), DEFAULT.n, DEFAULT.dim, DEFAULT.seed)
     return replace(DEFAULT, case=values["cloud"], rho=values.get("rho", DEFAULT.rho))
+
+
+def _query(spec: SampleSpec | DrawnSpec) -> dict[str, str]:
+    return drawing_query(spec.drawing) if isinstance(spec, DrawnSpec) else sample_query(spec)
+
+
+def _batch(spec: SampleSpec | DrawnSpec) -> ActivationBatch:
+    return caches.shared(draw_batch, spec) if isinstance(spec, DrawnSpec) else caches.shared(draw, spec)
 
 
 def _fields() -> tuple[Field[Any], ...]:
@@ -44,8 +56,8 @@ def _fields() -> tuple[Field[Any], ...]:
         key="learn_whitening_cloud",
         label=_("Cloud"),
         default="b",
-        options=list(_CLOUDS),
-        show=lambda cloud: translated(_CLOUDS[cloud]),
+        options=CLOUDS,
+        show=lambda cloud: _("ring") if cloud == RING else f"({cloud})",
         look="buttons",
     )
     tilt = Slider(
@@ -63,7 +75,7 @@ def _fields() -> tuple[Field[Any], ...]:
 def _see(values: Values) -> "Whitening":
     from analysis.lesson.whitening import see_whitening  # brings torch
 
-    batch = caches.shared(draw, spec_of(values))
+    batch = _batch(spec_of(values))
     return caches.shared(see_whitening, batch, null_bands(BatchStatistics(), batch.n, batch.d)["sw1"])
 
 
@@ -117,7 +129,7 @@ def _onward(values: Values) -> Onward:
     return Onward(
         "methods",
         _("The same cloud before and after {method}").format(method=dbn),
-        {"methods_chosen": dbn, **UNMOVED, **sample_query(spec_of(values))},
+        {"methods_chosen": dbn, **UNMOVED, **_query(spec_of(values))},
     )
 
 
