@@ -173,6 +173,7 @@ def test_a_reload_and_a_lost_connection_find_the_run_again(
     drawn_chart(other, "train_figure2")
     stop(other)
     expect(state(page, "stopped")).to_be_visible()
+    page.close()  # its connections would go through the test for ever
 
 
 def test_a_server_that_is_killed_leaves_a_run_that_can_be_resumed(page: Page, tmp_path: Path) -> None:
