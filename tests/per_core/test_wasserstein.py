@@ -209,7 +209,8 @@ def test_the_gradient_with_control_variates_is_that_of_the_value(n, d, scale, sh
     h = (scale * normal(n, d) + shift).requires_grad_()
     distance = sliced_w1(h, slices=40, generator=seeded(9))
     assert distance.value.item() != pytest.approx(distance.per_direction.mean().item(), rel=1e-4)
-    assert torch.autograd.gradcheck(lambda x: sliced_w1(x, slices=40, generator=seeded(9)).value, h)
+    value = lambda x: sliced_w1(x, slices=40, generator=seeded(9)).value  # noqa: E731
+    assert torch.autograd.gradcheck(value, h, fast_mode=h.numel() > 100)  # of many: along random directions
 
 
 @pytest.mark.parametrize("h", [torch.zeros(5, 3), torch.ones(5, 3), torch.ones(1, 1), torch.eye(4)])
