@@ -12,7 +12,6 @@ from app.text.language import _
 
 Figure = dict[str, Any]  # as plotly's JSON has it, see `show_chart`
 LARGEST, BINS = 4.0, 32  # of the variances drawn; the rest is in the last bin
-_NARROW_HEIGHT = 460
 
 
 def density_and_variances(
@@ -59,13 +58,7 @@ def density_and_variances(
     for axis in ("yaxis", "yaxis2"):
         layout[axis] = {"visible": False, "rangemode": "tozero", "fixedrange": True}
     layout["yaxis2"]["anchor"] = "x2"
-    narrow = {
-        "xaxis": {"domain": [0, 1]},
-        "xaxis2": {"domain": [0, 1]},
-        "yaxis": {"domain": [0.6, 1]},
-        "yaxis2": {"domain": [0, 0.38]},
-    }
-    return {"data": data, "layout": layout, "narrow": {"height": _NARROW_HEIGHT, "layout": narrow}}
+    return {"data": data, "layout": layout}
 
 
 def _gaussian_variances() -> Figure:

@@ -36,7 +36,7 @@ _FRONTEND = Path(__file__).parent / "frontend"
 _COMPONENT = st.components.v2.component(
     "perscope_chart",
     css=(_FRONTEND / "chart.css").read_text(encoding="utf-8"),
-    js=(_FRONTEND / "chart.js").read_text(encoding="utf-8"),
+    js="\n".join((_FRONTEND / name).read_text(encoding="utf-8") for name in ("panels.js", "chart.js")),
     isolate_styles=False,
 )
 
@@ -62,8 +62,8 @@ def show_chart(
             and curves, never all samples. With frames, named by what a visitor reads at the slider, at most 1.5 MB; a
             frame holds x and y of the traces it changes, and the figure shows the last. A dictionary with `data` and
             `layout` as plotly's JSON has them, arrays as numpy's, is made in a tenth of the time that graph objects
-            take, which check every setting: of such a figure a test does. It may also have `narrow`, with a `height`
-            and a `layout`: what on a phone replaces the figure's own, for example panels in two rows.
+            take, which check every setting: of such a figure a test does.
+            Panels that are too narrow to read side by side are laid in more rows, see `frontend/panels.js`.
         key: the chart's identity, and the stem of the files one downloads.
         alt: the takeaway in words, for people who do not see the picture.
         height: pixels.
@@ -137,6 +137,7 @@ def style(figure: Figure, height: int) -> dict[str, Any]:
         "hoverlabel": {"font": {"size": 13}},
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "uirevision": "keep",
+        "uniformtext": {"mode": "hide", "minsize": 9},
     }
     layout = _merged(house, styled["layout"])
     layout.pop("template", None)

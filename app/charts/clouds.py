@@ -14,7 +14,6 @@ Figure = dict[str, Any]  # as plotly's JSON has it, see `show_chart`
 _LEVELS = 8
 _GAP = 0.03
 _TICKS = [-3, 0, 3]
-_NARROW_HEIGHT = 500
 FOOT = 76  # pixels under a panel: its axis and two lines
 
 
@@ -32,7 +31,7 @@ def cloud_panels(
     notes: Mapping[str, str],
     count: int = 0,
 ) -> Figure:
-    """A square panel for each density; on a phone two in a row.
+    """A square panel for each density.
 
     Args:
         densities: by title.
@@ -44,7 +43,6 @@ def cloud_panels(
     data: list[Figure] = []
     layout: Figure = {"showlegend": False, "margin": {"l": 30, "r": 20, "t": 30, "b": FOOT}, "annotations": []}
     layout["shapes"] = []
-    narrow: Figure = {}
     for i, (title, density) in enumerate(densities.items()):
         end = str(i + 1) if i else ""
         data.append(cloud_trace(title, density, end))
@@ -53,12 +51,7 @@ def cloud_panels(
         layout["annotations"] += [panel_title(title, end), panel_note(notes.get(title, ""), end)]
         if circles:
             layout["shapes"].append(_circle(circles[title], end))
-        narrow[f"xaxis{end}"] = {"domain": list(along(i % 2, 2))}
-        narrow[f"yaxis{end}"] = {
-            "domain": [0.61, 1.0] if i < 2 else [0.0, 0.39],
-            "showticklabels": i % 2 == 0,
-        }
-    return {"data": data, "layout": layout, "narrow": {"height": _NARROW_HEIGHT, "layout": narrow}}
+    return {"data": data, "layout": layout}
 
 
 class Part(NamedTuple):
@@ -119,10 +112,6 @@ def cloud_and_parts(densities: Mapping[str, JointDensity], title: str, parts: Se
         for i, part in enumerate(parts, start=1)
     ]
     layout |= {"showlegend": True, "legend": {"x": 1, "xanchor": "right", "y": -0.17, "yanchor": "top"}}
-    figure["narrow"]["layout"] |= {
-        "xaxis3": {"domain": [0, 1]},
-        "yaxis3": {"domain": [0.0, 0.39]},
-    }
     return figure
 
 

@@ -103,12 +103,6 @@ def slice_panels(
     layout["annotations"] += [panel_title(title, end) for title, end in zip(titles[1:], "23", strict=True)]
     if revealed is not None:
         layout["shapes"] = [_band(revealed)]
-    figure["narrow"]["layout"] |= {
-        "xaxis2": {"domain": list(along(1, 2))},
-        "yaxis2": {"domain": [0.61, 1.0]},
-        "xaxis3": {"domain": [0.06, 1]},
-        "yaxis3": {"domain": [0.0, 0.39]},
-    }
     return figure
 
 

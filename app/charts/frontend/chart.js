@@ -4,17 +4,10 @@
 
 const charts = new WeakMap()
 
-const NARROW = 560 // pixels: a phone
-
-// Whether the figure has another layout for so little width, and takes it.
-function isNarrow({ plot, narrow }) {
-  return Boolean(narrow) && plot.clientWidth < NARROW
-}
+const NARROW = 600 // pixels: a phone
 
 // In presenter mode a style says how much larger type is, and that pictures are as high as the screen allows.
-function heightFor(chart) {
-  const { plot, root, height, aspect, narrow } = chart
-  if (isNarrow(chart)) return narrow.height
+function heightFor({ plot, root, height, aspect }) {
   const own = Math.min(Math.max(height, aspect * plot.clientWidth), 1.6 * height)
   const given = parseFloat(getComputedStyle(root).getPropertyValue("--perscope-height"))
   return given ? Math.max(own, (given / 100) * window.innerHeight) : own
@@ -83,11 +76,9 @@ function build(parentElement) {
   take.className = "perscope-take"
   root.append(plot, player.element, take)
   parentElement.append(root)
-  const chart = { root, plot, player, take, drawn: false, isNarrow: false, inView: true, theme: "", later: null }
+  const chart = { root, plot, player, take, drawn: false, inView: true, theme: "", later: null }
   chart.observer = new ResizeObserver(() => {
-    if (!chart.drawn || plot.clientWidth === 0) return
-    if (isNarrow(chart) !== chart.isNarrow) return void chart.redraw()
-    window.Plotly.relayout(plot, { width: plot.clientWidth, height: heightFor(chart) })
+    if (chart.drawn && plot.clientWidth > 0 && plot.clientWidth !== chart.width) drawFigure(chart, plot.data)
   })
   chart.observer.observe(root)
   chart.sight = new IntersectionObserver((changes) => {
@@ -252,25 +243,34 @@ function csvCell(value) {
   return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
-const CONFIG = { displaylogo: false, responsive: false, displayModeBar: "hover", modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d"] }
+// A finger scrolls the page and does not zoom the chart. No chart is sent to anybody's server.
+const TOUCH = window.matchMedia("(hover: none)").matches
+const CONFIG = {
+  displaylogo: false,
+  responsive: false,
+  displayModeBar: TOUCH ? false : "hover",
+  modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "sendChartToCloud"],
+}
 
-// What the other layout says; of an axis, only what it says of it.
-function rearrange(layout, other) {
-  for (const [name, value] of Object.entries(other)) {
-    layout[name] = Array.isArray(value) || typeof value !== "object" ? value : { ...layout[name], ...value }
-  }
+// Draws the layout for the width that there is. What a legend of many lines takes from the panels is added below.
+async function drawFigure(chart, data) {
+  const { plot, layout } = chart
+  chart.width = plot.clientWidth
+  const own = laidOut({ data, layout }, plot.clientWidth, heightFor(chart))
+  await window.Plotly.react(plot, data, own, CONFIG)
+  const { h } = plot._fullLayout._size
+  const taken = plot.clientWidth < NARROW ? own.height - own.margin.t - own.margin.b - h : 0
+  if (taken > 1) await window.Plotly.relayout(plot, { height: own.height + taken })
 }
 
 async function drawIn(chart, data, component, style) {
-  const Plotly = await loadPlotly()
+  await loadPlotly()
   const figure = resolveColours(data.figure, style)
   figure.layout.font.family = style.getPropertyValue("--st-font")
   figure.layout.font.size *= typeFor(chart.root)
-  figure.layout.width = chart.plot.clientWidth
-  figure.layout.height = heightFor(chart)
-  chart.isNarrow = isNarrow(chart)
-  if (chart.isNarrow) rearrange(figure.layout, figure.narrow.layout)
-  await Plotly.react(chart.plot, figure.data, figure.layout, CONFIG)
+  if (TOUCH) figure.layout.dragmode = false
+  chart.layout = figure.layout
+  await drawFigure(chart, figure.data)
   if (!chart.drawn) addButtons(chart, data.name, data.texts)
   chart.plot.removeAllListeners("plotly_click")
   if (data.clicks) {
@@ -287,8 +287,7 @@ export default function (component) {
   const chart = charts.get(parentElement) ?? build(parentElement)
   chart.height = data.height
   chart.aspect = data.aspect
-  chart.narrow = data.figure.narrow
-  chart.plot.style.minHeight = `${heightFor(chart)}px`
+  chart.plot.style.minHeight = `${laidOut(data.figure, chart.plot.clientWidth, heightFor(chart)).height}px`
   chart.plot.setAttribute("aria-label", data.alt)
   chart.plot.dataset.chart = data.name
   const style = getComputedStyle(parentElement.host ?? parentElement)
@@ -298,7 +297,6 @@ export default function (component) {
     chart.plot.textContent = data.texts.failed
     chart.plot.setAttribute("aria-busy", "false")
   })
-  chart.redraw = draw
   // Other numbers for a chart that nobody sees wait until somebody does; only the latest are drawn.
   chart.later = chart.drawn && !chart.inView && theme === chart.theme ? draw : null
   chart.theme = theme
