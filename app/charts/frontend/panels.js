@@ -2,7 +2,7 @@
 // A figure says nothing of it: its panels are where its axes and polar plots lie. Panels that touch, as a density and
 // its marginals do, stay together; rows with the same columns, as those of a grid, are divided alike.
 
-const LEAST = 125 // pixels that a panel is wide
+const LEAST = 118 // pixels that a panel is wide
 const LEAST_POLAR = 180 // the labels of its angles lie around it, and take a line above it
 const TALLEST = 1.2 // height over width of a panel in more rows than it had
 const BESIDE = 40 // pixels for the tick labels of a panel beside another
