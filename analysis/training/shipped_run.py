@@ -28,6 +28,7 @@ from analysis.training.models import MLP_UNITS
 from analysis.training.presets import PRESETS
 from per_core.recording.layer_record import Allowance
 from per_core.recording.recorder import Recorder
+from per_core.text import N_
 
 VANILLA = MethodSpec()
 
@@ -65,7 +66,7 @@ HEALTHY = ShippedRun(
         learning_rate=0.01,
         schedule="constant",
         device="cpu",
-        title="Digits ELU network",
+        title=N_("Digits ELU network"),
     ),
     layers=EARLY_MIDDLE_LATE,
     epochs=(0, 1, 2, 5, 10, 20, 50, 100),
@@ -83,7 +84,7 @@ DYING = ShippedRun(
         schedule="constant",
         seed=43,
         device="cpu",
-        title="Digits ReLU network, learning rate 0.14",
+        title=N_("Digits ReLU network, learning rate 0.14"),
     ),
     layers=tuple(f"layer {index}" for index in range(1, 6)),
     epochs=(0, 1, 2, 3, 4, 5, 6),
@@ -100,7 +101,7 @@ COMPARISON = ShippedRun(
         device="cpu",
         tracked_units=1,
         probe_size=64,
-        title="Figure 2 on digits, a small network",
+        title=N_("Figure 2 on digits, a small network"),
     ),
     layers=EARLY_MIDDLE_LATE,
     epochs=tuple(range(21)),

@@ -90,7 +90,7 @@ class Choice:
             return text.format(n=self.drawn.n, d=self.drawn.dim)
         if self.run is not None:
             place = _("{layer}, epoch {epoch}").format(layer=harmless(self.layer), epoch=self.epoch)
-            return f"{harmless(self.run.title or self.run.path.name)}, {place}"
+            return f"{harmless(translated(self.run.title) or self.run.path.name)}, {place}"
         if self.spec is None:
             return self.batch().name
         return _("({case}) {name}, n = {n}, d = {d}").format(

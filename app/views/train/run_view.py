@@ -237,7 +237,7 @@ def show_densities(shown: Shown, layer: str) -> None:
     """The distributions of one layer over the epochs, all networks on the same bins."""
     left, right = st.columns([2, 3])
     view = layer_over_epochs.choose_view(ONE_EPOCH, key="train_view_as", place=left)
-    which = one_of(_("Of"), [ONE_UNIT, ALL_UNITS], ONE_UNIT, key="train_view_of", place=right, show=translated)
+    which = one_of(_("Values of"), [ONE_UNIT, ALL_UNITS], ONE_UNIT, key="train_view_of", place=right, show=translated)
     position = shown.unit if which == ONE_UNIT else None
     every = _("all recorded units of {layer}").format(layer=layer)
     name = shown.row_title(layer) if position is not None else every

@@ -140,7 +140,7 @@ def show_example() -> None:
     services.watch_runs([])
     comparison = _kept(services.EXAMPLE, services.EXAMPLE_RUN)
     title = str(comparison.spec["title"])
-    st.subheader(_("Example: {title}").format(title=title))
+    st.subheader(_("Example: {title}").format(title=translated(title)))
     show_comparisons([(title, comparison)])
     _show_spec(comparison)
 
