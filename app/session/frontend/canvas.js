@@ -7,6 +7,7 @@ const MOST_STEPS = 50 // that can be undone
 const SPRAY_WIDTH = 0.28 // standard deviation, in units of the axes, as are the radii
 const RADIUS = { pen: 0.13, erase: 0.35 }
 const SPRAYED = { perUnit: 80, perTick: 8, tick: 30 } // dots along a stroke, and every so many milliseconds in a place
+const NARROWEST = 60 // in pixels: a sidebar that is folded away leaves less
 const BUMP = 3 // width in nodes of what one key press adds to a density
 
 const gaussian = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random())
@@ -204,7 +205,7 @@ function frame(canvas) {
 function render(canvas) {
   const { node, kind, grid } = canvas
   const width = node.clientWidth
-  if (!width) return
+  if (width < NARROWEST) return
   const style = getComputedStyle(node)
   const colour = (name) => style.getPropertyValue(`--st-${name}`).trim()
   const colours = {
