@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from analysis.fields import Range
 from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from analysis.samples import SampleSpec
-from app.session.batch_fields import recorded_fields, sample_fields, source_field
+from app.session.batch_fields import drawn_fields, recorded_fields, sample_fields, source_field
 from app.session.fields import Field, OneOf, Slider, Whole, draw_fields, held_values
 from app.views.train.training_fields import settings_of, spec_of, training_fields, values_of
 from per_core.methods import find_method, list_methods
@@ -167,7 +167,10 @@ def test_every_field_of_a_sample_is_in_the_table_and_all_of_its_slider_is_valid(
 
 def test_a_key_is_of_one_field_and_says_its_page() -> None:
     training = [field.key for field in training_fields().all()]
-    sidebar = [field.key for field in (source_field(), *sample_fields().all(), *recorded_fields(["layer 1"], [0.0]))]
+    size = sample_fields().size  # of a drawing as well
+    drawn = [field for field in drawn_fields() if field.key not in {one.key for one in size}]
+    tables = (source_field(), *drawn, *sample_fields().all(), *recorded_fields(["layer 1"], [0.0]))
+    sidebar = [field.key for field in tables]
     assert len({*training, *sidebar}) == len(training) + len(sidebar)
     assert all(key.startswith("train_") for key in training)
     assert all(key.startswith("data_") for key in sidebar)

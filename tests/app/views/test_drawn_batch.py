@@ -1,4 +1,4 @@
-"""A batch that a visitor drew, on every page that looks at one; addresses without a drawing; what a browser sends."""
+"""A batch that a visitor drew, on every page that looks at one; addresses without a drawing."""
 
 import json
 import re
@@ -7,9 +7,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from analysis.drawing import Drawing, Kind, empty, shaped
-from app.session.canvas import received
-from per_core.errors import InvalidInputError
+from analysis.drawing import Drawing, empty, shaped
 from tests.app.conftest import OpenPage
 from tests.app.views.test_pages import all_text, sent_charts, small_and_described
 from tests.browser.pages import all_charts, asked
@@ -114,16 +112,3 @@ def test_two_batches_on_one_axis_have_no_epochs_of_a_drawing(open_page: OpenPage
         "after VCL",
         "after PER",
     ]
-
-
-@pytest.mark.parametrize("kind", ["cloud", "density"])
-def test_what_a_browser_sends_is_a_drawing_or_refused(kind: Kind) -> None:
-    drawing = shaped(kind, "normal")
-    assert received(kind, {"number": 3, "levels": list(drawing.levels)}) == drawing
-    levels = list(drawing.levels)
-    for nonsense in (
-        *(None, "x", 10**12, [], {}, {"levels": 5}, {"levels": None}, {"levels": "x" * len(levels)}),
-        *({"levels": [*levels[1:], other]} for other in (-1, 256, 1.0, None, "1", 10**400)),
-    ):
-        with pytest.raises(InvalidInputError, match="levels of a drawing must be"):
-            received(kind, nonsense)
