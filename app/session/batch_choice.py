@@ -141,11 +141,12 @@ def run_batch(run: "Run", index: int, layer: str) -> ActivationBatch:
 def choose_batch(place: DeltaGenerator) -> Choice:
     """Draw the controls of the sidebar and return what they say; stop the page with a message if it cannot be drawn.
 
-    Who comes from Dumps sees the layer that is open there.
+    Who comes from Dumps sees the layer that is open there of a dump of their own; the example waits to be asked for.
     """
     if LOOKED_AT in st.session_state:
-        st.session_state[DATA_SOURCE] = DUMP
-        st.session_state[DATA_DUMPED] = st.session_state.pop(LOOKED_AT)
+        st.session_state[DATA_DUMPED], is_brought = st.session_state.pop(LOOKED_AT)
+        if is_brought:
+            st.session_state[DATA_SOURCE] = DUMP
     with place:
         source = source_field().draw()
         if source != DRAWN:

@@ -14,7 +14,7 @@ KEY_GIVEN = "key_given"  # whether the visitor has given the teacher's key
 CHOICE = "choice"  # the sidebar's, for the page of this run
 DATA_CLOUD, DATA_DENSITY = "data_cloud", "data_density"  # what was drawn, as it stands in the address
 OPENED_DUMP = "opened_dump"  # the inspection of the dump that is open on Dumps
-LOOKED_AT = "looked_at"  # the member of it that is shown there; the other pages begin with it
+LOOKED_AT = "looked_at"  # the member of it that is shown there, and whether the other pages begin with it
 METHODS_BEGINNING = "methods_beginning"  # scale and shift with which Methods opened for the batch
 METHODS_FOLLOWED = "methods_followed"  # the slow flows that were followed to their end for the page as it is
 
@@ -43,6 +43,7 @@ RUNS_WATCHED, RUNS_SUBMITTED = "watched_runs", "submitted_runs"  # by this sessi
 DATA_SOURCE, DATA_DRAWN, DATA_DUMPED = "data_source", "data_drawn", "data_dumped"
 DUMPS_QUANTITY, DUMPS_LAYER, DUMPS_EPOCH = "dumps_quantity", "dumps_layer", "dumps_epoch"
 DUMPS_VIEW = "dumps_view"
+DUMPS_LOOK = "dumps_look"  # whether the views below the map are open
 METHODS_SCALE, METHODS_SHIFT = "methods_scale", "methods_shift"
 STEP, LESSON_TURN = "step", "learn_turn"  # of the lesson: which one is open; the keys that turn
 PRESENTING_SWITCH = "learn_present"

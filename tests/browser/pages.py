@@ -13,7 +13,7 @@ CHARTS = {
     "bound": ["bound_scale"],
     "methods": ["methods_joint"],
     "train": ["train_figure2"],
-    "dumps": [],
+    "dumps": ["dumps_overview"],
 }  # fmt: skip
 ON_REQUEST = {
     "distributions": {"dist_statistics": [], "dist_pot": []},
@@ -39,6 +39,7 @@ ON_REQUEST = {
         "train_shapes": ["train_densities_0"],
         "train_table": [],
     },
+    "dumps": {"dumps_look": []},
 }  # sections that are opened by their key in the address, and the charts in each
 COLOURS = """() => [
     getComputedStyle(document.querySelector('h1')).color,

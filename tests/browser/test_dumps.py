@@ -55,7 +55,7 @@ def large_dump(dumps_folder: Path) -> Path:
 
 
 def open_dump(page: Page, server: str, path: Path, query: str = "") -> None:
-    page.goto(f"{server}/dumps?dumps_path={path}&{query}")
+    page.goto(f"{server}/dumps?dumps_look=true&dumps_path={path}&{query}")
     drawn_chart(page, "dumps_parts")
     wait_until_idle(page)
 
@@ -114,7 +114,7 @@ def test_views_across_the_layers_in_light_and_dark(
     save_file(
         {f"layer_{i}": rng.standard_normal((90, 64)).astype(np.float32) for i in (1, 2, 3)}, wider / "a.safetensors"
     )
-    page.goto(f"{server}/dumps?dumps_path={large_dump}&dumps_view={view}&dumps_widths={wider.parent}")
+    page.goto(f"{server}/dumps?dumps_look=true&dumps_path={large_dump}&dumps_view={view}&dumps_widths={wider.parent}")
     drawn_chart(page, key)
     wait_until_idle(page)
     assert_fits(page)
@@ -122,7 +122,9 @@ def test_views_across_the_layers_in_light_and_dark(
 
 
 def test_a_click_on_the_map_leads_from_another_view_to_the_layer(page: Page, server: str, large_dump: Path) -> None:
-    page.goto(f"{server}/dumps?dumps_path={large_dump}&dumps_view=Precision&dumps_order=in network order")
+    page.goto(
+        f"{server}/dumps?dumps_look=true&dumps_path={large_dump}&dumps_view=Precision&dumps_order=in network order"
+    )
     drawn_chart(page, "dumps_precision")
     field = drawn_chart(page, "dumps_overview").locator(".nsewdrag").first
     box = field.bounding_box()
@@ -136,8 +138,8 @@ def test_dropped_files_are_inspected_and_kept_until_they_are_closed(page: Page, 
     np.savez(tmp_path / "epoch_1.npz", layer_1=rng.normal(size=(80, 4)), labels=np.array([None]))
     np.savez(tmp_path / "epoch_2.npz", layer_1=9 * rng.normal(size=(80, 4)))
     (tmp_path / "notes.npy").write_bytes(b"not an array")
-    page.goto(f"{server}/dumps")
-    page.get_by_text("Drop files above").wait_for()
+    page.goto(f"{server}/dumps?dumps_look=true")
+    page.get_by_role("heading", name="Example").wait_for()
     page.locator('input[type="file"]').first.set_input_files(
         [tmp_path / "epoch_1.npz", tmp_path / "epoch_2.npz", tmp_path / "notes.npy"]
     )
@@ -151,7 +153,7 @@ def test_dropped_files_are_inspected_and_kept_until_they_are_closed(page: Page, 
     expect(page.get_by_text("Open:")).to_be_visible()
     drawn_chart(page, "dumps_overview")
     page.get_by_role("button", name="Close").click()
-    expect(page.get_by_text("Drop files above")).to_be_visible()
+    expect(page.get_by_role("heading", name="Example")).to_be_visible()
 
 
 def test_a_part_becomes_an_epoch_by_keyboard_and_a_link_opens_it(
@@ -161,7 +163,7 @@ def test_a_part_becomes_an_epoch_by_keyboard_and_a_link_opens_it(
     folder.mkdir()
     for start in range(0, 300, 25):
         np.save(folder / f"layer_4_{start}.npy", np.random.default_rng(start).standard_normal((25, 8)))
-    page.goto(f"{server}/dumps?dumps_path={folder}")
+    page.goto(f"{server}/dumps?dumps_look=true&dumps_path={folder}")
     expect(page.get_by_text("12 files → 1 layer × 1 epoch")).to_be_visible()
     page.get_by_text("How it is read").click()
     name = page.locator(".st-key-dumps_name_0")
@@ -225,10 +227,8 @@ def test_a_run_that_somebody_writes_is_followed(page: Page, server: str, dumps_f
     drawn_chart(page, "dumps_distances")
 
 
-def test_the_example_opens_from_the_keyboard_and_by_its_address(page: Page, new_page: NewPage, server: str) -> None:
-    page.goto(f"{server}/dumps")
-    page.get_by_role("button", name="Open the example").focus()
-    page.keyboard.press("Enter")
+def test_the_example_opens_by_itself_and_by_its_address(page: Page, new_page: NewPage, server: str) -> None:
+    page.goto(f"{server}/dumps?dumps_look=true")
     warnings = page.get_by_test_id("stTable")
     expect(warnings.get_by_role("row", name="layer 5 dead, severe 3 to 6 (4 of 7)")).to_be_attached()
     drawn_chart(page, "dumps_parts")
@@ -236,7 +236,7 @@ def test_the_example_opens_from_the_keyboard_and_by_its_address(page: Page, new_
     assert_fits(page)
     expect(page.get_by_text("are read by themselves")).to_have_count(0)
     other = new_page()
-    other.goto(page.url)
+    other.goto(f"{server}/dumps?dumps_path=example")
     expect(other.get_by_role("row", name="layer 5 dead, severe 3 to 6 (4 of 7)")).to_be_attached()
     look_at_both_themes(page, "dumps-example")
     change_theme(page, "light")

@@ -62,7 +62,7 @@ def test_the_line_comes_and_goes_and_is_not_kept_with_the_result(
     line = page.get_by_text("Reading layers.pt:")
 
     def open_layer(name: str) -> None:
-        page.goto(f"{address}/dumps?dumps_path={dumps / 'layers.pt'}&dumps_layer={name}")
+        page.goto(f"{address}/dumps?dumps_look=true&dumps_path={dumps / 'layers.pt'}&dumps_layer={name}")
 
     open_layer("first")
     drawn_chart(page, "dumps_histogram")
@@ -84,12 +84,12 @@ def test_the_line_comes_and_goes_and_is_not_kept_with_the_result(
 
 def test_who_moves_on_ends_the_reading(page: Page, server: tuple[str, int], dumps: Path) -> None:
     address, process = server
-    page.goto(f"{address}/dumps?dumps_path={dumps / 'layers.pt'}")
+    page.goto(f"{address}/dumps?dumps_look=true&dumps_path={dumps / 'layers.pt'}")
     drawn_chart(page, "dumps_histogram")
     wait_until_idle(page)
     send(process, signal.SIGSTOP)
     before = readers(process)
-    page.goto(f"{address}/dumps?dumps_path={dumps / 'slow.csv'}")
+    page.goto(f"{address}/dumps?dumps_look=true&dumps_path={dumps / 'slow.csv'}")
     expect(page.get_by_text("Reading slow.csv:")).to_be_visible()
     page.get_by_role("textbox", name="Or a path on the server").fill(str(dumps / "plain.npy"))
     page.keyboard.press("Enter")

@@ -14,14 +14,17 @@ from analysis.plain_text import file_stem, plain
 from analysis.survey.cell import Epoch
 from analysis.survey.layer_reading import MOST_ROWS, LayerReading
 from analysis.survey.overview import Overview
+from analysis.survey.warnings import FEWEST_ROWS, ListedWarning, list_warnings, unjudged
 from app.charts.chart import show_chart
 from app.charts.dumps import Field, map_height, overview_map
 from app.sections.export import offer_table
 from app.session.controls import drop_unless_offered, one_of
-from app.session.keys import DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY, DUMPS_VIEW
+from app.session.keys import DUMPS_EPOCH, DUMPS_LAYER, DUMPS_LOOK, DUMPS_QUANTITY, DUMPS_VIEW
+from app.text.caption import show_statement
 from app.text.language import _, language, translated, visitor_texts
 from app.text.plain import escaped, label, tick_labels
 from app.views.dumps.dump_source import OpenDump
+from app.views.dumps.statement import about_statement, dump_statement
 
 MOST_LAYERS, MOST_CELLS, MOST_GROUPS = 100, 5_000, 4  # of the map
 MOST_WARNINGS, WARNINGS_PIXELS = 8, 420  # more of them scroll
@@ -83,8 +86,10 @@ class Facets:
 
 
 def show_overview(dump: OpenDump) -> None:
-    """The map, and warnings in words."""
+    """What is said first of a dump, the map, and warnings in words."""
     found = dump.overview
+    warnings = list_warnings(found)
+    show_statement(dump_statement(found, warnings), about_statement())
     quantities = found.quantities
     titles = {name: translated(one.title) for name, one in quantities.items()}
     left, right = st.columns([1, 2])
@@ -106,6 +111,7 @@ def show_overview(dump: OpenDump) -> None:
         group, epoch = columns[x]
         st.session_state[DUMPS_LAYER] = facets.rows.get((group, names_shown[y]), found.layers[0])
         st.session_state[DUMPS_EPOCH], st.session_state[DUMPS_VIEW] = column(epoch), LAYERS
+        st.session_state[DUMPS_LOOK] = True
 
     show_chart(
         partial(
@@ -131,10 +137,10 @@ def show_overview(dump: OpenDump) -> None:
         ),
         on_point=open_cell,
     )
-    warnings = _show_warnings(found)
+    table = _show_warnings(found, warnings)
     places = st.columns(5)
     offer_table(pd.DataFrame(found.as_rows()), _("Overview"), places[:2], key="dumps_numbers")
-    offer_table(warnings, _("Warnings"), places[2:4], key="dumps_troubles")
+    offer_table(table, _("Warnings"), places[2:4], key="dumps_troubles")
     with places[4]:
         _offer_report(dump)
 
@@ -225,10 +231,9 @@ def _offer_report(dump: OpenDump) -> None:
     )
 
 
-def _show_warnings(found: Overview) -> pd.DataFrame:
+def _show_warnings(found: Overview, warnings: Sequence[ListedWarning]) -> pd.DataFrame:
     """What the rules found, in words; the table with the names as they are."""
     from analysis.survey.sentences import warning_sentence, warning_title
-    from analysis.survey.warnings import FEWEST_ROWS, list_warnings, unjudged
 
     texts = visitor_texts()
     rows = [
@@ -238,7 +243,7 @@ def _show_warnings(found: Overview) -> pd.DataFrame:
             _span(one.epochs, len(found.epochs)),
             warning_sentence(one.warning.kind, one.warning.figures, texts),
         ]
-        for one in list_warnings(found)
+        for one in warnings
     ]
     table = pd.DataFrame(rows, columns=[_("Layer"), _("Warning"), _("At epoch"), _("What was found, and what to try")])
     too_short = unjudged(found)

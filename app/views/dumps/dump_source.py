@@ -35,10 +35,15 @@ class OpenDump:
     overview: "Overview"
 
 
-def open_dump(slot: str) -> Inspection | None:
+def open_dump(slot: str, otherwise: str | None = None) -> Inspection | None:
     """A dump that a visitor drops or names, its arrays listed; it stays open until it is closed or another is brought.
 
-    `slot` tells the dumps apart that are open side by side. None with a hint or an error on the page.
+    Args:
+        slot: tells the dumps apart that are open side by side.
+        otherwise: the path of a dump that is open as long as the visitor brings none.
+
+    Returns:
+        None if there is none, or with an error on the page.
     """
     place = st.session_state.setdefault(DUMP_PLACES, {})
     left, right = st.columns(2, gap="large")
@@ -72,9 +77,9 @@ def open_dump(slot: str) -> Inspection | None:
             place[slot] = upload
         elif path:
             place[slot] = path
-        if slot not in place:
+        brought = place.get(slot, otherwise)
+        if brought is None:
             return None
-        brought = place[slot]
         with waits_shown():
             if isinstance(brought, Upload):
                 inspection = list_arrays(brought)
@@ -85,18 +90,16 @@ def open_dump(slot: str) -> Inspection | None:
         place.pop(slot, None)
         st.error(escaped(error))
         return None
-    if not files and not path:
+    if slot in place and not files and not path:
         name, close = st.columns([5, 1], vertical_alignment="center")
         name.markdown(_("Open: **{name}**").format(name=escaped(inspection.title)))
         close.button(_("Close"), key=f"{slot}_close", on_click=_close, args=(slot,), width="stretch")
     return inspection
 
 
-def open_example(slot: str) -> None:
-    """Name the example as the path of a dump, as if a visitor had."""
-    key = f"{slot}_path"
-    st.session_state[key] = services.EXAMPLE
-    _note_newest(slot, "path")
+def is_brought(slot: str) -> bool:
+    """Whether the dump that is open is one that the visitor brought."""
+    return slot in st.session_state[DUMP_PLACES]
 
 
 def _note_newest(slot: str, source: str) -> None:

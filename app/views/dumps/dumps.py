@@ -6,14 +6,15 @@ import streamlit as st
 
 from analysis.dumps import Inspection
 from analysis.runs.growth import may_grow
+from app.sections.on_request import when_open
 from app.session import services
 from app.session.controls import one_of
-from app.session.keys import DUMPS_VIEW, OPENED_DUMP
+from app.session.keys import DUMPS_LOOK, DUMPS_VIEW, OPENED_DUMP
 from app.session.progress import waits_shown
 from app.text.caption import show_statement
 from app.text.language import _
 from app.views.dumps.dump_map import LAYERS, show_overview
-from app.views.dumps.dump_source import OpenDump, follow, open_dump, open_example, read_all, show_members
+from app.views.dumps.dump_source import OpenDump, follow, open_dump, read_all, show_members
 from app.views.dumps.layer_view import choose_cell, show_code, show_layer, show_links
 from app.views.dumps.massive_view import show_massive
 from app.views.dumps.matched_layers import show_matched
@@ -49,6 +50,28 @@ def show_one_layer(dump: OpenDump) -> None:
     show_code(dump, layer, epoch)
 
 
+def show_views(dump: OpenDump) -> None:
+    """Layer by layer, or all layers by one question."""
+    if not dump.overview.has_rows and dump.overview.has_bins:
+        show_one_layer(dump)
+        return
+    views = {
+        LAYERS: _("Layers"),
+        "massive": _("Massive activations"),
+        "width": _("Width"),
+        "precision": _("Precision"),
+    }
+    view = one_of(_("View"), list(views), LAYERS, key=DUMPS_VIEW, show=views.__getitem__)
+    if view == "massive":
+        show_massive(dump)
+    elif view == "width":
+        show_width(dump)
+    elif view == "precision":
+        show_precision(dump)
+    else:
+        show_one_layer(dump)
+
+
 st.title(_("What is in a dump, and which layer to look at first"))
 show_statement(
     _("Bring the activations of your own network, as files or as a path. Nothing in a file is ever executed."),
@@ -58,48 +81,26 @@ show_statement(
         " reason."
     ),
 )
-inspection = open_dump("dumps")
+inspection = open_dump("dumps", otherwise=services.EXAMPLE)
 if inspection is None:
-    st.info(
-        _(
-            "Drop files above, or give the path of a file, a folder or a run directory. The example is a small network"
-            " that learns digits, until it fails."
-        )
-    )
-    st.button(_("Open the example"), key="dumps_example", on_click=open_example, args=("dumps",), type="primary")
+    st.info(_("Drop files above, or give the path of a file, a folder or a run directory."))
     st.session_state.pop(OPENED_DUMP, None)
     st.stop()
 if inspection.path == services.EXAMPLE_DUMP:
-    st.info(
-        _(
-            "This is the example: a small ReLU network learns digits with a learning rate of 0.14, which is too large"
-            " for it. The warnings say which layer fails, and from which epoch on."
-        )
-    )
-inspection = settle(inspection, "dumps")
+    st.subheader(_("Example: a small network that fails"))
+    st.caption(_("A ReLU network learns digits with a learning rate of 0.14, which is too large for it."))
+asked, first, views, read = st.container(), st.container(), st.container(), st.container()
+with asked if inspection.questions else read:
+    inspection = settle(inspection, "dumps")
+with asked if inspection.refused else read:
+    show_members(inspection, "dumps")
 st.session_state[OPENED_DUMP] = inspection
-show_members(inspection, "dumps")
 if any(may_grow(run, time.time()) for run in inspection.runs):
     follow(inspection, inspection.written)
 if not inspection.readable:
     st.stop()
-dump = OpenDump(inspection.title, inspection, read_all(inspection))
-show_overview(dump)
-if not dump.overview.has_rows and dump.overview.has_bins:
-    show_one_layer(dump)
-    st.stop()
-views = {
-    LAYERS: _("Layers"),
-    "massive": _("Massive activations"),
-    "width": _("Width"),
-    "precision": _("Precision"),
-}
-view = one_of(_("View"), list(views), LAYERS, key=DUMPS_VIEW, show=views.__getitem__)
-if view == "massive":
-    show_massive(dump)
-elif view == "width":
-    show_width(dump)
-elif view == "precision":
-    show_precision(dump)
-else:
-    show_one_layer(dump)
+with first:
+    dump = OpenDump(inspection.title, inspection, read_all(inspection))
+    show_overview(dump)
+with views:
+    when_open(_("Layer by layer, and all layers by their size, width or precision"), show_views, dump, key=DUMPS_LOOK)

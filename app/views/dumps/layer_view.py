@@ -22,16 +22,18 @@ from app.sections import layer_over_epochs
 from app.sections.decomposition import show_removed
 from app.sections.worst_directions import show_table, show_worst, studied
 from app.session import caches
+from app.session.address import kept_in_address
+from app.session.batch_fields import DUMP, source_field
 from app.session.controls import drop_unless_offered
 from app.session.dump_plan import plan_in_python
 from app.session.dumped import DumpMember
-from app.session.keys import DUMP_MEASURED, DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY, LOOKED_AT
+from app.session.keys import DATA_SOURCE, DUMP_MEASURED, DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY, LOOKED_AT
 from app.session.null_bands import null_bands
 from app.text.language import _
 from app.text.plain import escaped, label
 from app.views.dumps.binned_view import show_binned
 from app.views.dumps.dump_map import column, epoch_name, evenly
-from app.views.dumps.dump_source import OpenDump
+from app.views.dumps.dump_source import OpenDump, is_brought
 from app.views.dumps.reading import AllRows, show_reading
 from per_core.errors import PerError
 from per_core.methods import opening_methods
@@ -142,15 +144,19 @@ def _show_study(rows: ActivationBatch | None) -> None:
 
 
 def show_links(dump: OpenDump, layer: str, epoch: Epoch) -> None:
-    """The way to the other pages, which show the layer that is open here if it has values."""
+    """The way to the other pages with the layer that is open here, if it has values.
+
+    Of a dump that the visitor brought they begin with it in any case; of the example, only by these links.
+    """
     if isinstance(dump.overview.cells[layer, epoch], BinnedReading):
         st.session_state.pop(LOOKED_AT, None)
         return
-    st.session_state[LOOKED_AT] = dump.overview.members[layer, epoch]
+    st.session_state[LOOKED_AT] = dump.overview.members[layer, epoch], is_brought("dumps")
     st.markdown("**{title}**".format(title=_("Look at this layer on another page")))
     titles = {"distributions": _("Distributions"), "bound": _("Bound"), "methods": _("Methods")}
+    query = {DATA_SOURCE: source_field().linked(DUMP), **kept_in_address()}
     for place, (view, title) in zip(st.columns(6)[:3], titles.items(), strict=True):
-        place.page_link(f"views/{view}/{view}.py", label=title, width="stretch")
+        place.page_link(f"views/{view}/{view}.py", label=title, query_params=query, width="stretch")
 
 
 def show_code(dump: OpenDump, layer: str, epoch: Epoch) -> None:

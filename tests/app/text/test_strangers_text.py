@@ -132,7 +132,7 @@ def test_a_file_whose_name_is_no_utf8_is_read_on_dumps(open_page: OpenPage, runs
         for name in (b"caf\xe9", b"x\xe2\x80\xaey :red[$z$]<b>"):
             path = folder / (os.fsdecode(name) + suffix)
             np.save(path, values) if suffix == ".npy" else np.savetxt(path, values, delimiter=",")
-        page = open_page("dumps", dumps_path=str(folder))
+        page = open_page("dumps", dumps_look="true", dumps_path=str(folder))
         works(page)
         assert [*page.error] == []
         layers = page.selectbox(key="dumps_layer").options

@@ -38,7 +38,9 @@ def events(runs_folder: Path) -> Iterator[Path]:
 
 def open_layer(open_page: OpenPage, folder: Path, **more: str) -> AppTest:
     layer, epoch = LATEST
-    return open_page("dumps", dumps_path=str(folder), dumps_layer=layer, dumps_epoch=str(epoch), **more)
+    return open_page(
+        "dumps", dumps_look="true", dumps_path=str(folder), dumps_layer=layer, dumps_epoch=str(epoch), **more
+    )
 
 
 def test_a_binned_layer_opens_with_its_bounds_and_its_own_bins(open_page: OpenPage, events: Path) -> None:
@@ -108,18 +110,18 @@ def test_every_quantity_and_view_draws(open_page: OpenPage, events: Path, quanti
 
 
 def test_values_that_are_all_one_are_a_line(open_page: OpenPage, events: Path) -> None:
-    page = open_page("dumps", dumps_path=str(events), dumps_layer="constant")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(events), dumps_layer="constant")
     charts = small_and_described(page, CHARTS | {"dumps_bins_history_1"})
     assert any("100.0% at 0.5" in one["name"] for one in charts["dumps_bins"].figure["data"])
 
 
 def test_rows_and_bins_side_by_side(open_page: OpenPage, events: Path) -> None:
     np.save(events / "layer_1_epoch_20.npy", np.random.default_rng(0).normal(size=(64, 4)))
-    page = open_page("dumps", dumps_path=str(events))
+    page = open_page("dumps", dumps_look="true", dumps_path=str(events))
     assert [*page.exception, *page.error] == []
     marks = next(one for one in sent_charts(page)["dumps_overview"].figure["data"] if one.get("text") == "<b>–</b>")
     assert len(marks["x"]) == len(VALUES)
-    page = open_page("dumps", dumps_path=str(events), dumps_view="Massive activations")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(events), dumps_view="Massive activations")
     assert [*page.exception, *page.error] == []
     page = page.switch_page("views/bound/bound.py").run()
     page.segmented_control(key="data_source").set_value("Dump").run()

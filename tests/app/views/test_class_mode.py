@@ -120,22 +120,28 @@ def test_without_class_mode_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, 
 @pytest.mark.parametrize("query", [{}, {KEY_GIVEN: "true"}, {"teacher": KEY}])
 def test_a_path_in_the_address_is_refused(open_page: OpenPage, runs_folder: Path, query: dict[str, str]) -> None:
     np.save(runs_folder / "secret.npy", np.ones((40, 4)))
-    page = open_page("dumps", dumps_path=str(runs_folder / "secret.npy"), **query)
+    page = open_page("dumps", dumps_look="true", dumps_path=str(runs_folder / "secret.npy"), **query)
     assert "In a class visitors name no paths on the server." in shown(page.error[0].value)
     assert "secret" not in all_text(page)
     assert str(runs_folder) not in all_text(page)
     assert page.text_input(key="dumps_path").disabled
-    typed = open_page("dumps")
+    typed = open_page("dumps", dumps_look="true")
     typed.session_state["dumps_path"] = str(runs_folder)
     assert "In a class visitors name no paths on the server." in shown(typed.run().error[0].value)
-    example = press(open_page("dumps"), "dumps_example")
+    example = open_page("dumps", dumps_look="true")
     assert [*example.exception, *example.error] == []
     assert "One layer" in all_text(example)
 
 
 def test_paths_of_other_widths_are_refused_too(open_page: OpenPage, runs_folder: Path) -> None:
     np.save(runs_folder / "wide.npy", np.ones((40, 8)))
-    page = open_page("dumps", dumps_path="example", dumps_view="Width", dumps_width_paths=str(runs_folder / "wide.npy"))
+    page = open_page(
+        "dumps",
+        dumps_look="true",
+        dumps_path="example",
+        dumps_view="Width",
+        dumps_width_paths=str(runs_folder / "wide.npy"),
+    )
     areas = [*page.text_area, *page.text_input]
     others = next(one for one in areas if "width" in str(one.key))
     page = others.set_value(str(runs_folder / "wide.npy")).run()
@@ -145,7 +151,7 @@ def test_paths_of_other_widths_are_refused_too(open_page: OpenPage, runs_folder:
 def test_uploads_have_20_mb_together_and_are_the_visitor_s_own(open_page: OpenPage) -> None:
     content = io.BytesIO()
     np.save(content, np.zeros((1_000_000, 3)))
-    page = open_page("dumps")
+    page = open_page("dumps", dumps_look="true")
     page.file_uploader(key="dumps_files").set_value([("large.npy", content.getvalue(), "")]).run()
     assert "In a class the files of a visitor have 20 MB together." in shown(page.error[0].value)
     small = io.BytesIO()
@@ -153,7 +159,7 @@ def test_uploads_have_20_mb_together_and_are_the_visitor_s_own(open_page: OpenPa
     page.file_uploader(key="dumps_files").set_value([("small.npy", small.getvalue(), "")]).run()
     assert [*page.exception, *page.error] == []
     assert "small" in all_text(page)
-    assert "small" not in all_text(open_page("dumps"))
+    assert "small" not in all_text(open_page("dumps", dumps_look="true"))
 
 
 def test_train_offers_the_presets_alone(open_page: OpenPage, runs_folder: Path) -> None:

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.long
 
 
 def test_the_opened_layer_has_the_numbers_of_the_library(open_page: OpenPage, dump: Path) -> None:
-    page = open_page("dumps", dumps_path=str(dump))
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump))
     reading = overview(inspect(dump)).cells["layer_2", 300]
     text = all_text(page)
     assert f"**SW1 {reading.sw1:.3f} ± {reading.sw1_margin:.3f}**" in text
@@ -52,7 +52,7 @@ def test_rows_that_are_not_finite_are_counted_and_the_rest_is_shown(open_page: O
     values = np.random.default_rng(1).standard_normal((80, 3)).astype(np.float32)
     values[3, 1], values[4, 2] = np.nan, np.inf
     add_layers(dump / "step-300", {"layer_8": values})
-    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_8")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="layer_8")
     assert [*page.exception, *page.error] == []
     assert "80 rows, 2 of them not finite" in all_text(page)
     assert "240 values, 0 below the axis, 0 above, 1 NaN, 1 infinite" in all_text(page)
@@ -61,7 +61,7 @@ def test_rows_that_are_not_finite_are_counted_and_the_rest_is_shown(open_page: O
 
 def test_a_layer_that_ends_in_nan_opens_at_its_last_readable_epoch(open_page: OpenPage, dump: Path) -> None:
     save_file({"layer_1": np.full((20, 6), np.nan, np.float32)}, dump / "step-300" / "activations.safetensors")
-    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_1")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="layer_1")
     assert page.selectbox(key="dumps_epoch").value == "200"
     assert [*page.exception, *page.error] == []
     assert set(sent_charts(page)) == CHARTS
@@ -75,7 +75,7 @@ def test_the_axes_belong_to_all_units(open_page: OpenPage, dump: Path) -> None:
     values[:, 0] *= 0.01  # every tenth value
     for epoch in (0, 100):
         add_layers(dump / f"step-{epoch}", {"layer_9": values})
-    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_9")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="layer_9")
     assert "0.0% of the values lie outside the axis" in all_text(page)
     x = sent_charts(page)["dumps_histogram"].figure["data"][0]["x"]
     edges = np.frombuffer(base64.b64decode(x["bdata"]), x["dtype"])
@@ -86,7 +86,7 @@ def test_an_exploding_epoch_leaves_the_others_to_be_seen(open_page: OpenPage, du
     for epoch, scale in zip(EPOCHS, (1, 1, 1, 1000), strict=True):
         values = scale * np.random.default_rng(epoch).standard_normal((400, 6)).astype(np.float32)
         add_layers(dump / f"step-{epoch}", {"layer_9": values})
-    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_9")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="layer_9")
     y = sent_charts(page)["dumps_history_1"].figure["data"][0]["y"]
     heights = np.frombuffer(base64.b64decode(y["bdata"]), y["dtype"])
     assert (heights.min(), heights.max()) == pytest.approx((-4, 4), abs=1)
@@ -100,7 +100,7 @@ def test_narrow_and_far_apart_batches_keep_their_shapes(open_page: OpenPage, dum
     for epoch in EPOCHS:
         values = 60 + np.random.default_rng(epoch).standard_normal((400, 6)).astype(np.float32)
         save_file({"layer_1": values}, other / f"step-{epoch}" / "activations.safetensors")
-    page = open_page("dumps", dumps_path=str(dump), other_path=str(other), dumps_layer="layer_1")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), other_path=str(other), dumps_layer="layer_1")
     drawn = {t["name"]: t for t in sent_charts(page)["dumps_histogram"].figure["data"]}
     for name in ("dump_of_a_test: layer_1, epoch 300", "other_of_a_test: layer_1, epoch 300"):
         y = drawn[name]["y"]
@@ -111,7 +111,7 @@ def test_narrow_and_far_apart_batches_keep_their_shapes(open_page: OpenPage, dum
 
 def test_a_constant_layer_and_positive_values_are_drawn(open_page: OpenPage, dump: Path) -> None:
     add_layers(dump / "step-300", {"layer_9": np.zeros((80, 4), np.float32)})
-    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_9")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="layer_9")
     x = sent_charts(page)["dumps_histogram"].figure["data"][0]["x"]
     assert len(np.frombuffer(base64.b64decode(x["bdata"]), x["dtype"])) == 2
     page.toggle(key="dumps_log_values").set_value(True).run()
@@ -125,7 +125,7 @@ def test_a_constant_layer_and_positive_values_are_drawn(open_page: OpenPage, dum
 def test_very_wide_layers_and_very_many_epochs_are_shown(open_page: OpenPage, dump: Path) -> None:
     rng = np.random.default_rng(1)
     add_layers(dump / "step-300", {"layer_9": rng.standard_normal((40, 20_000)).astype(np.float32)})
-    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_9")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="layer_9")
     assert [*page.exception, *page.error] == []
     assert {"dumps_histogram", "dumps_parts"} <= set(sent_charts(page))
     page = page.switch_page("views/bound/bound.py").run()
@@ -135,7 +135,7 @@ def test_very_wide_layers_and_very_many_epochs_are_shown(open_page: OpenPage, du
         place = dump / f"epoch_{epoch}"
         place.mkdir()
         np.save(place / "head.npy", rng.standard_normal((40, 4)))
-    page = open_page("dumps", dumps_path=str(dump), dumps_layer="head")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="head")
     assert [*page.exception, *page.error] == []
     assert "200 of 250 epochs are drawn" in all_text(page)
 
@@ -144,7 +144,7 @@ def test_all_rows_of_a_long_member_are_measured_on_request(open_page: OpenPage, 
     values = np.random.default_rng(7).standard_normal((5000, 6)).astype(np.float32) * 1.3
     values[17] = np.nan
     add_layers(dump / "step-300", {"layer_9": values})
-    page = open_page("dumps", dumps_path=str(dump), dumps_layer="layer_1")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="layer_1")
     assert not [button for button in page.button if button.key == "dumps_measure"]
     page.selectbox(key="dumps_layer").set_value("layer_9").run()
     assert page.button(key="dumps_measure").label == "Measure all 5,000 rows"
@@ -174,7 +174,7 @@ def test_worst_directions_are_searched_beside_the_server(
         return result(function, *args, **kwargs)
 
     monkeypatch.setattr(caches, "result", noted)
-    page = open_page("dumps", dumps_path=str(dump), dumps_layer="wide")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="wide")
     assert [*page.exception, *page.error] == []
     assert any("Direction" in table.value for table in page.dataframe)
     assert "study_directions" not in here
@@ -182,7 +182,7 @@ def test_worst_directions_are_searched_beside_the_server(
 
 def test_a_layer_beyond_float32_is_measured_in_few_signs(open_page: OpenPage, dump: Path) -> None:
     np.save(dump / "big.npy", 1e300 * np.random.default_rng(0).standard_normal((40, 4)))
-    page = open_page("dumps", dumps_path=str(dump), dumps_layer="big")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="big")
     assert [*page.exception, *page.error] == []
     assert re.search(r"SW1 \d(\.\d+)?e\+\d+ ± ", all_text(page))
     assert any("No row of this layer fits float32" in one.value for one in page.info)

@@ -38,7 +38,7 @@ def unpacked(numbers: dict | list) -> np.ndarray:
 def test_fields_within_the_range_of_gaussian_batches_are_grey_and_say_their_rows(
     open_page: OpenPage, dump: Path
 ) -> None:
-    page = open_page("dumps", dumps_path=str(dump), dumps_order="in network order")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_order="in network order")
     (field,) = sent_charts(page)["dumps_overview"].figure["data"]
     found = overview(inspect(dump))
     assert field["y"] == list(found.layers) == LAYERS
@@ -65,7 +65,7 @@ def test_splits_are_columns_of_their_own(open_page: OpenPage, dump: Path) -> Non
             for layer in ("a", "b")
         }
         save_file(values, path)
-    page = open_page("dumps", dumps_path=str(dump))
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump))
     assert [*page.exception, *page.error] == []
     chart = sent_charts(page)["dumps_overview"].figure
     (field,) = chart["data"]
@@ -84,7 +84,7 @@ def test_a_long_name_is_short_at_the_axis_and_whole_when_pointed_at(open_page: O
     names = [f"model.language_model.decoder.layers.{i}.self_attention.output_projection" for i in (1, 2)]
     for path in sorted(dump.rglob("*.safetensors")):
         save_file({name: np.ones((40, 6), np.float32) for name in names}, path)
-    figure = sent_charts(open_page("dumps", dumps_path=str(dump)))["dumps_overview"].figure
+    figure = sent_charts(open_page("dumps", dumps_look="true", dumps_path=str(dump)))["dumps_overview"].figure
     assert figure["data"][0]["y"] == names
     ticks = dict(zip(figure["layout"]["yaxis"]["tickvals"], figure["layout"]["yaxis"]["ticktext"], strict=True))
     assert ticks[names[0]].startswith("…1.")
@@ -97,7 +97,7 @@ def test_massive_units_are_named_with_the_layer_where_they_begin(open_page: Open
     for i in (1, 2, 3):
         values[f"block_{i}"][0, 7] = 2000 + i
     save_file(values, dump / "step-300" / "activations.safetensors")
-    page = open_page("dumps", dumps_path=str(dump), dumps_view="Massive activations")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_view="Massive activations")
     assert r"**Unit 7 of 40 is massive from block\_1 on**, in 3 of 3 layers. It reaches 2,003" in all_text(page)
     line = next(t for t in sent_charts(page)["dumps_massive"].figure["data"] if t["name"] == "Unit 7 of 40")
     assert line["x"] == ["block_0", "block_1", "block_2", "block_3"]
@@ -114,7 +114,7 @@ def test_massive_units_are_named_with_the_layer_where_they_begin(open_page: Open
 
 
 def test_sizes_are_followed_over_the_width(open_page: OpenPage, dump: Path, wider: Path, runs_folder: Path) -> None:
-    page = open_page("dumps", dumps_path=str(dump), dumps_view="Width")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_view="Width")
     assert "Width needs two or more dumps" in page.info[-1].value
     page.text_area(key="dumps_widths").set_value(f"{wider}\n\n{runs_folder / 'nothing'}").run()
     assert [*page.exception] == []
@@ -135,7 +135,7 @@ def test_what_fewer_bits_do_is_that_of_the_library(open_page: OpenPage, dump: Pa
     values = np.random.default_rng(0).uniform(0.1, 1, (60, 4))
     np.save(dump / "step-300" / "half.npy", np.float32(1e5 * values))
     np.save(dump / "step-300" / "stored.npy", np.float16(values))
-    page = open_page("dumps", dumps_path=str(dump), dumps_view="Precision")
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_view="Precision")
     assert [*page.exception, *page.error] == []
     summary = next(one.value for one in page.table if "Largest relative error" in one.value).map(shown)
     assert summary["Layers with values out of range"].tolist() == ["1 of 5", "0 of 5", "0 of 5", "0 of 5"]
@@ -151,7 +151,7 @@ def test_what_fewer_bits_do_is_that_of_the_library(open_page: OpenPage, dump: Pa
 
 @pytest.mark.parametrize("quantity", QUANTITIES)
 def test_every_quantity_colours_the_map(open_page: OpenPage, dump: Path, quantity: str) -> None:
-    page = open_page("dumps", dumps_path=str(dump), dumps_quantity=QUANTITIES[quantity].title)
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_quantity=QUANTITIES[quantity].title)
     assert [*page.exception, *page.error] == []
     (field,) = sent_charts(page)["dumps_overview"].figure["data"]
     assert field["name"] == QUANTITIES[quantity].title

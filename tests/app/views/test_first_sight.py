@@ -1,6 +1,7 @@
 """What each page says and shows at first sight: one statement computed from its batch, one picture, closed sections."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import ot
@@ -15,8 +16,8 @@ from analysis.samples import CASES
 from app.session import services
 from app.session.batch_choice import Choice
 from per_core.errors import InvalidInputError
-from per_core.recording.run_directory import Run
-from tests.app.conftest import OpenPage
+from per_core.recording.run_directory import Run, open_run
+from tests.app.conftest import OpenPage, shown
 from tests.app.views.test_pages import sent_charts
 from tests.browser.pages import CHARTS, ON_REQUEST
 
@@ -49,7 +50,7 @@ def sliced_by_sorting(values: NDArray[np.floating]) -> float:
 @pytest.mark.parametrize("name", ON_REQUEST)
 def test_a_page_opens_with_one_picture_and_closed_sections(open_page: OpenPage, name: str) -> None:
     page = open_page(name, data_n="128")
-    assert statement(page).count("**") == 2
+    assert statement(page, "furthest" if name in ("train", "dumps") else "").count("**") == 2
     assert list(sent_charts(page)) == CHARTS[name]
     assert not any(section.proto.expanded for section in page.main.expander)
 
@@ -195,3 +196,36 @@ def test_the_example_is_nobodys_run_and_your_own_takes_its_place(open_page: Open
     )
     assert f"{layer} of" in statement(own, "furthest")
     assert f"SW1 is {sw1:.3f}" in statement(own, "furthest")
+
+
+def test_dumps_says_which_layer_is_furthest_and_which_warning_comes_first(open_page: OpenPage) -> None:
+    page = open_page("dumps")
+    said = statement(page, "furthest")
+    run = open_run(services.EXAMPLE_DUMP)
+    times: dict[tuple[str, float], tuple[float, float]] = {}
+    for record in run.records:
+        for layer, arrays in run.arrays(record.index).items():
+            sw1 = sliced_by_sorting(arrays.rows)
+            times[layer, record.epoch] = sw1 * np.sqrt(len(arrays.rows)), sw1
+    layer, epoch = max(times, key=lambda key: times[key])
+    assert f"{layer} is furthest from N(0, I) at epoch {epoch}: SW1 is" in said
+    assert float(re.findall(r"SW1 is ([\d.]+),", said)[0]) == pytest.approx(times[layer, epoch][1], rel=0.1)
+    first = page.table[0].value.iloc[0]
+    kind, severity = shown(first.iloc[1]).split(", ")
+    assert f"first {first.iloc[0]}: {kind}, {severity}, from epoch {first.iloc[2].split(' ')[0]} on" in said
+    assert f"{len(set(page.table[0].value.iloc[:, 0]))} of 5 layers have warnings" in said
+
+
+def test_a_dump_without_rows_or_warnings_says_so(open_page: OpenPage, runs_folder: Path) -> None:
+    folder = runs_folder / "sights_of_a_test"
+    folder.mkdir()
+    try:
+        np.save(folder / "layer_1.npy", np.random.default_rng(0).standard_normal((200, 6)))
+        well = statement(open_page("dumps", dumps_path=str(folder)), "furthest")
+        np.save(folder / "layer_1.npy", np.full((200, 6), np.nan))
+        lost = statement(open_page("dumps", dumps_path=str(folder)), "finite values")
+    finally:
+        (folder / "layer_1.npy").unlink()
+        folder.rmdir()
+    assert "There is no warning about any layer." in well
+    assert "1 of 1 layer has warnings, first layer" in lost

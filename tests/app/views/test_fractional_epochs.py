@@ -57,7 +57,7 @@ def test_an_address_opens_a_layer_of_a_run_at_one(open_page: OpenPage, run: Path
 
 def test_dumps_reads_them_from_names_and_from_a_run(open_page: OpenPage, dump: Path, run: Path) -> None:
     for path, layer, epochs in ((dump, "layer_1", EPOCHS[:-1]), (run, "0", EPOCHS)):
-        page = open_page("dumps", dumps_path=str(path), dumps_layer=layer, dumps_epoch="0.5")
+        page = open_page("dumps", dumps_look="true", dumps_path=str(path), dumps_layer=layer, dumps_epoch="0.5")
         assert [*page.exception, *page.error] == []
         assert page.selectbox(key="dumps_epoch").value == "0.5"
         assert list(sent_charts(page)["dumps_overview"].figure["data"][0]["x"]) == list(map(str, epochs))

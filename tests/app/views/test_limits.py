@@ -49,7 +49,7 @@ def test_uploads_have_a_limit_together(open_page: OpenPage, monkeypatch: pytest.
     monkeypatch.setenv(services.UPLOAD_VARIABLE, "0.001")
     content = io.BytesIO()
     np.save(content, np.zeros((400, 3)))
-    page = open_page("dumps")
+    page = open_page("dumps", dumps_look="true")
     page.file_uploader(key="dumps_files").set_value([("large.npy", content.getvalue(), "")]).run()
     assert "Uploads may have 1000 bytes together" in shown(page.error[0].value)
 

@@ -200,7 +200,7 @@ def test_what_was_trained_with_it_is_drawn_listed_and_reported(
     assert "Toy toy_multiply + Toy toy_pull" in list(results["Network"])
     (listed,) = runs.loc[runs["Title"] == "Toys", "Methods"]
     assert listed == "Vanilla, Toy toy_multiply, Toy toy_pull, Toy toy_multiply + Toy toy_pull"
-    dumped = open_page("dumps", dumps_path=str(trained / "runs" / "vanilla-s0"))
+    dumped = open_page("dumps", dumps_look="true", dumps_path=str(trained / "runs" / "vanilla-s0"))
     assert [*dumped.exception, *dumped.error] == []
     names = [trace["name"] for trace in sent_charts(dumped)["dumps_parts"].figure["data"]]
     assert names[2:] == ["removed by Toy toy_multiply", "removed by BN", "removed by DBN"]

@@ -43,7 +43,7 @@ def word(page: AppTest, text: str, role: str = "") -> MenuButton:
 
 
 def opened(open_page: OpenPage, folder: Path, **query: str | list[str]) -> AppTest:
-    page = open_page("dumps", dumps_path=str(folder), dumps_editor="true", **query)
+    page = open_page("dumps", dumps_look="true", dumps_path=str(folder), dumps_editor="true", **query)
     assert [*page.exception] == []
     return page
 
@@ -175,13 +175,13 @@ def test_a_plan_is_kept_beside_the_dump_and_found_again(open_page: OpenPage, par
 
 
 def test_why_a_plan_cannot_be_kept_is_said(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, parts: Path) -> None:
-    page = open_page("dumps", dumps_path=services.EXAMPLE, dumps_editor="true")
+    page = open_page("dumps", dumps_look="true", dumps_path=services.EXAMPLE, dumps_editor="true")
     assert page.button(key="dumps_keep").disabled
     assert any("stays as it was shipped" in one.value for one in page.caption)
     monkeypatch.setattr("app.views.dumps.plan_editor.os.access", lambda *_: False)
     page = opened(open_page, parts)
     assert any("may not write into this folder" in one.value for one in page.caption)
-    page = open_page("dumps", dumps_editor="true")
+    page = open_page("dumps", dumps_look="true", dumps_editor="true")
     content = io.BytesIO()
     np.save(content, np.zeros((40, 3), np.float32))
     page.file_uploader(key="dumps_files").set_value([("layer_7.npy", content.getvalue(), "")]).run()

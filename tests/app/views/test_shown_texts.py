@@ -37,7 +37,6 @@ LABELS = {"data_source", "train_data", "train_model"}  # of which the address ha
 JSON = '{"momentum": 0.8}'
 TEXT = {"label", "body", "help", "placeholder", "options", "text", "caption", "captions", "alt", "delta"}  # of protos
 UNREAD = re.compile(r"<(script|style)>.*?</\1>", re.DOTALL)
-ON_REQUEST = {"popover", "expander"}
 WORD = re.compile(r"(?<!\w)[A-Za-z]?[a-z]{2,}(?!\w)")
 SENTENCE_END = re.compile(r"[.!?]\**\s+(?=[A-Z≠])|[.!?]\**$")
 OPTIONS = [choices_of(TrainingSpec, field) for field in ("schedule", "device", "mixed_precision")]  # as JSON says them
@@ -70,7 +69,12 @@ def blocks(node: Any, opened: bool = True) -> Iterator[tuple[Any, bool]]:
     """Every element of a page, and whether it is seen without a click."""
     for child in getattr(node, "children", {}).values():
         yield child, opened
-        yield from blocks(child, opened and getattr(child, "type", "") not in ON_REQUEST)
+        yield from blocks(child, opened and not _is_closed(child))
+
+
+def _is_closed(node: Any) -> bool:
+    kind = getattr(node, "type", "")
+    return kind == "popover" or (kind == "expander" and not node.proto.expanded)
 
 
 def texts(value: Any, named: bool = False) -> Iterator[str]:

@@ -69,7 +69,7 @@ def test_who_waits_reads_for_which_file_and_how_long(
 ) -> None:
     stopped = READER.pids
     lines = at_a_line(lambda: set_going(stopped))
-    page = open_page("dumps", dumps_path=str(slow_table))
+    page = open_page("dumps", dumps_look="true", dumps_path=str(slow_table))
     assert lines[0] == r"Reading slow\_one\.csv: 1 s"
     assert not page.exception
     assert not page.error
@@ -90,7 +90,7 @@ def test_what_nobody_waits_for_any_more_is_dropped(
 
     stopped = set(READER.pids)
     lines = at_a_line(move_on)
-    page = open_page("dumps", dumps_path=str(slow_table))
+    page = open_page("dumps", dumps_look="true", dumps_path=str(slow_table))
     assert len(lines) == 1
     assert "One layer" not in all_text(page)
     assert len(stopped - set(READER.pids)) == 1
