@@ -17,13 +17,14 @@ from per_core.method import Method, Parameter
 from per_core.methods import BASELINE, find_method
 from per_core.per import Reduction, RowLayout
 
-DataName = Literal["digits", "spirals", "mixture", "cifar10", "cifar100"]
+DataName = Literal["digits", "spirals", "mixture", "cifar10", "cifar100", "mnist", "fashion_mnist"]
 ModelName = Literal["mlp", "cnn11", "resnet"]
 Activation = Literal["elu", "relu", "leaky_relu"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 Schedule = Literal["constant", "cosine"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
+PUBLISHED: tuple[DataName, ...] = ("cifar10", "cifar100", "mnist", "fashion_mnist")
 VANILLA = BASELINE.key
 LARGEST_SEED = 2**31  # room for the seeds that follow it
 MOST_SYNTHETIC = 50_000_000  # values of a synthetic training set: 0.6 GB while it is drawn
@@ -37,15 +38,16 @@ class DataSpec:
     """Which data to learn.
 
     Args:
-        name: "digits" (scikit-learn's, 8 x 8), "spirals" or "mixture" (synthetic), "cifar10" or "cifar100".
+        name: "digits" (scikit-learn's, 8 x 8), "spirals" or "mixture" (synthetic), or published files: "cifar10",
+            "cifar100", "mnist", "fashion_mnist".
         samples: training samples of a synthetic set, 10 to 1 000 000; half as many more for testing. Together they may
             have 50 000 000 values at most: samples times dim.
         classes: of a synthetic set, 2 to 100.
         dim: units of an input of "mixture", 2 to 4096; spirals are always in the plane.
         noise: standard deviation around the spirals' arms (which end at radius 1) or the mixture's means (which are
             N(0, I)), 0 to 10.
-        folder: where CIFAR's binary files are; a folder that is made if they are to be downloaded.
-        download: whether CIFAR may be fetched into `folder` when it is not there.
+        folder: where published files are; a folder that is made if they are to be downloaded.
+        download: whether they may be fetched into `folder` when they are not there.
         limit: use only so many training samples; all if 0.
     """
 
@@ -66,11 +68,16 @@ class DataSpec:
                 f"data.samples times data.dim must be at most {MOST_SYNTHETIC}; received {self.samples} times"
                 f" {self.dim}. At that dim, {MOST_SYNTHETIC // self.dim} samples fit."
             )
-        if self.name.startswith("cifar") and not self.folder:
+        if self.is_published and not self.folder:
             raise InvalidInputError(
-                f"data.folder must name the folder of {self.name}'s binary files; received ''. "
+                f"data.folder must name the folder of {self.name}'s files; received ''. "
                 "Give one, and set data.download to fetch them into it."
             )
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the data are files that somebody published, in `folder`."""
+        return self.name in PUBLISHED
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,28 +9,21 @@ https://www.cs.toronto.edu/~kriz/cifar.html for the layout, the addresses and th
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import tarfile
 import tempfile
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.training.download import Announce, PublishedFile, fetch_file, require_no_links
 from per_core.errors import InvalidInputError
 
-Announce = Callable[[str], None]
 Images = tuple[NDArray[np.uint8], NDArray[np.int64]]  # (n, 3, 32, 32) and (n,)
 
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE
-BLOCK = 2**20
-TIMEOUT = 30.0  # seconds without a byte
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +36,7 @@ class CifarFiles:
         label_bytes: bytes before the pixels; the last of them is the label.
         training, test: names of the binary files.
         folder: that the archive holds them in.
-        url: of the archive, a .tar.gz.
-        md5: of the archive, in hexadecimal.
+        archive: a .tar.gz.
     """
 
     title: str
@@ -53,8 +45,7 @@ class CifarFiles:
     training: tuple[str, ...]
     test: str
     folder: str
-    url: str
-    md5: str
+    archive: PublishedFile
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,8 +60,9 @@ CIFAR10 = CifarFiles(
     training=tuple(f"data_batch_{index}.bin" for index in range(1, 6)),
     test="test_batch.bin",
     folder="cifar-10-batches-bin",
-    url="https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-    md5="c32a1d4ab5d03f1284b67883e8d87530",
+    archive=PublishedFile(
+        "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"
+    ),
 )
 CIFAR100 = CifarFiles(
     title="CIFAR-100",
@@ -79,8 +71,9 @@ CIFAR100 = CifarFiles(
     training=("train.bin",),
     test="test.bin",
     folder="cifar-100-binary",
-    url="https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz",
-    md5="03b5dce01913d631647c71ecec9e9cb8",
+    archive=PublishedFile(
+        "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz", "03b5dce01913d631647c71ecec9e9cb8"
+    ),
 )
 
 
@@ -110,32 +103,17 @@ def fetch(files: CifarFiles, folder: str | Path, *, download: bool, progress: An
             f"there is no {missing}. Unpack the binary version there, or allow the download (data.download)."
         )
     report = progress or (lambda _: None)
-    _require_no_links(folder, files)
-    archive = folder / files.url.rpartition("/")[2]
+    require_no_links(files.title, folder, files.folder)
+    archive = fetch_file(files.archive, folder, files.title, report)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not archive.is_file():
-            _download(files, archive, report)
-        _verify(files, archive)
         _unpack(files, archive, folder)
-    except (OSError, http.client.HTTPException, tarfile.TarError) as error:
+    except (OSError, tarfile.TarError) as error:
         raise InvalidInputError(
-            f"{files.title} could not be fetched from {files.url} into {folder}: {error}. "
-            "Try again, it goes on where it stopped; or put the binary files there yourself."
+            f"{files.title} could not be unpacked from {archive}: {error}. Delete it and try again, or put the binary"
+            " files there yourself."
         ) from error
     report(f"{files.title}: unpacked into {folder / files.folder}")
     return folder / files.folder
-
-
-def _require_no_links(folder: Path, files: CifarFiles) -> None:
-    """Refuse to write through a link, which may lead out of the folder."""
-    archive = files.url.rpartition("/")[2]
-    for place in (folder / archive, folder / f"{archive}.part", folder / files.folder):
-        if place.is_symlink():
-            raise InvalidInputError(
-                f"{files.title} is fetched into a folder of plain files; {place.name} in it is a link. Remove the link,"
-                " or name another folder."
-            )
 
 
 def read_training(files: CifarFiles, folder: Path) -> Images:
@@ -168,49 +146,6 @@ def _read(files: CifarFiles, path: Path) -> Images:
             "It is of another data set or damaged: fetch it again."
         )
     return records[:, files.label_bytes :].reshape(-1, 3, SIDE, SIDE), labels
-
-
-def _download(files: CifarFiles, archive: Path, report: Announce) -> None:
-    """Fetch the archive beside its place, from where an earlier download stopped, then move it there."""
-    part = archive.with_name(archive.name + ".part")
-    have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(files.url, headers={"Range": f"bytes={have}-"} if have else {})
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-            if answer.status != http.client.PARTIAL_CONTENT:
-                have = 0  # the server sends all of it
-            _receive(files, answer, part, have, report)
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-                raise  # else all of it had come already
-    part.replace(archive)
-
-
-def _receive(files: CifarFiles, answer: http.client.HTTPResponse, part: Path, have: int, report: Announce) -> None:
-    length = answer.headers.get("Content-Length")
-    total = have + int(length) if length else 0
-    reported = -1
-    with part.open("ab" if have else "wb") as file:
-        while block := answer.read(BLOCK):
-            file.write(block)
-            have += len(block)
-            if total and (percent := 100 * have // total) > reported:
-                report(f"{files.title}: {have / 1e6:.1f} of {total / 1e6:.1f} MB ({percent} %)")
-                reported = percent
-    if have < total:
-        raise OSError(f"the connection broke off after {have} of {total} bytes")
-
-
-def _verify(files: CifarFiles, archive: Path) -> None:
-    with archive.open("rb") as file:
-        found = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-    if found != files.md5:
-        archive.unlink()
-        raise InvalidInputError(
-            f"The archive of {files.title} must have the MD5 checksum {files.md5}; {archive.name} has {found}. "
-            "It was deleted: try again, or put the binary files there yourself."
-        )
 
 
 def _unpack(files: CifarFiles, archive: Path, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the networks learn: handwritten digits, synthetic sets in any number, and CIFAR's images."""
+"""What the networks learn: handwritten digits, synthetic sets in any number, and published sets of images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from analysis.runs.spec import DataSpec
-from analysis.training.cifar import CIFAR10, CIFAR100, Announce, CifarFiles, fetch, read_test, read_training
+from analysis.training import cifar, idx
+from analysis.training.cifar import CIFAR10, CIFAR100, CifarFiles
+from analysis.training.download import Announce
+from analysis.training.idx import FASHION_MNIST, MNIST, IdxFiles
 from analysis.training.models import Shape
 from per_core.errors import InvalidInputError
 
@@ -150,22 +153,37 @@ def _synthetic(title: str, spec: DataSpec, points: NDArray[np.float64], labels: 
 
 def _cifar(files: CifarFiles) -> Callable[[DataSpec, Announce | None], DataSet]:
     def load_files(spec: DataSpec, progress: Announce | None) -> DataSet:
-        folder = fetch(files, spec.folder, download=spec.download, progress=progress)
-        (images, labels), (test_images, test_labels) = read_training(files, folder), read_test(files, folder)
-        shift, scale = _channels(images)
-        title = f"{files.title}: {len(labels)} images for training, {len(test_labels)} for testing"
-        return DataSet(
-            title,
-            torch.from_numpy(images),
-            torch.from_numpy(labels),
-            torch.from_numpy(test_images),
-            torch.from_numpy(test_labels),
-            files.classes,
-            shift,
-            scale,
-        )
+        folder = cifar.fetch(files, spec.folder, download=spec.download, progress=progress)
+        return _images(files.title, files.classes, cifar.read_training(files, folder), cifar.read_test(files, folder))
 
     return load_files
+
+
+def _idx(files: IdxFiles) -> Callable[[DataSpec, Announce | None], DataSet]:
+    def load_files(spec: DataSpec, progress: Announce | None) -> DataSet:
+        images, labels, test_images, test_labels = idx.fetch(
+            files, spec.folder, download=spec.download, progress=progress
+        )
+        training, test = idx.read(files, images, labels), idx.read(files, test_images, test_labels)
+        return _images(files.title, idx.CLASSES, training, test)
+
+    return load_files
+
+
+def _images(title: str, classes: int, training: cifar.Images, test: cifar.Images) -> DataSet:
+    """Images and labels as they are published, to be scaled by channel."""
+    (images, labels), (test_images, test_labels) = training, test
+    shift, scale = _channels(images)
+    return DataSet(
+        f"{title}: {len(labels)} images for training, {len(test_labels)} for testing",
+        torch.from_numpy(images),
+        torch.from_numpy(labels),
+        torch.from_numpy(test_images),
+        torch.from_numpy(test_labels),
+        classes,
+        shift,
+        scale,
+    )
 
 
 def _channels(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
@@ -188,4 +206,6 @@ LOADERS: dict[str, Callable[[DataSpec, Announce | None], DataSet]] = {
     "mixture": _mixture,
     "cifar10": _cifar(CIFAR10),
     "cifar100": _cifar(CIFAR100),
+    "mnist": _idx(MNIST),
+    "fashion_mnist": _idx(FASHION_MNIST),
 }

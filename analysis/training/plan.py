@@ -15,8 +15,8 @@ from analysis.training.models import Shape, hidden_layers, outline, pass_nothing
 from per_core.errors import InvalidInputError
 from per_core.recording.layer_record import FLOAT_BYTES, HALF_BYTES, HEADER_BYTES, Allowance
 
-DIGITS, CIFAR = (1, 8, 8), (3, 32, 32)
-CIFAR_TRAINING = 50_000
+DIGITS, CIFAR, MNIST = (1, 8, 8), (3, 32, 32), (1, 28, 28)
+CIFAR_TRAINING, MNIST_TRAINING = 50_000, 60_000
 SLICES, UNITS = 32, 24  # recorded of every layer, beside norms and tracked units
 COMPARISON_BYTES = 38_000_000  # shared by the layers of all records, as long as each has
 FEWEST_BYTES = 21_600  # and what norms and tracked units of the whole probe take, twice
@@ -102,6 +102,8 @@ def outline_of(data: DataSpec) -> tuple[Shape, int, int]:
         "mixture": ((data.dim,), data.classes, data.samples),
         "cifar10": (CIFAR, 10, CIFAR_TRAINING),
         "cifar100": (CIFAR, 100, CIFAR_TRAINING),
+        "mnist": (MNIST, 10, MNIST_TRAINING),
+        "fashion_mnist": (MNIST, 10, MNIST_TRAINING),
     }
     shape, classes, samples = known[data.name]
     return shape, classes, min(samples, data.limit) if data.limit else samples

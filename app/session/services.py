@@ -95,7 +95,7 @@ def submit(spec: "TrainingSpec", token: str) -> str:
 
     if spec not in [preset.spec for preset in PRESETS.values()]:
         permissions.require("train_anything")
-    if spec.data.folder and spec.data.name.startswith("cifar"):
+    if spec.data.folder and spec.data.is_published:
         spec = replace(spec, data=replace(spec.data, folder=str(within(spec.data.folder, dump_folders()))))
     own = _submitted()
     if token not in own:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from analysis.fields import Range, choices_of, range_of
 from analysis.plain_text import plain
-from analysis.runs.spec import VANILLA, DataSpec, MethodSpec, ModelSpec, TrainingSpec, read_object
+from analysis.runs.spec import PUBLISHED, VANILLA, DataSpec, MethodSpec, ModelSpec, TrainingSpec, read_object
 from analysis.training.models import MODELS
 from app.session import services
 from app.session.fields import Field, Flag, Number, OneOf, SomeOf, Text, Values, Whole, parameter_field
@@ -24,7 +24,6 @@ from per_core.methods import BASELINE, find_method, list_methods
 from per_core.text import N_
 
 DEFAULT = TrainingSpec()
-_IMAGES = ("cifar10", "cifar100")
 _SYNTHETIC = ("spirals", "mixture")
 _DATA = {
     "digits": N_("Digits (8 × 8, real, ships with scikit-learn)"),
@@ -32,6 +31,8 @@ _DATA = {
     "mixture": N_("Gaussian mixture (synthetic)"),
     "cifar10": N_("CIFAR-10 (binary files)"),
     "cifar100": N_("CIFAR-100 (binary files)"),
+    "mnist": N_("MNIST (IDX files)"),
+    "fashion_mnist": N_("Fashion-MNIST (IDX files)"),
 }
 _SHORT_DATA = {
     "digits": N_("digits"),
@@ -39,6 +40,8 @@ _SHORT_DATA = {
     "mixture": N_("mixture"),
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
+    "mnist": "MNIST",
+    "fashion_mnist": "Fashion-MNIST",
 }
 _ACTIVATIONS = {"elu": "ELU", "relu": "ReLU", "leaky_relu": "Leaky ReLU"}
 _REDUCTIONS = {"sum": N_("the sum"), "mean": N_("the mean")}
@@ -105,14 +108,15 @@ def _data() -> tuple[Field[Any], ...]:
         Text(
             path="data.folder",
             key="train_folder",
-            label=_("Folder of the binary files"),
+            label=_("Folder of the files"),
             default=DEFAULT.data.folder,
             hint=_(
-                "A folder on the server, inside {folders}, with the official binary files: data_batch_1.bin and so on, "
-                "or train.bin. In the folder of the runs its name begins with a dot, so that it is not taken for a run."
+                "A folder on the server, inside {folders}, with the files as they are published: data_batch_1.bin,"
+                " train.bin, train-images-idx3-ubyte.gz and so on. In the folder of the runs its name begins with a"
+                " dot, so that it is not taken for a run."
             ).format(folders=", ".join(map(escaped, folders))),
-            applies=_is_images,
-            placeholder=plain(folders[0] / ".cifar"),
+            applies=_is_published,
+            placeholder=plain(folders[0] / ".images"),
             read=str,
             write=str,
         ),
@@ -122,7 +126,7 @@ def _data() -> tuple[Field[Any], ...]:
             label=_("Download into it"),
             default=DEFAULT.data.download,
             hint=_("Resumes after an interruption, and verifies the checksum."),
-            applies=_is_images,
+            applies=_is_published,
         ),
     )
 
@@ -323,8 +327,8 @@ def _is_synthetic(values: Values) -> bool:
     return values["data.name"] in _SYNTHETIC
 
 
-def _is_images(values: Values) -> bool:
-    return values["data.name"] in _IMAGES
+def _is_published(values: Values) -> bool:
+    return values["data.name"] in PUBLISHED
 
 
 def _has_methods(values: Values) -> bool:

@@ -1,10 +1,7 @@
 """The reader and the download, on small files of the official layout and a server of the test's own."""
 
-import hashlib
-import http.server
 import io
 import tarfile
-import threading
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +11,7 @@ from analysis.runs.spec import DataSpec
 from analysis.training import dataset
 from analysis.training.cifar import CIFAR10, CIFAR100, PIXELS, fetch, read_test, read_training
 from per_core.errors import InvalidInputError
+from tests.analysis.training.published import Server, published
 
 
 def records(files, n, *, seed):
@@ -42,47 +40,6 @@ def archive_of(contents):
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
-
-
-class Server:
-    """Serves one archive, with ranges, and notes what was asked for."""
-
-    def __init__(self, archive, *, breaks_off_after=None, ranges=True):
-        self.asked = []
-        server = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                asked = self.headers.get("Range")
-                server.asked.append(asked)
-                start = int(asked[6:-1]) if asked and ranges else 0
-                if start >= len(archive):
-                    self.send_error(416)
-                    return
-                self.send_response(206 if start else 200)
-                self.send_header("Content-Length", str(len(archive) - start))
-                self.end_headers()
-                stop = breaks_off_after if breaks_off_after and not asked else len(archive)
-                self.wfile.write(archive[start:stop])
-
-            def log_message(self, *args):
-                pass
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.http.serve_forever)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.http.shutdown()
-        self.thread.join()
-        self.http.server_close()
-
-    def files(self, files, archive):
-        url = f"http://127.0.0.1:{self.http.server_port}/binary.tar.gz"
-        return replace(files, url=url, md5=hashlib.md5(archive).hexdigest())
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +100,7 @@ def test_files_of_another_layout(tmp_path, content, message):
 def test_download(tmp_path, archive):
     lines = []
     with Server(archive) as server:
-        files = server.files(CIFAR10, archive)
+        files = replace(CIFAR10, archive=server.published("binary.tar.gz", archive))
         place = fetch(files, tmp_path / "new", download=True, progress=lines.append)
         assert fetch(files, tmp_path / "new", download=True) == place
     assert server.asked == [None]
@@ -155,7 +112,7 @@ def test_download(tmp_path, archive):
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_download_that_breaks_off_goes_on(tmp_path, archive, ranges):
     with Server(archive, breaks_off_after=1000, ranges=ranges) as server:
-        files = server.files(CIFAR10, archive)
+        files = replace(CIFAR10, archive=server.published("binary.tar.gz", archive))
         with pytest.raises(InvalidInputError, match=r"broke off after 1000 of \d+ bytes.*goes on where it stopped"):
             fetch(files, tmp_path, download=True)
         assert (tmp_path / "binary.tar.gz.part").stat().st_size == 1000
@@ -167,14 +124,14 @@ def test_a_download_that_breaks_off_goes_on(tmp_path, archive, ranges):
 def test_a_download_that_was_whole_but_not_moved(tmp_path, archive):
     (tmp_path / "binary.tar.gz.part").write_bytes(archive)
     with Server(archive) as server:
-        fetch(server.files(CIFAR10, archive), tmp_path, download=True)
+        fetch(replace(CIFAR10, archive=server.published("binary.tar.gz", archive)), tmp_path, download=True)
     assert server.asked == [f"bytes={len(archive)}-"]
 
 
 def test_another_archive_is_never_unpacked(tmp_path, archive):
     other = archive[:-20] + bytes(20)
     with Server(other) as server:
-        files = server.files(CIFAR10, archive)
+        files = replace(CIFAR10, archive=server.published("binary.tar.gz", archive))
         with pytest.raises(InvalidInputError, match=r"must have the MD5 checksum .*It was deleted"):
             fetch(files, tmp_path, download=True)
     assert list(tmp_path.iterdir()) == []
@@ -185,7 +142,7 @@ def test_an_archive_without_the_files_and_one_that_reaches_outside(tmp_path):
         bad = archive_of({name: b"x"})
         (tmp_path / "binary.tar.gz").write_bytes(bad)
         with pytest.raises(InvalidInputError, match=message):
-            fetch(replace(CIFAR10, url="http://127.0.0.1:9/binary.tar.gz", md5=hashlib.md5(bad).hexdigest()), tmp_path,
+            fetch(replace(CIFAR10, archive=published("http://127.0.0.1:9/binary.tar.gz", bad)), tmp_path,
                   download=True)  # fmt: skip
     assert not (tmp_path.parent / "x").exists()
 
@@ -198,11 +155,11 @@ def test_links_out_of_the_folder_are_refused(tmp_path):
         tar.addfile(member)
     bad = buffer.getvalue()
     (tmp_path / "binary.tar.gz").write_bytes(bad)
-    with pytest.raises(InvalidInputError, match=r"could not be fetched .*link to an absolute path"):
-        fetch(replace(CIFAR10, url="http://127.0.0.1:9/binary.tar.gz", md5=hashlib.md5(bad).hexdigest()), tmp_path,
+    with pytest.raises(InvalidInputError, match=r"could not be unpacked .*link to an absolute path"):
+        fetch(replace(CIFAR10, archive=published("http://127.0.0.1:9/binary.tar.gz", bad)), tmp_path,
               download=True)  # fmt: skip
 
 
 def test_a_server_that_is_not_there(tmp_path):
     with pytest.raises(InvalidInputError, match=r"could not be fetched from http://127.0.0.1:9/x.tar.gz.*refused"):
-        fetch(replace(CIFAR10, url="http://127.0.0.1:9/x.tar.gz"), tmp_path, download=True)
+        fetch(replace(CIFAR10, archive=published("http://127.0.0.1:9/x.tar.gz", b"")), tmp_path, download=True)
