@@ -6,7 +6,8 @@ const canvases = new WeakMap()
 const MOST_STEPS = 50 // that can be undone
 const SPRAY_WIDTH = 0.28 // standard deviation, in units of the axes, as are the radii
 const RADIUS = { pen: 0.13, erase: 0.35 }
-const SPRAYED = { perUnit: 80, perTick: 8, tick: 30 } // dots along a stroke, and every so many milliseconds in a place
+const SPRAYED = { perUnit: 120, perTick: 8, tick: 30 } // dots along a stroke, and every so many milliseconds in a place
+const USUAL_TYPE = 15 // pixels
 const NARROWEST = 60 // in pixels: a sidebar that is folded away leaves less
 const BUMP = 3 // width in nodes of what one key press adds to a density
 
@@ -34,20 +35,20 @@ const cloud = {
   shape: 1,
   tools: ["spray", "pen", "erase"],
   stroke(canvas, from, to) {
-    if (canvas.tool === "spray") return spray(canvas, from, to)
+    if (canvas.tool === "spray") return spray(canvas, from, to, SPRAYED.perUnit * Math.hypot(to.x - from.x, to.y - from.y))
     return cover(canvas, from, to, RADIUS[canvas.tool], canvas.tool === "pen" ? canvas.grid.highest : 0)
   },
   // Held still, a spray goes on.
   tick(canvas, at) {
-    if (canvas.tool === "spray") spray(canvas, at, at)
+    if (canvas.tool === "spray") spray(canvas, at, at, SPRAYED.perTick)
   },
-  picture(canvas, pen, { x, y, colours }) {
+  picture(canvas, pen, { x, y, colours, type }) {
     const { grid, levels } = canvas
     const spacing = (2 * grid.extent) / grid.nodes
     const offsets = scatter(levels.length * grid.highest)
     const size = Math.max(1, (x(spacing) - x(0)) / 4)
     pen.strokeStyle = colours.reference
-    pen.setLineDash([2, 3])
+    pen.setLineDash([2 * type, 3 * type])
     for (const radius of [1, 2]) {
       pen.beginPath()
       pen.arc(x(0), y(0), x(radius) - x(0), 0, 2 * Math.PI)
@@ -80,16 +81,15 @@ const cloud = {
     remember(canvas)
     canvas.tool = tool
     this.stroke(canvas, cursor, cursor)
+    this.tick(canvas, cursor)
     canvas.tool = chosen
     return "changed"
   },
   levelAt: ({ grid, levels, cursor }) => levels[nodeAt(grid, cursor.y) * grid.nodes + nodeAt(grid, cursor.x)],
 }
 
-function spray({ grid, levels }, from, to) {
-  const length = Math.hypot(to.x - from.x, to.y - from.y)
-  const dots = SPRAYED.perTick + Math.round(SPRAYED.perUnit * length)
-  for (let dot = 0; dot < dots; dot++) {
+function spray({ grid, levels }, from, to, dots) {
+  for (let dot = Math.random(); dot < dots; dot++) {
     const along = Math.random()
     const x = from.x + along * (to.x - from.x) + SPRAY_WIDTH * gaussian()
     const y = from.y + along * (to.y - from.y) + SPRAY_WIDTH * gaussian()
@@ -126,7 +126,7 @@ const density = {
   tick() {},
   level: (grid, y) => Math.round((between(y / grid.extent + 1, 0, 2) / 2) * grid.highest),
   // N(0, 1) has the same area as what is drawn, as long as something is.
-  picture(canvas, pen, { x, y, colours }) {
+  picture(canvas, pen, { x, y, colours, type }) {
     const { grid, levels } = canvas
     const height = (level) => y((2 * level) / grid.highest * grid.extent - grid.extent)
     const total = levels.reduce((sum, level) => sum + level, 0)
@@ -138,15 +138,15 @@ const density = {
       pen.lineTo(x(grid.extent), height(0))
     }
     pen.strokeStyle = pen.fillStyle = colours.drawn
-    pen.lineWidth = 2
+    pen.lineWidth = 2 * type
     curve((node) => levels[node])
     pen.globalAlpha = 0.2
     pen.fill()
     pen.globalAlpha = 1
     if (total) pen.stroke()
     pen.strokeStyle = colours.reference
-    pen.lineWidth = 1.5
-    pen.setLineDash([2, 3])
+    pen.lineWidth = 1.5 * type
+    pen.setLineDash([2 * type, 3 * type])
     curve((node) => (area * Math.exp(-(positionOf(grid, node) ** 2) / 2)) / Math.sqrt(2 * Math.PI))
     pen.stroke()
   },
@@ -183,11 +183,13 @@ function remember(canvas) {
   if (canvas.before.length > MOST_STEPS) canvas.before.shift()
 }
 
+// How much larger than usual the page writes.
+const enlarged = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / USUAL_TYPE
+
 // Margins of the picture in pixels: ticks stand at the left of a cloud and below.
 function frame(canvas) {
   const { node, grid, kind } = canvas
-  const left = kind === cloud ? 24 : 8
-  const [right, top, bottom] = [8, 8, 20]
+  const [left, right, top, bottom] = [kind === cloud ? 24 : 8, 8, 8, 20].map((pixels) => pixels * enlarged())
   const width = node.clientWidth - left - right
   const height = Math.round(kind.shape * width)
   return {
@@ -222,19 +224,20 @@ function render(canvas) {
   node.height = Math.round(place.height * ratio)
   const pen = node.getContext("2d")
   pen.scale(ratio, ratio)
-  pen.font = `11px ${colour("font") || "sans-serif"}`
+  const type = enlarged()
+  pen.font = `${11 * type}px ${colour("font") || "sans-serif"}`
   pen.fillStyle = colours.text
   pen.strokeStyle = colours.grid
   for (let tick = -grid.extent; tick <= grid.extent; tick += 2) {
     const name = String(tick).replace("-", "−")
     pen.textAlign = "center"
     pen.textBaseline = "top"
-    pen.fillText(name, x(tick), edge.bottom + 5)
+    pen.fillText(name, x(tick), edge.bottom + 5 * type)
     line(pen, x(tick), edge.top, x(tick), edge.bottom)
     if (kind !== cloud) continue
     pen.textAlign = "right"
     pen.textBaseline = "middle"
-    pen.fillText(name, edge.left - 4, y(tick))
+    pen.fillText(name, edge.left - 4 * type, y(tick))
     line(pen, edge.left, y(tick), edge.right, y(tick))
   }
   if (kind === density) line(pen, edge.left, edge.bottom, edge.right, edge.bottom)
@@ -242,13 +245,13 @@ function render(canvas) {
   pen.beginPath()
   pen.rect(edge.left, edge.top, edge.right - edge.left, edge.bottom - edge.top)
   pen.clip()
-  kind.picture(canvas, pen, { x, y, colours })
+  kind.picture(canvas, pen, { x, y, colours, type })
   pen.restore()
   if (!canvas.byKeys) return
   pen.strokeStyle = colours.text
-  pen.lineWidth = 1.5
+  pen.lineWidth = 1.5 * type
   pen.beginPath()
-  pen.arc(x(canvas.cursor.x), y(canvas.cursor.y), 5, 0, 2 * Math.PI)
+  pen.arc(x(canvas.cursor.x), y(canvas.cursor.y), 5 * type, 0, 2 * Math.PI)
   pen.stroke()
 }
 
@@ -281,36 +284,38 @@ function say(canvas) {
 function listen(canvas) {
   const { node, kind } = canvas
   const at = (event) => frame(canvas).inverse(event.offsetX - node.clientLeft, event.offsetY - node.clientTop)
-  let last = null
-  let timer = 0
+  let [last, pointer] = [null, null]
   const stroke = (from, to) => {
     kind.stroke(canvas, from, to)
     refresh(canvas)
   }
   node.onpointerdown = (event) => {
     if (event.button !== 0 || last) return
-    node.setPointerCapture(event.pointerId)
+    pointer = event.pointerId
+    node.setPointerCapture(pointer)
     canvas.byKeys = false
     remember(canvas)
     last = at(event)
-    stroke(last, last)
-    timer = setInterval(() => {
+    const tick = () => {
       kind.tick(canvas, last)
       refresh(canvas)
-    }, SPRAYED.tick)
+    }
+    stroke(last, last)
+    tick()
+    canvas.timer = setInterval(tick, SPRAYED.tick)
   }
   node.onpointermove = (event) => {
-    if (!last) return
+    if (!last || event.pointerId !== pointer) return // of two fingers one draws
     for (const each of event.getCoalescedEvents?.() ?? [event]) {
       const next = at(each)
       stroke(last, next)
       last = next
     }
   }
-  node.onpointerup = node.onpointercancel = () => {
-    if (!last) return
+  node.onpointerup = node.onpointercancel = (event) => {
+    if (!last || event.pointerId !== pointer) return
     last = null
-    clearInterval(timer)
+    clearInterval(canvas.timer)
     send(canvas)
   }
   node.onkeydown = (event) => {
@@ -375,7 +380,9 @@ function addTools(canvas, shapes) {
     refresh(canvas)
   })
   const begin = Object.entries(shapes).map(([shape, title]) => button(title, () => canvas.begin(shape)))
-  canvas.root.prepend(row(texts.shapes, begin), row(texts.tools, [...tools, canvas.undo, clear]))
+  const always = [canvas.undo, clear]
+  if (tools.length) canvas.root.prepend(row(texts.shapes, begin), row(texts.tools, [...tools, ...always]))
+  else canvas.root.prepend(row(texts.tools, [...begin, ...always]))
 }
 
 function build(parentElement, { kind, nodes, highest, extent, name, label, shapes, texts }) {
@@ -424,6 +431,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   return () => {
     canvas.observer.disconnect()
     cancelAnimationFrame(canvas.due)
+    clearInterval(canvas.timer)
     canvas.root.remove()
     canvases.delete(parentElement)
   }
