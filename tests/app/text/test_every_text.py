@@ -175,6 +175,15 @@ def test_what_is_translated_is_written_out_where_it_stands() -> None:
                     assert written == [True] * len(texts) != [], f"{file.name}:{call.lineno}"
 
 
+def test_reasons_of_what_is_read_how_are_marked_where_they_stand() -> None:
+    """The pages show them by `translated`."""
+    for file in (ROOT / "analysis" / "dumps").rglob("*.py"):
+        for call in calls(file):
+            if name_of(call) in ("AxisProposal", "LeftOut", "NumberRole"):
+                bare = [one.value for argument in call.args for one in literals(argument)]
+                assert [text for text in bare if SENTENCE.search(text)] == [], f"{file.name}:{call.lineno}"
+
+
 def test_no_cached_function_asks_for_texts() -> None:
     """It would keep one visitor's language for all."""
     for file in app_files():
