@@ -13,7 +13,6 @@ from app.charts.palette import ALARM, CHECK, EXACT, TEXT, categorical
 from app.text.language import _
 
 Figure = dict[str, Any]  # as plotly's JSON has it, see `show_chart`
-_NARROW_HEIGHT = 560
 _HEIGHT = 2.0  # of a density 1, where the gap that is crossed is 1
 _HIGHEST = 1.0  # density: a narrow spike is cut off rather than flattening everything else
 _LENGTH_AT = -0.95  # where the mean move is drawn
@@ -56,13 +55,7 @@ def transport_panels(
     if revealed:
         move = _label(f"<b>W1 = {seen.w1:.2f}</b>", limits[0] + 0.2 + seen.w1, _LENGTH_AT, "middle")
         layout["annotations"].append(move | {"font": {"color": ALARM}})
-    narrow = {
-        "xaxis": {"domain": [0, 1]},
-        "yaxis": {"domain": [0.4, 1]},
-        "xaxis2": {"domain": [0.08, 1]},
-        "yaxis2": {"domain": [0, 0.28]},
-    }
-    return {"data": data, "layout": layout, "narrow": {"height": _NARROW_HEIGHT, "layout": narrow}}
+    return {"data": data, "layout": layout}
 
 
 def _area(

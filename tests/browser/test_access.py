@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.pages import PAGES, all_charts, asked, assert_fits, drawn_chart, open_page, wait_until_idle
+from tests.waiting import LIMIT
 
 NARROWEST = 90  # pixels of a panel that can be read
 PHONE = {"width": 390, "height": 844}
@@ -40,8 +41,12 @@ CHART_STATE = """plot => {
 def phone(browser: Browser) -> Any:
     """One page as wide as a phone, for all tests: what is opened in it one after the other."""
     page = browser.new_page(viewport=PHONE, has_touch=True, color_scheme="light")
+    page.context.set_default_timeout(1000 * LIMIT)
+    errors: list[str] = []
+    page.context.on("weberror", lambda error: errors.append(str(error.error)))
     yield page
     page.close()
+    assert errors == []
 
 
 @pytest.mark.parametrize("opening", OPENINGS)

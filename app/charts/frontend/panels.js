@@ -118,7 +118,7 @@ function divided(block, layout, inner) {
   const room = (columns.at(-1).to - left) * inner.width
   const fits = Math.min(...columns.map(({ from, to }) => (to - from) * inner.width)) >= least
   const most = Math.max(1, Math.floor((room + gap) / (least + gap)))
-  const rows = fits || count === 1 ? 1 : Math.ceil(count / most)
+  const rows = fits || count === 1 ? 1 : Math.max(2, Math.ceil(count / most))
   const across = Math.ceil(count / rows)
   const widthOf = (number) => (room - (number - 1) * gap) / number
   const width = rows === 1 ? Math.min(...columns.map(({ from, to }) => (to - from) * inner.width)) : widthOf(across)
