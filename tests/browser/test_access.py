@@ -62,3 +62,60 @@ def test_on_a_phone_nothing_is_cut(phone: Page, server: str, opening: str) -> No
         assert min(state["panels"], default=NARROWEST) >= NARROWEST, key
         assert state["out"] == [], key
         assert state["over"] == [], key
+
+
+# What has the focus: its name, whether it is seen, and whether what had it before looked different with it.
+FOCUS = """() => {
+    const element = document.activeElement
+    const { left, right, top, bottom } = element.getBoundingClientRect()
+    const around = []
+    for (let one = element; one && around.length < 6; one = one.parentElement) around.push(one)
+    let opacity = 1
+    for (let one = element; one; one = one.parentElement) opacity *= Number(getComputedStyle(one).opacity)
+    const look = () => around.map(one => {
+        const { outline, boxShadow, borderColor, backgroundColor, color } = getComputedStyle(one)
+        return [outline, boxShadow, borderColor, backgroundColor, color].join()
+    }).join(";")
+    const drawnBeside = element.matches("input[type=range], input[type=checkbox], input[type=radio]")
+    const labels = [...(element.labels ?? [])].map(label => label.textContent).join()
+    const before = window.before
+    const html = element.outerHTML.slice(0, 300)
+    const isDrawn = element.matches(".stDataFrame *")
+    window.before = isDrawn ? null : { look, seen: look(), html }
+    window.reached = (window.reached ?? new Set()).add(element)
+    return {
+        html,
+        isEnd: element === document.body,
+        isDrawn,
+        name: element.getAttribute("aria-label") || labels || element.innerText || element.title || "",
+        isSeen: (drawnBeside || opacity > 0.5) && right > 0 && left < innerWidth && bottom > 0 && top < innerHeight,
+        unmarked: before && before.look() === before.seen ? before.html : "",
+    }
+}"""
+# Controls that Tab should have reached and has not; of a group of choices it reaches one, and the arrows the others.
+MISSED = """() => [...document.querySelectorAll("a[href], button, input, summary, canvas")].filter(one =>
+    one.checkVisibility({ visibilityProperty: true }) && one.tabIndex >= 0 && !one.disabled
+        && !one.matches("[type=radio], [role=radio]") && !window.reached.has(one)
+).map(one => one.outerHTML.slice(0, 300))"""
+STILL = "*, *::before, *::after { transition: none !important; animation: none !important }"
+MOST_STOPS = 200
+
+
+@pytest.mark.parametrize("opening", ["distributions", "learn", "dump"])
+def test_tab_reaches_every_control_and_each_is_named_and_seen(page: Page, server: str, opening: str) -> None:
+    """Tables are left out where they are reached: a canvas draws which cell has the focus."""
+    name, query, charts = OPENINGS[opening]
+    open_page(page, server, name, query, charts)
+    wait_until_idle(page)
+    page.add_style_tag(content=STILL)
+    for _ in range(MOST_STOPS):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(FOCUS)
+        if stop["isEnd"]:
+            break
+        if not stop["isDrawn"]:
+            assert stop["name"].strip(), stop["html"]
+            assert stop["isSeen"], stop["html"]
+            assert not stop["unmarked"]
+    assert stop["isEnd"], f"after {MOST_STOPS} stops: {stop['html']}"
+    assert page.evaluate(MISSED) == []
