@@ -3,45 +3,51 @@
 from collections.abc import Sequence
 
 from app.charts.chart import Figure
-from app.charts.palette import EXACT, TEXT, categorical
+from app.charts.palette import EXACT, categorical
 from app.text.language import _
+from app.text.plain import label
 
-BAR, GAP = 0.62, 0.015  # of the height of a row; of the width of an axis of numbers
-_HEAD = 2  # free places beside the longest bar, for its number
+BAR, BELOW = 0.4, 0.12  # height of a bar, and how far below the middle of its row it begins: of the row
+THIN = 0.015  # width of a bar on a line of numbers, of the line
+_FREE = 1.15  # the axis over the longest bar, for its number
 _RIGHT = 2  # the colour of a right answer in the palette
 
 
 def option_bars(options: Sequence[str], counts: Sequence[int], right: int | None) -> Figure:
-    """A bar for each option, the first on top; the right one stands out once it is known."""
-    marked = ["✓ " + option if place == right else option for place, option in enumerate(options)]
-    return {
-        "data": [
-            {
-                "type": "bar",
-                "orientation": "h",
-                "x": list(counts),
-                "y": marked,
-                "width": BAR,
-                "text": [str(count) for count in counts],
-                "textposition": "outside",
-                "cliponaxis": False,
-                "textfont": {"size": 18, "color": TEXT},
-                "marker": {"color": [categorical(_RIGHT) if place == right else EXACT for place in range(len(counts))]},
-                "hovertemplate": "%{y}: %{x}<extra></extra>",
-                "name": _("answers"),
-            }
-        ],
-        "layout": {
-            "xaxis": {"range": [0, max(counts, default=0) + _HEAD], "visible": False, "fixedrange": True},
-            "yaxis": {"autorange": "reversed", "tickfont": {"size": 15}, "fixedrange": True, "showgrid": False},
-            "margin": {"t": 8, "b": 8},
-        },
+    """A bar below the text of each option, the first on top; the right one stands out once it is known."""
+    rows = range(len(options))
+    texts = [f"<b>✓ {label(option)}</b>" if row == right else label(option) for row, option in enumerate(options)]
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "x": list(counts),
+        "y": list(rows),
+        "offset": BELOW - BAR / 2,
+        "width": BAR,
+        "text": list(map(str, counts)),
+        "textposition": "outside",
+        "cliponaxis": False,
+        "marker": {"color": [categorical(_RIGHT) if row == right else EXACT for row in rows]},
+        "customdata": list(options),
+        "hovertemplate": "%{customdata}: %{x}<extra></extra>",
+        "name": _("answers"),
     }
+    annotations = [
+        {"x": 0, "y": row + BELOW - BAR / 2, "text": text, "showarrow": False, "xanchor": "left", "yanchor": "bottom"}
+        for row, text in enumerate(texts)
+    ]
+    layout = {
+        "xaxis": {"range": [0, _FREE * max(1, *counts)], "visible": False, "fixedrange": True},
+        "yaxis": {"range": [len(options) - 0.5, -0.5], "visible": False, "fixedrange": True},
+        "margin": {"l": 4, "r": 24, "t": 4, "b": 4},
+        "annotations": annotations,
+    }
+    return {"data": [bars], "layout": layout}
 
 
 def number_bars(values: Sequence[float], counts: Sequence[int], low: float, high: float, right: float | None) -> Figure:
     """A bar for each number that was placed on a line, and a line at the right one once it is known."""
-    width = GAP * (high - low)
+    width = THIN * (high - low)
     layout: Figure = {
         "xaxis": {"range": [low - width, high + width], "zeroline": False, "fixedrange": True},
         "yaxis": {"title": {"text": _("students")}, "rangemode": "tozero", "tickformat": "d", "fixedrange": True},

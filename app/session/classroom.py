@@ -30,14 +30,9 @@ class Classroom:
         """Four letters."""
         return self.state.code
 
-    @property
-    def waits_for_teacher(self) -> bool:
-        """Whether it is the teacher who shows the answers."""
-        return self.state.reveal == "teacher"
-
     def is_shown(self, step: str) -> bool:
-        """Whether who has predicted at a step may see the answer."""
-        return not self.waits_for_teacher or step in self.state.revealed
+        """Whether the answer of a step is shown: to the teacher, or to a student who has predicted."""
+        return step in self.state.revealed or not (self.teacher or self.state.reveal == "teacher")
 
     def now(self) -> "Classroom":
         """The same after a while; a `NoClassError` if it has been closed."""

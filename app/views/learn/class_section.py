@@ -29,7 +29,7 @@ from per_core.text import N_
 TEACHER_SECONDS, STUDENT_SECONDS = 1.0, 2.0  # between two looks
 WAITING, ANSWERS = "learn_waiting", "learn_class_answers"  # parts that follow the class
 QR_PIXELS, BORDER = 260, 4
-BAR_PIXELS, NUMBERS_PIXELS = 56, 240
+ROW_PIXELS, LINE_PIXELS = 54, 240  # of an option, of a line of numbers
 REVEALS: dict[Reveal, str] = {
     "teacher": N_("The teacher shows the answers"),
     "student": N_("Each student sees them at once"),
@@ -93,15 +93,71 @@ def tell_class(room: Classroom, step: str, said: Prediction, *, correct: bool) -
 
 
 def ask_class(room: Classroom, step: str, question: Question) -> None:
-    """The question as the teacher sees it, with the button that shows the answer to all."""
-    question.draw(f"learn_{step}_asked")
-    st.button(
-        _("Show the answer"),
-        on_click=_act,
-        args=(room.reveal, step),
-        type="primary",
-        key="learn_reveal",
-        help=_("Shows it on this page and to all students who have answered."),
+    """What the class answers, as it comes, for its teacher, with the button that shows the answer to all."""
+    followed.follow(ANSWERS, lambda: _count(room, step), lambda: _show_answers(room, step, question))
+
+
+def _count(room: Classroom, step: str) -> followed.Glance:
+    try:
+        tally = room.tally()
+    except PerError as error:
+        return followed.Glance(str(error), TEACHER_SECONDS)
+    return followed.Glance(repr((tally.joined, sorted(tally.answers.get(step, {}).items(), key=str))), TEACHER_SECONDS)
+
+
+def _show_answers(room: Classroom, step: str, question: Question) -> None:
+    """How many have answered, and a bar for each answer."""
+    try:
+        tally = room.tally()
+    except PerError as error:
+        st.error(escaped(error))
+        return
+    shown = room.is_shown(step)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(_answered(tally, step, shown=shown), width="content")
+        if not shown and st.button(
+            _("Show the answer"),
+            type="primary",
+            key="learn_reveal",
+            help=_("Shows it on this page and to all students who have answered."),
+        ):
+            _act(room.reveal, step)
+            st.rerun()
+    _show_bars(tally.answers.get(step, {}), question, shown=shown)
+
+
+def _answered(tally: Tally, step: str, *, shown: bool) -> str:
+    """How many have answered, and once the answer is shown, how many were right."""
+    answered = tally.answered(step)
+    if not tally.joined:
+        return _("Nobody has joined yet.")
+    if shown and answered:
+        return ngettext(
+            "{right} of {count} answer was right at the settings on its screen.",
+            "{right} of {count} answers were right at the settings on their screens.",
+            answered,
+        ).format(right=tally.correct.get(step, 0), count=answered)
+    return _("**{answered} of {joined}** answered.").format(answered=answered, joined=tally.joined)
+
+
+def _show_bars(answers: Mapping[str | float, int], question: Question, *, shown: bool) -> None:
+    """The answers to a question; which is right, once it is shown."""
+    match question:
+        case Options(options=options, right=right):
+            counts = [answers.get(key, 0) for key in options]
+            said = dict(zip(options.values(), counts, strict=True))
+            place = list(options).index(right) if shown else None
+            draw, height = partial(option_bars, list(options.values()), counts, place), ROW_PIXELS * len(counts)
+        case Place(low=low, high=high, right=number):
+            placed = dict(sorted((float(value), n) for value, n in answers.items() if question.accepts(value)))
+            said = {question.in_words(value): count for value, count in placed.items()}
+            draw = partial(number_bars, list(placed), list(placed.values()), low, high, number if shown else None)
+            height = LINE_PIXELS
+        case _:
+            return
+    told = ", ".join(f"{text}: {count}" for text, count in said.items() if count) or _("no answer yet")
+    show_chart(
+        draw, key="learn_class_bars", alt=_("Answers of the class: {answers}").format(answers=told), height=height
     )
 
 
@@ -130,12 +186,12 @@ def _show_waiting(room: Classroom, step: str, answer: str) -> None:
         st.rerun()
 
 
-def show_class(room: Classroom | None, steps: Sequence[str], step: str, question: Question) -> None:
+def show_class(room: Classroom | None, steps: Sequence[str]) -> None:
     """Below the lesson: the teacher's class, or how to join or open one."""
     if room is None:
         on_request(_("A class"), _show_ways_in, key="learn_class")
     elif room.teacher:
-        _show_teacher(room, steps, step, question)
+        _show_teacher(room, steps)
 
 
 def _show_ways_in() -> None:
@@ -181,14 +237,13 @@ def _ask_key() -> None:
         st.warning(_("This is not the teacher's key. Enter the one that the server was started with."))
 
 
-def _show_teacher(room: Classroom, steps: Sequence[str], step: str, question: Question) -> None:
-    """The class as its teacher sees it: how to join, who has answered what, and how it ends."""
+def _show_teacher(room: Classroom, steps: Sequence[str]) -> None:
+    """How students join the class, how its answers are shown and taken away, and how it ends."""
     st.subheader(_("Your class"), anchor=False)
     left, right = st.columns([2, 3], gap="large")
     with left:
         _show_way_in(room)
     with right:
-        followed.follow(ANSWERS, lambda: _count(room, step), lambda: _show_answers(room, step, question))
         _show_settings(room, steps)
 
 
@@ -222,63 +277,6 @@ def qr_code(link: str) -> str:
     picture = io.BytesIO()
     segno.make(link, error="m").save(picture, "svg", border=BORDER, light="#fff", xmldecl=False, omitsize=True)
     return picture.getvalue().decode()
-
-
-def _count(room: Classroom, step: str) -> followed.Glance:
-    try:
-        tally = room.tally()
-    except PerError as error:
-        return followed.Glance(str(error), TEACHER_SECONDS)
-    return followed.Glance(repr((tally.joined, sorted(tally.answers.get(step, {}).items(), key=str))), TEACHER_SECONDS)
-
-
-def _show_answers(room: Classroom, step: str, question: Question) -> None:
-    """How many have joined and answered, and a bar for each answer."""
-    try:
-        tally, shown = room.tally(), step in room.now().state.revealed
-    except PerError as error:
-        st.error(escaped(error))
-        return
-    joined, answered = st.columns(2)
-    joined.metric(_("Joined"), tally.joined)
-    answered.metric(_("Answered"), tally.answered(step))
-    _show_bars(tally.answers.get(step, {}), question, shown=shown)
-    if shown and tally.answered(step):
-        st.caption(
-            ngettext(
-                "{right} of {count} answer was right at the settings on its screen.",
-                "{right} of {count} answers were right at the settings on their screens.",
-                tally.answered(step),
-            ).format(right=tally.correct.get(step, 0), count=tally.answered(step))
-        )
-
-
-def _show_bars(answers: Mapping[str | float, int], question: Question, *, shown: bool) -> None:
-    """The answers to a question; which is right, once it is shown."""
-    if isinstance(question, Options):
-        counts = [answers.get(key, 0) for key in question.options]
-        right = list(question.options).index(question.right) if shown else None
-        said = ", ".join(f"{text}: {count}" for text, count in zip(question.options.values(), counts, strict=True))
-        draw = partial(option_bars, list(question.options.values()), counts, right)
-        height = BAR_PIXELS * len(counts) + 16
-    elif isinstance(question, Place):
-        placed = {float(value): count for value, count in answers.items() if question.accepts(value)}
-        values = sorted(placed)
-        said = ", ".join(f"{question.in_words(value)}: {placed[value]}" for value in values) or _("no answer yet")
-        draw = partial(
-            number_bars,
-            values,
-            [placed[value] for value in values],
-            question.low,
-            question.high,
-            question.right if shown else None,
-        )
-        height = NUMBERS_PIXELS
-    else:
-        return
-    show_chart(
-        draw, key="learn_class_bars", alt=_("Answers of the class: {answers}").format(answers=said), height=height
-    )
 
 
 def _show_settings(room: Classroom, steps: Sequence[str]) -> None:

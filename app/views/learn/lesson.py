@@ -34,9 +34,9 @@ def show_lesson(steps: Sequence[Step[Any]]) -> None:
     step = steps[number - 1]
     room = enter_class([one.key for one in steps], step.key)
     st.title(f"{number}. {translated(step.title)}", anchor=False)
-    question = _show_step(step, room)
+    _show_step(step, room)
     _show_turns(number, len(steps))
-    show_class(room, [one.key for one in steps], step.key, question)
+    show_class(room, [one.key for one in steps])
     if not is_presenting():
         on_request(_("Sheets to print"), _show_sheets, steps, key="learn_sheets")
     keep_in_address()
@@ -53,7 +53,7 @@ def _choose_step(count: int) -> int:
     return int(chosen)
 
 
-def _show_step(step: Step[Any], room: Classroom | None) -> Question:
+def _show_step(step: Step[Any], room: Classroom | None) -> None:
     """One step: the picture beside what is asked, or what was answered; in a class perhaps not before all have."""
     found = predictions().get(step.key)
     if step.wide:
@@ -69,22 +69,21 @@ def _show_step(step: Step[Any], room: Classroom | None) -> Question:
     question = step.ask(seen)
     if found is not None and not question.accepts(found.answer):
         found = None
-    if room is not None and room.waits_for_teacher:
-        is_seen = room.is_shown(step.key) and (found is not None or bool(room.teacher))
-    else:
-        is_seen = found is not None
+    teaches = room is not None and bool(room.teacher)
+    is_seen = (teaches or found is not None) and (room is None or room.is_shown(step.key))
     with asked:
-        if is_seen:
-            _reveal(step, question, values, found)
-        elif room is not None and room.waits_for_teacher and room.teacher:
-            ask_class(room, step.key, question)
-        elif room is not None and found is not None:
-            wait_for_teacher(room, step.key, question.in_words(found.answer))
-        else:
+        if found is None and not teaches:
             _ask(step, question, values, room)
+        else:
+            st.markdown(f"**{escaped(question.text)}**")
+        if room is not None and teaches:
+            ask_class(room, step.key, question)
+        elif room is not None and found is not None and not is_seen:
+            wait_for_teacher(room, step.key, question.in_words(found.answer))
+        if is_seen:
+            _reveal(step, question, values, None if teaches else found)
     with picture:
         step.show(seen, is_seen)
-    return question
 
 
 def _play(step: Step[Any], found: Prediction | None) -> dict[str, Any]:
@@ -121,7 +120,6 @@ def _answer(step: str, question: Question, answer: Answer, settings: dict[str, A
 
 def _reveal(step: Step[Any], question: Question, values: Values, found: Prediction | None) -> None:
     """What the numbers say, beside what was predicted; the explanation; and the same batch in full."""
-    st.markdown(f"**{escaped(question.text)}**")
     settings = {} if found is None else found.settings
     said = {field.path: settings.get(field.path, field.default) for field in step.fields()}
     if found is None or any(values[path] != said[path] for path in values):
