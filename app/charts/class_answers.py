@@ -26,6 +26,7 @@ def option_bars(options: Sequence[str], counts: Sequence[int], right: int | None
         "width": BAR,
         "text": list(map(str, counts)),
         "textposition": "outside",
+        "constraintext": "none",
         "cliponaxis": False,
         "marker": {"color": [categorical(_RIGHT) if row == right else EXACT for row in rows]},
         "customdata": list(options),

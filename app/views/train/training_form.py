@@ -50,9 +50,10 @@ def fill_form(spec: TrainingSpec) -> None:
 
 def show_presets(start: Callable[[TrainingSpec], None], limits: str) -> None:
     """The presets, each with a button that trains it as it is."""
-    for place, preset in zip(st.columns(len(PRESETS)), PRESETS.values(), strict=True):
-        place.markdown(f"**{translated(preset.title)}.** {translated(preset.description)}")
-        place.button(
+    texts, buttons = st.columns(len(PRESETS)), st.columns(len(PRESETS))
+    for text, button, preset in zip(texts, buttons, PRESETS.values(), strict=True):
+        text.markdown(f"**{translated(preset.title)}.** {translated(preset.description)}")
+        button.button(
             _("Start"),
             on_click=start,
             args=(preset.spec,),
