@@ -108,7 +108,7 @@ def _typed(array: NDArray[Any]) -> dict[str, str]:
 
 
 def _texts() -> dict[str, str]:
-    """What the component itself says."""
+    """What the component itself says, and plotly's tools by their English names."""
     return {
         "PNG": _("Download this picture as PNG"),
         "SVG": _("Download this picture as SVG"),
@@ -116,6 +116,12 @@ def _texts() -> dict[str, str]:
         "step": _("Step"),
         "play": _("Play"),
         "pause": _("Pause"),
+        "Zoom": _("Zoom"),
+        "Pan": _("Pan"),
+        "Zoom in": _("Zoom in"),
+        "Zoom out": _("Zoom out"),
+        "Autoscale": _("Autoscale"),
+        "Reset axes": _("Reset axes"),
         "failed": _("The chart could not be drawn. Check the connection and reload the page."),
     }
 

@@ -247,6 +247,7 @@ function csvCell(value) {
 const TOUCH = window.matchMedia("(hover: none)").matches
 const CONFIG = {
   displaylogo: false,
+  locale: "visitor",
   responsive: false,
   displayModeBar: TOUCH ? false : "hover",
   modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "sendChartToCloud"],
@@ -257,7 +258,7 @@ async function drawFigure(chart, data) {
   const { plot, layout } = chart
   chart.width = plot.clientWidth
   const own = laidOut({ data, layout }, plot.clientWidth, heightFor(chart))
-  await window.Plotly.react(plot, data, own, CONFIG)
+  await window.Plotly.react(plot, data, own, { ...CONFIG, locales: { visitor: { dictionary: chart.texts } } })
   const { h } = plot._fullLayout._size
   const taken = plot.clientWidth < NARROW ? own.height - own.margin.t - own.margin.b - h : 0
   if (taken > 1) await window.Plotly.relayout(plot, { height: own.height + taken })
@@ -270,6 +271,7 @@ async function drawIn(chart, data, component, style) {
   figure.layout.font.size *= typeFor(chart.root)
   if (TOUCH) figure.layout.dragmode = false
   chart.layout = figure.layout
+  chart.texts = data.texts
   await drawFigure(chart, figure.data)
   if (!chart.drawn) addButtons(chart, data.name, data.texts)
   chart.plot.removeAllListeners("plotly_click")
