@@ -128,8 +128,19 @@ def sorted_directions(study: DirectionStudy) -> Figure:
 
 
 def scale(curve: ScaleCurve, slices: int) -> Figure:
-    """PER and SW1 of c·h over c, with the reference values of PER."""
-    data: list[Figure] = []
+    """PER and SW1 of c·h over c, the gap between them where the batch is as it is, and reference values of PER."""
+    as_it_is = int(np.argmin(np.abs(curve.factors - 1)))
+    data: list[Figure] = [
+        {
+            "type": "scatter",
+            "x": [float(curve.factors[as_it_is])] * 2,
+            "y": [float(curve.sw1[as_it_is]), float(curve.per[as_it_is])],
+            "name": _("gap of this batch"),
+            "mode": "lines+markers",
+            "line": {"color": TEXT, "width": 1.5},
+            "marker": {"color": TEXT, "size": 9, "symbol": "line-ew-open", "line": {"width": 1.5}},
+        }
+    ]
     of_slices = _("SW1, {slices} slices").format(slices=slices)
     for short, name, y, line in (("PER", "PER", curve.per, _PER), ("SW1", of_slices, curve.sw1, _SW1)):
         lowest = int(np.argmin(y))
@@ -160,7 +171,7 @@ def scale(curve: ScaleCurve, slices: int) -> Figure:
                 _reference_line(PER_AT_COLLAPSE, _("PER at collapse, √(2/π) = 0.798"), dash="dashdot"),
             ],
             "xaxis": _titled(_("factor c on the whole batch"), range=[0, float(curve.factors[-1])]),
-            "yaxis": _titled(_("of c·h"), rangemode="tozero"),
+            "yaxis": _titled(_("PER and SW1 of c·h"), rangemode="tozero"),
         },
     }
 

@@ -33,9 +33,9 @@ def show_scale(batch: ActivationBatch, slices: int) -> None:
             partial(figures.scale, curve, slices),
             key="bound_scale",
             height=360,
-            about=_("PER is smallest at collapse, c = {per:.1f}, whatever the batch; SW1 at c = {sw1:.1f}.").format(
-                per=per, sw1=sw1
-            ),
+            about=_(
+                "At c = 1 the batch is as it is. PER is smallest at collapse, c = {per:.1f}; SW1 at c = {sw1:.1f}."
+            ).format(per=per, sw1=sw1),
             precise=_("PER and SW1 of the batch multiplied by c. Circles mark the smallest values."),
             alt=_("PER is smallest at c = {per:.1f}; SW1 at c = {sw1:.1f}.").format(per=per, sw1=sw1),
         )

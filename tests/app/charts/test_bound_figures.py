@@ -33,6 +33,14 @@ def every_figure() -> dict[str, dict[str, Any]]:
     }
 
 
+def test_the_gap_is_drawn_where_the_batch_is_as_it_is() -> None:
+    curve = studies.scale_curve(figure1("c", 300), slices=8)
+    reading = studies.read_bound(figure1("c", 300), slices=8)
+    gap = next(trace for trace in figures.scale(curve, 8)["data"] if trace["name"] == "gap of this batch")
+    assert gap["x"] == [1.0, 1.0]
+    assert gap["y"] == pytest.approx([reading.sw1, reading.per], abs=1e-6)
+
+
 def test_plotly_accepts_every_figure_and_sends_it_alike() -> None:
     """Graph objects refuse what is no setting of theirs."""
     for name, figure in every_figure().items():
