@@ -10,7 +10,7 @@ from analysis.drawing import KINDS, Drawing, Kind, Shape
 from analysis.fields import Range
 from analysis.samples import CASES, DIMENSIONS, FILLS, SIZES, SampleSpec
 from app.session.canvas import canvas_field
-from app.session.fields import Field, OneOf, Slider, Whole
+from app.session.fields import Field, OneOf, Slider, Whole, linked_fields
 from app.session.keys import DATA_CLOUD, DATA_DENSITY, DATA_DRAWN, DATA_SOURCE
 from app.text.language import _, translated
 from per_core.text import N_
@@ -130,14 +130,9 @@ def drawn_fields() -> tuple[Field[Any], ...]:
     return (kind, *canvases, *(field for field in sample_fields().size if field.path != "fill"))
 
 
-def sample_query(spec: SampleSpec) -> dict[str, str]:
+def sample_query(spec: SampleSpec) -> dict[str, str | list[str]]:
     """What the address of a page says so that it opens with the batch of a spec."""
-    said = spec.as_dict()
-    return {
-        field.key: str(field.linked(said[field.path]))
-        for field in sample_fields().all()
-        if said[field.path] != field.default
-    }
+    return linked_fields(sample_fields().all(), spec.as_dict())
 
 
 def drawing_query(drawing: Drawing) -> dict[str, str]:

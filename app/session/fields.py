@@ -291,13 +291,17 @@ def held_values(fields: Iterable[Field[Any]], values: Values) -> dict[str, Any]:
     return {field.key: field.held(values.get(field.path, field.default)) for field in fields}
 
 
+def linked_fields(fields: Iterable[Field[Any]], values: Values) -> dict[str, str | list[str]]:
+    """What an address says of the values: those that are not the defaults, by key."""
+    said = ((field, values.get(field.path, field.default)) for field in fields)
+    return {field.key: field.linked(value) for field, value in said if value != field.default}
+
+
 def link_fields(fields: Iterable[Field[Any]], values: Values) -> None:
     """Put the values into the address.
 
     Streamlit puts a widget's new value there by itself, but not that of a widget that appears only now.
     """
-    for field in fields:
-        value = values.get(field.path, field.default)
-        if value != field.default:
-            with suppress(StreamlitAPIException):  # the widget is on the page, and sees to it itself
-                st.query_params[field.key] = field.linked(value)
+    for key, said in linked_fields(fields, values).items():
+        with suppress(StreamlitAPIException):  # the widget is on the page, and sees to it itself
+            st.query_params[key] = said

@@ -1,6 +1,7 @@
 """Step 2: whitening removes correlation; dependence and shape are left."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -42,7 +43,7 @@ def spec_of(values: Values) -> SampleSpec | DrawnSpec:
     return replace(DEFAULT, case=values["cloud"], rho=values.get("rho", DEFAULT.rho))
 
 
-def _query(spec: SampleSpec | DrawnSpec) -> dict[str, str]:
+def _query(spec: SampleSpec | DrawnSpec) -> Mapping[str, str | list[str]]:
     return drawing_query(spec.drawing) if isinstance(spec, DrawnSpec) else sample_query(spec)
 
 
