@@ -90,6 +90,7 @@ def cloud_and_parts(densities: Mapping[str, JointDensity], title: str, parts: Se
     ]
     figure["data"].append(normal_trace(grid) | {"xaxis": "x3", "yaxis": "y3"})
     layout = figure["layout"]
+    layout["margin"]["l"] = 46  # the name of y
     low, high = float(grid[0]), float(grid[-1])
     layout["xaxis3"] = {"domain": list(along(2, 3)), "anchor": "y3", "range": [low, high], "tickvals": _TICKS}
     for axis, unit in (("xaxis", "x"), ("yaxis", "y"), ("xaxis2", "x"), ("xaxis3", "y")):

@@ -37,11 +37,11 @@ def transport_panels(
     if revealed:
         data = [*_bands(seen), *data, _arrows(seen), _mean_move(float(grid[0]) + 0.1, seen.w1)]
     titles = (
-        _("a grain moves {w1:.2f} on average").format(w1=seen.w1) if revealed else _("from this unit to N(0, 1)"),
-        _("area between both: {w1:.2f}").format(w1=seen.w1) if revealed else _("share of the mass to the left"),
+        _("mean move {w1:.2f}").format(w1=seen.w1) if revealed else _("from this unit to N(0, 1)"),
+        _("area {w1:.2f}").format(w1=seen.w1) if revealed else _("share to the left"),
     )
     limits = [float(grid[0]), float(grid[-1])]
-    horizontal = {"range": limits, "fixedrange": True, "tickvals": [-4, -3, -2, -1, 0, 1, 2, 3, 4], "zeroline": False}
+    horizontal = {"range": limits, "fixedrange": True, "tickvals": [-3, -2, -1, 0, 1, 2, 3], "zeroline": False}
     layout: Figure = {
         "showlegend": False,
         "margin": {"l": 16, "r": 20, "t": 30, "b": 36},
@@ -144,4 +144,13 @@ def _distribution_functions(grid: NDArray[np.float64], seen: Transport, revealed
 
 def _label(text: str, x: float, y: float, anchor: str) -> Figure:
     """A name at the left."""
-    return {"text": text, "x": x, "y": y, "xanchor": "left", "yanchor": anchor, "showarrow": False}
+    return {
+        "text": text,
+        "x": x,
+        "y": y,
+        "xref": "x",
+        "yref": "y",
+        "xanchor": "left",
+        "yanchor": anchor,
+        "showarrow": False,
+    }

@@ -1,5 +1,6 @@
 """The dashboard on a phone and from the keyboard: nothing is cut, every control is reached, named and seen."""
 
+import json
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,8 +12,19 @@ from tests.waiting import LIMIT
 
 NARROWEST = 90  # pixels of a panel that can be read
 PHONE = {"width": 390, "height": 844}
+SAID = {  # an answer to each of the first steps of the lesson, so that all of their pictures is drawn
+    "clouds": ["some", {"rho": 0.7, "scale": 1.0}],
+    "whitening": ["both", {"cloud": "ring"}],
+    "vcl": ["less", {"distance": 2.0, "share": 0.5}],
+    "transport": [0.5, {}],
+    "slices": ["even", {"case": "d", "degrees": 45.0}],
+}
 OPENINGS = {name: (name, urlencode(asked(name)), all_charts(name)) for name in PAGES} | {
     "learn": ("learn", "", ["learn_clouds"]),
+    **{
+        f"learn {step}": ("learn", urlencode({"step": number, "said": json.dumps(SAID)}), [f"learn_{step}"])
+        for number, step in enumerate(SAID, start=1)
+    },
     "dump": ("dumps", "dumps_path=example", ["dumps_overview", "dumps_histogram", "dumps_parts"]),
 }
 # Of a chart: the widths of its panels, texts that reach out of it, and titles or legends that lie on one another.

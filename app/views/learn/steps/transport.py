@@ -66,7 +66,8 @@ def _show(seen: SeenTransport, revealed: bool) -> None:
     show_chart(
         partial(transport_panels, drawing.grid.positions, _density(drawing), transport, revealed=revealed),
         key="learn_transport",
-        height=380,
+        height=400,
+        aspect=0.66,
         alt=_("The drawn density above, N(0, 1) below, and the distribution functions of both."),
         about=_("Nothing is drawn yet: N(0, 1) is moved to itself.") if drawing.is_empty else "",
     )
@@ -100,5 +101,4 @@ TRANSPORT: "Step[SeenTransport]" = Step(
     ask=_ask,
     show=_show,
     onward=_onward,
-    wide=True,
 )
