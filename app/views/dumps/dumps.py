@@ -87,11 +87,11 @@ if inspection is None:
     st.session_state.pop(OPENED_DUMP, None)
     st.stop()
 if inspection.path == services.EXAMPLE_DUMP:
-    st.subheader(_("Example: a small network that fails"))
+    st.subheader(_("Example: a network that fails"))
     st.caption(_("A ReLU network learns digits with a learning rate of 0.14, which is too large for it."))
 asked, first, views, read = st.container(), st.container(), st.container(), st.container()
-with asked if inspection.questions else read:
-    inspection = settle(inspection, "dumps")
+with asked:
+    inspection = settle(inspection, "dumps", below=read)
 with asked if inspection.refused else read:
     show_members(inspection, "dumps")
 st.session_state[OPENED_DUMP] = inspection

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from analysis.dumps import ArrayRule, Inspection, ReadingPlan
 from analysis.dumps.files.source import within
@@ -16,6 +17,7 @@ from analysis.dumps.rule_use import RuleUse
 from analysis.dumps.summary import KIND_TITLES
 from analysis.plain_text import LONGEST_MESSAGE, file_stem, plain
 from app.sections.export import offer_table
+from app.sections.on_request import when_open
 from app.session import caches, services
 from app.session.dump_plan import PlanSteps, Reading, Said, read_dump, write_address
 from app.session.keys import DUMP_EDIT
@@ -46,8 +48,14 @@ USUAL_AXES: dict[int, Axes] = {
 """By the number of axes."""
 
 
-def settle(dump: Inspection, slot: str) -> Inspection:
-    """A dump whose arrays are listed, read as the visitor says: all of it is shown before anything is computed."""
+def settle(dump: Inspection, slot: str, below: DeltaGenerator | None = None) -> Inspection:
+    """A dump whose arrays are listed, read as the visitor says: all of it is shown before anything is computed.
+
+    Args:
+        dump: whose arrays are listed.
+        slot: of the dump.
+        below: where the table and the editor of a plan stand that asks nothing; None for here.
+    """
     has_place = dump.allowed is not None
     steps = PlanSteps(slot, dump)
     reading = read_dump(dump, steps, has_place=has_place)
@@ -61,14 +69,17 @@ def settle(dump: Inspection, slot: str) -> Inspection:
         _say_kept(steps, inspection, slot)
     elif reading.said.plan is not None:
         st.caption(_("The plan is changed by hand."))
-    show_preview(inspection)
-    ask_questions(inspection.questions, steps, slot)
-    show_left_out(inspection)
-    with st.expander(_("How it is read"), key=f"{slot}_editor", bind="query-params", on_change="rerun") as editor:
-        if editor.open:
-            _edit(reading, steps, slot)
-            _take_away(reading, steps, slot)
+    with below if below is not None and not inspection.questions else st.container():
+        show_preview(inspection)
+        ask_questions(inspection.questions, steps, slot)
+        show_left_out(inspection)
+        when_open(_("How it is read"), _show_editor, reading, steps, slot, key=f"{slot}_editor")
     return inspection
+
+
+def _show_editor(reading: Reading, steps: PlanSteps, slot: str) -> None:
+    _edit(reading, steps, slot)
+    _take_away(reading, steps, slot)
 
 
 def _say_kept(steps: PlanSteps, inspection: Inspection, slot: str) -> None:

@@ -167,10 +167,14 @@ def choose_shown(networks: Mapping[str, Network], epochs: float) -> Shown:
         )
         or opening
     )
+    units = {
+        position: _tracked_unit(position, [some.tracked_units(layer, position) for layer in layers])
+        for position in range(_tracked(some, layers))
+    }
     unit = middle.selectbox(
         _("Tracked unit"),
-        range(_tracked(some, layers)),
-        format_func=lambda position: _tracked_unit(position, [some.tracked_units(layer, position) for layer in layers]),
+        list(units),
+        format_func=units.__getitem__,
         key="train_view_unit",
         bind="query-params",
         help=_("A few random units of each layer are recorded in full, each at every epoch."),

@@ -125,9 +125,9 @@ def test_the_language_stays_in_the_address_on_every_page(open_page: OpenPage) ->
 
 
 def test_a_batch_is_called_in_the_language_of_its_visitor(open_page: OpenPage) -> None:
-    said = [open_page("bound", data_n="32", data_case="d", **query).markdown[0].value for query in ({"lang": "ko"}, {})]
-    assert said[0].startswith("(d) 이봉성, n = 32, d = 2")
-    assert said[1].startswith("(d) bimodal, n = 32, d = 2")
+    said = [open_page("bound", data_n="32", data_case="d", **query) for query in ({"lang": "ko"}, {})]
+    assert "(d) 이봉성, n = 32, d = 2." in [one.value for one in said[0].caption]
+    assert "(d) bimodal, n = 32, d = 2." in [one.value for one in said[1].caption]
 
 
 @pytest.mark.parametrize(
