@@ -167,11 +167,11 @@ def start_flow(batch: ActivationBatch, spec: FlowSpec) -> FlowStart:
     draws = 1 if find_method(spec.method).mean_gradient is None else DRAWS
     generator = _generator(spec, 0)
     untouched = generator.get_state()
-    one = other = _gradient(values, spec, generator, draws=draws)
+    one = other = gradient_at(values, spec, generator, draws=draws)
     if torch.equal(generator.get_state(), untouched):
         draws = 1  # nothing is drawn: another gradient would be the same
     else:
-        other = _gradient(values, spec, _generator(spec, spec.steps + 1), draws=draws)
+        other = gradient_at(values, spec, _generator(spec, spec.steps + 1), draws=draws)
     pull = -(one + other) / 2
     drawn_size = _root_mean_square(pull)
     if drawn_size < _NOTHING:
@@ -190,7 +190,7 @@ def follow(start: FlowStart, spec: FlowSpec) -> Iterator[Float32Matrix]:
     origin = h = torch.from_numpy(start.rows.copy())
     longest = 2 * FIRST_MOVE * math.sqrt(h.shape[1])
     for number in range(1, spec.steps + 1):
-        direction = start.weight * _gradient(h, spec, _generator(spec, number), draws=start.draws)
+        direction = start.weight * gradient_at(h, spec, _generator(spec, number), draws=start.draws)
         if spec.strength is not None:
             direction += h - origin
         move = start.step * min(1.0, 2 * (1 - number / spec.steps)) * direction
@@ -256,7 +256,7 @@ def _generator(spec: FlowSpec, step: int) -> torch.Generator:
     return torch.Generator().manual_seed(1_000_003 * spec.seed + step)
 
 
-def _gradient(h: Tensor, spec: FlowSpec, generator: torch.Generator, *, draws: int) -> Tensor:
+def gradient_at(h: Tensor, spec: FlowSpec, generator: torch.Generator, *, draws: int) -> Tensor:
     """n ∂R/∂h at the rows h (n, d)."""
     method, parameters = find_method(spec.method), dict(spec.parameters)
     if method.mean_gradient is not None:

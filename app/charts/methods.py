@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.distances.decomposition import PARTS, DistanceParts, Part
+from analysis.methods.collapse import CollapsePull, Way
 from analysis.statistics.density import JointDensity
 from analysis.statistics.null_band import NullBand
 from app.charts.normal import normal_trace
@@ -23,6 +24,7 @@ PART_TITLES: dict[Part, str] = {
     "shape": N_("shape"),
     "floor": N_("sampling floor"),
 }
+_WAYS: dict[Way, str] = {"out": categorical(2), "fades": categorical(1), "in": categorical(3)}
 _PATTERNS = ["", "/", ".", "x"]
 _SYMBOLS = ["circle", "diamond", "square", "triangle-up"]
 _DASHES = ["solid", "dash", "dot", "dashdot"]
@@ -190,5 +192,29 @@ def overlaid(densities: Mapping[str, JointDensity], unit: str) -> Figure:
     layout = {
         "xaxis": {"title": {"text": unit}},
         "yaxis": {"title": {"text": _("density")}, "rangemode": "tozero"},
+    }
+    return {"data": data, "layout": layout}
+
+
+def pull_near_collapse(pulls: Mapping[str, CollapsePull]) -> Figure:
+    """The outward pull over the scale of the batch, of every regulariser by name, as a share of its largest."""
+    data: list[Figure] = [
+        {
+            "type": "scatter",
+            "x": pull.scales,
+            "y": pull.share,
+            "name": name,
+            "mode": "lines",
+            "line": {"color": _WAYS[pull.way], "dash": _DASHES[index % len(_DASHES)], "width": 2},
+            "hovertemplate": f"{name}: %{{y:.2f}}<extra></extra>",
+        }
+        for index, (name, pull) in enumerate(pulls.items())
+    ]
+    none = {"type": "line", "x0": 0, "x1": 1, "xref": "x domain", "y0": 0, "y1": 0, "yref": "y"}
+    layout: Figure = {
+        "xaxis": {"type": "log", "exponentformat": "power", "dtick": 1, "title": {"text": _("scale of the batch")}},
+        "yaxis": {"title": {"text": _("pull, of its largest (outward above 0)")}, "range": [-1.05, 1.05]},
+        "hovermode": "x",
+        "shapes": [{**none, "line": {"color": MUTED, "width": 1}}],
     }
     return {"data": data, "layout": layout}

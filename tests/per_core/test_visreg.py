@@ -61,6 +61,21 @@ def test_other_terms_have_the_gradients_of_their_values():
     assert torch.autograd.gradcheck(lambda h: visreg_loss(h, shape=0), h)
 
 
+@pytest.mark.parametrize("n", [64, 256, 1024])
+@pytest.mark.parametrize("size", [1e-3, 5e-3, 2e-2, 5e-2, 0.2])
+def test_from_how_small_a_batch_it_leads_out(n, size):
+    """Outward where σ(1 − σ) > 1 − mean p q, as its two terms change with the logarithm of the scale."""
+    h = torch.randn(n, 6, generator=seeded(), dtype=torch.float64)
+    h = (size * (h - h.mean(dim=0)) / h.std(dim=0, correction=0)).requires_grad_()
+    theta = random_directions(512, 6, generator=seeded(1), dtype=torch.float64)
+    (gradient,) = torch.autograd.grad(visreg_loss(h, directions=theta, centre=0), h)
+    along = -(gradient * h.detach()).sum().item()
+    projections = np.sort((h.detach() / size @ theta.T).numpy(), axis=0)
+    product = (projections * norm.ppf(np.arange(1, n + 1) / (n + 1))[:, None]).mean()
+    square = (projections**2).mean()
+    assert along == pytest.approx(2 * (size * (1 - size) - (square - product)), rel=1e-6, abs=1e-9)
+
+
 @pytest.mark.parametrize("scale", [1e-1, 1e-2, 1e-3])
 def test_the_gradient_outlives_a_collapse_and_that_of_sigreg_does_not(scale):
     """A batch about 0: SIGReg's outward pull shrinks with it, VISReg's does not."""

@@ -25,6 +25,7 @@ from app.text.language import _, translated
 from app.text.plain import escaped
 from app.views.methods.affine_map import AffineMap, choose_affine_map
 from app.views.methods.change_table import show_changes
+from app.views.methods.collapse_section import show_collapse
 from app.views.methods.flow_section import FlowSettings, choose_flow, show_flow
 from app.views.methods.method_choice import ChosenMethod, choose_methods
 from app.views.methods.overlay_section import show_overlay
@@ -161,6 +162,7 @@ for one in regularisers:
         label = _("Where {method} leads: alone and with the task, step by step").format(method=one.method.short)
         on_request(label, show_flow, rows, batch, pair, one, settings, key=f"methods_follow_{one.method.key}")
 on_request(_("The small-batch effect"), show_small_batches, batch, chosen, key="methods_small")
+on_request(_("Near collapse: which regularisers lead out of it"), show_collapse, key="methods_near_collapse")
 on_request(_("Two batches on one axis"), show_overlay, choice, affine, batch, mapped, pair, key="methods_compare")
 if due:
     with note:

@@ -387,3 +387,15 @@ def test_shift_and_scale_are_applied_whatever_the_source(open_page: OpenPage) ->
     ]
     assert means[1] == pytest.approx(means[0] + 2, abs=2e-3)
     assert json.loads(plain.get("bidi_component")[0].proto.bytes)["name"] == "methods_joint"
+
+
+def test_who_leads_out_of_a_collapse(open_page: OpenPage) -> None:
+    page = open_page("methods", data_n="64", **opened("near_collapse"))
+    chart = sent_charts(page)["methods_collapse"]
+    traces = {trace["name"]: trace for trace in chart.figure["data"]}
+    assert set(traces) == {method.short for method in list_methods("regulariser")}
+    said = next(caption.value for caption in page.caption if "still pull outward" in caption.value)
+    outward = said.partition("still pull outward")[0]
+    for name, trace in traces.items():
+        first = values(trace["y"])[0]
+        assert (name in outward) == (first > 0.1), name
