@@ -243,3 +243,22 @@ def test_the_link_is_where_the_teacher_is_and_the_picture_says_it(open_page: Ope
     assert "seat" in address(student)
     assert qr_code(link).startswith("<svg")
     services.classes().answer(code, address(student)["seat"], STEP.key, Answer("x", False))
+
+
+@pytest.mark.parametrize("number", range(1, len(STEPS) + 1))
+def test_every_step_is_answered_in_a_class(open_page: OpenPage, number: int) -> None:
+    step = STEPS[number - 1]
+    code, token = services.classes().open_class("teacher")
+    student = well(open_page("learn", **{"class": code, "step": str(number)}))
+    question = f"learn_{step.key}_answer"
+    for radio in [one for one in student.radio if one.key == question]:
+        radio.set_value(radio.options[0])
+    student = well(press(student.run(), "learn_check"))
+    assert services.classes().tally(code).answered(step.key) == 1
+    teacher = well(open_page("learn", **{"class": code, "teacher": token, "step": str(number)}))
+    assert answered(teacher) == "**1 of 1** answered."
+    bars = sent_charts(teacher)["learn_class_bars"].figure["data"][0]
+    assert sum(bars["x" if bars.get("orientation") == "h" else "y"]) == 1
+    teacher = well(press(teacher, "learn_reveal").run())
+    assert "learn_again" in keys(well(student.run()))
+    assert services.classes().find(code).revealed == {step.key}
