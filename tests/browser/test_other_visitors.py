@@ -37,7 +37,7 @@ def test_names_that_are_no_utf8_or_markup_are_shown_sign_by_sign(page: Page, ser
     folder.mkdir()
     rng = np.random.default_rng(0)
     for name in (b"caf\xe9.npy", b"www.f.example :red[x] $y$ <b>z<.npy"):
-        np.save(folder / os.fsdecode(name), rng.standard_normal((40, 3)))
+        np.save(folder / os.fsdecode(name), rng.standard_normal((80, 4)))
     page.goto(f"{server}/dumps?dumps_look=true&dumps_path={folder}")
     drawn_chart(page, "dumps_parts")
     wait_until_idle(page)
@@ -64,7 +64,7 @@ def test_a_title_of_markup_is_shown_sign_by_sign(page: Page, server: str, runs_f
 def test_a_visitor_who_clears_the_caches_takes_no_upload_from_another(
     page: Page, new_page: NewPage, server: str, tmp_path: Path
 ) -> None:
-    np.save(tmp_path / "mine.npy", np.random.default_rng(0).standard_normal((40, 3)))
+    np.save(tmp_path / "mine.npy", np.random.default_rng(0).standard_normal((80, 4)))
     page.goto(f"{server}/dumps?dumps_look=true")
     page.locator('input[type="file"]').first.set_input_files(tmp_path / "mine.npy")
     drawn_chart(page, "dumps_parts")

@@ -81,10 +81,22 @@ def state(page: Page, text: str) -> Locator:
     return page.locator(STATE).filter(has_text=re.compile(rf"^{text}, epoch"))
 
 
-def test_figure_2_grows_in_place_while_it_trains_and_keeps_the_zoom(page: Page, server: str) -> None:
+def test_a_training_is_followed_in_place_and_nothing_is_faded(page: Page, server: str) -> None:
+    """Figure 2 grows and keeps the zoom; charts that are asked for meanwhile come."""
     start(page, server)
     plot = drawn_chart(page, "train_figure2")
     wait_for_records(page, 3)
+    wait_until_idle(page)
+    page.evaluate(
+        """() => {
+            window.faded = []
+            new MutationObserver((changes) => {
+                for (const { target } of changes) {
+                    if (target.dataset.stale === "true" && target.offsetHeight > 1) window.faded.push(target.innerText)
+                }
+            }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["data-stale"] })
+        }"""
+    )
     plot.evaluate("plot => { plot.sameNode = true }")
     panel = plot.locator(".nsewdrag").first.bounding_box()
     assert panel is not None
@@ -100,36 +112,18 @@ def test_figure_2_grows_in_place_while_it_trains_and_keeps_the_zoom(page: Page, 
     nodes = "plot => plot.getElementsByTagName('*').length"
     before, drawn = records(plot), plot.evaluate(nodes)
     wait_for_records(page, before + 3)
+    assert page.evaluate("window.faded") == []
     assert plot.evaluate("plot => plot.sameNode") is True
     assert plot.evaluate("plot => plot._fullLayout.xaxis.range") == zoomed
     assert plot.evaluate(nodes) == pytest.approx(drawn, rel=0.2)
     assert page.locator("[data-chart]").count() == 4
-    stop(page)
-    assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
-
-
-def test_nothing_is_faded_while_a_training_is_followed_and_controls_work(page: Page, server: str) -> None:
-    start(page, server)
-    wait_until_idle(page)
-    page.evaluate(
-        """() => {
-            window.faded = []
-            new MutationObserver((changes) => {
-                for (const { target } of changes) {
-                    if (target.dataset.stale === "true" && target.offsetHeight > 1) window.faded.push(target.innerText)
-                }
-            }).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["data-stale"] })
-        }"""
-    )
-    before = records(drawn_chart(page, "train_figure2"))
-    wait_for_records(page, before + 3)
-    assert page.evaluate("window.faded") == []
     page.get_by_text("Heat map", exact=True).click()
     drawn_chart(page, "train_densities_1")
     drawn_chart(page, "train_figure2").scroll_into_view_if_needed()  # out of view it waits
     wait_for_records(page, before + 6)
     expect(drawn_chart(page, "train_densities_1")).to_be_attached()
     stop(page)
+    assert page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').count() == 0
 
 
 class Line:

@@ -19,11 +19,10 @@ from tests.waiting import wait_for
 LAYERS = ("first", "second")
 
 
-@pytest.fixture
-def dumps(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def dumps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two files that need a reading process, and one that needs none."""
-    folder = tmp_path / "dumps"
-    folder.mkdir()
+    folder = tmp_path_factory.mktemp("dumps")
     rows = np.random.default_rng(2).normal(size=(300, 8)).astype(np.float32)
     torch.save({name: torch.from_numpy(rows + at) for at, name in enumerate(LAYERS)}, folder / "layers.pt")
     np.save(folder / "plain.npy", rows)
@@ -31,13 +30,20 @@ def dumps(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def server(tmp_path: Path, dumps: Path) -> Iterator[tuple[str, int]]:
-    """A dashboard of this test's own: its address, and the number of its process."""
-    process, address = start_server(free_port(), tmp_path / "runs", tmp_path / "log.txt", dumps=dumps)
+@pytest.fixture(scope="module")
+def server_of_these(tmp_path_factory: pytest.TempPathFactory, dumps: Path) -> Iterator[tuple[str, int]]:
+    """A dashboard of these tests' own: its address, and the number of its process."""
+    folder = tmp_path_factory.mktemp("server")
+    process, address = start_server(free_port(), folder / "runs", folder / "log.txt", dumps=dumps)
     yield address, process.pid
-    send(process.pid, signal.SIGCONT)
     end_server(process)
+
+
+@pytest.fixture
+def server(server_of_these: tuple[str, int]) -> Iterator[tuple[str, int]]:
+    """That dashboard, whose reading processes a test may stop."""
+    yield server_of_these
+    send(server_of_these[1], signal.SIGCONT)
 
 
 def readers(server: int) -> list[int]:

@@ -18,7 +18,10 @@ LAYERS, EPOCHS = ["layer_1", "layer_2", "layer_3"], [0, 100, 200, 300]
 
 
 def write_dump(folder: Path, seed: int = 0, layers: list[str] = LAYERS, width: int = 6) -> Path:
-    """Three layers at four steps: the second moves away, the third has dead units, and labels that are pickles."""
+    """Three layers at four steps: the second moves away, the third has dead units, and labels that are pickles.
+
+    Tests whose layers may be of any size take this one: Gaussian batches of a size are drawn once for all of them.
+    """
     rng = np.random.default_rng(seed)
     for epoch in EPOCHS:
         values = {layer: rng.standard_normal((200, width)).astype(np.float32) for layer in layers}

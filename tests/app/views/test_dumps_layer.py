@@ -49,13 +49,13 @@ def test_the_opened_layer_has_the_numbers_of_the_library(open_page: OpenPage, du
 
 
 def test_rows_that_are_not_finite_are_counted_and_the_rest_is_shown(open_page: OpenPage, dump: Path) -> None:
-    values = np.random.default_rng(1).standard_normal((80, 3)).astype(np.float32)
+    values = np.random.default_rng(1).standard_normal((202, 6)).astype(np.float32)
     values[3, 1], values[4, 2] = np.nan, np.inf
     add_layers(dump / "step-300", {"layer_8": values})
     page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="layer_8")
     assert [*page.exception, *page.error] == []
-    assert "80 rows, 2 of them not finite" in all_text(page)
-    assert "240 values, 0 below the axis, 0 above, 1 NaN, 1 infinite" in all_text(page)
+    assert "202 rows, 2 of them not finite" in all_text(page)
+    assert "1,212 values, 0 below the axis, 0 above, 1 NaN, 1 infinite" in all_text(page)
     assert {"dumps_histogram", "dumps_parts"} <= set(sent_charts(page))
 
 
@@ -71,8 +71,8 @@ def test_a_layer_that_ends_in_nan_opens_at_its_last_readable_epoch(open_page: Op
 
 
 def test_the_axes_belong_to_all_units(open_page: OpenPage, dump: Path) -> None:
-    values = np.random.default_rng(0).standard_normal((30_000, 10)).astype(np.float32)
-    values[:, 0] *= 0.01  # every tenth value
+    values = np.random.default_rng(0).standard_normal((30_000, 6)).astype(np.float32)
+    values[:, 0] *= 0.01  # every sixth value
     for epoch in (0, 100):
         add_layers(dump / f"step-{epoch}", {"layer_9": values})
     page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="layer_9")
@@ -84,7 +84,7 @@ def test_the_axes_belong_to_all_units(open_page: OpenPage, dump: Path) -> None:
 
 def test_an_exploding_epoch_leaves_the_others_to_be_seen(open_page: OpenPage, dump: Path) -> None:
     for epoch, scale in zip(EPOCHS, (1, 1, 1, 1000), strict=True):
-        values = scale * np.random.default_rng(epoch).standard_normal((400, 6)).astype(np.float32)
+        values = scale * np.random.default_rng(epoch).standard_normal((200, 6)).astype(np.float32)
         add_layers(dump / f"step-{epoch}", {"layer_9": values})
     page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="layer_9")
     y = sent_charts(page)["dumps_history_1"].figure["data"][0]["y"]
@@ -98,7 +98,7 @@ def test_an_exploding_epoch_leaves_the_others_to_be_seen(open_page: OpenPage, du
 def test_narrow_and_far_apart_batches_keep_their_shapes(open_page: OpenPage, dump: Path, runs_folder: Path) -> None:
     other = write_dump(runs_folder / "other_of_a_test", layers=["layer_1"])
     for epoch in EPOCHS:
-        values = 60 + np.random.default_rng(epoch).standard_normal((400, 6)).astype(np.float32)
+        values = 60 + np.random.default_rng(epoch).standard_normal((200, 6)).astype(np.float32)
         save_file({"layer_1": values}, other / f"step-{epoch}" / "activations.safetensors")
     page = open_page("dumps", dumps_look="true", dumps_path=str(dump), other_path=str(other), dumps_layer="layer_1")
     drawn = {t["name"]: t for t in sent_charts(page)["dumps_histogram"].figure["data"]}
@@ -110,7 +110,7 @@ def test_narrow_and_far_apart_batches_keep_their_shapes(open_page: OpenPage, dum
 
 
 def test_a_constant_layer_and_positive_values_are_drawn(open_page: OpenPage, dump: Path) -> None:
-    add_layers(dump / "step-300", {"layer_9": np.zeros((80, 4), np.float32)})
+    add_layers(dump / "step-300", {"layer_9": np.zeros((200, 6), np.float32)})
     page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="layer_9")
     x = sent_charts(page)["dumps_histogram"].figure["data"][0]["x"]
     assert len(np.frombuffer(base64.b64decode(x["bdata"]), x["dtype"])) == 2
@@ -134,7 +134,7 @@ def test_very_wide_layers_and_very_many_epochs_are_shown(open_page: OpenPage, du
     for epoch in range(250):
         place = dump / f"epoch_{epoch}"
         place.mkdir()
-        np.save(place / "head.npy", rng.standard_normal((40, 4)))
+        np.save(place / "head.npy", rng.standard_normal((200, 6)))
     page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="head")
     assert [*page.exception, *page.error] == []
     assert "200 of 250 epochs are drawn" in all_text(page)
@@ -165,7 +165,7 @@ def test_worst_directions_are_searched_beside_the_server(
     open_page: OpenPage, dump: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In more than two dimensions the search takes long."""
-    np.save(dump / "wide.npy", np.random.default_rng(11).standard_normal((60, 5)))
+    np.save(dump / "wide.npy", np.random.default_rng(11).standard_normal((200, 6)))
     here: list[str] = []
     result = caches.result
 

@@ -60,7 +60,7 @@ def test_splits_are_columns_of_their_own(open_page: OpenPage, dump: Path) -> Non
     rng = np.random.default_rng(0)
     for path in sorted(dump.rglob("*.safetensors")):
         values = {
-            f"{split}/{layer}": rng.standard_normal((60, 6)).astype(np.float32) + (layer == "b") + 3 * (split == "val")
+            f"{split}/{layer}": rng.standard_normal((200, 6)).astype(np.float32) + (layer == "b") + 3 * (split == "val")
             for split in ("train", "val")
             for layer in ("a", "b")
         }
@@ -83,7 +83,7 @@ def test_splits_are_columns_of_their_own(open_page: OpenPage, dump: Path) -> Non
 def test_a_long_name_is_short_at_the_axis_and_whole_when_pointed_at(open_page: OpenPage, dump: Path) -> None:
     names = [f"model.language_model.decoder.layers.{i}.self_attention.output_projection" for i in (1, 2)]
     for path in sorted(dump.rglob("*.safetensors")):
-        save_file({name: np.ones((40, 6), np.float32) for name in names}, path)
+        save_file({name: np.ones((200, 6), np.float32) for name in names}, path)
     figure = sent_charts(open_page("dumps", dumps_look="true", dumps_path=str(dump)))["dumps_overview"].figure
     assert figure["data"][0]["y"] == names
     ticks = dict(zip(figure["layout"]["yaxis"]["tickvals"], figure["layout"]["yaxis"]["ticktext"], strict=True))
