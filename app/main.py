@@ -34,7 +34,7 @@ of_a_batch = [
     st.Page(distributions, title=_("Distributions"), url_path="distributions"),
     st.Page("views/bound/bound.py", title=_("Bound"), url_path="bound"),
     st.Page("views/methods/methods.py", title=_("Methods"), url_path="methods"),
-    # Streamlit wants a page without a name. The server answers / with the address of Distributions: nobody comes here.
+    # Streamlit wants a page without a name, to which the logo leads; the server sends who asks for / to the first.
     st.Page(distributions, title=_("Distributions"), url_path="", default=True, visibility="hidden"),
 ]
 of_files = [

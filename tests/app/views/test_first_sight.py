@@ -60,6 +60,16 @@ def looked_at(page: AppTest) -> Choice:
     return choice
 
 
+def test_sections_are_as_they_were_left_after_other_pages(open_page: OpenPage) -> None:
+    page = open_page("bound", data_n="128", bound_sum="true")
+    for name in ("train", "methods", "bound"):
+        page.switch_page(f"views/{name}/{name}.py").run()
+    assert list(sent_charts(page)) == ["bound_scale", "bound_parts"]
+    assert [section.label for section in page.main.expander if section.proto.expanded] == [
+        "What PER is made of: distance and spread"
+    ]
+
+
 @pytest.mark.parametrize(("n", "seed"), [("64", "5"), ("1024", "5"), ("4096", "11")])
 def test_distributions_tells_the_cases_that_differ(open_page: OpenPage, n: str, seed: str) -> None:
     page = open_page("distributions", data_n=n, data_seed=seed, dist_statistics="true")
