@@ -112,3 +112,12 @@ def test_two_batches_on_one_axis_have_no_epochs_of_a_drawing(open_page: OpenPage
         "after VCL",
         "after PER",
     ]
+
+
+def test_a_drawing_is_kept_over_pages_without_a_batch(open_page: OpenPage) -> None:
+    page = open_page("bound", **CLOUD)
+    before = page.session_state["choice"].batch().fingerprint
+    for name in ("train", "dumps", "bound"):
+        page.switch_page(f"views/{name}/{name}.py").run()
+        assert [*page.exception, *page.error] == []
+    assert page.session_state["choice"].batch().fingerprint == before
