@@ -11,7 +11,7 @@ from app.session.batch_choice import choose_batch
 from app.session.classroom import keep_place
 from app.session.keys import CHOICE
 from app.session.progress import waits_shown
-from app.text.language import _, choose_language
+from app.text.language import _, choose_language, translate_address
 
 _ASSETS = Path(__file__).parents[1] / "assets"
 _STYLE = Path(__file__).with_name("style.css")
@@ -25,7 +25,7 @@ st.set_page_config(
 st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "icon.svg"), size="large")
 st.html(_STYLE)
 
-choose_language()
+has_just_come = choose_language()
 choose_presenting()
 keep_place()
 learn = st.Page("views/learn/learn.py", title=_("Learn"), url_path="learn")
@@ -42,6 +42,8 @@ of_files = [
     st.Page("views/dumps/dumps.py", title=_("Dumps"), url_path="dumps"),
 ]
 page = st.navigation([learn, *of_a_batch, *of_files], position="top")
+if has_just_come:
+    translate_address()
 batch_place = st.sidebar.container()
 with st.sidebar:
     language_switch()

@@ -20,15 +20,18 @@ LOCALE = Path(__file__).parents[1] / "locale"
 ADDRESS = "lang"
 
 
-def choose_language() -> None:
-    """Take the language from the address, ?lang=ko, else from the browser, and keep it in the address of every page."""
+def choose_language() -> bool:
+    """Take the language from the address, ?lang=ko, else from the browser, and keep it in the address of every page.
+
+    Returns:
+        Whether the visitor has just come.
+    """
     begins = LANGUAGE not in st.session_state
     asked = keep_in_address(ADDRESS).get(ADDRESS)
     st.session_state[LANGUAGE] = _of_browser() if asked is None else _spoken(asked)
     if (asked or ENGLISH) != language():
         say_in_address(ADDRESS, {ADDRESS: language()})
-    if begins and language() != ENGLISH:
-        _translate_address()
+    return begins
 
 
 def choose_in_address(chosen: str) -> None:
@@ -54,8 +57,11 @@ def _spoken(tag: str) -> str:
     return name if name in offered_languages() else ENGLISH
 
 
-def _translate_address() -> None:
-    """Read a link that was made in English: options stand in the address in words, which are the visitor's here."""
+def translate_address() -> None:
+    """Read a link that was made in English: options stand in the address in words, which are the visitor's here.
+
+    Before `st.navigation` has found the page, the run that follows would be one of the page that opens by itself.
+    """
     words = {key: [translated(word) for word in st.query_params.get_all(key)] for key in st.query_params}
     if any(words[key] != st.query_params.get_all(key) for key in words):
         st.query_params.from_dict(words)

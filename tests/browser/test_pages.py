@@ -117,10 +117,13 @@ def test_the_language_stays_in_the_address_from_page_to_page(page: Page, new_pag
     page.get_by_role("link", name="상한").click()
     wait_until_drawn(page, CHARTS["bound"])
     expect(page).to_have_url(re.compile("lang=ko"))
-    expect(page.get_by_role("heading", name="PER가 제한하는 것과 그 상한이 가리는 것")).to_be_visible()
+    expect(page.get_by_role("heading", name="PER라는 상한과 그 상한이 가리는 것")).to_be_visible()
     other = new_page()
     open_page(other, server, "bound", "data_n=512")
     expect(other.get_by_role("heading", name="What PER bounds, and what the bound hides")).to_be_visible()
+    other.goto(f"{server}/bound?lang=ko&data_source=Recording")  # the word of the address in English
+    expect(other.get_by_role("heading", name="PER라는 상한과 그 상한이 가리는 것")).to_be_visible()
+    expect(other.get_by_test_id("stSidebar").get_by_role("radio", name="기록")).to_be_checked()
 
 
 def test_reset_brings_back_the_opening_settings(page: Page, server: str) -> None:
