@@ -72,7 +72,7 @@ def literals(node: ast.AST) -> Iterator[ast.Constant]:
 
 
 def spoken(tree: ast.Module) -> Iterator[ast.Constant]:
-    """Every string of a file that may be text: no docstring, type, code, translated text, error or log entry."""
+    """Every string of a file that may be text: no docstring, type, code, translated text or its key, error or log."""
     silent = {
         id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
@@ -84,6 +84,9 @@ def spoken(tree: ast.Module) -> Iterator[ast.Constant]:
             return
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node
+        if isinstance(node, ast.Dict):
+            named = zip(node.keys, node.values, strict=True)
+            silent.update(id(key) for key, value in named if isinstance(value, ast.Call) and name_of(value) == "_")
         for field, child in ast.iter_fields(node):
             if field not in ("annotation", "returns", "format_spec"):
                 for one in child if isinstance(child, list) else [child]:
@@ -147,6 +150,7 @@ def test_text_that_is_not_translated_is_found(source: str) -> None:
         'st.code("from analysis.dumps import Layout, inspect", language="python")',
         'database.execute("SELECT step, answer FROM answers WHERE code = ?", (code,))',
         '"""What this file says."""',
+        '{"Zoom out": _("Zoom out")}',
         'TABLE = {"rho": (N_("the correlation"), 0, 1)}',
         'def f(batch: "dict[Key, str] | None or so") -> "a name of a type": ...',
     ],
