@@ -83,7 +83,7 @@ def _note(text: str, x: float, y: float, colour: str, *, above: bool = True) -> 
         "xanchor": "left" if x < LARGEST / 4 else "right" if x > 3 * LARGEST / 4 else "center",
         "yshift": 18 if above else -18,
         "showarrow": False,
-        "font": {"size": 14, "color": colour},
+        "font": {"color": colour},
     }
 
 

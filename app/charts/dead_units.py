@@ -23,22 +23,22 @@ def dead_units(found: DeadUnits, *, revealed: bool) -> Figure:
                 "marker": {"color": colour},
                 "text": [str(counts[layer]) for layer in layers],
                 "textposition": "outside",
-                "textfont": {"size": 16, "color": TEXT},
+                "textfont": {"color": TEXT},
                 "cliponaxis": False,
+                "constraintext": "none",
             }
             for images, counts, colour in series
         ],
         "layout": {
             "barmode": "group",
-            "bargap": 0.3,
+            "bargap": 0.15,
             "showlegend": True,
-            "legend": {"traceorder": "reversed", "font": {"size": 15}},
+            "legend": {"traceorder": "reversed"},
             "margin": {"l": 70, "r": 24, "t": 40, "b": 48},
             "xaxis": {
                 "title": {"text": _("units that do not change, of {units}").format(units=max(found.units.values()))},
                 "range": [0, max(found.units.values()) + 1.5],
                 "dtick": 4,
             },
-            "yaxis": {"tickfont": {"size": 15}},
         },
     }

@@ -1,4 +1,4 @@
-"""Marks of the lesson's pictures: few, large, and readable from the last row."""
+"""Marks of the lesson's pictures: few and large. Type has no size of its own, so that presenter mode can enlarge it."""
 
 from typing import Any
 
@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from app.charts.palette import TEXT
 
 Figure = dict[str, Any]  # as plotly's JSON has it, see `show_chart`
-HEAD = 15  # size of the type above a panel
 
 
 def line(x: NDArray[Any], y: NDArray[Any], colour: str, xaxis: str, yaxis: str) -> Figure:
@@ -49,5 +48,5 @@ def head(text: str, y: float, x: float = 0.0, colour: str = TEXT) -> Figure:
         "xanchor": "left" if x == 0 else "center",
         "yanchor": "bottom",
         "showarrow": False,
-        "font": {"size": HEAD, "color": colour},
+        "font": {"color": colour},
     }

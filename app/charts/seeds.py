@@ -140,7 +140,7 @@ def _best(x: float, y: float, title: str, look: Look) -> Figure:
         "xanchor": "left",
         "xshift": 10,
         "showarrow": False,
-        "font": {"size": 15, "color": look.colour},
+        "font": {"color": look.colour},
     }
 
 
@@ -153,7 +153,7 @@ def _hidden(row: int) -> Figure:
         "x": 0.5,
         "y": row,
         "showarrow": False,
-        "font": {"size": 18, "color": MUTED},
+        "font": {"color": MUTED},
     }
 
 
