@@ -139,7 +139,7 @@ def test_a_batch_is_called_in_the_language_of_its_visitor(open_page: OpenPage) -
         ("ko", {}, "ko", "ko"),
         ("fr-FR", {}, "en", None),
         ("ko-KR", {"lang": "en"}, "en", "en"),
-        ("en-GB", {"lang": "ko-KR"}, "ko", "ko-KR"),
+        ("en-GB", {"lang": "ko-KR"}, "ko", "ko"),
     ],
 )
 def test_the_address_decides_on_the_language_else_the_browser(
