@@ -23,7 +23,8 @@ from plotly.io import to_json
 from app.charts.palette import CLEAR, GRID, TEXT
 from app.session import caches
 from app.text.caption import show_caption
-from app.text.language import _, language
+from app.text.language import _, language, translated
+from per_core.text import N_
 
 Figure: TypeAlias = go.Figure | dict[str, Any]
 
@@ -31,6 +32,7 @@ MAX_STATIC_BYTES = 300_000
 MAX_ANIMATED_BYTES = 1_500_000
 
 _TYPES = {"float32": "f4", "float64": "f8", "int8": "i1", "int16": "i2", "int32": "i4", "uint8": "u1"}
+_TOOLS = (N_("Zoom"), N_("Pan"), N_("Zoom in"), N_("Zoom out"), N_("Autoscale"), N_("Reset axes"))  # of plotly
 _AXIS = re.compile(r"[xy]axis\d*")
 _FRONTEND = Path(__file__).parent / "frontend"
 _COMPONENT = st.components.v2.component(
@@ -116,12 +118,7 @@ def _texts() -> dict[str, str]:
         "step": _("Step"),
         "play": _("Play"),
         "pause": _("Pause"),
-        "Zoom": _("Zoom"),
-        "Pan": _("Pan"),
-        "Zoom in": _("Zoom in"),
-        "Zoom out": _("Zoom out"),
-        "Autoscale": _("Autoscale"),
-        "Reset axes": _("Reset axes"),
+        **{tool: translated(tool) for tool in _TOOLS},
         "failed": _("The chart could not be drawn. Check the connection and reload the page."),
     }
 
