@@ -268,7 +268,8 @@ async function drawIn(chart, data, component, style) {
   await loadPlotly()
   const figure = resolveColours(data.figure, style)
   figure.layout.font.family = style.getPropertyValue("--st-font")
-  figure.layout.font.size *= typeFor(chart.root)
+  const larger = typeFor(chart.root)
+  for (const { font } of [figure.layout, ...(figure.layout.annotations ?? [])]) if (font?.size) font.size *= larger
   if (TOUCH) figure.layout.dragmode = false
   chart.layout = figure.layout
   chart.texts = data.texts

@@ -30,12 +30,15 @@ _TURN = st.components.v2.component(
 
 def show_lesson(steps: Sequence[Step[Any]]) -> None:
     """The step that the address names, `?step=4`, and the way to the others."""
-    number = _choose_step(len(steps))
+    turns = st.container(horizontal=True, vertical_alignment="bottom", key="learn_turns")
+    with turns:
+        number = _choose_step(len(steps))
     step = steps[number - 1]
     room = enter_class([one.key for one in steps], step.key)
+    with turns:
+        _show_turns(number, len(steps))
     st.title(f"{number}. {translated(step.title)}", anchor=False)
     _show_step(step, room)
-    _show_turns(number, len(steps))
     show_class(room, [one.key for one in steps])
     if not is_presenting():
         on_request(_("Sheets to print"), _show_sheets, steps, key="learn_sheets")
@@ -161,13 +164,13 @@ def _show_sheets(steps: Sequence[Step[Any]]) -> None:
 
 
 def _show_turns(number: int, count: int) -> None:
-    """Back and next, by button and by key."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(_("Back"), on_click=_turn, args=(number - 1, count), disabled=number == 1, key="learn_back")
-        st.button(_("Next"), on_click=_turn, args=(number + 1, count), disabled=number == count, key="learn_next")
+    """Back and next, by button and by key, always in the same place: above what a step fills."""
+    st.button(_("Back"), on_click=_turn, args=(number - 1, count), disabled=number == 1, key="learn_back")
+    st.button(_("Next"), on_click=_turn, args=(number + 1, count), disabled=number == count, key="learn_next")
+    if not is_presenting():
         done = min(len(predictions()), count)
-        st.caption(_("{done} of {count} steps answered").format(done=done, count=count))
-        show_switch()
+        st.caption(_("{done} of {count} steps answered").format(done=done, count=count), width="content")
+    show_switch()
     _TURN(
         key=LESSON_TURN,
         data={"present": is_presenting()},
