@@ -1,5 +1,7 @@
 """A class in two browsers: what one does comes to the other by itself, and a reload loses nothing."""
 
+from pathlib import Path
+
 from playwright.sync_api import expect
 
 from app.views.learn.class_section import qr_code
@@ -54,6 +56,9 @@ def test_a_student_joins_by_the_link_of_the_picture_and_each_sees_what_the_other
     again.goto(place)
     expect(again.get_by_text("You predicted: one. The numbers say: none of them.")).to_be_visible()
 
+    with teacher.expect_download() as counts:
+        teacher.get_by_role("button", name="Counts as CSV").click()
+    assert Path(counts.value.path()).read_text() == "step,answer,count,answered,right\nclouds,one,1,1,0\n"
     teacher.get_by_role("button", name="Close the class").click()
     teacher.get_by_role("button", name="Close and delete").click()
     expect(teacher.get_by_text("Your class")).to_have_count(0)
