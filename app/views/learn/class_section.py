@@ -14,6 +14,7 @@ from app.charts.class_answers import number_bars, option_bars
 from app.hosts import LOOPBACK
 from app.sections import followed
 from app.sections.on_request import on_request
+from app.sections.presenting import is_presenting
 from app.session import classroom, permissions
 from app.session.class_store import Answer, NoClassError, Reveal, Tally, tally_table
 from app.session.classroom import CLASS, Classroom
@@ -28,6 +29,7 @@ from per_core.text import N_
 
 TEACHER_SECONDS, STUDENT_SECONDS = 1.0, 2.0  # between two looks
 WAITING, ANSWERS = "learn_waiting", "learn_class_answers"  # parts that follow the class
+_ROOM_FOR_BARS = "<style>.perscope-chart { --perscope-height: 40vh; }</style>"  # below the picture, on a projector
 QR_PIXELS, BORDER = 260, 4
 ROW_PIXELS, LINE_PIXELS = 54, 240  # of an option, of a line of numbers
 REVEALS: dict[Reveal, str] = {
@@ -51,6 +53,8 @@ def enter_class(steps: Sequence[str], step: str) -> Classroom | None:
     if room is None:
         return None
     if room.teacher:
+        if is_presenting():
+            st.html(_ROOM_FOR_BARS)
         _act(room.teach, step)
     else:
         _take_seat(room)
