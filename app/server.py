@@ -95,12 +95,10 @@ async def _lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 def _warm() -> None:
     """Import what the opening chart needs; later what tables need, here and in the processes that compute."""
-    from app.session import libraries  # noqa: F401  brings scipy
+    from app.session import libraries  # noqa: F401  brings scipy and pandas
 
     _settle()
     time.sleep(LEFT_ALONE_SECONDS)
-    from pandas.io.formats import style  # noqa: F401  brings pandas and jinja2
-
     from analysis.distances import distinction  # noqa: F401  brings torch
 
     _settle()

@@ -1,9 +1,10 @@
-"""What pages need of scipy, whose parts import one another, loaded by whichever thread comes first.
+"""What pages need of libraries whose parts import one another, loaded by whichever thread comes first.
 
-Two threads that enter such a ring at different places find modules half loaded, and fail. Every page, and the thread
-that warms imports, therefore comes here first: all others wait until the first has loaded everything.
+Two threads that enter such a ring at different places find modules half loaded, or wait for one another, and fail. Every
+page, and the thread that warms imports, therefore comes here first: all others wait until the first has loaded it all.
 """
 
+import pandas.io.formats.style
 import scipy.cluster.vq
 import scipy.ndimage
 import scipy.signal

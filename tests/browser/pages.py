@@ -99,12 +99,17 @@ def assert_fits(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
 
+NOTHING_FADES = """() => !document.getAnimations().some(
+    (one) => one instanceof CSSTransition && one.transitionProperty === "opacity" && one.playState === "running")"""
+
+
 def assert_accessible(page: Page) -> None:
     """axe-core finds no violation that is serious or critical.
 
     Of tables, which are canvases, it reads the table that stands inside of them. What plotly draws is left out: a chart
     is one figure with a description, and its colours are tested with the theme.
     """
+    page.wait_for_function(NOTHING_FADES)  # what was stale a moment ago is still paler than it will be
     found = Axe().run(page, {"exclude": [".main-svg"]}).response["violations"]
     serious = [
         f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
@@ -112,7 +117,7 @@ def assert_accessible(page: Page) -> None:
         if one["impact"] in {"serious", "critical"}
         for node in one["nodes"]
     ]
-    assert serious == [], page.url
+    assert serious == [], "\n".join([page.url, *serious])
 
 
 def look_at_both_themes(page: Page, name: str) -> None:

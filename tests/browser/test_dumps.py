@@ -181,6 +181,7 @@ def test_a_part_becomes_an_epoch_by_keyboard_and_a_link_opens_it(
     expect(other.get_by_text("12 files → 1 layer × 12 epochs")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_text("12 parts of 25 rows joined to 300 rows")).to_be_visible()
+    expect(page.get_by_text("Ridgeline")).to_have_count(0)  # one epoch has no history
     drawn_chart(page, "dumps_parts")
     look_at_both_themes(page, "dumps-plan")
 
