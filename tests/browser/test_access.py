@@ -7,7 +7,16 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.pages import PAGES, all_charts, asked, assert_fits, drawn_chart, open_page, wait_until_idle
+from tests.browser.pages import (
+    PAGES,
+    all_charts,
+    asked,
+    assert_accessible,
+    assert_fits,
+    drawn_chart,
+    open_page,
+    wait_until_idle,
+)
 from tests.waiting import LIMIT
 
 NARROWEST = 90  # pixels of a panel that can be read
@@ -62,13 +71,14 @@ def phone(browser: Browser) -> Any:
 
 
 @pytest.mark.parametrize("opening", OPENINGS)
-def test_on_a_phone_nothing_is_cut(phone: Page, server: str, opening: str) -> None:
+def test_on_a_phone_nothing_is_cut_and_axe_finds_nothing(phone: Page, server: str, opening: str) -> None:
     name, query, charts = OPENINGS[opening]
     open_page(phone, server, name, query, charts)
     wait_until_idle(phone)
     assert_fits(phone)
     main = phone.get_by_test_id("stMain")
     assert main.evaluate("main => main.scrollWidth - main.clientWidth") <= 0
+    assert_accessible(phone)
     for key in charts:
         state = drawn_chart(phone, key).evaluate(CHART_STATE)
         assert min(state["panels"], default=NARROWEST) >= NARROWEST, key

@@ -4,7 +4,7 @@
 
 const LEAST = 118 // pixels that a panel is wide
 const LEAST_POLAR = 180 // the labels of its angles lie around it, and take a line above it
-const TALLEST = 1.2 // height over width of a panel in more rows than it had
+const TALLEST = 1.2 // height over width of a panel that is square, or in more rows than it had
 const BESIDE = 40 // pixels for the tick labels of a panel beside another
 const TITLE = 42 // pixels of a line of titles, and the room above it
 const LINE = 1.3 // height of a line over that of its type
@@ -21,10 +21,11 @@ function laidOut({ data, layout }, width, height) {
   let depth = (1 - blocks[0].top) * inner.height
   blocks.forEach((block, number) => {
     if (number > 0) depth += (blocks[number - 1].bottom - block.top) * inner.height
-    const lines = annotations.filter((one) => one.block === block && isTitle(one)).map((one) => one.added)
+    const titles = annotations.filter((one) => one.block === block && isTitle(one))
+    const least = block.polar && block.rows > 1 ? 1 : 0 // the labels of its angles
     block.from = depth
-    block.extra = Math.max(block.polar && block.rows > 1 ? line : 0, ...lines.map((added) => added * line))
-    block.pitch = block.depth + b + TITLE + block.extra
+    block.extra = Math.max(least, ...titles.map(({ added }) => added)) * line
+    block.pitch = block.depth + b + TITLE + Math.max(least, ...titles.map(({ lines }) => lines - 1)) * line
     depth += block.pitch * (block.rows - 1) + block.depth
   })
   depth += blocks.at(-1).bottom * inner.height
@@ -126,7 +127,9 @@ function divided(block, layout, inner) {
   const tied = columns.slice(-rest).some(({ panels }) => panels.some((panel) => isTied(layout, panel)))
   const lastWidth = rest > 0 && !tied ? widthOf(rest) : width
   const heightOf = (band) => (band.to - band.from) * inner.height
-  const heights = bands.map((band) => (rows === 1 ? heightOf(band) : Math.min(heightOf(band), TALLEST * width)))
+  const isSquare = columns[0].panels.some(({ axes = [] }) => axes.some((name) => layout[name]?.scaleanchor))
+  const tallest = rows > 1 || isSquare ? TALLEST * width : Infinity
+  const heights = bands.map((band) => Math.min(heightOf(band), tallest))
   const starts = [0]
   heights.slice(0, -1).forEach((height, i) => {
     starts.push(starts[i] + height + (bands[i].from - bands[i + 1].to) * inner.height)
@@ -217,10 +220,11 @@ function atHome(annotation, layout, blocks) {
     block = blocks.find(({ columns }) => columns.some(has))
     column = block ? block.columns.findIndex(has) : -1
   }
-  if (!block || column < 0) return { annotation, block, column, onPaper, added: 0 }
-  const lines = wrapped(text, widthIn(block, column), layout.font)
-  const added = lines.split("<br>").length - text.split("<br>").length
-  return { annotation: { ...annotation, text: lines }, block, column, onPaper, added }
+  if (!block || column < 0) return { annotation, block, column, onPaper, lines: 1, added: 0 }
+  const inLines = wrapped(text, widthIn(block, column), layout.font)
+  const lines = inLines.split("<br>").length
+  const added = lines - text.split("<br>").length
+  return { annotation: { ...annotation, text: inLines }, block, column, onPaper, lines, added }
 }
 
 function isTitle({ annotation: { yanchor, y } }) {

@@ -42,7 +42,7 @@ def show_one_layer(dump: OpenDump) -> None:
     other = open_other(dump.inspection)
     if other is not None:
         show_matched(dump, other)
-    st.subheader(_("One layer"))
+    st.header(_("One layer"))
     layer, epoch = choose_cell(dump.overview)
     show_links(dump, layer, epoch)
     with waits_shown():
@@ -87,7 +87,7 @@ if inspection is None:
     st.session_state.pop(OPENED_DUMP, None)
     st.stop()
 if inspection.path == services.EXAMPLE_DUMP:
-    st.subheader(_("Example: a network that fails"))
+    st.header(_("Example: a network that fails"))
     st.caption(_("A ReLU network learns digits with a learning rate of 0.14, which is too large for it."))
 asked, first, views, read = st.container(), st.container(), st.container(), st.container()
 with asked:

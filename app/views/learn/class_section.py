@@ -243,7 +243,7 @@ def _ask_key() -> None:
 
 def _show_teacher(room: Classroom, steps: Sequence[str]) -> None:
     """How students join the class, how its answers are shown and taken away, and how it ends."""
-    st.subheader(_("Your class"), anchor=False)
+    st.header(_("Your class"), anchor=False)
     left, right = st.columns([2, 3], gap="large")
     with left:
         _show_way_in(room)

@@ -51,7 +51,7 @@ MOST_DELETED = 20
 
 def show_runs() -> None:
     """The table of all runs, newest first, kept up to date, with actions for the selected ones."""
-    st.subheader(_("Runs"))
+    st.header(_("Runs"))
     st.session_state.pop(RUNS_CHANGED, None)
     followed.follow("train_list", _glance, _show_table)
 

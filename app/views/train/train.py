@@ -140,7 +140,7 @@ def show_example() -> None:
     services.watch_runs([])
     comparison = _kept(services.EXAMPLE, services.EXAMPLE_RUN)
     title = str(comparison.spec["title"])
-    st.subheader(_("Example: {title}").format(title=translated(title)))
+    st.header(_("Example: {title}").format(title=translated(title)))
     show_comparisons([(title, comparison)])
     _show_spec(comparison)
 
@@ -157,7 +157,7 @@ def follow(run: str, beside: list[str]) -> None:
         services.watch_runs([])
         st.error(escaped(entry.message))
         return
-    st.subheader(escaped(entry.title))
+    st.header(escaped(entry.title))
     if entry.kind == "comparison":
         _show_spec(_opened(run))
     titles = _titles([run, *beside])

@@ -85,7 +85,7 @@ def test_a_strange_run_opens_on_train(open_page: OpenPage, strange_runs: dict[st
     works(page)
     assert "train_distances" in sent_charts(page)
     if what == "title":
-        assert escaped(HOSTILE, 120)[:40] in page.subheader[0].value
+        assert escaped(HOSTILE, 120)[:40] in page.header[0].value
     figure = json.dumps(sent_charts(page)["train_figure2"].figure)
     assert "<b>z" not in figure
     assert "<b>, unit" not in figure

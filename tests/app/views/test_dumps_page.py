@@ -36,7 +36,7 @@ def test_without_a_dump_the_page_shows_the_example_below_the_way_to_bring_one(op
     page = open_page("bound", data_case="d", data_n="128")
     page = page.switch_page("views/dumps/dumps.py").run()
     assert [*page.exception, *page.error] == []
-    assert "Example: a network that fails" in [one.value for one in page.subheader]
+    assert "Example: a network that fails" in [one.value for one in page.header]
     assert set(sent_charts(page)) == {"dumps_overview"}
     assert page.text_input(key="dumps_path").value == ""
     assert not any(one.key == "dumps_close" for one in page.button)

@@ -171,7 +171,7 @@ def furthest_by_hand(run: Run) -> tuple[str, float, float]:
 
 def test_train_opens_on_the_example_and_says_which_layer_is_furthest(open_page: OpenPage) -> None:
     page = open_page("train")
-    assert "Example: Figure 2 on digits, a small network" in [one.value for one in page.subheader]
+    assert "Example: Figure 2 on digits, a small network" in [one.value for one in page.header]
     runs = open_comparison(services.EXAMPLE_RUN).runs
     found = {
         title: furthest_by_hand(runs[key, 0]) for title, key in (("PER", "per"), ("Vanilla", "vanilla"), ("BN", "bn"))
@@ -195,7 +195,7 @@ def test_the_example_is_nobodys_run_and_your_own_takes_its_place(open_page: Open
         with pytest.raises(InvalidInputError, match="There is no run"):
             do(services.EXAMPLE_RUN.name)
     own = open_page("train", run=finished_run)
-    assert [one.value for one in own.subheader] == ["Tiny", "Runs"]
+    assert [one.value for one in own.header] == ["Tiny", "Runs"]
     layer, sw1, _ = max(
         (
             furthest_by_hand(run)

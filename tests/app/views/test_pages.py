@@ -49,7 +49,7 @@ def sent_charts(page: AppTest) -> dict[str, SentChart]:
 
 
 def all_text(page: AppTest) -> str:
-    return "\n".join([e.value for e in [*page.title, *page.markdown, *page.caption, *page.subheader]])
+    return "\n".join([e.value for e in [*page.title, *page.markdown, *page.caption, *page.header]])
 
 
 def small_and_described(page: AppTest, keys: Iterable[str]) -> dict[str, SentChart]:

@@ -162,7 +162,7 @@ def test_any_recorder_s_run_is_followed_too(open_page: OpenPage, runs_folder: Pa
     with Recorder(model, runs_folder / "mine", title="My own") as recorder:
         recorder.record(0, inputs=torch.randn(64, 8), loss=1.0)
         page = open_page("train", run="mine")
-        assert "My own" in [heading.value for heading in page.subheader]
+        assert "My own" in [heading.value for heading in page.header]
         results = next(frame.value for frame in page.dataframe if "Movement" in frame.value.columns)
         assert results["Movement"].tolist() == ["from the second record on"]
         assert "Mean step" not in all_text(page)
