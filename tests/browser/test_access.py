@@ -34,7 +34,7 @@ OPENINGS = {name: (name, urlencode(asked(name)), all_charts(name)) for name in P
         f"learn {step}": ("learn", urlencode({"step": number, "said": json.dumps(SAID)}), [f"learn_{step}"])
         for number, step in enumerate(SAID, start=1)
     },
-    "dump": ("dumps", "dumps_path=example", ["dumps_overview", "dumps_histogram", "dumps_parts"]),
+    "dumps": ("dumps", "dumps_look=true", ["dumps_overview", "dumps_histogram", "dumps_parts"]),
 }
 # Of a chart: the widths of its panels, texts that reach out of it, and titles or legends that lie on one another.
 CHART_STATE = """plot => {
@@ -123,7 +123,7 @@ STILL = "*, *::before, *::after { transition: none !important; animation: none !
 MOST_STOPS = 200
 
 
-@pytest.mark.parametrize("opening", ["distributions", "learn", "dump"])
+@pytest.mark.parametrize("opening", ["distributions", "learn", "dumps"])
 def test_tab_reaches_every_control_and_each_is_named_and_seen(page: Page, server: str, opening: str) -> None:
     """Tables are left out where they are reached: a canvas draws which cell has the focus."""
     name, query, charts = OPENINGS[opening]
