@@ -134,6 +134,7 @@ def test_a_normalisers_setting_changes_the_charts_in_place(page: Page, server: s
     field = page.get_by_role("spinbutton", name="Added to the variance")
     field.fill("0.1")
     page.keyboard.press("Enter")
+    plot.scroll_into_view_if_needed()  # out of view it waits
     page.wait_for_function(
         """before => Array.from(document.querySelector('[data-chart="methods_parts"]')._fullData
             .find(t => t.name === 'removed by BN').y)[1] !== before""",
