@@ -144,6 +144,7 @@ def test_dropped_files_are_inspected_and_kept_until_they_are_closed(page: Page, 
         [tmp_path / "epoch_1.npz", tmp_path / "epoch_2.npz", tmp_path / "notes.npy"]
     )
     expect(page.get_by_text("4 members: 2 can be read, 2 refused")).to_be_visible()
+    wait_until_idle(page)  # until then the example is there too
     drawn_chart(page, "dumps_parts")
     assert drawn_chart(page, "dumps_overview").evaluate("plot => Array.from(plot._fullData[0].x)") == ["1", "2"]
     page.get_by_test_id("stTopNavLink").filter(has_text="Distributions").click()
