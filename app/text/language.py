@@ -5,6 +5,7 @@ session, so that fragments, callbacks and other threads of it find it, and no vi
 function must not ask for texts: it would keep one visitor's language for all.
 """
 
+import re
 from gettext import NullTranslations
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from app.session.keys import LANGUAGE
 
 LOCALE = Path(__file__).parents[1] / "locale"
 ADDRESS = "lang"
+# Parameters that say what somebody has called a run, a folder or a layer, which may be a word of ours.
+NAMED = re.compile(r"run|beside|said|\w+_(path|plan|title|folder|more|run|member|dumped|layers?|beside)")
 
 
 def choose_language() -> bool:
@@ -62,8 +65,9 @@ def translate_address() -> None:
 
     Before `st.navigation` has found the page, the run that follows would be one of the page that opens by itself.
     """
-    words = {key: [translated(word) for word in st.query_params.get_all(key)] for key in st.query_params}
-    if any(words[key] != st.query_params.get_all(key) for key in words):
+    said = {key: st.query_params.get_all(key) for key in st.query_params}
+    words = {key: said[key] if NAMED.fullmatch(key) else [translated(word) for word in said[key]] for key in said}
+    if words != said:
         st.query_params.from_dict(words)
         st.rerun()  # widgets take their values from the address that a run begins with
 

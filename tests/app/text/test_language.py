@@ -181,3 +181,10 @@ def test_english_needs_no_word_in_the_address(open_page: OpenPage) -> None:
     page.run()
     page.query_params["lang"] = "en"
     assert "lang" not in page.run().query_params or page.query_params["lang"] == "en"
+
+
+@pytest.mark.parametrize("key", ["run", "beside", "dumps_path", "dumps_layer", "data_run", "train_title"])
+def test_what_somebody_has_named_is_not_translated(open_page: OpenPage, key: str) -> None:
+    assert translations("ko", LOCALE).gettext("Layer") != "Layer"
+    page = open_page("learn", lang="ko", **{key: "Layer"})
+    assert page.query_params[key] == "Layer"
