@@ -47,7 +47,7 @@ STATES: list[tuple[str, dict[str, Any]]] = [
     ("train", {"train_data": "cifar10", "train_model": "mlp"}),
     ("train", {"train_data": "spirals", "train_methods": ["bn+per", "vcl", "sigreg"], "train_more": "{}"}),
     ("train", {"run": "tiny"}),
-    ("dumps", {"dumps_path": "<dump>"}),
+    ("dumps", {"dumps_path": "<dump>", "dumps_look": "true"}),
     ("dumps", {"dumps_path": "<dump>", "dumps_editor": "true"}),
 ]
 OURS = {"InvalidInputError", "BudgetError", "StorageError"}  # which the server shows as messages
