@@ -250,6 +250,14 @@ def test_a_drawn_density_is_moved_as_far_as_its_distribution_function_says(
     assert not is_right(answered(open_page, "transport", round(exact, 2) + 0.2, settings))
 
 
+def test_the_farthest_that_can_be_drawn_can_be_placed_on_the_line(open_page: OpenPage) -> None:
+    settings = drawn("spike", 62)
+    exact = exact_w1(settings)
+    assert exact > 3.8
+    assert is_right(answered(open_page, "transport", round(exact, 2), settings))
+    assert asked(open_page, "transport", settings).slider(key="learn_transport_answer").max >= exact
+
+
 def test_a_spike_is_moved_by_the_mean_distance_of_a_normal_from_it() -> None:
     assert exact_w1(drawn("spike")) == pytest.approx(math.sqrt(2 / math.pi), abs=0.04)
     assert exact_w1(drawn("spike", 32)) == pytest.approx(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.drawing import Drawing, DrawnSpec, draw_batch, shaped
+from analysis.drawing import EXTENT, Drawing, DrawnSpec, draw_batch, shaped
 from app.charts.chart import show_chart
 from app.charts.transport import transport_panels
 from app.session import caches
@@ -20,7 +20,7 @@ from per_core.text import N_
 if TYPE_CHECKING:
     from analysis.lesson.transport import Transport
 
-FARTHEST, TOLERANCE = 3.0, 0.1  # on the line on which a move is placed, and how far off is right
+FARTHEST, TOLERANCE = EXTENT, 0.1  # a move, of all sand at one end of the canvas, and how far off is right
 SeenTransport = tuple["Transport", Drawing]
 
 
