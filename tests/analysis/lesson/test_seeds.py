@@ -34,6 +34,16 @@ def test_the_best_of_a_seed_is_counted_over_all_of_them(layer: str, seed: int) -
     assert {method: by_seed[seed] for method, by_seed in found.accuracy.items()} == last_accuracies(seed)
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("layer", COMPARISON.layers)
+def test_bn_moves_least_and_the_variance_ends_largest_without_a_method(layer: str, seed: int) -> None:
+    """What the step explains holds for every unit that it can show, whichever layer and seed are chosen."""
+    units = see_training(SHIPPED, layer, seed).units
+    assert min(units, key=lambda method: units[method].movement) == "bn"
+    assert units["per"].variance[-1] < units["vanilla"].variance[-1]
+    assert units["bn"].variance[-1] < units["vanilla"].variance[-1]
+
+
 def test_no_two_methods_are_best_at_once() -> None:
     """Otherwise the question of the step would have no one answer."""
     for seed in SEEDS:

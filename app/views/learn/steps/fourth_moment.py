@@ -37,7 +37,7 @@ def _fields() -> tuple[Field[Any], ...]:
     distance = Slider(
         path="distance",
         key="learn_vcl_distance",
-        label=_("Distance between the two modes"),
+        label=_("Distance of the modes, before standardising"),
         default=1.0,
         range=Range(0, 4),
         step=0.25,

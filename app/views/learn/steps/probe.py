@@ -100,12 +100,12 @@ PROBE: Step[DeadUnits] = Step(
     key="probe",
     title=N_("Your own network"),
     invitation=N_(
-        "Three lines record any network, the last one after every epoch. This one is dying: go through its epochs, with"
-        " more and fewer images."
+        "Three lines record any network, the last one after every epoch. In this one, units die: go through its epochs,"
+        " with more and fewer images."
     ),
     explanation=N_(
-        "A ReLU unit that is 0 for every image is dead: no gradient passes through it. With a few images many units"
-        " look dead that are not, as a mean or a variance of a few samples is far from that of all. Record with some"
+        "A ReLU unit that is 0 for every image is dead: no gradient passes through it. With a few images, many units"
+        " look dead that are not. In the same way, a mean of a few samples is far from that of all. Record with some"
         " hundred images."
     ),
     misconception=N_("Batch statistics are those of the population."),

@@ -85,12 +85,12 @@ def _onward(values: Values) -> Onward:
 
 RANKS: Step[MovedSample] = Step(
     key="ranks",
-    title=N_("From SW1 to PER: nobody is sorted"),
+    title=N_("From SW1 to PER: no sorting needed"),
     invitation=N_("Move the red sample past others, and follow the lines to N(0, 1)."),
     explanation=N_(
-        "W1 sorts: each sample has one partner in N(0, 1), so moving one sample changes the pull on others. PER takes"
-        " each sample alone, with its mean distance to all of N(0, 1). That cannot be less than the distance to the"
-        " best partner: PER bounds SW1 from above, and a batch may be split."
+        "W1 sorts: each sample has one partner in N(0, 1), so moving one sample changes the gradients of others. PER"
+        " takes each sample alone, with its mean distance to all of N(0, 1). That cannot be less than the distance to"
+        " the best partner: PER bounds SW1 from above. And a batch may be split."
     ),
     misconception=N_("PER has to sort the batch, as SW1 does."),
     minutes=5,

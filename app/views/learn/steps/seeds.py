@@ -55,7 +55,15 @@ def _ask(seen: Training) -> Options:
             "three": _("with all three"),
         },
         right=("one", "two", "three")[seen.also_best - 1],
-        because=_("Best are: {best}.").format(best="; ".join(said)),
+        because=_("Best are: {best}.").format(best="; ".join(said)) + " " + _how_it_moves(seen),
+    )
+
+
+def _how_it_moves(seen: Training) -> str:
+    """What the bands show, in numbers: a unit can have a narrow middle half and a large variance."""
+    return _("Mean step of the quartiles per epoch: {moves}. Variance after the last: {variances}.").format(
+        moves=", ".join(f"{method_title(method)} {unit.movement:.2f}" for method, unit in seen.units.items()),
+        variances=", ".join(f"{method_title(method)} {unit.variance[-1]:.2f}" for method, unit in seen.units.items()),
     )
 
 
@@ -88,7 +96,7 @@ SEEDS_OF_METHODS: Step[Training] = Step(
         " least."
     ),
     explanation=N_(
-        "Without a method (Vanilla) the unit spreads from epoch to epoch. PER holds it back, and BN moves least, as in"
+        "Without a method (Vanilla) the variance of the unit ends largest. PER holds it back, and BN moves least, as in"
         " Figure 2 of the paper. All three learn the digits. Which one comes out best changes with the seed, so compare"
         " methods over several."
     ),
