@@ -94,10 +94,13 @@ class Removal:
 
 
 def most_removed(removals: Mapping[str, Removal]) -> tuple[str, ...]:
-    """The methods that remove most of the distance, several where they do so alike; none if none removes any."""
+    """The methods that remove most of the distance, several where they do so alike; none if all do as doing nothing."""
     most = max((one.amount for one in removals.values()), default=0.0)
-    alike = {name: most - one.amount <= ALIKE * one.before.sw1 for name, one in removals.items()}
-    return tuple(name for name, equal in alike.items() if equal and removals[name].amount > 0)
+    return tuple(
+        name
+        for name, one in removals.items()
+        if most - one.amount <= ALIKE * one.before.sw1 and one.amount > ALIKE * one.before.sw1
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,10 @@ def bound_statement(reading: "BoundReading", sw1: "NullBand", per: "NullBand") -
         ),
     }
     distance = distances[sw1.side(reading.sw1)].format(sw1=reading.sw1, times=sw1.times(reading.sw1), range=span(sw1))
-    return f"{distance} {bounds[per.side(reading.per)].format(gap=reading.gap)}"
+    bound = bounds[per.side(reading.per)].format(gap=reading.gap)
+    if round(reading.gap, 3) <= 0:  # only a point mass has none
+        bound = _("PER, the bound, is as large: all rows are one point.")
+    return f"{distance} {bound}"
 
 
 def about_statement(sw1: "NullBand", per: "NullBand") -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def methods_statement(present: "DistanceParts", removals: "Mapping[str, Removal]") -> str:
     """One statement of a batch with these parts and of what each method removes of them. Markdown."""
-    from analysis.distances.decomposition import most_removed
+    from analysis.distances.decomposition import ALIKE, most_removed
 
     best = most_removed(removals)
     rest = {name: one.amount for name, one in removals.items()}
@@ -27,7 +27,11 @@ def methods_statement(present: "DistanceParts", removals: "Mapping[str, Removal]
         ]
         rest = {name: one.amount for name, one in removals.items() if one.is_away}
     elif not best:
-        said = [_("**No method takes the batch closer to N(0, I): SW1 is {sw1:.3f}.**").format(sw1=present.sw1)]
+        said = [
+            _("**No method removes more than {share:.0%} of the distance of {sw1:.3f} to N(0, I).**").format(
+                share=ALIKE, sw1=present.sw1
+            )
+        ]
     else:
         first = removals[best[0]]
         said = [_said_of_best(best, first, alone=len(removals) == 1), _said_of_rest(first)]

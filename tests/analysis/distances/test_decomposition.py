@@ -174,5 +174,9 @@ def test_the_best_methods_are_those_that_remove_most_and_nothing_is_best_that_re
     half, almost, away = (removal(still + 1.0, still + rest, gaussian) for rest in (0.5, 0.502, 1.5))
     assert most_removed({"half": half, "away": away}) == ("half",)
     assert most_removed({"away": away, "almost": almost, "half": half}) == ("almost", "half")
+    hardly = removal(still + 1.0, still + 0.995, gaussian)
+    assert 0 < hardly.amount < 0.01 * hardly.before.sw1
+    assert most_removed({"hardly": hardly, "half": half}) == ("half",)
+    assert most_removed({"hardly": hardly}) == ()
     assert most_removed({"away": away}) == ()
     assert most_removed({}) == ()

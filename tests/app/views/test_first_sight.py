@@ -125,6 +125,18 @@ def test_bound_says_sw1_per_and_the_gap_beside_gaussian_batches(
         assert numbers("SW1 is #, # times the largest", said)[1] == pytest.approx(sw1 / high, rel=0.05)
 
 
+@pytest.mark.parametrize("shift", ["0.0", "4.0"])
+def test_bound_says_that_it_is_as_large_as_the_distance_of_a_point(open_page: OpenPage, shift: str) -> None:
+    said = statement(open_page("bound", data_scale="0.0", data_shift=shift))
+    assert "PER, the bound, is as large: all rows are one point." in said
+    assert "higher" not in said
+    z = np.linspace(-9, 9, 20_001)
+    along = float(shift) * shared_directions(2, 64).numpy().sum(axis=1)[:, None]
+    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    expected = np.trapezoid(np.abs(along - z) * density, z).mean()  # W1 of a point is E|a - Z|
+    assert numbers("SW1 is #", said)[0] == pytest.approx(expected, abs=2e-3)
+
+
 @pytest.mark.parametrize("case", ["b", "c", "d"])
 def test_methods_says_which_removes_most_and_what_of_it(open_page: OpenPage, case: str) -> None:
     page = open_page("methods", data_case=case, methods_chosen=["BN", "DBN"])
@@ -157,7 +169,7 @@ def test_methods_says_where_there_is_nothing_to_remove_and_who_adds(open_page: O
     assert "VCL adds" in said
     assert "BN" not in said
     only = statement(open_page("methods", data_case="d", methods_chosen="L1", methods_left="alone", **still))
-    assert "No method takes the batch closer to N(0, I)" in only
+    assert "No method removes more than 1% of the distance" in only
     assert numbers("L1 adds #", only)[0] > 0.2
 
 
