@@ -26,6 +26,12 @@ def methods_statement(present: "DistanceParts", removals: "Mapping[str, Removal]
             ).format(sw1=present.sw1, range=span(present.bands["floor"]))
         ]
         rest = {name: one.amount for name, one in removals.items() if one.is_away}
+    elif not removals:  # none has ended yet, or all were refused
+        said = [
+            _("**SW1 to N(0, I) is {sw1:.3f}, {times:.1f} times the largest of Gaussian batches.**").format(
+                sw1=present.sw1, times=present.bands["floor"].times(present.sw1)
+            )
+        ]
     elif not best:
         said = [
             _("**No method removes more than {share:.0%} of the distance of {sw1:.3f} to N(0, I).**").format(

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from streamlit.testing.v1 import AppTest
 
+from analysis.distances.decomposition import PARTS, DistanceParts
 from analysis.distances.directions import shared_directions
 from analysis.runs.comparison import open_comparison
 from analysis.samples import CASES
+from analysis.statistics.null_band import NullBand
 from app.session import services
 from app.session.batch_choice import Choice
+from app.views.methods.statement import methods_statement
 from per_core.errors import InvalidInputError
 from per_core.recording.run_directory import Run, open_run
 from tests.app.conftest import OpenPage, shown
@@ -171,6 +174,12 @@ def test_methods_says_where_there_is_nothing_to_remove_and_who_adds(open_page: O
     only = statement(open_page("methods", data_case="d", methods_chosen="L1", methods_left="alone", **still))
     assert "No method removes more than 1% of the distance" in only
     assert numbers("L1 adds #", only)[0] > 0.2
+
+
+def test_methods_ranks_no_method_before_one_has_been_applied() -> None:
+    zero, band = dict.fromkeys(PARTS, 0.0), NullBand(0.0, 0.1, 0.2, 99, 0.1)
+    said = methods_statement(DistanceParts(0.5, zero, dict.fromkeys(PARTS, band)), {})
+    assert said == "**SW1 to N(0, I) is 0.500, 2.5 times the largest of Gaussian batches.**"
 
 
 def furthest_by_hand(run: Run) -> tuple[str, float, float]:
