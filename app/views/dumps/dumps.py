@@ -9,7 +9,7 @@ from analysis.runs.growth import may_grow
 from app.sections.on_request import when_open
 from app.session import services
 from app.session.controls import one_of
-from app.session.keys import DUMPS_LOOK, DUMPS_VIEW, OPENED_DUMP
+from app.session.keys import DUMPS_LAYER, DUMPS_LOOK, DUMPS_VIEW, OPENED_DUMP
 from app.session.progress import waits_shown
 from app.text.caption import show_statement
 from app.text.language import _
@@ -102,5 +102,8 @@ if not inspection.readable:
 with first:
     dump = OpenDump(inspection.title, inspection, read_all(inspection))
     show_overview(dump)
+is_said = DUMPS_LOOK in st.session_state or DUMPS_LOOK in st.query_params
+if not is_said and not {DUMPS_LAYER, DUMPS_VIEW}.isdisjoint(st.query_params):
+    st.session_state[DUMPS_LOOK] = True  # who follows a link to a layer sees it
 with views:
     when_open(_("Layer by layer, and all layers by their size, width or precision"), show_views, dump, key=DUMPS_LOOK)

@@ -53,6 +53,13 @@ def test_the_example_goes_to_the_other_pages_where_it_is_asked_to(open_page: Ope
     assert (page.session_state["choice"].layer, page.session_state["choice"].epoch) == ("layer 3", 2)
 
 
+def test_a_link_to_a_layer_opens_it_and_who_closes_it_is_not_overruled(open_page: OpenPage) -> None:
+    page = open_page("dumps", dumps_layer="layer 3", dumps_epoch="2")
+    assert page.selectbox(key="dumps_layer").value == "layer 3"
+    closed = open_page("dumps", dumps_look="false", dumps_layer="layer 3")
+    assert not any(one.key == "dumps_layer" for one in closed.selectbox)
+
+
 def test_the_overview_shows_every_layer_at_every_epoch_worst_first(open_page: OpenPage, dump: Path) -> None:
     page = open_page("dumps", dumps_look="true", dumps_path=str(dump))
     charts = small_and_described(page, CHARTS)
