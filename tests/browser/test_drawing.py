@@ -1,5 +1,6 @@
 """A distribution is drawn by hand: with the mouse and with keys, kept over a reload and from page to page."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -9,6 +10,7 @@ from analysis.drawing import Drawing, Kind, shaped
 from tests.browser.pages import CHARTS, assert_fits, look_at_both_themes, open_page, wait_until_drawn, wait_until_idle
 from tests.waiting import wait_for
 
+HANGUL = re.compile("[가-힣]")
 LEFT, TOP, RIGHT, BELOW = 24, 8, 8, 20  # the margins of a cloud's axes within the canvas, in pixels
 
 
@@ -103,5 +105,17 @@ def test_what_is_drawn_by_hand_is_the_batch_of_every_page(page: Page, server: st
     assert abs(height(page, "density", -1) - 191) < 12  # half of the way from the middle to the top
     assert abs(height(page, "density", 1) - 191) < 12
     assert height(page, "density", -3) == 0
+
+    # The canvas speaks another language at once, and what was drawn and can be undone stays.
+    before = page.url
+    page.get_by_text("한국어", exact=True).click()
+    expect(density).to_have_attribute("aria-label", HANGUL)
+    for text in page.locator(".perscope-tools button, .perscope-says").all():
+        expect(text).to_have_text(HANGUL)
+    expect(page.locator(".perscope-tools .perscope-apart")).to_be_enabled()
+    page.get_by_text("English", exact=True).click()
+    expect(density).to_have_attribute("aria-label", "Density of one unit, x from −4 to 4")
+    wait_until_idle(page)
+    assert parse_qs(urlsplit(page.url).query)["data_density"] == parse_qs(urlsplit(before).query)["data_density"]
     assert_fits(page)
     look_at_both_themes(page, "bound-drawn")

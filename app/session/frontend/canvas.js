@@ -365,7 +365,7 @@ function addTools(canvas, shapes) {
     canvas.tool = tool
     tools.forEach((element, place) => element.setAttribute("aria-pressed", String(kind.tools[place] === tool)))
   }
-  if (tools.length) choose(kind.tools[0])
+  if (tools.length) choose(canvas.tool ?? kind.tools[0])
   canvas.undo = button(texts.undo, () => {
     if (!canvas.before.length) return
     canvas.levels = canvas.before.pop()
@@ -385,24 +385,32 @@ function addTools(canvas, shapes) {
   else canvas.root.prepend(row(texts.tools, [...begin, ...always]))
 }
 
-function build(parentElement, { kind, nodes, highest, extent, name, label, shapes, texts }) {
+// Say everything in the visitor's language, which may be another than before.
+function speak(canvas, { label, shapes, texts }) {
+  const spoken = JSON.stringify([label, shapes, texts])
+  if (spoken === canvas.spoken) return
+  Object.assign(canvas, { spoken, texts })
+  canvas.node.setAttribute("aria-label", label)
+  canvas.says.textContent = texts.help
+  canvas.root.querySelectorAll(".perscope-tools").forEach((row) => row.remove())
+  addTools(canvas, shapes)
+}
+
+function build(parentElement, { kind, nodes, highest, extent, name }) {
   const [root, node, says] = ["div", "canvas", "p"].map((tag) => document.createElement(tag))
   root.className = "perscope-canvas"
   says.className = "perscope-says"
   says.id = `perscope-says-${name}`
-  says.textContent = texts.help
   says.setAttribute("aria-live", "polite")
   node.tabIndex = 0
   node.dataset.canvas = name
   node.setAttribute("role", "application")
-  node.setAttribute("aria-label", label)
   node.setAttribute("aria-describedby", says.id)
   root.append(node, says)
   parentElement.append(root)
-  const canvas = { kind: KINDS[kind], grid: { nodes, highest, extent }, texts, root, node, says, before: [], sent: 0 }
+  const canvas = { kind: KINDS[kind], grid: { nodes, highest, extent }, root, node, says, before: [], sent: 0 }
   canvas.levels = new Uint8Array(0)
   canvas.cursor = { x: 0, y: 0 }
-  addTools(canvas, shapes)
   listen(canvas)
   canvas.observer = new ResizeObserver(() => refresh(canvas))
   canvas.observer.observe(root)
@@ -426,6 +434,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   // Numbered, as what is undone may be what was sent before: the same once more would not be told.
   canvas.send = (levels) => setStateValue("drawn", { number: ++canvas.sent, levels })
   canvas.begin = (shape) => setTriggerValue("shape", shape)
+  speak(canvas, data)
   adopt(canvas, data)
   refresh(canvas)
   return () => {
