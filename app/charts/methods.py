@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ PART_TITLES: dict[Part, str] = {
 _WAYS: dict[Way, str] = {"out": categorical(2), "fades": categorical(1), "in": categorical(3)}
 _PATTERNS = ["", "/", ".", "x"]
 _SYMBOLS = ["circle", "diamond", "square", "triangle-up"]
-_DASHES = ["solid", "dash", "dot", "dashdot"]
+_DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,6 +199,7 @@ def overlaid(densities: Mapping[str, JointDensity], unit: str) -> Figure:
 
 def pull_near_collapse(pulls: Mapping[str, CollapsePull]) -> Figure:
     """The outward pull over the scale of the batch, of every regulariser by name, as a share of its largest."""
+    dashes = {way: cycle(_DASHES) for way in _WAYS}
     data: list[Figure] = [
         {
             "type": "scatter",
@@ -205,10 +207,10 @@ def pull_near_collapse(pulls: Mapping[str, CollapsePull]) -> Figure:
             "y": pull.share,
             "name": name,
             "mode": "lines",
-            "line": {"color": _WAYS[pull.way], "dash": _DASHES[index % len(_DASHES)], "width": 2},
+            "line": {"color": _WAYS[pull.way], "dash": next(dashes[pull.way]), "width": 2},
             "hovertemplate": f"{name}: %{{y:.2f}}<extra></extra>",
         }
-        for index, (name, pull) in enumerate(pulls.items())
+        for name, pull in pulls.items()
     ]
     none = {"type": "line", "x0": 0, "x1": 1, "xref": "x domain", "y0": 0, "y1": 0, "yref": "y"}
     layout: Figure = {

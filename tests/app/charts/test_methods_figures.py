@@ -9,12 +9,13 @@ import plotly.graph_objects as go
 import pytest
 
 from analysis.distances.decomposition import PartDistances, decompose_distance
+from analysis.methods.collapse import CollapsePull
 from analysis.samples import figure1
 from analysis.statistics.density import joint_density, unit_density
 from analysis.statistics.null_band import NullBand, null_band
 from app.charts.chart import _encode
 from app.charts.flow import ALONE, WITH_TASK, Trajectory, flow_panels, radial_pull
-from app.charts.methods import SmallBatchCurve, overlaid, removed_parts, small_batches
+from app.charts.methods import SmallBatchCurve, overlaid, pull_near_collapse, removed_parts, small_batches
 
 
 def flow_figure(kurtosis: list[float], pull: np.ndarray) -> dict[str, Any]:
@@ -55,6 +56,15 @@ def test_plotly_accepts_every_figure_and_sends_it_alike() -> None:
         for trace in (trace for frame in plotlys.get("frames", []) for trace in frame["data"]):
             assert trace.pop("type").startswith("scatter")  # which plotly adds where a frame says x and y alone
         assert ours == plotlys, name
+
+
+def test_no_two_regularisers_look_alike_near_collapse() -> None:
+    scales = np.array([0.1, 1.0])
+    outward = {"out": [1.0, 1.0], "fades": [1e-9, 1.0], "in": [-1.0, -1.0]}
+    pulls = {f"{way} {i}": CollapsePull(scales, np.array(values)) for i in range(5) for way, values in outward.items()}
+    lines = [(one["line"]["color"], one["line"]["dash"]) for one in pull_near_collapse(pulls)["data"]]
+    assert len(set(lines)) == len(lines) == 15
+    assert len({color for color, _ in lines}) == 3
 
 
 def test_a_reading_that_is_not_defined_is_sent() -> None:
