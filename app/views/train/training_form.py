@@ -96,7 +96,7 @@ def _draw_form() -> TrainingSpec:
     with left:
         values |= draw_fields(fields.data, values)
         if values.get("data.folder") == "":
-            st.info(_("CIFAR needs a folder on the server, with the binary files or to download them into."))
+            st.info(_("These images need a folder on the server, with their files or to download them into."))
         values |= draw_fields(fields.model, values)
         with st.expander(_("Size of the model")):
             values |= draw_fields(fields.size, values)
