@@ -105,6 +105,12 @@ def test_clouds_show_mean_and_variance_only_once_it_is_answered(open_page: OpenP
     assert circle["y1"] + circle["y0"] == pytest.approx(2 * rows[:, 1].mean(), abs=1e-5)
 
 
+def test_no_mean_is_minus_nought(open_page: OpenPage) -> None:
+    shown = json.dumps(figure(answered(open_page, "clouds", "all", {"rho": 0.7, "scale": 0.5}), "learn_clouds"))
+    assert "means 0.00, -0.01" in shown
+    assert "-0.00" not in shown
+
+
 @pytest.mark.parametrize("settings", [settings for settings, _ in CLOUDS])
 def test_clouds_lead_to_the_same_batch(open_page: OpenPage, settings: Settings) -> None:
     page = opened(open_page, BY_KEY["clouds"].onward(settings))

@@ -15,6 +15,7 @@ from analysis.training.presets import PRESETS
 from app.session import services
 from app.session.batch_fields import DEFAULT
 from app.session.fields import held_values
+from app.session.keys import TRAIN_NEW
 from app.views.learn.steps import STEPS
 from app.views.train.training_fields import training_fields, values_of
 from tests.app.conftest import OpenPage
@@ -106,6 +107,7 @@ def test_seeds_counts_how_often_the_best_of_one_is_the_best(open_page: OpenPage,
 
 def test_seeds_leads_on_to_the_preset(open_page: OpenPage) -> None:
     page = opened(open_page, BY_KEY["seeds"].onward({"layer": "layer 9", "seed": 0}))
+    assert page.session_state[TRAIN_NEW], "the form that the preset fills is open"
     held = held_values(training_fields().all(), values_of(PRESETS["figure2"].spec))
     on_page = {key: page.session_state[key] for key in held if key in page.session_state}
     assert on_page == {key: held[key] for key in on_page}

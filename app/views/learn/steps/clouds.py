@@ -98,7 +98,8 @@ def _circle(cloud: SeenCloud) -> Circle:
 
 
 def _note(cloud: SeenCloud) -> str:
-    means = _("means {x:.2f}, {y:.2f}").format(x=cloud.means[0], y=cloud.means[1])
+    left, right = (round(mean, 2) + 0.0 for mean in cloud.means)  # no -0.00
+    means = _("means {x:.2f}, {y:.2f}").format(x=left, y=right)
     variances = _("variances {x:.2f}, {y:.2f}").format(x=cloud.variances[0], y=cloud.variances[1])
     return f"{means}<br>{variances}"
 

@@ -8,6 +8,7 @@ from app.charts.chart import show_chart
 from app.charts.seeds import figure2_of_one_seed
 from app.session import caches
 from app.session.fields import Field, OneOf, Values, linked_fields
+from app.session.keys import TRAIN_NEW
 from app.session.services import EXAMPLE_RUN
 from app.text.language import _
 from app.views.learn.step import Onward, Options, Step
@@ -84,7 +85,7 @@ def _onward(_values: Values) -> Onward:
     return Onward(
         "train",
         _("Train it yourself: the preset “Figure 2”, filled in"),
-        linked_fields(training_fields().all(), values_of(PRESETS["figure2"].spec)),
+        {TRAIN_NEW: "true", **linked_fields(training_fields().all(), values_of(PRESETS["figure2"].spec))},
     )
 
 
