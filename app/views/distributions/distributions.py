@@ -60,7 +60,9 @@ def show_beside(choice: Choice) -> None:
         title, label = _("Your drawing beside N(0, I)"), _("the drawing")
     else:
         title = _("A trained network's activations beside N(0, I)")
-        label = _("{layer}, epoch {epoch}").format(layer=harmless(choice.layer), epoch=choice.epoch)
+        label = harmless(choice.layer)
+        if choice.epochs:  # files of a dump may say none
+            label = _("{layer}, epoch {epoch}").format(layer=label, epoch=choice.epoch)
     st.title(title)
     lead = st.container()
     batch = choice.batch()

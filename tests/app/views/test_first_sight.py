@@ -260,3 +260,18 @@ def test_a_dump_without_rows_or_warnings_says_so(open_page: OpenPage, runs_folde
         folder.rmdir()
     assert "There is no warning about any layer." in well
     assert "1 of 1 layer has warnings, first layer" in lost
+
+
+def test_a_layer_without_an_epoch_is_said_without_one(open_page: OpenPage, runs_folder: Path) -> None:
+    folder = runs_folder / "epochless_of_a_test"
+    folder.mkdir()
+    try:
+        np.save(folder / "conv.npy", np.random.default_rng(0).standard_normal((200, 6)) + 3)
+        page = open_page("dumps", dumps_path=str(folder), dumps_layer="conv")
+        page = page.switch_page("views/distributions/distributions.py").run()
+        said = statement(page)
+    finally:
+        (folder / "conv.npy").unlink()
+        folder.rmdir()
+    assert said.startswith("**SW1 of conv to N(0, I) is ")
+    assert "epoch" not in said
