@@ -9,6 +9,7 @@ import pytest
 
 from analysis.dumps import inspect
 from analysis.runs.library import open_comparison
+from analysis.runs.spec import TrainingSpec
 from analysis.survey.history import layer_history, unit_history
 from analysis.survey.overview import overview
 from analysis.survey.warnings import list_warnings
@@ -123,7 +124,7 @@ def test_the_command_makes_the_shipped_run(run, made):
 def test_the_comparison_is_finished_and_has_every_epoch_of_three_methods_and_three_seeds(compared):
     assert (compared.status.state, compared.problems, compared.diverged) == ("finished", {}, {})
     assert (compared.methods, compared.seeds) == (("per", "vanilla", "bn"), (0, 1, 2))
-    assert compared.spec == COMPARISON.spec.as_dict()
+    assert TrainingSpec.from_dict(compared.spec) == COMPARISON.spec
     for run in compared.runs.values():
         assert tuple(record.epoch for record in run.records) == COMPARISON.epochs
         assert tuple(run.layers) == COMPARISON.layers

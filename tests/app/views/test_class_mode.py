@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,15 @@ from app.session.permissions import teacher_key
 print(key_in_words())
 print(teacher_key())
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _without_traces(runs_folder: Path) -> Iterator[None]:
+    """The runs of these tests go with them: other pages list what is there."""
+    yield
+    services.run_library().empty_trash()
+    for name in ("kept", "free", "listed"):
+        shutil.rmtree(runs_folder / name, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

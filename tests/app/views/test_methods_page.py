@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from analysis.distances import distinction, permutation
 from analysis.distances.decomposition import PARTS
-from analysis.methods import flow, normalisation
+from analysis.methods import collapse, flow, normalisation
 from app.views.methods.method_choice import MOST_METHODS
 from per_core import list_methods
 from tests.app.conftest import OpenPage
@@ -62,6 +62,7 @@ def test_what_is_heavy_is_computed_when_somebody_asks(open_page: OpenPage, monke
         (normalisation, "normalise_held_out"),
         (permutation, "permutation_band"),
         (distinction, "compare"),
+        (collapse, "pull_near_collapse"),
     ):
         monkeypatch.delattr(module, heavy)
     page = open_page("methods", data_n="64", data_seed="77")
@@ -75,6 +76,7 @@ def test_what_is_heavy_is_computed_when_somebody_asks(open_page: OpenPage, monke
         "Where VCL leads: alone and with the task, step by step",
         "Where PER leads: alone and with the task, step by step",
         "The small-batch effect",
+        "Near collapse: which regularisers lead out of it",
         "Two batches on one axis",
     ]
     monkeypatch.undo()
