@@ -133,6 +133,14 @@ def test_whitening_leaves_what_the_distribution_says(open_page: OpenPage, settin
     assert not is_right(answered(open_page, "whitening", "gaussian", settings))
 
 
+def test_whitening_opens_with_a_cloud_that_its_misconception_gets_wrong(open_page: OpenPage) -> None:
+    """Who takes uncorrelated for independent, or whitened for Gaussian, must not be told that this is right."""
+    opening = {field.path: field.default for field in BY_KEY["whitening"].fields()}
+    page = answered(open_page, "whitening", "both", {"cloud": opening["cloud"]})
+    assert not is_right(page)
+    assert is_right(answered(open_page, "whitening", "neither", {"cloud": opening["cloud"]}))
+
+
 def test_whitening_hides_the_densities_of_y(open_page: OpenPage) -> None:
     before, after = (
         figure(page, "learn_whitening")["data"]

@@ -56,7 +56,7 @@ def _fields() -> tuple[Field[Any], ...]:
         path="cloud",
         key="learn_whitening_cloud",
         label=_("Cloud"),
-        default="b",
+        default=RING,
         options=CLOUDS,
         show=lambda cloud: _("ring") if cloud == RING else f"({cloud})",
         look="buttons",
