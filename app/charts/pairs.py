@@ -16,7 +16,7 @@ LOW, HIGH = -3.0, 3.0
 def pairs(moved: MovedSample, *, revealed: bool) -> Figure:
     """Above, the samples of a slice and the part of N(0, 1) that W1 pairs each with; below, PER's distance of each.
 
-    Until the answer the pairs are those before the move.
+    Until the answer the pairs are those before the move; below, a ring says where the moved sample was.
     """
     values, partners = (moved.after, moved.partners_after) if revealed else (moved.before, moved.partners_before)
     changed = moved.changed & revealed
@@ -34,6 +34,7 @@ def pairs(moved: MovedSample, *, revealed: bool) -> Figure:
     data += [
         line(place, expected_distances(place), BOUND, "x2", "y2"),
         dots(moved.after[others], moved.distances[others], MUTED, "x2", "y2", 9),
+        _ring(moved.before[red], expected_distances(moved.before[red])),
         dots(moved.after[red], moved.distances[red], ALARM, "x2", "y2", 15),
     ]
     return {
@@ -67,6 +68,12 @@ def _above_w1(moved: MovedSample) -> str:
         "W1 {w1:.2f}: {count} others have another partner",
         moved.others_changed,
     ).format(count=moved.others_changed, w1=moved.w1)
+
+
+def _ring(value: NDArray[Any], distance: NDArray[Any]) -> Figure:
+    """Where the red sample was before the move, which the pairs above show until the answer."""
+    ring = dots(value, distance, ALARM, "x2", "y2", 13)
+    return {**ring, "marker": {**ring["marker"], "symbol": "circle-open", "line": {"width": 2}}}
 
 
 def _links(values: NDArray[Any], partners: NDArray[Any], colour: str, name: str, width: float) -> list[Figure]:

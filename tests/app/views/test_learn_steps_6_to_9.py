@@ -10,13 +10,16 @@ import pytest
 from safetensors.numpy import load_file
 from streamlit.testing.v1 import AppTest
 
+from analysis.lesson.ranks import see_moved
 from analysis.samples import draw
 from analysis.training.presets import PRESETS
+from app.charts.pairs import pairs
 from app.session import services
 from app.session.batch_fields import DEFAULT
 from app.session.fields import held_values
 from app.session.keys import TRAIN_NEW
 from app.views.learn.steps import STEPS
+from app.views.learn.steps.ranks import SPEC
 from app.views.train.training_fields import training_fields, values_of
 from tests.app.conftest import OpenPage
 from tests.app.views.test_learn_steps_1_to_5 import BY_KEY, answered, asked, figure, is_right, opened, spec_of
@@ -47,6 +50,13 @@ def test_ranks_counts_the_samples_that_are_passed(open_page: OpenPage, by: float
     assert f"{passed} other sample" in texts(page)
     assert "the PER gradients of 0" in texts(page)
     assert ("another partner" in traces(page, "learn_ranks")) == (passed > 0)
+
+
+def test_ranks_says_below_where_the_pairs_above_have_the_red_sample() -> None:
+    data = pairs(see_moved(SPEC, 1.0), revealed=False)["data"]
+    (ring,) = (trace for trace in data if trace.get("marker", {}).get("symbol") == "circle-open")
+    (red,) = (trace for trace in data if trace.get("name") == "the red sample")
+    assert ring["x"].tolist() == pytest.approx(red["x"][:1], abs=1e-6)
 
 
 def test_ranks_leads_on_to_the_gradients_of_the_same_batch(open_page: OpenPage) -> None:
