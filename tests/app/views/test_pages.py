@@ -195,7 +195,7 @@ def test_collapse_is_called_by_its_name(open_page: OpenPage) -> None:
     values = {metric.label: metric.value for metric in page.metric}
     assert values["PER, exact"] == "0.7979"
     assert values["SW1, exact"] == "0.7979"
-    assert "not a more Gaussian batch" in all_text(page)
+    assert "as large: all rows are one point" in all_text(page)
 
 
 def test_two_units_are_drawn_as_a_polar_plot_and_more_as_a_sorted_list(open_page: OpenPage) -> None:
