@@ -138,6 +138,10 @@ def run_batch(run: "Run", index: int, layer: str) -> ActivationBatch:
     return ActivationBatch(arrays.rows, harmless(name), layer=layer, epoch=epoch, source="run")
 
 
+class _RefusedError(Exception):
+    """Why there is no batch as it was asked for, in the visitor's language. Markdown."""
+
+
 def choose_batch(place: DeltaGenerator) -> Choice:
     """Draw the controls of the sidebar and return what they say; stop the page with a message if it cannot be drawn.
 
@@ -158,8 +162,16 @@ def choose_batch(place: DeltaGenerator) -> Choice:
             RUN: _choose_run,
             DUMP: _choose_dumped,
         }
-        choice = choose[source]()
+        choice: Choice | None = None
+        refusal = ""
+        try:
+            choice = choose[source]()
+        except _RefusedError as refused:
+            refusal = str(refused)
         st.button(_("Reset"), on_click=_reset, help=_("Back to the batch that the dashboard opens with."))
+    if refusal:  # on the page itself: on a phone the sidebar is folded away
+        st.error(refusal)
+        st.stop()
     if choice is None:
         st.info(_("Nothing is drawn yet. Draw on the canvas in the sidebar, or begin with a shape there."))
         st.stop()
@@ -182,8 +194,7 @@ def _choose_sample() -> Choice:
     try:
         return Choice(SampleSpec.from_dict(values))
     except PerError as error:
-        st.error(escaped(error))
-        st.stop()
+        raise _RefusedError(escaped(error)) from error
 
 
 def _choose_drawn() -> Choice | None:
@@ -197,16 +208,15 @@ def _choose_drawn() -> Choice | None:
 
 
 def _check_size(n: int, dim: int) -> None:
-    """Stop the page with a message if a batch would be too large."""
+    """Refuse a batch that would be too large."""
     if n * dim > MAX_VALUES:
         fits = max(size for size in SIZES if size * dim <= MAX_VALUES)
-        st.error(
+        raise _RefusedError(
             _(
                 "A batch may hold at most {most:,} values; n = {n:,} with d = {d} is {values:,}. Choose n = {fits:,} or"
                 " fewer, or fewer units."
             ).format(most=MAX_VALUES, n=n, d=dim, values=n * dim, fits=fits)
         )
-        st.stop()
 
 
 def _choose_recorded() -> Choice:

@@ -99,7 +99,7 @@ def test_an_empty_canvas_is_no_error(open_page: OpenPage) -> None:
 
 def test_a_batch_of_a_drawing_is_not_larger_than_others(open_page: OpenPage) -> None:
     page = open_page("bound", data_source="Drawn", data_n="16384", data_dim="128")
-    assert "A batch may hold at most 1,048,576 values" in page.error[0].value
+    assert "A batch may hold at most 1,048,576 values" in page.main.error[0].value  # a sidebar may be folded away
 
 
 def test_two_batches_on_one_axis_have_no_epochs_of_a_drawing(open_page: OpenPage) -> None:
