@@ -9,14 +9,20 @@ from app.session.keys import PRESENTING, PRESENTING_SWITCH
 from app.text.language import _
 
 ADDRESS = "present"
-_STYLE = Path(__file__).parent.joinpath("frontend", "present.css").read_text(encoding="utf-8")
+_FRONTEND = Path(__file__).parent / "frontend"
+_FRAMELESS, _LARGE = (_FRONTEND.joinpath(name).read_text(encoding="utf-8") for name in ("frameless.css", "present.css"))
 
 
 def choose_presenting() -> None:
-    """Take the mode from the address, ?present=1, keep it there on every page, and dress the page for it."""
+    """Take the mode from the address, ?present=1, keep it there on every page, and dress the page for it.
+
+    A page in a slide, ?embed=true, is without its frame as well, in its usual type.
+    """
     st.session_state[PRESENTING] = keep_in_address(ADDRESS).get(ADDRESS) == "1"
     if is_presenting():
-        st.html(f"<style>{_STYLE}</style>")
+        st.html(f"<style>{_FRAMELESS}{_LARGE}</style>")
+    elif st.context.is_embedded:
+        st.html(f"<style>{_FRAMELESS}</style>")
 
 
 def is_presenting() -> bool:

@@ -60,7 +60,7 @@ def _show_step(step: Step[Any], room: Classroom | None) -> None:
     """One step: the picture beside what is asked, or what was answered; in a class perhaps not before all have."""
     found = predictions().get(step.key)
     if step.wide:
-        picture = st.container()
+        picture = st.container(key="learn_wide")
         played, asked = st.columns([2, 3], gap="large")
     else:
         picture, beside = st.columns([3, 2], gap="large")

@@ -124,3 +124,10 @@ def test_presenter_mode_stays_in_the_address_of_every_page(open_page: OpenPage) 
     page.toggle(key="learn_present").set_value(False).run()
     assert "present" not in page.query_params
     assert not any("--perscope-type" in html.proto.body for html in page.get("html"))
+
+
+def test_a_page_in_a_slide_has_no_frame(open_page: OpenPage) -> None:
+    page = open_page("learn")
+    page.context = {"is_embedded": True}
+    styles = [html.proto.body for html in page.run().get("html")]
+    assert any("stSidebar" in style and "font-size" not in style for style in styles)

@@ -59,9 +59,10 @@ class Marking(NullTranslations):
 
 
 def mark_texts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every text in brackets; charts that were drawn before, in plain English, are not taken."""
+    """Every text in brackets but what addresses say; charts that were drawn before, in English, are not taken."""
     charts = Kept(caches.MOST_ENCODED)
     monkeypatch.setattr(language, "_catalogue", Marking)
+    monkeypatch.setattr(language, "translate_address", lambda: None)
     monkeypatch.setattr(caches, "_encoded", lambda: charts)
 
 
