@@ -55,8 +55,8 @@ def test_a_title_of_markup_is_shown_sign_by_sign(page: Page, server: str, runs_f
     with Recorder(nn.Sequential(nn.Linear(3, 4)), runs_folder / "markup", layers=["0"], title=title) as recorder:
         recorder.record(0, inputs=torch.randn(40, 3))
     page.goto(f"{server}/train?run=markup")
-    heading = page.locator("h3").first
-    expect(heading).to_contain_text("material")
+    heading = page.locator("h2").filter(has_text="material")
+    expect(heading).to_be_visible()
     assert heading.inner_text().replace("\u2060", "").strip() == title
     assert heading.locator('a[href*="//"], a[href^="mailto"], em, code, strong, img, svg.katex').count() == 0
 
