@@ -140,7 +140,7 @@ def test_dropped_files_are_inspected_and_kept_until_they_are_closed(page: Page, 
     (tmp_path / "notes.npy").write_bytes(b"not an array")
     page.goto(f"{server}/dumps?dumps_look=true")
     page.get_by_role("heading", name="Example").wait_for()
-    page.locator('input[type="file"]').first.set_input_files(
+    page.locator('.st-key-dumps_files input[type="file"]').set_input_files(
         [tmp_path / "epoch_1.npz", tmp_path / "epoch_2.npz", tmp_path / "notes.npy"]
     )
     expect(page.get_by_text("4 members: 2 can be read, 2 refused")).to_be_visible()

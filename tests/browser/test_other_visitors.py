@@ -66,7 +66,7 @@ def test_a_visitor_who_clears_the_caches_takes_no_upload_from_another(
 ) -> None:
     np.save(tmp_path / "mine.npy", np.random.default_rng(0).standard_normal((80, 4)))
     page.goto(f"{server}/dumps?dumps_look=true")
-    page.locator('input[type="file"]').first.set_input_files(tmp_path / "mine.npy")
+    page.locator('.st-key-dumps_files input[type="file"]').set_input_files(tmp_path / "mine.npy")
     expect(page.get_by_text("mine is furthest")).to_be_visible()  # until then it is the example
     drawn_chart(page, "dumps_parts")
     wait_until_idle(page)
