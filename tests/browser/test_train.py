@@ -70,10 +70,13 @@ def records(plot: Locator) -> int:
 
 
 def wait_for_records(page: Page, count: int) -> None:
+    """Wait for so many records of the run, epoch 0 among them; a moment before, the chart may be the example's."""
     page.wait_for_function(
-        """count => document.querySelector('[data-chart="train_figure2"]')
-            ?._fullData?.find(t => t.name === 'PER, median')?.x.length >= count""",
-        arg=count,
+        """([state, count]) => [...document.querySelectorAll(state)].some(
+                (head) => Number(/, epoch (\\d+) of/.exec(head.textContent)?.[1]) + 1 >= count)
+            && document.querySelector('[data-chart="train_figure2"]')
+                ?._fullData?.find(t => t.name === 'PER, median')?.x.length >= count""",
+        arg=[STATE, count],
     )
 
 
