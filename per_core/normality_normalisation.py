@@ -35,18 +35,12 @@ from per_core.normalisation import BatchNorm
 class NormalityNorm(nn.Module):
     """Batch normalisation with a power transform of every unit, of (n, c) and (n, c, h, w).
 
+    Arguments and errors as of `BatchNorm`; the root of `eps` is added to the curvature of the likelihood as well. And:
+
     Args:
-        num_features: number of units (channels) c.
-        eps: added to the variance of every unit; its root is added to the curvature of the likelihood.
-        momentum: share of the newest batch in the running statistics, in [0, 1]; their plain average if None.
-        affine: whether every unit has a learnable weight (1 at first) and bias (0).
-        track_running_stats: whether evaluation uses running statistics; if not, it uses those of its own batch.
         noise: standard deviation of the noise in training, in mean absolute deviations of the unit, at least 0. The
             authors train with 0.4; by default there is none, so that a batch is mapped the same way each time.
         generator: source of the noise; torch's global one if None.
-
-    Raises:
-        InvalidInputError: an argument out of range; in forward, as `BatchNorm`.
 
     Example:
         >>> NormalityNorm(64)(torch.randn(128, 64, 8, 8)).shape

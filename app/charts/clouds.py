@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.statistics.density import JointDensity
+from app.charts.joint import density_trace
 from app.charts.normal import normal_trace
-from app.charts.palette import ALARM, MUTED, categorical, filled_contours
+from app.charts.palette import ALARM, MUTED, categorical
 
 Figure = dict[str, Any]  # as plotly's JSON has it, see `show_chart`
 _LEVELS = 8
@@ -45,7 +46,7 @@ def cloud_panels(
     layout["shapes"] = []
     for i, (title, density) in enumerate(densities.items()):
         end = str(i + 1) if i else ""
-        data.append(cloud_trace(title, density, end))
+        data.append(density_trace(title, density, end, _LEVELS))
         layout |= square_axes(end, along(i, count), (0.0, 1.0), density)
         layout[f"yaxis{end}"]["showticklabels"] = i == 0
         layout["annotations"] += [panel_title(title, end), panel_note(notes.get(title, ""), end)]
@@ -114,28 +115,6 @@ def cloud_and_parts(densities: Mapping[str, JointDensity], title: str, parts: Se
     ]
     layout |= {"showlegend": True, "legend": {"x": 1, "xanchor": "right", "y": -0.17, "yanchor": "top"}}
     return figure
-
-
-def cloud_trace(title: str, density: JointDensity, end: str) -> Figure:
-    """A density as filled contours; `end` ends the names of its axes."""
-    peak = float(density.joint.max()) or 1.0
-    grid = density.grid.astype(np.float32)
-    return {
-        "type": "contour",
-        "x": grid,
-        "y": grid,
-        "z": density.joint.astype(np.float32),
-        "name": title,
-        "xaxis": f"x{end}",
-        "yaxis": f"y{end}",
-        "colorscale": filled_contours(),
-        "zmin": 0,
-        "zmax": peak,
-        "showscale": False,
-        "contours": {"start": 0.05 * peak, "end": peak, "size": 0.95 * peak / _LEVELS, "coloring": "fill"},
-        "line": {"width": 0},
-        "hovertemplate": "%{x:.2f}, %{y:.2f}: %{z:.3f}<extra></extra>",
-    }
 
 
 def square_axes(end: str, x: tuple[float, float], y: tuple[float, float], density: JointDensity) -> Figure:

@@ -78,6 +78,28 @@ def precise_joint(densities: Mapping[str, JointDensity]) -> str:
     return " ".join([drawn, *beyond])
 
 
+def density_trace(name: str, density: JointDensity, end: str, levels: int = _LEVELS) -> dict[str, Any]:
+    """A joint density as filled contours, in parts of its own maximum; `end` ends the names of its axes."""
+    peak = float(density.joint.max()) or 1.0
+    grid = density.grid.astype(np.float32)
+    return {
+        "type": "contour",
+        "x": grid,
+        "y": grid,
+        "z": density.joint.astype(np.float32),
+        "name": name,
+        "xaxis": f"x{end}",
+        "yaxis": f"y{end}",
+        "colorscale": filled_contours(),
+        "zmin": 0,
+        "zmax": peak,
+        "showscale": False,
+        "contours": {"start": 0.05 * peak, "end": peak, "size": 0.95 * peak / levels, "coloring": "fill"},
+        "line": {"width": 0},
+        "hovertemplate": "%{x:.2f}, %{y:.2f}: %{z:.3f}<extra></extra>",
+    }
+
+
 def _axes(index: int) -> tuple[str, str, str]:
     """What ends the names of a panel's axes: the joint density's, those of the marginal above and at the right."""
     joint, above, beside = (str(3 * index + k) if 3 * index + k > 1 else "" for k in (1, 2, 3))
@@ -93,26 +115,7 @@ def _panel_traces(
     at_right = {"xaxis": f"x{beside}", "yaxis": f"y{joint}"}
     grid = density.grid.astype(np.float32)
     normal = normal_density(density.grid)
-    peak = float(density.joint.max()) or 1.0
-    traces: list[dict[str, Any]] = [
-        {
-            "type": "contour",
-            "x": grid,
-            "y": grid,
-            "z": density.joint.astype(np.float32),
-            "name": _("joint density"),
-            "meta": title,
-            "xaxis": f"x{joint}",
-            "yaxis": f"y{joint}",
-            "colorscale": filled_contours(),
-            "zmin": 0,
-            "zmax": peak,
-            "showscale": False,
-            "contours": {"start": 0.05 * peak, "end": peak, "size": 0.95 * peak / _LEVELS, "coloring": "fill"},
-            "line": {"width": 0},
-            "hovertemplate": "%{x:.2f}, %{y:.2f}: %{z:.3f}<extra></extra>",
-        }
-    ]
+    traces: list[dict[str, Any]] = [density_trace(_("joint density"), density, joint) | {"meta": title}]
     traces += [
         {
             "type": "scatter",

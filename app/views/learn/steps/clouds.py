@@ -8,7 +8,6 @@ from analysis.distances.batch_statistics import BatchStatistics
 from analysis.fields import Range
 from analysis.lesson.clouds import FourClouds, SeenCloud, see_clouds
 from analysis.samples import CASE_TITLES, SampleSpec
-from analysis.statistics.density import AxisPair, pair_density
 from app.charts.chart import show_chart
 from app.charts.clouds import Circle, cloud_panels
 from app.session import caches
@@ -16,11 +15,9 @@ from app.session.batch_fields import DEFAULT, sample_query
 from app.session.fields import Field, Slider, Values
 from app.session.null_bands import null_bands
 from app.text.language import _, translated
+from app.views.learn.cloud import cloud_density
 from app.views.learn.step import Onward, Options, Step
 from per_core.text import N_
-
-AXES: AxisPair = ("units", 0, 1)
-LIMITS = (-4.0, 4.0)
 
 
 def spec_of(values: Values) -> SampleSpec:
@@ -76,9 +73,7 @@ def _ask(seen: FourClouds) -> Options:
 
 def _show(seen: FourClouds, revealed: bool) -> None:
     titles = {case: f"({case}) {translated(CASE_TITLES[case])}" for case in seen.clouds}
-    densities = {
-        titles[case]: caches.shared(pair_density, cloud.batch, AXES, LIMITS) for case, cloud in seen.clouds.items()
-    }
+    densities = {titles[case]: cloud_density(cloud.batch) for case, cloud in seen.clouds.items()}
     circles = {titles[case]: _circle(cloud) for case, cloud in seen.clouds.items()}
     notes = {titles[case]: _note(cloud) for case, cloud in seen.clouds.items()}
     show_chart(

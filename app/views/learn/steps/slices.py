@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.fields import Range
 from analysis.samples import CASE_TITLES, CASES, Case, SampleSpec, draw
-from analysis.statistics.density import AxisPair, pair_density, unit_density
+from analysis.statistics.density import unit_density
 from app.charts.chart import show_chart
 from app.charts.slices import AllDirections, slice_panels
 from app.session import caches
 from app.session.batch_fields import DEFAULT, sample_query
 from app.session.fields import Field, OneOf, Slider, Values
 from app.text.language import _, translated
+from app.views.learn.cloud import LIMITS, cloud_density
 from app.views.learn.step import Onward, Options, Step
 from per_core.text import N_
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from analysis.lesson.slices import Slices
 
 SeenSlices = tuple["Slices", Case, int]  # the cloud, its case, and the direction in degrees
-AXES: AxisPair = ("units", 0, 1)
-LIMITS = (-4.0, 4.0)
 
 
 def spec_of(values: Values) -> SampleSpec:
@@ -89,7 +88,7 @@ def _show(seen: "SeenSlices", revealed: bool) -> None:
     show_chart(
         partial(
             slice_panels,
-            caches.shared(pair_density, slices.batch, AXES, LIMITS),
+            cloud_density(slices.batch),
             unit_density(slices.along(degrees), limits=LIMITS)[1],
             degrees,
             w1,

@@ -12,7 +12,7 @@ from analysis.distances.batch_statistics import BatchStatistics
 from analysis.drawing import DrawnSpec, draw_batch, shaped
 from analysis.fields import Range
 from analysis.samples import SampleSpec, draw
-from analysis.statistics.density import AxisPair, pair_density, unit_density
+from analysis.statistics.density import unit_density
 from app.charts.chart import show_chart
 from app.charts.clouds import Part, cloud_and_parts
 from app.session import caches
@@ -21,6 +21,7 @@ from app.session.fields import Field, OneOf, Slider, Values
 from app.session.keys import METHODS_SCALE, METHODS_SHIFT
 from app.session.null_bands import null_bands
 from app.text.language import _, translated
+from app.views.learn.cloud import LIMITS, cloud_density
 from app.views.learn.step import Onward, Options, Step
 from per_core.methods import find_method
 from per_core.text import N_
@@ -28,8 +29,6 @@ from per_core.text import N_
 if TYPE_CHECKING:
     from analysis.lesson.whitening import Whitening
 
-AXES: AxisPair = ("units", 0, 1)
-LIMITS = (-4.0, 4.0)
 UNMOVED = {METHODS_SCALE: "1.0", METHODS_SHIFT: "0.0"}  # the batch on Methods as it is here
 RING = "ring"
 CLOUDS = ("b", "c", "d", RING)
@@ -101,12 +100,8 @@ def _ask(seen: "Whitening") -> Options:
 def _show(seen: "Whitening", revealed: bool) -> None:
     before, after = seen.correlations
     densities = {
-        _("before: correlation {value:.2f}").format(value=round(before, 2) + 0.0): caches.shared(
-            pair_density, seen.before, AXES, LIMITS
-        ),
-        _("whitened: correlation {value:.2f}").format(value=round(after, 2) + 0.0): caches.shared(
-            pair_density, seen.after, AXES, LIMITS
-        ),
+        _("before: correlation {value:.2f}").format(value=round(before, 2) + 0.0): cloud_density(seen.before),
+        _("whitened: correlation {value:.2f}").format(value=round(after, 2) + 0.0): cloud_density(seen.after),
     }
     show_chart(
         partial(cloud_and_parts, densities, _("y of the whitened cloud"), _parts(seen) if revealed else ()),
