@@ -182,6 +182,6 @@ MODELS: dict[ModelName, Model] = {
     for model in (
         Model("mlp", N_("Fully connected"), _mlp),
         Model("cnn11", N_("Convolutional, 11 layers (Joo et al.)"), _cnn11),
-        Model("resnet", N_("Residual (He et al.; Fixup without normalisation)"), _resnet),
+        Model("resnet", N_("Residual (ResNet)"), _resnet),
     )
 }

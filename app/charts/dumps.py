@@ -42,7 +42,7 @@ def overview_map(
     *,
     has_epochs: bool = True,
 ) -> go.Figure:
-    """A row a layer, a column an epoch, group by group; the stronger the colour, the worse.
+    """A row a layer, a column an epoch, group by group; the further up the colour scale, the worse.
 
     A "!" stands where a member could not be read, "–" where bins do not tell what is shown.
 

@@ -168,7 +168,10 @@ def _size() -> tuple[Field[Any], ...]:
             "model.blocks",
             "train_blocks",
             _("Blocks a stage"),
-            hint=_("3, 9 and 18 make ResNet-20, ResNet-56 and ResNet-110."),
+            hint=_(
+                "3, 9 and 18 make ResNet-20, ResNet-56 and ResNet-110. A network without a normaliser is built by"
+                " Fixup."
+            ),
             applies=lambda values: values["model.name"] == "resnet",
         ),
         _number(
