@@ -3,7 +3,6 @@
 import json
 import math
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,71 +10,14 @@ import pytest
 from scipy import integrate
 from scipy.special import ndtr
 from scipy.stats import norm
-from streamlit.testing.v1 import AppTest
 
-from analysis.drawing import Drawing, DrawnSpec, Shape, shaped
-from analysis.samples import SampleSpec, figure1
+from analysis.drawing import Drawing, Shape, shaped
+from analysis.samples import figure1
 from analysis.statistics.moments import batch_variance_spread
-from app.session.batch_choice import Choice
-from app.session.keys import CHOICE
-from app.views.learn.step import Onward
-from app.views.learn.steps import STEPS, clouds, fourth_moment, slices, transport, whitening
+from app.views.learn.steps import clouds, fourth_moment, slices, transport, whitening
 from per_core import sliced_w1
 from tests.app.conftest import OpenPage
-
-NUMBERS = {step.key: str(number) for number, step in enumerate(STEPS, start=1)}
-BY_KEY = {step.key: step for step in STEPS}
-Settings = Mapping[str, Any]
-
-
-def asked(open_page: OpenPage, key: str, settings: Settings) -> AppTest:
-    """A step before its question is answered."""
-    fields = {field.path: field for field in BY_KEY[key].fields()}
-    page = open_page(
-        "learn",
-        step=NUMBERS[key],
-        **{fields[path].key: fields[path].linked(value) for path, value in settings.items()},
-    )
-    assert not page.exception
-    assert not page.success
-    assert not page.warning
-    return page
-
-
-def answered(open_page: OpenPage, key: str, answer: str | float, settings: Settings) -> AppTest:
-    """A step whose question was answered at these settings."""
-    page = open_page("learn", step=NUMBERS[key], said=json.dumps({key: [answer, dict(settings)]}))
-    assert not page.exception
-    return page
-
-
-def is_right(page: AppTest) -> bool:
-    """Whether the prediction was called right."""
-    assert len(page.success) + len(page.warning) == 1
-    return bool(page.success)
-
-
-def figure(page: AppTest, name: str) -> dict[str, Any]:
-    """A chart of a page as the browser gets it."""
-    sent = [
-        json.loads(one.proto.bytes) for one in page.get("bidi_component") if one.proto.WhichOneof("data") == "bytes"
-    ]
-    found: dict[str, Any] = {one["name"]: one["figure"] for one in sent}[name]
-    return found
-
-
-def opened(open_page: OpenPage, onward: Onward) -> AppTest:
-    """The page that a step leads on to."""
-    page = open_page(onward.page, **onward.query)
-    assert not page.exception
-    return page
-
-
-def spec_of(page: AppTest) -> SampleSpec | DrawnSpec | None:
-    """The batch that a page shows."""
-    choice: Choice = page.session_state[CHOICE]
-    return choice.spec or choice.drawn
-
+from tests.app.views.lesson import BY_KEY, Settings, answered, asked, figure, is_right, opened, spec_of
 
 CLOUDS = [
     ({"rho": 0.7, "scale": 1.0}, "none"),

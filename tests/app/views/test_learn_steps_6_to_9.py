@@ -1,9 +1,7 @@
 """Learn, steps 6 to 9: what is asked, what is revealed, and where it leads on."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,9 +20,7 @@ from app.views.learn.steps import STEPS
 from app.views.learn.steps.ranks import SPEC
 from app.views.train.training_fields import training_fields, values_of
 from tests.app.conftest import OpenPage
-from tests.app.views.test_learn_steps_1_to_5 import BY_KEY, answered, asked, figure, is_right, opened, spec_of
-
-Settings = Mapping[str, Any]
+from tests.app.views.lesson import BY_KEY, Settings, answered, asked, figure, is_right, opened, spec_of
 
 
 def texts(page: AppTest) -> str:
