@@ -1,8 +1,6 @@
 """Which names the server answers to, and that one visitor cannot clear what all share."""
 
-import asyncio
 import socket
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
@@ -11,6 +9,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from app.hosts import LOOPBACK, allowed_hosts
 from app.session.shared_caches import KeepCaches
 from per_core.errors import InvalidInputError
+from tests import event_loop
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.53", "::1", "localhost"])
@@ -73,6 +72,5 @@ def test_clearing_the_caches_goes_unheard_and_all_else_is_passed_on() -> None:
 
         await KeepCaches(app)({"type": "websocket"}, receive, send)
 
-    with ThreadPoolExecutor(1) as thread:  # this one may have the loop of the browser tests
-        thread.submit(asyncio.run, talk()).result()
+    event_loop.run(talk())
     assert heard == [frames[0], frames[2], *frames[4:7]]

@@ -4,13 +4,12 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TypeVar
 
 import pytest
 
-from tests import processes
+from tests import event_loop, processes
 from tests.benchmarks.dashboard import Dashboard, serving
 from tests.benchmarks.visitor import Drawn, PageError, Visitor, visiting
 from tests.waiting import LIMIT, wait_for
@@ -78,9 +77,7 @@ def visit(server: Dashboard, *looks: Callable[[Visitor], Awaitable[T]]) -> list[
     async def together() -> list[T]:
         return await asyncio.wait_for(asyncio.gather(*map(come, looks)), LIMIT)
 
-    # A browser of the tests before may have left its event loop running in this thread.
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, together()).result()
+    return event_loop.run(together())
 
 
 def heights(drawn: Drawn, chart: str) -> list[float]:

@@ -11,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.session import caches, departures
 from app.session.departures import LetGo
+from tests import event_loop
 
 SCOPE: dict[str, Any] = {
     "type": "websocket",
@@ -83,7 +84,7 @@ def test_somebody_comes_and_leaves_when_a_session_has_expired(released: list[str
         await asyncio.sleep(0.3)
         assert len(server.seen) == 2  # who comes so is not followed by another
 
-    asyncio.run(scenario())
+    event_loop.run(scenario())
 
 
 def test_results_stay_while_somebody_is_here(released: list[str]) -> None:
@@ -99,7 +100,7 @@ def test_results_stay_while_somebody_is_here(released: list[str]) -> None:
         await stays
         await until(lambda: "results" in released)
 
-    asyncio.run(scenario())
+    event_loop.run(scenario())
 
 
 def test_results_and_memory_are_let_go_where_nobody_can_come(
@@ -122,7 +123,7 @@ def test_results_and_memory_are_let_go_where_nobody_can_come(
         gc.collect()
         await asyncio.sleep(0)
 
-    asyncio.run(scenario())
+    event_loop.run(scenario())
     gc.collect()
     assert released == ["results", "memory"]
     assert "no sessions any more" in caplog.text
@@ -151,7 +152,7 @@ def test_who_comes_and_leaves_is_held_until_it_is_done(released: list[str]) -> N
         future.set_result(None)
         await until(lambda: "memory" in released)
 
-    asyncio.run(scenario())
+    event_loop.run(scenario())
 
 
 def test_many_who_leave_together_are_let_go_together(released: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,5 +165,5 @@ def test_many_who_leave_together_are_let_go_together(released: list[str], monkey
         await asyncio.gather(*(visit(app, gone) for _ in range(30)))
         assert len(app.due) == 1
 
-    asyncio.run(scenario())
+    event_loop.run(scenario())
     assert released == []
