@@ -17,14 +17,26 @@ from per_core.method import Method, Parameter
 from per_core.methods import BASELINE, find_method
 from per_core.per import Reduction, RowLayout
 
-DataName = Literal["digits", "spirals", "mixture", "cifar10", "cifar100", "mnist", "fashion_mnist"]
+DataName = Literal[
+    "digits",
+    "spirals",
+    "mixture",
+    "cifar10",
+    "cifar100",
+    "mnist",
+    "fashion_mnist",
+    "documentation",
+    "ptb",
+    "wikitext2",
+]
 ModelName = Literal["mlp", "cnn11", "resnet"]
 Activation = Literal["elu", "relu", "leaky_relu"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 Schedule = Literal["constant", "cosine"]
 Precision = Literal["float32", "bfloat16", "float16"]
 
-PUBLISHED: tuple[DataName, ...] = ("cifar10", "cifar100", "mnist", "fashion_mnist")
+TEXTS: tuple[DataName, ...] = ("documentation", "ptb", "wikitext2")
+PUBLISHED: tuple[DataName, ...] = ("cifar10", "cifar100", "mnist", "fashion_mnist", "ptb", "wikitext2")
 VANILLA = BASELINE.key
 LARGEST_SEED = 2**31  # room for the seeds that follow it
 MOST_SYNTHETIC = 50_000_000  # values of a synthetic training set: 0.6 GB while it is drawn
@@ -38,8 +50,8 @@ class DataSpec:
     """Which data to learn.
 
     Args:
-        name: "digits" (scikit-learn's, 8 x 8), "spirals" or "mixture" (synthetic), or published files: "cifar10",
-            "cifar100", "mnist", "fashion_mnist".
+        name: "digits" (scikit-learn's, 8 x 8), "spirals" or "mixture" (synthetic), "documentation" (a text, SciPy's),
+            or published files: "cifar10", "cifar100", "mnist", "fashion_mnist", and the texts "ptb" and "wikitext2".
         samples: training samples of a synthetic set, 10 to 1 000 000; half as many more for testing. Together they may
             have 50 000 000 values at most: samples times dim.
         classes: of a synthetic set, 2 to 100.
@@ -49,6 +61,8 @@ class DataSpec:
         folder: where published files are; a folder that is made if they are to be downloaded.
         download: whether they may be fetched into `folder` when they are not there.
         limit: use only so many training samples; all if 0.
+        words: of a text's vocabulary, "<unk>" and "<eos>" among them, 0 to 50 000; all words if 0.
+        length: words of a sequence of a text, 2 to 400.
     """
 
     name: DataName = "digits"
@@ -59,6 +73,8 @@ class DataSpec:
     folder: str = ""
     download: bool = False
     limit: Annotated[int, Range(0, 1_000_000)] = 0
+    words: Annotated[int, Range(0, 50_000)] = 4000
+    length: Annotated[int, Range(2, 400)] = 35
 
     def __post_init__(self) -> None:
         """Refuse what cannot be learnt."""
@@ -78,6 +94,11 @@ class DataSpec:
     def is_published(self) -> bool:
         """Whether the data are files that somebody published, in `folder`."""
         return self.name in PUBLISHED
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the data are a text, whose next word is to be told."""
+        return self.name in TEXTS
 
 
 @dataclass(frozen=True, slots=True)

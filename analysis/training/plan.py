@@ -96,6 +96,10 @@ def disk_bytes(spec: TrainingSpec) -> int:
 
 def outline_of(data: DataSpec) -> tuple[Shape, int, int]:
     """Shape of one input, number of classes, and number of training samples, without the data."""
+    if data.is_text:
+        raise InvalidInputError(
+            f"These networks learn samples that have a label each; {data.name} is a text. Choose other data."
+        )
     known: dict[DataName, tuple[Shape, int, int]] = {
         "digits": (DIGITS, 10, DIGITS_TRAINING),
         "spirals": ((2,), data.classes, data.samples),

@@ -33,6 +33,9 @@ _DATA = {
     "cifar100": N_("CIFAR-100 (binary files)"),
     "mnist": N_("MNIST (IDX files)"),
     "fashion_mnist": N_("Fashion-MNIST (IDX files)"),
+    "documentation": N_("Documentation of SciPy (text, ships with it)"),
+    "ptb": N_("Penn Treebank (text files)"),
+    "wikitext2": N_("WikiText-2 (text files)"),
 }
 _SHORT_DATA = {
     "digits": N_("digits"),
@@ -42,6 +45,9 @@ _SHORT_DATA = {
     "cifar100": "CIFAR-100",
     "mnist": "MNIST",
     "fashion_mnist": "Fashion-MNIST",
+    "documentation": N_("documentation"),
+    "ptb": "PTB",
+    "wikitext2": "WikiText-2",
 }
 _ACTIVATIONS = {"elu": "ELU", "relu": "ReLU", "leaky_relu": "Leaky ReLU"}
 _REDUCTIONS = {"sum": N_("the sum"), "mean": N_("the mean")}

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, strategies
 
 from analysis.runs.spec import (
+    TEXTS,
     Activation,
     DataName,
     DataSpec,
@@ -51,7 +52,7 @@ def test_part_of_a_spec_and_methods_by_their_names(tmp_path):
 
 
 def test_names_in_specs_are_those_of_the_registries():
-    assert set(get_args(DataName)) == set(LOADERS)
+    assert set(get_args(DataName)) == set(LOADERS) | set(TEXTS)
     assert set(get_args(ModelName)) == set(MODELS)
     assert set(get_args(Activation)) == set(ACTIVATIONS)
 

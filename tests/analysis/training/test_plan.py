@@ -57,6 +57,7 @@ def test_outlines_are_those_of_the_data(name):
         (TrainingSpec(layers=("layer 11",)), "layers must be hidden layers of the model, layer 1, .*received layer 11"),
         (TrainingSpec(model=ModelSpec("mlp", depth=2), layers=("layer abc",)), "layer 1, layer 2; received layer abc"),
         (TrainingSpec(data=DataSpec("spirals")), "takes images"),
+        (TrainingSpec(data=DataSpec("documentation")), "documentation is a text"),
         (TrainingSpec(batch_size=2000), "batch_size must be at most the number of training samples, 1297"),
         (TrainingSpec(device="cpu", compile=True), "compile needs a GPU"),
     ],
