@@ -38,6 +38,7 @@ Precision = Literal["float32", "bfloat16", "float16"]
 TEXTS: tuple[DataName, ...] = ("documentation", "ptb", "wikitext2")
 PUBLISHED: tuple[DataName, ...] = ("cifar10", "cifar100", "mnist", "fashion_mnist", "ptb", "wikitext2")
 VANILLA = BASELINE.key
+DIGITS_SIDE = 8  # pixels, as they are published
 LARGEST_SEED = 2**31  # room for the seeds that follow it
 MOST_SYNTHETIC = 50_000_000  # values of a synthetic training set: 0.6 GB while it is drawn
 MOST_METHODS, MOST_LAYERS = 50, 100
@@ -63,6 +64,7 @@ class DataSpec:
         limit: use only so many training samples; all if 0.
         words: of a text's vocabulary, "<unk>" and "<eos>" among them, 0 to 50 000; all words if 0.
         length: words of a sequence of a text, 2 to 400.
+        enlarge: factor of the digits' sides, 1 to 4: images of 8, 16, 24 or 32 pixels a side.
     """
 
     name: DataName = "digits"
@@ -75,6 +77,7 @@ class DataSpec:
     limit: Annotated[int, Range(0, 1_000_000)] = 0
     words: Annotated[int, Range(0, 50_000)] = 4000
     length: Annotated[int, Range(2, 400)] = 35
+    enlarge: Annotated[int, Range(1, 4)] = 1
 
     def __post_init__(self) -> None:
         """Refuse what cannot be learnt."""
@@ -99,6 +102,11 @@ class DataSpec:
     def is_text(self) -> bool:
         """Whether the data are a text, whose next word is to be told."""
         return self.name in TEXTS
+
+    @property
+    def digits_side(self) -> int:
+        """Pixels of a side of the digits, as often as they are enlarged."""
+        return self.enlarge * DIGITS_SIDE
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from analysis.runs.spec import DataSpec
+from analysis.runs.spec import DIGITS_SIDE, DataSpec
 from analysis.training import cifar, idx
 from analysis.training.cifar import CIFAR10, CIFAR100, CifarFiles
 from analysis.training.download import Announce
@@ -84,16 +84,17 @@ def load(spec: DataSpec, progress: Announce | None = None) -> DataSet:
     return data
 
 
-def _digits(_spec: DataSpec, _progress: Announce | None) -> DataSet:
-    """All training pixels together have mean 0 and variance 1."""
+def _digits(spec: DataSpec, _progress: Announce | None) -> DataSet:
+    """All training pixels together have mean 0 and variance 1, enlarged or not."""
     table = np.loadtxt(_digits_file(), delimiter=",")
-    pixels, labels = table[:, :-1], table[:, -1].astype(np.int64)
+    pixels, labels = _enlarged(table[:, :-1], spec.enlarge), table[:, -1].astype(np.int64)
     order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
     training, test = np.split(order, [DIGITS_TRAINING])
     scaled = (pixels - pixels[training].mean()) / pixels[training].std()
-    images, classes = torch.tensor(scaled, dtype=torch.float32).view(-1, 1, 8, 8), torch.tensor(labels)
+    images, classes = torch.tensor(scaled, dtype=torch.float32), torch.tensor(labels)
+    side = spec.digits_side
     return DataSet(
-        f"Handwritten digits, 8 x 8 (scikit-learn): {len(training)} for training, {len(test)} for testing",
+        f"Handwritten digits, {side} x {side} (scikit-learn): {len(training)} for training, {len(test)} for testing",
         images[training],
         classes[training],
         images[test],
@@ -101,6 +102,18 @@ def _digits(_spec: DataSpec, _progress: Announce | None) -> DataSet:
         10,
         *_unscaled(),
     )
+
+
+def _enlarged(pixels: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
+    """Rows of pixels as images (n, 1, height, width), their sides so many times as long, by bilinear interpolation.
+
+    Between neighbours grey levels change gradually, as in a photograph. Repeated pixels would be constant blocks with
+    edges that no digit has, and a kernel of 3 would mostly see a constant.
+    """
+    images = torch.from_numpy(pixels).view(-1, 1, DIGITS_SIDE, DIGITS_SIDE)
+    enlarged = nn.functional.interpolate(images, scale_factor=factor, mode="bilinear", align_corners=False)
+    values: NDArray[np.float64] = enlarged.numpy()
+    return values
 
 
 def _digits_file() -> Path:

@@ -15,7 +15,7 @@ from analysis.training.models import Shape, hidden_layers, outline, pass_nothing
 from per_core.errors import InvalidInputError
 from per_core.recording.layer_record import FLOAT_BYTES, HALF_BYTES, HEADER_BYTES, Allowance
 
-DIGITS, CIFAR, MNIST = (1, 8, 8), (3, 32, 32), (1, 28, 28)
+CIFAR, MNIST = (3, 32, 32), (1, 28, 28)
 CIFAR_TRAINING, MNIST_TRAINING = 50_000, 60_000
 SLICES, UNITS = 32, 24  # recorded of every layer, beside norms and tracked units
 COMPARISON_BYTES = 38_000_000  # shared by the layers of all records, as long as each has
@@ -100,8 +100,9 @@ def outline_of(data: DataSpec) -> tuple[Shape, int, int]:
         raise InvalidInputError(
             f"These networks learn samples that have a label each; {data.name} is a text. Choose other data."
         )
+    side = data.digits_side
     known: dict[DataName, tuple[Shape, int, int]] = {
-        "digits": (DIGITS, 10, DIGITS_TRAINING),
+        "digits": ((1, side, side), 10, DIGITS_TRAINING),
         "spirals": ((2,), data.classes, data.samples),
         "mixture": ((data.dim,), data.classes, data.samples),
         "cifar10": (CIFAR, 10, CIFAR_TRAINING),

@@ -108,6 +108,14 @@ def _data() -> tuple[Field[Any], ...]:
             show=lambda name: translated(_DATA[name]),
             brief=lambda spec: translated(_SHORT_DATA[spec.data.name]),
         ),
+        _whole(
+            "data.enlarge",
+            "train_enlarge",
+            _("Enlargement factor"),
+            hint=_("The side of an image: 8, 16, 24 or 32 pixels. Grey levels between pixels are interpolated."),
+            applies=lambda values: values["data.name"] == "digits",
+            brief=_brief_side,
+        ),
         _whole("data.samples", "train_samples", _("Training samples"), applies=_is_synthetic),
         _whole("data.classes", "train_classes", _("Classes"), applies=_is_synthetic),
         _number("data.noise", "train_noise", _("Noise"), 0.01, applies=_is_synthetic),
@@ -435,6 +443,14 @@ def summary(spec: Mapping[str, Any]) -> str:
         return _("cannot be read")
     briefs = (field.brief(asked) for field in training_fields().all() if field.brief is not None)
     return ", ".join(filter(None, briefs))
+
+
+def _brief_side(spec: TrainingSpec) -> str:
+    """Of digits that are enlarged, the pixels of an image."""
+    if spec.data.name != "digits" or spec.data.enlarge == 1:
+        return ""
+    side = spec.data.digits_side
+    return f"{side} × {side}"
 
 
 def _brief_model(spec: TrainingSpec) -> str:

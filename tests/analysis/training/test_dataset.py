@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 
 from analysis.runs.spec import DataSpec
@@ -27,6 +28,32 @@ def test_digits_are_scikit_learns_with_mean_0_and_variance_1():
     assert data.training_inputs.mean().item() == pytest.approx(0, abs=1e-6)
     assert data.training_inputs.var(correction=0).item() == pytest.approx(1, abs=1e-6)
     assert torch.equal(data.scaled(data.test_inputs), data.test_inputs)
+
+
+@pytest.mark.parametrize("enlarge", [2, 3, 4])
+def test_enlarged_digits_are_interpolated_between_the_pixels(enlarge):
+    small, large = load(DataSpec()), load(DataSpec(enlarge=enlarge))
+    assert large.shape == (1, 8 * enlarge, 8 * enlarge)
+    assert str(8 * enlarge) in large.title
+    assert torch.equal(large.training_labels, small.training_labels)
+    assert large.training_inputs.mean().item() == pytest.approx(0, abs=1e-5)
+    assert large.training_inputs.var(correction=0).item() == pytest.approx(1, abs=1e-5)
+
+    expected = zoom(small.test_inputs.double(), (1, 1, enlarge, enlarge), order=1, mode="nearest", grid_mode=True)
+    slope, shift = np.polyfit(expected.ravel(), large.test_inputs.double().ravel(), 1)  # another mean and variance
+    np.testing.assert_allclose(large.test_inputs, slope * expected + shift, atol=1e-5)
+
+
+def test_blocks_of_digits_of_twice_the_size_have_the_mean_of_a_pixel_and_its_neighbours():
+    small, large = (load(DataSpec(enlarge=factor)).test_inputs.double() for factor in (1, 2))
+    blocks = torch.nn.functional.avg_pool2d(large, 2)
+    expected = torch.nn.functional.pad(small, (1, 1, 1, 1), mode="replicate")
+    for axis in (2, 3):
+        size = expected.shape[axis] - 2
+        before, itself, after = (expected.narrow(axis, start, size) for start in (0, 1, 2))
+        expected = (before + 6 * itself + after) / 8
+    slope, shift = np.polyfit(expected.ravel(), blocks.ravel(), 1)
+    np.testing.assert_allclose(blocks, slope * expected + shift, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["spirals", "mixture"])

@@ -42,11 +42,11 @@ def test_few_records_keep_every_row_and_tracked_units_always_do():
     assert allowance_of(TrainingSpec(), 10).kept_rows(500, 768) == 233
 
 
-@pytest.mark.parametrize("name", ["digits", "spirals", "mixture"])
-def test_outlines_are_those_of_the_data(name):
+@pytest.mark.parametrize(("name", "enlarge"), [("digits", 1), ("digits", 3), ("spirals", 1), ("mixture", 1)])
+def test_outlines_are_those_of_the_data(name, enlarge):
     from analysis.training.dataset import load
 
-    spec = DataSpec(name, samples=90, classes=4, dim=7, limit=80)
+    spec = DataSpec(name, samples=90, classes=4, dim=7, limit=80, enlarge=enlarge)
     data = load(spec)
     assert outline_of(spec) == (data.shape, data.classes, len(data.training_labels))
 

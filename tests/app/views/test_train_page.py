@@ -224,6 +224,8 @@ def test_the_list_says_what_was_asked_for(open_page: OpenPage) -> None:
     assert summary(spec.as_dict()) == (
         "digits, 11-layer CNN, ELU, λ 0.01 of per, layer 1, 60 epochs, seed 0, rate 0.005 cosine"
     )
+    assert summary({"data": {"enlarge": 2}}).startswith("digits, 16 × 16, 11-layer CNN")
+    assert summary({"data": {"name": "spirals", "enlarge": 2}, "model": {"name": "mlp"}}).startswith("spirals, MLP")
     assert summary({"epochs": "many"}) == "cannot be read"
 
 

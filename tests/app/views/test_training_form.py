@@ -33,7 +33,9 @@ SPECS = {
         methods=(MethodSpec("dbn+per", {"per.weight": 30.0, "dbn.group_size": 8}, "sum"), MethodSpec("vcl")),
         layers=("layer 1", "layer 3"),
     ),
-    "numbers in full": TrainingSpec(learning_rate=1 / 300, methods=(MethodSpec("l2", {"l2.weight": 1 / 3}),)),
+    "numbers in full, digits enlarged": TrainingSpec(
+        data=DataSpec(enlarge=2), learning_rate=1 / 300, methods=(MethodSpec("l2", {"l2.weight": 1 / 3}),)
+    ),
 }  # fmt: skip
 
 
