@@ -33,7 +33,7 @@ def require_room(folder: Path, needed: int, promised: int = 0) -> None:
     others = f", of which other trainings will take {_megabytes(promised)}" if promised else ""
     raise StorageError(
         f"The training will write about {_megabytes(needed)}, and the disk of {folder} has {_megabytes(free)} free"
-        f"{others}. Free some space, or ask for fewer epochs, methods or seeds, or a smaller probe_size."
+        f"{others}. Free some space, or ask for fewer epochs, methods, values or seeds, or a smaller probe_size."
     )
 
 

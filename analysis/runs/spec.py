@@ -6,12 +6,13 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from analysis.fields import Range, check_fields, check_number, check_text, check_whole, require, shown
+from analysis.fields import Range, check_fields, check_number, check_text, check_whole, range_of, require, shown
 from analysis.plain_text import plain
+from analysis.runs.grid import MOST_METHODS, OPTIMISER, expanded, shared_values
 from per_core.errors import InvalidInputError
 from per_core.method import Method, Parameter
 from per_core.methods import BASELINE, find_method
@@ -41,7 +42,7 @@ VANILLA = BASELINE.key
 DIGITS_SIDE = 8  # pixels, as they are published
 LARGEST_SEED = 2**31  # room for the seeds that follow it
 MOST_SYNTHETIC = 50_000_000  # values of a synthetic training set: 0.6 GB while it is drawn
-MOST_METHODS, MOST_LAYERS = 50, 100
+MOST_LAYERS = 100
 LONGEST_JSON, DEEPEST_JSON = 100_000, 8
 NAME = re.compile(r"[A-Za-z0-9_+.=-]{1,80}")
 
@@ -142,7 +143,8 @@ class MethodSpec:
     Args:
         combination: "vanilla", or keys of `per_core.methods` joined by "+", put in in that order: "bn+per".
         settings: what differs from the registry's defaults, "key.parameter" -> number: {"per.weight": 1e-3}. The weight
-            of a regulariser is λ, the factor of its loss.
+            of a regulariser is λ, the factor of its loss. "learning_rate", "momentum" and "weight_decay" are those of
+            SGD for this method, if not the comparison's.
         reduction: of PER, "mean" (equation 6) or "sum" (Algorithm 1 as printed).
         layout: how regularisers see a convolution, as PER's: "sample" or "position".
         name: in legends, and of its folder; unique in a comparison. The combination if empty.
@@ -171,12 +173,15 @@ class MethodSpec:
             )
         known = {f"{m.key}.{p.name}": p for m in self.methods for p in _parameters(m)}
         for name, value in self.settings.items():
-            if name not in known:
+            if name in OPTIMISER:
+                check_number(f"{self.label}'s {name}", value, range_of(TrainingSpec, name))
+            elif name in known:
+                _set(name, value, known[name])
+            else:
                 raise InvalidInputError(
-                    f"The settings of {self.combination!r} are {', '.join(known) or 'none'}; received {name!r}. "
+                    f"The settings of {self.combination!r} are {', '.join((*known, *OPTIMISER))}; received {name!r}. "
                     "Remove or rename it."
                 )
-            _set(name, value, known[name])
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -261,6 +266,11 @@ class TrainingSpec:
                 "Add one, or give each a name."
             )
 
+    def of_method(self, method: MethodSpec) -> Self:
+        """The same with the numbers of SGD that a method has for itself."""
+        own: dict[str, Any] = {name: method.settings[name] for name in OPTIMISER if name in method.settings}
+        return replace(self, **own)
+
     def as_dict(self) -> dict[str, Any]:
         """Plain scalars, lists and objects; `TrainingSpec.from_dict` takes them back."""
         return {
@@ -273,8 +283,15 @@ class TrainingSpec:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build a spec from `as_dict`'s output, or part of it; a method may be its combination alone."""
+        """Build a spec from `as_dict`'s output, or part of it; a method may be its combination alone.
+
+        A setting of a method may be a list of values, and so may the learning rate, the momentum and the weight decay
+        of all: each is then a method of its own, see `analysis.runs.grid`.
+        """
         known = dict(_fields("A training spec", cls, values))
+        shared = shared_values(known)
+        if shared:
+            known |= {"methods": cls().as_dict()["methods"]} | known | {name: own[0] for name, own in shared.items()}
         if "data" in known:
             known["data"] = DataSpec(**_fields("data", DataSpec, known["data"]))
         if "model" in known:
@@ -282,7 +299,7 @@ class TrainingSpec:
         if "methods" in known:
             known["methods"] = tuple(
                 MethodSpec(value) if isinstance(value, str) else MethodSpec(**_fields("A method", MethodSpec, value))
-                for value in _listed("methods", known["methods"])
+                for value in expanded(_listed("methods", known["methods"]), shared)
             )
         if "layers" in known:
             known["layers"] = tuple(_listed("layers", known["layers"]))

@@ -70,7 +70,7 @@ class Learner:
         self._generator = torch.Generator(device)
         gradients = put_in(network, method, layers=spec.layers, shape=data.shape, generator=self._generator)
         self.network = network.to(device).eval()
-        self._spec = spec
+        self._spec = spec.of_method(method)
         self._data = data
         self._forward = compiled(network) if spec.compile else network
         self._gradients = [(layer, layer.weight) for layer in gradients]

@@ -93,7 +93,10 @@ def test_settings_of_a_method():
         ({"methods": ["bn+bn"]}, r"A method can be put in once; received 'bn\+bn'"),
         ({"methods": ["vanilla+bn"]}, "key must be one of"),
         ({"methods": [{"combination": "bn", "lambda": 1}]}, "A method has the fields .*; received lambda"),
-        ({"methods": [{"combination": "per", "settings": {"weight": 1}}]}, "'per' are per.weight; received 'weight'"),
+        (
+            {"methods": [{"combination": "per", "settings": {"weight": 1}}]},
+            "'per' are per.weight, learning_rate, .*; received 'weight'",
+        ),
         (
             {"methods": [{"combination": "per", "settings": {"per.weight": -1}}]},
             "per.weight must be a number from 0 up",

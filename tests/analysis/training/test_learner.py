@@ -49,6 +49,18 @@ def test_a_step_is_that_of_sgd_with_momentum_and_weight_decay(data):
         torch.testing.assert_close(found, expected)
 
 
+def test_numbers_of_sgd_that_a_method_sets_are_those_of_its_network_alone(data):
+    own = {"learning_rate": 0.02, "momentum": 0.3, "weight_decay": 0.001}
+    alone = Learner(replace(SPEC, **own), MethodSpec(), 3, data)
+    beside, plain = (Learner(SPEC, method, 3, data) for method in (MethodSpec(settings=own, name="own"), MethodSpec()))
+    for learner in (alone, beside, plain):
+        for epoch in (1, 2):
+            learner.learn(epoch)
+    weights = [nn.utils.parameters_to_vector(one.network.parameters()) for one in (alone, beside, plain)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.allclose(weights[0], weights[2])
+
+
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 @pytest.mark.parametrize(
     "method", [MethodSpec("per", {"per.weight": 0.5}, "sum"), MethodSpec("l2", {"l2.weight": 0.1})]

@@ -1,0 +1,107 @@
+"""Grids of a spec as JSON says them: a number of a method may be a list of values, and each is a method of its own."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+from analysis.fields import Range, check_number, require, shown
+from analysis.plain_text import plain
+from per_core.errors import InvalidInputError
+
+OPTIMISER = ("learning_rate", "momentum", "weight_decay")  # numbers of SGD that a method may have for itself
+MOST_METHODS = 50
+
+Values = tuple[float, ...]
+
+
+def shared_values(spec: Mapping[str, Any]) -> dict[str, Values]:
+    """The numbers of SGD that a spec says a list of: every method is to have each of them.
+
+    Raises:
+        InvalidInputError: If a list is empty, or holds something else than numbers.
+    """
+    return {name: _values(name, spec[name]) for name in OPTIMISER if isinstance(spec.get(name), list | tuple)}
+
+
+def expanded(methods: Sequence[Any], shared: Mapping[str, Values]) -> list[Any]:
+    """Methods as JSON says them, none of which has more than one value of a number.
+
+    Args:
+        methods: a combination, or an object of the fields of `MethodSpec`, where each of the settings may be a list.
+        shared: numbers of SGD of every method that does not set them itself.
+
+    Returns:
+        The methods of every grid in the order of its values, those of the last number one after the other, with names
+        that say them: "per-weight=0.0003". What is no method is left as it is, to be refused.
+
+    Raises:
+        InvalidInputError: If a list is empty or holds something else than numbers, or more than 50 methods come of it.
+    """
+    grids = {place: grid for place, method in enumerate(methods) if (grid := _several(method, shared))}
+    sizes = {place: math.prod(map(len, grid.values())) for place, grid in grids.items()}
+    total = len(methods) - len(grids) + sum(sizes.values())
+    if grids and total > MOST_METHODS:
+        largest = max(sizes, key=sizes.__getitem__)
+        counts = " times ".join(f"{len(values)} of {plain(name)}" for name, values in grids[largest].items())
+        raise InvalidInputError(
+            f"methods must be at most {MOST_METHODS}; the values make {total}, of which the largest grid has"
+            f" {sizes[largest]} ({counts}). Give fewer values."
+        )
+    return [
+        one
+        for place, method in enumerate(methods)
+        for one in (_members(_object(method), grids[place]) if place in grids else [method])
+    ]
+
+
+def _several(method: Any, shared: Mapping[str, Values]) -> dict[str, Values]:
+    """The numbers of a method that have a list of values; its own first."""
+    plain_method = _object(method)
+    settings = plain_method.get("settings", {}) if isinstance(plain_method, Mapping) else None
+    if not isinstance(settings, Mapping):
+        return {}
+    own = {str(name): _values(name, value) for name, value in settings.items() if isinstance(value, list | tuple)}
+    return own | {name: values for name, values in shared.items() if name not in settings}
+
+
+def _members(method: Mapping[str, Any], grid: Mapping[str, Values]) -> list[dict[str, Any]]:
+    varied = [name for name, values in grid.items() if len(values) > 1]
+    stem = method.get("name") or method.get("combination", "")
+    members = []
+    for chosen in product(*grid.values()):
+        values = dict(zip(grid, chosen, strict=True))
+        said = "".join(f"-{_short(name, varied)}={_written(values[name])}" for name in varied)
+        name = f"{stem}{said}" if said else method.get("name", "")
+        members.append({**method, "settings": {**method.get("settings", {}), **values}, "name": name})
+    return members
+
+
+def _object(method: Any) -> Any:
+    return {"combination": method} if isinstance(method, str) else method
+
+
+def _values(name: object, values: Sequence[Any]) -> Values:
+    require(values, str(name), "a number, or a list of one or more", values)
+    for value in values:
+        check_number(plain(str(name)), value, Range(0, math.inf))
+    if twice := [shown(value) for value, times in Counter(values).items() if times > 1]:
+        raise InvalidInputError(
+            f"{plain(str(name))} must have different values; it has {', '.join(twice)} twice. Leave one out."
+        )
+    return tuple(values)
+
+
+def _short(name: str, varied: Sequence[str]) -> str:
+    """Its name without the method's, where that tells it from the others."""
+    own = name.rpartition(".")[2]
+    return own if [other.rpartition(".")[2] for other in varied].count(own) == 1 else name
+
+
+def _written(value: float) -> str:
+    """A number as a part of a file's name, as short as it can be read again: "0.0003", "1e-05"."""
+    short = f"{value:g}"
+    return (short if float(short) == value else repr(value)).replace("+", "")
