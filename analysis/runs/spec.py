@@ -120,8 +120,11 @@ class ModelSpec:
         width: factor of the numbers of units, above 0 and at most 4; if 0, 1/8 on a CPU and 1 on a GPU.
         depth: hidden layers of the MLP, 1 to 100; the convolutional network always has ten.
         dropout: rate at the deepest layer, 0 to below 1, growing with depth; 0.5 in the paper. A residual network has
-            none.
+            none; an LSTM has this rate on the input and the output of every layer.
         blocks: of each of the three stages of the residual network, 1 to 18; 3, 9 and 18 are ResNet-20, -56 and -110.
+        recurrent_layers: of the LSTM, 1 to 4; two in the paper.
+        tied: whether the output of the LSTM reuses the weights of the embedding.
+        variational: whether the LSTM draws one dropout mask a sequence, on the hidden state and on whole words as well.
     """
 
     name: ModelName = "cnn11"
@@ -130,6 +133,9 @@ class ModelSpec:
     depth: Annotated[int, Range(1, 100)] = 10
     dropout: Annotated[float, Range(0, 0.95)] = 0.5
     blocks: Annotated[int, Range(1, 18)] = 3
+    recurrent_layers: Annotated[int, Range(1, 4)] = 2
+    tied: bool = True
+    variational: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
