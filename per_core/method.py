@@ -110,6 +110,9 @@ class Method:
             to a `GradientLayer`, arguments as of `PER`; None where λ times the loss is added to that of the task.
         learnt: of a regulariser that learns numbers of its own along with the network, (units, **parameters) to an
             nn.Module that is called as a `Loss`; None where `build` serves.
+        recurrent: of a normaliser that has a place inside an LSTM, (units, *, steps, shift, **parameters) to an
+            nn.Module as in `per_core.recurrent_normalisation`, steps the length of a sequence; None where it acts ahead
+            of the cell.
         period: of a regulariser to which projections this far apart are the same, (**parameters) to that distance.
         summary: what it does, in a sentence.
         lesson: where its gradient leads a batch, in a sentence or two.
@@ -144,6 +147,7 @@ class Method:
     mean_gradient: Callable[..., MeanGradient] | None = field(default=None, repr=False)
     layer: Callable[..., Any] | None = field(default=None, repr=False)
     learnt: Callable[..., nn.Module] | None = field(default=None, repr=False)
+    recurrent: Callable[..., nn.Module] | None = field(default=None, repr=False)
     period: Callable[..., float] | None = field(default=None, repr=False)
     summary: str = field(default="", repr=False)
     lesson: str = field(default="", repr=False)

@@ -28,7 +28,7 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from per_core.activation_penalty import l1_gradient, l1_loss, l2_gradient, l2_loss
 from per_core.energy import energy_loss
@@ -37,6 +37,7 @@ from per_core.method import Baseline, Loss, MeanGradient, Method, MethodKind, Pa
 from per_core.normalisation import BatchNorm, LayerNorm, RMSNorm
 from per_core.normality_normalisation import NormalityNorm
 from per_core.per import PER, per_gradient, per_loss
+from per_core.recurrent_normalisation import RecurrentBatchNorm, RecurrentLayerNorm, RecurrentRMSNorm
 from per_core.redundancy import barlow_loss, vicreg_loss
 from per_core.sigreg import sigreg_loss, sigreg_period
 from per_core.text import N_
@@ -158,6 +159,16 @@ def _build_visreg(*, slices: int = 256, scale: float = 1.0, shape: float = 1.0, 
     return partial(visreg_loss, slices=slices, scale=scale, shape=shape, centre=centre)
 
 
+def _at_every_step(build: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    """Of what is the same at every time step, and need not know how many there are."""
+
+    def make(units: int, *, steps: int, **options: float) -> nn.Module:
+        del steps
+        return build(units, **options)
+
+    return make
+
+
 def _weight(default: float, *, low: float, high: float) -> Parameter:
     return Parameter("weight", N_("λ, weight of the loss"), default, low, high)
 
@@ -188,6 +199,7 @@ for _method in (
             " shift, ICML 2015"
         ),
         build=BatchNorm,
+        recurrent=RecurrentBatchNorm,
         parameters=(EPS, MOMENTUM),
         summary=N_("Gives every unit mean 0 and variance 1 over the batch."),
         sees=("mean", "variance"),
@@ -202,6 +214,7 @@ for _method in (
         acts_on="pre-activation",
         reference="Ba, Kiros and Hinton, Layer normalization, 2016",
         build=LayerNorm,
+        recurrent=_at_every_step(RecurrentLayerNorm),
         parameters=(EPS,),
         scope="row",
         summary=N_("Gives every row mean 0 and variance 1 over its units."),
@@ -214,6 +227,7 @@ for _method in (
         acts_on="pre-activation",
         reference="Zhang and Sennrich, Root mean square layer normalization, NeurIPS 2019",
         build=RMSNorm,
+        recurrent=_at_every_step(RecurrentRMSNorm),
         parameters=(Parameter("eps", N_("Added to the mean square"), 1e-8, 1e-8, 0.1),),
         scope="row",
         summary=N_("Gives every row the mean square 1 over its units."),

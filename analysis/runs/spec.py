@@ -30,7 +30,7 @@ DataName = Literal[
     "ptb",
     "wikitext2",
 ]
-ModelName = Literal["mlp", "cnn11", "resnet"]
+ModelName = Literal["mlp", "cnn11", "resnet", "lstm"]
 Activation = Literal["elu", "relu", "leaky_relu"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 Schedule = Literal["constant", "cosine"]
@@ -115,12 +115,13 @@ class ModelSpec:
     """Which network to train.
 
     Args:
-        name: "mlp", "cnn11", the 11-layer convolutional network of the paper, or "resnet", its residual network.
+        name: "mlp", "cnn11", the 11-layer convolutional network of the paper, "resnet", its residual network, or
+            "lstm", its language model.
         activation: "elu", "relu" or "leaky_relu".
         width: factor of the numbers of units, above 0 and at most 4; if 0, 1/8 on a CPU and 1 on a GPU.
         depth: hidden layers of the MLP, 1 to 100; the convolutional network always has ten.
         dropout: rate at the deepest layer, 0 to below 1, growing with depth; 0.5 in the paper. A residual network has
-            none; an LSTM has this rate on the input and the output of every layer.
+            none; an LSTM has this rate before every layer and before the output.
         blocks: of each of the three stages of the residual network, 1 to 18; 3, 9 and 18 are ResNet-20, -56 and -110.
         recurrent_layers: of the LSTM, 1 to 4; two in the paper.
         tied: whether the output of the LSTM reuses the weights of the embedding.

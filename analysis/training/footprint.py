@@ -41,9 +41,10 @@ def footprint(spec: TrainingSpec, shape: Shape, classes: int, width: float) -> F
     """
     numbers = 0
 
-    def count(_module: nn.Module, _inputs: Sequence[Tensor], output: Tensor) -> None:
+    def count(_module: nn.Module, _inputs: Sequence[Tensor], output: Tensor | Sequence[Tensor]) -> None:
         nonlocal numbers
-        numbers += output.shape[1:].numel()
+        activations = output if isinstance(output, Tensor) else output[0]  # an LSTM returns its last state as well
+        numbers += activations.shape[1:].numel()
 
     network = outline(spec.model, shape, classes, width=width)
     for module in network.modules():

@@ -1,4 +1,4 @@
-"""A hidden layer: an affine map and a non-linearity, with two places where methods can be put."""
+"""A hidden layer: a place in a network whose activations are looked at, and where methods can be put."""
 
 from __future__ import annotations
 
@@ -6,13 +6,23 @@ from torch import Tensor, nn
 
 
 class HiddenLayer(nn.Module):
+    """A layer with two places for methods.
+
+    Attributes:
+        pre_activation: what acts before the non-linearity; the identity until a method is put there.
+        output: what acts after it; the identity until a method is put there.
+    """
+
+    pre_activation: nn.Sequential
+    output: nn.Sequential
+
+
+class AffineLayer(HiddenLayer):
     """An affine map and a non-linearity, with a place for methods after each.
 
     Attributes:
         affine: linear or convolutional.
-        pre_activation: what acts between the two; the identity until a method is put there.
         activation: the non-linearity.
-        output: what acts after it; the identity until a method is put there.
     """
 
     def __init__(self, affine: nn.Module, activation: nn.Module) -> None:

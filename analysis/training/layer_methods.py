@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,9 +12,11 @@ from torch import Tensor, nn
 from analysis.runs.spec import MethodSpec
 from analysis.training.hidden_layer import HiddenLayer
 from analysis.training.models import Shape, hidden_layers
+from analysis.training.recurrent import RecurrentLayer
 from per_core.errors import InvalidInputError
 from per_core.method import GradientLayer, Loss, Method
 from per_core.per import RowLayout
+from per_core.recurrent_normalisation import Normaliser
 
 
 class Penalty(nn.Module):
@@ -76,7 +79,7 @@ def put_in(
     """Put the methods of a spec into a network, in their order.
 
     Each acts where its authors put it, on the output of a layer or between the affine map and the non-linearity, after
-    those that are named before it.
+    those that are named before it. In a recurrent layer, what has a place inside an LSTM takes that one.
 
     Args:
         network: whose hidden layers are still without methods.
@@ -98,16 +101,31 @@ def put_in(
             f"layers must be hidden layers of the model, {', '.join(places)}; received {', '.join(unknown)}. "
             "Name some of these, or none for all."
         )
-    shapes = _shapes(network, places, shape)
+    chosen = [places[name] for name in layers or places]
+    for layer in chosen:
+        if isinstance(layer, RecurrentLayer) and any(method.acts_on == "pre-activation" for method in spec.methods):
+            layer.unroll(*_normalisers(spec, steps=shape[0]))
+    shapes = _shapes(network, chosen, shape)
     gradients: list[GradientLayer] = []
-    for name in layers or places:
+    for layer in chosen:
         for method in spec.methods:
-            place = places[name].output if method.acts_on == "output" else places[name].pre_activation
-            module = _module(method, spec, shapes[name], generator)
+            if isinstance(layer, RecurrentLayer) and method.recurrent is not None:
+                continue
+            place = layer.output if method.acts_on == "output" else layer.pre_activation
+            module = _module(method, spec, shapes[place], generator)
             place.append(module)
             if method.layer is not None:
                 gradients.append(module)
     return gradients
+
+
+def _normalisers(spec: MethodSpec, *, steps: int) -> list[Normaliser]:
+    """What makes the normalisers inside an LSTM."""
+    return [
+        partial(method.recurrent, steps=steps, **spec.parameters(method))
+        for method in spec.methods
+        if method.recurrent is not None
+    ]
 
 
 def _module(method: Method, spec: MethodSpec, shape: Shape, generator: torch.Generator | None) -> Any:
@@ -127,17 +145,14 @@ def _module(method: Method, spec: MethodSpec, shape: Shape, generator: torch.Gen
 
 
 @torch.no_grad()
-def _shapes(network: nn.Module, places: dict[str, HiddenLayer], shape: Shape) -> dict[str, Shape]:
-    """The shape of one sample at every hidden layer."""
-    found: dict[str, Shape] = {}
+def _shapes(network: nn.Module, layers: Sequence[HiddenLayer], shape: Shape) -> dict[nn.Module, Shape]:
+    """The shape of one sample at every place of hidden layers; in a recurrent layer, of one time step."""
+    found: dict[nn.Module, Shape] = {}
 
-    def note(name: str, output: Tensor) -> None:
-        found[name] = tuple(output.shape[1:])
+    def note(place: nn.Module, _inputs: Sequence[Tensor], output: Tensor) -> None:
+        found[place] = tuple(output.shape[1:])
 
-    hooks = [
-        place.register_forward_hook(lambda _module, _inputs, output, name=name: note(name, output))
-        for name, place in places.items()
-    ]
+    hooks = [place.register_forward_hook(note) for layer in layers for place in (layer.pre_activation, layer.output)]
     try:
         network.eval()
         network(torch.zeros(1, *shape))

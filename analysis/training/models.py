@@ -1,7 +1,7 @@
-"""The networks that training offers: fully connected, and the paper's convolutional and residual ones.
+"""The networks that training offers: fully connected, and the paper's convolutional, residual and recurrent ones.
 
-Every hidden layer is a `HiddenLayer`: an affine map, a non-linearity, and two places where methods can be put. A new
-architecture is a function that builds a network out of such layers, and one entry in `MODELS`.
+Every hidden layer is a `HiddenLayer`: most are an affine map and a non-linearity, and all have two places where methods
+can be put. A new architecture is a function that builds a network out of such layers, and one entry in `MODELS`.
 
 References: Joo, Kang and Kim (ICLR 2020), section 4, for the 11-layer network, after Clevert, Unterthiner and
 Hochreiter, "Fast and accurate deep network learning by exponential linear units", ICLR 2016, and Littwin and Wolf,
@@ -13,21 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import nn
 
 from analysis.runs.spec import Activation, ModelName, ModelSpec
-from analysis.training.hidden_layer import HiddenLayer
+from analysis.training.hidden_layer import AffineLayer, HiddenLayer
+from analysis.training.recurrent import LanguageModel
 from analysis.training.residual import CHANNELS, ResidualNetwork, require_images
 from per_core.errors import InvalidInputError
 from per_core.text import N_
 
-Shape = tuple[int, ...]  # of one sample, without the batch: (d,) or (channels, height, width)
+Shape = tuple[int, ...]  # of one sample, without the batch: (d,), (channels, height, width), or (words,)
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {"elu": nn.ELU, "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU}
 
 MLP_UNITS = 256  # of each hidden layer at width 1
+LSTM_UNITS = 650  # of the embedding and each layer at width 1
 NARROW, FULL = 0.125, 1.0  # width where none is given, on a CPU and on a GPU
 
 # (kernel, channels at width 1) of the paper's ten hidden layers, two to a stage; a max-pool follows the first of each.
@@ -49,12 +52,14 @@ class Model:
         title: what a person reads.
         build: (spec, width, shape of one input, classes, whether a method normalises it) to a network whose weights are
             still to be drawn; the network takes (n, *shape) and gives logits (n, classes), and its hidden layers are
-            called "layer 1", "layer 2", ...
+            called "layer 1", "layer 2", ...; of "words" it gives logits (n·words, classes), of the word after each.
+        takes: what an input is: "numbers", or "words" of a text by their places in the vocabulary.
     """
 
     key: ModelName
     title: str
     build: Callable[[ModelSpec, float, Shape, int, bool], nn.Module]
+    takes: Literal["numbers", "words"] = "numbers"
 
 
 def build_network(
@@ -62,13 +67,15 @@ def build_network(
 ) -> nn.Module:
     """Build a network with He-initialised weights and biases of 0; a residual one that is not normalised by Fixup.
 
+    A language model begins as `recurrent` says.
+
     The global random state is neither read nor changed; the weights depend on the seed, the architecture and the
     shapes alone, so that every method that is put in later starts from the same ones.
 
     Args:
         spec: which architecture.
-        shape: of one input, (d,) or (channels, height, width).
-        classes: number of logits, at least 2.
+        shape: of one input, (d,), (channels, height, width), or (words,).
+        classes: number of logits, at least 2; of a language model, of words in its vocabulary.
         width: factor of the numbers of units, > 0.
         seed: 0 <= seed < 2^63.
         normalised: whether a method that is put in normalises its layers, as only a residual network has to know.
@@ -97,8 +104,14 @@ def pass_nothing(network: nn.Module, shape: Shape) -> None:
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Give an outline its weights: N(0, 2 / fan-in), drawn in the order of the layers; biases are 0."""
+    """Give an outline its weights: N(0, 2 / fan-in), drawn in the order of the layers; biases are 0.
+
+    Those of a language model are drawn as `recurrent` says.
+    """
     network.to_empty(device="cpu")
+    if isinstance(network, LanguageModel):
+        network.begin(generator)
+        return
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
@@ -120,7 +133,7 @@ def _mlp(spec: ModelSpec, width: float, shape: Shape, classes: int, _normalised:
     inputs = int(torch.Size(shape).numel())
     units = _scaled(MLP_UNITS, width)
     for index in range(1, spec.depth + 1):
-        network.add_module(f"layer {index}", HiddenLayer(nn.Linear(inputs, units), ACTIVATIONS[spec.activation]()))
+        network.add_module(f"layer {index}", AffineLayer(nn.Linear(inputs, units), ACTIVATIONS[spec.activation]()))
         _add_dropout(network, spec, index, share=index / spec.depth)
         inputs = units
     network.add_module("output", nn.Linear(inputs, classes))
@@ -142,7 +155,7 @@ def _cnn11(spec: ModelSpec, width: float, shape: Shape, classes: int, _normalise
             index += 1
             outputs = _scaled(full, width)
             convolution = _same_convolution(channels, outputs, min(kernel, height, width_of_map))
-            network.add_module(f"layer {index}", HiddenLayer(convolution, ACTIVATIONS[spec.activation]()))
+            network.add_module(f"layer {index}", AffineLayer(convolution, ACTIVATIONS[spec.activation]()))
             channels = outputs
             if place == 0 and min(height, width_of_map) > 1:
                 network.add_module(f"pool {index}", nn.MaxPool2d(2))
@@ -158,6 +171,18 @@ def _resnet(spec: ModelSpec, width: float, shape: Shape, classes: int, normalise
     widths = [_scaled(channels, width) for channels in CHANNELS]
     activation = ACTIVATIONS[spec.activation]
     return ResidualNetwork(shape[0], widths, spec.blocks, classes, activation, fixup=not normalised)
+
+
+def _lstm(spec: ModelSpec, width: float, shape: Shape, classes: int, _normalised: bool) -> nn.Module:
+    if len(shape) != 1:
+        raise InvalidInputError(
+            f"The LSTM takes sequences of words, (words,); received samples of shape {tuple(shape)}. Choose another"
+            " model, or text as data."
+        )
+    units = _scaled(LSTM_UNITS, width)
+    return LanguageModel(
+        classes, units, spec.recurrent_layers, dropout=spec.dropout, tied=spec.tied, variational=spec.variational
+    )
 
 
 def _same_convolution(inputs: int, outputs: int, kernel: int) -> nn.Module:
@@ -183,5 +208,6 @@ MODELS: dict[ModelName, Model] = {
         Model("mlp", N_("Fully connected"), _mlp),
         Model("cnn11", N_("Convolutional, 11 layers (Joo et al.)"), _cnn11),
         Model("resnet", N_("Residual (ResNet)"), _resnet),
+        Model("lstm", N_("LSTM language model (Joo et al.)"), _lstm, takes="words"),
     )
 }

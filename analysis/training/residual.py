@@ -26,14 +26,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from analysis.training.hidden_layer import HiddenLayer
+from analysis.training.hidden_layer import AffineLayer
 from per_core.errors import InvalidInputError
 
 CHANNELS = (16, 32, 64)
 SCALAR_RATE = 0.1  # of the learning rate, for the biases and scales of Fixup
 
 
-class FixupLayer(HiddenLayer):
+class FixupLayer(AffineLayer):
     """A hidden layer whose affine map has a bias before it and one after it, and may have a scale, one number each."""
 
     def __init__(self, affine: nn.Module, activation: nn.Module, *, scaled: bool) -> None:
@@ -51,7 +51,7 @@ class FixupLayer(HiddenLayer):
 
 
 class ResidualNetwork(nn.Module):
-    """A residual network of `HiddenLayer`s, called "layer 1" (the first convolution), "layer 2", ...
+    """A residual network of `AffineLayer`s, called "layer 1" (the first convolution), "layer 2", ...
 
     Args:
         channels: of the images.
@@ -75,7 +75,7 @@ class ResidualNetwork(nn.Module):
         super().__init__()
         self.fixup = fixup
         self._blocks: list[tuple[str, str, int, int]] = []  # names of both layers, stride, new channels
-        self.add_module("layer 1", HiddenLayer(_convolution(channels, widths[0], 1), activation()))
+        self.add_module("layer 1", AffineLayer(_convolution(channels, widths[0], 1), activation()))
         inputs = widths[0]
         for stage, outputs in enumerate(widths):
             for block in range(blocks):
@@ -86,7 +86,7 @@ class ResidualNetwork(nn.Module):
                     (second, _convolution(outputs, outputs, 1)),
                 ):
                     own = (convolution, activation())
-                    self.add_module(name, FixupLayer(*own, scaled=name == second) if fixup else HiddenLayer(*own))
+                    self.add_module(name, FixupLayer(*own, scaled=name == second) if fixup else AffineLayer(*own))
                 self._blocks.append((first, second, stride, outputs - inputs))
                 inputs = outputs
         self.bias_first = nn.Parameter(torch.zeros(())) if fixup else None

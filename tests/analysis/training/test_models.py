@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from analysis.runs.spec import ModelSpec
-from analysis.training.hidden_layer import HiddenLayer
+from analysis.training.hidden_layer import AffineLayer
 from analysis.training.models import CNN11, build_network, hidden_layers
 from per_core.errors import InvalidInputError
 
@@ -94,7 +94,7 @@ def test_points_are_not_images():
 
 
 def test_the_places_of_a_hidden_layer():
-    layer = HiddenLayer(nn.Identity(), nn.ReLU())
+    layer = AffineLayer(nn.Identity(), nn.ReLU())
     layer.pre_activation.append(nn.Flatten(0))
     layer.output.append(nn.Unflatten(0, (1, -1)))
     assert layer(torch.tensor([[-1.0], [2.0]])).tolist() == [[0.0, 2.0]]
