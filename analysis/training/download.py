@@ -14,6 +14,7 @@ from per_core.errors import InvalidInputError
 
 Announce = Callable[[str], None]
 
+NAME = "PERscope"  # some servers answer only those who say one
 BLOCK = 2**20
 TIMEOUT = 30.0  # seconds without a byte
 
@@ -84,7 +85,8 @@ def _download(file: PublishedFile, place: Path, title: str, report: Announce) ->
     """Fetch a file beside its place, from where an earlier download stopped, then move it there."""
     part = place.with_name(place.name + ".part")
     have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(file.url, headers={"Range": f"bytes={have}-"} if have else {})
+    headers = {"User-Agent": NAME} | ({"Range": f"bytes={have}-"} if have else {})
+    request = urllib.request.Request(file.url, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
             if answer.status != http.client.PARTIAL_CONTENT:

@@ -13,16 +13,17 @@ def published(url, content):
 
 
 class Server:
-    """Serves files by their names, or one under any, with ranges, and notes what was asked for."""
+    """Serves files by their names, or one under any, with ranges, and notes what was asked for and by whom."""
 
     def __init__(self, content, *, breaks_off_after=None, ranges=True):
-        self.asked = []
+        self.asked, self.askers = [], set()
         server = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 asked = self.headers.get("Range")
                 server.asked.append(asked)
+                server.askers.add(self.headers.get("User-Agent"))
                 archive = content if isinstance(content, bytes) else content[self.path.lstrip("/")]
                 start = int(asked[6:-1]) if asked and ranges else 0
                 if start >= len(archive):
