@@ -13,11 +13,12 @@ from torch import Tensor, nn
 
 from per_core.errors import InvalidInputError
 from per_core.per import PER, RowLayout
+from per_core.recording.recurrent import decoders, is_recurrent
 
 PASSING_ON = (nn.Identity, nn.Flatten, nn.Unflatten, nn.modules.dropout._DropoutNd, PER)  # outputs what came in
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)  # which hand on what their last member returns
 PARAMETRIZATIONS = "parametrizations"  # torch's submodule that computes a weight, not an activation
-MOST_CALLS = 16  # of one module in one pass: a recurrent cell may be called thousands of times
+MOST_CALLS = 16  # of one module in one pass that is no time step, see `recurrent`
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -43,7 +44,10 @@ def select_layers(model: nn.Module, layers: str | Sequence[str] | None) -> dict[
         model: as `unwrapped` gives it.
         layers: a regular expression that matches whole names, or names; if None,
             every module without submodules but for those that hand on what they were given (dropout, flatten, identity
-            and PER) and those that nobody calls (inside nn.MultiheadAttention; what parametrizes a weight);
+            and PER), those that nobody calls (inside nn.MultiheadAttention; what parametrizes a weight) and the decoder
+            of a recurrent language model, thousands of scores at every time step: name it to record it;
+            every recurrent module, which is one of torch's, or of a class whose name ends in LSTM, GRU, RNN or Cell
+            after them;
             every attention module, which is an nn.MultiheadAttention, or of a class with "attention" or "attn" in its
             name, or one with parts q_proj, k_proj and v_proj or query, key and value;
             every block, whose output is the residual stream: a module with submodules, no container itself, that is a
@@ -57,13 +61,16 @@ def select_layers(model: nn.Module, layers: str | Sequence[str] | None) -> dict[
     if layers is None:
         whole = {block for module in model.modules() for block in _blocks(module)}
         whole |= {module for module in model.modules() if _is_attention(module, is_model=module is model)}
+        whole |= {module for module in model.modules() if is_recurrent(module) and module is not model}
         fused = [module for module in model.modules() if isinstance(module, nn.MultiheadAttention)]
         uncalled = {inner for module in fused for inner in module.modules()} - set(fused)
+        scores = decoders(model)
         chosen = {
             name: module
             for name, module in named.items()
             if ((_is_leaf(module) and not isinstance(module, PASSING_ON)) or module in whole)
             and module not in uncalled
+            and module not in scores
             and PARAMETRIZATIONS not in name.split(".")
         }
     elif isinstance(layers, str):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,27 +20,25 @@ from per_core.arguments import require_count
 from per_core.errors import InvalidInputError, StorageError
 from per_core.per import RowLayout
 from per_core.recording.epoch import as_epoch
+from per_core.recording.layer_reader import LayerReader, LayerRows
 from per_core.recording.layer_record import Allowance, LayerArrays, LayerDigest, LayerSummary
-from per_core.recording.layer_selection import (
-    MOST_CALLS,
-    as_rows,
-    call_name,
-    callable_around,
-    first_activations,
-    is_compiled,
-    select_layers,
-    some_of,
-    time_first_layers,
-    unwrapped,
-)
+from per_core.recording.layer_selection import callable_around, is_compiled, select_layers, some_of, unwrapped
 from per_core.recording.model_state import modules_as_written, preserved_state
 from per_core.recording.probe import pass_through, require_probe
-from per_core.recording.run_directory import RunWriter, Sampling
+from per_core.recording.rows import Rows
+from per_core.recording.run_directory import RunWriter, Sampling, open_run
+from per_core.recording.run_files import is_run
 from per_core.recording.step_sample import StepSample
 
 OnWriteError = Literal["warn", "raise"]
 OnRepeatedEpoch = Literal["raise", "replace"]
-Digested = dict[str, tuple[LayerSummary, LayerArrays]]
+
+
+class Digested(NamedTuple):
+    """The layers of one record."""
+
+    layers: dict[str, tuple[LayerSummary, LayerArrays]]
+    rows: dict[str, Rows]
 
 
 class Recorder:
@@ -54,6 +52,12 @@ class Recorder:
     dataclasses the first floating tensor of at least two dimensions counts. A module called several times gives the
     layers "name", "name (call 2)", up to call 16. NaN and infinite values are counted and stored.
 
+    A row of a recurrent layer is one time step of one sequence, whatever `layout` says: nn.LSTM, nn.GRU and nn.RNN of
+    (n, t, d), with either axis first, unbatched or packed, give n·t rows of d units, packed ones without the padding;
+    a cell that is called in a loop gives one layer of all its calls. In a model with recurrent modules and without
+    convolutions the same holds for every layer that returns (n, t, d), the embedding for example. `Record.rows` says
+    what the rows of each layer are.
+
     What cannot be recorded warns once and never ends a training: a layer that the forward pass does not call, and a
     run directory that can no longer be written, on a full disk for example. Later records are tried all the same.
 
@@ -65,12 +69,19 @@ class Recorder:
         run_dir: the folder to write, one for each training.
         layers: a regular expression that matches whole module names, or a list of names, see model.named_modules();
             the whole model goes by the name of its class. If None, every module without submodules that computes
-            something, every attention module and every block, see `select_layers`.
+            something, every attention module, recurrent module and block, see `select_layers`.
         layout: "sample" makes everything of one sample one row; "position" makes every location a row of channels, so
-            that (n, t, d) has n·t rows and (n, c, h, w) has n·h·w with d = c.
+            that (n, t, d) has n·t rows and (n, c, h, w) has n·h·w with d = c. Of no meaning for recurrent layers.
         slices, units, tracked, budget, seed, compact: what is kept of a layer in a record, see `Allowance`; 2 MB at
             most. A compact one takes about a quarter of the disk where the budget holds all rows; where it does not,
             it keeps more rows instead.
+        steps: time steps of sequences, from 0 or, if negative, from the end of each: steps=(0, -1) records the layers
+            "lstm (step 0)" and "lstm (step -1)", whose rows are the sequences, so that steps can be compared. If None,
+            the rows of all steps are one layer.
+        gates: record, of nn.LSTM, nn.GRU, nn.RNN and their cells, each gate after its non-linearity, the cell state
+            and the hidden states that the module does not return, of every stacked layer and direction, as layers of
+            their own: "lstm layer 1 forget gate". They are computed from the module's weights when a probe passes,
+            never in training steps, without the dropout between stacked layers.
         training: the probe passes in training mode: batch statistics, dropout.
         sample_every: besides, look at every so many forward passes of the training itself; `record` without inputs
             then writes what they held, "mixed over the epoch": the model changed from one to the next.
@@ -110,6 +121,8 @@ class Recorder:
         budget: int = 2_000_000,
         seed: int = 0,
         compact: bool = False,
+        steps: Sequence[int] | None = None,
+        gates: bool = False,
         training: bool = False,
         sample_every: int | None = None,
         title: str = "",
@@ -136,13 +149,13 @@ class Recorder:
             )
         self._model = unwrapped(model)
         self._layers = select_layers(self._model, layers)
-        self._layout: RowLayout = layout
         self._training = training
         self._digest = LayerDigest(Allowance(slices, units, tracked, budget, seed, compact))
         self._on_write_error = on_write_error
-        self._time_first = time_first_layers(self._model, self._layers)
         self._on_repeated_epoch = on_repeated_epoch
         self._told: set[str] = set()
+        reader = partial(LayerReader, self._model, self._layers, layout, steps=steps, warn=self._warn_once)
+        self._reader = reader(gates=gates)
         self._sample: StepSample | None = None
         self._writer: RunWriter | None = None
         _require_recordable(self._model, training)
@@ -150,6 +163,8 @@ class Recorder:
             require_count(sample_every, "sample_every")
             _require_not_compiled(model)
         if _rank() == 0:
+            if resume and layout == "sample":
+                _require_same_rows(Path(run_dir), self._layers)
             self._writer = RunWriter(
                 run_dir,
                 allowance=self._digest.allowance,
@@ -160,7 +175,7 @@ class Recorder:
                 last_epoch=None if last_epoch is None else as_epoch(last_epoch, "last_epoch"),
             )
             if sample_every is not None:
-                self._sample = StepSample(self._model, self._layers, sample_every, self._to_rows)
+                self._sample = StepSample(self._model, self._layers, sample_every, reader(gates=False))
 
     def record(self, epoch: float | Tensor, inputs: object = None, **scalars: float | Tensor) -> None:
         """Append one record.
@@ -189,9 +204,9 @@ class Recorder:
         sampling: Sampling = "probe"
         if inputs is not None:
             require_probe(self._model, inputs)
-            layers = self._pass_through(inputs)
+            digested = self._pass_through(inputs)
         elif self._sample is not None:
-            layers, sampling = self._digest_steps(self._sample), "mixed over the epoch"
+            digested, sampling = self._digest_steps(self._sample), "mixed over the epoch"
         else:
             raise InvalidInputError(
                 "record needs the probe, inputs=..., a fixed batch of the model's inputs; received None."
@@ -200,7 +215,15 @@ class Recorder:
         cost = time.perf_counter() - start
         training = self._training if sampling == "probe" else True
         try:
-            self._writer.append(epoch, layers, scalars=values, sampling=sampling, training=training, cost=cost)
+            self._writer.append(
+                epoch,
+                digested.layers,
+                scalars=values,
+                sampling=sampling,
+                training=training,
+                cost=cost,
+                rows=digested.rows,
+            )
         except StorageError as error:
             if self._on_write_error == "raise":
                 raise
@@ -233,16 +256,13 @@ class Recorder:
         self.close()
 
     def _pass_through(self, inputs: object) -> Digested:
-        layers: Digested = {}
-        calls: Counter[str] = Counter()
+        digested = Digested({}, {})
+        reader = self._reader
+        reader.begin()
 
-        def hook_of(name: str) -> Callable[[nn.Module, object, object], None]:
-            def hook(_module: nn.Module, _inputs: object, output: object) -> None:
-                calls[name] += 1
-                call = call_name(name, calls[name])
-                rows = None if call is None else self._to_rows(call, output)
-                if call is not None and rows is not None:
-                    layers[call] = self._digest(rows)
+        def hook_of(name: str) -> Callable[[nn.Module, Any, dict[str, Any], object], None]:
+            def hook(module: nn.Module, args: Any, keywords: dict[str, Any], output: object) -> None:
+                self._add(digested, reader.read(name, module, args, keywords, output))
 
             return hook
 
@@ -250,51 +270,36 @@ class Recorder:
         paused = self._sample.paused() if self._sample is not None else nullcontext()
         with paused, preserved_state(self._model, training=self._training), modules_as_written(), torch.no_grad():
             try:
-                handles += [module.register_forward_hook(hook_of(name)) for name, module in self._layers.items()]
+                handles += [
+                    module.register_forward_hook(hook_of(name), with_kwargs=True)
+                    for name, module in self._layers.items()
+                ]
                 pass_through(self._model, inputs)
+                self._add(digested, reader.finish())
             finally:
                 for handle in handles:
                     handle.remove()
-        self._warn_of_calls(calls)
-        return layers
+        self._warn_of_missed(reader.calls, "The forward pass of the probe does")
+        return digested
 
     def _digest_steps(self, sample: StepSample) -> Digested:
-        layers = {name: self._digest(rows) for name, rows in sample.take().items()}
-        if not layers:
+        digested, called = Digested({}, {}), sample.called
+        self._add(digested, sample.take())
+        if not digested.layers:
             self._warn_once(
                 "no steps",
                 "No training step reached the layers since the last record, which is empty. Hooks are called in"
                 " training mode only, and not by compiled code: pass a probe instead, record(epoch, inputs=probe).",
             )
         else:
-            self._warn_of_missed(layers, "The training steps do")
-        return layers
+            self._warn_of_missed(called, "The training steps do")
+        return digested
 
-    def _to_rows(self, name: str, output: object) -> Tensor | None:
-        activations = first_activations(output)
-        if activations is None:
-            self._warn_once(
-                f"output of {name}",
-                f"Layer {name!r} returned no floating tensor of at least two dimensions that holds values;"
-                " it is not recorded.",
-            )
-            return None
-        if activations.ndim == 3 and self._layout == "sample" and name in self._time_first:
-            self._warn_once(
-                "time first",
-                f"Layer {name!r} has batch_first=False, so its outputs are (tokens, samples, units): with layout"
-                f' "sample" time would become the rows, {len(activations)} here. Pass layout="position", which makes'
-                " every token of every sample a row, or build the model with batch_first=True.",
-            )
-        return as_rows(activations.detach(), self._layout)
-
-    def _warn_of_calls(self, calls: Mapping[str, int]) -> None:
-        self._warn_of_missed(calls, "The forward pass of the probe does")
-        for name, count in calls.items():
-            if count > MOST_CALLS:
-                self._warn_once(
-                    f"calls of {name}", f"Layer {name!r} is called {count} times; the first {MOST_CALLS} are recorded."
-                )
+    def _add(self, digested: Digested, layers: Iterable[LayerRows]) -> None:
+        for name, values, rows in layers:
+            digested.layers[name] = self._digest(values)
+            if rows is not None:
+                digested.rows[name] = rows
 
     def _warn_of_missed(self, called: Collection[str], who: str) -> None:
         missed = [name for name in self._layers if name not in called]
@@ -342,6 +347,22 @@ def _require_order(epoch: float, last: float | None, on_repeated_epoch: OnRepeat
         raise InvalidInputError(
             f"A run has one record of an epoch; received epoch {epoch} again (epochs are kept to six decimals)."
             ' Record it once, or make the Recorder with on_repeated_epoch="replace": then the later record counts.'
+        )
+
+
+def _require_same_rows(run: Path, layers: Mapping[str, nn.Module]) -> None:
+    """Refuse to go on with a run of before a row of a recurrent layer was a time step."""
+    last = open_run(run).records[-1:] if is_run(run) else ()
+    changed = [
+        name
+        for record in last
+        for name, module in layers.items()
+        if isinstance(module, nn.RNNBase) and name in record.layers and name not in record.rows
+    ]
+    if changed:
+        raise InvalidInputError(
+            f"A run goes on as it began; in {run} a row of {some_of(changed)} is all time steps of a sample, and now it"
+            " is one time step. Choose another folder, or record with the version that began the run."
         )
 
 

@@ -2,7 +2,8 @@
 
     run.json            schema version, time of creation, title, description, layout, what is kept of a layer
     records.jsonl       one JSON object a line, one line a record, see `Record`; layer name -> `LayerSummary`, of which
-                        earlier versions wrote neither "mean_square" nor "sw1_rows" nor "sw1_controlled"
+                        earlier versions wrote neither "mean_square" nor "sw1_rows" nor "sw1_controlled"; layer name
+                        -> `Rows`, of which they wrote nothing
     missing.json        blank, or the first and the last epoch of which a record could not be written
     closed              empty; there from the Recorder's end until somebody goes on with the run
     arrays/000007.safetensors    of record 7: "<layer>/norms", "/projections", "/tracked", "/tracked_units", "/rows" and
@@ -36,6 +37,7 @@ from per_core.per import RowLayout
 from per_core.recording.epoch import as_epoch
 from per_core.recording.layer_record import Allowance, LayerArrays, LayerSummary, from_json_number, to_json_number
 from per_core.recording.packed_arrays import pack, part_names, unpack
+from per_core.recording.rows import Rows
 from per_core.recording.run_files import ARRAYS, CLOSED, MISSING, RECORDS, RUN
 from per_core.recording.whole_file import told, write_whole
 
@@ -60,6 +62,8 @@ class Record:
         training: whether the model was in training mode.
         scalars: name -> number, NaN and infinite ones included.
         layers: name -> summary, in the order in which they were called.
+        rows: name -> what the rows of a layer are; without layers of which that is not known, and empty in records of
+            before it was kept.
     """
 
     index: int
@@ -71,6 +75,7 @@ class Record:
     training: bool
     scalars: dict[str, float]
     layers: dict[str, LayerSummary]
+    rows: dict[str, Rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +322,7 @@ class RunWriter:
         sampling: Sampling = "probe",
         training: bool = False,
         cost: float = 0.0,
+        rows: Mapping[str, Rows] | None = None,
     ) -> None:
         """Write one record. After a `StorageError` (a full disk) the run is as it was; one may try again later."""
         if self._is_closed:
@@ -337,6 +343,7 @@ class RunWriter:
             "training": training,
             "scalars": {name: to_json_number(value) for name, value in (scalars or {}).items()},
             "layers": {name: summary.to_json() for name, (summary, _) in layers.items()},
+            "rows": {name: asdict(what) for name, what in (rows or {}).items()},
         }
         line = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
         self._append_line(line)
@@ -464,6 +471,7 @@ def _parse_record(entry: Mapping[str, Any], created: float) -> Record:
         training=entry["training"],
         scalars={name: float(from_json_number(value)) for name, value in entry["scalars"].items()},
         layers={name: LayerSummary.from_json(values) for name, values in entry["layers"].items()},
+        rows={name: Rows(**values) for name, values in entry.get("rows", {}).items()},
     )
 
 

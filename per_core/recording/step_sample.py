@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from per_core.recording.layer_selection import call_name
+from per_core.recording.layer_reader import LayerReader, LayerRows
+from per_core.recording.layer_record import fixed_rows
+from per_core.recording.rows import Rows
 
 MOST_STEPS = 32  # held at once; beyond, every second one is let go
-ROWS_OF_STEP = 64
+ROWS_OF_STEP = 64  # a fixed random subset of the layer's, so that no time step or location is met more often
 VALUES_OF_STEP = 2**19  # of one layer, so that a very wide one holds fewer rows
 
 
@@ -25,7 +28,10 @@ class StepSample:
         model: called by the training once a step.
         layers: name -> module.
         every: steps from one that is looked at to the next, at first.
-        to_rows: layer name and output -> rows (n, d), or None.
+        reader: turns what they return into rows.
+
+    Attributes:
+        called: the layers whose modules were called in steps that were looked at.
     """
 
     def __init__(
@@ -33,20 +39,24 @@ class StepSample:
         model: nn.Module,
         layers: Mapping[str, nn.Module],
         every: int,
-        to_rows: Callable[[str, object], Tensor | None],
+        reader: LayerReader,
     ) -> None:
         self._every = every
-        self._to_rows = to_rows
+        self._reader = reader
         self._paused = False
         self._restart()
         self._handles = [model.register_forward_pre_hook(self._begin)]
         self._handles += [module.register_forward_hook(self._hook_of(name)) for name, module in layers.items()]
+        self._handles.append(model.register_forward_hook(self._finish))
 
-    def take(self) -> dict[str, Tensor]:
-        """Layer -> rows (n, d) of all steps held; then start anew."""
-        rows = {name: torch.cat([part for _, part in parts]) for name, parts in self._held.items()}
+    def take(self) -> list[LayerRows]:
+        """Layers with the rows (n, d) of all steps held; then start anew."""
+        taken = [
+            LayerRows(name, torch.cat([part for _, part in parts]), self._rows[name])
+            for name, parts in self._held.items()
+        ]
         self._restart()
-        return rows
+        return taken
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -64,13 +74,14 @@ class StepSample:
 
     def _restart(self) -> None:
         self._held: defaultdict[str, list[tuple[int, Tensor]]] = defaultdict(list)
-        self._calls: Counter[str] = Counter()
+        self._rows: dict[str, Rows | None] = {}
+        self.called: set[str] = set()
         self._interval = self._every
         self._step = -1
         self._looking = False
 
     def _begin(self, model: nn.Module, _inputs: object) -> None:
-        self._calls.clear()
+        self._reader.begin()
         self._looking = False
         if self._paused or not model.training:
             return
@@ -81,23 +92,26 @@ class StepSample:
                 self._held[name] = [(step, rows) for step, rows in parts if step % self._interval == 0]
         self._looking = self._step % self._interval == 0
 
-    def _hook_of(self, name: str) -> Callable[[nn.Module, object, object], None]:
-        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
-            if not self._looking:
-                return
-            self._calls[name] += 1
-            self._hold(call_name(name, self._calls[name]), output)
+    def _hook_of(self, name: str) -> Callable[[nn.Module, Any, object], None]:
+        def hook(module: nn.Module, inputs: Any, output: object) -> None:
+            if self._looking:
+                self.called.add(name)
+                self._hold(self._reader.read(name, module, inputs, {}, output))
 
         return hook
 
+    def _finish(self, _model: nn.Module, _inputs: object, _output: object) -> None:
+        if self._looking:
+            self._hold(self._reader.finish())
+
     @torch.no_grad()
-    def _hold(self, name: str | None, output: object) -> None:
-        rows = None if name is None else self._to_rows(name, output)
-        if name is None or rows is None:
-            return
-        n, d = rows.shape
-        held = self._held[name]
-        if held and held[0][1].shape[1] != d:  # sequences of another length: other units
-            return
-        most = min(ROWS_OF_STEP, max(1, VALUES_OF_STEP // d))
-        held.append((self._step, rows[:: -(-n // most)].clone()))
+    def _hold(self, layers: Iterable[LayerRows]) -> None:
+        for layer in layers:
+            n, d = layer.values.shape
+            held = self._held[layer.name]
+            if held and held[0][1].shape[1] != d:  # samples of another length: other units
+                continue
+            most = min(ROWS_OF_STEP, max(1, VALUES_OF_STEP // d))
+            some = fixed_rows(n, min(n, most), 0).to(layer.values.device)
+            held.append((self._step, layer.values.index_select(0, some)))
+            self._rows.setdefault(layer.name, layer.rows)
