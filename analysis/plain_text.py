@@ -35,6 +35,12 @@ def plain(text: object, longest: int = LONGEST_NAME) -> str:
     return _shortened(spelt, longest)
 
 
+def written(value: float) -> str:
+    """A number as short as it is read again as the same: "0.0003", "1e-05"."""
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
+
+
 def message(text: object) -> str:
     """`plain` of a sentence or two: line ends become spaces, and more signs are kept than of a name."""
     return plain(" ".join(str(text).split()), LONGEST_MESSAGE)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
 from analysis.fields import Range, check_number, require, shown
-from analysis.plain_text import plain
+from analysis.plain_text import plain, written
 from per_core.errors import InvalidInputError
 
 OPTIMISER = ("learning_rate", "momentum", "weight_decay")  # numbers of SGD that a method may have for itself
 MOST_METHODS = 50
+_SAID = re.compile(r"-(?=[a-z][a-z0-9_.]*=)")  # before a number, in the name of a method of a grid
 
 Values = tuple[float, ...]
 
@@ -58,6 +60,12 @@ def expanded(methods: Sequence[Any], shared: Mapping[str, Values]) -> list[Any]:
     ]
 
 
+def read_name(label: str) -> tuple[str, dict[str, str]]:
+    """What the name of a method says: what it is called without its numbers, and those: "per", {"weight": "0.0003"}."""
+    stem, *numbers = _SAID.split(label)
+    return stem, {name: value for name, _, value in (number.partition("=") for number in numbers)}
+
+
 def _several(method: Any, shared: Mapping[str, Values]) -> dict[str, Values]:
     """The numbers of a method that have a list of values; its own first."""
     plain_method = _object(method)
@@ -74,7 +82,7 @@ def _members(method: Mapping[str, Any], grid: Mapping[str, Values]) -> list[dict
     members = []
     for chosen in product(*grid.values()):
         values = dict(zip(grid, chosen, strict=True))
-        said = "".join(f"-{_short(name, varied)}={_written(values[name])}" for name in varied)
+        said = "".join(f"-{_short(name, varied)}={_in_name(values[name])}" for name in varied)
         name = f"{stem}{said}" if said else method.get("name", "")
         members.append({**method, "settings": {**method.get("settings", {}), **values}, "name": name})
     return members
@@ -101,7 +109,5 @@ def _short(name: str, varied: Sequence[str]) -> str:
     return own if [other.rpartition(".")[2] for other in varied].count(own) == 1 else name
 
 
-def _written(value: float) -> str:
-    """A number as a part of a file's name, as short as it can be read again: "0.0003", "1e-05"."""
-    short = f"{value:g}"
-    return (short if float(short) == value else repr(value)).replace("+", "")
+def _in_name(value: float) -> str:
+    return written(value).replace("+", "")  # which joins methods

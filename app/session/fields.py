@@ -4,6 +4,7 @@ A form is a table of these records. `draw_fields` draws a table and gives the va
 `link_fields` put values into the widgets and into the address.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,7 +15,9 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from analysis.fields import Range
+from analysis.plain_text import plain, written
 from app.session.controls import in_words, one_of, whole_number
+from per_core.errors import InvalidInputError
 from per_core.method import Parameter
 
 T = TypeVar("T")
@@ -151,6 +154,53 @@ class Number(Field[float]):
     def held(self, value: float) -> float:
         """The number."""
         return float(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Several(Field[tuple[float, ...]]):
+    """One number or several, in a line of text; an empty one says the default."""
+
+    range: Range
+    whole: bool = False
+
+    def draw(self) -> tuple[float, ...]:
+        """Draw a line of text.
+
+        Raises:
+            InvalidInputError: If it holds something else.
+        """
+        text = st.text_input(
+            self.label,
+            self.held(self.default),
+            key=self.key,
+            bind="query-params",
+            help=self.hint,
+            placeholder=self.held(self.default),
+        )
+        return tuple(dict.fromkeys(map(self._number, text.split()))) or self.default
+
+    def offers(self, value: object) -> bool:
+        """Numbers in the range, at least one."""
+        return isinstance(value, tuple) and bool(value) and all(map(self._holds, value))
+
+    def held(self, value: tuple[float, ...]) -> str:
+        """The numbers, a space between them."""
+        return " ".join(map(written, value))
+
+    def _number(self, text: str) -> float:
+        try:
+            value = float(text.rstrip(",;"))
+        except ValueError:
+            value = math.nan
+        if not self._holds(value):
+            raise InvalidInputError(
+                f"{self.label} must be one or several {'whole ' * self.whole}numbers {self.range}, with spaces between"
+                f" them; received {plain(text)}. Write them as 0.001 or 1e-3."
+            )
+        return int(value) if self.whole else value
+
+    def _holds(self, value: float) -> bool:
+        return math.isfinite(value) and self.range.holds(value) and (not self.whole or float(value).is_integer())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,12 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from analysis.fields import Range, choices_of, range_of
-from analysis.plain_text import plain
+from analysis.plain_text import plain, written
+from analysis.runs.grid import OPTIMISER, read_name
 from analysis.runs.spec import PUBLISHED, VANILLA, DataSpec, MethodSpec, ModelSpec, TrainingSpec, read_object
 from analysis.training.models import MODELS
 from app.session import services
-from app.session.fields import Field, Flag, Number, OneOf, SomeOf, Text, Values, Whole, parameter_field
+from app.session.fields import Field, Flag, Number, OneOf, Several, SomeOf, Text, Values, Whole
 from app.text.language import _, translated
 from app.text.plain import escaped
 from per_core.errors import PerError
@@ -51,6 +52,13 @@ _SHORT_DATA = {
 }
 _ACTIVATIONS = {"elu": "ELU", "relu": "ReLU", "leaky_relu": "Leaky ReLU"}
 _REDUCTIONS = {"sum": N_("the sum"), "mean": N_("the mean")}
+_NUMBERS = {
+    "weight": "λ",
+    "learning_rate": N_("learning rate"),
+    "momentum": N_("momentum"),
+    "weight_decay": N_("weight decay"),
+}
+PAPERS_WEIGHTS = "3e-4 1e-4 3e-5 1e-5"  # that the authors try for images
 _PARTS = ("data", "model")  # of a spec, with fields of their own
 
 
@@ -259,16 +267,21 @@ def _settings() -> tuple[Field[Any], ...]:
     return (*parameters, layers)
 
 
-def _parameter(method: Method, parameter: Parameter) -> Field[Any]:
-    """One number that a method can be set by; of λ, any size makes sense."""
+def _parameter(method: Method, parameter: Parameter) -> Several:
+    """The values of a number that a method can be set by; of λ, any size makes sense."""
     is_weight = parameter is method.weight
-    return parameter_field(
-        parameter,
+    return Several(
         path=f"{method.key}.{parameter.name}",
         key=f"train_{method.key}_{parameter.name}",
         label=f"{method.short}: {'λ' if is_weight else translated(parameter.title)}",
-        step=parameter.default / 2,
-        limits=Range(0.0, math.inf) if is_weight else None,
+        default=(int(parameter.default) if parameter.integer else parameter.default,),
+        hint=_("One value or several, with spaces between them: each is trained. The paper tries λ = {values}.").format(
+            values=PAPERS_WEIGHTS
+        )
+        if is_weight
+        else _("One value or several, with spaces between them: each is trained."),
+        range=Range(0.0, math.inf) if is_weight else Range(parameter.low, parameter.high),
+        whole=parameter.integer,
         applies=lambda values: method.key in _keys(values),
     )
 
@@ -302,13 +315,16 @@ def _training() -> tuple[Field[Any], ...]:
 def _optimiser() -> tuple[Field[Any], ...]:
     return (
         _whole("batch_size", "train_batch", _("Batch size")),
-        _number(
-            "learning_rate",
-            "train_rate",
-            _("Learning rate of SGD"),
-            0.001,
-            form="%.4g",
-            brief=lambda spec: _("rate {rate:g} {schedule}").format(rate=spec.learning_rate, schedule=spec.schedule),
+        Several(
+            path="learning_rate",
+            key="train_rate",
+            label=_("Learning rate of SGD"),
+            default=(DEFAULT.learning_rate,),
+            hint=_("One value or several, with spaces between them: every method is trained with each."),
+            range=range_of(TrainingSpec, "learning_rate"),
+            brief=lambda spec: _("rate {rate} {schedule}").format(
+                rate=", ".join(map(written, _rates(spec))), schedule=spec.schedule
+            ),
         ),
         _option("schedule", "train_schedule", _("Schedule")),
         _option("device", "train_device", _("Device"), hint=_("auto takes a GPU where there is one.")),
@@ -359,7 +375,7 @@ def _keys(values: Values) -> set[str]:
 
 
 def spec_of(values: Values) -> TrainingSpec:
-    """The spec that values of the fields say; what is said as JSON wins.
+    """The spec that values of the fields say; what is said as JSON wins, and several values of a number are a grid.
 
     Raises:
         InvalidInputError: If it is none.
@@ -369,6 +385,8 @@ def spec_of(values: Values) -> TrainingSpec:
     for name in values.keys() & _spec_names():
         part, _, own = name.rpartition(".")
         (plain_spec[part] if part else plain_spec)[own] = values[name]
+    if "learning_rate" in values:
+        plain_spec["learning_rate"] = _one_or_list(values["learning_rate"])
     if "methods" in values:
         plain_spec["methods"] = [_method(one, values) for one in values["methods"]]
     parts = {part: plain_spec[part] | more[part] for part in _PARTS if isinstance(more.get(part), dict)}
@@ -385,31 +403,48 @@ def _spec_names() -> set[str]:
 def _method(combination: str, values: Values) -> dict[str, Any]:
     """A method with those of its settings that are not the registry's; the reduction is said of those that have one."""
     keys = combination.split("+")
-    settings = {
-        name: values[name]
+    defaults = {
+        f"{key}.{parameter.name}": parameter.default
         for key in keys
         if key != VANILLA
         for parameter in settings_of(find_method(key))
-        if values.get(name := f"{key}.{parameter.name}", parameter.default) != parameter.default
+    }
+    settings = {
+        name: _one_or_list(values[name])
+        for name, default in defaults.items()
+        if values.get(name, (default,)) != (default,)
     }
     reduction = values["reduction"] if _reducing().keys() & set(keys) else "mean"
     return {"combination": combination, "settings": settings, "reduction": reduction}
 
 
+def _one_or_list(values: tuple[float, ...]) -> float | list[float]:
+    """Values of a number as a spec's JSON says them."""
+    return values[0] if len(values) == 1 else list(values)
+
+
 def values_of(spec: TrainingSpec) -> dict[str, Any]:
     """What the fields hold when the form says a spec: those that apply, by path."""
-    spec = replace(spec, methods=tuple(map(_without_defaults, spec.methods)))
-    said = spec_of(_held(spec, {}))
-    return _held(spec, _difference(spec.as_dict(), said.as_dict()))
+    asked = _without_defaults(spec).as_dict()
+    more: dict[str, Any] = {}
+    try:
+        said = spec_of(_held(spec, more))
+    except PerError:  # every value of every method together makes more than a comparison may have
+        more = {"methods": asked["methods"]}
+        said = spec_of(_held(spec, more))
+    return _held(spec, more | _difference(asked, _without_defaults(said).as_dict()))
 
 
 def _held(spec: TrainingSpec, more: Mapping[str, Any]) -> dict[str, Any]:
+    """What the fields hold, of numbers all values that methods have, beside what is said as JSON."""
     asked: dict[str, Any] = {**spec.as_dict(), "layers": spec.layers, "more": more}
     for part in _PARTS:
         asked |= {f"{part}.{name}": value for name, value in asked.pop(part).items()}
     asked["methods"] = tuple(dict.fromkeys(method.combination for method in spec.methods))
+    asked["learning_rate"] = (spec.learning_rate,) if "methods" in more else _rates(spec)
     for method in spec.methods:
-        asked |= method.settings
+        for name, value in _numbers(method).items():
+            asked[name] = tuple(dict.fromkeys((*asked.get(name, ()), value)))
         if _reducing().keys() & set(method.keys):
             asked["reduction"] = method.reduction
     values: dict[str, Any] = {}
@@ -419,6 +454,17 @@ def _held(spec: TrainingSpec, more: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _rates(spec: TrainingSpec) -> tuple[float, ...]:
+    """The learning rates of a comparison: that of all, and those of single methods."""
+    own = (spec.of_method(method).learning_rate for method in spec.methods)
+    return tuple(dict.fromkeys((spec.learning_rate, *own)))
+
+
+def _numbers(method: MethodSpec) -> dict[str, float]:
+    """Every number that a method is built with, "per.weight" -> λ."""
+    return {f"{one.key}.{name}": value for one in method.methods for name, value in method.parameters(one).items()}
+
+
 def _difference(asked: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
     """What is asked for and not said, of the whole and of its parts."""
     differs = [name for name, value in asked.items() if value != said[name]]
@@ -426,11 +472,19 @@ def _difference(asked: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, 
     return more | {part: _difference(asked[part], said[part]) for part in _PARTS if part in differs}
 
 
-def _without_defaults(method: MethodSpec) -> MethodSpec:
-    """The same method, without settings that are the registry's."""
-    bare = replace(method, settings={})
-    known = {f"{one.key}.{name}": value for one in bare.methods for name, value in bare.parameters(one).items()}
-    return replace(method, settings={name: value for name, value in method.settings.items() if value != known[name]})
+def _without_defaults(spec: TrainingSpec) -> TrainingSpec:
+    """The same spec, its methods without settings that are the registry's or those of all."""
+    known = [
+        _numbers(replace(method, settings={})) | {name: getattr(spec, name) for name in OPTIMISER}
+        for method in spec.methods
+    ]
+    return replace(
+        spec,
+        methods=tuple(
+            replace(method, settings={name: value for name, value in method.settings.items() if value != own[name]})
+            for method, own in zip(spec.methods, known, strict=True)
+        ),
+    )
 
 
 def summary(spec: Mapping[str, Any]) -> str:
@@ -462,14 +516,17 @@ def _brief_model(spec: TrainingSpec) -> str:
 
 
 def _brief_weights(spec: TrainingSpec) -> str:
-    """λ of every method that does not have the registry's."""
+    """Every λ of the methods that do not have the registry's."""
+    weights: dict[str, list[str]] = {}
+    for method in spec.methods:
+        for name, value in method.settings.items():
+            if name.endswith(".weight"):
+                weights.setdefault(method_title(read_name(method.label)[0]), []).append(written(value))
     return ", ".join(
-        (_("λ {value:g} of {method}") if len(spec.methods) > 1 else "λ {value:g}").format(
-            value=value, method=method.label
+        (_("λ {value} of {method}") if len(spec.methods) > 1 else "λ {value}").format(
+            value=", ".join(dict.fromkeys(values)), method=stem
         )
-        for method in spec.methods
-        for name, value in method.settings.items()
-        if name.endswith(".weight")
+        for stem, values in weights.items()
     )
 
 
@@ -483,10 +540,19 @@ def settings_of(method: Method) -> tuple[Parameter, ...]:
     return method.parameters if method.weight is None else (method.weight, *method.parameters)
 
 
-def method_title(combination: str) -> str:
-    """A combination in the field's abbreviations: "BN + PER"."""
+def method_title(label: str) -> str:
+    """A method by the name that it has in a comparison, in the field's abbreviations: "BN + PER (λ = 0.0003)"."""
+    combination, numbers = read_name(label)
     known = {BASELINE.key: BASELINE.short, **{method.key: method.short for method in list_methods()}}
-    return " + ".join(known.get(key, key) for key in combination.split("+"))
+    title = " + ".join(known.get(key, key) for key in combination.split("+"))
+    said = [f"{number_title(name)} = {value}" for name, value in numbers.items()]
+    return f"{title} ({', '.join(said)})" if said else title
+
+
+def number_title(name: str) -> str:
+    """A number of a method or of SGD in words, as short as there are: "λ" of "per.weight"."""
+    own = name.rpartition(".")[2]
+    return translated(_NUMBERS.get(own, own))
 
 
 def combination_of(text: str) -> str:

@@ -113,21 +113,22 @@ def _draw_form() -> TrainingSpec:
         with st.expander(_("Optimiser and device")):
             values |= draw_fields(fields.optimiser, values)
     spec = spec_of(values)
-    _show_plan(plan(spec), len(spec.methods) * spec.seeds)
+    _show_plan(plan(spec), len(spec.methods), spec.seeds)
     return spec
 
 
-def _show_plan(plan: "Plan", networks: int) -> None:
-    """What Start will leave behind."""
-    size = plan.disk_bytes
+def _show_plan(plan: "Plan", methods: int, seeds: int) -> None:
+    """How many networks Start trains, and what it will leave behind."""
+    size, networks = plan.disk_bytes, methods * seeds
+    trained = ngettext(
+        "{networks} network of {layers} hidden layers",
+        "{networks} networks of {layers} hidden layers",
+        networks,
+    ).format(networks=networks, layers=len(plan.layers))
+    if seeds > 1:
+        trained += _(" ({methods} methods × {seeds} seeds)").format(methods=methods, seeds=seeds)
     st.caption(
-        ngettext(
-            "{networks} network of {layers} hidden layers; records and checkpoint will take up to {size}.",
-            "{networks} networks of {layers} hidden layers; records and checkpoint will take up to {size}.",
-            networks,
-        ).format(
-            networks=networks,
-            layers=len(plan.layers),
-            size=f"{size / 1e6:,.0f} MB" if size < 1e9 else f"{size / 1e9:,.1f} GB",
+        _("{trained}; records and checkpoint will take up to {size}.").format(
+            trained=trained, size=f"{size / 1e6:,.0f} MB" if size < 1e9 else f"{size / 1e9:,.1f} GB"
         )
     )

@@ -1,10 +1,14 @@
 """Tables of fields: a spec goes through values, widgets, the address and JSON, and comes back as it was."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields as attributes
+from dataclasses import replace
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
+import streamlit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
@@ -13,8 +17,9 @@ from analysis.fields import Range
 from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from analysis.samples import SampleSpec
 from app.session.batch_fields import drawn_fields, recorded_fields, sample_fields, source_field
-from app.session.fields import Field, OneOf, Slider, Whole, draw_fields, held_values
+from app.session.fields import Field, OneOf, Several, Slider, Whole, draw_fields, held_values
 from app.views.train.training_fields import settings_of, spec_of, training_fields, values_of
+from per_core.errors import InvalidInputError
 from per_core.methods import find_method, list_methods
 from tests.waiting import LIMIT
 
@@ -135,6 +140,91 @@ def test_values_of_a_training_are_the_training(spec: TrainingSpec) -> None:
     assert without_defaults(spec_of(values)) == without_defaults(spec)
     again = TrainingSpec.from_dict(json.loads(json.dumps(spec_of(values).as_dict())))
     assert values_of(again) == values
+
+
+@st.composite
+def any_grid(draw: st.DrawFn) -> TrainingSpec:
+    """Methods of which numbers, and the learning rate, have up to three values; at most 36 methods."""
+    keys = draw(st.lists(st.sampled_from(["per", "l2", "vcl", "bn", "dbn+per"]), min_size=1, max_size=2, unique=True))
+    values = st.lists(st.floats(0, 1e6), min_size=1, max_size=3, unique=True)
+    subsets = st.lists(st.integers(2, 64), min_size=1, max_size=2, unique=True)
+    lists = {name: draw(values) for name in ("per.weight", "l2.weight", "vcl.weight")} | {"vcl.subset": draw(subsets)}
+    methods = [
+        {"combination": key, "settings": {n: v for n, v in lists.items() if n.split(".")[0] in key.split("+")}}
+        for key in keys
+    ]
+    rates = draw(st.lists(st.floats(1e-6, 100), min_size=1, max_size=2, unique=True))
+    return TrainingSpec.from_dict({"methods": ["vanilla", *methods], "learning_rate": rates})
+
+
+@given(any_grid())
+def test_a_grid_comes_back_as_the_values_of_the_fields(spec: TrainingSpec) -> None:
+    values = values_of(spec)
+    assert values["more"] == {}
+    assert without_defaults(spec_of(values)) == without_defaults(spec)
+
+
+@given(any_grid(), st.data())
+def test_a_part_of_a_grid_comes_back_as_it_is(spec: TrainingSpec, data: st.DataObject) -> None:
+    kept = data.draw(st.lists(st.sampled_from(spec.methods), min_size=1, unique_by=lambda method: method.label))
+    part = replace(spec, methods=tuple(kept))
+    assert without_defaults(spec_of(values_of(part))) == without_defaults(part)
+
+
+def test_more_values_than_one_grid_may_have_come_back_as_json() -> None:
+    diagonal = [
+        {"combination": "per+l2", "settings": {"per.weight": i, "l2.weight": i}, "name": f"m{i}"} for i in range(9)
+    ]
+    spec = TrainingSpec.from_dict({"methods": diagonal})
+    values = values_of(spec)
+    assert len(values["more"]["methods"]) == 9
+    assert spec_of(values) == spec
+
+
+@settings(max_examples=15, deadline=None)
+@given(any_grid())
+def test_widgets_and_address_say_a_grid(spec: TrainingSpec) -> None:
+    values, table = values_of(spec), list(training_fields().all())
+    assert said_by_widgets(draw_training, table, values) == values
+    assert said_by_address(draw_training, table, values) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("3e-4 1e-4", (3e-4, 1e-4)), (" 0.5,  1; 0.5 ", (0.5, 1.0)), ("", (0.25,)), ("1", (1.0,)), ("2e0 3", (2.0, 3.0))],
+)
+def test_a_line_of_numbers_is_read(text: str, said: tuple[float, ...]) -> None:
+    assert said_by_text(text) == said
+
+
+@pytest.mark.parametrize("text", ["0,001", "a", "nan", "1e999", "-1", "1 / 3"])
+def test_what_is_no_line_of_numbers_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match=r"Rate must be one or several numbers above 0 to 5, .*received"):
+        said_by_text(text)
+
+
+def test_a_line_of_whole_numbers_takes_no_other() -> None:
+    field = Several(path="n", key="a", label="Rows", default=(2,), range=Range(1, 9), whole=True)
+    with streamlit_says("3.0 4"):
+        assert field.draw() == (3, 4)
+        assert all(isinstance(value, int) for value in field.draw())
+    with streamlit_says("2.5"), pytest.raises(InvalidInputError, match="Rows must be one or several whole numbers"):
+        field.draw()
+    assert field.offers((1, 9))
+    assert not any(map(field.offers, ((0,), (), [1], (1.5,))))
+
+
+def said_by_text(text: str) -> tuple[float, ...]:
+    field = Several(path="rate", key="a", label="Rate", default=(0.25,), range=Range(0, 5, above=True))
+    with streamlit_says(text):
+        return field.draw()
+
+
+@contextmanager
+def streamlit_says(text: str) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streamlit, "text_input", lambda *_args, **_more: text)
+        yield
 
 
 @settings(max_examples=15, deadline=None)

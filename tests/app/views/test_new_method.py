@@ -150,9 +150,9 @@ def test_the_form_offers_it_with_its_settings(toys: list[Method], open_page: Ope
     page = open_page("train", train_methods=["Toy toy_multiply", "Toy toy_multiply + Toy toy_pull"])
     assert [*page.exception, *page.error] == []
     assert {method.short for method in toys} <= set(page.multiselect(key="train_methods").options)
-    fields = {field.key: field.value for field in page.number_input}
-    assert fields["train_toy_pull_weight"] == 0.01
-    assert fields["train_toy_multiply_factor"] == fields["train_toy_pull_factor"] == FACTOR.default
+    fields = {field.key: field.value for field in page.text_input}
+    assert fields["train_toy_pull_weight"] == "0.01"
+    assert fields["train_toy_multiply_factor"] == fields["train_toy_pull_factor"] == f"{FACTOR.default:g}"
     assert "train_start" in [button.key for button in page.button]
 
 

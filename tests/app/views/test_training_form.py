@@ -11,7 +11,7 @@ from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from analysis.training.presets import PRESETS
 from app.session import services
 from app.views.train import training_form
-from app.views.train.training_fields import combination_of
+from app.views.train.training_fields import combination_of, method_title, summary
 from tests.app.conftest import OpenPage, shown
 from tests.app.views.test_pages import all_text
 
@@ -133,7 +133,9 @@ def test_combinations_are_read_as_keys_and_as_abbreviations(open_page: OpenPage,
         ({"train_layers": "2, 11"}, "received layer 11"),
         ({"train_data": "Spirals (synthetic)"}, "takes images"),
         ({"train_batch": "2000"}, "batch_size must be at most the number of training samples, 1297"),
-        ({"train_rate": "0"}, "learning_rate must be a number above 0"),
+        ({"train_rate": "0"}, "Learning rate of SGD must be one or several numbers above 0 to 100, .*received 0"),
+        ({"train_per_weight": "0,001"}, "PER: λ must be one or several numbers from 0 up, .*received 0,001"),
+        ({"train_rate": " ".join(map(str, range(1, 20)))}, "at most 50; the values make 57, .*Give fewer values"),
         ({"train_more": "{"}, "More settings must be JSON"),
         ({"train_more": "[1]"}, "More settings must be a JSON object"),
         ({"train_more": '{"momentum": 2}'}, "momentum must be a number from 0 to 0.9999; received 2"),
@@ -151,6 +153,23 @@ def test_start_is_not_offered_for_what_cannot_be_trained(
     assert len(page.error) == 1
     assert re.search(message, shown(page.error[0].value))
     assert "train_start" not in [button.key for button in page.button]
+
+
+def test_several_values_are_a_method_each_and_the_form_counts_the_networks(
+    open_page: OpenPage, submitted: list[TrainingSpec]
+) -> None:
+    page = open_page("train", train_per_weight="3e-4 1e-4", train_rate="0.01 0.005", train_seeds="3.0")
+    assert "24 networks of 10 hidden layers (8 methods × 3 seeds); records" in all_text(page)
+    start(page)
+    assert [method.label for method in submitted[0].methods] == [
+        "per-weight=0.0003-learning_rate=0.01", "per-weight=0.0003-learning_rate=0.005",
+        "per-weight=0.0001-learning_rate=0.01", "per-weight=0.0001-learning_rate=0.005",
+        "vanilla-learning_rate=0.01", "vanilla-learning_rate=0.005", "bn-learning_rate=0.01", "bn-learning_rate=0.005",
+    ]  # fmt: skip
+    assert method_title(submitted[0].methods[0].label) == "PER (λ = 0.0003, learning rate = 0.01)"
+    assert summary(submitted[0].as_dict()).endswith(
+        "λ 0.0003, 0.0001 of PER, 60 epochs, seeds 0 to 2, rate 0.01, 0.005 cosine"
+    )
 
 
 def test_the_form_says_what_start_leaves_on_disk(open_page: OpenPage) -> None:
