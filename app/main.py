@@ -7,6 +7,7 @@ import streamlit as st
 from app.sections.language_switch import language_switch
 from app.sections.presenting import choose_presenting
 from app.session import libraries, services  # noqa: F401  libraries before all that pages import
+from app.session.address import keep_history
 from app.session.batch_choice import choose_batch
 from app.session.classroom import keep_place
 from app.session.keys import CHOICE
@@ -47,6 +48,7 @@ if has_just_come:
 batch_place = st.sidebar.container()
 with st.sidebar:
     language_switch()
+    keep_history()
 with waits_shown():
     if page in of_a_batch:
         st.session_state[CHOICE] = choose_batch(batch_place)

@@ -5,12 +5,19 @@ kept here is taken from the address where it stands, held with the session and p
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import streamlit as st
 
 from app.session.keys import ADDRESS
 
 LONGEST = 200  # letters of one value
+_HISTORY = Path(__file__).with_name("frontend").joinpath("history.js").read_text(encoding="utf-8")
+
+
+def keep_history() -> None:
+    """Let the browser's Back lead to the page, or the step of the lesson, that was seen before."""
+    st.html(f"<script>{_HISTORY}</script>", width="content", unsafe_allow_javascript=True)
 
 
 def keep_in_address(first: str, *others: str) -> dict[str, str]:
