@@ -94,7 +94,7 @@ def cloud_and_parts(densities: Mapping[str, JointDensity], title: str, parts: Se
     layout["margin"]["l"] = 46  # the name of y
     low, high = float(grid[0]), float(grid[-1])
     layout["xaxis3"] = {"domain": list(along(2, 3)), "anchor": "y3", "range": [low, high], "tickvals": _TICKS}
-    for axis, unit in (("xaxis", "x"), ("yaxis", "y"), ("xaxis2", "x")):
+    for axis, unit in (("xaxis", "x"), ("yaxis", "y")):
         layout[axis]["title"] = {"text": unit, "standoff": 0}
     layout["yaxis3"] = {"anchor": "x3", "rangemode": "tozero", "visible": False, "fixedrange": True}
     layout["annotations"].append(panel_title(title, "3"))

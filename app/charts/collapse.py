@@ -27,7 +27,7 @@ def collapse(cloud: ScaledCloud, factor: float, *, revealed: bool) -> Figure:
     notes = [head(_("one unit of c·h, and N(0, 1) dotted"), 1.0)]
     if revealed:
         said = _("at c = {factor:.2f}: PER {per:.2f}, SW1 {sw1:.2f}")
-        notes.append(head(said.format(factor=factor, per=cloud.per(factor), sw1=cloud.sw1(factor)), 0.48))
+        notes.append(head(said.format(factor=factor, per=cloud.per(factor), sw1=cloud.sw1(factor)), 0.47))
         data += _curve("PER", cloud, cloud.per(factor), factor, {"color": BOUND, "width": 3.4, "dash": "dash"})
         data += _curve("SW1", cloud, cloud.sw1(factor), factor, {"color": EXACT, "width": 3.4})
         notes += [
@@ -37,7 +37,7 @@ def collapse(cloud: ScaledCloud, factor: float, *, revealed: bool) -> Figure:
             _note(_("SW1 is least"), cloud.sw1_is_least_at, cloud.sw1(cloud.sw1_is_least_at), EXACT, above=False),
         ]
     else:
-        notes.append(head(_("PER and SW1 of c·h"), 0.48))
+        notes.append(head(_("PER and SW1 of c·h"), 0.47))
         data.append({**dots(np.array([factor]), np.array([0.0]), CLEAR, "x2", "y2", 1), "hoverinfo": "skip"})
     return {
         "data": data,
@@ -48,13 +48,13 @@ def collapse(cloud: ScaledCloud, factor: float, *, revealed: bool) -> Figure:
             "annotations": notes,
             "shapes": [_upright(factor)],
             "xaxis": {"range": [-4, 4], "anchor": "y"},
-            "yaxis": {"range": [0, 1], "domain": [0.64, 0.98], "showticklabels": False, "fixedrange": True},
+            "yaxis": {"range": [0, 1], "domain": [0.66, 0.98], "showticklabels": False, "fixedrange": True},
             "xaxis2": {
                 "range": [-0.03, LARGEST + 0.03],
                 "anchor": "y2",
                 "title": {"text": _("factor c")},
             },
-            "yaxis2": {"range": [-0.35, 2.2], "domain": [0, 0.46], "dtick": 0.5, "tick0": 0},
+            "yaxis2": {"range": [-0.35, 2.2], "domain": [0, 0.44], "dtick": 0.5, "tick0": 0},
         },
     }
 

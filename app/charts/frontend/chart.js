@@ -6,11 +6,12 @@ const charts = new WeakMap()
 
 const NARROW = 600 // pixels: a phone
 
-// In presenter mode a style says how much larger type is, and that pictures are as high as the screen allows.
+// In presenter mode a style says how much larger type is, and how high pictures are, or are at least, on the screen.
 function heightFor({ plot, root, height, aspect }) {
   const own = Math.min(Math.max(height, aspect * plot.clientWidth), 1.6 * height)
-  const given = parseFloat(getComputedStyle(root).getPropertyValue("--perscope-height"))
-  return given ? Math.max(own, (given / 100) * window.innerHeight) : own
+  const style = getComputedStyle(root)
+  const [given, least] = ["height", "least"].map((name) => parseFloat(style.getPropertyValue(`--perscope-${name}`)) || 0)
+  return given ? (given / 100) * window.innerHeight : Math.max(own, (least / 100) * window.innerHeight)
 }
 
 function typeFor(root) {
@@ -290,9 +291,9 @@ export default function (component) {
   const chart = charts.get(parentElement) ?? build(parentElement)
   chart.height = data.height
   chart.aspect = data.aspect
-  chart.plot.style.minHeight = `${laidOut(data.figure, chart.plot.clientWidth, heightFor(chart)).height}px`
-  chart.plot.setAttribute("aria-label", data.alt)
   chart.plot.dataset.chart = data.name
+  chart.plot.setAttribute("aria-label", data.alt)
+  chart.plot.style.minHeight = `${laidOut(data.figure, chart.plot.clientWidth, heightFor(chart)).height}px`
   const style = getComputedStyle(parentElement.host ?? parentElement)
   const theme = style.getPropertyValue("--st-background-color")
   const draw = () => drawIn(chart, data, component, style).catch((error) => {

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -20,6 +20,9 @@ from app.views.learn.class_section import ask_class, enter_class, show_class, te
 from app.views.learn.predictions import Prediction, keep_in_address, predict, predictions, take_back
 from app.views.learn.sheet import write_sheet
 from app.views.learn.step import Answer, Question, Step
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 _TURN = st.components.v2.component(
     "perscope_turn",
@@ -39,7 +42,8 @@ def show_lesson(steps: Sequence[Step[Any]]) -> None:
         _show_turns(number, len(steps))
     st.title(f"{number}. {translated(step.title)}", anchor=False)
     _show_step(step, room)
-    show_class(room, [one.key for one in steps])
+    if room is not None or not is_presenting():
+        show_class(room, [one.key for one in steps])
     if not is_presenting():
         on_request(_("Sheets to print"), _show_sheets, steps, key="learn_sheets")
     keep_in_address()
@@ -59,12 +63,10 @@ def _choose_step(count: int) -> int:
 def _show_step(step: Step[Any], room: Classroom | None) -> None:
     """One step: the picture beside what is asked, or what was answered; in a class perhaps not before all have."""
     found = predictions().get(step.key)
-    if step.wide:
-        picture = st.container(key="learn_wide")
-        played, asked = st.columns([2, 3], gap="large")
-    else:
-        picture, beside = st.columns([3, 2], gap="large")
-        played, asked = beside.container(), beside.container()
+    teaches = room is not None and bool(room.teacher)
+    is_open = room is None or room.is_shown(step.key)
+    may_tell = is_open and (teaches or found is not None)
+    picture, played, asked, told = _lay_out(step, told_apart=is_presenting() and may_tell)
     with played:
         st.markdown(translated(step.invitation))
         values = _play(step, found)
@@ -72,8 +74,7 @@ def _show_step(step: Step[Any], room: Classroom | None) -> None:
     question = step.ask(seen)
     if found is not None and not question.accepts(found.answer):
         found = None
-    teaches = room is not None and bool(room.teacher)
-    is_seen = (teaches or found is not None) and (room is None or room.is_shown(step.key))
+    is_seen = is_open and (teaches or found is not None)
     with asked:
         if found is None and not teaches:
             _ask(step, question, values, room)
@@ -85,8 +86,29 @@ def _show_step(step: Step[Any], room: Classroom | None) -> None:
             wait_for_teacher(room, step.key, question.in_words(found.answer))
         if is_seen:
             _reveal(step, question, values, None if teaches else found)
+    if is_seen:
+        with told:
+            _explain(step, question, values, can_repeat=not teaches)
     with picture:
         step.show(seen, is_seen)
+
+
+def _lay_out(step: Step[Any], *, told_apart: bool) -> "tuple[DeltaGenerator, ...]":
+    """Where the picture, the controls, the question and the explanation of a step are.
+
+    The explanation follows the answer to the question. On a projector it stands apart, so that nothing scrolls.
+    """
+    end = "_told" if told_apart else ""
+    if step.wide:
+        picture = st.container(key=f"learn_wide{end}")
+        if told_apart:
+            played, asked, told = st.columns([3, 4, 5], gap="small")
+            return picture, played, asked, told.container(key="learn_told")
+        played, asked = st.columns([2, 3], gap="large")
+        return picture, played, asked, asked
+    left, right = st.columns([3, 2], gap="large")
+    picture, played, asked = left.container(key=f"learn_picture{end}"), right.container(), right.container()
+    return picture, played, asked, left.container(key="learn_told") if told_apart else asked
 
 
 def _play(step: Step[Any], found: Prediction | None) -> dict[str, Any]:
@@ -122,7 +144,7 @@ def _answer(step: str, question: Question, answer: Answer, settings: dict[str, A
 
 
 def _reveal(step: Step[Any], question: Question, values: Values, found: Prediction | None) -> None:
-    """What the numbers say, beside what was predicted; the explanation; and the same batch in full."""
+    """What the numbers say, beside what was predicted."""
     settings = {} if found is None else found.settings
     said = {field.path: settings.get(field.path, field.default) for field in step.fields()}
     if found is None or any(values[path] != said[path] for path in values):
@@ -135,17 +157,22 @@ def _reveal(step: Step[Any], question: Question, values: Values, found: Predicti
                 answer=question.in_words(found.answer), right=question.right_in_words
             )
         )
+
+
+def _explain(step: Step[Any], question: Question, values: Values, *, can_repeat: bool) -> None:
+    """The numbers, what they teach, and the same batch in full."""
     st.markdown(question.because)
     st.markdown(translated(step.explanation))
     onward = step.onward(values)
-    st.page_link(
-        f"views/{onward.page}/{onward.page}.py",
-        label=onward.label,
-        icon=":material/open_in_new:",
-        query_params={**onward.query, **kept_in_address()},
-    )
-    if found is not None:
-        st.button(_("Predict again"), on_click=take_back, args=(step.key,), key="learn_again", type="tertiary")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.page_link(
+            f"views/{onward.page}/{onward.page}.py",
+            label=onward.label,
+            icon=":material/open_in_new:",
+            query_params={**onward.query, **kept_in_address()},
+        )
+        if can_repeat:
+            st.button(_("Predict again"), on_click=take_back, args=(step.key,), key="learn_again", type="tertiary")
 
 
 def _show_sheets(steps: Sequence[Step[Any]]) -> None:
