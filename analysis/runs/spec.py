@@ -66,6 +66,7 @@ class DataSpec:
         words: of a text's vocabulary, "<unk>" and "<eos>" among them, 0 to 50 000; all words if 0.
         length: words of a sequence of a text, 2 to 400.
         enlarge: factor of the digits' sides, 1 to 4: images of 8, 16, 24 or 32 pixels a side.
+        validation: share of the training samples that is held out to choose settings by, 0 to 0.5.
     """
 
     name: DataName = "digits"
@@ -79,6 +80,7 @@ class DataSpec:
     words: Annotated[int, Range(0, 50_000)] = 4000
     length: Annotated[int, Range(2, 400)] = 35
     enlarge: Annotated[int, Range(1, 4)] = 1
+    validation: Annotated[float, Range(0, 0.5)] = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what cannot be learnt."""
@@ -225,6 +227,8 @@ class TrainingSpec:
         learning_rate: of SGD, above 0 and at most 100.
         schedule: the learning rate stays "constant", or falls to 0 along a "cosine" over the epochs.
         momentum, weight_decay: of SGD, 0 to below 1, and 0 to 1.
+        clip: the largest norm that the gradient of all weights together may have, above which it is scaled down to it,
+            0 to 1000; none if 0.
         seed: of the initial weights, the order of the data and what methods draw, 0 to below 2^31.
         seeds: how many seeds every method is repeated with, 1 to 100: seed, seed + 1, ...
         device: "auto" is "cuda" where there is one.
@@ -250,6 +254,7 @@ class TrainingSpec:
     schedule: Schedule = "cosine"
     momentum: Annotated[float, Range(0, 0.9999)] = 0.9
     weight_decay: Annotated[float, Range(0, 1)] = 0.0
+    clip: Annotated[float, Range(0, 1000)] = 0.0
     seed: Annotated[int, Range(0, LARGEST_SEED - 1)] = 0
     seeds: Annotated[int, Range(1, 100)] = 1
     device: DeviceName = "auto"

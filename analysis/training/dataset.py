@@ -1,224 +1,135 @@
-"""What the networks learn: handwritten digits, synthetic sets in any number, and published sets of images."""
+"""What networks learn: a training part, a test part, and perhaps one for validation."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from importlib.util import find_spec
-from pathlib import Path
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Literal, Self, get_args
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from analysis.runs.spec import DIGITS_SIDE, DataSpec
-from analysis.training import cifar, idx
-from analysis.training.cifar import CIFAR10, CIFAR100, CifarFiles
-from analysis.training.download import Announce
-from analysis.training.idx import FASHION_MNIST, MNIST, IdxFiles
 from analysis.training.models import Shape
-from per_core.errors import InvalidInputError
 
-SPLIT_SEED = 0
-DIGITS_TRAINING = 1297  # of the 1797 images
-TURNS = 1.0  # of every arm of the spirals
+PROBE_SEED = 0
+EVALUATION = 1000  # samples at a time
+
+Batch = tuple[Tensor, Tensor]  # inputs as a network takes them, and the labels (m,) of its logits (m, classes)
+Part = Literal["validation", "test"]
+PARTS: tuple[Part, ...] = get_args(Part)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DataSet:
-    """Inputs and labels, for training and for testing.
+@dataclass(frozen=True, eq=False)
+class DataSet(ABC):
+    """What is learnt: a training part, a test part, and perhaps a validation part to choose settings by.
 
     Attributes:
         title: what a person reads.
-        training_inputs, test_inputs: (n, *shape), stored as uint8 or float32 and given to a network by `scaled`.
-        training_labels, test_labels: (n,), int64, 0 to classes - 1.
         classes: number of different labels.
-        shift, scale: of the training inputs, one for every channel of an image or one for all; float32.
+        shape: of one input, without the axis of samples: (64,), (3, 32, 32).
+        samples: inputs of the training part.
+        device: where the tensors are.
     """
 
     title: str
+    classes: int
+
+    @property
+    @abstractmethod
+    def shape(self) -> Shape:
+        """See the class."""
+
+    @property
+    @abstractmethod
+    def samples(self) -> int:
+        """See the class."""
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """See the class."""
+
+    def to(self, device: torch.device) -> Self:
+        """A copy with all tensors on a device."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        tensors = {name: value.to(device) for name, value in values.items() if torch.is_tensor(value)}
+        return replace(self, **tensors)  # type: ignore[arg-type]
+
+    @abstractmethod
+    def batches(self, size: int, seed: int) -> Iterator[Batch]:
+        """The training part once, in whole batches of `size` inputs; if their order varies, it follows from `seed`."""
+
+    @abstractmethod
+    def has(self, part: Part) -> bool:
+        """Whether it has this part: of validation, not every one has."""
+
+    @abstractmethod
+    def held_out(self, part: Part) -> Iterator[Batch]:
+        """A part that is not learnt, for a score."""
+
+    @abstractmethod
+    def probe(self, size: int) -> Batch:
+        """Inputs of the training part that are recorded, the same ones at all times."""
+
+
+@dataclass(frozen=True, eq=False)
+class Samples(DataSet):
+    """Samples that are independent of each other, each with a label.
+
+    Attributes:
+        training_inputs, test_inputs: (n, *shape), stored as uint8 or float32 and given to a network by `scaled`.
+        training_labels, test_labels: (n,), int64, 0 to classes - 1.
+        shift, scale: of the training inputs, one for every channel of an image or one for all; float32.
+        validation_inputs, validation_labels: held out from training, as those for testing; none if None.
+    """
+
     training_inputs: Tensor
     training_labels: Tensor
     test_inputs: Tensor
     test_labels: Tensor
-    classes: int
     shift: Tensor
     scale: Tensor
+    validation_inputs: Tensor | None = None
+    validation_labels: Tensor | None = None
 
     @property
     def shape(self) -> Shape:
-        """The shape of one input without the axis of samples: (64,), (3, 32, 32)."""
+        """The shape of one input."""
         return tuple(self.training_inputs.shape[1:])
+
+    @property
+    def samples(self) -> int:
+        """Number of training samples."""
+        return len(self.training_labels)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self.shift.device
 
     def scaled(self, inputs: Tensor) -> Tensor:
         """Inputs as a network takes them: of the scale's dtype, those for training with mean 0 and variance 1."""
         return (inputs.to(self.scale.dtype) - self.shift) / self.scale
 
-    def to(self, device: torch.device) -> DataSet:
-        """A copy of the data set with all tensors on a device."""
-        tensors = {
-            name: value.to(device) for name in self.__slots__ if isinstance(value := getattr(self, name), Tensor)
-        }
-        return replace(self, **tensors)  # type: ignore[arg-type]
+    def batches(self, size: int, seed: int) -> Iterator[Batch]:
+        """In an order drawn from the seed; what is left over for less than a batch is left out."""
+        order = torch.randperm(self.samples, generator=torch.Generator().manual_seed(seed))
+        for batch in order[: self.samples - self.samples % size].view(-1, size).to(self.device):
+            yield self.scaled(self.training_inputs[batch]), self.training_labels[batch]
 
+    def has(self, part: Part) -> bool:
+        """Whether it has this part: samples for validation may not have been held out."""
+        return part == "test" or self.validation_labels is not None
 
-def load(spec: DataSpec, progress: Announce | None = None) -> DataSet:
-    """The data of a spec, always split in the same way.
+    def held_out(self, part: Part) -> Iterator[Batch]:
+        """So many samples at a time as a network passes at once."""
+        inputs, labels = getattr(self, f"{part}_inputs"), getattr(self, f"{part}_labels")
+        for some, theirs in zip(torch.split(inputs, EVALUATION), torch.split(labels, EVALUATION), strict=True):
+            yield self.scaled(some), theirs
 
-    Args:
-        spec: which.
-        progress: called with a line of text while files are fetched.
-
-    Raises:
-        InvalidInputError: If files are missing and may not be fetched, or are not what they should be.
-    """
-    data = LOADERS[spec.name](spec, progress)
-    if 0 < spec.limit < len(data.training_labels):
-        data = replace(
-            data,
-            training_inputs=data.training_inputs[: spec.limit],
-            training_labels=data.training_labels[: spec.limit],
-        )
-    return data
-
-
-def _digits(spec: DataSpec, _progress: Announce | None) -> DataSet:
-    """All training pixels together have mean 0 and variance 1, enlarged or not."""
-    table = np.loadtxt(_digits_file(), delimiter=",")
-    pixels, labels = _enlarged(table[:, :-1], spec.enlarge), table[:, -1].astype(np.int64)
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(labels))
-    training, test = np.split(order, [DIGITS_TRAINING])
-    scaled = (pixels - pixels[training].mean()) / pixels[training].std()
-    images, classes = torch.tensor(scaled, dtype=torch.float32), torch.tensor(labels)
-    side = spec.digits_side
-    return DataSet(
-        f"Handwritten digits, {side} x {side} (scikit-learn): {len(training)} for training, {len(test)} for testing",
-        images[training],
-        classes[training],
-        images[test],
-        classes[test],
-        10,
-        *_unscaled(),
-    )
-
-
-def _enlarged(pixels: NDArray[np.float64], factor: int) -> NDArray[np.float64]:
-    """Rows of pixels as images (n, 1, height, width), their sides so many times as long, by bilinear interpolation.
-
-    Between neighbours grey levels change gradually, as in a photograph. Repeated pixels would be constant blocks with
-    edges that no digit has, and a kernel of 3 would mostly see a constant.
-    """
-    images = torch.from_numpy(pixels).view(-1, 1, DIGITS_SIDE, DIGITS_SIDE)
-    enlarged = nn.functional.interpolate(images, scale_factor=factor, mode="bilinear", align_corners=False)
-    values: NDArray[np.float64] = enlarged.numpy()
-    return values
-
-
-def _digits_file() -> Path:
-    """The table behind scikit-learn's `load_digits`, which would take two seconds to import."""
-    found = find_spec("sklearn")
-    if found is None or found.origin is None:
-        raise InvalidInputError("The digits ship with scikit-learn, which is not installed. Install requirements.txt.")
-    return Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz"
-
-
-def _spirals(spec: DataSpec, _progress: Announce | None) -> DataSet:
-    """Arms r (cos, sin)(2π (turns r + class / classes)), r uniform in area, with normal noise."""
-    rng = np.random.default_rng([SPLIT_SEED, 1])
-    labels = _labels(spec, rng)
-    radius = np.sqrt(rng.random(len(labels)))
-    angle = 2 * math.pi * (TURNS * radius + labels / spec.classes)
-    points = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    points += spec.noise * rng.standard_normal(points.shape)
-    return _synthetic(f"Spirals, {spec.classes} arms, noise {spec.noise:g}", spec, points, labels)
-
-
-def _mixture(spec: DataSpec, _progress: Announce | None) -> DataSet:
-    """Normal components around means drawn from N(0, I)."""
-    rng = np.random.default_rng([SPLIT_SEED, 2])
-    labels = _labels(spec, rng)
-    means = rng.standard_normal((spec.classes, spec.dim))
-    points = means[labels] + spec.noise * rng.standard_normal((len(labels), spec.dim))
-    title = f"Gaussian mixture, {spec.classes} components in {spec.dim} dimensions, noise {spec.noise:g}"
-    return _synthetic(title, spec, points, labels)
-
-
-def _labels(spec: DataSpec, rng: np.random.Generator) -> NDArray[np.int64]:
-    return rng.integers(spec.classes, size=spec.samples + (spec.samples + 1) // 2)
-
-
-def _synthetic(title: str, spec: DataSpec, points: NDArray[np.float64], labels: NDArray[np.int64]) -> DataSet:
-    inputs, classes = torch.tensor(points, dtype=torch.float32), torch.tensor(labels)
-    training = inputs[: spec.samples]
-    return DataSet(
-        title,
-        training,
-        classes[: spec.samples],
-        inputs[spec.samples :],
-        classes[spec.samples :],
-        spec.classes,
-        training.mean(),
-        training.std(),
-    )
-
-
-def _cifar(files: CifarFiles) -> Callable[[DataSpec, Announce | None], DataSet]:
-    def load_files(spec: DataSpec, progress: Announce | None) -> DataSet:
-        folder = cifar.fetch(files, spec.folder, download=spec.download, progress=progress)
-        return _images(files.title, files.classes, cifar.read_training(files, folder), cifar.read_test(files, folder))
-
-    return load_files
-
-
-def _idx(files: IdxFiles) -> Callable[[DataSpec, Announce | None], DataSet]:
-    def load_files(spec: DataSpec, progress: Announce | None) -> DataSet:
-        images, labels, test_images, test_labels = idx.fetch(
-            files, spec.folder, download=spec.download, progress=progress
-        )
-        training, test = idx.read(files, images, labels), idx.read(files, test_images, test_labels)
-        return _images(files.title, idx.CLASSES, training, test)
-
-    return load_files
-
-
-def _images(title: str, classes: int, training: cifar.Images, test: cifar.Images) -> DataSet:
-    """Images and labels as they are published, to be scaled by channel."""
-    (images, labels), (test_images, test_labels) = training, test
-    shift, scale = _channels(images)
-    return DataSet(
-        f"{title}: {len(labels)} images for training, {len(test_labels)} for testing",
-        torch.from_numpy(images),
-        torch.from_numpy(labels),
-        torch.from_numpy(test_images),
-        torch.from_numpy(test_labels),
-        classes,
-        shift,
-        scale,
-    )
-
-
-def _channels(images: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of every channel, (c, 1, 1), without a float copy of the images."""
-    levels = np.arange(256)
-    counts = np.stack([np.bincount(images[:, channel].ravel(), minlength=256) for channel in range(images.shape[1])])
-    mean = counts @ levels / counts.sum(axis=1)
-    variance = counts @ levels**2 / counts.sum(axis=1) - mean**2
-    shift, scale = (torch.tensor(values, dtype=torch.float32).view(-1, 1, 1) for values in (mean, np.sqrt(variance)))
-    return shift, scale
-
-
-def _unscaled() -> tuple[Tensor, Tensor]:
-    return torch.zeros(()), torch.ones(())
-
-
-LOADERS: dict[str, Callable[[DataSpec, Announce | None], DataSet]] = {
-    "digits": _digits,
-    "spirals": _spirals,
-    "mixture": _mixture,
-    "cifar10": _cifar(CIFAR10),
-    "cifar100": _cifar(CIFAR100),
-    "mnist": _idx(MNIST),
-    "fashion_mnist": _idx(FASHION_MNIST),
-}
+    def probe(self, size: int) -> Batch:
+        """So many training samples, all if there are fewer."""
+        order = torch.randperm(self.samples, generator=torch.Generator().manual_seed(PROBE_SEED))
+        chosen = order[:size].to(self.device)
+        return self.scaled(self.training_inputs[chosen]), self.training_labels[chosen]

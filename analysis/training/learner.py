@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,13 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from analysis.runs.spec import MethodSpec, TrainingSpec
-from analysis.training.dataset import DataSet
+from analysis.training.dataset import Batch, DataSet, Part
 from analysis.training.layer_methods import compiled, penalty, put_in
 from analysis.training.models import FULL, NARROW, build_network
 from analysis.training.residual import SCALAR_RATE
 from per_core.errors import InvalidInputError
 
-EVALUATION = 1000  # samples at a time
 METHODS = (1,)  # the spawn key of what methods draw; the order of the data and dropout have none
 AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -57,7 +56,7 @@ class Learner:
     """
 
     def __init__(self, spec: TrainingSpec, method: MethodSpec, seed: int, data: DataSet) -> None:
-        device = data.training_inputs.device
+        device = data.device
         self.name = f"{method.label}-s{seed}"
         self.method = method
         self.seed = seed
@@ -105,7 +104,7 @@ class Learner:
         self._generator.manual_seed(epoch_seed(self.seed, epoch, spawn_key=METHODS))
         for group in self._optimizer.param_groups:
             group["lr"] = group.get("share", 1.0) * learning_rate(self._spec, epoch)
-        loss = torch.zeros((), device=self._data.shift.device, dtype=torch.float64)
+        loss = torch.zeros((), device=self._data.device, dtype=torch.float64)
         correct = torch.zeros_like(loss)
         steps = 0
         self.network.train()
@@ -129,12 +128,9 @@ class Learner:
             self.diverged, self.reason = epoch, "the training loss is not finite"
         return score
 
-    def batches(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, epoch: int) -> Iterator[Batch]:
         """Inputs and labels of an epoch in an order that depends on seed and epoch alone; whole batches only."""
-        n, size = len(self._data.training_labels), self._spec.batch_size
-        order = torch.randperm(n, generator=torch.Generator().manual_seed(epoch_seed(self.seed, epoch)))
-        for batch in order[: n - n % size].view(-1, size).to(self._data.training_labels.device):
-            yield self._data.scaled(self._data.training_inputs[batch]), self._data.training_labels[batch]
+        return self._data.batches(self._spec.batch_size, epoch_seed(self.seed, epoch))
 
     def step(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """One step of SGD; the task loss and the share classified correctly before it, as scalars on the device."""
@@ -148,24 +144,28 @@ class Learner:
             total = task + penalty(self.network)
         self._optimizer.zero_grad()
         self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
+        if self._spec.clip:
+            self._scaler.unscale_(self._optimizer)
+            nn.utils.clip_grad_norm_(self.network.parameters(), self._spec.clip)
         self._scaler.step(self._optimizer)
         self._scaler.update()
         return task.detach(), (logits.detach().argmax(dim=1) == labels).double().mean()
 
-    def test(self) -> Score:
-        """The score on the test data, in evaluation mode."""
-        return self.evaluate(self._data.test_inputs, self._data.test_labels)
+    def score(self, part: Part) -> Score:
+        """The score on a part of the data that is not learnt, in evaluation mode."""
+        return self.evaluate(self._data.held_out(part))
 
     @torch.no_grad()
-    def evaluate(self, inputs: Tensor, labels: Tensor) -> Score:
+    def evaluate(self, batches: Iterable[Batch]) -> Score:
         """The score on some of the data, in evaluation mode."""
-        loss = correct = 0.0
-        for part, classes in zip(torch.split(inputs, EVALUATION), torch.split(labels, EVALUATION), strict=True):
+        loss = correct = labelled = 0.0
+        for inputs, labels in batches:
             with self._autocast():
-                logits = self.network(self._data.scaled(part))
-            loss += nn.functional.cross_entropy(logits.float(), classes, reduction="sum").item()
-            correct += (logits.argmax(dim=1) == classes).sum().item()
-        return Score(loss / len(labels), correct / len(labels))
+                logits = self.network(inputs)
+            loss += nn.functional.cross_entropy(logits.float(), labels, reduction="sum").item()
+            correct += (logits.argmax(dim=1) == labels).sum().item()
+            labelled += len(labels)
+        return Score(loss / labelled, correct / labelled)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that training changes."""
@@ -186,9 +186,7 @@ class Learner:
 
     def _autocast(self) -> torch.autocast:
         precision = self._spec.mixed_precision
-        return torch.autocast(
-            self._data.shift.device.type, dtype=AUTOCAST.get(precision), enabled=precision in AUTOCAST
-        )
+        return torch.autocast(self._data.device.type, dtype=AUTOCAST.get(precision), enabled=precision in AUTOCAST)
 
 
 def _groups(network: nn.Module) -> list[dict[str, Any]]:

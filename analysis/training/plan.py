@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from analysis.runs.spec import DataName, DataSpec, TrainingSpec
-from analysis.training.dataset import DIGITS_TRAINING
+from analysis.training.data_source import DIGITS_TRAINING, held_out
 from analysis.training.device import find_device
 from analysis.training.learner import width_on
 from analysis.training.models import Shape, hidden_layers, outline, pass_nothing
@@ -111,7 +111,8 @@ def outline_of(data: DataSpec) -> tuple[Shape, int, int]:
         "fashion_mnist": (MNIST, 10, MNIST_TRAINING),
     }
     shape, classes, samples = known[data.name]
-    return shape, classes, min(samples, data.limit) if data.limit else samples
+    kept = min(samples, data.limit or samples)
+    return shape, classes, kept - held_out(data, kept)
 
 
 def require_layers(asked: tuple[str, ...], layers: dict[str, int]) -> None:

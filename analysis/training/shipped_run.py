@@ -22,7 +22,8 @@ import torch
 from analysis.one_thread import one_thread
 from analysis.runs.folder import ComparisonFolder, now
 from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
-from analysis.training.dataset import DataSet, load
+from analysis.training.data_source import load_samples
+from analysis.training.dataset import Samples
 from analysis.training.learner import Learner
 from analysis.training.models import MLP_UNITS
 from analysis.training.presets import PRESETS
@@ -120,7 +121,7 @@ def record(run: ShippedRun, path: str | Path) -> None:
         StorageError: If it cannot be written.
     """
     spec, started = run.spec, now()
-    data = load(spec.data)
+    data = load_samples(spec.data)
     data = replace(data, shift=data.shift.double(), scale=data.scale.double())
     learners = [
         Learner(spec, method, seed, data)
@@ -138,7 +139,7 @@ def record(run: ShippedRun, path: str | Path) -> None:
     folder.write_status("finished", epoch=spec.epochs, epochs=spec.epochs, device="cpu", started=started)
 
 
-def _train(run: ShippedRun, learner: Learner, data: DataSet, run_dir: Path, method: str = "") -> None:
+def _train(run: ShippedRun, learner: Learner, data: Samples, run_dir: Path, method: str = "") -> None:
     """Train one network and write its run directory, which names its method in a comparison; the probe is test data."""
     spec = run.spec
     learner.network.double()
@@ -163,7 +164,7 @@ def _train(run: ShippedRun, learner: Learner, data: DataSet, run_dir: Path, meth
             if epoch > 0:
                 scores["loss"] = learner.learn(epoch).loss
             if epoch in run.epochs:
-                scores["test_accuracy"] = learner.test().accuracy
+                scores["test_accuracy"] = learner.score("test").accuracy
                 recorder.record(epoch, inputs=data.scaled(data.test_inputs[: run.images]), **scores)
                 print(f"{run.name}, {learner.name}, epoch {epoch} of {spec.epochs}: {scores['test_accuracy']:.1%}")
 

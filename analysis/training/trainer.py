@@ -20,7 +20,8 @@ from analysis.runs.folder import ComparisonFolder, TrainingState, now
 from analysis.runs.remark import Remark
 from analysis.runs.room import bytes_to_come, require_room
 from analysis.runs.spec import TrainingSpec
-from analysis.training.dataset import DataSet, load
+from analysis.training.data_source import load
+from analysis.training.dataset import PARTS, Batch, DataSet, Part
 from analysis.training.device import device_name, find_device, is_out_of_memory
 from analysis.training.footprint import advice, footprint
 from analysis.training.learner import Learner, Score, width_on
@@ -32,7 +33,6 @@ from per_core.recording.layer_record import Allowance
 from per_core.recording.recorder import Recorder
 from per_core.recording.run_directory import open_run
 
-PROBE_SEED = 0
 USABLE = 0.9  # of a GPU's memory; the rest goes to libraries and fragments
 
 
@@ -71,6 +71,7 @@ class Trainer:
         self._telling = threading.Lock()
         self._learners: list[Learner] = []
         self._recorders: dict[str, Recorder] = {}
+        self._parts: list[Part] = []
         self._resume = resume
         self._require_folder()
         to_come = bytes_to_come(folder.path, disk_bytes(spec))
@@ -92,16 +93,16 @@ class Trainer:
         """
         spec = self._spec
         data = load(spec.data, self._report).to(self._device)
-        require_batch(spec.batch_size, len(data.training_labels))
+        require_batch(spec.batch_size, data.samples)
         self._require_memory(data)
+        self._parts = [part for part in PARTS if data.has(part)]
         try:
             self._prepare(data)
-            probe = choose_probe(spec, data)
+            probe = data.probe(spec.probe_size)
             if not self._goes_on:
-                self._begin(data, probe)
-            inputs = data.scaled(data.training_inputs[probe])
+                self._begin(probe)
             for epoch in range(self._epoch + 1, spec.epochs + 1):
-                self._advance(epoch, inputs, watch)
+                self._advance(epoch, probe[0], watch)
         except BudgetError as error:
             raise BudgetError(f"{error} {self._advice(data)}") from error
         except (MemoryError, RuntimeError) as error:
@@ -182,11 +183,10 @@ class Trainer:
                 f"record at epoch {due}, and has it at {last}. Start anew in another folder."
             )
 
-    def _begin(self, data: DataSet, probe: Tensor) -> None:
+    def _begin(self, probe: Batch) -> None:
         """Record every network before training; loss and accuracy are those of the probe."""
-        inputs, labels = data.training_inputs[probe], data.training_labels[probe]
         for learner in self._learners:
-            self._record(learner, data.scaled(inputs), 0, learner.evaluate(inputs, labels))
+            self._record(learner, probe[0], 0, learner.evaluate([probe]))
         self._save()
         self._report(f"epoch 0 of {self._spec.epochs}: recorded before training")
 
@@ -209,17 +209,11 @@ class Trainer:
         self._report(f"epoch {epoch} of {self._spec.epochs} ({seconds:.2f} s): {'; '.join(lines)}")
 
     def _record(self, learner: Learner, probe: Tensor, epoch: int, score: Score, **scalars: float) -> Score:
-        tested = learner.test()
-        self._recorders[learner.name].record(
-            epoch,
-            inputs=probe,
-            loss=score.loss,
-            accuracy=score.accuracy,
-            test_loss=tested.loss,
-            test_accuracy=tested.accuracy,
-            **scalars,
-        )
-        return tested
+        scores = {part: learner.score(part) for part in self._parts}
+        for part, held_out in scores.items():
+            scalars |= {f"{part}_loss": held_out.loss, f"{part}_accuracy": held_out.accuracy}
+        self._recorders[learner.name].record(epoch, inputs=probe, loss=score.loss, accuracy=score.accuracy, **scalars)
+        return scores["test"]
 
     def _save(self) -> None:
         write_checkpoint(
@@ -275,10 +269,3 @@ class Trainer:
     def _advice(self, data: DataSet) -> str:
         width = width_on(self._spec, self._device)
         return advice(self._spec, data.shape, data.classes, width, self._available())
-
-
-def choose_probe(spec: TrainingSpec, data: DataSet) -> Tensor:
-    """Which training samples are recorded, the same ones at all times."""
-    n = len(data.training_labels)
-    chosen = torch.randperm(n, generator=torch.Generator().manual_seed(PROBE_SEED))[: spec.probe_size]
-    return chosen.to(data.training_labels.device)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from analysis.runs.spec import VANILLA, MethodSpec
-from analysis.training import dataset
+from analysis.training.data_source import load_samples
 from analysis.training.learner import Learner
 from analysis.training.models import hidden_layers
 from analysis.training.presets import PRESETS
@@ -25,7 +25,7 @@ RECORD, PASS = "record", "its forward pass alone"
 def record_workloads(times: int, device: str, folder: Path) -> dict[str, Callable[[], object]]:
     """Epochs of the digits CNN on `times` as many images, and what a record is made of."""
     spec = replace(PRESETS["default"].spec, device=device, batch_size=128)
-    digits = dataset.load(spec.data).to(torch.device(device))
+    digits = load_samples(spec.data).to(torch.device(device))
     images, labels = digits.training_inputs, digits.training_labels
     data = replace(digits, training_inputs=images.repeat(times, 1, 1, 1), training_labels=labels.repeat(times))
     probe = data.scaled(images[:PROBE])

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 
 from analysis.runs.spec import VANILLA, MethodSpec
-from analysis.training import dataset
+from analysis.training.data_source import load_samples
 from analysis.training.learner import Learner
 from analysis.training.presets import PRESETS
 from per_core import list_methods
@@ -16,7 +16,7 @@ from tests.benchmarks.timing import Seconds, interleave
 def step_workloads(device: str) -> dict[str, Callable[[], object]]:
     """A step of SGD on one batch, forward, backward and update, for every method of the registry."""
     spec = replace(PRESETS["default"].spec, device=device)
-    data = dataset.load(spec.data).to(torch.device(device))
+    data = load_samples(spec.data).to(torch.device(device))
 
     def step_of(key: str) -> Callable[[], object]:
         learner = Learner(spec, MethodSpec(key), spec.seed, data)

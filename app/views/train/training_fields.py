@@ -150,6 +150,13 @@ def _data() -> tuple[Field[Any], ...]:
             hint=_("Resumes after an interruption, and verifies the checksum."),
             applies=_is_published,
         ),
+        _number(
+            "data.validation",
+            "train_validation",
+            _("Share held out for validation"),
+            0.05,
+            hint=_("Of the training samples, which are then not learnt: λ can be chosen by them, and not by the test."),
+        ),
     )
 
 
@@ -327,6 +334,13 @@ def _optimiser() -> tuple[Field[Any], ...]:
             ),
         ),
         _option("schedule", "train_schedule", _("Schedule")),
+        _number(
+            "clip",
+            "train_clip",
+            _("Largest norm of the gradient"),
+            0.25,
+            hint=_("A longer gradient of all weights together is scaled down to it. 0 leaves it as it is."),
+        ),
         _option("device", "train_device", _("Device"), hint=_("auto takes a GPU where there is one.")),
         _option("mixed_precision", "train_precision", _("Precision"), hint=_("bfloat16 and float16 need a GPU.")),
         Flag(path="compile", key="train_compile", label=_("torch.compile (GPU)"), default=DEFAULT.compile),

@@ -18,7 +18,7 @@ from analysis.runs.spec import (
     read_object,
     read_spec,
 )
-from analysis.training.dataset import LOADERS
+from analysis.training.data_source import LOADERS
 from analysis.training.models import ACTIVATIONS, MODELS
 from per_core.errors import InvalidInputError, PerError
 

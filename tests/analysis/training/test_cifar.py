@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from analysis.runs.spec import DataSpec
-from analysis.training import dataset
 from analysis.training.cifar import CIFAR10, CIFAR100, PIXELS, fetch, read_test, read_training
+from analysis.training.data_source import load_samples
 from per_core.errors import InvalidInputError
 from tests.analysis.training.published import Server, published
 
@@ -69,10 +69,10 @@ def test_files_in_the_folder_of_the_archive(tmp_path):
 
 def test_inputs_of_a_network_are_scaled_by_channel(tmp_path):
     write(CIFAR10, tmp_path)
-    data = dataset.load(DataSpec("cifar10", folder=str(tmp_path), limit=7))
+    data = load_samples(DataSpec("cifar10", folder=str(tmp_path), limit=7))
     assert data.shape == (3, 32, 32)
     assert (len(data.training_labels), len(data.test_labels), data.classes) == (7, 4, 10)
-    whole = dataset.load(DataSpec("cifar10", folder=str(tmp_path)))
+    whole = load_samples(DataSpec("cifar10", folder=str(tmp_path)))
     scaled = whole.scaled(whole.training_inputs)
     np.testing.assert_allclose(scaled.mean((0, 2, 3)), 0, atol=1e-5)
     np.testing.assert_allclose(scaled.std((0, 2, 3)), 1, atol=1e-4)

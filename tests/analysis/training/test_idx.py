@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from analysis.runs.spec import DataSpec, ModelSpec, TrainingSpec
-from analysis.training import dataset, idx
+from analysis.training import idx
+from analysis.training.data_source import load_samples
 from analysis.training.idx import FASHION_MNIST, MNIST
 from analysis.training.plan import outline_of
 from per_core.errors import InvalidInputError
@@ -46,7 +47,7 @@ def write(folder, *, packed=False, **more):
 def test_images_and_labels(tmp_path, packed, name, below):
     place = {"mnist": "MNIST/raw", "fashion_mnist": "FashionMNIST/raw"}[name]
     write(tmp_path / place if below else tmp_path, packed=packed)
-    data = dataset.load(DataSpec(name, folder=str(tmp_path)))
+    data = load_samples(DataSpec(name, folder=str(tmp_path)))
     expected = parts()
     np.testing.assert_array_equal(data.training_inputs[:, 0], expected[PARTS[0]])
     np.testing.assert_array_equal(data.training_labels, expected[PARTS[1]])
@@ -61,7 +62,7 @@ def test_images_and_labels(tmp_path, packed, name, below):
 def test_the_outline_is_that_of_the_data(tmp_path):
     spec = DataSpec("mnist", folder=str(write(tmp_path)))
     shape, classes, samples = outline_of(spec)
-    data = dataset.load(spec)
+    data = load_samples(spec)
     assert (shape, classes, samples) == (data.shape, data.classes, 60_000)
 
 
@@ -105,7 +106,7 @@ IMAGES, LABELS = parts()[PARTS[0]], parts()[PARTS[1]]
 def test_files_of_another_layout(tmp_path, name, content, message):
     write(tmp_path, **{name: content})
     with pytest.raises(InvalidInputError, match=message):
-        dataset.load(DataSpec("mnist", folder=str(tmp_path)))
+        load_samples(DataSpec("mnist", folder=str(tmp_path)))
 
 
 @pytest.mark.parametrize("content", [b"\x1f\x8b no gzip", b"", gzip.compress(idx_bytes(IMAGES))[:-20]])
@@ -113,7 +114,7 @@ def test_damaged_gzip(tmp_path, content):
     write(tmp_path, packed=True)
     (tmp_path / f"{PARTS[0]}.gz").write_bytes(content)
     with pytest.raises(InvalidInputError, match=r"cannot be read|must be an IDX file"):
-        dataset.load(DataSpec("mnist", folder=str(tmp_path)))
+        load_samples(DataSpec("mnist", folder=str(tmp_path)))
 
 
 def test_a_gzip_that_swells_is_not_unpacked_whole(tmp_path, monkeypatch):
@@ -121,7 +122,7 @@ def test_a_gzip_that_swells_is_not_unpacked_whole(tmp_path, monkeypatch):
     bomb = bytes([0, 0, 8, 3]) + struct.pack(">3I", 51, 28, 28) + bytes(51 * 784)
     write(tmp_path, packed=True, **{PARTS[0]: bomb})
     with pytest.raises(InvalidInputError, match="at most 50 samples; received 39,216 bytes"):
-        dataset.load(DataSpec("mnist", folder=str(tmp_path)))
+        load_samples(DataSpec("mnist", folder=str(tmp_path)))
 
 
 @pytest.mark.parametrize("files", [MNIST, FASHION_MNIST])

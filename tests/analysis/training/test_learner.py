@@ -6,12 +6,11 @@ import torch
 from torch import nn
 
 from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
-from analysis.training.dataset import load
+from analysis.training.data_source import load
 from analysis.training.device import is_out_of_memory
 from analysis.training.footprint import advice, footprint
 from analysis.training.learner import METHODS, Learner, epoch_seed, learning_rate
 from analysis.training.models import build_network
-from analysis.training.trainer import choose_probe
 from per_core import list_methods
 
 pytestmark = pytest.mark.long
@@ -93,6 +92,22 @@ def test_batches_are_whole_and_every_epoch_has_its_order(data):
     assert torch.equal(first, other_method)
 
 
+def test_the_gradient_is_scaled_down_to_the_largest_norm(data):
+    """What is above it is scaled to it, what is below is as without."""
+
+    def first_change(clip):
+        learner = Learner(replace(SPEC, momentum=0.0, clip=clip), MethodSpec(), 0, data)
+        before = nn.utils.parameters_to_vector(learner.network.parameters()).detach()
+        learner.step(*next(learner.batches(1)))
+        return (nn.utils.parameters_to_vector(learner.network.parameters()).detach() - before) / SPEC.learning_rate
+
+    whole = first_change(0.0)
+    assert torch.equal(first_change(2 * whole.norm().item()), whole)
+    clipped = first_change(0.01)
+    assert clipped.norm().item() == pytest.approx(0.01, rel=1e-3)
+    torch.testing.assert_close(clipped / clipped.norm(), whole / whole.norm(), atol=1e-4, rtol=0)
+
+
 def test_seeds_of_epochs():
     keys = [(), METHODS]
     assert (
@@ -149,7 +164,7 @@ def test_the_cosine_falls_from_the_learning_rate_to_near_zero():
 def test_scores_by_hand(data):
     learner = Learner(SPEC, MethodSpec(), 0, data)
     logits = learner.network(data.scaled(data.test_inputs))
-    score = learner.test()
+    score = learner.score("test")
     probability = logits.softmax(1)[torch.arange(len(logits)), data.test_labels]
     assert score.loss == pytest.approx(-probability.log().mean().item(), rel=1e-5)
     assert score.accuracy == pytest.approx((logits.argmax(1) == data.test_labels).float().mean().item())
@@ -162,13 +177,6 @@ def test_a_loss_that_is_not_finite_is_divergence(data):
         score = learner.learn(2)
     assert not math.isfinite(score.loss)
     assert "not finite" in learner.reason
-
-
-def test_the_probe_is_always_the_same(data):
-    first, again = choose_probe(SPEC, data), choose_probe(replace(SPEC, seed=9), data)
-    assert torch.equal(first, again)
-    assert sorted(first.tolist()) == list(range(70))  # all, as there are fewer than asked for
-    assert len(choose_probe(replace(SPEC, probe_size=30), data).unique()) == 30
 
 
 def test_the_footprint_counts_weights_and_activations():

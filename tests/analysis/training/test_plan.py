@@ -44,9 +44,9 @@ def test_few_records_keep_every_row_and_tracked_units_always_do():
 
 @pytest.mark.parametrize(("name", "enlarge"), [("digits", 1), ("digits", 3), ("spirals", 1), ("mixture", 1)])
 def test_outlines_are_those_of_the_data(name, enlarge):
-    from analysis.training.dataset import load
+    from analysis.training.data_source import load
 
-    spec = DataSpec(name, samples=90, classes=4, dim=7, limit=80, enlarge=enlarge)
+    spec = DataSpec(name, samples=90, classes=4, dim=7, limit=80, enlarge=enlarge, validation=0.1)
     data = load(spec)
     assert outline_of(spec) == (data.shape, data.classes, len(data.training_labels))
 

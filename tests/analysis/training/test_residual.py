@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
-from analysis.training.dataset import load
+from analysis.training.data_source import load
 from analysis.training.layer_methods import put_in
 from analysis.training.learner import Learner
 from analysis.training.models import build_network, hidden_layers
