@@ -134,7 +134,8 @@ def add_expected_slopes(total: Tensor, rows: Tensor, slopes: Floats) -> None:
     norms, mean = row_norms(rows), rows.mean(dim=0)
     size, size_of_mean, square_of_mean, square, square_of_square = (slopes / n).tolist()
     square_of_square /= d * (d + 2)
-    per_size, per_mean = (mean_size(d) / length.clamp_min(math.ulp(0)) for length in (norms, row_norms(mean)))
+    # at 0 a norm has a corner: the slope there is 0
+    per_size, per_mean = (mean_size(d) / each.masked_fill(each == 0, math.inf) for each in (norms, row_norms(mean)))
     trace = norms.square().mean()
     total.addcmul_(rows, (size * per_size + 2 * square / d + 4 * square_of_square * trace).to(rows).unsqueeze(1))
     total.add_(mean * (size_of_mean * per_mean + 2 * square_of_mean / d).to(rows))

@@ -213,11 +213,27 @@ def test_the_gradient_with_control_variates_is_that_of_the_value(n, d, scale, sh
     assert torch.autograd.gradcheck(value, h, fast_mode=h.numel() > 100)  # of many: along random directions
 
 
-@pytest.mark.parametrize("h", [torch.zeros(5, 3), torch.ones(5, 3), torch.ones(1, 1), torch.eye(4)])
+@pytest.mark.parametrize(
+    "h",
+    [torch.zeros(5, 3), torch.ones(5, 3), torch.ones(1, 1), torch.eye(4), torch.arange(12.0).view(4, 3).tril(-1)],
+)
 def test_the_gradient_is_finite_where_controls_have_kinks(h):
     h.requires_grad_()
     sliced_w1(h, slices=40, generator=seeded()).value.backward()
     assert h.grad.isfinite().all()
+
+
+def test_a_row_of_zeros_has_the_gradient_of_its_neighbourhood():
+    """Layers have such rows where all units are off. The mean slope around the corner of the norm is that at 0."""
+    h = normal(20, 3)
+    h[0] = 0
+    gradients = []
+    for step in (0.0, 1e-7, -1e-7):
+        moved = h.clone()
+        moved[0] += step
+        sliced_w1(moved.requires_grad_(), slices=40, generator=seeded(9)).value.backward()
+        gradients.append(moved.grad)
+    torch.testing.assert_close(gradients[0], (gradients[1] + gradients[2]) / 2, rtol=1e-4, atol=1e-6)
 
 
 def test_sliced_is_the_mean_over_its_directions():
