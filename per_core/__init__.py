@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from per_core.per import PER, per_gradient, per_loss
     from per_core.recording.recorder import Recorder
     from per_core.recording.run_directory import open_run
+    from per_core.recurrent_normalisation import NormalisedLSTM, RecurrentBatchNorm
     from per_core.redundancy import barlow_loss, vicreg_loss
     from per_core.sigreg import sigreg_loss
     from per_core.variance_constancy import VCL, vcl_loss
@@ -34,11 +35,13 @@ __all__ = [
     "IterativeNorm",
     "LayerNorm",
     "Method",
+    "NormalisedLSTM",
     "NormalityNorm",
     "Parameter",
     "PerError",
     "RMSNorm",
     "Recorder",
+    "RecurrentBatchNorm",
     "SlicedDistance",
     "StorageError",
     "barlow_loss",
@@ -71,6 +74,7 @@ _MODULES = {
     "per_core.normality_normalisation": "NormalityNorm",
     "per_core.recording.recorder": "Recorder",
     "per_core.recording.run_directory": "open_run",
+    "per_core.recurrent_normalisation": "NormalisedLSTM RecurrentBatchNorm",
     "per_core.redundancy": "barlow_loss vicreg_loss",
     "per_core.sigreg": "sigreg_loss",
     "per_core.variance_constancy": "VCL vcl_loss",

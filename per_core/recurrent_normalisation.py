@@ -11,7 +11,7 @@ steps differ from those of the later ones; γ and β are the same at all. γ is 
 their derivatives are largest. Layer and RMS normalisation take theirs over the units of a row, all four gates together.
 
 References: Cooijmans, Ballas, Laurent, Gülçehre and Courville, "Recurrent batch normalization", ICLR 2017, arXiv
-1603.09025, equations 6 to 8; Ba, Kiros and Hinton, "Layer normalization" (2016), arXiv 1607.06450, whose LSTM has these
+1603.09025, section 3; Ba, Kiros and Hinton, "Layer normalization" (2016), arXiv 1607.06450, whose LSTM has these
 three places as well. RMS normalisation in the same places, and no shift in the first two, are our choices.
 """
 

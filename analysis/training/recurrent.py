@@ -13,11 +13,11 @@ Weights begin as those of Merity et al., uniform: the embedding and the output w
 ±1/√d. That biases are 0, of the forget gates 1, and that there is only one (torch's second one stays 0), are our
 choices: so every method begins with the same network, whatever computes its cell.
 
-Methods that act on the output of a layer act on its hidden states h. Batch, layer and RMS normalisation are put inside
-the cell; whatever else acts before the non-linearity acts on W_x x, 4d units, before it goes into the cell, as batch
-normalisation does in Laurent et al. Where any of these is, or variational dropout, the cell is computed one time step
-after the other instead of by torch's own LSTM. For methods a row is one time step of one sequence. All this the authors
-of the paper do not say: it is our choice.
+Methods that act on the output of a layer act on its hidden states h, before dropout. Batch, layer and RMS normalisation
+are put inside the cell; whatever else acts before the non-linearity acts on W_x x, 4d units, before it goes into the
+cell, as batch normalisation does in Laurent et al. Where any of these is, or variational dropout, the cell is computed
+one time step after the other instead of by torch's own LSTM. For methods a row is one time step of one sequence. All
+this the authors of the paper do not say: it is our choice.
 
 References: Joo, Kang and Kim (ICLR 2020), section 4.3; Zaremba, Sutskever and Vinyals, "Recurrent neural network
 regularization" (2014); Gal and Ghahramani, "A theoretically grounded application of dropout in recurrent neural
