@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.batch import ActivationBatch
+from analysis.statistics.conditioning import SecondMoments, second_moments
 from analysis.statistics.null_band import Statistic
 from analysis.survey.layer_reading import SLICES, LayerReading
 from analysis.survey.overview import Overview
@@ -98,6 +99,23 @@ class LayerHistory:
             return True
         falls = all(y[-1] < (1 - CHANGE) * y[-1 - WINDOW] for y in (self.per - _PER_OF_ZERO, size))
         return bool(falls and self.sw1[-1] > (1 + CHANGE) * self.sw1[-1 - WINDOW])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ConditioningHistory:
+    """The second moments of some units of a layer over the epochs, arrays (epochs,): see `SecondMoments`.
+
+    Attributes:
+        epochs: numbers of the epochs.
+        distance, condition: of each; the condition number is infinite where the rank is not full.
+        n, d: rows and units, of the last epoch.
+    """
+
+    epochs: Float64Array
+    distance: Float64Array
+    condition: Float64Array
+    n: int
+    d: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,6 +233,23 @@ def _distances(
         d=d,
         slices=slices,
         controlled=controlled,
+    )
+
+
+def recorded_moments(run: Run, index: int, layer: str) -> SecondMoments:
+    """Second moments of the recorded rows and units of a layer in the record of an index; errors as of `Run.arrays`."""
+    return second_moments(run.arrays(index, [layer])[layer].rows)
+
+
+def conditioning_history(found: Mapping[float, SecondMoments]) -> ConditioningHistory:
+    """The history that second moments by epoch, of one at least, come to."""
+    last = list(found.values())[-1]
+    return ConditioningHistory(
+        epochs=np.array(list(found), dtype=np.float64),
+        distance=np.array([one.distance for one in found.values()]),
+        condition=np.array([one.condition for one in found.values()]),
+        n=last.n,
+        d=last.d,
     )
 
 

@@ -107,7 +107,7 @@ COMPARISON = ShippedRun(
     layers=EARLY_MIDDLE_LATE,
     epochs=tuple(range(21)),
     images=64,
-    kept=Allowance(slices=32, units=1, tracked=1, budget=12_000, compact=True),
+    kept=Allowance(slices=32, units=8, tracked=1, budget=12_000, compact=True),
 )
 SHIPPED_RUNS = (HEALTHY, DYING, COMPARISON)
 

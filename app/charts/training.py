@@ -1,5 +1,6 @@
 """Charts of a training that is followed: Figure 2, and curves over the epochs."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -7,7 +8,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from analysis.survey.history import LayerHistory, UnitHistory, over_seeds
+from analysis.survey.history import ConditioningHistory, LayerHistory, UnitHistory, over_seeds
 from app.charts.epochs import PANEL_CHARACTERS, Look, looks, shortened
 from app.charts.palette import REFERENCE, theme_colour
 from app.session import caches
@@ -15,6 +16,8 @@ from app.text.language import _
 
 CLIPPED_VARIANCE = 5.0
 DRAWN_NUMBERS = 36_000  # in the curves of a chart, which may take 300 kB
+MOST_DECADES = 5  # with a label on a logarithmic axis
+PLAIN_DECADES = 4  # a label has as many zeros at most
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]  # epochs and values
 Range = tuple[float, float]
@@ -82,20 +85,109 @@ def distances(
         epochs: the end of the axis.
     """
     titles = {"sw1": _("SW1 to N(0, I)"), "per": "PER", "variance": _("variance")}
-    figure = make_subplots(rows=1, cols=3, horizontal_spacing=0.07, subplot_titles=list(titles.values()))
-    for name, by_key in bands.items():
+    curves = {
+        name: {key: [(one.epochs, getattr(one, key)) for one in seeds] for key in titles}
+        for name, seeds in histories.items()
+    }
+    errors = {name: {"sw1": seeds[0].sw1_margin} for name, seeds in histories.items() if len(seeds) == 1}
+    return _beside_gaussian(titles, curves, bands, epochs, errors).update_yaxes(rangemode="tozero")
+
+
+def conditioning(
+    histories: Mapping[str, Sequence[ConditioningHistory]], bands: Mapping[str, Mapping[str, Range]], epochs: float
+) -> go.Figure:
+    """How far E[h hᵀ] of a layer is from I over the epochs, and its condition number, on logarithmic axes.
+
+    An infinite condition number is drawn above all others, at a level called ∞.
+
+    Args:
+        histories: by network, one of each seed; of several seeds median and range are drawn.
+        bands: name of the band -> "distance" and "condition" -> low and high, one of each size.
+        epochs: the end of the axis.
+    """
+    titles = {"distance": _("‖E[h hᵀ] − I‖ / √d"), "condition": _("condition number of E[h hᵀ]")}
+    every = {
+        key: np.concatenate(
+            [getattr(one, key) for seeds in histories.values() for one in seeds]
+            + [np.array(by_key[key]) for by_key in bands.values()]
+        )
+        for key in titles
+    }
+    infinite = 10.0 ** (math.ceil(math.log10(_finite(every["condition"]).max(initial=1.0))) + 1)
+    curves = {
+        name: {
+            "distance": [(one.epochs, one.distance) for one in seeds],
+            "condition": [(one.epochs, np.minimum(one.condition, infinite)) for one in seeds],
+        }
+        for name, seeds in histories.items()
+    }
+    drawn = {
+        name: {key: (min(low, infinite), min(high, infinite)) for key, (low, high) in by_key.items()}
+        for name, by_key in bands.items()
+    }
+    figure = _beside_gaussian(titles, curves, drawn, epochs, {}).update_yaxes(type="log")
+    for column, values in enumerate(every.values(), start=1):
+        ticks = _logarithmic_ticks(values)
+        if np.isposinf(values).any():
+            ticks[infinite] = "∞"
+        figure.update_yaxes(tickvals=list(ticks), ticktext=list(ticks.values()), col=column)
+    for trace in figure.data:
+        if trace.meta == "condition":
+            trace.text = ["∞" if y == np.float32(infinite) else "" for y in trace.y]
+    return figure
+
+
+def _logarithmic_ticks(values: NDArray[np.float64]) -> dict[float, str]:
+    """Ticks and their labels for the finite values above 0, each written in full or as a power of ten.
+
+    Plotly itself labels what lies between two powers of ten with a digit alone.
+    """
+    ticks: dict[float, str] = {}
+    shown = values[np.isfinite(values) & (values > 0)]
+    if not shown.size:
+        return ticks
+    low, high = math.log10(shown.min()), math.log10(shown.max())
+    between = (1, 2, 5) if high - low <= 1 else (1, 3) if high - low <= 3 else (1,)
+    step = max(1, math.ceil((high - low) / MOST_DECADES))
+    for decade in range(math.floor(low), math.ceil(high) + 1, step):
+        power = f"10<sup>{decade}</sup>"
+        ticks |= {
+            factor * 10.0**decade: f"{factor * 10.0**decade:g}" if abs(decade) <= PLAIN_DECADES else power
+            for factor in between
+        }
+    return ticks
+
+
+def _beside_gaussian(
+    titles: Mapping[str, str],
+    curves: Mapping[str, Mapping[str, Sequence[Curve]]],
+    bands: Mapping[str, Mapping[str, Range]],
+    epochs: float,
+    errors: Mapping[str, Mapping[str, NDArray[np.float64]]],
+) -> go.Figure:
+    """Curves over the epochs beside what N(0, I) has, a panel a value.
+
+    Args:
+        titles: of the panels, by the key of the value.
+        curves: by network and key, one of each seed.
+        bands: by name and key.
+        epochs: the end of the axis.
+        errors: by network and key, those of a curve that stands for itself.
+    """
+    figure = make_subplots(
+        rows=1, cols=len(titles), horizontal_spacing=0.2 / len(titles), subplot_titles=list(titles.values())
+    )
+    for name, ranges in bands.items():
         for column, key in enumerate(titles, start=1):
-            if key in by_key:
-                _add_reference(figure, column, name, key, by_key[key], epochs)
-    looked = looks(list(histories))
-    most = DRAWN_NUMBERS // (3 * 8 * len(histories))
-    for name, seeds in histories.items():
+            if key in ranges:
+                _add_reference(figure, column, name, key, ranges[key], epochs)
+    looked = looks(list(curves))
+    most = DRAWN_NUMBERS // (len(titles) * 8 * len(curves))
+    for name, by_key in curves.items():
         for column, key in enumerate(titles, start=1):
-            error = seeds[0].sw1_margin if key == "sw1" and len(seeds) == 1 else None
-            curves = [(one.epochs, getattr(one, key)) for one in seeds]
-            _add_seeds(figure, column, name, key, curves, looked[name], most, error)
+            error = errors.get(name, {}).get(key)
+            _add_seeds(figure, column, name, key, by_key[key], looked[name], most, error)
     figure.update_xaxes(title=_("epoch"), range=[0, epochs or 1])
-    figure.update_yaxes(rangemode="tozero")
     figure.update_layout(legend={"y": 1.14})
     return figure
 

@@ -12,7 +12,7 @@ from analysis.plain_text import plain
 from analysis.statistics.histogram import histogram
 from app.charts.chart import show_chart
 from app.charts.epochs import VIEWS, DensitySeries
-from app.charts.training import distances
+from app.charts.training import conditioning, distances
 from app.session.controls import one_of
 from app.text.language import _, translated
 from app.text.numbers import by_chance
@@ -20,11 +20,12 @@ from app.text.plain import escaped, label
 from per_core.text import N_
 
 if TYPE_CHECKING:
-    from analysis.survey.history import LayerHistory
+    from analysis.survey.history import ConditioningHistory, LayerHistory
 
 BINS = 80
 HEIGHT = 340
 GAUSSIAN_DRAWS = 39  # of the grey range
+CONDITIONING = N_("One layer over the epochs: conditioning")
 HOW = (  # to read each of the views, in their order
     N_("All curves are of one epoch; slider and Play run through the epochs in your browser."),
     N_("Each column is the histogram of one epoch, as a density."),
@@ -59,16 +60,8 @@ def show_distances(
         if most_seeds > 1
         else _("95 % interval over directions")
     )
-    precise = _(
-        "SW1 on {slices} slices of {n:,} rows with its {spread}; PER is exact, of all {d:,} units. Grey is the range of"
-        " {draws} Gaussian batches of the same size, which another one leaves {by_chance}."
-    ).format(
-        slices=first.slices,
-        n=first.n,
-        d=first.d,
-        spread=spread,
-        draws=GAUSSIAN_DRAWS,
-        by_chance=by_chance(GAUSSIAN_DRAWS),
+    precise = _("SW1 on {slices} slices of {n:,} rows with its {spread}; PER is exact, of all {d:,} units.").format(
+        slices=first.slices, n=first.n, d=first.d, spread=spread
     )
     show_chart(
         partial(distances, histories, bands, epochs),
@@ -81,7 +74,72 @@ def show_distances(
             "{layer} over the epochs; grey is what N(0, I) has. PER falls with the variance as well: only SW1 tells"
             " Gaussian from collapsed."
         ).format(layer=escaped(layer)),
-        precise=precise + note,
+        precise=f"{precise} {_about_grey()}{note}",
+    )
+
+
+def _about_grey() -> str:
+    """What the range of N(0, I) is of."""
+    return _(
+        "Grey is the range of {draws} Gaussian batches of the same size, which another one leaves {by_chance}."
+    ).format(draws=GAUSSIAN_DRAWS, by_chance=by_chance(GAUSSIAN_DRAWS))
+
+
+def show_conditioning(
+    histories: "Mapping[str, Sequence[ConditioningHistory]]",
+    bands: Mapping[str, Mapping[str, tuple[float, float]]],
+    layer: str,
+    *,
+    units: int,
+    epochs: float,
+    key: str,
+    note: str = "",
+) -> None:
+    """How far the second moments of a layer are from I, beside what `GAUSSIAN_DRAWS` batches of N(0, I) have.
+
+    Args:
+        histories: by the name of the curve, one of each seed, of some units of the layer.
+        bands: name of a range of N(0, I) -> "distance" and "condition" -> its low and high end.
+        layer: its name, as it is.
+        units: of the whole layer.
+        epochs: the end of the axis.
+        key: of the chart.
+        note: added to what is said on request.
+    """
+    first = next(iter(histories.values()))[0]
+    ends = "; ".join(
+        f"{name} {seeds[0].distance[-1]:.3g}, {f'{seeds[0].condition[-1]:.3g}'.replace('inf', '∞')}"
+        for name, seeds in histories.items()
+    )
+    precise = [
+        _(
+            "M = E[h hᵀ] of {d} of the {units:,} units, over {n:,} rows, is not centred. ‖M − I‖_F / √d is the root"
+            " mean square of λ − 1 over its eigenvalues λ: 0 at I, 1 for a layer that is 0."
+        ).format(d=first.d, units=units, n=first.n),
+        _(
+            "The condition number is the largest λ over the smallest; ∞ is a matrix without full rank, as of dead"
+            " units or of fewer rows than units. On the same rows, that of all units is at least as large (interlacing"
+            " of eigenvalues)."
+        ),
+        _(
+            "The Fisher matrix of a fully connected layer that reads h is E[h hᵀ] ⊗ E[δ δᵀ], if h is independent of"
+            " the gradient δ of its outputs. At E[h hᵀ] = I, only E[δ δᵀ] distinguishes the natural gradient from the"
+            " gradient (Desjardins et al. 2015)."
+        ),
+        _about_grey(),
+    ]
+    show_chart(
+        partial(conditioning, histories, bands, epochs),
+        key=key,
+        height=320,
+        alt=_("Distance of E[h hᵀ] from I and its condition number, of {layer} over the epochs. Last: {ends}.").format(
+            layer=plain(layer), ends=ends
+        ),
+        about=_(
+            "How far E[h hᵀ] of {layer} is from I, and its condition number; grey is what N(0, I) has. The nearer to"
+            " I, the nearer a gradient step is to a natural one: the authors' reason for N(0, I)."
+        ).format(layer=escaped(layer)),
+        precise=" ".join(precise) + note,
     )
 
 

@@ -46,6 +46,7 @@ MOST = {  # where results are large, or many of one page
     "move_one": 256,
     "decompose_distance": 256,
     "dumped_values": 256,
+    "dumped_moments": 512,
     "pair_limits": 256,
     "normalise_held_out": 512,
     "pot_against_sample": 512,

@@ -14,8 +14,10 @@ from per_core.errors import InvalidInputError, PerError
 if TYPE_CHECKING:
     from analysis.dumps import Inspection
     from analysis.statistics.binned_histogram import BinnedHistogram
+    from analysis.statistics.conditioning import SecondMoments
 
 MOST_VALUES, MOST_UNITS = 2**20, 2048
+CONDITIONED_UNITS = 64  # whose second moments are looked at, as many as a Recorder keeps where it is not told otherwise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +46,10 @@ class DumpMember:
     def bins(self) -> "BinnedHistogram":
         """Its bins, of a member that is binned; a `PerError` if they cannot be read."""
         return caches.shared(dumped_bins, self)
+
+    def second_moments(self) -> "SecondMoments | None":
+        """Those of at most 64 of its units, see `dumped_moments`; None if it cannot be read."""
+        return caches.result(dumped_moments, self)
 
     def values(self, count: int) -> NDArray[Any]:
         """At most so many values, at random from its rows; empty if it cannot be read."""
@@ -75,6 +81,19 @@ def dumped_bins(member: DumpMember) -> "BinnedHistogram":
     from analysis.statistics.binned_histogram import BinnedHistogram
 
     return BinnedHistogram.of(member.inspection.load_bins(member.name))
+
+
+def dumped_moments(member: DumpMember) -> "SecondMoments | None":
+    """Second moments of units that are spread evenly from the first to the last, over the rows that a survey reads."""
+    from analysis.statistics.conditioning import second_moments
+    from analysis.survey.member_rows import read_member
+
+    try:
+        values: NDArray[Any] = read_member(member.inspection, member.inspection.member(member.name)).precise
+    except PerError:
+        return None
+    d = values.shape[1]
+    return second_moments(values[:, np.linspace(0, d - 1, min(d, CONDITIONED_UNITS)).astype(int)])
 
 
 def dumped_values(member: DumpMember, count: int) -> NDArray[Any]:

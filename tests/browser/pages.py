@@ -36,6 +36,7 @@ ON_REQUEST = {
     "train": {
         "train_learning": ["train_progress"],
         "train_layer": ["train_distances"],
+        "train_conditioning": ["train_conditions"],
         "train_shapes": ["train_densities_0"],
         "train_table": [],
     },

@@ -10,6 +10,7 @@ from analysis.batch import ActivationBatch
 from analysis.distances.bound import Distances
 from analysis.methods.normalisation import normalise
 from analysis.plain_text import plain
+from analysis.statistics.conditioning import Conditioning
 from analysis.statistics.histogram import Histogram, histogram, thinned
 from analysis.survey.binned_reading import BinnedReading
 from analysis.survey.cell import Epoch, Unread
@@ -20,6 +21,7 @@ from app.charts.dumps import honest_histograms
 from app.charts.epochs import HEAT_MAP
 from app.sections import layer_over_epochs
 from app.sections.decomposition import show_removed
+from app.sections.on_request import when_open
 from app.sections.worst_directions import show_table, show_worst, studied
 from app.session import caches
 from app.session.address import kept_in_address
@@ -29,7 +31,7 @@ from app.session.dump_plan import plan_in_python
 from app.session.dumped import DumpMember
 from app.session.keys import DATA_SOURCE, DUMP_MEASURED, DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY, LOOKED_AT
 from app.session.null_bands import null_bands
-from app.text.language import _
+from app.text.language import _, translated
 from app.text.plain import escaped, label
 from app.views.dumps.binned_view import show_binned
 from app.views.dumps.dump_map import column, epoch_name, evenly
@@ -86,7 +88,7 @@ def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None)
         if one is not None and (values := _values_over_epochs(one, layer))
     }
     if any(len(values) > 1 for values in series.values()):
-        _show_history({label(one.name): one.overview for one in (dump, other) if one is not None}, layer, series)
+        _show_history({label(one.name): one for one in (dump, other) if one is not None}, layer, series)
     if batch is not None:
         _show_study(_rows_to_study(batch))
 
@@ -271,11 +273,11 @@ def _shared_histograms(values: Mapping[str, np.ndarray]) -> dict[str, Histogram]
     return {name: histogram(one, bins=bins, range=(float(low), float(high))) for name, one in values.items()}
 
 
-def _show_history(found: Mapping[str, Overview], layer: str, series: Mapping[str, Mapping[float, np.ndarray]]) -> None:
+def _show_history(dumps: Mapping[str, OpenDump], layer: str, series: Mapping[str, Mapping[float, np.ndarray]]) -> None:
     """The layer over the epochs: distances with what N(0, I) has, and distributions. `series` holds values by epoch."""
     from analysis.survey.history import read_history
 
-    histories = {name: read_history(found[name], layer) for name in series}
+    histories = {name: read_history(dumps[name].overview, layer) for name in series}
     first = next(iter(histories.values()))
     bands = null_bands(Distances(SLICES), first.n, first.d, draws=layer_over_epochs.GAUSSIAN_DRAWS)
     layer_over_epochs.show_distances(
@@ -285,8 +287,9 @@ def _show_history(found: Mapping[str, Overview], layer: str, series: Mapping[str
         epochs=max(float(history.epochs[-1]) for history in histories.values()),
         key="dumps_distances",
     )
+    when_open(translated(layer_over_epochs.CONDITIONING), _show_conditioning, dumps, layer, key="dumps_conditioning")
     view = layer_over_epochs.choose_view(HEAT_MAP, key="dumps_as")
-    there = max(len(one.history(layer)) for one in found.values())
+    there = max(len(one.overview.history(layer)) for one in dumps.values())
     layer_over_epochs.show_densities(
         series,
         layer,
@@ -295,6 +298,38 @@ def _show_history(found: Mapping[str, Overview], layer: str, series: Mapping[str
         key="dumps_history",
         note=_about_drawn(max(map(len, series.values())), there),
     )
+
+
+def _show_conditioning(dumps: Mapping[str, OpenDump], layer: str) -> None:
+    """Second moments of the layer over the epochs, beside I."""
+    from analysis.survey.history import conditioning_history
+
+    found = {
+        name: {
+            epoch: moments
+            for epoch in _epochs_drawn(dump, layer)
+            if (moments := DumpMember(dump.inspection, dump.overview.members[layer, epoch]).second_moments())
+        }
+        for name, dump in dumps.items()
+    }
+    histories = {name: conditioning_history(own) for name, own in found.items() if own}
+    if not histories:
+        return
+    first = next(iter(histories.values()))
+    bands = null_bands(Conditioning(), first.n, first.d, draws=layer_over_epochs.GAUSSIAN_DRAWS)
+    layer_over_epochs.show_conditioning(
+        {name: [history] for name, history in histories.items()},
+        {_("N(0, I) of this size"): {key: (band.low, band.high) for key, band in bands.items()}},
+        layer,
+        units=max(_units(dumps[name].overview, layer) for name in histories),
+        epochs=max(float(history.epochs[-1]) for history in histories.values()),
+        key="dumps_conditions",
+    )
+
+
+def _units(found: Overview, layer: str) -> int:
+    """Of the layer, at the last epoch that could be read."""
+    return next(one.d for _epoch, one in reversed(found.history(layer)) if isinstance(one, LayerReading))
 
 
 def _history_limits(epochs: Sequence[np.ndarray]) -> tuple[float, float]:
@@ -323,12 +358,17 @@ def _about_drawn(drawn: int, there: int) -> str:
 def _values_over_epochs(dump: OpenDump, layer: str) -> Mapping[float, np.ndarray]:
     """Values of the layer by epoch, of those that can be read."""
     found = {}
-    readable = [e for e, one in dump.overview.history(layer) if e is not None and isinstance(one, LayerReading)]
-    for epoch in evenly(readable, MOST_EPOCHS) if readable else []:
+    for epoch in _epochs_drawn(dump, layer):
         values = DumpMember(dump.inspection, dump.overview.members[layer, epoch]).values(EPOCH_VALUES)
         if values.size:
             found[epoch] = values
     return found
+
+
+def _epochs_drawn(dump: OpenDump, layer: str) -> Sequence[float]:
+    """Epochs with a number at which the layer could be read, of too many some that are spread evenly."""
+    readable = [e for e, one in dump.overview.history(layer) if e is not None and isinstance(one, LayerReading)]
+    return evenly(readable, MOST_EPOCHS) if readable else []
 
 
 def _rows_to_study(batch: ActivationBatch) -> ActivationBatch | None:

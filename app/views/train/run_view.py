@@ -10,7 +10,16 @@ import streamlit as st
 
 from analysis.plain_text import plain, plain_names
 from analysis.statistics import density
-from analysis.survey.history import RecordedDistances, layer_history, scalar_history, unit_history, unit_values
+from analysis.statistics.conditioning import Conditioning
+from analysis.survey.history import (
+    RecordedDistances,
+    conditioning_history,
+    layer_history,
+    recorded_moments,
+    scalar_history,
+    unit_history,
+    unit_values,
+)
 from app.charts import training as figures
 from app.charts.chart import show_chart
 from app.charts.epochs import ONE_EPOCH
@@ -29,10 +38,11 @@ from per_core.text import N_
 
 if TYPE_CHECKING:
     from analysis.runs.comparison import Comparison
-    from analysis.survey.history import LayerHistory, UnitHistory
+    from analysis.survey.history import ConditioningHistory, LayerHistory, UnitHistory
     from per_core.recording.run_directory import Record, Run
 
 DRAWN_BINS = 36_000  # of all histograms of a chart together
+READ_RECORDS = 1000  # of which second moments are computed, of all networks and seeds together
 PAGES = {
     N_("Distributions"): "distributions",
     N_("Bound"): "bound",
@@ -226,11 +236,48 @@ def _gaussian_bands(histories: "Sequence[LayerHistory]", seed: int) -> dict[str,
     bands: dict[str, dict[str, tuple[float, float]]] = {}
     for n, d, slices, controlled in sizes:
         found = null_bands(RecordedDistances(slices, seed, controlled), n, d, draws=layer_over_epochs.GAUSSIAN_DRAWS)
-        name = _("N(0, I) of this size") if len(sizes) == 1 else f"N(0, I), {n:,} × {d:,}"
+        name = _band_name(n, d, alone=len(sizes) == 1)
         if both_means and not controlled:
             name = _("{name}, plain mean").format(name=name)
         bands[name] = {key: (band.low, band.high) for key, band in found.items()}
     return bands
+
+
+def show_conditioning(shown: Shown, layer: str) -> None:
+    """Second moments of the recorded units of one layer, beside I."""
+    most = READ_RECORDS // sum(len(network.runs) for network in shown.networks.values())
+    histories = {
+        name: [_conditioning(run, layer, most) for run in network.runs.values() if layer in run.layers]
+        for name, network in shown.networks.items()
+        if name in shown.having(layer)
+    }
+    sizes = dict.fromkeys((one.n, one.d) for seeds in histories.values() for one in seeds if one.n)
+    bands: dict[str, dict[str, tuple[float, float]]] = {}
+    for n, d in sizes:
+        drawn = null_bands(Conditioning(), n, d, draws=layer_over_epochs.GAUSSIAN_DRAWS)
+        bands[_band_name(n, d, alone=len(sizes) == 1)] = {key: (band.low, band.high) for key, band in drawn.items()}
+    layer_over_epochs.show_conditioning(
+        histories,
+        bands,
+        layer,
+        units=max(run.layers[layer] for run in shown.having(layer).values()),
+        epochs=shown.epochs,
+        key="train_conditions",
+        note=_about_missing({escaped(layer): _lacking(shown, layer)}),
+    )
+
+
+def _conditioning(run: "Run", layer: str, most: int) -> "ConditioningHistory":
+    """One layer of a run, of at most about so many of its records."""
+    records = _thinned([record for record in run.records if layer in record.layers], most)
+    return conditioning_history(
+        {record.epoch: caches.shared(recorded_moments, run, record.index, layer) for record in records}
+    )
+
+
+def _band_name(n: int, d: int, *, alone: bool) -> str:
+    """What the range of N(0, I) is called, if it is of one size or of several."""
+    return _("N(0, I) of this size") if alone else f"N(0, I), {n:,} × {d:,}"
 
 
 def show_densities(shown: Shown, layer: str) -> None:

@@ -13,7 +13,7 @@ from analysis.runs.library import Comparison, open_comparison
 from analysis.runs.remark import explain
 from analysis.runs.spec import TrainingSpec
 from analysis.survey.furthest import furthest_layer
-from app.sections import followed
+from app.sections import followed, layer_over_epochs
 from app.sections.on_request import remembered, when_open
 from app.session import caches, permissions, services
 from app.session.batch_choice import run_label
@@ -130,6 +130,9 @@ def show_comparisons(comparisons: "list[tuple[str, Comparison]]") -> None:
     when_open(_("Loss, accuracy and time"), run_view.show_progress, shown, trained_here, key="train_learning")
     when_open(
         _("One layer over the epochs: SW1, PER, variance"), run_view.show_distances, shown, layer, key="train_layer"
+    )
+    when_open(
+        translated(layer_over_epochs.CONDITIONING), run_view.show_conditioning, shown, layer, key="train_conditioning"
     )
     when_open(_("One layer over the epochs: distributions"), run_view.show_densities, shown, layer, key="train_shapes")
     when_open(_("Results of every network"), run_view.show_results, networks, layer, key="train_table")

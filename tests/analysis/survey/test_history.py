@@ -17,10 +17,12 @@ from analysis.survey.history import (
     LayerHistory,
     RecordedDistances,
     UnitHistory,
+    conditioning_history,
     layer_history,
     not_finite_since,
     over_seeds,
     read_history,
+    recorded_moments,
     scalar_history,
     unit_history,
     unit_values,
@@ -54,6 +56,17 @@ def test_a_shrinking_layer_has_the_known_variances_and_is_called_collapsing(run:
     assert (np.diff(history.per) < 0).all()
     assert history.collapses
     assert (history.n, history.d, history.slices) == (400, 6, 64)
+
+
+def test_the_second_moments_of_a_layer_that_is_multiplied_are_multiplied_by_the_square(run: Run) -> None:
+    history = conditioning_history({one.epoch: recorded_moments(run, one.index, "0") for one in run.records})
+    assert history.epochs.tolist() == [0, 1, 2, 3, 4]
+    assert (history.n, history.d) == (400, 6)
+    first = run.arrays(0)["0"].rows.astype(float)
+    eigenvalues = np.linalg.eigvalsh(first.T @ first / 400)
+    expected = [np.sqrt(np.mean((eigenvalues / 4**epoch - 1) ** 2)) for epoch in range(EPOCHS)]
+    assert history.distance == pytest.approx(expected, rel=1e-5)
+    assert history.condition == pytest.approx(eigenvalues[-1] / eigenvalues[0], rel=1e-5)
 
 
 def test_the_history_of_a_unit_is_that_of_its_values(run: Run) -> None:

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.survey.history import LayerHistory, UnitHistory
+from analysis.survey.history import ConditioningHistory, LayerHistory, UnitHistory
 from app.charts.chart import MAX_ANIMATED_BYTES, MAX_STATIC_BYTES
 from app.charts.epochs import VIEWS, DensitySeries, density_map, looks, one_epoch, ridgeline
-from app.charts.training import distances, figure2, progress
+from app.charts.training import conditioning, distances, figure2, progress
 
 CENTRES = np.linspace(-2, 2, 4)
 
@@ -25,6 +25,39 @@ def unit(epochs, variance=1.0) -> UnitHistory:
 def layer(epochs, sw1=0.5) -> LayerHistory:
     x = np.asarray(epochs, dtype=float)
     return LayerHistory(x, x * 0 + sw1, x * 0, x * 0 + 1, x * 0, x * 0 + 1, x * 0, x * 0 + 1, 10, 2, 8, True)
+
+
+def moments(epochs, condition, distance=0.5) -> ConditioningHistory:
+    x = np.asarray(epochs, dtype=float)
+    return ConditioningHistory(x, x * 0 + distance, x * 0 + condition, 100, 8)
+
+
+def test_an_infinite_condition_number_is_drawn_above_all_others_and_called_so() -> None:
+    bands = {"N(0, I)": {"distance": (0.2, 0.4), "condition": (2.0, 5.0)}}
+    figure = conditioning({"PER": [moments(range(3), [700, np.inf, 40])], "BN": [moments([0], 12)]}, bands, 3)
+    curve = next(trace for trace in figure.data if (trace.name, trace.meta) == ("PER", "condition"))
+    assert curve.y.tolist() == [700, 10_000, 40]
+    assert list(curve.text) == ["", "∞", ""]
+    ticks = dict(zip(figure.layout.yaxis2.tickvals, figure.layout.yaxis2.ticktext, strict=True))
+    assert ticks[10_000] == "∞"
+    assert ticks[30] == "30"
+    assert "∞" not in figure.layout.yaxis.ticktext
+
+
+def test_seeds_without_full_rank_widen_the_range_to_infinity_and_a_missing_value_stays_missing() -> None:
+    seeds = [moments([0, 1], [3, np.inf]), moments([0, 1], [5, 8]), moments([0, 1], [np.nan, 9])]
+    figure = conditioning({"PER": seeds}, {}, 1)
+    band, curve = (trace for trace in figure.data if trace.meta == "condition")
+    assert curve.y.tolist() == [4, 9]
+    assert band.y.tolist() == [5, 100, 8, 3]
+
+
+def test_fewer_rows_than_units_leave_n01_at_infinity_too() -> None:
+    bands = {"N(0, I)": {"distance": (0.9, 1.1), "condition": (np.inf, np.inf)}}
+    figure = conditioning({"PER": [moments([0, 1], np.inf)]}, bands, 1)
+    drawn = {trace.name: trace.y.tolist() if trace.name == "PER" else list(trace.y) for trace in figure.data[1::2]}
+    assert figure.layout.yaxis2.ticktext == ("∞",)
+    assert {tuple(set(y)) for y in drawn.values()} == {(10.0,)}
 
 
 def test_a_heat_map_shows_each_run_at_its_own_epochs() -> None:

@@ -48,6 +48,26 @@ def test_the_opened_layer_has_the_numbers_of_the_library(open_page: OpenPage, du
     assert float(maximised["W1"].split()[0]) >= float(gaussian_w1(matrix).max()) - 1e-3
 
 
+def test_the_conditioning_over_the_epochs_is_that_of_numpy_beside_n01(open_page: OpenPage, dump: Path) -> None:
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="layer_2")
+    assert "dumps_conditions" not in sent_charts(page)  # computed when somebody asks
+    page = open_page("dumps", dumps_look="true", dumps_path=str(dump), dumps_layer="layer_2", dumps_conditioning="true")
+    assert [*page.exception, *page.error] == []
+    traces = sent_charts(page)["dumps_conditions"].figure["data"]
+    values = [inspect(dump).load(f"step-{epoch}/activations.safetensors/layer_2").values for epoch in EPOCHS]
+    matrices = [one.T.astype(float) @ one / len(one) for one in values]
+    expected = {
+        "condition": [np.linalg.cond(matrix) for matrix in matrices],
+        "distance": [np.linalg.norm(matrix - np.eye(6)) / np.sqrt(6) for matrix in matrices],
+    }
+    for key, numbers in expected.items():
+        curve = next(trace for trace in traces if trace["meta"] == key and trace["mode"] == "lines+markers")
+        drawn = np.frombuffer(base64.b64decode(curve["y"]["bdata"]), curve["y"]["dtype"])
+        np.testing.assert_allclose(drawn, numbers, rtol=1e-4)
+    assert {trace["name"] for trace in traces if trace["mode"] == "lines"} == {"N(0, I) of this size"}
+    assert "of 6 of the 6 units" in all_text(page)
+
+
 def test_rows_that_are_not_finite_are_counted_and_the_rest_is_shown(open_page: OpenPage, dump: Path) -> None:
     values = np.random.default_rng(1).standard_normal((202, 6)).astype(np.float32)
     values[3, 1], values[4, 2] = np.nan, np.inf

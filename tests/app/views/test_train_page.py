@@ -5,7 +5,6 @@ import json
 import math
 import shutil
 from pathlib import Path
-from typing import Literal
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -20,7 +19,7 @@ from torch import nn
 
 from analysis.runs.library import open_comparison
 from analysis.runs.spec import MethodSpec, TrainingSpec
-from analysis.statistics.null_band import NullBand
+from analysis.statistics.null_band import Name, NullBand, Statistic
 from analysis.survey.history import RecordedDistances
 from analysis.training.presets import PRESETS
 from app.session import services
@@ -36,7 +35,7 @@ from tests.waiting import wait_for
 
 pytestmark = pytest.mark.long
 
-CHARTS = {"train_figure2", "train_progress", "train_distances", "train_densities_0"}
+CHARTS = {"train_figure2", "train_progress", "train_distances", "train_conditions", "train_densities_0"}
 
 
 @pytest.fixture
@@ -470,8 +469,9 @@ def test_each_mean_that_runs_have_recorded_has_a_range_of_its_own(
     records.write_text(records.read_text("utf-8").replace('"sw1_controlled": true, ', ""), "utf-8")
     asked: list[RecordedDistances] = []
 
-    def noted(statistic: RecordedDistances, n: int, d: int, *, draws: int) -> dict[Literal["sw1", "per"], NullBand]:
-        asked.append(statistic)
+    def noted(statistic: Statistic[Name], n: int, d: int, *, draws: int) -> dict[Name, NullBand]:
+        if isinstance(statistic, RecordedDistances):
+            asked.append(statistic)
         return null_bands(statistic, n, d, draws=draws)
 
     monkeypatch.setattr(run_view, "null_bands", noted)
