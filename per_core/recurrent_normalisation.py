@@ -18,7 +18,7 @@ three places as well. RMS normalisation in the same places, and no shift in the 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 import torch
@@ -28,6 +28,7 @@ from per_core.arguments import FLOATS, require_count, require_eps, require_momen
 from per_core.errors import InvalidInputError
 
 GATES = ("input gate", "forget gate", "candidate", "output gate")  # i, f, g, o, in the order of torch.nn.LSTM
+CELL = "cell state"
 State = tuple[Tensor, Tensor]  # h and c, (1, n, d) each
 
 
@@ -162,8 +163,8 @@ class NormalisedLSTM(nn.Module):
     """An LSTM of one layer that is normalised inside; without a normaliser it computes what torch.nn.LSTM does.
 
     It is called as torch.nn.LSTM with `batch_first`, and its weights have the same names; of torch's two biases, whose
-    sum alone counts, it has the first. In evaluation mode gates and cell pass through submodules, for hooks that look
-    at them: (n, t, d) each, after their non-linearity, c as it is carried on.
+    sum alone counts, it has the first. In evaluation mode gates and cell state pass through submodules of these names,
+    for hooks that look at them: (n, t, d) each, gates after their non-linearity, c as it is carried on.
 
     Args:
         inputs: units of the input.
@@ -181,6 +182,8 @@ class NormalisedLSTM(nn.Module):
         (torch.Size([20, 35, 16]), torch.Size([1, 20, 16]))
     """
 
+    batch_first = True
+
     def __init__(self, inputs: int, units: int, *normalisers: Normaliser) -> None:
         super().__init__()
         self.input_size = require_count(inputs, "inputs")
@@ -191,7 +194,7 @@ class NormalisedLSTM(nn.Module):
         self.norm_input = nn.ModuleList(make(4 * units, shift=False) for make in normalisers)
         self.norm_hidden = nn.ModuleList(make(4 * units, shift=False) for make in normalisers)
         self.norm_cell = nn.ModuleList(make(units, shift=True) for make in normalisers)
-        for name in (*GATES, "cell"):
+        for name in (*GATES, CELL):
             self.add_module(name, nn.Identity())
         self.reset_parameters()
 
@@ -202,32 +205,30 @@ class NormalisedLSTM(nn.Module):
             nn.init.uniform_(weight, -1 / math.sqrt(self.hidden_size), 1 / math.sqrt(self.hidden_size))
         begin_bias(self.bias_ih_l0)
 
-    def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def forward(
+        self,
+        inputs: Tensor,
+        state: State | None = None,
+        *,
+        mask: Tensor | None = None,
+        ahead: Callable[[Tensor], Tensor] | None = None,
+    ) -> tuple[Tensor, State]:
         """Outputs h of every time step, (n, t, d), and the last h and c, (1, n, d) each.
 
         Args:
             inputs: (n, t, inputs).
             state: h and c before the first time step, (1, n, d) each; zeros if None.
+            mask: (n, d), what h is multiplied by on its way into the next time step, the same at each.
+            ahead: what acts on W_x x of all time steps, (n, t, 4d), before it is normalised.
         """
-        return self.recur(self.map_input(inputs), state)
-
-    def map_input(self, inputs: Tensor) -> Tensor:
-        """W_x x of all time steps, (n, t, 4d): its share in the gates, before normalisation."""
         if inputs.ndim != 3 or inputs.shape[1] == 0 or inputs.shape[2] != self.input_size:
             raise InvalidInputError(
                 f"inputs must have shape (n, t, {self.input_size}) with at least one time step; received"
                 f" {tuple(inputs.shape)}. Put the samples first and the units last."
             )
-        return nn.functional.linear(inputs, self.weight_ih_l0)
-
-    def recur(self, mapped: Tensor, state: State | None = None, mask: Tensor | None = None) -> tuple[Tensor, State]:
-        """Go through the time steps; result as of `forward`.
-
-        Args:
-            mapped: W_x x, (n, t, 4d).
-            state: as in `forward`.
-            mask: (n, d), what h is multiplied by on its way into the next time step, the same at each.
-        """
+        mapped = nn.functional.linear(inputs, self.weight_ih_l0)
+        if ahead is not None:
+            mapped = ahead(mapped)
         if state is None:
             h = c = mapped.new_zeros(len(mapped), self.hidden_size)
         else:
@@ -249,7 +250,7 @@ class NormalisedLSTM(nn.Module):
             hidden.append(h)
             if not self.training:
                 inside.append((i, f, g, o, c))
-        for name, values in zip((*GATES, "cell"), zip(*inside, strict=True), strict=False):
+        for name, values in zip((*GATES, CELL), zip(*inside, strict=True), strict=False):
             self.get_submodule(name)(torch.stack(values, dim=1))
         return torch.stack(hidden, dim=1), (h.unsqueeze(0), c.unsqueeze(0))
 
@@ -265,7 +266,7 @@ def begin_bias(bias: Tensor) -> None:
     bias.chunk(4)[GATES.index("forget gate")].fill_(1)
 
 
-def _normalised(values: Tensor, normalisers: nn.ModuleList | Sequence[nn.Module], step: int) -> Tensor:
+def _normalised(values: Tensor, normalisers: Iterable[nn.Module], step: int) -> Tensor:
     for normaliser in normalisers:
         values = normaliser(values, step)
     return values

@@ -29,6 +29,7 @@ ICASSP 2016; Inan, Khosravi and Socher, "Tying word vectors and word classifiers
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -76,19 +77,16 @@ class RecurrentLayer(HiddenLayer):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Hidden states (n, t, d) of inputs (n, t, k), from where the call before ended if it had as many sequences."""
-        n, steps, _ = inputs.shape
         state = None
-        if self.state is not None and self.state.shape[2] == n:
+        if self.state is not None and self.state.shape[2] == len(inputs):
             state = self.state[0], self.state[1]
         if isinstance(self.cell, nn.LSTM):
             hidden, state = self.cell(inputs, state)
         else:
-            mapped = self.cell.map_input(inputs)
-            mapped = self.pre_activation(mapped.flatten(0, 1)).unflatten(0, (n, steps))
-            hidden, state = self.cell.recur(mapped, state, self._mask(mapped))
+            ahead = partial(_on_rows, self.pre_activation)
+            hidden, state = self.cell(inputs, state, mask=self._mask(inputs), ahead=ahead)
         self.state = torch.stack(state).detach()
-        outputs: Tensor = self.output(hidden.flatten(0, 1)).unflatten(0, (n, steps))
-        return outputs
+        return _on_rows(self.output, hidden)
 
     def _mask(self, like: Tensor) -> Tensor | None:
         if not self.training or self.dropout == 0:
@@ -104,6 +102,12 @@ class RecurrentLayer(HiddenLayer):
         begin_bias(self.cell.get_parameter(BIAS))
         if isinstance(self.cell, nn.LSTM):
             nn.init.zeros_(self.cell.get_parameter(SECOND_BIAS))
+
+
+def _on_rows(place: nn.Module, values: Tensor) -> Tensor:
+    """What methods make of sequences (n, t, d), given every time step of every sequence as a row."""
+    rows: Tensor = place(values.flatten(0, 1))
+    return rows.reshape(*values.shape[:2], rows.shape[1])
 
 
 class WordEmbedding(nn.Embedding):

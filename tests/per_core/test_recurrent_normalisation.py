@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from per_core import InvalidInputError, NormalisedLSTM, RecurrentBatchNorm
-from per_core.recurrent_normalisation import GATES, RecurrentLayerNorm, RecurrentRMSNorm
+from per_core.recurrent_normalisation import CELL, GATES, RecurrentLayerNorm, RecurrentRMSNorm
 
 N, T, K, D = 6, 4, 3, 5
 BATCH, LAYER, RMS = partial(RecurrentBatchNorm, steps=T), RecurrentLayerNorm, RecurrentRMSNorm
@@ -88,7 +88,7 @@ def test_gradients_are_differences(which, training):
     mask = normal(3, D, seed=24)
 
     def outputs(x, h, c, *_parameters):
-        return lstm.recur(lstm.map_input(x), (h, c), mask)[0]
+        return lstm(x, (h, c), mask=mask)[0]
 
     parameters = tuple(lstm.parameters())
     assert torch.autograd.gradcheck(outputs, (*(leaf.requires_grad_() for leaf in leaves), *parameters))
@@ -190,38 +190,35 @@ def test_the_first_step_without_spread_gives_no_nan():
 
 def test_a_mask_drops_the_state_on_its_way_alone():
     lstm = lstm_with()
-    mapped = lstm.map_input(normal(N, T, K))
-    masked, _ = lstm.recur(mapped, mask=torch.zeros(N, D, dtype=torch.float64))
+    masked, _ = lstm(normal(N, T, K), mask=torch.zeros(N, D, dtype=torch.float64))
     with torch.no_grad():
         lstm.weight_hh_l0.zero_()
-    torch.testing.assert_close(masked, lstm.recur(mapped)[0])
+    torch.testing.assert_close(masked, lstm(normal(N, T, K))[0])
 
 
 def test_gates_and_cell_are_shown_in_evaluation():
     lstm = lstm_with(LAYER)
     seen: dict[str, torch.Tensor] = {}
-    for name in (*GATES, "cell"):
+    for name in (*GATES, CELL):
         lstm.get_submodule(name).register_forward_hook(lambda _m, _i, out, name=name: seen.update({name: out}))
     lstm(normal(N, T, K))
     assert seen == {}
     outputs, (h, c) = lstm.eval()(normal(N, T, K))
-    assert list(seen) == ["input gate", "forget gate", "candidate", "output gate", "cell"]
+    assert list(seen) == ["input gate", "forget gate", "candidate", "output gate", "cell state"]
     assert {tuple(values.shape) for values in seen.values()} == {(N, T, D)}
-    i, f, g, o, cell = (seen[name] for name in (*GATES, "cell"))
+    i, f, g, o, cell = (seen[name] for name in (*GATES, CELL))
     torch.testing.assert_close(cell[:, 1:], f[:, 1:] * cell[:, :-1] + (i * g)[:, 1:])
     torch.testing.assert_close(outputs, o * lstm.norm_cell[0](cell).tanh())
     torch.testing.assert_close((h[0], c[0]), (outputs[:, -1], cell[:, -1]))
 
 
-def test_normalisers_act_one_after_the_other():
+def test_normalisers_act_one_after_the_other_and_after_what_acts_ahead():
     lstm = lstm_with(BATCH, LAYER)
-    values = normal(N, T, 4 * D)
-    mapped, _ = lstm.recur(values)
+    expected, _ = lstm(normal(N, T, K), ahead=torch.sin)
     first, second = lstm.norm_input
-    with torch.no_grad():
-        expected = second(first(values))
-        lstm.norm_input = nn.ModuleList()
-        torch.testing.assert_close(lstm.recur(expected)[0], mapped)
+    lstm.norm_input = nn.ModuleList()
+    outputs, _ = lstm(normal(N, T, K), ahead=lambda mapped: second(first(mapped.sin())))
+    torch.testing.assert_close(outputs, expected)
 
 
 @pytest.mark.parametrize(
