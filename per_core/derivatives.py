@@ -70,6 +70,13 @@ def positional(function: AnyFunction) -> AnyFunction:
     return function
 
 
+def in_transform() -> bool:
+    """Whether a transform of `torch.func` or forward mode surrounds the call; False while torch.compile traces it."""
+    if torch.compiler.is_compiling():
+        return False
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+
+
 def shared_draw(draw: Callable[[], Tensor]) -> Tensor:
     """What is drawn, once for all instances of `torch.func.vmap` and all columns of a Jacobian."""
     if torch.compiler.is_compiling():

@@ -28,7 +28,7 @@ from per_core.arguments import (
     require_weight,
     working_dtype,
 )
-from per_core.derivatives import batch_first, forward_rule, positional, refuse_derivative
+from per_core.derivatives import batch_first, forward_rule, in_transform, positional, refuse_derivative
 from per_core.directions import random_directions
 from per_core.errors import InvalidInputError
 from per_core.radial import SQRT_2_OVER_PI, radial_curvature, radial_loss, radial_slope
@@ -128,7 +128,7 @@ class PER(nn.Module):
     the loss instead; with k accumulated micro-batches divide λ by k. bfloat16 needs no scaler.
 
     Exact, the backward pass keeps the activation and uses O(rows) memory beside the gradient it returns (but for copies
-    of activations that are shorter than float32, on a CPU, or that are not contiguous, in layout "sample"). It never
+    of activations that are shorter than float32, on a CPU, or of rows beyond 8192 units in pieces). It never
     waits for a GPU, so it does not look for NaN; a row whose squares overflow, values beyond 10¹⁸ in float32, is not
     pulled. It has first derivatives in reverse mode, also under `torch.func.vmap`; a backward pass through it raises a
     DerivativeError, since it would add PER a second time. Forward mode (`torch.func.jvp`) sees the identity: add
@@ -180,8 +180,7 @@ class PER(nn.Module):
             )
         if not self.training:
             return activations
-        # torch.compile refuses functions that say what they are in forward mode, which it does not have.
-        function = _AddGradient if torch.compiler.is_compiling() else _AddGradientInAnyMode
+        function = _AddGradientInTransforms if in_transform() else _AddGradient
         options: Options = self.weight, self.slices, self.reduction, self.layout, self.generator
         return function.apply(activations, options)  # type: ignore[no-untyped-call, no-any-return]
 
@@ -193,34 +192,26 @@ class PER(nn.Module):
 class _AddGradient(torch.autograd.Function):
     """Identity whose backward pass adds weight · per_gradient."""
 
-    generate_vmap_rule = True
-
     @staticmethod
-    @positional
-    def forward(activations: Tensor, options: Options) -> Tensor:
-        del options
+    def forward(ctx: Any, activations: Tensor, options: Options) -> Tensor:
+        ctx.options = options
+        ctx.save_for_backward(activations)
         return activations.view_as(activations)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        del output
-        activations, ctx.options = inputs
-        ctx.save_for_backward(activations)
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (activations,) = ctx.saved_tensors
         weight, slices, reduction, layout, generator = ctx.options
+        dims = _dimensions_of_a_row(activations, layout)
+        d = math.prod([activations.shape[dim] for dim in dims])
+        scale = weight * d / activations.numel() if reduction == "mean" else weight
+        if slices is None and not torch.is_grad_enabled():
+            slope = radial_slope(_norms(activations, dims), d, dtype=working_dtype(activations))
+            return torch.addcmul(grad, activations, slope, value=scale).to(grad.dtype), None
         channels_second = layout == "position" and activations.ndim == 4
         h = activations.flatten(1) if layout == "sample" else activations
         if channels_second:
             h = h.movedim(1, -1)  # (..., d)
-        d = h.shape[-1]
-        scale = weight * d / h.numel() if reduction == "mean" else weight
-        if slices is None and not torch.is_grad_enabled():
-            slope = radial_slope(_norms(h), d, dtype=working_dtype(h))  # (..., 1)
-            slope = slope.movedim(-1, 1) if channels_second else slope.view(slope.shape + (1,) * (grad.ndim - h.ndim))
-            return torch.addcmul(grad, activations, slope, value=scale).to(grad.dtype), None
         if slices is not None:
             gradient = _sampled_gradient(h.flatten(0, -2), slices, generator).view(h.shape)
         else:  # it will be differentiated
@@ -233,8 +224,22 @@ class _AddGradient(torch.autograd.Function):
         return total, None
 
 
-class _AddGradientInAnyMode(_AddGradient):
-    """`_AddGradient` with a rule for forward mode, where it is the identity: there is no backward pass to add to."""
+class _AddGradientInTransforms(_AddGradient):
+    """`_AddGradient` for `torch.func` and forward mode, where it is the identity. It takes twice as long to call."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    @positional
+    def forward(activations: Tensor, options: Options) -> Tensor:  # type: ignore[override]
+        del options
+        return activations.view_as(activations)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        del output
+        activations, ctx.options = inputs
+        ctx.save_for_backward(activations)
 
     @staticmethod
     @forward_rule
@@ -354,19 +359,30 @@ def row_norms(h: Tensor) -> Tensor:
     return _norms(h).squeeze(-1).double()
 
 
-def _norms(h: Tensor) -> Tensor:
-    """`row_norms` as a column, (..., 1), in the working dtype where it sums a row by itself."""
+def _dimensions_of_a_row(activations: Tensor, layout: RowLayout) -> tuple[int, ...]:
+    """The dimensions that the units of a row lie along."""
+    if layout == "sample":
+        return tuple(range(1, activations.ndim))
+    return (1,) if activations.ndim == 4 else (activations.ndim - 1,)
+
+
+def _norms(h: Tensor, dims: tuple[int, ...] = (-1,)) -> Tensor:
+    """`row_norms` with rows along `dims`, which stay with length 1, in the working dtype where it sums a row itself."""
     dtype = working_dtype(h)
-    if h.shape[-1] <= NORM_BLOCK:
-        norms: Tensor = torch.linalg.vector_norm(h, dim=-1, keepdim=True, dtype=dtype)
+    d = math.prod([h.shape[dim] for dim in dims])
+    if d <= NORM_BLOCK:
+        norms: Tensor = torch.linalg.vector_norm(h, dim=dims, keepdim=True, dtype=dtype)
         return norms
-    whole = h.shape[-1] // NORM_BLOCK * NORM_BLOCK
-    blocks = h[..., :whole].view(*h.shape[:-1], -1, NORM_BLOCK)
+    rows = h.flatten(dims[0]) if len(dims) > 1 else h.movedim(dims[0], -1)  # (..., d)
+    whole = d // NORM_BLOCK * NORM_BLOCK
+    blocks = rows[..., :whole].view(*rows.shape[:-1], -1, NORM_BLOCK)
     parts = [
         torch.linalg.vector_norm(blocks, dim=-1, dtype=dtype),  # (..., blocks)
-        torch.linalg.vector_norm(h[..., whole:], dim=-1, keepdim=True, dtype=dtype),
+        torch.linalg.vector_norm(rows[..., whole:], dim=-1, keepdim=True, dtype=dtype),
     ]
-    joined: Tensor = torch.linalg.vector_norm(torch.cat(parts, dim=-1), dim=-1, keepdim=True, dtype=torch.float64)
+    joined: Tensor = torch.linalg.vector_norm(torch.cat(parts, dim=-1), dim=-1, dtype=torch.float64)
+    for dim in dims if dims[0] >= 0 else (joined.ndim,):
+        joined = joined.unsqueeze(dim)
     return joined
 
 

@@ -127,13 +127,13 @@ def _evaluate(curve: Curve, norms: Tensor, d: int, dtype: torch.dtype) -> Tensor
 
 def _sum_waves(curve: Curve, waves: Waves, norms: Tensor) -> Tensor:
     """One sine or cosine of a matrix and one product."""
-    if norms.shape[-1:] != (1,):
-        return _sum_waves(curve, waves, norms.unsqueeze(-1)).squeeze(-1)
-    angles = torch.atan2(waves.root_d, norms)  # in [0, π/2]
-    phases = angles * waves.orders  # (..., terms)
+    angles = torch.atan2(waves.root_d, norms.reshape(-1, 1))  # (m, 1), in [0, π/2]
+    phases = angles * waves.orders  # (m, terms)
     if curve == "slope":
-        return phases.sin_() @ waves.amplitudes
-    return phases.cos_() @ waves.amplitudes * angles.sin_() ** POWERS[curve]
+        sums = phases.sin_() @ waves.amplitudes
+    else:
+        sums = phases.cos_() @ waves.amplitudes * angles.sin_() ** POWERS[curve]
+    return sums.view(norms.shape)
 
 
 def _clenshaw(series: Series, double_t: Tensor) -> Tensor:

@@ -132,11 +132,15 @@ def test_nan_passes_through():
         ("position", (4, 2048, 5, 7), 140),
     ],
 )
-def test_memory_beyond_the_activation_and_the_gradient_is_one_number_a_row(layout, shape, rows):
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_memory_beyond_the_activation_and_the_gradient_is_one_number_a_row(layout, shape, rows, memory_format):
     """Counted over every operator of the backward pass; the copy of a batch would be 100 times the bound."""
-    leaf = normal(*shape, dtype=torch.float32).requires_grad_()
+    values = normal(*shape, dtype=torch.float32)
+    if values.ndim == 4:
+        values = values.contiguous(memory_format=memory_format)
+    leaf = values.requires_grad_()
     out = PER(1, layout=layout)(leaf)
-    incoming = torch.ones(shape)
+    incoming = torch.ones_like(leaf)
     PER(1, layout=layout)(leaf).backward(incoming)  # the series of this d is fitted here, once
     with PeakMemory() as memory:
         (gradient,) = torch.autograd.grad(out, leaf, incoming)

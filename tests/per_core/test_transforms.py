@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 from torch._C._functorch import is_functorch_wrapped_tensor
+from torch.autograd import forward_ad
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, stack_module_state, vjp, vmap
 
 from per_core import (
@@ -185,6 +186,15 @@ def test_the_layer_adds_to_every_backward_pass_of_torch_func(layer):
     reset()
     torch.testing.assert_close(vmap(grad(loss))(torch.stack([h, h])), torch.stack([expected, expected]))
     torch.testing.assert_close(jvp(loss, (h,), (h,))[1], (h * weights).sum())  # its value is the identity
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=repr)
+def test_forward_mode_of_autograd_sees_the_identity(layer):
+    h, tangent = normal(N, D).requires_grad_(), normal(N, D, seed=1)
+    with forward_ad.dual_level():
+        value, slope = forward_ad.unpack_dual(layer(forward_ad.make_dual(h, tangent)))
+        assert torch.equal(value, h)
+        assert torch.equal(slope, tangent)
 
 
 def test_gradients_of_single_samples():
