@@ -43,6 +43,7 @@ DIGITS_SIDE = 8  # pixels, as they are published
 LARGEST_SEED = 2**31  # room for the seeds that follow it
 MOST_SYNTHETIC = 50_000_000  # values of a synthetic training set: 0.6 GB while it is drawn
 MOST_LAYERS = 100
+BLOCK_PLACES = ("first", "second")  # non-linearities of a residual block
 LONGEST_JSON, DEEPEST_JSON = 100_000, 8
 NAME = re.compile(r"[A-Za-z0-9_+.=-]{1,80}")
 
@@ -221,7 +222,8 @@ class TrainingSpec:
     Args:
         data, model: what learns what.
         methods: 1 to 50, with different labels.
-        layers: up to 100 hidden layers where methods act, "layer 1", ...; all if empty.
+        layers: up to 100 hidden layers where methods act, "layer 1", ...; all if empty. In a residual network, "first"
+            and "second" are the layers that end with the first or the second non-linearity of each block.
         epochs: passes over the training data, 0 to 10 000.
         batch_size: 2 to 65 536; an epoch leaves out the last batch if it is smaller.
         learning_rate: of SGD, above 0 and at most 100.

@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from analysis.runs.spec import MethodSpec
 from analysis.training.hidden_layer import HiddenLayer
-from analysis.training.models import Shape, hidden_layers
+from analysis.training.models import Shape, chosen_layers
 from analysis.training.recurrent import RecurrentLayer
-from per_core.errors import InvalidInputError
 from per_core.method import GradientLayer, Loss, Method
 from per_core.per import RowLayout
 from per_core.recurrent_normalisation import Normaliser
@@ -84,7 +83,7 @@ def put_in(
     Args:
         network: whose hidden layers are still without methods.
         spec: the methods and their settings.
-        layers: names of hidden layers; all if empty.
+        layers: names of hidden layers, see `chosen_layers`; all if empty.
         shape: of one input of the network.
         generator: of whatever the methods draw in training; torch's global one, which dropout uses as well, if None.
 
@@ -94,14 +93,7 @@ def put_in(
     Raises:
         InvalidInputError: If there is no such layer, or a method refuses its settings.
     """
-    places = hidden_layers(network)
-    unknown = [name for name in layers if name not in places]
-    if unknown:
-        raise InvalidInputError(
-            f"layers must be hidden layers of the model, {', '.join(places)}; received {', '.join(unknown)}. "
-            "Name some of these, or none for all."
-        )
-    chosen = [places[name] for name in layers or places]
+    chosen = chosen_layers(network, layers)
     for layer in chosen:
         if isinstance(layer, RecurrentLayer) and any(method.acts_on == "pre-activation" for method in spec.methods):
             layer.unroll(*_normalisers(spec, steps=shape[0]))

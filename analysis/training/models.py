@@ -11,7 +11,7 @@ into rectifiers", ICCV 2015, for the initial weights.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -124,6 +124,29 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
 def hidden_layers(network: nn.Module) -> dict[str, HiddenLayer]:
     """The hidden layers by their names, from input to output."""
     return {name: module for name, module in network.named_modules() if isinstance(module, HiddenLayer)}
+
+
+def chosen_layers(network: nn.Module, asked: Sequence[str]) -> list[HiddenLayer]:
+    """The hidden layers that are asked for, from input to output; all if none is.
+
+    Args:
+        network: of which.
+        asked: names of hidden layers, and of a residual network's places, see `TrainingSpec.layers`.
+
+    Raises:
+        InvalidInputError: If there is no such layer.
+    """
+    layers = hidden_layers(network)
+    places = network.places if isinstance(network, ResidualNetwork) else {}
+    known = {name: (name,) for name in layers} | places
+    unknown = [name for name in asked if name not in known]
+    if unknown:
+        raise InvalidInputError(
+            f"layers must be hidden layers of the model, {', '.join(known)}; received {', '.join(unknown)}. "
+            "Name some of these, or none for all."
+        )
+    chosen = {layer for name in asked or known for layer in known[name]}
+    return [layer for name, layer in layers.items() if name in chosen]
 
 
 def _mlp(spec: ModelSpec, width: float, shape: Shape, classes: int, _normalised: bool) -> nn.Module:

@@ -11,7 +11,7 @@ from analysis.runs.spec import DataName, DataSpec, TrainingSpec
 from analysis.training.data_source import DIGITS_TRAINING, held_out
 from analysis.training.device import find_device
 from analysis.training.learner import width_on
-from analysis.training.models import Shape, hidden_layers, outline, pass_nothing
+from analysis.training.models import Shape, chosen_layers, hidden_layers, outline, pass_nothing
 from per_core.errors import InvalidInputError
 from per_core.recording.layer_record import FLOAT_BYTES, HALF_BYTES, HEADER_BYTES, Allowance
 
@@ -62,7 +62,7 @@ def plan(spec: TrainingSpec) -> Plan:
     shape, classes, samples = outline_of(spec.data)
     network = outline(spec.model, shape, classes, width=width_on(spec, find_device(spec)))
     layers = _units(network, shape)
-    require_layers(spec.layers, layers)
+    chosen_layers(network, spec.layers)
     require_batch(spec.batch_size, samples)
     allowance = allowance_of(spec, len(layers))
     n = min(spec.probe_size, samples)
@@ -113,16 +113,6 @@ def outline_of(data: DataSpec) -> tuple[Shape, int, int]:
     shape, classes, samples = known[data.name]
     kept = min(samples, data.limit or samples)
     return shape, classes, kept - held_out(data, kept)
-
-
-def require_layers(asked: tuple[str, ...], layers: dict[str, int]) -> None:
-    """Refuse layers that the model has not; `InvalidInputError` names those that it has."""
-    unknown = [name for name in asked if name not in layers]
-    if unknown:
-        raise InvalidInputError(
-            f"layers must be hidden layers of the model, {', '.join(layers)}; received {', '.join(unknown)}. "
-            "Name some of these, or none for all."
-        )
 
 
 def require_batch(batch_size: int, samples: int) -> None:

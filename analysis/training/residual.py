@@ -26,6 +26,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from analysis.runs.spec import BLOCK_PLACES
 from analysis.training.hidden_layer import AffineLayer
 from per_core.errors import InvalidInputError
 
@@ -92,6 +93,12 @@ class ResidualNetwork(nn.Module):
         self.bias_first = nn.Parameter(torch.zeros(())) if fixup else None
         self.bias_last = nn.Parameter(torch.zeros(())) if fixup else None
         self.add_module("output", nn.Linear(inputs, classes))
+
+    @property
+    def places(self) -> dict[str, tuple[str, ...]]:
+        """Names of the layers that end with the first and with the second non-linearity of each block."""
+        layers = zip(*((first, second) for first, second, _stride, _new in self._blocks), strict=True)
+        return dict(zip(BLOCK_PLACES, layers, strict=True))
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits (n, classes) of images (n, channels, height, width)."""

@@ -13,7 +13,16 @@ from typing import Any, NamedTuple
 from analysis.fields import Range, choices_of, range_of
 from analysis.plain_text import plain, written
 from analysis.runs.grid import OPTIMISER, read_name
-from analysis.runs.spec import PUBLISHED, VANILLA, DataSpec, MethodSpec, ModelSpec, TrainingSpec, read_object
+from analysis.runs.spec import (
+    BLOCK_PLACES,
+    PUBLISHED,
+    VANILLA,
+    DataSpec,
+    MethodSpec,
+    ModelSpec,
+    TrainingSpec,
+    read_object,
+)
 from analysis.training.models import MODELS
 from app.session import services
 from app.session.fields import Field, Flag, Number, OneOf, Several, SomeOf, Text, Values, Whole
@@ -59,6 +68,10 @@ _NUMBERS = {
     "weight_decay": N_("weight decay"),
 }
 PAPERS_WEIGHTS = "3e-4 1e-4 3e-5 1e-5"  # that the authors try for images
+_PLACES = {
+    "first": N_("after the first non-linearity of each block"),
+    "second": N_("after the second non-linearity of each block"),
+}
 _PARTS = ("data", "model")  # of a spec, with fields of their own
 
 
@@ -265,13 +278,21 @@ def _settings() -> tuple[Field[Any], ...]:
         key="train_layers",
         label=_("Only in layers"),
         default=DEFAULT.layers,
-        hint=_("Numbers of hidden layers where the methods act, 2 6 9 for example; all if empty."),
+        hint=_(
+            "Numbers of hidden layers where the methods act, 2 6 9 for example; all if empty. In a residual network,"
+            " first or second is that non-linearity of every block."
+        ),
         placeholder=_("all"),
-        read=lambda text: tuple(f"layer {part}" for part in text.replace(",", " ").split()),
+        read=lambda text: tuple(map(_layer_name, text.lower().replace(",", " ").split())),
         write=lambda layers: " ".join(layer.removeprefix("layer ") for layer in layers),
-        brief=lambda spec: " ".join(spec.layers),
+        brief=lambda spec: " ".join(translated(_PLACES.get(layer, layer)) for layer in spec.layers),
     )
     return (*parameters, layers)
+
+
+def _layer_name(part: str) -> str:
+    """A hidden layer as a spec names it, from its number or its place in a block."""
+    return part if part in BLOCK_PLACES else f"layer {part}"
 
 
 def _parameter(method: Method, parameter: Parameter) -> Several:

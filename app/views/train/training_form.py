@@ -108,6 +108,13 @@ def _draw_form() -> TrainingSpec:
         else:
             st.caption(_("The methods are those in “More settings”."))
             values |= draw_fields(fields.settings, values)
+        if values["model.name"] == "resnet":
+            st.caption(
+                _(
+                    "The paper does not say where PER acts in a residual block. After both non-linearities is our"
+                    " choice; for one of them, type first or second under “Only in layers”."
+                )
+            )
     with training:
         values |= draw_fields(fields.training, values)
         with st.expander(_("Optimiser and device")):

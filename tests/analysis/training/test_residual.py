@@ -183,3 +183,39 @@ def test_two_epochs_learn(method):
 def test_only_images_of_some_size(shape):
     with pytest.raises(InvalidInputError, match=r"takes images, .* of 4 pixels a side at least; received"):
         build_network(RELU, shape, 10, width=1, seed=0)
+
+
+@pytest.mark.parametrize("normalised", [True, False])
+@pytest.mark.parametrize("place", ["first", "second"])
+def test_a_method_can_act_after_one_non_linearity_of_every_block(place, normalised):
+    """After the first, what it sees goes into the second convolution; after the second, into the next block."""
+    network = residual(2, normalised=normalised, width=0.25)
+    put_in(network, MethodSpec("per"), layers=(place,), shape=IMAGE)
+    seen: list[torch.Tensor] = []
+    read: dict[str, torch.Tensor] = {}
+    for module in network.modules():
+        if isinstance(module, PER):
+            module.register_forward_hook(lambda _m, _i, out: seen.append(out))
+    for name, layer in hidden_layers(network).items():
+        layer.register_forward_pre_hook(lambda _m, given, name=name: read.update({name: given[0]}))
+    network.eval()(images())
+    numbers = range(3, 14, 2) if place == "first" else range(4, 14, 2)
+    readers = [read[f"layer {number}"] for number in numbers]
+    assert len(seen) == 6
+    assert all(torch.equal(one, reader) for one, reader in zip(seen, readers, strict=False))
+    assert len(readers) == (6 if place == "first" else 5)  # the last block is read by the mean over the map
+
+
+def test_both_places_and_the_first_convolution_are_all_layers_and_other_models_have_no_places():
+    def acting(layers):
+        network = residual(2, width=0.25)
+        put_in(network, MethodSpec("per"), layers=layers, shape=IMAGE)
+        return [name for name, layer in hidden_layers(network).items() if len(layer.output)]
+
+    assert acting(("layer 1", "second", "first", "layer 2")) == acting(())
+    assert acting(("second", "layer 2")) == ["layer 2", *(f"layer {number}" for number in range(3, 14, 2))]
+    with pytest.raises(InvalidInputError, match="layer 13, first, second; received third"):
+        acting(("third",))
+    network = build_network(ModelSpec("mlp", depth=2), (6,), 3, width=0.1, seed=0)
+    with pytest.raises(InvalidInputError, match="layer 1, layer 2; received first"):
+        put_in(network, MethodSpec("per"), layers=("first",), shape=(6,))

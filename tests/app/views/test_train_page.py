@@ -223,6 +223,8 @@ def test_the_list_says_what_was_asked_for(open_page: OpenPage) -> None:
     )
     assert summary({"data": {"enlarge": 2}}).startswith("digits, 16 × 16, 11-layer CNN")
     assert summary({"data": {"name": "spirals", "enlarge": 2}, "model": {"name": "mlp"}}).startswith("spirals, MLP")
+    places = summary({"model": {"name": "resnet"}, "layers": ["second"]})
+    assert "after the second non-linearity of each block" in places
     assert summary({"epochs": "many"}) == "cannot be read"
 
 

@@ -33,6 +33,9 @@ SPECS = {
         methods=(MethodSpec("dbn+per", {"per.weight": 30.0, "dbn.group_size": 8}, "sum"), MethodSpec("vcl")),
         layers=("layer 1", "layer 3"),
     ),
+    "after the second non-linearity of each block": TrainingSpec(
+        model=ModelSpec("resnet", width=0.25), layers=("second", "layer 1")
+    ),
     "numbers in full, digits enlarged": TrainingSpec(
         data=DataSpec(enlarge=2), learning_rate=1 / 300, methods=(MethodSpec("l2", {"l2.weight": 1 / 3}),)
     ),
