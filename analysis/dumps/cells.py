@@ -223,6 +223,7 @@ def _member(
         note="; ".join(filter(None, (_joined_note(arrays, rows), _own_note(first.note, first.dtype)))),
         rows=rows,
         units=units,
+        row=first.row,
         unused=sum([array.entry.unused for array in arrays]),
         parts=parts,
     )
@@ -292,6 +293,7 @@ def _refused(array: DumpArray, reason: str) -> Member:
         note=message(entry.note),
         rows=None,
         units=None,
+        row=None,
         unused=entry.unused,
         parts=(),
     )

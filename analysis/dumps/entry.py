@@ -9,6 +9,8 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
+from per_core.recording.rows import Rows
+
 ITEM_BYTES = {
     "bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8,
     "float8_e4m3fn": 1, "float8_e4m3fnuz": 1, "float8_e5m2": 1, "float8_e5m2fnuz": 1,
@@ -39,6 +41,7 @@ class Entry:
         refusal: why it cannot be read and what to do, or empty.
         note: what else is worth knowing.
         layer, epoch: if the file states them, instead of a name that has to be parsed.
+        row: what a row is, if the file states it.
         unused: rows behind those in use, which the file itself says are none ('count'); `shape` is without them.
         columns: names of the columns of a table whose single numbers are its units; empty of any other array.
         counted: values that the bins of a histogram count; None of any other array.
@@ -52,6 +55,7 @@ class Entry:
     note: str = ""
     layer: str | None = None
     epoch: float | None = None
+    row: Rows | None = None
     unused: int = 0
     columns: tuple[str, ...] = ()
     counted: int | None = None
@@ -72,7 +76,8 @@ def of_values(values: Sequence[Any]) -> Entry:
     """The entry of which `as_values` are these, or were before they went through JSON."""
     entry = Entry(*values)
     shape = None if entry.shape is None else tuple(entry.shape)
-    return replace(entry, shape=shape, columns=tuple(entry.columns))
+    row = None if entry.row is None else Rows(*entry.row)
+    return replace(entry, shape=shape, columns=tuple(entry.columns), row=row)
 
 
 @lru_cache(maxsize=4096)

@@ -11,6 +11,7 @@ from typing import Literal
 from analysis.dumps.entry import HISTOGRAM
 from analysis.dumps.plan.axes import items_of, matrix_shape
 from analysis.dumps.plan.plan import Axes, Kind
+from per_core.recording.rows import Rows
 
 Location = tuple[str, ...]
 Verdict = Literal["ok", "refused"]
@@ -67,6 +68,7 @@ class Member:
         note: what else is worth knowing.
         rows, units: n and d of the matrix that it is loaded as; None if it is refused. Of a histogram the number of
             values that its bins count, and 1: they are those of all rows and units together.
+        row: what one of its rows is, if the file states it.
         unused: rows that its files say are not in use.
         parts: what is joined, in this order.
     """
@@ -86,6 +88,7 @@ class Member:
     note: str
     rows: int | None
     units: int | None
+    row: Rows | None
     unused: int
     parts: tuple[Part, ...]
 

@@ -27,7 +27,7 @@ from analysis.survey.histogram_drawing import HistogramDrawing
 from analysis.survey.layer_reading import MOST_ROWS, SLICES
 from analysis.survey.member_rows import BLOCKS
 from analysis.survey.overview import Overview, overview
-from analysis.survey.sentences import kind_sentence, reason_title, warning_sentence, warning_title
+from analysis.survey.sentences import kind_sentence, reason_title, row_sentence, warning_sentence, warning_title
 from analysis.survey.warnings import FEWEST_ROWS, ListedWarning, list_warnings, unjudged
 from analysis.translations import ENGLISH, translations
 from per_core.errors import InvalidInputError
@@ -155,6 +155,7 @@ def report_html(inspection: Inspection, seen: Overview, language: str = ENGLISH)
         epochs=seen.epochs[-MOST["epochs"] :],
         heat_scales=[one for one in (*HEAT_SCALES, *POOLED_HEAT_SCALES) if one.quantity in seen.quantities],
         drawings=[HistogramDrawing.of(seen, layer) for layer in layers if layer in seen.histograms],
+        rows=_rows(inspection, seen, texts),
         members=members,
         reasons=group_reasons((one.name, one.reason) for one in inspection.refused),
         verdicts=[(verdict, count[verdict]) for verdict in VERDICTS if count[verdict]],
@@ -181,6 +182,16 @@ def _wording(texts: NullTranslations) -> dict[str, Callable[..., str]]:
         "warning_title": partial(warning_title, texts=texts),
         "warning_sentence": partial(warning_sentence, texts=texts),
     }
+
+
+def _rows(inspection: Inspection, seen: Overview, texts: NullTranslations) -> dict[str, str]:
+    """What a row is, in words, of each layer whose files state it; at its latest epoch."""
+    found = {}
+    for (layer, _epoch), name in seen.members.items():
+        row = inspection.member(name).row
+        if row is not None:
+            found[layer] = row_sentence(row, texts)
+    return found
 
 
 def _facts(

@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis.dumps.reasons import SharedReason
 from analysis.statistics.value_kind import ValueKind
+from per_core.recording.rows import Rows
 from per_core.text import N_
 
 Figures = Mapping[str, Any]
@@ -90,6 +91,24 @@ def kind_sentence(kind: ValueKind, texts: NullTranslations = ENGLISH) -> str:
             return _("not negative (ReLU-like, {zeros:.0%} zeros)").format(zeros=zeros)
     real = _("real, from {low} to {high}").format(low=low, high=high)
     return real + (_(" ({zeros:.0%} zeros)").format(zeros=zeros) if zeros >= 0.01 else "")
+
+
+def row_sentence(row: Rows, texts: NullTranslations = ENGLISH) -> str:
+    """What one row of a layer is."""
+    _ = texts.gettext
+    if row.kind == "samples":
+        return _("A row is a sample.")
+    if row.kind == "locations":
+        return _("A row is one location of a sample; a sample has {each:,}.").format(each=row.each)
+    if row.step == -1:
+        return _("A row is the last time step of a sequence.")
+    if row.step is not None and row.step < 0:
+        return _("A row is time step {step} of a sequence, counted from its end.").format(step=row.step)
+    if row.step is not None:
+        return _("A row is time step {step} of a sequence, counted from 0.").format(step=row.step)
+    if row.alike:
+        return _("A row is one time step of a sequence; a sequence has {each:,}.").format(each=row.each)
+    return _("A row is one time step of a sequence; a sequence has up to {each:,}.").format(each=row.each)
 
 
 def _lost(found: Figures, texts: NullTranslations) -> str:

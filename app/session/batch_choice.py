@@ -37,7 +37,7 @@ from app.session.canvas import leave_address
 from app.session.dumped import DumpMember
 from app.session.fields import Field, OneOf, draw_fields, held_values
 from app.session.keys import DATA_DUMPED, DATA_SOURCE, LOOKED_AT, OPENED_DUMP
-from app.text.language import _, translated
+from app.text.language import _, translated, visitor_texts
 from app.text.plain import escaped, harmless
 from per_core.errors import PerError
 from per_core.recording.epoch import parse_epoch
@@ -247,6 +247,7 @@ def _shipped_fields(run: "Run") -> tuple[Field[Any], ...]:
 def _choose_run() -> Choice:
     """A layer of a run in the library; without one, say where runs come from and show the opening sample."""
     from analysis.runs.library import open_comparison
+    from analysis.survey.sentences import row_sentence
 
     try:
         entries = [entry for entry in services.run_library().list_runs() if entry.state != "damaged"]
@@ -273,12 +274,11 @@ def _choose_run() -> Choice:
     layer = _one_of("data_run_layer", _("Layer"), list(layers), middle(list(layers)), show=layers.__getitem__)
     epochs = [str(record.epoch) for record in run.records if layer in record.layers]
     epoch = _one_of("data_run_epoch", _("Epoch"), epochs, epochs[-1], look="steps")
-    summary = run.records[-1].layers[layer]
-    st.caption(
-        _("{rows:,} of {n:,} rows and {units} of {d:,} units: those that the record of this layer keeps.").format(
-            rows=summary.kept_rows, n=summary.n, units=min(run.allowance.units, summary.d), d=summary.d
-        )
+    summary, row = run.records[-1].layers[layer], run.records[-1].rows.get(layer)
+    kept = _("{rows:,} of {n:,} rows and {units} of {d:,} units: those that the record of this layer keeps.").format(
+        rows=summary.kept_rows, n=summary.n, units=min(run.allowance.units, summary.d), d=summary.d
     )
+    st.caption(kept + (f" {row_sentence(row, visitor_texts())}" if row else ""))
     return Choice(None, layer=layer, epoch=parse_epoch(epoch), run=run)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, get_args
 
 RowKind = Literal["samples", "locations", "time steps"]
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(NamedTuple):
     """What one row of a layer is.
 
     Attributes:
@@ -24,3 +23,16 @@ class Rows:
     each: int = 1
     alike: bool = True
     step: int | None = None
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Rows:
+        """What `_asdict` made plain.
+
+        Raises:
+            ValueError: they are none.
+        """
+        rows = cls(*(values[name] for name in cls._fields))
+        is_step = rows.step is None or type(rows.step) is int
+        if rows.kind not in get_args(RowKind) or not (type(rows.each) is int and type(rows.alike) is bool and is_step):
+            raise ValueError(f"its rows are {values!r:.80}")
+        return rows

@@ -343,7 +343,7 @@ class RunWriter:
             "training": training,
             "scalars": {name: to_json_number(value) for name, value in (scalars or {}).items()},
             "layers": {name: summary.to_json() for name, (summary, _) in layers.items()},
-            "rows": {name: asdict(what) for name, what in (rows or {}).items()},
+            "rows": {name: what._asdict() for name, what in (rows or {}).items()},
         }
         line = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
         self._append_line(line)
@@ -471,7 +471,7 @@ def _parse_record(entry: Mapping[str, Any], created: float) -> Record:
         training=entry["training"],
         scalars={name: float(from_json_number(value)) for name, value in entry["scalars"].items()},
         layers={name: LayerSummary.from_json(values) for name, values in entry["layers"].items()},
-        rows={name: Rows(**values) for name, values in entry.get("rows", {}).items()},
+        rows={name: Rows.from_json(values) for name, values in entry.get("rows", {}).items()},
     )
 
 

@@ -34,7 +34,8 @@ def list_entries(path: Path) -> list[Entry]:
             note += "; this epoch was recorded more than once, the last counts" * (record.epoch in run.repeated)
             key = f"record_{record.index}/{layer}"
             stored = shape[0] * shape[1] * 4
-            entries.append(Entry(key, shape, "float32", stored, note=note, layer=layer, epoch=record.epoch))
+            row = record.rows.get(layer)
+            entries.append(Entry(key, shape, "float32", stored, note=note, layer=layer, epoch=record.epoch, row=row))
     if not entries:
         raise InvalidInputError(
             f"A run must have a record; {path.name} has none yet. Wait for the first, or call record."

@@ -73,7 +73,7 @@ def show_layer(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | None)
     if isinstance(reading, Unread):
         st.error(_("This layer could not be read at this epoch: {reason}").format(reason=escaped(reading.reason)))
     else:
-        show_reading(reading)
+        show_reading(reading, dump.inspection.member(dump.overview.members[layer, epoch]).row)
         if reading.n < reading.total:
             _offer_all_rows(dump, dump.overview.members[layer, epoch], reading.total)
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 import pandas as pd
 import streamlit as st
 
-from analysis.survey.sentences import kind_sentence
+from analysis.survey.sentences import kind_sentence, row_sentence
 from app.text.caption import show_statement
 from app.text.language import _, visitor_texts
 from app.text.numbers import over_directions
@@ -16,12 +16,13 @@ from app.text.plain import escaped
 if TYPE_CHECKING:
     from analysis.one_pass import PartialStatistics
     from analysis.survey.layer_reading import LayerReading
+    from per_core.recording.rows import Rows
 
 SHORT = 1e6  # larger values are written with a power of ten
 
 
-def show_reading(reading: "LayerReading") -> None:
-    """What was read of a layer: SW1 with a comparison, and a row of the other numbers."""
+def show_reading(reading: "LayerReading", row: "Rows | None") -> None:
+    """What was read of a layer: SW1 with a comparison, a row of the other numbers, and what a row of it is."""
     from analysis.distances.shipped_bands import gaussian_ratios
 
     low, high = gaussian_ratios(reading.d)
@@ -42,7 +43,7 @@ def show_reading(reading: "LayerReading") -> None:
         precise.append(_("The effective rank is low because the rows form few tight groups, as classes do."))
     show_statement(short, " ".join(precise))
     st.dataframe(_numbers(reading), hide_index=True, alt=_("The numbers of the layer"))
-    st.caption(_rows(reading))
+    st.caption(_rows(reading) + (f" {row_sentence(row, visitor_texts())}" if row else ""))
 
 
 def _numbers(reading: "LayerReading") -> pd.DataFrame:

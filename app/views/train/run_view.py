@@ -20,6 +20,7 @@ from analysis.survey.history import (
     unit_history,
     unit_values,
 )
+from analysis.survey.sentences import row_sentence
 from app.charts import training as figures
 from app.charts.chart import show_chart
 from app.charts.epochs import ONE_EPOCH
@@ -30,7 +31,7 @@ from app.session.controls import one_of
 from app.session.keys import VIEW_CLIP, VIEW_OWN
 from app.session.null_bands import null_bands
 from app.text.caption import show_caption
-from app.text.language import _, translated
+from app.text.language import _, translated, visitor_texts
 from app.text.plain import escaped, harmless, label
 from app.views.train.shown_runs import Network, Shown
 from app.views.train.training_fields import method_title
@@ -39,6 +40,7 @@ from per_core.text import N_
 if TYPE_CHECKING:
     from analysis.runs.comparison import Comparison
     from analysis.survey.history import ConditioningHistory, LayerHistory, UnitHistory
+    from per_core.recording.rows import Rows
     from per_core.recording.run_directory import Record, Run
 
 DRAWN_BINS = 36_000  # of all histograms of a chart together
@@ -94,7 +96,8 @@ def show_figure2(shown: Shown) -> None:
     row, top = next(iter(histories.items()))
     clipped = bool(st.session_state.get(VIEW_CLIP, True))
     own = bool(st.session_state.get(VIEW_OWN, False))
-    rows = next(iter(shown.runs.values())).records[-1].layers.get(shown.layers[0])
+    record = next(iter(shown.runs.values())).records[-1]
+    rows = record.layers.get(shown.layers[0])
     ends = ", ".join(f"{name} {unit.variance[-1]:.3g}" for name, unit in top.items())
     show_chart(
         partial(
@@ -110,7 +113,9 @@ def show_figure2(shown: Shown) -> None:
             row=plain(row), variances=ends
         ),
         about=_about_movement(row, top),
-        precise=_about_axes(0 if rows is None else rows.n, clipped=clipped, own_scales=own)
+        precise=_about_axes(
+            0 if rows is None else rows.n, record.rows.get(shown.layers[0]), clipped=clipped, own_scales=own
+        )
         + _about_missing({escaped(layer): _lacking(shown, layer) for layer in shown.layers}),
     )
 
@@ -126,16 +131,24 @@ def _about_movement(row: str, units: "Mapping[str, UnitHistory]") -> str:
     ).format(row=escaped(row), movements=", ".join(moves))
 
 
-def _about_axes(rows: int, *, clipped: bool, own_scales: bool) -> str:
+def _about_axes(rows: int, row: "Rows | None", *, clipped: bool, own_scales: bool) -> str:
     """How the panels of Figure 2 are drawn, and what they do not say."""
     said = [
-        _("The band runs from the 0.25 to the 0.75 quantile of {rows:,} samples.").format(rows=rows),
+        *_about_band(rows, row),
         _("Each panel has an axis of its own.") if own_scales else _("The panels of a row share one axis."),
         _("The axis of the variance ends at {clip:g}.").format(clip=figures.CLIPPED_VARIANCE) if clipped else "",
         _("The step is from one record to the next, a mean over the three quartiles."),
         _("One unit can contradict what most of its layer does."),
     ]
     return " ".join(filter(None, said))
+
+
+def _about_band(rows: int, row: "Rows | None") -> list[str]:
+    """What the band is of; without a word of what a row is, samples."""
+    if row is None or row.kind == "samples":
+        return [_("The band runs from the 0.25 to the 0.75 quantile of {rows:,} samples.").format(rows=rows)]
+    band = _("The band runs from the 0.25 to the 0.75 quantile of {rows:,} rows.").format(rows=rows)
+    return [band, row_sentence(row, visitor_texts())]
 
 
 def _about_missing(lacking: Mapping[str, Sequence[str]]) -> str:

@@ -1,5 +1,6 @@
 """What is recorded of recurrent layers: a row is a time step; chosen steps; the gates, against a formula in numpy."""
 
+import json
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -513,3 +514,16 @@ def test_a_run_of_before_is_read_and_not_gone_on_with(tmp_path: Path) -> None:
     with Recorder(model, run.path, units=64, resume=True) as recorder:
         recorder.record(1, inputs=x)
     assert [record.rows for record in open_run(run.path).records] == [{"LSTM": PER_STEP}] * 2
+
+
+@pytest.mark.parametrize(
+    "what", [{"kind": "rows"}, {"each": "5"}, {"each": True}, {"alike": 1}, {"step": 0.5}, {"kind": ["samples"]}]
+)
+def test_rows_that_are_none_are_a_damaged_record(tmp_path: Path, what: dict[str, object]) -> None:
+    run = recorded(tmp_path, nn.GRU(D, H, batch_first=True), draw(N, T, D))
+    records = run.path / "records.jsonl"
+    entry = json.loads(records.read_text())
+    entry["rows"]["GRU"] |= what
+    records.write_text(json.dumps(entry) + "\n")
+    with pytest.raises(InvalidInputError, match="line 1 is damaged"):
+        open_run(run.path)
