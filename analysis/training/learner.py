@@ -89,7 +89,7 @@ class Learner:
     @property
     def parameters(self) -> int:
         """How many numbers are learnt."""
-        return sum(parameter.numel() for parameter in self.network.parameters())
+        return sum(parameter.numel() for parameter in self.network.parameters() if parameter.requires_grad)
 
     def learn(self, epoch: int, between_steps: Callable[[], None] = lambda: None) -> Score:
         """Train for one epoch; the score is that of the batches as they were learnt.

@@ -79,7 +79,8 @@ class RecurrentLayer(HiddenLayer):
         """Hidden states (n, t, d) of inputs (n, t, k), from where the call before ended if it had as many sequences."""
         state = None
         if self.state is not None and self.state.shape[2] == len(inputs):
-            state = self.state[0], self.state[1]
+            h, c = self.state.to(inputs.dtype)  # autocast may have been on in the call before
+            state = h, c
         if isinstance(self.cell, nn.LSTM):
             hidden, state = self.cell(inputs, state)
         else:

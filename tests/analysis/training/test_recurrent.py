@@ -91,6 +91,14 @@ def test_another_number_of_sequences_begins_with_zeros(method):
     torch.testing.assert_close(network(words(3)), fresh)
 
 
+def test_the_state_goes_on_in_another_precision():
+    network = model(replace(LSTM, variational=True, dropout=0.5), "bn+per")
+    with torch.autocast("cpu", torch.bfloat16):
+        network(words()).float().logsumexp(dim=1).mean().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in network.parameters())
+    assert network.eval()(words()).isfinite().all()
+
+
 def test_no_gradient_goes_back_into_the_window_before():
     network = model()
     network(words())
