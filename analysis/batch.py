@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from per_core.errors import InvalidInputError
 from per_core.recording.epoch import as_epoch
+from per_core.text import N_, Phrase
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -126,7 +127,7 @@ class ActivationBatch:
         return self.values if self.exact is None else self.exact
 
     @property
-    def not_finite(self) -> str:
+    def not_finite(self) -> Phrase:
         """What is not finite in `values`, for a person, see `count_not_finite`."""
         return count_not_finite(self.n_nan, self.n_inf, self.n_beyond_float32)
 
@@ -143,23 +144,31 @@ def first_rows(batch: ActivationBatch, rows: int) -> ActivationBatch:
     return batch if batch.n <= rows else ActivationBatch(batch.values[:rows], batch.name, source=batch.source)
 
 
-def count_not_finite(n_nan: int, n_inf: int, n_beyond_float32: int) -> str:
+def count_not_finite(n_nan: int, n_inf: int, n_beyond_float32: int) -> Phrase:
     """Such values in words: "2 NaN, 1 infinite"; those beyond float32 are named where there are any."""
-    beyond = f", {n_beyond_float32:,} finite beyond float32 (3.4e38)" if n_beyond_float32 else ""
-    return f"{n_nan:,} NaN, {n_inf:,} infinite{beyond}"
+    found = Phrase(N_("{n_nan:,} NaN, {n_inf:,} infinite"), n_nan=n_nan, n_inf=n_inf)
+    if not n_beyond_float32:
+        return found
+    return Phrase(N_("{found}, {n:,} finite beyond float32 (3.4e38)"), found=found, n=n_beyond_float32)
 
 
 def _received(values: ArrayLike) -> NDArray[Any]:
     received = np.asarray(values)
     if received.dtype.kind not in "fiub":
         raise InvalidInputError(
-            f"Activations must be real numbers; received dtype {received.dtype}. "
-            "Convert them to a floating-point array first."
+            N_(
+                "Activations must be real numbers; received dtype {dtype}. Convert them to a floating-point array"
+                " first."
+            ),
+            dtype=received.dtype,
         )
     if received.ndim != 2 or 0 in received.shape:
         raise InvalidInputError(
-            "Activations must be a matrix (n, d) with at least one sample and one unit; "
-            f"received shape {received.shape}. Reshape to one row a sample."
+            N_(
+                "Activations must be a matrix (n, d) with at least one sample and one unit; received shape {shape}."
+                " Reshape to one row a sample."
+            ),
+            shape=received.shape,
         )
     return received
 

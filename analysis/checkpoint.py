@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from per_core.errors import InvalidInputError
 from per_core.recording.whole_file import whole_file
+from per_core.text import N_
 
 if TYPE_CHECKING:
     import torch
@@ -43,8 +44,8 @@ def read_checkpoint(file: Path, device: torch.device) -> dict[str, Any]:
     """
     if not file.is_file():
         raise InvalidInputError(
-            f"A comparison goes on from its checkpoint; there is none in {file.parent}."
-            " Start it anew in another folder."
+            N_("A comparison goes on from its checkpoint; there is none in {folder}. Start it anew in another folder."),
+            folder=file.parent,
         )
     import torch
 
@@ -52,6 +53,6 @@ def read_checkpoint(file: Path, device: torch.device) -> dict[str, Any]:
         values: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
     except Exception as error:  # torch.load raises whatever unpickling and unzipping raise
         raise InvalidInputError(
-            f"{file} is not a readable checkpoint: {error}. Start anew in another folder."
+            N_("{file} is not a readable checkpoint: {error}. Start anew in another folder."), file=file, error=error
         ) from error
     return values

@@ -20,6 +20,7 @@ from loky import ProcessPoolExecutor, cpu_count
 
 from analysis.waiting import TELL_SECONDS, Wait, told
 from per_core.errors import BudgetError, InvalidInputError
+from per_core.text import N_
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -66,8 +67,10 @@ class ComputePool:
             return self._answer(self._begun(asked, function, args, kwargs), asked)
         except BrokenProcessPool as error:
             raise BudgetError(
-                "A computation must fit into the server's memory; the process that made this one was ended twice. Take"
-                " fewer rows or units."
+                N_(
+                    "A computation must fit into the server's memory; the process that made this one was ended twice."
+                    " Take fewer rows or units."
+                )
             ) from error
 
     def close(self) -> None:
@@ -158,8 +161,12 @@ def compute(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """
     if not function.__module__.startswith(OURS):
         raise InvalidInputError(
-            f"Only functions of analysis and per_core are computed beside the server; received {function.__qualname__}"
-            f" of {function.__module__}. Move it there, or call it here."
+            N_(
+                "Only functions of analysis and per_core are computed beside the server; received {function} of"
+                " {module}. Move it there, or call it here."
+            ),
+            function=function.__qualname__,
+            module=function.__module__,
         )
     return POOL.compute(function, *args, **kwargs) if process_count() else function(*args, **kwargs)
 
@@ -182,8 +189,12 @@ def process_count() -> int:
         return min(int(cpu_count()), MOST_PROCESSES)
     if not text.isdecimal():
         raise InvalidInputError(
-            f"{PROCESSES_VARIABLE} must be a whole number, 0 to compute in the server itself; received {text!r}. Set it"
-            " anew, or unset it."
+            N_(
+                "{processes_variable} must be a whole number, 0 to compute in the server itself; received {text!r}."
+                " Set it anew, or unset it."
+            ),
+            processes_variable=PROCESSES_VARIABLE,
+            text=text,
         )
     return int(text)
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.batch import ActivationBatch
-from analysis.fields import require, shown
+from analysis.fields import one_of, require, shown
 from per_core.errors import InvalidInputError
-from per_core.text import N_
+from per_core.text import N_, Phrase
 
 Kind = Literal["cloud", "density"]
 Shape = Literal["normal", "bimodal", "skewed", "ring", "spike"]
@@ -99,10 +99,10 @@ class Drawing:
 
     def __post_init__(self) -> None:
         """Refuse what was not drawn on the grid."""
-        require(self.kind in KINDS, "kind of a drawing", f"one of {', '.join(KINDS)}", self.kind)
-        rule = f"{self.grid.size} bytes from 0 to {self.grid.highest}"
+        require(self.kind in KINDS, Phrase(N_("kind of a drawing")), one_of(KINDS), self.kind)
+        rule = Phrase(N_("{size} bytes from 0 to {highest}"), size=self.grid.size, highest=self.grid.highest)
         fits = isinstance(self.levels, bytes) and len(self.levels) == self.grid.size
-        require(fits and max(self.levels) <= self.grid.highest, "levels of a drawing", rule, self.levels)
+        require(fits and max(self.levels) <= self.grid.highest, Phrase(N_("levels of a drawing")), rule, self.levels)
 
     @property
     def grid(self) -> Grid:
@@ -140,9 +140,15 @@ class Drawing:
         unpacked = _unpacked(text, grid.size // grid.per_byte) if len(text) <= LONGEST_ADDRESS else b""
         if len(unpacked) * grid.per_byte != grid.size:
             raise InvalidInputError(
-                f"Expected a drawn {kind} as this dashboard puts it into an address, at most {LONGEST_ADDRESS}"
-                f" characters; received {len(text):,} that are none: {shown(text[:20])}. Copy the whole address, or"
-                " draw anew."
+                N_(
+                    "Expected a drawn {kind} as this dashboard puts it into an address, at most {longest_address}"
+                    " characters; received {received:,} that are none: {beginning}. Copy the whole address, or draw"
+                    " anew."
+                ),
+                kind=kind,
+                longest_address=LONGEST_ADDRESS,
+                received=len(text),
+                beginning=shown(text[:20]),
             )
         return cls(kind, _levels(grid, unpacked))
 
@@ -170,11 +176,11 @@ class DrawnSpec:
         """Refuse what cannot be drawn from."""
         if self.drawing.is_empty:
             raise InvalidInputError(
-                "A batch needs something drawn; received an empty canvas. Draw on it, or begin with a shape."
+                N_("A batch needs something drawn; received an empty canvas. Draw on it, or begin with a shape.")
             )
-        require(self.n >= 1, "n", "at least 1", self.n)
-        require(self.dim >= 2, "dim", "at least 2", self.dim)
-        require(self.seed >= 0, "seed", "at least 0", self.seed)
+        require(self.n >= 1, "n", Phrase(N_("at least 1")), self.n)
+        require(self.dim >= 2, "dim", Phrase(N_("at least 2")), self.dim)
+        require(self.seed >= 0, "seed", Phrase(N_("at least 0")), self.seed)
 
 
 def draw_batch(spec: DrawnSpec) -> ActivationBatch:
@@ -207,7 +213,7 @@ def shaped(kind: Kind, shape: Shape) -> Drawing:
     Raises:
         InvalidInputError: If there is no such shape of this kind.
     """
-    require(shape in shapes(kind), f"shape of a drawn {kind}", f"one of {', '.join(shapes(kind))}", shape)
+    require(shape in shapes(kind), Phrase(N_("shape of a drawn {kind}"), kind=kind), one_of(shapes(kind)), shape)
     grid = GRIDS[kind]
     x = grid.positions
     if kind == "density":

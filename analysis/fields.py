@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from analysis.plain_text import plain
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,14 @@ class Range:
         """Whether a number is inside."""
         return self.low <= value <= self.high and not (self.above and value == self.low)
 
-    def __str__(self) -> str:
+    @property
+    def phrase(self) -> Phrase:
         """From where to where, in words."""
         number = "d" if isinstance(self.low, int) and isinstance(self.high, int) else "g"
-        end = " up" if self.high == math.inf else f" to {self.high:{number}}"
-        return f"{'above' if self.above else 'from'} {self.low:{number}}{end}"
+        low, high = f"{self.low:{number}}", f"{self.high:{number}}"
+        if self.high == math.inf:
+            return Phrase(N_("above {low} up") if self.above else N_("from {low} up"), low=low)
+        return Phrase(N_("above {low} to {high}") if self.above else N_("from {low} to {high}"), low=low, high=high)
 
 
 def check_fields(record: object, prefix: str = "") -> None:
@@ -55,9 +60,9 @@ def check_fields(record: object, prefix: str = "") -> None:
             (check_whole if kind is int else check_number)(prefix + name, value, limits)
         elif get_origin(hint) is Literal:
             choices = get_args(hint)
-            require(value in choices, prefix + name, f"one of {', '.join(choices)}", value)
+            require(value in choices, prefix + name, one_of(choices), value)
         elif hint is bool:
-            require(isinstance(value, bool), prefix + name, "true or false", value)
+            require(isinstance(value, bool), prefix + name, Phrase(N_("true or false")), value)
         elif hint is str:
             check_text(prefix + name, value)
 
@@ -76,25 +81,35 @@ def choices_of(record: type[Any], name: str) -> tuple[str, ...]:
 def check_whole(name: str, value: object, limits: Range) -> None:
     """Refuse what is not a whole number in a range."""
     whole = isinstance(value, int) and not isinstance(value, bool)
-    require(whole and limits.holds(value), name, f"a whole number {limits}", value)  # type: ignore[arg-type]
+    require(whole and limits.holds(value), name, Phrase(N_("a whole number {limits}"), limits=limits.phrase), value)  # type: ignore[arg-type]
 
 
 def check_number(name: str, value: object, limits: Range) -> None:
     """Refuse what is not a finite number in a range."""
     largest = sys.float_info.max
     number = isinstance(value, int | float) and not isinstance(value, bool) and -largest <= value <= largest
-    require(number and limits.holds(value), name, f"a number {limits}", value)  # type: ignore[arg-type]
+    require(number and limits.holds(value), name, Phrase(N_("a number {limits}"), limits=limits.phrase), value)  # type: ignore[arg-type]
 
 
 def check_text(name: str, value: object) -> None:
     """Refuse what is not a text that can be printed."""
-    require(isinstance(value, str) and value.isprintable(), name, "a text of printable characters", value)
+    require(isinstance(value, str) and value.isprintable(), name, Phrase(N_("a text of printable characters")), value)
 
 
-def require(holds: object, name: str, rule: str, received: object) -> None:
+def one_of(choices: Iterable[str]) -> Phrase:
+    """The rule that a value is one of these."""
+    return Phrase(N_("one of {choices}"), choices=", ".join(choices))
+
+
+def require(holds: object, name: str, rule: Phrase, received: object) -> None:
     """Refuse a value with a message of what was expected, what came and what to do."""
     if not holds:
-        raise InvalidInputError(f"{name} must be {rule}; received {shown(received)}. Choose a value of that kind.")
+        raise InvalidInputError(
+            N_("{name} must be {rule}; received {received}. Choose a value of that kind."),
+            name=name,
+            rule=rule,
+            received=shown(received),
+        )
 
 
 def shown(value: object) -> str:
@@ -102,7 +117,7 @@ def shown(value: object) -> str:
     try:
         return plain(repr(value))
     except (ValueError, RecursionError):  # of more digits than Python prints, or too deep
-        return f"a {type(value).__name__} too large to print"
+        return Phrase(N_("a {kind} too large to print"), kind=type(value).__name__)
 
 
 def _hints(record: type[Any]) -> dict[str, Any]:

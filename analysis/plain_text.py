@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from per_core.text import Phrase
+
 LONGEST_NAME, LONGEST_MESSAGE = 200, 2000
 # Printable by their class, and seen by nobody: fillers, joiners and variation selectors.
 _UNSEEN = frozenset(
@@ -42,7 +44,12 @@ def written(value: float) -> str:
 
 
 def message(text: object) -> str:
-    """`plain` of a sentence or two: line ends become spaces, and more signs are kept than of a name."""
+    """`plain` of a sentence or two: line ends become spaces, and more signs are kept than of a name.
+
+    A phrase stays one: what somebody has called something is among its values.
+    """
+    if isinstance(text, Phrase) and text.values:
+        return Phrase.of(text.template, {name: message(value) for name, value in text.values.items()})
     return plain(" ".join(str(text).split()), LONGEST_MESSAGE)
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import psutil
 
+from per_core.text import N_, Phrase
+
 
 def birth_of(pid: int) -> str:
     """When a process was started, in a form that does not depend on any clock; empty if the system does not say.
@@ -58,11 +60,12 @@ def address_space() -> int:
     return int(psutil.Process().memory_info().vms)
 
 
-def describe_exit(code: int) -> str:
+def describe_exit(code: int) -> Phrase:
     """The exit code of a process in words: "was killed by signal 9 (SIGKILL)", "ended with exit status 1"."""
     if code >= 0:
-        return f"ended with exit status {code}"
+        return Phrase(N_("ended with exit status {code}"), code=code)
     try:
-        return f"was killed by signal {-code} ({signal.Signals(-code).name})"
+        name = f" ({signal.Signals(-code).name})"
     except ValueError:  # one without a name
-        return f"was killed by signal {-code}"
+        name = ""
+    return Phrase(N_("was killed by signal {signal}"), signal=f"{-code}{name}")

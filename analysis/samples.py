@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.batch import ActivationBatch
+from analysis.fields import one_of
 from per_core.errors import InvalidInputError
-from per_core.text import N_
+from per_core.text import N_, Phrase
 
 Case = Literal["a", "b", "c", "d"]
 Fill = Literal["independent", "pairs"]
@@ -68,20 +69,20 @@ class SampleSpec:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
-        _require(self.case in CASES, "case", f"one of {', '.join(CASES)}", self.case)
-        _require(self.fill in FILLS, "fill", f"one of {', '.join(FILLS)}", self.fill)
-        _require(self.n >= 1, "n", "at least 1", self.n)
-        _require(self.dim >= 2, "dim", "at least 2", self.dim)
-        _require(self.seed >= 0, "seed", "at least 0", self.seed)
-        _require(-1 <= self.rho <= 1, "rho", "between -1 and 1", self.rho)
-        _require(0 < self.skewness <= 10, "skewness", "above 0 and at most 10", self.skewness)
-        _require(0 < self.left_weight < 1, "left_weight", "strictly between 0 and 1", self.left_weight)
-        _require(0 < self.left_sd < math.inf, "left_sd", "positive and finite", self.left_sd)
-        _require(0 < self.right_sd < math.inf, "right_sd", "positive and finite", self.right_sd)
+        _require(self.case in CASES, "case", one_of(CASES), self.case)
+        _require(self.fill in FILLS, "fill", one_of(FILLS), self.fill)
+        _require(self.n >= 1, "n", Phrase(N_("at least 1")), self.n)
+        _require(self.dim >= 2, "dim", Phrase(N_("at least 2")), self.dim)
+        _require(self.seed >= 0, "seed", Phrase(N_("at least 0")), self.seed)
+        _require(-1 <= self.rho <= 1, "rho", Phrase(N_("between -1 and 1")), self.rho)
+        _require(0 < self.skewness <= 10, "skewness", Phrase(N_("above 0 and at most 10")), self.skewness)
+        _require(0 < self.left_weight < 1, "left_weight", Phrase(N_("strictly between 0 and 1")), self.left_weight)
+        _require(0 < self.left_sd < math.inf, "left_sd", Phrase(N_("positive and finite")), self.left_sd)
+        _require(0 < self.right_sd < math.inf, "right_sd", Phrase(N_("positive and finite")), self.right_sd)
         for name in ("left_mean", "right_mean", "shift"):
             value = getattr(self, name)
-            _require(math.isfinite(value), name, "finite", value)
-        _require(0 <= self.scale < math.inf, "scale", "at least 0 and finite", self.scale)
+            _require(math.isfinite(value), name, Phrase(N_("finite")), value)
+        _require(0 <= self.scale < math.inf, "scale", Phrase(N_("at least 0 and finite")), self.scale)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain scalars by field name; `SampleSpec.from_dict` takes them back."""
@@ -94,8 +95,9 @@ class SampleSpec:
         unknown = sorted(set(values) - known)
         if unknown:
             raise InvalidInputError(
-                f"A sample spec has the fields {', '.join(sorted(known))}; received {', '.join(unknown)}. "
-                "Remove or rename them."
+                N_("A sample spec has the fields {known}; received {unknown}. Remove or rename them."),
+                known=", ".join(sorted(known)),
+                unknown=", ".join(unknown),
             )
         return cls(**values)
 
@@ -162,6 +164,11 @@ def _standardised_mixture(rng: np.random.Generator, spec: SampleSpec) -> Float64
     return (raw - mean) / math.sqrt(variance)
 
 
-def _require(holds: bool, name: str, rule: str, received: object) -> None:
+def _require(holds: bool, name: str, rule: Phrase, received: object) -> None:
     if not holds:
-        raise InvalidInputError(f"{name} must be {rule}; received {received!r}. Choose a value in that range.")
+        raise InvalidInputError(
+            N_("{name} must be {rule}; received {received!r}. Choose a value in that range."),
+            name=name,
+            rule=rule,
+            received=received,
+        )

@@ -11,6 +11,7 @@ import socket
 import psutil
 
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 HOSTS_VARIABLE = "PERSCOPE_HOSTS"
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
@@ -32,8 +33,11 @@ def allowed_hosts(address: str, named: str = "") -> list[str]:
     wrong = next((name for name in names if not _NAME.fullmatch(name)), None)
     if wrong is not None:
         raise InvalidInputError(
-            f"Names of hosts are like perscope.example.org, *.example.org or 192.0.2.1, without a port; received"
-            f" {wrong!r}. Correct it."
+            N_(
+                "Names of hosts are like perscope.example.org, *.example.org or 192.0.2.1, without a port; received"
+                " {wrong!r}. Correct it."
+            ),
+            wrong=wrong,
         )
     return list(dict.fromkeys([*LOOPBACK, *_own(address), *names]))
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from per_core.derivatives import inspect
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 Array: TypeAlias = Tensor | NDArray[np.floating]
 
@@ -28,24 +29,39 @@ def as_matrix(values: Array, name: str, shape: str) -> Tensor:
     if isinstance(values, np.ndarray):
         native = np.require(values, values.dtype.newbyteorder("="), ["C", "W"])
         if native.dtype not in (np.float16, np.float32, np.float64):
-            raise InvalidInputError(_floating_rule(name, native.dtype))
+            raise _not_floating(name, native.dtype)
         values = torch.from_numpy(native)
     if not isinstance(values, Tensor):
         raise InvalidInputError(
-            f"{name} must be a torch tensor or a NumPy array of shape {shape}; received"
-            f" {type(values).__name__}. Convert it with torch.as_tensor or numpy.asarray."
+            N_(
+                "{name} must be a torch tensor or a NumPy array of shape {shape}; received {kind}. Convert it with"
+                " torch.as_tensor or numpy.asarray."
+            ),
+            name=name,
+            shape=shape,
+            kind=type(values).__name__,
         )
     if values.dtype not in FLOATS:
-        raise InvalidInputError(_floating_rule(name, values.dtype))
+        raise _not_floating(name, values.dtype)
     if values.ndim != 2:
         raise InvalidInputError(
-            f"{name} must have shape {shape}; received shape {tuple(values.shape)}."
-            " Reshape it to two dimensions: flatten(1) makes every sample one row."
+            N_(
+                "{name} must have shape {shape}; received shape {received}. Reshape it to two dimensions: flatten(1)"
+                " makes every sample one row."
+            ),
+            name=name,
+            shape=shape,
+            received=tuple(values.shape),
         )
     if 0 in values.shape:
         raise InvalidInputError(
-            f"{name} must have shape {shape} with at least one row and one column; received shape"
-            f" {tuple(values.shape)}. Check the selection that made it."
+            N_(
+                "{name} must have shape {shape} with at least one row and one column; received shape {received}."
+                " Check the selection that made it."
+            ),
+            name=name,
+            shape=shape,
+            received=tuple(values.shape),
         )
     return values
 
@@ -65,8 +81,14 @@ def require_finite(values: Tensor, name: str) -> None:
         infinities = int(values.isinf().sum())
         if nans or infinities:
             raise InvalidInputError(
-                f"{name} must be finite; received {nans} NaN and {infinities} infinite values among"
-                f" {values.numel()}. Drop or repair these rows first."
+                N_(
+                    "{name} must be finite; received {nans} NaN and {infinities} infinite values among {count}. Drop"
+                    " or repair these rows first."
+                ),
+                name=name,
+                nans=nans,
+                infinities=infinities,
+                count=values.numel(),
             )
 
     inspect(values, rule)
@@ -76,17 +98,24 @@ def require_count(count: int, name: str) -> int:
     """A number of things, an integer of at least 1."""
     if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
         raise InvalidInputError(
-            f"{name} must be an integer of at least 1; received {count!r}. Pass a whole number, 256 for example."
+            N_("{name} must be an integer of at least 1; received {count!r}. Pass a whole number, 256 for example."),
+            name=name,
+            count=count,
         )
     return int(count)
 
 
 def require_weight(
-    weight: float, name: str = "weight", published: str = "The published settings lie between 1e-7 and 3e-4."
+    weight: float, name: str = "weight", published: str = N_("The published settings lie between 1e-7 and 3e-4.")
 ) -> float:
     """A factor of a term, finite and not negative; that of the regularisation where no other name is given."""
     if not isinstance(weight, Real) or not math.isfinite(weight) or weight < 0:
-        raise InvalidInputError(f"{name} must be a finite number of at least 0; received {weight!r}. {published}")
+        raise InvalidInputError(
+            N_("{name} must be a finite number of at least 0; received {weight!r}. {published}"),
+            name=name,
+            weight=weight,
+            published=Phrase(published),
+        )
     return float(weight)
 
 
@@ -99,18 +128,27 @@ def require_units(activations: Tensor, num_features: int) -> None:
         or 0 in activations.shape
     ):
         raise InvalidInputError(
-            f"activations must be a floating tensor, not empty, of shape (n, {num_features}) or (n, {num_features}, h,"
-            f" w); received {activations.dtype} of shape {tuple(activations.shape)}. Reshape it, or set num_features"
-            " to its second dimension."
+            N_(
+                "activations must be a floating tensor, not empty, of shape (n, {num_features}) or (n,"
+                " {num_features}, h, w); received {dtype} of shape {shape}. Reshape it, or set num_features to its"
+                " second dimension."
+            ),
+            num_features=num_features,
+            dtype=activations.dtype,
+            shape=tuple(activations.shape),
         )
 
 
-def require_statistics(rows: int, otherwise: str = ", or eval() for the running statistics") -> None:
+def require_statistics(rows: int, otherwise: str = N_(", or eval() for the running statistics")) -> None:
     """Refuse a batch too small to have a variance, and say what to do instead."""
     if rows < 2:
         raise InvalidInputError(
-            f"activations must have at least 2 rows to take statistics from; received {rows}."
-            f" Use a larger batch{otherwise}."
+            N_(
+                "activations must have at least 2 rows to take statistics from; received {rows}. Use a larger"
+                " batch{otherwise}."
+            ),
+            rows=rows,
+            otherwise=Phrase(otherwise),
         )
 
 
@@ -118,7 +156,7 @@ def require_eps(eps: float) -> float:
     """What is added to a variance, greater than 0."""
     if not isinstance(eps, Real) or not math.isfinite(eps) or eps <= 0:
         raise InvalidInputError(
-            f"eps must be a finite number greater than 0; received {eps!r}. The usual value is 1e-5."
+            N_("eps must be a finite number greater than 0; received {eps!r}. The usual value is 1e-5."), eps=eps
         )
     return float(eps)
 
@@ -129,8 +167,11 @@ def require_momentum(momentum: float | None) -> float | None:
         return None
     if not isinstance(momentum, Real) or not 0 <= momentum <= 1:
         raise InvalidInputError(
-            f"momentum must be a number in [0, 1], or None for the plain average; received {momentum!r}."
-            " The usual value is 0.1."
+            N_(
+                "momentum must be a number in [0, 1], or None for the plain average; received {momentum!r}. The usual"
+                " value is 0.1."
+            ),
+            momentum=momentum,
         )
     return float(momentum)
 
@@ -141,8 +182,12 @@ def as_directions(directions: Array, activations: Tensor) -> Tensor:
     d = activations.shape[1]
     if matrix.shape[1] != d:
         raise InvalidInputError(
-            f"directions must have one column per unit, shape (k, {d}); received shape {tuple(matrix.shape)}."
-            " Transpose it, or draw it with random_directions(k, d)."
+            N_(
+                "directions must have one column per unit, shape (k, {d}); received shape {shape}. Transpose it, or"
+                " draw it with random_directions(k, d)."
+            ),
+            d=d,
+            shape=tuple(matrix.shape),
         )
     require_finite(matrix, "directions")
     inspect(matrix, _require_unit_rows)
@@ -153,13 +198,22 @@ def _require_unit_rows(matrix: Tensor) -> None:
     norms = torch.linalg.vector_norm(matrix, dim=-1, dtype=torch.float64)
     if bool(((norms - 1).abs() > UNIT_TOLERANCE).any()):
         raise InvalidInputError(
-            f"directions must be unit rows, norms within {UNIT_TOLERANCE:g} of 1; received norms from"
-            f" {norms.min().item():.6g} to {norms.max().item():.6g}. Divide every row by its norm."
+            N_(
+                "directions must be unit rows, norms within {unit_tolerance:g} of 1; received norms from {low:.6g} to"
+                " {high:.6g}. Divide every row by its norm."
+            ),
+            unit_tolerance=UNIT_TOLERANCE,
+            low=norms.min().item(),
+            high=norms.max().item(),
         )
 
 
-def _floating_rule(name: str, dtype: object) -> str:
-    return (
-        f"{name} must hold floating-point values (float16, bfloat16, float32 or float64); received {dtype}."
-        " Convert it to float32."
+def _not_floating(name: str, dtype: object) -> InvalidInputError:
+    return InvalidInputError(
+        N_(
+            "{name} must hold floating-point values (float16, bfloat16, float32 or float64); received {dtype}. Convert"
+            " it to float32."
+        ),
+        name=name,
+        dtype=dtype,
     )

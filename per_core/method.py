@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 if TYPE_CHECKING:
     import torch
@@ -80,8 +81,15 @@ class Parameter:
     def __post_init__(self) -> None:
         if not self.low <= self.default <= self.high or (self.integer and not isinstance(self.default, int)):
             raise InvalidInputError(
-                f"the default of {self.name!r} must be {'a whole number' if self.integer else 'a number'} from"
-                f" {self.low:g} to {self.high:g}; received {self.default!r}. Widen the range or change the default."
+                N_(
+                    "the default of {name!r} must be {kind} from {low:g} to {high:g}; received {default!r}. Widen the"
+                    " range or change the default."
+                ),
+                name=self.name,
+                kind=Phrase(N_("a whole number") if self.integer else N_("a number")),
+                low=self.low,
+                high=self.high,
+                default=self.default,
             )
 
 
@@ -160,20 +168,37 @@ class Method:
     def __post_init__(self) -> None:
         """Check kind, place, scope, names and weight."""
         if self.kind not in KINDS:
-            raise InvalidInputError(f"kind must be one of {KINDS}; received {self.kind!r}. Choose one of the two.")
+            raise InvalidInputError(
+                N_("kind must be one of {kinds}; received {kind!r}. Choose one of the two."),
+                kinds=KINDS,
+                kind=self.kind,
+            )
         if self.acts_on not in PLACES:
             raise InvalidInputError(
-                f"acts_on must be one of {PLACES}; received {self.acts_on!r}. Choose one of the two."
+                N_("acts_on must be one of {places}; received {acts_on!r}. Choose one of the two."),
+                places=PLACES,
+                acts_on=self.acts_on,
             )
         if self.scope not in SCOPES:
-            raise InvalidInputError(f"scope must be one of {SCOPES}; received {self.scope!r}. Choose one of the two.")
+            raise InvalidInputError(
+                N_("scope must be one of {scopes}; received {scope!r}. Choose one of the two."),
+                scopes=SCOPES,
+                scope=self.scope,
+            )
         names = [parameter.name for parameter in self.parameters]
         if len(set(names)) < len(names):
-            raise InvalidInputError(f"parameters must have different names; received {names}. Rename one.")
+            raise InvalidInputError(
+                N_("parameters must have different names; received {names}. Rename one."), names=names
+            )
         if (self.weight is not None) != (self.kind == "regulariser"):
             raise InvalidInputError(
-                "weight must be a Parameter for a regulariser and None for a normaliser; received"
-                f" {self.weight} for a {self.kind}. {'Leave it out' if self.weight else 'Give the factor of its loss'}."
+                N_(
+                    "weight must be a Parameter for a regulariser and None for a normaliser; received {weight} for a"
+                    " {kind}. {advice}."
+                ),
+                weight=self.weight,
+                kind=self.kind,
+                advice=Phrase(N_("Leave it out") if self.weight else N_("Give the factor of its loss")),
             )
 
     @property

@@ -66,8 +66,13 @@ def register_method(method: Method) -> None:
         other = next((other for other in _methods.values() if getattr(other, name) == getattr(method, name)), None)
         if other is not None:
             raise InvalidInputError(
-                f"{name} must be unique among methods; received {getattr(method, name)!r}, which is {other.title!r}."
-                f" Choose another {name}."
+                N_(
+                    "{name} must be unique among methods; received {taken!r}, which is {other!r}. Choose another"
+                    " {name}."
+                ),
+                name=name,
+                taken=getattr(method, name),
+                other=other.title,
             )
     _methods[method.key] = method
 
@@ -99,7 +104,9 @@ def find_method(key: str) -> Method:
         InvalidInputError: there is none.
     """
     if key not in _methods:
-        raise InvalidInputError(f"key must be one of {', '.join(_methods)}; received {key!r}. Choose one of these.")
+        raise InvalidInputError(
+            N_("key must be one of {known}; received {key!r}. Choose one of these."), known=", ".join(_methods), key=key
+        )
     return _methods[key]
 
 

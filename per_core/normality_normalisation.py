@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from per_core.arguments import require_units, require_weight, working_dtype
 from per_core.normalisation import BatchNorm
+from per_core.text import N_
 
 
 class NormalityNorm(nn.Module):
@@ -63,7 +64,7 @@ class NormalityNorm(nn.Module):
         super().__init__()
         self.standardise = BatchNorm(num_features, eps, momentum, False, track_running_stats)
         self.num_features = num_features
-        self.noise = require_weight(noise, "noise", "The authors train with 0.4.")
+        self.noise = require_weight(noise, "noise", N_("The authors train with 0.4."))
         self.generator = generator
         self.weight = nn.Parameter(torch.ones(num_features)) if affine else None
         self.bias = nn.Parameter(torch.zeros(num_features)) if affine else None

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from per_core.arguments import FLOATS, require_count, require_eps, require_momentum, require_statistics
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 GATES = ("input gate", "forget gate", "candidate", "output gate")  # i, f, g, o, in the order of torch.nn.LSTM
 CELL = "cell state"
@@ -77,7 +78,7 @@ class RecurrentBatchNorm(nn.Module):
         self.num_features = require_count(num_features, "num_features")
         self.steps = require_count(steps, "steps")
         if require_momentum(momentum) is None:
-            raise InvalidInputError("momentum must be a number in [0, 1]; received None. The usual value is 0.1.")
+            raise InvalidInputError(N_("momentum must be a number in [0, 1]; received None. The usual value is 0.1."))
         self.momentum = float(momentum)
         self.eps = require_eps(eps)
         self.weight = nn.Parameter(torch.full((num_features,), float(scale)))
@@ -108,17 +109,25 @@ class RecurrentBatchNorm(nn.Module):
             or activations.shape[-1] != self.num_features
         ):
             raise InvalidInputError(
-                f"activations must be a floating tensor of shape (n, {self.num_features}) or (n, t,"
-                f" {self.num_features}); received {activations.dtype} of shape {tuple(activations.shape)}. Reshape it,"
-                " or set num_features to its last dimension."
+                N_(
+                    "activations must be a floating tensor of shape (n, {num_features}) or (n, t, {num_features});"
+                    " received {dtype} of shape {shape}. Reshape it, or set num_features to its last dimension."
+                ),
+                num_features=self.num_features,
+                dtype=activations.dtype,
+                shape=tuple(activations.shape),
             )
         steps = activations.shape[1] if activations.ndim == 3 else 1
         if self.training:
-            require_statistics(activations.shape[0], ", or eval() for the population statistics")
+            require_statistics(activations.shape[0], N_(", or eval() for the population statistics"))
             if step + steps > self.steps:
                 raise InvalidInputError(
-                    f"A sequence in training may have {self.steps} time steps; received {step + steps}. Shorten it, or"
-                    " set steps to the longest."
+                    N_(
+                        "A sequence in training may have {steps} time steps; received {received}. Shorten it, or set"
+                        " steps to the longest."
+                    ),
+                    steps=self.steps,
+                    received=step + steps,
                 )
         return steps
 
@@ -223,8 +232,12 @@ class NormalisedLSTM(nn.Module):
         """
         if inputs.ndim != 3 or inputs.shape[1] == 0 or inputs.shape[2] != self.input_size:
             raise InvalidInputError(
-                f"inputs must have shape (n, t, {self.input_size}) with at least one time step; received"
-                f" {tuple(inputs.shape)}. Put the samples first and the units last."
+                N_(
+                    "inputs must have shape (n, t, {input_size}) with at least one time step; received {shape}. Put"
+                    " the samples first and the units last."
+                ),
+                input_size=self.input_size,
+                shape=tuple(inputs.shape),
             )
         mapped = nn.functional.linear(inputs, self.weight_ih_l0)
         if ahead is not None:

@@ -29,6 +29,7 @@ from torch import Tensor
 from per_core.arguments import Array, as_directions, as_matrix, require_count, require_finite, working_dtype
 from per_core.directions import random_directions
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 LIMIT = 5.0
 
@@ -76,9 +77,13 @@ def sigreg_loss(
     """
     h = as_matrix(activations, "activations", "(n, d)")
     if require_count(knots, "knots") < 2:
-        raise InvalidInputError(f"knots must be at least 2, both ends; received {knots}. The paper uses 17.")
+        raise InvalidInputError(
+            N_("knots must be at least 2, both ends; received {knots}. The paper uses 17."), knots=knots
+        )
     if not isinstance(limit, Real) or not 0 < limit < math.inf:
-        raise InvalidInputError(f"limit must be a finite number above 0; received {limit!r}. The paper uses 5.")
+        raise InvalidInputError(
+            N_("limit must be a finite number above 0; received {limit!r}. The paper uses 5."), limit=limit
+        )
     require_finite(h, "activations")
     with torch.autocast(h.device.type, enabled=False):
         rows = h.to(working_dtype(h))

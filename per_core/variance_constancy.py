@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from per_core.arguments import Array, as_matrix, require_count, require_finite, require_weight, working_dtype
 from per_core.derivatives import inspect, shared_draw
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 BETA_FLOOR = 1e-3
 BLOCK_VALUES = 2**17  # of the rows of subsets, held at a time
@@ -160,7 +161,7 @@ class VCL(nn.Module):
 def _require_subset(subset: int) -> int:
     if require_count(subset, "subset") < 2:
         raise InvalidInputError(
-            f"subset must be at least 2, which a variance needs; received {subset}. The paper uses 5."
+            N_("subset must be at least 2, which a variance needs; received {subset}. The paper uses 5."), subset=subset
         )
     return int(subset)
 
@@ -176,8 +177,13 @@ def _subset_variances(h: Tensor, subset: int, generator: torch.Generator | None)
 def _require_subsets(n: int, subset: int) -> None:
     if n < 2 * _require_subset(subset):
         raise InvalidInputError(
-            f"activations must have at least {2 * subset} rows, two subsets of {subset}; received {n}."
-            " Use a larger batch or a smaller subset."
+            N_(
+                "activations must have at least {rows} rows, two subsets of {subset}; received {n}. Use a larger"
+                " batch or a smaller subset."
+            ),
+            rows=2 * subset,
+            subset=subset,
+            n=n,
         )
 
 
@@ -185,8 +191,12 @@ def _as_beta(beta: float | Tensor, d: int, rows: Tensor) -> Tensor:
     values = torch.as_tensor(beta, dtype=rows.dtype, device=rows.device)
     if values.shape not in ((), (d,)):
         raise InvalidInputError(
-            f"beta must be one number or one for every unit, shape ({d},); received shape {tuple(values.shape)}."
-            " Make it match the columns of the activations."
+            N_(
+                "beta must be one number or one for every unit, shape ({d},); received shape {shape}. Make it match"
+                " the columns of the activations."
+            ),
+            d=d,
+            shape=tuple(values.shape),
         )
     inspect(values, _require_positive_beta)
     return values
@@ -195,5 +205,6 @@ def _as_beta(beta: float | Tensor, d: int, rows: Tensor) -> Tensor:
 def _require_positive_beta(values: Tensor) -> None:
     if not bool((values > 0).all()):
         raise InvalidInputError(
-            f"beta must be greater than 0; received values down to {values.min().item():g}. The paper starts at 1."
+            N_("beta must be greater than 0; received values down to {smallest:g}. The paper starts at 1."),
+            smallest=values.min().item(),
         )

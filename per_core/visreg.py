@@ -31,6 +31,7 @@ from per_core.arguments import (
     working_dtype,
 )
 from per_core.directions import random_directions
+from per_core.text import N_
 
 SMALLEST_DEVIATION = 1e-6  # σ that z is divided by, at least
 
@@ -67,7 +68,7 @@ def visreg_loss(
     """
     h = as_matrix(activations, "activations", "(n, d)")
     for name, weight in (("scale", scale), ("shape", shape), ("centre", centre)):
-        require_weight(weight, name, "The published code has 1.")
+        require_weight(weight, name, N_("The published code has 1."))
     require_statistics(len(h), otherwise="")
     require_finite(h, "activations")
     with torch.autocast(h.device.type, enabled=False):

@@ -52,6 +52,7 @@ from per_core.derivatives import Evaluation, differentiable_once
 from per_core.directions import random_directions
 from per_core.errors import InvalidInputError
 from per_core.interval import margin_of_error
+from per_core.text import N_, Phrase
 
 BLOCK_VALUES = {"cpu": 2**22, "cuda": 2**25}  # projections held at once
 THREADED_SORT = 2**18  # values from which a sort is worth its threads
@@ -160,9 +161,12 @@ def sliced_w1(
 
 
 def _refusal(name: str) -> str:
-    return (
-        f"{name} can be differentiated once, as its gradient jumps where two values change places; received a second"
-        " derivative. Use per_loss, which can be differentiated twice, or detach what is not to be differentiated."
+    return Phrase(
+        N_(
+            "{name} can be differentiated once, as its gradient jumps where two values change places; received a second"
+            " derivative. Use per_loss, which can be differentiated twice, or detach what is not to be differentiated."
+        ),
+        name=name,
     )
 
 
@@ -295,6 +299,11 @@ def _require_finite_distance(distance: Tensor, values: Tensor, name: str) -> Non
         return
     require_finite(values, name)
     raise InvalidInputError(
-        f"{name} must stay within the range of {working_dtype(values)} when projected and summed; received values up to"
-        f" {values.abs().max().item():.3g}. Rescale them."
+        N_(
+            "{name} must stay within the range of {dtype} when projected and summed; received values up to"
+            " {largest:.3g}. Rescale them."
+        ),
+        name=name,
+        dtype=working_dtype(values),
+        largest=values.abs().max().item(),
     )

@@ -34,10 +34,11 @@ from per_core.arguments import (
 )
 from per_core.derivatives import batch_first, forward_rule, inspect, refuse_derivative
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 Variant = Literal["zca", "pca"]
 
-NO_SECOND_DERIVATIVE = (
+NO_SECOND_DERIVATIVE = N_(
     "DecorrelatedBatchNorm can be differentiated once; received a second derivative. Use IterativeNorm, which has every"
     " derivative, or detach what is not to be differentiated."
 )
@@ -199,7 +200,8 @@ class DecorrelatedBatchNorm(_GroupWhitening):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, group_size)
         if variant not in ("zca", "pca"):
             raise InvalidInputError(
-                f'variant must be "zca" or "pca"; received {variant!r}. "zca" is the one to train with.'
+                N_('variant must be "zca" or "pca"; received {variant!r}. "zca" is the one to train with.'),
+                variant=variant,
             )
         self.variant = variant
 
@@ -390,8 +392,11 @@ class _Track(torch.autograd.Function):
     ) -> tuple[Tensor, None]:
         if in_dims[0] is None:
             raise InvalidInputError(
-                f"running statistics must belong to one batch; received {info.batch_size} by vmap. Use eval(),"
-                " track_running_stats=False, or torch.func.stack_module_state, which gives each instance its own."
+                N_(
+                    "running statistics must belong to one batch; received {batch_size} by vmap. Use eval(),"
+                    " track_running_stats=False, or torch.func.stack_module_state, which gives each instance its own."
+                ),
+                batch_size=info.batch_size,
             )
         return _Track.apply(*batch_first(in_dims[:2], running, batch), share), None  # type: ignore[no-untyped-call]
 
@@ -400,6 +405,9 @@ def _require_finite_covariance(covariance: Tensor) -> None:
     values = int((~covariance.isfinite()).sum())
     if values:
         raise InvalidInputError(
-            f"activations must be finite and so must their covariance; received {values} covariances that are not."
-            " Look for NaN, infinite or very large values."
+            N_(
+                "activations must be finite and so must their covariance; received {values} covariances that are not."
+                " Look for NaN, infinite or very large values."
+            ),
+            values=values,
         )

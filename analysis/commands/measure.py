@@ -35,6 +35,7 @@ from analysis.one_pass.shards import require_one_layer
 from analysis.plain_text import message, plain
 from per_core.errors import InvalidInputError, PerError, StorageError
 from per_core.recording.whole_file import write_whole
+from per_core.text import N_
 
 OK, INCOMPLETE, UNUSABLE, UNWRITTEN, INTERRUPTED = 0, 1, 2, 3, 130
 MOST_THREADS = 4  # by default; each takes about 100 MB
@@ -178,8 +179,10 @@ def _chosen(inspection: Inspection, patterns: list[str]) -> tuple[list[Member], 
     left_out = [member for member in chosen if member.obstacle]
     if not readable:
         raise InvalidInputError(
-            f"A pass needs a member that can be read; none of the {len(chosen)} can. {left_out[0].name}:"
-            f" {left_out[0].obstacle}"
+            N_("A pass needs a member that can be read; none of the {count} can. {name}: {reason}"),
+            count=len(chosen),
+            name=left_out[0].name,
+            reason=left_out[0].obstacle,
         )
     if not patterns:
         require_one_layer(readable)
@@ -194,7 +197,9 @@ def _matches(member: Member, pattern: str) -> bool:
 def _require_place(out: Path | None) -> None:
     """Better now than after the pass."""
     if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
-        raise InvalidInputError(f"A result is a file in a folder that exists; {out} cannot be one. Name another one.")
+        raise InvalidInputError(
+            N_("A result is a file in a folder that exists; {out} cannot be one. Name another one."), out=out
+        )
 
 
 def _defined(value: float) -> float | None:

@@ -19,6 +19,7 @@ from analysis.plain_text import message, plain
 from analysis.survey.cell import Unread
 from analysis.survey.report import write_report
 from per_core.errors import InvalidInputError, PerError
+from per_core.text import N_
 
 OK, INCOMPLETE, UNUSABLE = 0, 1, 2
 
@@ -52,6 +53,11 @@ def _require_readable(inspection: Inspection) -> None:
         return
     first = inspection.members[0]
     raise InvalidInputError(
-        f"A report needs a member that can be read; none of the {len(inspection.members)} can. {first.name}:"
-        f" {first.reason} See python -m analysis inspect."
+        N_(
+            "A report needs a member that can be read; none of the {count} can. {name}: {reason} See python -m"
+            " analysis inspect."
+        ),
+        count=len(inspection.members),
+        name=first.name,
+        reason=first.reason,
     )

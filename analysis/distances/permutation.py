@@ -18,6 +18,7 @@ from analysis.batch import ActivationBatch
 from analysis.distances.directions import shared_directions
 from analysis.statistics.null_band import NullBand, band_of
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
@@ -65,7 +66,9 @@ def swapped_distances(
     n = batch.n
     if other.n != n:
         raise InvalidInputError(
-            f"Pairs need as many rows in both batches; received {n:,} and {other.n:,}. Pass the rows they share."
+            N_("Pairs need as many rows in both batches; received {n:,} and {other_n:,}. Pass the rows they share."),
+            n=n,
+            other_n=other.n,
         )
     rng = np.random.default_rng(seed)
 

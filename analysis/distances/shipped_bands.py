@@ -20,6 +20,7 @@ from analysis.distances.decomposition import PartDistances
 from analysis.samples import DIMENSIONS, SIZES
 from analysis.statistics.null_band import Name, NullBand, Statistic, expected_gaussian_w1, null_band
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 PATH = Path(__file__).parents[2] / "assets" / "null_bands.json"
 DRAWS = 999
@@ -114,7 +115,9 @@ def _read(path: Path) -> dict[str, dict[Any, NullBand]]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidInputError(
-            f"{path} must hold the bands that come with PERscope: {error}. Restore it, or run `make bands`."
+            N_("{path} must hold the bands that come with PERscope: {error}. Restore it, or run `make bands`."),
+            path=path,
+            error=error,
         ) from error
     return {
         key: {name: NullBand(low, median, high, DRAWS, *mean) for name, (low, median, high, *mean) in each.items()}

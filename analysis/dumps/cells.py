@@ -24,12 +24,12 @@ from analysis.dumps.proposal.kinds import REASONS
 from analysis.dumps.proposal.words import WEIGHT_FOLDERS, WEIGHTS
 from analysis.plain_text import message, plain, plain_names
 from per_core.recording.epoch import parse_epoch
-from per_core.text import N_
+from per_core.text import N_, Phrase, together
 
 FLOAT_BYTES = 4
-TWICE = "Names are unique within a dump; this one was there before. Rename one of them."
+TWICE = Phrase(N_("Names are unique within a dump; this one was there before. Rename one of them."))
 UNKNOWN = N_("no rule of the plan fits its name and its number of axes")
-WHOLE_NUMBERS = "whole numbers: labels, indices or coordinates rather than activations"
+WHOLE_NUMBERS = Phrase(N_("whole numbers: labels, indices or coordinates rather than activations"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +220,7 @@ def _member(
         seed=plain(place.seed),
         verdict="ok",
         reason="",
-        note="; ".join(filter(None, (_joined_note(arrays, rows), _own_note(first.note, first.dtype)))),
+        note=together(_joined_note(arrays, rows), _own_note(first.note, first.dtype)),
         rows=rows,
         units=units,
         row=first.row,
@@ -232,14 +232,20 @@ def _member(
 def _joined_note(arrays: Sequence[DumpArray], rows: int) -> str:
     if len(arrays) == 1:
         return ""
-    return f"{len(arrays)} arrays joined to {rows} rows, {plain(arrays[0].shown)} to {plain(arrays[-1].shown)}"
+    return Phrase(
+        N_("{count} arrays joined to {rows} rows, {first} to {last}"),
+        count=len(arrays),
+        rows=rows,
+        first=plain(arrays[0].shown),
+        last=plain(arrays[-1].shown),
+    )
 
 
 @lru_cache(maxsize=4096)
 def _own_note(note: str, dtype: str) -> str:
     """What is said of an array; whole numbers larger than quantised activations, which have 8 bits, are named so."""
     is_whole = dtype.removeprefix("u") in ("int16", "int32", "int64")
-    return "; ".join(filter(None, (message(note), WHOLE_NUMBERS if is_whole else "")))
+    return together(message(note), WHOLE_NUMBERS if is_whole else "")
 
 
 def _stated(array: DumpArray, runs: dict[str, str], limits: ReadingLimits) -> Member:
@@ -303,17 +309,32 @@ def _refused(array: DumpArray, reason: str) -> Member:
 def _refusal(dtype: str, shape: tuple[int, ...] | None, axes: Axes, batch_bytes: int) -> str:
     """Why an array that its format does not object to is no batch, or nothing."""
     if dtype.startswith("complex"):
-        return f"Activations are real numbers; these are {dtype}. Save their absolute values, or both parts apart."
+        return Phrase(
+            N_("Activations are real numbers; these are {dtype}. Save their absolute values, or both parts apart."),
+            dtype=dtype,
+        )
     if dtype not in ITEM_BYTES:
-        return f"Activations are real numbers; these are {dtype or 'unknown'}. Save them as floating-point numbers."
+        return Phrase(
+            N_("Activations are real numbers; these are {dtype}. Save them as floating-point numbers."),
+            dtype=dtype or "unknown",
+        )
     if not shape:
-        return "Activations have rows and units; this is a single number. Save the array that it was computed from."
+        return Phrase(
+            N_("Activations have rows and units; this is a single number. Save the array that it was computed from.")
+        )
     if 0 in shape:
-        return f"A batch has at least one row and one unit; this one has shape {shape}. Record some samples."
+        return Phrase(
+            N_("A batch has at least one row and one unit; this one has shape {shape}. Record some samples."),
+            shape=shape,
+        )
     rows, units = matrix_shape(shape, axes)
     item = rows // items_of(shape, axes) * units * FLOAT_BYTES
     if item > batch_bytes:
-        return f"One sample may take {in_words(batch_bytes)}; here it takes {in_words(item)}. Save fewer units a row."
+        return Phrase(
+            N_("One sample may take {most}; here it takes {size}. Save fewer units a row."),
+            most=in_words(batch_bytes),
+            size=in_words(item),
+        )
     return ""
 
 

@@ -38,6 +38,7 @@ from analysis.dumps.reader.pool import READER, Listed
 from analysis.dumps.tree import ARCHIVES, ISOLATED, WHOLE, Location, files_behind, gunzipped, is_one_dump, unopened
 from per_core.errors import BudgetError, InvalidInputError, PerError
 from per_core.recording.run_files import is_run
+from per_core.text import N_, Phrase
 
 Found = tuple[Location, Entry]
 
@@ -77,7 +78,9 @@ def _cut(every: Iterator[Found], most: int) -> list[Found]:
     """So many of what there is, and an entry that says so where there is more."""
     found = list(islice(every, most))
     if next(every, None) is not None:
-        refusal = f"A dump may have {most} members; the others are left out. Name a folder or file in it."
+        refusal = Phrase(
+            N_("A dump may have {most} members; the others are left out. Name a folder or file in it."), most=most
+        )
         found.append((("the rest",), Entry(WHOLE, refusal=refusal)))
     return found
 
@@ -87,9 +90,9 @@ def _guarded(location: Location, found: Any) -> Iterator[Found]:
     try:
         yield from found()
     except PerError as error:
-        yield location, Entry(WHOLE, refusal=str(error))
+        yield location, Entry(WHOLE, refusal=error.phrase)
     except OSError as error:
-        yield location, Entry(WHOLE, refusal=str(unopened(error)))
+        yield location, Entry(WHOLE, refusal=unopened(error).phrase)
 
 
 def _places_of_dumps(root: Path, limits: ReadingLimits, ignored: list[str]) -> Iterator[Place]:
@@ -283,7 +286,7 @@ def _list_unpacked(
 def _placed(entries: Sequence[Entry], location: Location) -> Iterator[Found]:
     """Entries of a file with the way to each."""
     if not entries:
-        raise InvalidInputError("A dump must hold an array; this file holds none. Save the activations themselves.")
+        raise InvalidInputError(N_("A dump must hold an array; this file holds none. Save the activations themselves."))
     for entry in entries:
         yield (*location, entry.key) if entry.key else location, shared(entry)
 
@@ -295,7 +298,7 @@ def _list_archive(
         members = [one for one in ARCHIVES[kind].list_members(archive, limits) if _is_read(one)]
         if not members:
             raise InvalidInputError(
-                "An archive must hold a file that is read; this one holds none. Put the dump into it."
+                N_("An archive must hold a file that is read; this one holds none. Put the dump into it.")
             )
         for member in members:
             here = (*location, member.name)
@@ -323,8 +326,14 @@ def _require_few(count: int, size: int) -> None:
     """Check that a packed archive may be unpacked once for every array in it."""
     if count * size > MOST_REPEATED:
         raise BudgetError(
-            f"A packed archive is unpacked anew for every array; {count} arrays of {in_words(size)} together make"
-            f" {in_words(count * size)}, up to {in_words(MOST_REPEATED)} are. Unpack it first: gunzip FILE"
+            N_(
+                "A packed archive is unpacked anew for every array; {count} arrays of {size} together make"
+                " {together}, up to {most} are. Unpack it first: gunzip FILE"
+            ),
+            count=count,
+            size=in_words(size),
+            together=in_words(count * size),
+            most=in_words(MOST_REPEATED),
         )
 
 

@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from per_core.recording.rows import Rows
+from per_core.text import as_json, from_json
 
 ITEM_BYTES = {
     "bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8,
@@ -68,8 +69,12 @@ class Entry:
         return math.prod(self.shape) * ITEM_BYTES[self.dtype]
 
 
-as_values = attrgetter(*(field.name for field in fields(Entry)))
-"""What an entry says, in the order of its attributes."""
+_values = attrgetter(*(field.name for field in fields(Entry)))
+
+
+def as_values(entry: Entry) -> tuple[Any, ...]:
+    """What an entry says, in the order of its attributes, for JSON."""
+    return tuple(as_json(value) for value in _values(entry))
 
 
 def of_values(values: Sequence[Any]) -> Entry:
@@ -77,7 +82,8 @@ def of_values(values: Sequence[Any]) -> Entry:
     entry = Entry(*values)
     shape = None if entry.shape is None else tuple(entry.shape)
     row = None if entry.row is None else Rows(*entry.row)
-    return replace(entry, shape=shape, columns=tuple(entry.columns), row=row)
+    refusal, note = from_json(entry.refusal), from_json(entry.note)
+    return replace(entry, shape=shape, columns=tuple(entry.columns), row=row, refusal=refusal, note=note)
 
 
 @lru_cache(maxsize=4096)

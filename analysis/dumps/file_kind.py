@@ -23,6 +23,7 @@ from analysis.dumps.formats import (
 )
 from analysis.dumps.limits import DEFAULT_LIMITS
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 FileKind = Literal[
     "npy",
@@ -61,44 +62,60 @@ EVENT_NAME = "tfevents"  # in the names of event files, which end in a number or
 ARROW, ARROW_STREAM = b"ARROW1\0\0", b"\xff\xff\xff\xff"  # behind the latter is the length of the first message
 HDF5 = b"\x89HDF\r\n\x1a\n"
 NAMES: dict[FileKind, str] = {
-    "npy": "a .npy array", "zip": "a zip archive", "tar": "a tar archive", "gzip": "a gzip file",
-    "torch": "a file of torch.save", "safetensors": "a .safetensors"
-    " file",
-    "hdf5": "an HDF5 file", "parquet": "a Parquet file", "arrow": "an Arrow file", "csv": "text", "json": "JSON",
-    "tensorboard": "an event file of TensorBoard",
-    "matlab": "a MATLAB file", "raw": "raw numbers", "zarr": "a Zarr store",
-}  # fmt: skip
+    "npy": N_("a .npy array"),
+    "zip": N_("a zip archive"),
+    "tar": N_("a tar archive"),
+    "gzip": N_("a gzip file"),
+    "torch": N_("a file of torch.save"),
+    "safetensors": N_("a .safetensors file"),
+    "hdf5": N_("an HDF5 file"),
+    "parquet": N_("a Parquet file"),
+    "arrow": N_("an Arrow file"),
+    "csv": N_("text"),
+    "json": N_("JSON"),
+    "tensorboard": N_("an event file of TensorBoard"),
+    "matlab": N_("a MATLAB file"),
+    "raw": N_("raw numbers"),
+    "zarr": N_("a Zarr store"),
+}
 MAGICS: dict[bytes, FileKind] = {
     npy_format.MAGIC: "npy", zip_format.MAGIC: "zip", LEGACY_TORCH: "torch", HDF5: "hdf5", PARQUET: "parquet",
 }  # fmt: skip
 FOREIGN = (  # where, the bytes there, and what they tell
-    (0, b"\x1f\x8b", "gzip; unpack it first: gunzip FILE"),
-    (0, b"FEA1", "a Feather file of version 1; save the table with DataFrame.to_feather"),
-    (0, b"BZh", "bzip2; unpack it first: bunzip2 FILE"),
-    (0, b"\x28\xb5\x2f\xfd", "zstd; unpack it first: unzstd FILE"),
-    (0, b"\x04\x22\x4d\x18", "lz4; unpack it first: unlz4 FILE"),
-    (0, b"\xfd7zXZ", "xz; unpack it first: unxz FILE"),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it first: 7z x FILE"),
-    (0, b"Rar!\x1a\x07", "a rar archive; unpack it first: unrar x FILE"),
-    (0, b"version https://git-lfs", "the pointer that Git LFS keeps for a file; fetch the file itself: git lfs pull"),
-    (0, b"<", "a web page or XML, perhaps the error page of a download; download the file itself"),
-    (0, b"\x4c\0\0\0\x01\x14\x02\0", "a Windows shortcut; give the file that it leads to"),
-    (0, b"%PDF", "a PDF; save the arrays themselves"),
-    (0, b"\x89PNG", "a picture; save the arrays themselves, with numpy.save"),
-    (0, b"\xff\xd8\xff", "a picture; save the arrays themselves, with numpy.save"),
-    (0, b"SQLite format 3", "an SQLite database; save the table with DataFrame.to_parquet"),
-    (0, b"CDF", "a NetCDF file of the classic format; save it as NetCDF-4 and name it .h5"),
-    (0, b"\xff\xfe", "text in UTF-16; save it as UTF-8"),
-    (0, b"\xfe\xff", "text in UTF-16; save it as UTF-8"),
+    (0, b"\x1f\x8b", N_("gzip; unpack it first: gunzip FILE")),
+    (0, b"FEA1", N_("a Feather file of version 1; save the table with DataFrame.to_feather")),
+    (0, b"BZh", N_("bzip2; unpack it first: bunzip2 FILE")),
+    (0, b"\x28\xb5\x2f\xfd", N_("zstd; unpack it first: unzstd FILE")),
+    (0, b"\x04\x22\x4d\x18", N_("lz4; unpack it first: unlz4 FILE")),
+    (0, b"\xfd7zXZ", N_("xz; unpack it first: unxz FILE")),
+    (0, b"7z\xbc\xaf\x27\x1c", N_("a 7z archive; unpack it first: 7z x FILE")),
+    (0, b"Rar!\x1a\x07", N_("a rar archive; unpack it first: unrar x FILE")),
+    (
+        0,
+        b"version https://git-lfs",
+        N_("the pointer that Git LFS keeps for a file; fetch the file itself: git lfs pull"),
+    ),
+    (0, b"<", N_("a web page or XML, perhaps the error page of a download; download the file itself")),
+    (0, b"\x4c\0\0\0\x01\x14\x02\0", N_("a Windows shortcut; give the file that it leads to")),
+    (0, b"%PDF", N_("a PDF; save the arrays themselves")),
+    (0, b"\x89PNG", N_("a picture; save the arrays themselves, with numpy.save")),
+    (0, b"\xff\xd8\xff", N_("a picture; save the arrays themselves, with numpy.save")),
+    (0, b"SQLite format 3", N_("an SQLite database; save the table with DataFrame.to_parquet")),
+    (0, b"CDF", N_("a NetCDF file of the classic format; save it as NetCDF-4 and name it .h5")),
+    (0, b"\xff\xfe", N_("text in UTF-16; save it as UTF-8")),
+    (0, b"\xfe\xff", N_("text in UTF-16; save it as UTF-8")),
 )
 TEXTS: tuple[FileKind, ...] = ("csv", "json")
 SURE_MAGIC = 4  # bytes: fewer are also those of some number
 TEXT = re.compile(rb"[\t\n\r -~]+")
 TEXT_BEGINS = (b"BZh", b"CDF", b"FEA1", b"%PDF")  # of which a table may begin as well
 FOREIGN_ARCHIVES = (  # files in an archive that tell what it is
-    ({"config.json", "model.weights.h5"}, "a Keras model, which holds weights and no activations; save the outputs"),
-    ({"[Content_Types].xml"}, "an Office document; save the table as CSV"),
-    ({"META-INF/MANIFEST.MF"}, "a Java archive; save the arrays themselves"),
+    (
+        {"config.json", "model.weights.h5"},
+        N_("a Keras model, which holds weights and no activations; save the outputs"),
+    ),
+    ({"[Content_Types].xml"}, N_("an Office document; save the table as CSV")),
+    ({"META-INF/MANIFEST.MF"}, N_("a Java archive; save the arrays themselves")),
 )
 ALSO: dict[FileKind, tuple[FileKind, ...]] = {
     "matlab": ("hdf5",),
@@ -116,7 +133,7 @@ def file_kind(name: str, data: ByteRange) -> FileKind:
         InvalidInputError: If the file is empty, of no kind that is read, or of another kind than its name says.
     """
     if not data.size:
-        raise InvalidInputError("A file must hold something; this one is empty, 0 bytes. Write it again.")
+        raise InvalidInputError(N_("A file must hold something; this one is empty, 0 bytes. Write it again."))
     suffix = _suffix(name)
     named = kind_by_name(name)
     if named == "raw" and raw_format.is_described(data, name):
@@ -128,8 +145,13 @@ def file_kind(name: str, data: ByteRange) -> FileKind:
         raise InvalidInputError(_unknown(name, data, named))
     if named and found not in (named, "torch", *ALSO.get(named, ())):
         raise InvalidInputError(
-            f"A file is what its name says; this one is called {suffix} and is {NAMES[found]}. Rename it to"
-            f" {next(key for key, kind in SUFFIXES.items() if kind == found)} if that is what it should be."
+            N_(
+                "A file is what its name says; this one is called {suffix} and is {content}. Rename it to {right} if"
+                " that is what it should be."
+            ),
+            suffix=suffix,
+            content=Phrase(NAMES[found]),
+            right=next((key for key, kind in SUFFIXES.items() if kind == found)),
         )
     return found
 
@@ -220,7 +242,11 @@ def _kind_of_archive(data: ByteRange, named: FileKind | None) -> FileKind:
     names = _names_in(data)
     what = next((what for files, what in FOREIGN_ARCHIVES if files <= set(names)), "")
     if what:
-        raise InvalidInputError(f"Files are read that are {', '.join(SUFFIXES)}; this one is {what}.")
+        raise InvalidInputError(
+            N_("Files are read that are {suffixes}; this one is {what}."),
+            suffixes=", ".join(SUFFIXES),
+            what=Phrase(what),
+        )
     if zarr_format.is_zarr_archive(names):
         return "zarr"
     return "torch" if _is_of_torch(names) else "zip"
@@ -246,25 +272,45 @@ def _unknown(name: str, data: ByteRange, named: FileKind | None) -> str:
     """What a file of no kind that is read is or seems to be, and what to do with it."""
     suffix, head = PurePosixPath(name).suffix.lower(), _head(data)
     if _is_pickle(suffix, head):
-        return (
-            "Files are read that hold arrays; this one is a pickle, which can run code when opened, and is never read."
-            f" If you trust it, save what is in it, in its folder:\n{of_pickle(name, head)}"
+        return Phrase(
+            N_(
+                "Files are read that hold arrays; this one is a pickle, which can run code when opened, and is"
+                " never read. If you trust it, save what is in it, in its folder: {lines}"
+            ),
+            lines="\n" + of_pickle(name, head),
         )
     what = _foreign(head, named)
     if what:
-        return f"Files are read that are {', '.join(SUFFIXES)}; this one is {what}."
+        return Phrase(
+            N_("Files are read that are {suffixes}; this one is {what}."),
+            suffixes=", ".join(SUFFIXES),
+            what=Phrase(what),
+        )
     begun = next((kind for magic, kind in MAGICS.items() if magic.startswith(head)), None)
     if begun:
-        return f"This must be {NAMES[begun]}, and ends after {data.size} bytes: it is cut short. Copy it again."
-    if not any(head):
-        return (
-            f"A file begins with what it is; the first {len(head)} bytes of this one are 0, as if its content had never"
-            " arrived. Copy or write it again."
+        return Phrase(
+            N_("This must be {content}, and ends after {size} bytes: it is cut short. Copy it again."),
+            content=Phrase(NAMES[begun]),
+            size=data.size,
         )
-    called = f"is called {suffix}" if suffix else "has no suffix"
-    return (
-        f"Files are read that are {', '.join(SUFFIXES)}; this one {called} and begins with the bytes"
-        f" {head[:8].hex(' ')}, like none of them. {_way_out(suffix, head)}"
+    if not any(head):
+        return Phrase(
+            N_(
+                "A file begins with what it is; the first {count} bytes of this one are 0, as if its content had"
+                " never arrived. Copy or write it again."
+            ),
+            count=len(head),
+        )
+    called = Phrase(N_("is called {suffix}"), suffix=suffix) if suffix else Phrase(N_("has no suffix"))
+    return Phrase(
+        N_(
+            "Files are read that are {suffixes}; this one {called} and begins with the bytes {head}, like none of"
+            " them. {advice}"
+        ),
+        suffixes=", ".join(SUFFIXES),
+        called=called,
+        head=head[:8].hex(" "),
+        advice=_way_out(suffix, head),
     )
 
 
@@ -290,7 +336,9 @@ def _is_packed_pickle(head: bytes) -> bool:
 
 def _way_out(suffix: str, head: bytes) -> str:
     if suffix == ".mat":
-        return "MATLAB files are read from version 5 on: load it in MATLAB and save it with save(FILE, '-v7')."
+        return Phrase(
+            N_("MATLAB files are read from version 5 on: load it in MATLAB and save it with save(FILE, '-v7').")
+        )
     if head.isascii() and min(head) >= ord("\t"):
-        return "It is text: call a table of numbers .csv, and save other arrays with numpy.savez."
-    return "Save the arrays with numpy.savez, where they can be opened."
+        return Phrase(N_("It is text: call a table of numbers .csv, and save other arrays with numpy.savez."))
+    return Phrase(N_("Save the arrays with numpy.savez, where they can be opened."))

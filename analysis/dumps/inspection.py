@@ -29,6 +29,7 @@ from analysis.dumps.tree import FileVersion, file_version, is_folder_of_files
 from analysis.plain_text import plain, plain_names
 from per_core.errors import BudgetError, InvalidInputError
 from per_core.recording.run_files import header_file, records_file
+from per_core.text import N_, Phrase
 
 NESTED = (".zip", ".tar", ".gz", ".tgz")  # files that hold files
 GONE: FileVersion = (0, 0, 0, 0)
@@ -100,7 +101,12 @@ class Inspection:
         """
         found = self._by_name.get(name)
         if found is None:
-            raise InvalidInputError(f"No member {name!r} in {self.title}. It has: {_some(self.members)}.")
+            raise InvalidInputError(
+                N_("No member {name!r} in {title}. It has: {members}."),
+                name=name,
+                title=self.title,
+                members=_some(self.members),
+            )
         return found
 
     def version(self, member: Member) -> FileVersion:
@@ -159,7 +165,7 @@ class Inspection:
         """Read one member; see `load`. Rows without a finite value are refused, unless they need not have one."""
         member = self._chosen(name)
         if member.obstacle:
-            raise InvalidInputError(f"{member.name}: {member.obstacle}")
+            raise InvalidInputError(N_("{name}: {obstacle}"), name=member.name, obstacle=member.obstacle)
         assert member.rows is not None
         assert member.units is not None
         start, stop = _bounds(member, rows)
@@ -167,18 +173,30 @@ class Inspection:
         if size > self.limits.batch_bytes:
             fitting = max(1, self.limits.batch_bytes * (stop - start) // size)
             raise BudgetError(
-                f"A batch may take {in_words(self.limits.batch_bytes)} of memory; {stop - start} samples of"
-                f" {member.name} take {in_words(size)}. Load {fitting} of them at once: rows=range({fitting})."
+                N_(
+                    "A batch may take {most} of memory; {rows} samples of {name} take {size}. Load {fitting} of them"
+                    " at once: rows=range({fitting})."
+                ),
+                most=in_words(self.limits.batch_bytes),
+                rows=stop - start,
+                name=member.name,
+                size=in_words(size),
+                fitting=fitting,
             )
         path = resolve(self.path, self.allowed)
         pieces = list(read_parts(path, member.cut(start, stop), self.limits, KEPT_ARRAYS))
         matrix = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
         batch = ActivationBatch(matrix, member.name, layer=member.layer, epoch=member.epoch, source=self.title)
         if require_finite and batch.n_nan + batch.n_inf == batch.n * batch.d:
-            part = "" if stop - start == member.items else f"samples {start} to {stop - 1} of "
+            where = Phrase(N_("samples {first} to {last} of {name}"), first=start, last=stop - 1, name=member.name)
             raise NothingFiniteError(
-                f"A batch must have a finite value; all {batch.n * batch.d} values of {part}{member.name} are NaN or"
-                f" infinite ({batch.not_finite}). The layer had diverged: look at an earlier epoch."
+                N_(
+                    "A batch must have a finite value; all {values} values of {where} are NaN or infinite"
+                    " ({not_finite}). The layer had diverged: look at an earlier epoch."
+                ),
+                values=batch.n * batch.d,
+                where=member.name if stop - start == member.items else where,
+                not_finite=batch.not_finite,
             )
         return batch
 
@@ -191,7 +209,9 @@ class Inspection:
         member = self.member(name)
         if not member.is_binned:
             raise InvalidInputError(
-                f"Bins are those of a histogram; {member.name} is {member.dtype or 'unknown'}. Read it by load."
+                N_("Bins are those of a histogram; {name} is {dtype}. Read it by load."),
+                name=member.name,
+                dtype=member.dtype or "unknown",
             )
         (bins,) = read_parts(resolve(self.path, self.allowed), member.cut(0, member.items), self.limits)
         return bins
@@ -204,7 +224,10 @@ class Inspection:
         if len(self.loadable) == 1:
             return self.loadable[0]
         raise InvalidInputError(
-            f"{self.title} has {len(self.members)} members; say which one is to be loaded: {_some(self.members)}."
+            N_("{title} has {count} members; say which one is to be loaded: {members}."),
+            title=self.title,
+            count=len(self.members),
+            members=_some(self.members),
         )
 
 
@@ -233,8 +256,11 @@ def inspect(
     found = list_arrays(dump, limits=limits, allowed=allowed)
     if plan is not None and answers:
         raise InvalidInputError(
-            f"Answers are to questions about a plan that is proposed; here a plan is given, and {len(answers)} answers."
-            " Edit the plan, or leave it out."
+            N_(
+                "Answers are to questions about a plan that is proposed; here a plan is given, and {count} answers."
+                " Edit the plan, or leave it out."
+            ),
+            count=len(answers),
         )
     if plan is None and not answers and not isinstance(dump, Upload):
         plan = kept_plan(found.path)
@@ -351,7 +377,9 @@ def _bounds(member: Member, rows: range | None) -> tuple[int, int]:
         return 0, n
     if rows.step != 1 or not 0 <= rows.start < rows.stop <= n:
         raise InvalidInputError(
-            f"Rows are a range without gaps within 0 to {n}; received {rows}. Pass range(0, {n}) or a part of it."
+            N_("Rows are a range without gaps within 0 to {n}; received {rows}. Pass range(0, {n}) or a part of it."),
+            n=n,
+            rows=rows,
         )
     return rows.start, rows.stop
 
@@ -362,4 +390,8 @@ def _some(members: Sequence[Member]) -> str:
 
 def _nothing(path: Path) -> str:
     kinds = ", ".join(SUFFIXES)
-    return f"A dump holds files that are {kinds}, or run directories; {path.name} holds none. Name another folder."
+    return Phrase(
+        N_("A dump holds files that are {kinds}, or run directories; {name} holds none. Name another folder."),
+        kinds=kinds,
+        name=path.name,
+    )

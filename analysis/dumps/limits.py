@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from per_core.errors import BudgetError
+from per_core.text import N_
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,10 @@ def require_text_size(size: int, limits: ReadingLimits) -> None:
     """Check that text of so many bytes may be read; a `BudgetError` if it may not."""
     if size > limits.csv_bytes:
         raise BudgetError(
-            f"Text is read whole, up to {in_words(limits.csv_bytes)}; this file has {in_words(size)}. Save it as .npy"
-            " or .parquet, which are read in parts and faster."
+            N_(
+                "Text is read whole, up to {most}; this file has {size}. Save it as .npy or .parquet, which are read"
+                " in parts and faster."
+            ),
+            most=in_words(limits.csv_bytes),
+            size=in_words(size),
         )

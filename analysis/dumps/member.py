@@ -12,12 +12,15 @@ from analysis.dumps.entry import HISTOGRAM
 from analysis.dumps.plan.axes import items_of, matrix_shape
 from analysis.dumps.plan.plan import Axes, Kind
 from per_core.recording.rows import Rows
+from per_core.text import N_, Phrase
 
 Location = tuple[str, ...]
 Verdict = Literal["ok", "refused"]
-ONLY_BINS = (
-    "A batch is rows of values; a histogram has bins, and the values are gone. Record the layer with"
-    " per_core.Recorder or save its activations; `load_bins` reads the bins."
+ONLY_BINS = Phrase(
+    N_(
+        "A batch is rows of values; a histogram has bins, and the values are gone. Record the layer with"
+        " per_core.Recorder or save its activations; `load_bins` reads the bins."
+    )
 )
 
 

@@ -17,6 +17,7 @@ from analysis.dumps.reader.pool import READER
 from analysis.dumps.tree import ARCHIVES, ISOLATED, WHOLE, Location, gunzipped, is_folder_of_files, unopened
 from per_core.errors import BudgetError, InvalidInputError
 from per_core.recording.run_files import is_run
+from per_core.text import N_
 
 Piece = tuple[Location, int, int]
 """An array, and the rows of it that are meant: from start to stop − 1."""
@@ -38,7 +39,7 @@ def read_pieces(path: Path, pieces: Sequence[Piece], limits: ReadingLimits) -> l
             return _by_part(pieces, lambda name, inner: _read_place(_inside(path, name), name, inner, limits))
         return _read_place(path, path.name, pieces, limits)
     except OSError as error:
-        raise InvalidInputError(str(unopened(error))) from error
+        raise unopened(error) from error
 
 
 def _by_part(pieces: Sequence[Piece], read: Callable[[str, list[Piece]], list[NDArray[Any]]]) -> list[NDArray[Any]]:
@@ -58,7 +59,7 @@ def _inside(folder: Path, name: str) -> Path:
     file = (folder / name).resolve()
     if not file.is_relative_to(folder.resolve()):
         raise InvalidInputError(
-            f"Files of a dump lie in its folder; {name!r} leads out of it. Inspect the folder again."
+            N_("Files of a dump lie in its folder; {name!r} leads out of it. Inspect the folder again."), name=name
         )
     return file
 
@@ -111,7 +112,11 @@ def _read_npy(data: ByteRange, start: int, stop: int, limits: ReadingLimits) -> 
         raise InvalidInputError(entry.refusal)
     if npy_format.is_fortran_ordered(data) and (entry.declared or 0) > 2 * limits.batch_bytes:
         raise BudgetError(
-            f"Arrays in Fortran order are read whole, up to {in_words(2 * limits.batch_bytes)}; this one has"
-            f" {in_words(entry.declared or 0)}. Save numpy.ascontiguousarray(array)."
+            N_(
+                "Arrays in Fortran order are read whole, up to {most}; this one has {size}. Save"
+                " numpy.ascontiguousarray(array)."
+            ),
+            most=in_words(2 * limits.batch_bytes),
+            size=in_words(entry.declared or 0),
         )
     return npy_format.read_rows(data, start, stop)

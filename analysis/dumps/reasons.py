@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from per_core.text import Translate, say
+
 CONVERSION = re.compile(r":\s+(import \S.*)", re.DOTALL)  # lines to paste, see `analysis.dumps.files.conversion`
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 OWN_NAME, ANY_NUMBER = "\0", "0"
@@ -27,7 +29,7 @@ class SharedReason:
     lines: tuple[str, ...] = ()
 
 
-def group_reasons(refused: Iterable[tuple[str, str]]) -> tuple[SharedReason, ...]:
+def group_reasons(refused: Iterable[tuple[str, str]], translate: Translate = str) -> tuple[SharedReason, ...]:
     """Reasons by what they say, the most frequent first, ties in the order of the dump.
 
     Two reasons say the same if they differ in nothing but numbers and in the names of the members that they are about:
@@ -35,12 +37,13 @@ def group_reasons(refused: Iterable[tuple[str, str]]) -> tuple[SharedReason, ...
 
     Args:
         refused: (name, reason) of each member, as they are shown.
+        translate: gives the sentences in another language than English.
     """
     groups: dict[str, list[tuple[str, str]]] = {}
     for name, reason in refused:
         groups.setdefault(_pattern(name, reason), []).append((name, reason))
     return tuple(
-        SharedReason(tuple(name for name, _ in group), *_with_lines(group[0][1]))
+        SharedReason(tuple(name for name, _ in group), *_with_lines(say(group[0][1], translate)))
         for group in sorted(groups.values(), key=len, reverse=True)
     )
 

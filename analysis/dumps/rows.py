@@ -19,6 +19,7 @@ from analysis.dumps.pieces import Piece, read_pieces
 from analysis.dumps.plan.axes import LAYER, stored_range, to_matrix
 from analysis.dumps.tree import file_version, is_folder_of_files
 from per_core.errors import InvalidInputError, PerError
+from per_core.text import N_
 
 PartRange = tuple[Part, int, int]
 """A part of a member, and the first and the end of its items."""
@@ -45,8 +46,9 @@ def read_parts(
         for (part, start, stop), (location, begin, end), values in zip(some, map(_stored, some), arrays, strict=True):
             if values.shape != (end - begin, *part.shape[1:]):
                 raise InvalidInputError(
-                    f"{_name(path, location)} must be as it was when inspected, {part.shape}; it has changed. Inspect"
-                    " the dump again."
+                    N_("{name} must be as it was when inspected, {shape}; it has changed. Inspect the dump again."),
+                    name=_name(path, location),
+                    shape=part.shape,
                 )
             rows = to_matrix(values, part.axes, part.layer, start=start, stop=stop)
             yield np.array(rows) if kept and _holds_others(part) else rows
@@ -83,7 +85,7 @@ def _read(path: Path, pieces: Sequence[Piece], limits: ReadingLimits) -> Sequenc
         return read_pieces(path, pieces, limits)
     except PerError as error:
         if len(pieces) == 1:
-            raise type(error)(f"{_name(path, pieces[0][0])}: {error}") from error
+            raise type(error)(N_("{name}: {error}"), name=_name(path, pieces[0][0]), error=error) from error
     return [array for piece in pieces for array in _read(path, [piece], limits)]  # tells which of them it is
 
 

@@ -19,6 +19,7 @@ from analysis.dumps.formats import gzip_format, raw_format, tar_format, zarr_for
 from analysis.dumps.limits import ReadingLimits
 from per_core.errors import InvalidInputError
 from per_core.recording.run_files import header_file, is_run, records_file
+from per_core.text import N_
 
 Location = tuple[str, ...]
 FileVersion = Stamp
@@ -80,11 +81,15 @@ def gunzipped(data: ByteRange, name: str, unpacking: Unpacking) -> Iterator[tupl
     """The file within a gzip file, as a temporary file, and what it is called."""
     inner = gzip_format.inner_name(name)
     if SUFFIXES.get(PurePosixPath(inner).suffix.lower()) == "gzip":
-        raise InvalidInputError("A gzip file is unpacked once; this one is packed twice. Unpack it first: gunzip FILE")
+        raise InvalidInputError(
+            N_("A gzip file is unpacked once; this one is packed twice. Unpack it first: gunzip FILE")
+        )
     if kind_by_name(inner) == "raw":
         raise InvalidInputError(
-            "Raw numbers have a file beside them that tells their shape, and are not packed; these are. Unpack them"
-            " first: gunzip FILE"
+            N_(
+                "Raw numbers have a file beside them that tells their shape, and are not packed; these are. Unpack"
+                " them first: gunzip FILE"
+            )
         )
     with contextlib.ExitStack() as stack:
         content = gzip_format.open_content(stack.enter_context(unpacking.as_file(data, name)))
@@ -98,6 +103,6 @@ def gunzipped(data: ByteRange, name: str, unpacking: Unpacking) -> Iterator[tupl
 def unopened(error: OSError) -> InvalidInputError:
     """What is said of a file or folder that the system does not open."""
     return InvalidInputError(
-        f"A file must be readable; this one is not: {error.strerror or error}. Check its permissions and that it is"
-        " there."
+        N_("A file must be readable; this one is not: {error}. Check its permissions and that it is there."),
+        error=error.strerror or error,
     )

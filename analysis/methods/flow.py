@@ -38,6 +38,7 @@ from analysis.statistics.moments import batch_variance_spread, moments
 from analysis.statistics.null_band import Statistic
 from per_core import find_method, per_loss
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 Float64Array = NDArray[np.float64]
 FIRST_MOVE = 0.07
@@ -75,15 +76,20 @@ class FlowSpec:
         method = find_method(self.method)
         if method.kind != "regulariser":
             raise InvalidInputError(
-                f"Only a regulariser has a gradient flow; received {method.title!r}, a {method.kind}. Apply it instead."
+                N_("Only a regulariser has a gradient flow; received '{title}', a {kind}. Apply it instead."),
+                title=Phrase(method.title),
+                kind=method.kind,
             )
         if self.strength is not None and not 0 < self.strength < math.inf:
             raise InvalidInputError(
-                f"strength must be a number above 0, or None for no task; received {self.strength!r}. 1 is usual."
+                N_("strength must be a number above 0, or None for no task; received {strength!r}. 1 is usual."),
+                strength=self.strength,
             )
         if self.steps < 1 or self.steps % (2 * EVERY):
             raise InvalidInputError(
-                f"steps must be a positive multiple of {2 * EVERY}; received {self.steps!r}. 120 is usual."
+                N_("steps must be a positive multiple of {fewest}; received {steps!r}. 120 is usual."),
+                fewest=2 * EVERY,
+                steps=self.steps,
             )
 
     @property

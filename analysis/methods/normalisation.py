@@ -14,6 +14,7 @@ from analysis.batch import ActivationBatch
 from analysis.distances.directions import shared_directions
 from per_core import find_method, gaussian_w1
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 Float64Array = NDArray[np.float64]
 SLICES = 64
@@ -76,8 +77,13 @@ def normalise_held_out(
     n, d = batch.n, batch.d
     if not 2 <= rows <= n // 2:
         raise InvalidInputError(
-            f"Statistics need 2 to {n // 2} rows of a batch of {n}, so that as many can be held out; received {rows}. "
-            "Choose fewer rows."
+            N_(
+                "Statistics need 2 to {fits} rows of a batch of {n}, so that as many can be held out; received"
+                " {rows}. Choose fewer rows."
+            ),
+            fits=n // 2,
+            n=n,
+            rows=rows,
         )
     chunks = max(1, min(n // 2, HELD_OUT_ROWS) // rows)
     directions = shared_directions(d, SLICES).float()
@@ -106,7 +112,9 @@ def _build(key: str, d: int, parameters: Mapping[str, float]) -> nn.Module:
     method = find_method(key)
     if method.kind != "normaliser":
         raise InvalidInputError(
-            f"Only a normaliser maps a batch at once; received {method.title!r}, a {method.kind}. Follow its gradient."
+            N_("Only a normaliser maps a batch at once; received '{title}', a {kind}. Follow its gradient."),
+            title=Phrase(method.title),
+            kind=method.kind,
         )
     layer: nn.Module = method.build(d, **parameters)
     return layer

@@ -46,6 +46,7 @@ from scipy.special import ndtr, ndtri
 from analysis.one_pass.projection_counts import ProjectionCounts, Tails
 from per_core.errors import InvalidInputError
 from per_core.interval import margin_of_error
+from per_core.text import N_
 
 Floats = NDArray[np.float64]
 
@@ -100,7 +101,7 @@ def certified_distance(counted: ProjectionCounts, *, rounding: float | Floats = 
     """
     n = int(counted.counts[0].sum() + counted.below.counts[0] + counted.above.counts[0])
     if n == 0:
-        raise InvalidInputError("A distance needs at least one row of finite values; received none. Count some.")
+        raise InvalidInputError(N_("A distance needs at least one row of finite values; received none. Count some."))
     bounds = [_direction_bounds(counted, direction, n) for direction in range(len(counted.counts))]
     lower, upper = np.array(bounds).T
     slack = rounding + counted.grid.quantum + ARITHMETIC * (1 + upper)

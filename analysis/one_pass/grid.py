@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 MOST_BINS = 2**14
 FIXED_BITS = 23  # whole numbers of so many bits are exact in float32, with the implicit one above them
@@ -31,8 +32,13 @@ class Grid:
         counted = type(self.bins) is int and 2 <= self.bins <= MOST_BINS and self.bins % 2 == 0
         if not counted or not 2**-6 <= self.limit <= 2**6:
             raise InvalidInputError(
-                f"A grid has an even number of bins, {MOST_BINS} at most, and a limit from 1/64 to 64; received"
-                f" limit={self.limit!r}, bins={self.bins!r}. Take limit=5 and bins=3072, say."
+                N_(
+                    "A grid has an even number of bins, {most_bins} at most, and a limit from 1/64 to 64; received"
+                    " limit={limit!r}, bins={bins!r}. Take limit=5 and bins=3072, say."
+                ),
+                most_bins=MOST_BINS,
+                limit=self.limit,
+                bins=self.bins,
             )
 
     @property

@@ -23,6 +23,7 @@ from per_core.directions import random_directions
 from per_core.errors import BudgetError, InvalidInputError
 from per_core.interval import margin_of_error
 from per_core.radial import radial_loss
+from per_core.text import N_
 
 Part = TypeVar("Part")
 
@@ -54,7 +55,11 @@ class PassSpec:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
                 raise InvalidInputError(
-                    f"{name} is a whole number from {least} to {most}; received {value!r}. Choose another one."
+                    N_("{name} is a whole number from {least} to {most}; received {value!r}. Choose another one."),
+                    name=name,
+                    least=least,
+                    most=most,
+                    value=value,
                 )
 
     def directions(self, d: int) -> Tensor:
@@ -66,8 +71,15 @@ class PassSpec:
         size = self.slices * d * 4
         if size > DIRECTION_BYTES:
             raise BudgetError(
-                f"The directions of a pass may take {in_words(DIRECTION_BYTES)}; {self.slices} of {d} units take"
-                f" {in_words(size)}. Take {max(1, DIRECTION_BYTES // (4 * d))} directions."
+                N_(
+                    "The directions of a pass may take {most}; {slices} of {d} units take {size}. Take {fits}"
+                    " directions."
+                ),
+                most=in_words(DIRECTION_BYTES),
+                slices=self.slices,
+                d=d,
+                size=in_words(size),
+                fits=max(1, DIRECTION_BYTES // (4 * d)),
             )
         return random_directions(self.slices, d, generator=torch.Generator().manual_seed(self.seed))
 
@@ -155,8 +167,14 @@ class PartialStatistics:
         """
         if self.spec != other.spec or self.d != other.d:
             raise InvalidInputError(
-                "Partial statistics merge if they were taken in the same way of as many units; received"
-                f" {self.spec} of {self.d} units and {other.spec} of {other.d}. Take both with one PassSpec."
+                N_(
+                    "Partial statistics merge if they were taken in the same way of as many units; received {spec} of"
+                    " {d} units and {other_spec} of {other_d}. Take both with one PassSpec."
+                ),
+                spec=self.spec,
+                d=self.d,
+                other_spec=other.spec,
+                other_d=other.d,
             )
         return PartialStatistics(
             spec=self.spec,

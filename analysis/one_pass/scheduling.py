@@ -17,6 +17,7 @@ from analysis.one_pass.shards import PIECE_BYTES, Piece, choose_members, cut, ta
 from analysis.one_thread import one_thread
 from per_core.arguments import require_count
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 CONNECT_SECONDS = 15
 POLL_SECONDS = 0.1
@@ -121,17 +122,17 @@ def _on_cluster(take: Take, pieces: Sequence[Piece], address: str, on_progress: 
                 if client.nthreads():
                     last_seen = time.monotonic()
                 elif time.monotonic() - last_seen > PATIENCE_SECONDS:
-                    raise _lost(address, f"it had no worker for {PATIENCE_SECONDS} s")
+                    raise _lost(address, Phrase(N_("it had no worker for {seconds} s"), seconds=PATIENCE_SECONDS))
                 time.sleep(POLL_SECONDS)
             statistics: PartialStatistics = whole.result()
             if not finished.is_empty():
                 on_progress(len(pieces), len(pieces))
         except KilledWorker as error:
-            raise _lost(address, "several of its workers died of the same piece") from error
+            raise _lost(address, Phrase(N_("several of its workers died of the same piece"))) from error
         except (CancelledError, OSError) as error:
-            raise _lost(address, f"it went away: {error!s:.200}") from error
+            raise _lost(address, Phrase(N_("it went away: {error!s:.200}"), error=error)) from error
         except (ImportError, RuntimeError) as error:
-            raise _lost(address, f"it cannot run this project: {error!s:.200}") from error
+            raise _lost(address, Phrase(N_("it cannot run this project: {error!s:.200}"), error=error)) from error
     return statistics
 
 
@@ -143,8 +144,12 @@ def _connected(address: str) -> Iterator[Any]:
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InvalidInputError(
-            f"A scheduler is the address of a running Dask scheduler; {address!r} does not answer: {error!s:.200}."
-            " Start one with `dask scheduler` and `dask worker`, or leave it out for threads of this process."
+            N_(
+                "A scheduler is the address of a running Dask scheduler; {address!r} does not answer: {error!s:.200}."
+                " Start one with `dask scheduler` and `dask worker`, or leave it out for threads of this process."
+            ),
+            address=address,
+            error=error,
         ) from error
     with client:
         yield client
@@ -152,8 +157,12 @@ def _connected(address: str) -> Iterator[Any]:
 
 def _lost(address: str, what: str) -> InvalidInputError:
     return InvalidInputError(
-        f"A cluster must last until the pass is over; {address}: {what}. Give workers 500 MB a thread and this project"
-        " on their Python path, see their logs, and start again."
+        N_(
+            "A cluster must last until the pass is over; {address}: {what}. Give workers 500 MB a thread and this"
+            " project on their Python path, see their logs, and start again."
+        ),
+        address=address,
+        what=what,
     )
 
 

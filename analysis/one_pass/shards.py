@@ -18,6 +18,7 @@ from analysis.dumps.plan.axes import items_of, matrix_shape
 from analysis.dumps.rows import PartRange, read_parts
 from analysis.one_pass.partial_statistics import PartialStatistics, PassSpec, take_batches
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 PIECE_BYTES = 2**27  # of float32, that make one task: long enough for its result to be worth moving
 NAMED = 8  # of the members in a message
@@ -52,18 +53,30 @@ def choose_members(inspection: Inspection, names: Sequence[str] | None = None) -
     if names is None:
         require_one_layer(members)
     if not members:
-        reasons = "".join(f" {member.name}: {member.obstacle}" for member in inspection.members[:1])
+        reasons = [
+            Phrase(N_(" {name}: {reason}"), name=one.name, reason=one.obstacle) for one in inspection.members[:1]
+        ]
         raise InvalidInputError(
-            f"A pass needs a member that can be read; {inspection.title} has none.{reasons} Choose another dump"
-            " or another plan."
+            N_(
+                "A pass needs a member that can be read; {title} has none.{reasons} Choose another dump or another"
+                " plan."
+            ),
+            title=inspection.title,
+            reasons=reasons[0] if reasons else "",
         )
     for member in members:
         if member.obstacle:
-            raise InvalidInputError(f"{member.name}: {member.obstacle}")
+            raise InvalidInputError(N_("{name}: {obstacle}"), name=member.name, obstacle=member.obstacle)
         if member.units != members[0].units:
             raise InvalidInputError(
-                f"Shards of one data set have the same units; {members[0].name} has {members[0].units},"
-                f" {member.name} has {member.units}. Choose the members of one layer."
+                N_(
+                    "Shards of one data set have the same units; {first_name} has {first_units}, {name} has {units}."
+                    " Choose the members of one layer."
+                ),
+                first_name=members[0].name,
+                first_units=members[0].units,
+                name=member.name,
+                units=member.units,
             )
     return members
 
@@ -74,8 +87,12 @@ def require_one_layer(members: Sequence[Member]) -> None:
     if len(cells) > 1:
         some = ", ".join(dict.fromkeys(member.name for member in members[:NAMED])) + (", ..." if cells[NAMED:] else "")
         raise InvalidInputError(
-            f"One set of rows is measured, of one layer at one moment; these are {len(cells)} layers or moments:"
-            f" {some}. Name the members, on the command line with --member; --member '*' takes all as one set."
+            N_(
+                "One set of rows is measured, of one layer at one moment; these are {cells} layers or moments:"
+                " {some}. Name the members, on the command line with --member; --member '*' takes all as one set."
+            ),
+            cells=len(cells),
+            some=some,
         )
 
 

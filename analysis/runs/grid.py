@@ -12,6 +12,7 @@ from typing import Any
 from analysis.fields import Range, check_number, require, shown
 from analysis.plain_text import plain, written
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 OPTIMISER = ("learning_rate", "momentum", "weight_decay")  # numbers of SGD that a method may have for itself
 MOST_METHODS = 50
@@ -93,7 +94,7 @@ def _object(method: Any) -> Any:
 
 
 def _values(name: object, values: Sequence[Any]) -> Values:
-    require(values, str(name), "a number, or a list of one or more", values)
+    require(values, str(name), Phrase(N_("a number, or a list of one or more")), values)
     for value in values:
         check_number(plain(str(name)), value, Range(0, math.inf))
     if twice := [shown(value) for value, times in Counter(values).items() if times > 1]:

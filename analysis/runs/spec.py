@@ -17,6 +17,7 @@ from per_core.errors import InvalidInputError
 from per_core.method import Method, Parameter
 from per_core.methods import BASELINE, find_method
 from per_core.per import Reduction, RowLayout
+from per_core.text import N_, Phrase
 
 DataName = Literal[
     "digits",
@@ -269,8 +270,15 @@ class TrainingSpec:
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
         check_fields(self)
-        require(len(self.layers) <= MOST_LAYERS, "layers", f"at most {MOST_LAYERS} names", self.layers)
-        require(len(self.methods) <= MOST_METHODS, "methods", f"at most {MOST_METHODS}", len(self.methods))
+        require(
+            len(self.layers) <= MOST_LAYERS, "layers", Phrase(N_("at most {most} names"), most=MOST_LAYERS), self.layers
+        )
+        require(
+            len(self.methods) <= MOST_METHODS,
+            "methods",
+            Phrase(N_("at most {most}"), most=MOST_METHODS),
+            len(self.methods),
+        )
         for layer in self.layers:
             check_text("layers", layer)
         labels = [method.label for method in self.methods]

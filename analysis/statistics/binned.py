@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 Float64Array = NDArray[np.float64]
 
@@ -86,8 +87,12 @@ def check_bins(received: ArrayLike) -> Float64Array:
     bins = np.asarray(received)
     if bins.ndim != 2 or bins.shape[1] != 3 or bins.dtype.kind not in "fiu":
         raise InvalidInputError(
-            "Bins are numbers of shape (k, 3): left edge, right edge, count; received"
-            f" dtype {bins.dtype}, shape {bins.shape}. Stack the three as columns."
+            N_(
+                "Bins are numbers of shape (k, 3): left edge, right edge, count; received dtype {dtype}, shape"
+                " {shape}. Stack the three as columns."
+            ),
+            dtype=bins.dtype,
+            shape=bins.shape,
         )
     values = bins.astype(np.float64)
     left, right, count = values.T
@@ -95,14 +100,16 @@ def check_bins(received: ArrayLike) -> Float64Array:
         total = count.sum()
     if not (np.isfinite(total) and (count >= 0).all() and count.any()):
         raise InvalidInputError(
-            "Counts are finite numbers of at least 0, one of them positive; received others. Leave out empty ones."
+            N_("Counts are finite numbers of at least 0, one of them positive; received others. Leave out empty ones.")
         )
     used: Float64Array = values[count > 0]
     ends = (left == np.inf).any() or (right == -np.inf).any()
     if ends or not ((left <= right).all() and (used[:-1, 1] <= used[1:, 0]).all()):
         raise InvalidInputError(
-            "Bins ascend and do not overlap: each left edge is at most its right one, and that at most the next left"
-            " one; received others. Sort the bins by their left edges."
+            N_(
+                "Bins ascend and do not overlap: each left edge is at most its right one, and that at most the next"
+                " left one; received others. Sort the bins by their left edges."
+            )
         )
     return used
 

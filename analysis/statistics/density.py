@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from analysis.batch import ActivationBatch
 from analysis.statistics.principal import principal_axes
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
@@ -61,8 +62,12 @@ def joint_density(
     first, second = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if first.shape != second.shape or first.ndim != 1:
         raise InvalidInputError(
-            f"x and y must be vectors of one length; received shapes {first.shape} and {second.shape}. "
-            "Pass two columns of one batch."
+            N_(
+                "x and y must be vectors of one length; received shapes {first} and {second}. Pass two columns of one"
+                " batch."
+            ),
+            first=first.shape,
+            second=second.shape,
         )
     grid, edges = _grid(limits, points)
     finite = np.isfinite(first) & np.isfinite(second)
@@ -105,8 +110,14 @@ def pair_axes(batch: ActivationBatch, pair: AxisPair) -> Float32Array:
     view, first, second = pair
     if not (0 <= first < batch.d and 0 <= second < batch.d):
         raise InvalidInputError(
-            f"Both must lie in 0..{batch.d - 1} for a batch of {batch.d} units; received {first} and {second}. "
-            "Choose two that exist."
+            N_(
+                "Both must lie in 0..{last} for a batch of {d} units; received {first} and {second}. Choose two that"
+                " exist."
+            ),
+            last=batch.d - 1,
+            d=batch.d,
+            first=first,
+            second=second,
         )
     axes = np.eye(batch.d) if view == "units" else principal_axes(batch)
     return axes[[first, second]].astype(np.float32)
@@ -159,8 +170,12 @@ def _grid(limits: tuple[float, float], points: int) -> tuple[Float64Array, Float
     low, high = limits
     if not (np.isfinite(limits).all() and low < high and 8 <= points <= 512):
         raise InvalidInputError(
-            "A density needs limits low < high and 8 to 512 points; "
-            f"received {limits} and {points}. Widen the range or change the number of points."
+            N_(
+                "A density needs limits low < high and 8 to 512 points; received {limits} and {points}. Widen the"
+                " range or change the number of points."
+            ),
+            limits=limits,
+            points=points,
         )
     grid = np.linspace(low, high, points)
     half = (grid[1] - grid[0]) / 2

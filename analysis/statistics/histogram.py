@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 Float = TypeVar("Float", np.float32, np.float64)
 
@@ -79,11 +80,17 @@ def histogram(
     received = np.asarray(values)
     if received.dtype.kind not in "fiub" or received.ndim != 1 or received.size == 0:
         raise InvalidInputError(
-            "A histogram needs a non-empty vector of real numbers; "
-            f"received dtype {received.dtype}, shape {received.shape}. Pass one unit or flatten the values."
+            N_(
+                "A histogram needs a non-empty vector of real numbers; received dtype {dtype}, shape {shape}. Pass"
+                " one unit or flatten the values."
+            ),
+            dtype=received.dtype,
+            shape=received.shape,
         )
     if bins != "auto" and bins < 1:
-        raise InvalidInputError(f"A histogram needs at least one bin; received bins={bins}. Use 'auto' or 1 to 512.")
+        raise InvalidInputError(
+            N_("A histogram needs at least one bin; received bins={bins}. Use 'auto' or 1 to 512."), bins=bins
+        )
     wide = received.astype(np.float64)
     is_finite = np.isfinite(wide)
     finite = np.sort(wide[np.abs(wide) <= FLOAT32_MAX])
@@ -123,7 +130,8 @@ def _limits(finite: NDArray[np.float64], wanted: tuple[float, float] | Literal["
         low, high = map(float, wanted)
         if not (max(abs(low), abs(high)) <= FLOAT32_MAX and high - low >= FLOAT32_STEP):
             raise InvalidInputError(
-                f"A histogram's range must be finite with low < high; received {wanted}. Swap or widen it."
+                N_("A histogram's range must be finite with low < high; received {wanted}. Swap or widen it."),
+                wanted=wanted,
             )
         return low, high
     if finite.size == 0:

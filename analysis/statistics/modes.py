@@ -11,6 +11,7 @@ from scipy.signal import find_peaks
 
 from analysis.statistics.moments import Float64Array, finite_values
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 STANDARD_ERRORS = 1.25
 LOWEST_RISE = 0.03
@@ -65,7 +66,8 @@ def count_modes(values: ArrayLike) -> NDArray[np.int64]:
     finite = finite_values(values)
     if finite.ndim != 2:
         raise InvalidInputError(
-            f"Modes are counted in one batch (n, d); received shape {finite.shape}. Pass the batches one by one."
+            N_("Modes are counted in one batch (n, d); received shape {shape}. Pass the batches one by one."),
+            shape=finite.shape,
         )
     ordered = np.sort(finite.T)  # (d, n)
     n = ordered.shape[-1]

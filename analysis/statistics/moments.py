@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 Float64Array = NDArray[np.float64]
 
@@ -95,8 +96,12 @@ def batch_variances(values: ArrayLike, *, subset: int = 5, seed: int) -> Float64
     n, d = finite.shape[-2:]
     if subset < 2 or n < 2 * subset:
         raise InvalidInputError(
-            "The variance of batch variances needs at least two subsets of at least two rows; "
-            f"received {n} rows and subset={subset}. Give more rows or another subset size."
+            N_(
+                "The variance of batch variances needs at least two subsets of at least two rows; received {n} rows"
+                " and subset={subset}. Give more rows or another subset size."
+            ),
+            n=n,
+            subset=subset,
         )
     subsets = n // subset
     rows = np.random.default_rng(seed).permutation(n)[: subsets * subset]
@@ -138,14 +143,22 @@ def finite_values(values: ArrayLike) -> Float64Array:
     received = np.asarray(values)
     if received.dtype.kind not in "fiub" or received.ndim < 2 or 0 in received.shape:
         raise InvalidInputError(
-            "Statistics need real numbers of shape (n, d) with at least one sample and one unit; "
-            f"received dtype {received.dtype}, shape {received.shape}. Reshape to one row a sample."
+            N_(
+                "Statistics need real numbers of shape (n, d) with at least one sample and one unit; received dtype"
+                " {dtype}, shape {shape}. Reshape to one row a sample."
+            ),
+            dtype=received.dtype,
+            shape=received.shape,
         )
     if not np.isfinite(received).all():
         raise InvalidInputError(
-            f"Statistics need finite values; received {np.isnan(received).sum()} NaN and "
-            f"{np.isinf(received).sum()} infinite among {received.size} values. "
-            "Leave out the rows or units that hold them."
+            N_(
+                "Statistics need finite values; received {nans} NaN and {infinities} infinite among {size} values."
+                " Leave out the rows or units that hold them."
+            ),
+            nans=np.isnan(received).sum(),
+            infinities=np.isinf(received).sum(),
+            size=received.size,
         )
     return received.astype(np.float64)
 

@@ -19,6 +19,7 @@ from per_core.per import row_norms
 from per_core.radial import radial_loss
 from per_core.recording.layer_record import LayerSummary, fixed_directions
 from per_core.recording.run_directory import Record, Run
+from per_core.text import N_, Phrase
 from per_core.wasserstein import sliced_w1
 
 Float64Array = NDArray[np.float64]
@@ -168,7 +169,10 @@ def unit_history(run: Run, layer: str, position: int = 0) -> UnitHistory:
     tracked = len(pairs[0][1].tracked)
     if not 0 <= position < tracked:
         raise InvalidInputError(
-            f"{layer} has {tracked} tracked units; received position {position}. Count from 0, or track more units."
+            N_("{layer} has {tracked} tracked units; received position {position}. Count from 0, or track more units."),
+            layer=layer,
+            tracked=tracked,
+            position=position,
         )
     units = [summary.tracked[position] for _, summary in pairs]
     return UnitHistory(
@@ -190,7 +194,9 @@ def read_history(found: Overview, layer: str) -> LayerHistory:
     pairs = [(epoch, one) for epoch, one in found.history(layer) if epoch is not None and isinstance(one, LayerReading)]
     if not pairs:
         raise InvalidInputError(
-            f"A history needs an epoch that could be read; {layer} of {found.source} has none. Edit the rule for names."
+            N_("A history needs an epoch that could be read; {layer} of {source} has none. Edit the rule for names."),
+            layer=layer,
+            source=found.source,
         )
 
     last = pairs[-1][1]
@@ -294,7 +300,9 @@ def _summaries(run: Run, layer: str) -> list[tuple[Record, LayerSummary]]:
     pairs = [(record, record.layers[layer]) for record in run.records if layer in record.layers]
     if not pairs:
         raise InvalidInputError(
-            f"{run.path} holds the layers {', '.join(run.layers) or 'none yet'}; received {layer!r}. "
-            "Choose one of them."
+            N_("{path} holds the layers {layers}; received {layer!r}. Choose one of them."),
+            path=run.path,
+            layers=", ".join(run.layers) or Phrase(N_("none yet")),
+            layer=layer,
         )
     return pairs

@@ -170,9 +170,9 @@ def overview(
             if drawn is not None:
                 histograms[layer] = drawn
         except NothingFiniteError as error:
-            cells[layer, epoch] = Unread("NaN", str(error))
+            cells[layer, epoch] = Unread("NaN", error.phrase)
         except PerError as error:
-            cells[layer, epoch] = Unread("unread", str(error))
+            cells[layer, epoch] = Unread("unread", error.phrase)
         report(len(cells) - len(known), len(new))
     epochs = sorted({epoch for _, epoch in labels}, key=lambda epoch: -math.inf if epoch is None else epoch)
     return Overview(

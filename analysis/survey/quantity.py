@@ -82,7 +82,11 @@ def quantity_named(name: str) -> Quantity:
     """The quantity of a name, of rows or of bins; an `InvalidInputError` if there is none."""
     known = QUANTITIES | POOLED_QUANTITIES
     if name not in known:
-        raise InvalidInputError(f"A quantity is one of {', '.join(known)}; received {name!r}. Choose one of them.")
+        raise InvalidInputError(
+            N_("A quantity is one of {known}; received {name!r}. Choose one of them."),
+            known=", ".join(known),
+            name=name,
+        )
     return known[name]
 
 

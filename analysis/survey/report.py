@@ -31,7 +31,7 @@ from analysis.survey.sentences import kind_sentence, reason_title, row_sentence,
 from analysis.survey.warnings import FEWEST_ROWS, ListedWarning, list_warnings, unjudged
 from analysis.translations import ENGLISH, translations
 from per_core.errors import InvalidInputError
-from per_core.text import N_
+from per_core.text import N_, Phrase, say
 
 MOST = {"members": 200, "layers": 100, "epochs": 40, "warnings": 200, "unjudged": 20, "reasons": 20}
 """How many of each are listed; the report says how many more there are."""
@@ -100,23 +100,33 @@ def _require_place(path: Path, dump: Path) -> None:
     place, source = path.resolve(), dump.resolve()
     if place.is_relative_to(source):
         raise InvalidInputError(
-            f"A report is written outside of the dump, which it would overwrite or become a part of; {path} is"
-            f" {'the dump itself' if place == source else f'in {dump.name}'}. Name a file elsewhere."
+            N_(
+                "A report is written outside of the dump, which it would overwrite or become a part of; {path} is"
+                " {where}. Name a file elsewhere."
+            ),
+            path=path,
+            where=Phrase(N_("the dump itself")) if place == source else Phrase(N_("in {name}"), name=dump.name),
         )
     if path.suffix.lower() not in SUFFIXES:
         raise InvalidInputError(
-            f"A report is a web page, {' or '.join(SUFFIXES)}; received {path}. Name it {path.name or 'report'}.html."
+            N_("A report is a web page, {suffixes}; received {path}. Name it {name}.html."),
+            suffixes=" or ".join(SUFFIXES),
+            path=path,
+            name=path.name or "report",
         )
     if path.is_dir():
-        raise _unwritable(path, "it is a folder")
+        raise _unwritable(path, Phrase(N_("it is a folder")))
     if not path.parent.is_dir():
-        raise _unwritable(path, "there is no such folder")
+        raise _unwritable(path, Phrase(N_("there is no such folder")))
     if not os.access(path.parent, os.W_OK):
-        raise _unwritable(path, "nothing may be written into its folder")
+        raise _unwritable(path, Phrase(N_("nothing may be written into its folder")))
     if os.path.lexists(path) and not _is_report(path):
         raise InvalidInputError(
-            f"A report takes the place of an earlier report alone; {path} is another file. Name a new file, or remove"
-            " this one first."
+            N_(
+                "A report takes the place of an earlier report alone; {path} is another file. Name a new file, or"
+                " remove this one first."
+            ),
+            path=path,
         )
 
 
@@ -130,7 +140,12 @@ def _is_report(path: Path) -> bool:
 
 def _unwritable(path: Path, reason: str) -> InvalidInputError:
     return InvalidInputError(
-        f"A report is written to a file in a folder that exists; {path} cannot be written: {reason}. Name another file."
+        N_(
+            "A report is written to a file in a folder that exists; {path} cannot be written: {reason}. Name another"
+            " file."
+        ),
+        path=path,
+        reason=reason,
     )
 
 
@@ -157,7 +172,7 @@ def report_html(inspection: Inspection, seen: Overview, language: str = ENGLISH)
         drawings=[HistogramDrawing.of(seen, layer) for layer in layers if layer in seen.histograms],
         rows=_rows(inspection, seen, texts),
         members=members,
-        reasons=group_reasons((one.name, one.reason) for one in inspection.refused),
+        reasons=group_reasons(((one.name, one.reason) for one in inspection.refused), texts.gettext),
         verdicts=[(verdict, count[verdict]) for verdict in VERDICTS if count[verdict]],
         most=MOST,
         method={"rows": MOST_ROWS, "blocks": BLOCKS, "slices": SLICES, "draws": DRAWS, "ratios": gaussian_ratios},
@@ -175,6 +190,7 @@ def _wording(texts: NullTranslations) -> dict[str, Callable[..., str]]:
     return {
         "_": texts.gettext,
         "translated": texts.gettext,
+        "said": partial(say, translate=texts.gettext),
         "epoch_name": epoch_name,
         "verdict_name": lambda verdict: texts.gettext(VERDICTS[verdict]),
         "reason_title": partial(reason_title, texts=texts),

@@ -9,7 +9,7 @@ from typing import Any
 from analysis.dumps.reasons import SharedReason
 from analysis.statistics.value_kind import ValueKind
 from per_core.recording.rows import Rows
-from per_core.text import N_
+from per_core.text import N_, say
 
 Figures = Mapping[str, Any]
 
@@ -40,7 +40,7 @@ def warning_title(kind: str, texts: NullTranslations = ENGLISH) -> str:
 
 def warning_sentence(kind: str, figures: Figures, texts: NullTranslations = ENGLISH) -> str:
     """What is found, with numbers and a comparison, and what to try; the reason alone of what could not be read."""
-    return str(figures["reason"]) if "reason" in figures else SENTENCES[kind](figures, texts)
+    return say(figures["reason"], texts.gettext) if "reason" in figures else SENTENCES[kind](figures, texts)
 
 
 def reason_title(shared: SharedReason, texts: NullTranslations = ENGLISH) -> str:

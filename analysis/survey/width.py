@@ -20,6 +20,7 @@ from analysis.survey.cell import Epoch
 from analysis.survey.layer_reading import LayerReading
 from analysis.survey.overview import Overview
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 Verdict = Literal["flat", "grows", "shrinks", "unclear"]
 
@@ -77,8 +78,11 @@ def width_lines(found: Sequence[Overview], epoch: Epoch) -> tuple[WidthLine, ...
     widths = _network_widths(shared.values(), len(found))
     if len(set(widths)) < len(widths):
         raise InvalidInputError(
-            f"Width needs networks of different widths; these have {', '.join(f'{width:,}' for width in widths)} units."
-            " Leave out all but one of those of equal width."
+            N_(
+                "Width needs networks of different widths; these have {widths} units. Leave out all but one of those"
+                " of equal width."
+            ),
+            widths=", ".join(f"{width:,}" for width in widths),
         )
     order = np.argsort(widths).tolist()
     ascending = tuple(widths[at] for at in order)
@@ -92,8 +96,11 @@ def _network_widths(shared: Collection[Sequence[LayerReading]], networks: int) -
     wider = [readings for readings in shared if len({one.d for one in readings}) > 1]
     if not wider:
         raise InvalidInputError(
-            "Width needs dumps of one model at different widths; in these no layer of the same name has another number"
-            " of units. Give the path of a wider or a narrower model's dump, with the same names of layers."
+            N_(
+                "Width needs dumps of one model at different widths; in these no layer of the same name has another"
+                " number of units. Give the path of a wider or a narrower model's dump, with the same names of"
+                " layers."
+            )
         )
     return tuple(median_low(readings[network].d for readings in wider) for network in range(networks))
 

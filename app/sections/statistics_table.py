@@ -10,7 +10,7 @@ from analysis.samples import SampleSpec
 from app.session import caches
 from app.session.null_bands import null_bands
 from app.text.caption import show_caption
-from app.text.language import _, translated
+from app.text.language import _, said, translated
 from app.text.numbers import by_chance, number, span
 from app.text.statistic import STATISTICS, seen_by
 
@@ -73,7 +73,7 @@ def not_finite(name: str, batch: ActivationBatch) -> str:
     return _(
         "Statistics need finite values within float32; among the {count:,} of {name} are {found}. Choose another layer"
         " or epoch."
-    ).format(count=batch.n * batch.d, name=name, found=batch.not_finite)
+    ).format(count=batch.n * batch.d, name=name, found=said(batch.not_finite))
 
 
 def _table(columns: "Columns", null_name: str) -> "pd.DataFrame":

@@ -252,7 +252,7 @@ def _choose_run() -> Choice:
     try:
         entries = [entry for entry in services.run_library().list_runs() if entry.state != "damaged"]
     except PerError as error:
-        st.error(escaped(str(error)))
+        st.error(escaped(error))
         return Choice(DEFAULT)
     if not entries:
         st.info(_("No run yet: train one on Train, or write one with the Recorder. Shown is the opening sample."))

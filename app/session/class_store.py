@@ -21,6 +21,7 @@ from threading import Lock
 from typing import Any, Literal, get_args
 
 from per_core.errors import BudgetError, InvalidInputError, StorageError
+from per_core.text import N_
 
 Reveal = Literal["teacher", "student"]  # who shows the answer of a step
 LETTERS = "BCDFGHJKMNPRSTVXYZ"  # no vowels, so no words; none that is read as another or as a digit
@@ -129,15 +130,22 @@ class ClassStore:
         """
         if reveal not in get_args(Reveal):
             raise InvalidInputError(
-                f"Answers are revealed by {' or '.join(get_args(Reveal))}; received {reveal!r}. Name one of these."
+                N_("Answers are revealed by {choices}; received {reveal!r}. Name one of these."),
+                choices=" or ".join(get_args(Reveal)),
+                reveal=reveal,
             )
         token = secrets.token_urlsafe(16)
         with self._writing() as database:
             taken = {code for (code,) in database.execute("SELECT code FROM classes")}
             if len(taken) >= MOST_CLASSES:
                 raise BudgetError(
-                    f"At most {MOST_CLASSES} classes may be open, and {len(taken)} are. Close one, or wait: each is"
-                    f" deleted {self._kept / HOUR_SECONDS:g} hours after its last use."
+                    N_(
+                        "At most {most_classes} classes may be open, and {open} are. Close one, or wait: each is"
+                        " deleted {hours:g} hours after its last use."
+                    ),
+                    most_classes=MOST_CLASSES,
+                    open=len(taken),
+                    hours=self._kept / HOUR_SECONDS,
                 )
             code = next(code for code in iter(_new_code, "") if code not in taken)
             database.execute(
@@ -168,7 +176,11 @@ class ClassStore:
             (taken,) = database.execute("SELECT count(*) FROM seats WHERE code = ?", (code,)).fetchone()
             if taken >= MOST_SEATS:
                 raise BudgetError(
-                    f"A class has {MOST_SEATS} seats, and {code} has none left. Ask the teacher to open another one."
+                    N_(
+                        "A class has {most_seats} seats, and {code} has none left. Ask the teacher to open another one."
+                    ),
+                    most_seats=MOST_SEATS,
+                    code=code,
                 )
             database.execute("INSERT INTO seats VALUES (?, ?)", (code, _hash(seat)))
         return seat
@@ -191,12 +203,17 @@ class ClassStore:
         with self._writing() as database:
             self._use(database, code)
             if not self._holds_seat(database, code, seat):
-                raise InvalidInputError(f"The class {code} has no such seat. Join it again with its code.")
+                raise InvalidInputError(
+                    N_("The class {code} has no such seat. Join it again with its code."), code=code
+                )
             steps = {one for (one,) in database.execute(
                 "SELECT step FROM answers WHERE code = ? AND seat = ?", (code, _hash(seat))
             )}  # fmt: skip
             if len(steps | {step}) > MOST_STEPS:
-                raise BudgetError(f"A seat answers at {MOST_STEPS} steps at most, and this one has. Leave it at that.")
+                raise BudgetError(
+                    N_("A seat answers at {most_steps} steps at most, and this one has. Leave it at that."),
+                    most_steps=MOST_STEPS,
+                )
             database.execute(
                 "REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (code, _hash(seat), step, value, answer.correct, settings, self._clock()),
@@ -265,7 +282,9 @@ class ClassStore:
         _require_step(step)
         with self._teaching(code, token) as database:
             if len(self._state(database, code).revealed | {step}) > MOST_STEPS:
-                raise BudgetError(f"A class has {MOST_STEPS} steps at most. Open another one for more.")
+                raise BudgetError(
+                    N_("A class has {most_steps} steps at most. Open another one for more."), most_steps=MOST_STEPS
+                )
             database.execute("INSERT OR IGNORE INTO revealed VALUES (?, ?)", (code, step))
 
     def choose_reveal(self, code: str, token: str, reveal: Reveal) -> None:
@@ -315,8 +334,11 @@ class ClassStore:
             self._use(database, code)
             if not self._teaches(database, code, token):
                 raise InvalidInputError(
-                    f"Only the teacher of {code} can do this, by the address that the class was opened with. Open that"
-                    " address."
+                    N_(
+                        "Only the teacher of {code} can do this, by the address that the class was opened with. Open"
+                        " that address."
+                    ),
+                    code=code,
                 )
             yield database
 
@@ -328,16 +350,25 @@ class ClassStore:
             if isinstance(error, StorageError):
                 raise
             raise StorageError(
-                f"The file of the classes, {self._path}, cannot be used: {error}. Free its disk or move the file away,"
-                " or name another one in PERSCOPE_CLASSES."
+                N_(
+                    "The file of the classes, {path}, cannot be used: {error}. Free its disk or move the file away,"
+                    " or name another one in PERSCOPE_CLASSES."
+                ),
+                path=self._path,
+                error=error,
             ) from error
 
     def _require_version(self) -> None:
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
         if version not in (0, VERSION):
             raise StorageError(
-                f"{self._path} must be a file of classes of version {VERSION}; it is of {version}. Move it away, or"
-                " name another one in PERSCOPE_CLASSES."
+                N_(
+                    "{path} must be a file of classes of version {known}; it is of {version}. Move it away, or name"
+                    " another one in PERSCOPE_CLASSES."
+                ),
+                path=self._path,
+                known=VERSION,
+                version=version,
             )
         self._database.execute(f"PRAGMA user_version = {VERSION}")
 
@@ -345,8 +376,11 @@ class ClassStore:
         row = self._row(database, code)
         if row is None:
             raise NoClassError(
-                f"A code is four letters of a class that is open; there is no class {code[:20]!r}. Check it, or ask the"
-                " teacher for a new one."
+                N_(
+                    "A code is four letters of a class that is open; there is no class {code!r}. Check it, or ask the"
+                    " teacher for a new one."
+                ),
+                code=code[:20],
             )
         revealed = database.execute("SELECT step FROM revealed WHERE code = ?", (code,))
         return ClassState(code, row[0], row[1], frozenset(step for (step,) in revealed))
@@ -424,8 +458,8 @@ def _hash(token: str) -> bytes:
 def _require_step(step: str) -> None:
     if not _STEP.fullmatch(step):
         raise InvalidInputError(
-            f"A step is named by at most 40 small letters, digits and _; received {step[:60]!r}. Name one of the"
-            " lesson."
+            N_("A step is named by at most 40 small letters, digits and _; received {step!r}. Name one of the lesson."),
+            step=step[:60],
         )
 
 
@@ -436,15 +470,22 @@ def _checked(answer: Answer) -> tuple[str, str]:
         settings = json.dumps(dict(answer.settings), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(
-            f"An answer and its settings are texts and finite numbers; received {answer!r:.200}. Give these."
+            N_("An answer and its settings are texts and finite numbers; received {answer!r:.200}. Give these."),
+            answer=answer,
         ) from error
     if isinstance(answer.value, bool) or not isinstance(answer.value, str | int | float) or len(value) > LONGEST_ANSWER:
         raise InvalidInputError(
-            f"An answer is a number or the key of an option, of {LONGEST_ANSWER} signs at most; received"
-            f" {answer.value!r:.80}. Give one of the options."
+            N_(
+                "An answer is a number or the key of an option, of {longest_answer} signs at most; received"
+                " {value!r:.80}. Give one of the options."
+            ),
+            longest_answer=LONGEST_ANSWER,
+            value=answer.value,
         )
     if len(settings) > LONGEST_SETTINGS:
         raise InvalidInputError(
-            f"Settings of an answer have {LONGEST_SETTINGS} signs at most; these have {len(settings)}. Leave some out."
+            N_("Settings of an answer have {longest_settings} signs at most; these have {received}. Leave some out."),
+            longest_settings=LONGEST_SETTINGS,
+            received=len(settings),
         )
     return value, settings

@@ -17,6 +17,7 @@ from analysis.dumps.plan.plan_file import kept_plan
 from app.session import caches
 from app.session.keys import DUMP_SAID
 from per_core.errors import InvalidInputError, PerError
+from per_core.text import N_
 
 MOST_STEPS = 50  # that can be undone
 MOST_IN_ADDRESS = 2_000  # characters
@@ -124,7 +125,7 @@ def read_dump(dump: Inspection, steps: PlanSteps, *, has_place: bool) -> Reading
     try:
         kept = kept_plan(dump.path) if has_place else None
     except PerError as error:
-        problems.append(str(error))
+        problems.append(error.phrase)
     default = caches.dump_reading(dump) if kept is None else caches.dump_reading(dump, plan=kept)
     inspection = default
     if said.plan is not None:
@@ -133,7 +134,7 @@ def read_dump(dump: Inspection, steps: PlanSteps, *, has_place: bool) -> Reading
         try:
             inspection = caches.dump_reading(dump, answers=dict(said.answers))
         except PerError as error:
-            problems.append(str(error))
+            problems.append(error.phrase)
             inspection = caches.dump_reading(dump)
     return Reading(inspection, said, default.plan, kept, tuple(problems))
 
@@ -185,7 +186,7 @@ def _from_address(slot: str) -> tuple[Said, tuple[str, ...]]:
         try:
             plan = unpacked_plan(packed)
         except PerError as error:
-            problems.append(str(error))
+            problems.append(error.phrase)
     return Said(tuple(sorted(answers.items())), plan), tuple(problems)
 
 
@@ -205,10 +206,13 @@ def unpacked_plan(text: str) -> ReadingPlan:
         unpacking = zlib.decompressobj()
         found = unpacking.decompress(packed, MOST_BYTES)
         if unpacking.unconsumed_tail or not unpacking.eof:
-            raise InvalidInputError("it is cut, or larger than 1 MB")
+            raise InvalidInputError(N_("it is cut, or larger than 1 MB"))
         return ReadingPlan.from_json(found.decode())
     except (InvalidInputError, binascii.Error, zlib.error, UnicodeError) as error:
         raise InvalidInputError(
-            f"A link may hold a plan as this page writes it; the one in this link cannot be read ({error!s:.200})."
-            " The dump is read without it: copy the link anew, or edit the plan below."
+            N_(
+                "A link may hold a plan as this page writes it; the one in this link cannot be read ({error!s:.200})."
+                " The dump is read without it: copy the link anew, or edit the plan below."
+            ),
+            error=error,
         ) from error

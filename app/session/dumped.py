@@ -10,6 +10,7 @@ from analysis.batch import ActivationBatch
 from app.session import caches
 from app.text.plain import harmless
 from per_core.errors import InvalidInputError, PerError
+from per_core.text import N_
 
 if TYPE_CHECKING:
     from analysis.dumps import Inspection
@@ -70,8 +71,13 @@ def dumped_view(member: DumpMember) -> ActivationBatch:
     units = np.linspace(0, batch.d - 1, min(batch.d, MOST_UNITS)).astype(int)
     if len(values) < 1:
         raise InvalidInputError(
-            f"The other pages need rows of finite values within float32; {member.name} has none among its"
-            f" {batch.n:,} ({batch.not_finite}). Choose an earlier epoch."
+            N_(
+                "The other pages need rows of finite values within float32; {name} has none among its {n:,}"
+                " ({not_finite}). Choose an earlier epoch."
+            ),
+            name=member.name,
+            n=batch.n,
+            not_finite=batch.not_finite,
         )
     return ActivationBatch(values[:, units] if batch.d > MOST_UNITS else values, harmless(batch.name))
 

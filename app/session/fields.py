@@ -19,6 +19,7 @@ from analysis.plain_text import plain, written
 from app.session.controls import in_words, one_of, whole_number
 from per_core.errors import InvalidInputError
 from per_core.method import Parameter
+from per_core.text import N_
 
 T = TypeVar("T")
 Values = Mapping[str, Any]  # of fields, by path
@@ -194,8 +195,18 @@ class Several(Field[tuple[float, ...]]):
             value = math.nan
         if not self._holds(value):
             raise InvalidInputError(
-                f"{self.label} must be one or several {'whole ' * self.whole}numbers {self.range}, with spaces between"
-                f" them; received {plain(text)}. Write them as 0.001 or 1e-3."
+                N_(
+                    "{name} must be one or several whole numbers {limits}, with spaces between them; received"
+                    " {received}. Write them as 16 or 1024."
+                )
+                if self.whole
+                else N_(
+                    "{name} must be one or several numbers {limits}, with spaces between them; received {received}."
+                    " Write them as 0.001 or 1e-3."
+                ),
+                name=self.label,
+                limits=self.range.phrase,
+                received=plain(text),
             )
         return int(value) if self.whole else value
 

@@ -55,10 +55,10 @@ def require(act: Act) -> None:
     """Refuse this to a visitor who is limited.
 
     Raises:
-        NotAllowedError: With the rule, in the visitor's language.
+        NotAllowedError: With the rule.
     """
     if is_limited():
-        raise NotAllowedError(rule(act))
+        raise NotAllowedError(_RULES[act])
 
 
 def rule(act: Act) -> str:
@@ -86,7 +86,12 @@ def teacher_key() -> str:
         return "-".join("".join(secrets.choice(_SIGNS) for _ in range(_PART)) for _ in range(_PARTS))
     if len(chosen) < SHORTEST_KEY:
         raise InvalidInputError(
-            f"{KEY_VARIABLE} must have at least {SHORTEST_KEY} signs; it has {len(chosen)}. Set a longer one, or unset"
-            " it for a random one."
+            N_(
+                "{key_variable} must have at least {shortest_key} signs; it has {count}. Set a longer one, or unset"
+                " it for a random one."
+            ),
+            key_variable=KEY_VARIABLE,
+            shortest_key=SHORTEST_KEY,
+            count=len(chosen),
         )
     return chosen

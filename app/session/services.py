@@ -16,6 +16,7 @@ from app.session import permissions
 from app.session.keys import RUNS_SUBMITTED, RUNS_WATCHED
 from app.text.language import _
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +79,11 @@ def classes() -> "ClassStore":
 
     hours = _limit(HOURS_VARIABLE, CLASS_HOURS)
     if hours is not None and not hours > 0:
-        raise InvalidInputError(f"{HOURS_VARIABLE} must be above 0; received {hours:g}. Set it anew, or unset it.")
+        raise InvalidInputError(
+            N_("{hours_variable} must be above 0; received {hours:g}. Set it anew, or unset it."),
+            hours_variable=HOURS_VARIABLE,
+            hours=hours,
+        )
     file = os.environ.get(CLASSES_VARIABLE) or run_library().root / CLASSES_FILE
     return ClassStore(Path(file), math.inf if hours is None else hours)
 
@@ -166,9 +171,17 @@ def _require_places() -> None:
 def _require_place(waiting: int, most: float | None, *, own: bool) -> None:
     if most is not None and waiting >= most:
         raise InvalidInputError(
-            f"At most {most:g} {'training' if most == 1 else 'trainings'} {'of yours ' if own else ''}may wait for a"
-            f" device, and {waiting} {'does' if waiting == 1 else 'do'}. Start this one when another has begun, or stop"
-            " one that waits."
+            N_(
+                "At most {most:g} of your trainings may wait for a device; waiting now: {waiting}. Start this one when"
+                " another has begun, or stop one that waits."
+            )
+            if own
+            else N_(
+                "At most {most:g} trainings may wait for a device; waiting now: {waiting}. Start this one when another"
+                " has begun, or stop one that waits."
+            ),
+            most=most,
+            waiting=waiting,
         )
 
 
@@ -245,5 +258,8 @@ def _limit(variable: str, default: float | None) -> float | None:
         return float(text) if text else default
     except ValueError as error:
         raise InvalidInputError(
-            f'{variable} must be a number, or "{UNLIMITED}"; received {text!r}. Set it anew, or unset it.'
+            N_('{variable} must be a number, or "{unlimited}"; received {text!r}. Set it anew, or unset it.'),
+            variable=variable,
+            unlimited=UNLIMITED,
+            text=text,
         ) from error

@@ -16,6 +16,7 @@ from analysis.translations import ENGLISH, languages, translations
 from analysis.translations import LOCALE as LOCALE_OF_ANALYSIS
 from app.session.address import keep_in_address, say_in_address
 from app.session.keys import LANGUAGE
+from per_core.text import say
 
 LOCALE = Path(__file__).parents[1] / "locale"
 ADDRESS = "lang"
@@ -92,6 +93,11 @@ def ngettext(one: str, more: str, count: int) -> str:
 def translated(text: str) -> str:
     """A text that a table holds, marked there by `N_("English text")`, in the visitor's language."""
     return _catalogue().gettext(text) if text else ""  # gettext answers "" with the head of the catalogue
+
+
+def said(text: object) -> str:
+    """What an error or a phrase says, in the visitor's language; any other text as it is."""
+    return say(text, translated)
 
 
 def visitor_texts() -> NullTranslations:

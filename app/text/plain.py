@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from analysis.plain_text import LONGEST_MESSAGE, LONGEST_NAME, message, plain
+from app.text.language import said
 
 LONGEST_TICK = 36  # characters at an axis: a quarter of a narrow window
 
@@ -16,8 +17,8 @@ _NOT_PLAIN = re.compile(r"[^\w ./,()+=%#-]|w(?=ww\.)|^[-+=#]|(?<![^\W_])_|_(?![^
 
 
 def escaped(text: object, longest: int = LONGEST_MESSAGE) -> str:
-    """The text for a place that reads Markdown; it is shown there sign by sign."""
-    return _MARKDOWN.sub(r"\\\1", _COMPOSED.sub(rf"\1{_JOINER}", plain(message(text), longest)))
+    """The text for a place that reads Markdown; it is shown there sign by sign, errors in the visitor's language."""
+    return _MARKDOWN.sub(r"\\\1", _COMPOSED.sub(rf"\1{_JOINER}", plain(message(said(text)), longest)))
 
 
 def label(text: object, longest: int = LONGEST_NAME) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from analysis.dumps.files.byte_range import ByteRange
+from per_core.text import N_, Phrase
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,9 @@ def refuse_repeated(members: Iterable[ArchiveMember]) -> list[ArchiveMember]:
     for member in members:
         if member.name in names and not member.refusal:
             member = replace(
-                member, data=None, refusal="Names in an archive are unique; this one was there before. Rename it."
+                member,
+                data=None,
+                refusal=Phrase(N_("Names in an archive are unique; this one was there before. Rename it.")),
             )
         names.add(member.name)
         checked.append(member)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from analysis.dumps.files.file_stamp import Stamp, stamp_of
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 Bytes = NDArray[np.uint8]
 CHUNK = 2**20
@@ -77,13 +78,13 @@ class FileRange:
         except OSError as error:
             if error.errno == errno.ELOOP:
                 raise InvalidInputError(
-                    "Links are not followed; this one is. Copy the file into the folder."
+                    N_("Links are not followed; this one is. Copy the file into the folder.")
                 ) from error
             raise
         try:
             status = os.fstat(file)
             if not stat.S_ISREG(status.st_mode):
-                raise InvalidInputError("A dump is made of plain files; this is none. Copy its content into one.")
+                raise InvalidInputError(N_("A dump is made of plain files; this is none. Copy its content into one."))
             return cls(path, 0, status.st_size, head=os.pread(file, HEAD, 0), stamp=stamp_of(status))
         finally:
             os.close(file)
@@ -175,15 +176,22 @@ class InflatedRange:
                     chunk = inflater.decompress(compressed or inflater.unconsumed_tail, most)
                 except zlib.error as error:
                     raise InvalidInputError(
-                        f"Compressed bytes in {self.deflated.path.name} must be whole; they are damaged: {error}. Write"
-                        " the file again."
+                        N_(
+                            "Compressed bytes in {name} must be whole; they are damaged: {error}. Write the file again."
+                        ),
+                        name=self.deflated.path.name,
+                        error=error,
                     ) from error
                 compressed = b""
                 total += len(chunk)
                 if total > self.size:
                     raise InvalidInputError(
-                        f"A compressed member must unpack to the {self.size} bytes that its archive declares; in"
-                        f" {self.deflated.path.name} one unpacks to more. The archive lies: do not use it."
+                        N_(
+                            "A compressed member must unpack to the {size} bytes that its archive declares; in {name}"
+                            " one unpacks to more. The archive lies: do not use it."
+                        ),
+                        size=self.size,
+                        name=self.deflated.path.name,
                     )
                 found = zlib.crc32(chunk, found)
                 if chunk:
@@ -196,8 +204,12 @@ class InflatedRange:
             raise _truncated(self.deflated.path, self.size, total)
         if inflater.unused_data or left:
             raise InvalidInputError(
-                f"Compressed bytes end with the member that they unpack to; in {self.deflated.path.name}"
-                f" {len(inflater.unused_data) + left} more are behind them. Write the file again."
+                N_(
+                    "Compressed bytes end with the member that they unpack to; in {name} {more} more are behind them."
+                    " Write the file again."
+                ),
+                name=self.deflated.path.name,
+                more=len(inflater.unused_data) + left,
             )
         _require_checksum(found, self.checksum, self.deflated.path)
 
@@ -219,13 +231,23 @@ def _fill(values: Bytes, path: Path, offset: int) -> int:
 def _require_checksum(found: int, declared: int, path: Path) -> None:
     if found != declared:
         raise InvalidInputError(
-            f"The bytes of an archive's member must have the checksum {declared:08x} that is written beside them; in"
-            f" {path.name} they have {found:08x}. The file is damaged: copy or write it again."
+            N_(
+                "The bytes of an archive's member must have the checksum {declared:08x} that is written beside them;"
+                " in {name} they have {found:08x}. The file is damaged: copy or write it again."
+            ),
+            declared=declared,
+            name=path.name,
+            found=found,
         )
 
 
 def _truncated(path: Path, needed: int, found: int) -> InvalidInputError:
     return InvalidInputError(
-        f"{path.name} must hold the bytes that its header declares, {needed} from there on; it holds {found}. It is cut"
-        " short or was changed while it was read: copy or write it again."
+        N_(
+            "{name} must hold the bytes that its header declares, {needed} from there on; it holds {found}. It is cut"
+            " short or was changed while it was read: copy or write it again."
+        ),
+        name=path.name,
+        needed=needed,
+        found=found,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from analysis.dumps.limits import ReadingLimits
 from analysis.dumps.natural_order import by_numbers
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 DEEPEST = 16
 
@@ -53,7 +54,9 @@ def walk(root: Path, limits: ReadingLimits, is_one: Callable[[Path], bool]) -> I
         found += len(names)
         if found > limits.files:
             raise InvalidInputError(
-                f"A folder may hold {limits.files} files; {root.name} holds more. Name a folder in it."
+                N_("A folder may hold {files} files; {name} holds more. Name a folder in it."),
+                files=limits.files,
+                name=root.name,
             )
         for one in names:
             name, path = prefix + one.name, folder / one.name

@@ -15,6 +15,7 @@ from typing import IO
 
 from per_core.errors import BudgetError, InvalidInputError
 from per_core.recording.whole_file import told
+from per_core.text import N_
 
 CHUNK = 2**20
 SUFFIX = re.compile(r"(?:\.[A-Za-z0-9]{1,12})?$")
@@ -43,7 +44,7 @@ class Upload:
 
     def __init__(self, files: Mapping[str, bytes | IO[bytes]], *, most_bytes: int = 2**31) -> None:
         if not files:
-            raise InvalidInputError("An upload has at least one file; received none. Choose one.")
+            raise InvalidInputError(N_("An upload has at least one file; received none. Choose one."))
         with told(Path(tempfile.gettempdir())):
             self._folder = Path(tempfile.mkdtemp(prefix="perscope-"))
         self._finalizer = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
@@ -86,7 +87,7 @@ def resolve(path: str | Path, allowed: Sequence[Path] | None) -> Path:
     """
     if not str(path).strip():
         raise InvalidInputError(
-            'A dump is a file or a folder; received an empty path. Name one, "." for the folder that you are in.'
+            N_('A dump is a file or a folder; received an empty path. Name one, "." for the folder that you are in.')
         )
     try:
         real = Path(path).expanduser().resolve(strict=False) if allowed is None else within(path, allowed)
@@ -95,10 +96,14 @@ def resolve(path: str | Path, allowed: Sequence[Path] | None) -> Path:
         if isinstance(error, InvalidInputError):
             raise
         raise InvalidInputError(
-            f"A dump is a file or a folder; {_shown(path)} cannot be opened: {error!s:.200}. Check the path."
+            N_("A dump is a file or a folder; {path} cannot be opened: {error!s:.200}. Check the path."),
+            path=_shown(path),
+            error=error,
         ) from error
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise InvalidInputError(f"A dump is a file or a folder; {_shown(path)} is neither. Name another one.")
+        raise InvalidInputError(
+            N_("A dump is a file or a folder; {path} is neither. Name another one."), path=_shown(path)
+        )
     return real
 
 
@@ -112,12 +117,18 @@ def within(path: str | Path, allowed: Sequence[Path]) -> Path:
         real = Path(path).resolve(strict=False)
         inside = any(real.is_relative_to(folder.resolve()) for folder in allowed)
     except (OSError, ValueError, RuntimeError) as error:
-        raise InvalidInputError(f"A path is of at most 4,095 bytes; {_shown(path)} is none. Check the path.") from error
+        raise InvalidInputError(
+            N_("A path is of at most 4,095 bytes; {path} is none. Check the path."), path=_shown(path)
+        ) from error
     if not inside:
         named = ", ".join(str(folder) for folder in allowed) or "none"
         raise InvalidInputError(
-            f"Files of the server are used in the folders that the operator allows: {named}; received {_shown(path)},"
-            " which is elsewhere. Move it there, or upload it."
+            N_(
+                "Files of the server are used in the folders that the operator allows: {named}; received {path},"
+                " which is elsewhere. Move it there, or upload it."
+            ),
+            named=named,
+            path=_shown(path),
         )
     return real
 
@@ -155,8 +166,11 @@ def _copy(content: bytes | IO[bytes], path: Path, left: int, most_bytes: int) ->
             size += len(piece)
             if size > left:
                 raise BudgetError(
-                    f"Uploads may have {most_bytes} bytes together; these have more. Put the file into a folder that"
-                    " the operator allows, and give its path."
+                    N_(
+                        "Uploads may have {most_bytes} bytes together; these have more. Put the file into a folder"
+                        " that the operator allows, and give its path."
+                    ),
+                    most_bytes=most_bytes,
                 )
             file.write(piece)
     return size

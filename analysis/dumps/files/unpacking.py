@@ -13,6 +13,7 @@ from analysis.dumps.files.byte_range import ByteRange, FileRange
 from analysis.dumps.limits import in_words
 from per_core.errors import BudgetError
 from per_core.recording.whole_file import told
+from per_core.text import N_
 
 EXPANSION = 20  # times the archive's own size; activations pack two- to tenfold
 ALWAYS = 2**26  # bytes that an archive may unpack to whatever its size
@@ -74,9 +75,14 @@ class Unpacking:
     def _require(self, size: int, name: str) -> None:
         if size > self._left:
             raise BudgetError(
-                f"What is unpacked from archives may come to {in_words(self._most)} together, for this dump;"
-                f" {PurePosixPath(name).name} has {in_words(size)} and {in_words(self._left)} are left. If it is no"
-                " zip bomb, unpack it yourself and name the file or its folder."
+                N_(
+                    "What is unpacked from archives may come to {most} together, for this dump; {name} has {size} and"
+                    " {left} are left. If it is no zip bomb, unpack it yourself and name the file or its folder."
+                ),
+                most=in_words(self._most),
+                name=PurePosixPath(name).name,
+                size=in_words(size),
+                left=in_words(self._left),
             )
 
 
@@ -84,6 +90,11 @@ def _require_disk(size: int, name: str) -> None:
     free = shutil.disk_usage(tempfile.gettempdir()).free
     if size + SPARE > free:
         raise BudgetError(
-            f"What is unpacked must fit the disk for temporary files, of which {in_words(free)} are free;"
-            f" {PurePosixPath(name).name} takes {in_words(size)}. Make room, or unpack it yourself and name the file."
+            N_(
+                "What is unpacked must fit the disk for temporary files, of which {free} are free; {name} takes"
+                " {size}. Make room, or unpack it yourself and name the file."
+            ),
+            free=in_words(free),
+            name=PurePosixPath(name).name,
+            size=in_words(size),
         )

@@ -26,6 +26,7 @@ from analysis.dumps.formats.arrow_table import (
 )
 from analysis.dumps.limits import ReadingLimits
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 MAGIC = b"ARROW1"  # of a file, which ends with a directory of its batches; a stream has none
 
@@ -114,8 +115,11 @@ def _opened(path: Path) -> Iterator[IpcTable]:
         raise
     except Exception as error:
         raise InvalidInputError(
-            f"Arrow must be able to read the file; it cannot: {error!s:.200}. It is damaged or cut short: write it"
-            " again."
+            N_(
+                "Arrow must be able to read the file; it cannot: {error!s:.200}. It is damaged or cut short: write it"
+                " again."
+            ),
+            error=error,
         ) from error
 
 
@@ -150,7 +154,9 @@ def _lengths(array: Any) -> Shape | str:
 
 
 def _uneven() -> str:
-    return (
-        "Lists in a column are equally long, one row as many units as another; here they are not, or one is missing."
-        " Pad or cut them."
+    return Phrase(
+        N_(
+            "Lists in a column are equally long, one row as many units as another; here they are not, or one is"
+            " missing. Pad or cut them."
+        )
     )

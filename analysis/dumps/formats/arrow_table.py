@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from analysis.dumps.entry import ITEM_BYTES, MOST_AXES, Entry
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 FLOATS = ""  # the key of all columns of single floating-point numbers together
 TEXT = "text"
@@ -79,12 +80,13 @@ def list_columns(table: ArrowTable, limits: ReadingLimits) -> list[Entry]:
     """
     columns = _columns(table.schema, limits)
     if table.rows <= 0:
-        raise InvalidInputError("A table must hold rows; this one holds 0. Write the activations into it.")
+        raise InvalidInputError(N_("A table must hold rows; this one holds 0. Write the activations into it."))
     units = [column for column in columns if column.is_unit]
     entries = [_entry(table, column) for column in columns if not column.is_unit]
     if units:
         names = tuple(column.key for column in units)
-        note = "one unit a column: " + ", ".join(names[:SHOWN_COLUMNS]) + (", ..." if names[SHOWN_COLUMNS:] else "")
+        shown = ", ".join(names[:SHOWN_COLUMNS]) + (", ..." if names[SHOWN_COLUMNS:] else "")
+        note = Phrase(N_("one unit a column: {shown}"), shown=shown)
         stored = sum(table.stored(column.index) for column in units)
         shape, dtype = (table.rows, len(units)), _common_dtype(units)
         refusal = _refusal(shape, dtype, stored)
@@ -102,7 +104,9 @@ def read_column(table: ArrowTable, key: str, start: int, stop: int, limits: Read
     chosen = [column for column in columns if (column.is_unit if key == FLOATS else column.key == key)]
     entry = next((entry for entry in list_columns(table, limits) if entry.key == key), None)
     if entry is None or entry.refusal or entry.shape is None or entry.dtype not in ITEM_BYTES:
-        raise InvalidInputError(f"There must be a readable column {key!r}; there is none now. Inspect it again.")
+        raise InvalidInputError(
+            N_("There must be a readable column {key!r}; there is none now. Inspect it again."), key=key
+        )
     values = np.empty((stop - start, *entry.shape[1:]), entry.dtype)
     found = 0
     for first, batch in table.batches([column.index for column in chosen], start, stop):
@@ -118,7 +122,9 @@ def read_column(table: ArrowTable, key: str, start: int, stop: int, limits: Read
             found += end - begin
     if found < stop - start:
         raise InvalidInputError(
-            f"The table must hold {stop} rows, as it declares; it holds {start + found}. Write it again."
+            N_("The table must hold {stop} rows, as it declares; it holds {row}. Write it again."),
+            stop=stop,
+            row=start + found,
         )
     return values
 
@@ -155,9 +161,13 @@ def fixed_lengths(kind: Any) -> tuple[int | None, ...]:
 def _columns(schema: Any, limits: ReadingLimits) -> list[Column]:
     names = schema.names
     if len(names) > limits.members:
-        raise InvalidInputError(f"A file may hold {limits.members} columns; this one holds {len(names)}. Split it.")
+        raise InvalidInputError(
+            N_("A file may hold {members} columns; this one holds {columns}. Split it."),
+            members=limits.members,
+            columns=len(names),
+        )
     if len(set(names)) < len(names):
-        raise InvalidInputError("Columns have names of their own; here one is there twice. Rename it.")
+        raise InvalidInputError(N_("Columns have names of their own; here one is there twice. Rename it."))
     return [_column(index, field) for index, field in enumerate(schema)]
 
 
@@ -199,9 +209,15 @@ def _refusal(shape: Shape, dtype: str, stored: int) -> str:
     declared = math.prod(shape) * ITEM_BYTES[dtype]
     if declared <= MOST_COMPRESSION * stored:
         return ""
-    return (
-        f"A column must hold what it declares; {shape} of {dtype} is {in_words(declared)}, stored are"
-        f" {in_words(stored)}. The file lies: write it again."
+    return Phrase(
+        N_(
+            "A column must hold what it declares; {shape} of {dtype} is {declared}, stored are {stored}. The file"
+            " lies: write it again."
+        ),
+        shape=shape,
+        dtype=dtype,
+        declared=in_words(declared),
+        stored=in_words(stored),
     )
 
 
@@ -212,14 +228,20 @@ def _rows(array: Any, lengths: Shape, dtype: str, key: str) -> NDArray[Any]:
         known = array.value_lengths().to_numpy(zero_copy_only=False) if hasattr(array, "value_lengths") else [length]
         if array.null_count or np.any(known != length):
             raise InvalidInputError(
-                f"Lists in a column are equally long, {length} values in {key!r}; one is shorter, longer or missing."
-                " Pad or cut it."
+                N_(
+                    "Lists in a column are equally long, {length} values in {key!r}; one is shorter, longer or"
+                    " missing. Pad or cut it."
+                ),
+                length=length,
+                key=key,
             )
         array = plain_array(array.flatten())
     flat = _numbers(array, dtype, key)
     if len(flat) != rows * math.prod(lengths):
         raise InvalidInputError(
-            f"Lists in {key!r} must have {math.prod(lengths)} values; some have others. Pad or cut them."
+            N_("Lists in {key!r} must have {values} values; some have others. Pad or cut them."),
+            key=key,
+            values=math.prod(lengths),
         )
     return flat.reshape(rows, *lengths)
 
@@ -229,7 +251,11 @@ def _numbers(array: Any, dtype: str, key: str) -> NDArray[Any]:
     array = plain_array(array)
     if array.null_count and not dtype.startswith("float"):
         raise InvalidInputError(
-            f"Whole numbers cannot be missing; of {key!r}, {array.null_count} are. Save the column as floating-point"
-            " numbers, in which they are NaN."
+            N_(
+                "Whole numbers cannot be missing; of {key!r}, {null_count} are. Save the column as floating-point"
+                " numbers, in which they are NaN."
+            ),
+            key=key,
+            null_count=array.null_count,
         )
     return np.asarray(array.to_numpy(zero_copy_only=False))

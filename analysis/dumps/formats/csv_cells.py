@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from analysis.dumps.formats.csv_dialect import DialectError
 from analysis.dumps.formats.csv_numbers import shortened
 from analysis.dumps.formats.written_list import numbers_of
+from per_core.text import N_
 
 MISSING = pa.array([
     "", "na", "nan", "+nan", "-nan", "null", "none", "n/a", "#n/a", "#na", "<na>", "1.#qnan", "-1.#qnan", "1.#ind",
@@ -90,7 +91,7 @@ def read_cells(text: pa.StringArray, decimal: str) -> CellValues:
 
 def beyond_float64(cell: str, line: int) -> DialectError:
     """Why a number cannot be read."""
-    return DialectError(f"line {line} holds {cell[:40]!r}, which is beyond float64")
+    return DialectError(N_("line {line} holds {cell!r}, which is beyond float64"), line=line, cell=cell[:40])
 
 
 def is_rounded(cell: str) -> bool:
@@ -164,9 +165,13 @@ class Cells:
         """Raise a `DialectError` if cells are neither numbers nor words, or decimal commas are none."""
         for column, (record, cell) in self._odd.items():
             if column not in self.words:
-                raise DialectError(f"line {self._line_of(record)} holds {cell[:40]!r}, neither a number nor a word")
+                raise DialectError(
+                    N_("line {line} holds {cell!r}, neither a number nor a word"),
+                    line=self._line_of(record),
+                    cell=cell[:40],
+                )
         if self._decimal == "," and not self._marks:
-            raise DialectError("there is no decimal comma")
+            raise DialectError(N_("there is no decimal comma"))
 
     def look_for_thousands(self, text: pa.StringArray) -> None:
         """Look whether every number with a comma may be a whole one, in groups of three digits."""

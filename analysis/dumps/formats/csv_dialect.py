@@ -15,12 +15,18 @@ from pathlib import Path
 from typing import Literal
 
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 NO_SEPARATOR = "\x1f"  # a sign that no text has: one cell a line
 SEPARATORS = {
-    ",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "spaces", NO_SEPARATOR: "",
-}  # fmt: skip
-MARKS = {".": "a decimal point", ",": "a decimal comma"}
+    ",": N_("commas"),
+    ";": N_("semicolons"),
+    "\t": N_("tabs"),
+    "|": N_("vertical bars"),
+    " ": N_("spaces"),
+    NO_SEPARATOR: "",
+}
+MARKS = {".": N_("a decimal point"), ",": N_("a decimal comma")}
 COMMENT = "#"
 CELL = re.compile("[^ ]+")
 EXCEL = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # the first line by which Excel is told the separator
@@ -45,11 +51,15 @@ class Dialect:
     separator: str
     decimal: Literal[".", ","]
 
-    def __str__(self) -> str:
+    @property
+    def phrase(self) -> Phrase:
         """For a person: "separated by commas, with a decimal point"."""
+        mark = Phrase(MARKS[self.decimal])
         if self.separator == NO_SEPARATOR:
-            return f"one column, with {MARKS[self.decimal]}"
-        return f"separated by {SEPARATORS[self.separator]}, with {MARKS[self.decimal]}"
+            return Phrase(N_("one column, with {mark}"), mark=mark)
+        return Phrase(
+            N_("separated by {separator}, with {mark}"), separator=Phrase(SEPARATORS[self.separator]), mark=mark
+        )
 
     def records(self, path: Path) -> Generator[Record, None, None]:
         """The lines of a file that hold cells, cut; comments and Excel's first one left out.
@@ -75,10 +85,13 @@ class Dialect:
             try:
                 yield from filter(_has_cells, reader)
             except csv.Error as error:
-                raise DialectError(f"line {lines.number} cannot be cut into cells: {error!s:.100}") from error
+                raise DialectError(
+                    N_("line {number} cannot be cut into cells: {error!s:.100}"), number=lines.number, error=error
+                ) from error
             except UnicodeDecodeError as error:
                 raise InvalidInputError(
-                    f"A table is text in UTF-8; this file is not: {error!s:.100}. Write it again as CSV."
+                    N_("A table is text in UTF-8; this file is not: {error!s:.100}. Write it again as CSV."),
+                    error=error,
                 ) from error
 
 
@@ -127,5 +140,7 @@ def _aligned(held: Iterator[str], lines: _Lines) -> Iterator[str]:
             if len(ends) < 2:
                 ends.add(tuple(found.end() for found in CELL.finditer(text)))
             if (is_padded or len(around) > 1) and len(ends) > 1:
-                raise DialectError(f"line {lines.number} has spaces that neither separate nor align its cells")
+                raise DialectError(
+                    N_("line {number} has spaces that neither separate nor align its cells"), number=lines.number
+                )
         yield re.sub(" +", " ", bare) + "\n"

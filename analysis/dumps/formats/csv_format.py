@@ -20,13 +20,16 @@ from analysis.dumps.formats.csv_table import Table, table_of
 from analysis.dumps.formats.text_columns import TextColumns, columns_of, gathered
 from analysis.dumps.limits import ReadingLimits
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 SAMPLE = 1000  # lines by which most dialects are ruled out
-RULE = (
-    "The lines of a table are separated alike and have as many cells, and its numbers have one decimal mark and no"
-    " thousands separators"
+RULE = Phrase(
+    N_(
+        "The lines of a table are separated alike and have as many cells, and its numbers have one decimal mark"
+        " and no thousands separators"
+    )
 )
-REMEDY = 'Write it again, for example with numpy.savetxt(path, array, delimiter=",").'
+REMEDY = Phrase(N_('Write it again, for example with numpy.savetxt(path, array, delimiter=",").'))
 
 
 def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
@@ -63,9 +66,16 @@ def _parsed(path: Path) -> Table:
                 scan.take()
                 tables.append((dialect, table_of(scan)))
             except DialectError as error:
-                against.append((scan.support, f"{dialect}, {error}"))
+                against.append(
+                    (
+                        scan.support,
+                        Phrase(N_("{dialect}, {contradiction}"), dialect=dialect.phrase, contradiction=error),
+                    )
+                )
     if not tables:
-        raise InvalidInputError(f"{RULE}; {max(against, key=lambda one: one[0])[1]}. {REMEDY}")
+        raise InvalidInputError(
+            N_("{rule}; {reason}. {remedy}"), rule=RULE, reason=max(against, key=lambda one: one[0])[1], remedy=REMEDY
+        )
     return _the_one(tables)
 
 
@@ -77,8 +87,14 @@ def _the_one(tables: Sequence[tuple[Dialect, Table]]) -> Table:
     for other, same in best[1:] if not all(one.refusal for _, one in best) else ():
         if not table.is_as(same):
             raise InvalidInputError(
-                f"A table must be readable in one way; this one is {_shape(table)} if {first}, and {_shape(same)} if"
-                f" {other}. Write one number with a decimal point, 1.0, or names of the columns into the first line."
+                N_(
+                    "A table must be readable in one way; this one is {table} if {first}, and {same} if {other}."
+                    " Write one number with a decimal point, 1.0, or names of the columns into the first line."
+                ),
+                table=_shape(table),
+                first=first.phrase,
+                same=_shape(same),
+                other=other.phrase,
             )
     if table.refusal:
         raise InvalidInputError(table.refusal)

@@ -14,6 +14,7 @@ from analysis.dumps.formats.csv_cells import Cells, read_cells
 from analysis.dumps.formats.csv_dialect import NO_SEPARATOR, Dialect, DialectError, Record
 from analysis.dumps.formats.csv_plain import PlainLines
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 CELLS_AT_ONCE = 2**19
 MOST_COLUMNS = 100_000
@@ -66,11 +67,14 @@ class Scan:
         if not self.first:
             return False
         if self.width < 2 and self.dialect.separator != NO_SEPARATOR:
-            raise DialectError(f"line {self.line_of(0)} has one cell")
+            raise DialectError(N_("line {first_line} has one cell"), first_line=self.line_of(0))
         if self.width > MOST_COLUMNS:
             raise InvalidInputError(
-                f"A table may have {MOST_COLUMNS} columns; this one has {self.width}. Save it as .npy: one line a"
-                " sample."
+                N_(
+                    "A table may have {most_columns} columns; this one has {width}. Save it as .npy: one line a sample."
+                ),
+                most_columns=MOST_COLUMNS,
+                width=self.width,
             )
         self.cells, self.lines = Cells(self.width, self.dialect.decimal, self.line_of), 1
         self.cells.look_for_thousands(pa.array(self.first, pa.string()))
@@ -96,11 +100,14 @@ class Scan:
             if set(map(len, block)) != {self.width}:
                 place = next(place for place, cells in enumerate(block) if len(cells) != self.width)
                 raise DialectError(
-                    f"line {self.line_of(self.lines + place)} has {_cells(len(block[place]))}, line {self.line_of(0)}"
-                    f" has {_cells(self.width)}"
+                    N_("line {line} has {received}, line {first_line} has {cells}"),
+                    line=self.line_of(self.lines + place),
+                    received=_cells(len(block[place])),
+                    first_line=self.line_of(0),
+                    cells=_cells(self.width),
                 )
             yield pa.array(list(chain.from_iterable(block)), pa.string())
 
 
-def _cells(count: int) -> str:
-    return f"{count} cell{'s' * (count != 1)}"
+def _cells(count: int) -> Phrase:
+    return Phrase(N_("1 cell")) if count == 1 else Phrase(N_("{count} cells"), count=count)

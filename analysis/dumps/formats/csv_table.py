@@ -18,8 +18,13 @@ from analysis.dumps.formats.csv_scan import Scan
 from analysis.dumps.formats.text_columns import Found
 from analysis.dumps.formats.written_list import numbers_of, stacked
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase, together
 
 SHOWN_COLUMNS = 5
+UNDECIDED = N_(
+    "Values, names and separators must be told from each other; here {what}. Write words as names into the first line,"
+    " and no numbers of the rows: DataFrame(array, columns=[...]).to_csv(path, index=False)."
+)
 FEW = 8  # rows
 SIGNS = re.compile(r"[,;|\t]")  # that separate cells, and do not stand in a name alone
 ONE_WITH_COMMAS = Dialect(NO_SEPARATOR, ",")  # or two columns, of which a line has lost one
@@ -73,7 +78,7 @@ class Table:
 def table_of(scan: Scan) -> Table:
     """The columns that hold numbers, and what the others and the first line were taken for."""
     if not scan.first:
-        raise InvalidInputError("A table must hold rows; this file is empty. Write one line a sample.")
+        raise InvalidInputError(N_("A table must hold rows; this file is empty. Write one line a sample."))
     cells, first = scan.cells, scan.first
     top = read_cells(pa.array(first, pa.string()), scan.dialect.decimal)
     values = Numbers(scan.width, cells.blocks)
@@ -89,9 +94,9 @@ def table_of(scan: Scan) -> Table:
             of_first = shortened(np.where(numbers, top.numbers, np.nan))
             values = Numbers(scan.width, [of_first[None], *cells.blocks])
             if scan.dialect == ONE_WITH_COMMAS and not lists:
-                raise _UndecidedError("1,5 may be two numbers or one with a decimal comma")
+                raise _UndecidedError(N_("1,5 may be two numbers or one with a decimal comma"))
         if cells.may_be_thousands:
-            raise _UndecidedError("1,234 may be 1234 or 1.234, and so may every number in it")
+            raise _UndecidedError(N_("1,234 may be 1234 or 1.234, and so may every number in it"))
         numeric = [
             c
             for c in range(scan.width)
@@ -107,9 +112,9 @@ def table_of(scan: Scan) -> Table:
         whole: list[int] = []
         if numeric and _is_index(scan, values, numeric, name=first[0].lower() if is_header else None):
             whole = numeric[:1]
-            left_out.insert(0, f"{names[0]} (numbers the rows)")
+            left_out.insert(0, Phrase(N_("{name} (numbers the rows)"), name=names[0]))
     except _UndecidedError as error:
-        return _refused(values, words, str(error))
+        return _refused(values, words, Phrase(UNDECIDED, what=error))
     whole += _labels(scan, values, [c for c in numeric if c not in whole], has_lists=bool(lists), is_header=is_header)
     units = [column for column in numeric if column not in whole]
     others: dict[int, Found] = dict.fromkeys(words, len(values) - names_all_words)
@@ -185,16 +190,17 @@ def _are_equal(one: Found, same: Found) -> bool:
 
 def _note(scan: Scan, left_out: Sequence[str], *, is_header: bool) -> str:
     """What was taken for what."""
-    some = ", ".join(left_out[:SHOWN_COLUMNS])
+    some = together(*left_out[:SHOWN_COLUMNS], by=", ")
     rounded = _any_rounded(scan, with_first=not is_header)
-    more = f" and {len(left_out) - SHOWN_COLUMNS} more" if len(left_out) > SHOWN_COLUMNS else ""
-    parts = [
-        str(scan.dialect),
-        f"line {scan.line_of(0)} names the columns" if is_header else "no names of columns",
-        f"left out: {some}{more}" if left_out else "",
-        "whole numbers beyond 2^53 are rounded" if rounded else "",
-    ]
-    return "; ".join(filter(None, parts))
+    more = Phrase(N_(" and {more} more"), more=len(left_out) - SHOWN_COLUMNS) if len(left_out) > SHOWN_COLUMNS else ""
+    return together(
+        scan.dialect.phrase,
+        Phrase(N_("line {line} names the columns"), line=scan.line_of(0))
+        if is_header
+        else Phrase(N_("no names of columns")),
+        Phrase(N_("left out: {some}{more}"), some=some, more=more) if left_out else "",
+        Phrase(N_("whole numbers beyond 2^53 are rounded")) if rounded else "",
+    )
 
 
 def _any_rounded(scan: Scan, *, with_first: bool) -> bool:
@@ -207,17 +213,22 @@ def _refused(values: Numbers, words: Mapping[int, tuple[int, str]], reason: str)
 
 def _reason(scan: Scan, name: str, word: tuple[int, str] | None) -> str:
     """A column that is left out, and why."""
-    return f"{name[:40]} (empty)" if word is None else f"{name[:40]} ({word[1][:20]!r} in line {scan.line_of(word[0])})"
+    if word is None:
+        return Phrase(N_("{name} (empty)"), name=name[:40])
+    return Phrase(N_("{name} ({word!r} in line {line})"), name=name[:40], word=word[1][:20], line=scan.line_of(word[0]))
 
 
 def _nothing(scan: Scan, values: Numbers, words: Mapping[int, tuple[int, str]]) -> str:
     if not len(values):
-        return "A table must hold rows; this one holds 0, under names of columns. Write one line a sample."
+        return Phrase(N_("A table must hold rows; this one holds 0, under names of columns. Write one line a sample."))
     record, word = next(iter(words.values()), (0, ""))
-    return (
-        f"A table must have a column of numbers; in this one all hold words or nothing, {word[:40]!r} in line"
-        f" {scan.line_of(record)}."
-        " Write numbers alone, below one line of names."
+    return Phrase(
+        N_(
+            "A table must have a column of numbers; in this one all hold words or nothing, {word!r} in line"
+            " {line}. Write numbers alone, below one line of names."
+        ),
+        word=word[:40],
+        line=scan.line_of(record),
     )
 
 
@@ -241,19 +252,30 @@ def _is_header(scan: Scan, top: CellValues, rest: Numbers, lists: Mapping[int, S
     for column in columns:
         is_split = scan.dialect.separator == NO_SEPARATOR and top.is_word[column] and SIGNS.search(first[column])
         if top.is_odd[column] or is_split:
-            raise DialectError(f"line {scan.line_of(0)} holds {first[column][:40]!r}, neither a number nor a word")
+            raise DialectError(
+                N_("line {line} holds {cell!r}, neither a number nor a word"),
+                line=scan.line_of(0),
+                cell=first[column][:40],
+            )
     numbers = [first[column] for column in columns if top.is_number[column]]
     if any(top.is_word[column] for column in columns):
         if not numbers or numbers in (_counting(0, len(numbers)), _counting(1, len(numbers))):
             return True
-        raise _UndecidedError(f"line {scan.line_of(0)} holds both, {first[columns[0]][:40]!r} and {numbers[0]}")
+        raise _UndecidedError(
+            N_("line {line} holds both, {cell!r} and {number}"),
+            line=scan.line_of(0),
+            cell=first[columns[0]][:40],
+            number=numbers[0],
+        )
     if not numbers or not all(BARE.fullmatch(number) for number in numbers):
         return False
     is_counting = numbers == _counting(0, len(numbers))
     if not len(rest):
         if is_counting:
             raise _UndecidedError(
-                f"{', '.join(numbers[:3])} in line {scan.line_of(0)} may be the names that pandas gives"
+                N_("{numbers} in line {line} may be the names that pandas gives"),
+                numbers=", ".join(numbers[:3]),
+                line=scan.line_of(0),
             )
         return False
     under_nothing = columns[0] == 0 and not first[0]
@@ -265,8 +287,11 @@ def _is_header(scan: Scan, top: CellValues, rest: Numbers, lists: Mapping[int, S
         return True  # the names that pandas gives, over numbers with decimals
     if is_counting or not is_whole:
         raise _UndecidedError(
-            f"line {scan.line_of(0)} holds {', '.join(numbers[:3])}, "
-            + ("as pandas names columns" if is_counting else "whole numbers as no other line")
+            N_("line {line} holds {numbers}, as pandas names columns")
+            if is_counting
+            else N_("line {line} holds {numbers}, whole numbers as no other line"),
+            line=scan.line_of(0),
+            numbers=", ".join(numbers[:3]),
         )
     return False
 
@@ -291,18 +316,12 @@ def _is_index(scan: Scan, values: Numbers, numeric: Sequence[int], *, name: str 
     if not _any_bare(scan, numeric[1:], with_first=name is None):
         return start == 0 or len(values) > 2
     if start == 0 and name is None:
-        raise _UndecidedError("the first column counts 0, 1, 2 and may be the index of pandas or a unit")
+        raise _UndecidedError(N_("the first column counts 0, 1, 2 and may be the index of pandas or a unit"))
     return False
 
 
 class _UndecidedError(InvalidInputError):
-    """Whether lines and columns hold values or names cannot be told."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            f"Values, names and separators must be told from each other; here {what}. Write words as names into the"
-            " first line, and no numbers of the rows: DataFrame(array, columns=[...]).to_csv(path, index=False)."
-        )
+    """Whether lines and columns hold values or names cannot be told; the message is why."""
 
 
 def _counts(values: NDArray[np.float64], start: int) -> bool:

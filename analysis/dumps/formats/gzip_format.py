@@ -8,15 +8,18 @@ from pathlib import PurePosixPath
 
 from analysis.dumps.files.byte_range import MOST_INFLATION, FileRange, InflatedRange
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 MAGIC = b"\x1f\x8b"
 DEFLATED = 8
 HEADER_SIZE, TRAILER_SIZE = 10, 8
 CHECKSUM_OF_HEADER, EXTRA, NAME, COMMENT, RESERVED = 2, 4, 8, 16, 0xE0
 LONGEST_HEADER = 2**16 + 2**12
-OTHERWISE = (
-    "A gzip file is unpacked here if it holds one file of less than 4 GiB in one piece; this one does not, or it is"
-    " damaged. Unpack it yourself, which tells: gunzip FILE"
+OTHERWISE = Phrase(
+    N_(
+        "A gzip file is unpacked here if it holds one file of less than 4 GiB in one piece; this one does not, or"
+        " it is damaged. Unpack it yourself, which tells: gunzip FILE"
+    )
 )
 
 

@@ -22,13 +22,14 @@ from analysis.dumps.formats.matlab_format import WITHOUT_NUMBERS
 from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.natural_order import by_numbers
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 DEEPEST = 32  # groups within each other
 MOST_COMPRESSION = 1100  # times: more than deflate can do
 COUNT = "count"  # attribute of a dataset or its group, or a dataset beside it: rows in use, the others are reserve
 MATLAB_CLASS, MATLAB_EMPTY = "MATLAB_class", "MATLAB_empty"
 MATLAB_STORE = ("#refs#", "#subsystem#")  # where MATLAB keeps what its cells and objects refer to
-MATLAB_NOTE = "an array of MATLAB, whose axes HDF5 stores in reverse: given in MATLAB's order"
+MATLAB_NOTE = Phrase(N_("an array of MATLAB, whose axes HDF5 stores in reverse: given in MATLAB's order"))
 
 
 def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
@@ -61,7 +62,9 @@ def _listed(source: Path | ChangedFile, limits: ReadingLimits) -> tuple[list[Ent
             entries.append(_entry(key, found))
             values += _values(file, found, entries[-1])
     if not entries:
-        raise InvalidInputError("An HDF5 file must hold a dataset; this one holds none. Write the activations into it.")
+        raise InvalidInputError(
+            N_("An HDF5 file must hold a dataset; this one holds none. Write the activations into it.")
+        )
     return entries, FreeBytes(tuple(values))
 
 
@@ -90,7 +93,9 @@ def _read_dataset(file: Any, key: str, start: int, stop: int) -> NDArray[Any]:
     dataset = _find(file, key)
     entry = _entry(key, dataset)
     if entry.refusal or entry.dtype not in ITEM_BYTES:
-        raise InvalidInputError(f"There must be a readable dataset {key!r}; there is none now. Inspect it again.")
+        raise InvalidInputError(
+            N_("There must be a readable dataset {key!r}; there is none now. Inspect it again."), key=key
+        )
     if _matlab_class(dataset):
         return np.asarray(dataset[..., start:stop]).T.astype(entry.dtype, copy=False)
     return np.asarray(dataset[start:stop])
@@ -117,7 +122,9 @@ def _walk(file: Any, most: int) -> Iterator[tuple[str, Any]]:
     while pending:
         prefix, outer, depth = pending.pop()
         if depth > DEEPEST:
-            refusal = f"Groups are followed {DEEPEST} deep; here are more. Save fewer levels."
+            refusal = Phrase(
+                N_("Groups are followed {deepest} deep; here are more. Save fewer levels."), deepest=DEEPEST
+            )
             yield prefix, Entry(prefix, refusal=refusal)
             continue
         try:
@@ -125,7 +132,7 @@ def _walk(file: Any, most: int) -> Iterator[tuple[str, Any]]:
         except (MemoryError, InvalidInputError):
             raise
         except Exception as error:
-            yield prefix, Entry(prefix, refusal=str(_unreadable(error)))
+            yield prefix, Entry(prefix, refusal=_unreadable(error).phrase)
             continue
         inner = []
         for name in names:
@@ -166,12 +173,12 @@ def _member(key: str, outer: Any, name: str) -> Any:
             return outer.file[outer[np.unravel_index(int(name), outer.shape)]]
         link = outer.get(name, getlink=True)
         if not isinstance(link, h5py.HardLink):
-            return Entry(key, refusal=_foreign(f"this one is {_kind(link)}"))
+            return Entry(key, refusal=_foreign(Phrase(N_("this one is {kind}"), kind=_kind(link))))
         return outer[name]
     except MemoryError:
         raise
     except Exception as error:
-        return Entry(key, refusal=str(_unreadable(error)))
+        return Entry(key, refusal=_unreadable(error).phrase)
 
 
 def _find(file: Any, key: str) -> Any:
@@ -181,9 +188,11 @@ def _find(file: Any, key: str) -> Any:
     member = file
     for name in key.split("/"):
         if not isinstance(member, h5py.Group) and not _is_cell(member):
-            return Entry(key, refusal=_foreign("there is nothing under this name"))
+            return Entry(key, refusal=_foreign(Phrase(N_("there is nothing under this name"))))
         member = _member(key, member, name)
-    return member if isinstance(member, h5py.Dataset | Entry) else Entry(key, refusal="A group is no array.")
+    if isinstance(member, h5py.Dataset | Entry):
+        return member
+    return Entry(key, refusal=Phrase(N_("A group is no array.")))
 
 
 def _is_cell(member: Any) -> bool:
@@ -207,12 +216,14 @@ def _attribute(holder: Any, name: str, default: Any) -> Any:
 
 
 def _too_many(most: int) -> InvalidInputError:
-    return InvalidInputError(f"A file may hold {most} members; this one holds more. Split it.")
+    return InvalidInputError(N_("A file may hold {most} members; this one holds more. Split it."), most=most)
 
 
 def _kind(link: Any) -> str:
     kind = type(link).__name__
-    return f"a link into another file, {link.filename!r}" if kind == "ExternalLink" else f"a {kind}"
+    if kind == "ExternalLink":
+        return Phrase(N_("a link into another file, {filename!r}"), filename=link.filename)
+    return Phrase(N_("a {kind}"), kind=kind)
 
 
 def _entry(key: str, dataset: Any) -> Entry:
@@ -223,7 +234,7 @@ def _entry(key: str, dataset: Any) -> Entry:
     except MemoryError:
         raise
     except Exception as error:
-        return Entry(key, refusal=str(_unreadable(error)))
+        return Entry(key, refusal=_unreadable(error).phrase)
 
 
 def _described(key: str, dataset: Any) -> Entry:
@@ -232,16 +243,29 @@ def _described(key: str, dataset: Any) -> Entry:
     dtype, matlab = dataset.dtype, _matlab_class(dataset)
     name = "structured" if dtype.names else dtype.name
     if dataset.is_virtual:
-        return Entry(key, dtype=name, refusal=_foreign("this one is a virtual dataset, put together of others"))
+        return Entry(
+            key, dtype=name, refusal=_foreign(Phrase(N_("this one is a virtual dataset, put together of others")))
+        )
     if dataset.external:
-        return Entry(key, dtype=name, refusal=_foreign(f"the values of this one are in {dataset.external[0][0]!r}"))
+        return Entry(
+            key,
+            dtype=name,
+            refusal=_foreign(Phrase(N_("the values of this one are in {place!r}"), place=dataset.external[0][0])),
+        )
     if dataset.shape is None or _attribute(dataset, MATLAB_EMPTY, 0):
-        return Entry(key, dtype=name, refusal="A dataset must hold values; this one is empty. Write them into it.")
+        return Entry(
+            key, dtype=name, refusal=Phrase(N_("A dataset must hold values; this one is empty. Write them into it."))
+        )
     shape, stored = tuple(int(length) for length in dataset.shape), int(dataset.id.get_storage_size())
     if matlab:
         shape = shape[::-1]
     if not is_plain_shape(shape):
-        return Entry(key, dtype=name, stored=stored, refusal=f"A shape must fit this machine; {shape} does not.")
+        return Entry(
+            key,
+            dtype=name,
+            stored=stored,
+            refusal=Phrase(N_("A shape must fit this machine; {shape} does not."), shape=shape),
+        )
     if _attribute(dataset, "MATLAB_object_decode", None) is not None:
         return Entry(key, dtype=matlab, stored=stored, refusal=WITHOUT_NUMBERS["opaque"])
     if matlab == "char":
@@ -255,9 +279,15 @@ def _described(key: str, dataset: Any) -> Entry:
     declared = math.prod(use.shape) * ITEM_BYTES[name]
     most = stored * (MOST_COMPRESSION if dataset.chunks and dataset.id.get_create_plist().get_nfilters() else 1)
     if not refusal and declared > most:
-        refusal = (
-            f"A dataset must hold what it declares; {use.shape} of {name} is {in_words(declared)}, stored are"
-            f" {in_words(stored)}. Write all of it, or say in an attribute 'count' how many rows are in use."
+        refusal = Phrase(
+            N_(
+                "A dataset must hold what it declares; {shape} of {name} is {declared}, stored are {stored}."
+                " Write all of it, or say in an attribute 'count' how many rows are in use."
+            ),
+            shape=use.shape,
+            name=name,
+            declared=in_words(declared),
+            stored=in_words(stored),
         )
     dtype_name = "bool" if matlab == "logical" else name
     return Entry(key, use.shape, dtype_name, stored, refusal, use.note, unused=shape[0] - use.shape[0] if shape else 0)
@@ -281,9 +311,12 @@ def _missing_filter(dataset: Any) -> str:
                if not h5py.h5z.filter_avail(code)]  # fmt: skip
     if not missing:
         return ""
-    return (
-        f"Values are compressed by filters that HDF5 itself has; this dataset needs {missing[0]:.60}. Write it with"
-        " compression='gzip', or where its filter is installed: h5repack -f GZIP=4 FILE NEW"
+    return Phrase(
+        N_(
+            "Values are compressed by filters that HDF5 itself has; this dataset needs {missing:.60}. Write it"
+            " with compression='gzip', or where its filter is installed: h5repack -f GZIP=4 FILE NEW"
+        ),
+        missing=missing[0],
     )
 
 
@@ -300,7 +333,14 @@ def _rows_in_use(dataset: Any, shape: tuple[int, ...]) -> _Use:
     group = dataset.parent
     beside = _count_in(group)
     if beside is not None and shape and 0 < beside < shape[0]:
-        return _Use((beside, *shape[1:]), note=f"{beside} of {shape[0]} rows are in use, says the dataset 'count'")
+        return _Use(
+            (beside, *shape[1:]),
+            note=Phrase(
+                N_("{beside} of {stored_rows} rows are in use, says the dataset 'count'"),
+                beside=beside,
+                stored_rows=shape[0],
+            ),
+        )
     count = _attribute(dataset, COUNT, _attribute(group, COUNT, None))
     if count is None or not shape or not np.issubdtype(np.asarray(count).dtype, np.integer) or np.size(count) != 1:
         return _Use(shape)
@@ -308,10 +348,21 @@ def _rows_in_use(dataset: Any, shape: tuple[int, ...]) -> _Use:
     if not 0 <= rows <= shape[0]:
         return _Use(
             shape,
-            f"The attribute 'count' says how many of the {shape[0]} rows are in use; it is {rows}. Correct it or"
-            " delete it.",
+            Phrase(
+                N_(
+                    "The attribute 'count' says how many of the {stored_rows} rows are in use; it is {rows}. Correct"
+                    " it or delete it."
+                ),
+                stored_rows=shape[0],
+                rows=rows,
+            ),
         )
-    return _Use((rows, *shape[1:]), note=f"{rows} of {shape[0]} rows are in use, says the attribute 'count'")
+    return _Use(
+        (rows, *shape[1:]),
+        note=Phrase(
+            N_("{rows} of {stored_rows} rows are in use, says the attribute 'count'"), rows=rows, stored_rows=shape[0]
+        ),
+    )
 
 
 def _count_in(group: Any) -> int | None:
@@ -327,12 +378,19 @@ def _count_in(group: Any) -> int | None:
 
 
 def _foreign(what: str) -> str:
-    return (
-        f"Only what is in the file itself is read, through hard links; {what}. Copy the values into the file, or open"
-        " the file they are in."
+    return Phrase(
+        N_(
+            "Only what is in the file itself is read, through hard links; {what}. Copy the values into the file,"
+            " or open the file they are in."
+        ),
+        what=what,
     )
 
 
 def _unreadable(error: BaseException) -> InvalidInputError:
-    what = "cut short: copy it again" if "truncated" in str(error) else "damaged: write it again"
-    return InvalidInputError(f"HDF5 must be able to read the file; it cannot: {error!s:.200}. It is {what}.")
+    what = (
+        Phrase(N_("cut short: copy it again")) if "truncated" in str(error) else Phrase(N_("damaged: write it again"))
+    )
+    return InvalidInputError(
+        N_("HDF5 must be able to read the file; it cannot: {error!s:.200}. It is {what}."), error=error, what=what
+    )

@@ -15,6 +15,7 @@ from analysis.dumps.formats.text_columns import Found, TextColumns, columns_of, 
 from analysis.dumps.formats.written_list import UNEVEN, array_of
 from analysis.dumps.limits import ReadingLimits
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 DOCUMENT = ".json"
 
@@ -40,14 +41,19 @@ def _gathered(path: Path) -> TextColumns:
         found = _of_document(text) if path.suffix.lower() == DOCUMENT else _of_rows(_rows(text))
     except (UnicodeDecodeError, RecursionError) as error:
         raise InvalidInputError(
-            f"JSON is text in UTF-8 with a few lists within another; this file is not: {error!s:.100}. Write it again"
-            " with json.dump."
+            N_(
+                "JSON is text in UTF-8 with a few lists within another; this file is not: {error!s:.100}. Write it"
+                " again with json.dump."
+            ),
+            error=error,
         ) from error
     if not found[1] and all(isinstance(values, int) for values in found[2].values()):
         return TextColumns([Entry("", dtype="text", stored=path.stat().st_size)], {})
     arrays = [values for values in (found[0], *found[2].values()) if isinstance(values, np.ndarray)]
     if "Infinity" not in text and any(np.isinf(values).any() for values in arrays if values.dtype.kind == "f"):
-        raise InvalidInputError("Numbers must fit float64; one in this file is beyond it. Write it in another unit.")
+        raise InvalidInputError(
+            N_("Numbers must fit float64; one in this file is beyond it. Write it in another unit.")
+        )
     return gathered(*found, path.stat().st_size)
 
 
@@ -90,8 +96,12 @@ def _rows(text: str) -> list[Any]:
                 rows.append(json.loads(line))
             except ValueError as error:
                 raise InvalidInputError(
-                    f"Each line is a list or an object of JSON; line {number} is not: {error!s:.100}. Write each with"
-                    " json.dumps."
+                    N_(
+                        "Each line is a list or an object of JSON; line {number} is not: {error!s:.100}. Write each"
+                        " with json.dumps."
+                    ),
+                    number=number,
+                    error=error,
                 ) from error
     return rows
 

@@ -23,6 +23,7 @@ from analysis.dumps.files.conversion import of_matlab_variable
 from analysis.dumps.files.file_stamp import stamp
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 HEADER = 128  # bytes: a text, the version, and "IM" or "MI" in the order of the machine that wrote it
 ORDERS: dict[bytes, Literal["little", "big"]] = {b"\x00\x01IM": "little", b"\x01\x00MI": "big"}
@@ -34,10 +35,14 @@ SHORTEST = 1024  # bytes: the flags are within them, deflated or not
 WIDEST = 8  # times: doubles that are whole numbers are stored in a byte each
 CLASSES = {"double": "float64", "single": "float32", "logical": "bool", "char": TEXT}
 WITHOUT_NUMBERS = {
-    "sparse": "Activations are dense arrays; this one is sparse. Save full(x) in its place.",
-    "object": "Objects belong to the classes of their authors; this is one. Save the arrays in it, each by its name.",
-    "opaque": "Only MATLAB opens objects, tables and strings; this is one. Save the arrays in it: table2array(x).",
-    "function": "Functions are never run; this is one. Save what it computes.",
+    "sparse": Phrase(N_("Activations are dense arrays; this one is sparse. Save full(x) in its place.")),
+    "object": Phrase(
+        N_("Objects belong to the classes of their authors; this is one. Save the arrays in it, each by its name.")
+    ),
+    "opaque": Phrase(
+        N_("Only MATLAB opens objects, tables and strings; this is one. Save the arrays in it: table2array(x).")
+    ),
+    "function": Phrase(N_("Functions are never run; this is one. Save what it computes.")),
 }
 
 
@@ -57,7 +62,9 @@ def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
     elements = list(_elements(FileRange.whole(path), limits.members))
     variables = _asked(path, lambda: whosmat(path, appendmat=False))
     if not variables:
-        raise InvalidInputError("A MATLAB file must hold a variable; this one holds none. Save the arrays: save(FILE).")
+        raise InvalidInputError(
+            N_("A MATLAB file must hold a variable; this one holds none. Save the arrays: save(FILE).")
+        )
     found: dict[str, Entry] = {}
     for (name, shape, kind), element in zip(variables, elements, strict=True):
         if not name.startswith("__") and name not in found:  # MATLAB's own, and what a later write left behind
@@ -69,11 +76,11 @@ def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits
     """Rows start to stop − 1 of a variable, of the type that it has in MATLAB; all of it is read for them."""
     entry = next((entry for entry in list_entries(path, limits) if entry.key == key), None)
     if entry is None or entry.refusal or entry.dtype not in ITEM_BYTES:
-        raise InvalidInputError(f"There must be an array {key!r}; there is none now. Inspect it again.")
+        raise InvalidInputError(N_("There must be an array {key!r}; there is none now. Inspect it again."), key=key)
     values = _variable(path, key, stamp(path))
     if not isinstance(values, np.ndarray) or values.shape != entry.shape or values.dtype.kind not in "biuf":
         raise InvalidInputError(
-            f"A variable must be as its header says; {key} is not. It is damaged: save it again in MATLAB."
+            N_("A variable must be as its header says; {key} is not. It is damaged: save it again in MATLAB."), key=key
         )
     return values[start:stop].astype(entry.dtype, copy=False)
 
@@ -106,16 +113,20 @@ def _elements(data: FileRange, most: int) -> Iterator[_Element]:
     position, found = HEADER, 0
     while position < data.size:
         if found == most:
-            raise InvalidInputError(f"A file may hold {most} members; this one holds more. Split it.")
+            raise InvalidInputError(N_("A file may hold {most} members; this one holds more. Split it."), most=most)
         kind, size = 0, 0
         if position + TAG <= data.size:
             tag = data.read(position, TAG).tobytes()
             kind, size = (int.from_bytes(part, order) for part in (tag[:4], tag[4:]))
         if position + TAG + size > data.size:
             raise InvalidInputError(
-                f"A MATLAB file must hold the variables that it begins; the one at byte {position} takes"
-                f" {in_words(TAG + size)}, {in_words(data.size - position)} are left. The file is cut short or"
-                " damaged: copy it again, or save it again in MATLAB."
+                N_(
+                    "A MATLAB file must hold the variables that it begins; the one at byte {position} takes {size},"
+                    " {left} are left. The file is cut short or damaged: copy it again, or save it again in MATLAB."
+                ),
+                position=position,
+                size=in_words(TAG + size),
+                left=in_words(data.size - position),
             )
         yield _Element(size, kind == COMPRESSED, _is_complex(data, position + TAG, size, kind == COMPRESSED, order))
         position, found = position + TAG + size, found + 1
@@ -138,17 +149,22 @@ def _asked(path: Path, ask: Any) -> Any:
         raise
     except Exception as error:
         raise InvalidInputError(
-            f"scipy must be able to read the variables of {path.name}; it cannot: {error!s:.200}. They are damaged:"
-            " save them again in MATLAB."
+            N_(
+                "scipy must be able to read the variables of {name}; it cannot: {error!s:.200}. They are damaged:"
+                " save them again in MATLAB."
+            ),
+            name=path.name,
+            error=error,
         ) from error
 
 
 def _entry(file: str, name: str, shape: tuple[int, ...], kind: str, element: _Element, limits: ReadingLimits) -> Entry:
     dtype, stored = CLASSES.get(kind, kind), element.stored
     if kind in ("struct", "cell"):
-        refusal = (
-            f"Variables are arrays; this one is a {kind}. Save what is in it, in its folder:\n"
-            f"{of_matlab_variable(file, name, kind)}"
+        refusal: str = Phrase(
+            N_("Variables are arrays; this one is a {kind}. Save what is in it, in its folder: {lines}"),
+            kind=kind,
+            lines="\n" + of_matlab_variable(file, name, kind),
         )
         return Entry(name, dtype=kind, stored=stored, refusal=refusal)
     if dtype == TEXT:
@@ -156,17 +172,33 @@ def _entry(file: str, name: str, shape: tuple[int, ...], kind: str, element: _El
     if dtype not in ITEM_BYTES:
         return Entry(name, dtype=kind, stored=stored, refusal=WITHOUT_NUMBERS.get(kind, WITHOUT_NUMBERS["object"]))
     if not is_plain_shape(shape):
-        return Entry(name, dtype=dtype, stored=stored, refusal=f"A shape must fit this machine; {shape} does not.")
-    declared, refusal = math.prod(shape) * ITEM_BYTES[dtype], ""
+        return Entry(
+            name,
+            dtype=dtype,
+            stored=stored,
+            refusal=Phrase(N_("A shape must fit this machine; {shape} does not."), shape=shape),
+        )
+    declared = math.prod(shape) * ITEM_BYTES[dtype]
+    refusal = ""
     if declared > element.most:
-        refusal = (
-            f"A variable must hold what it declares; {shape} of {dtype} is {in_words(declared)}, stored are"
-            f" {in_words(stored)}. The file lies or is damaged: save it again in MATLAB."
+        refusal = Phrase(
+            N_(
+                "A variable must hold what it declares; {shape} of {dtype} is {declared}, stored are {stored}."
+                " The file lies or is damaged: save it again in MATLAB."
+            ),
+            shape=shape,
+            dtype=dtype,
+            declared=in_words(declared),
+            stored=in_words(stored),
         )
     elif declared > limits.process_bytes // 4:
-        refusal = (
-            f"Variables of MATLAB files are read whole, up to {in_words(limits.process_bytes // 4)}; this one has"
-            f" {in_words(declared)}. Save it with save(FILE, '-v7.3'), of which parts can be read."
+        refusal = Phrase(
+            N_(
+                "Variables of MATLAB files are read whole, up to {most}; this one has {declared}. Save it with"
+                " save(FILE, '-v7.3'), of which parts can be read."
+            ),
+            most=in_words(limits.process_bytes // 4),
+            declared=in_words(declared),
         )
     if element.is_complex:
         return Entry(name, shape, "complex", stored)

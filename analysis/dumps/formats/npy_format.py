@@ -23,6 +23,7 @@ from analysis.dumps.files.conversion import of_float8, of_object_array
 from analysis.dumps.formats.safetensors_format import ONLY_IN_TORCH, as_numbers
 from analysis.dumps.limits import in_words
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 MAGIC = npy.MAGIC_PREFIX
 LONGEST_HEADER = 10_000  # bytes; numpy evaluates no longer ones either
@@ -35,7 +36,7 @@ HEADER_READERS = {
 
 SHORT_FLOAT = re.compile(rb"('descr': *)'[<|=]f1'")  # float8_e5m2 of ml_dtypes, the only one with a letter of its own
 ONE_BYTE = rb"\1'|V1'"
-TAKEN_FOR = "numpy calls it {dtype}: taken for {name}, as ml_dtypes and JAX save it"
+TAKEN_FOR = N_("numpy calls it {dtype}: taken for {name}, as ml_dtypes and JAX save it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +76,36 @@ def list_entries(data: ByteRange, name: str = "array.npy") -> list[Entry]:
     stored = data.size - header.offset
     refusal, note = "", ""
     if header.dtype.hasobject:
-        refusal = (
-            "Object arrays are pickles, which can run code when opened, and are never read; this one is of dtype"
-            f" object. If you trust it, save what is in it, in its folder:\n"
-            f"{of_object_array(name, data, len(header.shape))}"
+        refusal = Phrase(
+            N_(
+                "Object arrays are pickles, which can run code when opened, and are never read; this one is of"
+                " dtype object. If you trust it, save what is in it, in its folder: {lines}"
+            ),
+            lines="\n" + of_object_array(name, data, len(header.shape)),
         )
     elif header.name == "void8":
-        refusal = (
-            "Numbers of one byte need a type that says what they are; numpy calls these V1, which may be any float8."
-            f" Put in the type that they were saved with, in its folder:\n{of_float8(name, data)}"
+        refusal = Phrase(
+            N_(
+                "Numbers of one byte need a type that says what they are; numpy calls these V1, which may be any"
+                " float8. Put in the type that they were saved with, in its folder: {lines}"
+            ),
+            lines="\n" + of_float8(name, data),
         )
     elif header.name in ITEM_BYTES and header.size > stored:
-        refusal = (
-            f"An array's shape must fit the bytes that exist; {header.shape} of {header.name} needs"
-            f" {in_words(header.size)}, the file holds {in_words(stored)}. It is cut short or lies: write it again."
+        refusal = Phrase(
+            N_(
+                "An array's shape must fit the bytes that exist; {shape} of {name} needs {size}, the file holds"
+                " {stored}. It is cut short or lies: write it again."
+            ),
+            shape=header.shape,
+            name=header.name,
+            size=in_words(header.size),
+            stored=in_words(stored),
         )
     elif header.name in ITEM_BYTES and header.size < stored:
         refusal = _too_long(data, header.offset + header.size)
     if header.name in ONLY_IN_TORCH:
-        note = TAKEN_FOR.format(dtype=header.dtype.str, name=header.name)
+        note = Phrase(TAKEN_FOR, dtype=header.dtype.str, name=header.name)
     return [Entry("", header.shape, header.name, stored, refusal, note)]
 
 
@@ -104,7 +116,9 @@ def read_rows(data: ByteRange, start: int, stop: int) -> NDArray[Any]:
     """
     header = _read_header(data)
     if header.name not in ITEM_BYTES:  # list_entries said so before: the file has changed since
-        raise InvalidInputError(f"An array of numbers is expected; received dtype {header.dtype}. Inspect it again.")
+        raise InvalidInputError(
+            N_("An array of numbers is expected; received dtype {dtype}. Inspect it again."), dtype=header.dtype
+        )
     if header.fortran_order and len(header.shape) > 1:
         flat = _as_numbers(data.read(header.offset, header.size), header)
         return flat.reshape(header.shape, order="F")[start:stop]
@@ -117,17 +131,22 @@ def _as_numbers(values: NDArray[np.uint8], header: _Header) -> NDArray[Any]:
     return as_numbers(values, header.name) if header.name in ONLY_IN_TORCH else values.view(header.dtype)
 
 
-def _too_long(data: ByteRange, end: int) -> str:
+def _too_long(data: ByteRange, end: int) -> Phrase:
     """Why bytes behind the values are not passed over."""
     rest = data.size - end
     if data.read(end, min(len(MAGIC), rest)).tobytes() == MAGIC:
-        return (
-            "A .npy file holds one array; behind this one there is another, as after several numpy.save into one open"
-            " file. Load them one by one from the open file, and save them with numpy.savez."
+        return Phrase(
+            N_(
+                "A .npy file holds one array; behind this one there is another, as after several numpy.save into"
+                " one open file. Load them one by one from the open file, and save them with numpy.savez."
+            )
         )
-    return (
-        f"A .npy file ends with its values; {in_words(rest)} more are behind them, so that header and values may not"
-        " belong together. Write it again with numpy.save."
+    return Phrase(
+        N_(
+            "A .npy file ends with its values; {rest} more are behind them, so that header and values may not"
+            " belong together. Write it again with numpy.save."
+        ),
+        rest=in_words(rest),
     )
 
 
@@ -151,12 +170,16 @@ def _parsed(content: bytes) -> _Header:
     try:
         version = npy.read_magic(head)
         if version not in HEADER_READERS:
-            raise ValueError(f"its version is {version[0]}.{version[1]}, known are 1.0, 2.0 and 3.0")
+            raise ValueError(
+                Phrase(
+                    N_("its version is {major}.{minor}, known are 1.0, 2.0 and 3.0"), major=version[0], minor=version[1]
+                )
+            )
         shape, fortran_order, dtype = HEADER_READERS[version](head)
         if not is_plain_shape(shape):
-            raise ValueError("its shape is not one")
+            raise ValueError(Phrase(N_("its shape is not one")))
     except Exception as error:  # the header is a stranger's, and numpy passes on what its evaluation raises
-        raise _unreadable(f"{error}"[:200]) from error
+        raise _unreadable(error) from error
     name = "float8_e5m2" if known != content and dtype.str == "|V1" else _type_name(dtype)
     return _Header(head.tell(), dtype, name, shape, fortran_order)
 
@@ -171,7 +194,10 @@ def _type_name(dtype: np.dtype[Any]) -> str:
     return "bfloat16" if dtype.itemsize == ITEM_BYTES["bfloat16"] else dtype.name
 
 
-def _unreadable(reason: str) -> InvalidInputError:
+def _unreadable(reason: object) -> InvalidInputError:
     return InvalidInputError(
-        f"A .npy file begins with numpy's header; this one cannot be read: {reason}. Write it again with numpy.save."
+        N_(
+            "A .npy file begins with numpy's header; this one cannot be read: {reason}. Write it again with numpy.save."
+        ),
+        reason=reason,
     )

@@ -13,6 +13,7 @@ from analysis.dumps.entry import Entry
 from analysis.dumps.formats.arrow_table import Shape, fixed_lengths, is_list, list_columns, plain_array, read_column
 from analysis.dumps.limits import ReadingLimits
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 ROWS_AT_ONCE = 4096
 
@@ -65,9 +66,14 @@ class ParquetTable:
         values = self._sizes.get(field.name, (0, 0))[1]
         if self.rows * math.prod(found) == values:
             return found
-        return (
-            "Lists in a column are equally long, one row as many units as another; here they are not: the first row is"
-            f" {found}, {self.rows} rows have {values} values. Pad or cut them."
+        return Phrase(
+            N_(
+                "Lists in a column are equally long, one row as many units as another; here they are not: the"
+                " first row is {found}, {rows} rows have {values} values. Pad or cut them."
+            ),
+            found=found,
+            rows=self.rows,
+            values=values,
         )
 
     def batches(self, indices: Sequence[int], start: int, stop: int) -> Iterator[tuple[int, Any]]:
@@ -138,5 +144,9 @@ def _row_groups(file: Any, start: int, stop: int) -> tuple[list[int], int]:
 
 def _unreadable(error: BaseException) -> InvalidInputError:
     return InvalidInputError(
-        f"Arrow must be able to read the file; it cannot: {error!s:.200}. It is damaged or cut short: write it again."
+        N_(
+            "Arrow must be able to read the file; it cannot: {error!s:.200}. It is damaged or cut short: write it"
+            " again."
+        ),
+        error=error,
     )

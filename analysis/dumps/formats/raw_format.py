@@ -26,6 +26,7 @@ from analysis.dumps.files.file_stamp import Stamp, stamp
 from analysis.dumps.formats.safetensors_format import as_numbers
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import BudgetError, InvalidInputError
+from per_core.text import N_, Phrase
 
 METADATA = "metadata.json"
 SUFFIX_TYPES = {".f16": "float16", ".bf16": "bfloat16", ".f32": "float32", ".f64": "float64"}
@@ -65,7 +66,7 @@ def list_entries(data: ByteRange, name: str) -> list[Entry]:
     try:
         found = _description(data, name)
     except ValueError as error:
-        return [Entry("", stored=data.size, refusal=_help(data, name, f"{error}"))]
+        return [Entry("", stored=data.size, refusal=_help(data, name, error))]
     return [Entry("", found.shape, found.dtype, data.size - found.offset)]
 
 
@@ -79,15 +80,19 @@ def read_rows(data: ByteRange, name: str, start: int, stop: int, limits: Reading
     try:
         found = _description(data, name)
     except ValueError as error:
-        raise InvalidInputError(_help(data, name, f"{error}")) from error
+        raise InvalidInputError(_help(data, name, error)) from error
     row = math.prod(found.shape[1:]) * ITEM_BYTES[found.dtype]
     if not found.is_fortran_ordered or len(found.shape) < 2:
         values = data.read(found.offset + start * row, (stop - start) * row)
         return _numbers(values, found).reshape(stop - start, *found.shape[1:])
     if found.shape[0] * row > 2 * limits.batch_bytes:
         raise BudgetError(
-            f"Arrays in Fortran order are read whole, up to {in_words(2 * limits.batch_bytes)}; this one has"
-            f" {in_words(found.shape[0] * row)}. Save numpy.ascontiguousarray(array)."
+            N_(
+                "Arrays in Fortran order are read whole, up to {most}; this one has {size}. Save"
+                " numpy.ascontiguousarray(array)."
+            ),
+            most=in_words(2 * limits.batch_bytes),
+            size=in_words(found.shape[0] * row),
         )
     values = data.read(found.offset, found.shape[0] * row)
     return _numbers(values, found).reshape(found.shape, order="F")[start:stop]
@@ -103,17 +108,22 @@ def _description(data: ByteRange, name: str) -> _Description:
     """What the file beside tells, made complete; a `ValueError` if that is not enough, or does not fit."""
     told = _told(data, name)
     if told is None:
-        raise ValueError("no file beside it tells the shape")
+        raise ValueError(Phrase(N_("no file beside it tells the shape")))
     dtype, order = _type(told.get("dtype", SUFFIX_TYPES.get(PurePosixPath(name).suffix.lower())))
     offset = told.get("offset", 0)
     if type(offset) is not int or not 0 <= offset <= data.size:
-        raise ValueError(f"the offset is {offset!r:.100}")
+        raise ValueError(Phrase(N_("the offset is {offset!r:.100}"), offset=offset))
     is_fortran_ordered = told.get("order", "F" if told.get("fortran_order") is True else "C")
     if is_fortran_ordered not in ("C", "F"):
-        raise ValueError(f'the order is {is_fortran_ordered!r:.100}, known are "C" and "F"')
+        raise ValueError(
+            Phrase(
+                N_('the order is {order!r:.100}, known are "C" and "F"'),
+                order=is_fortran_ordered,
+            )
+        )
     said = told.get("byte_order", told.get("byteorder", order or "little"))
     if not isinstance(said, str) or said not in BYTE_ORDERS:
-        raise ValueError(f'the byte order is {said!r:.100}, known are "little" and "big"')
+        raise ValueError(Phrase(N_('the byte order is {said!r:.100}, known are "little" and "big"'), said=said))
     shape = _shape(told.get("shape"), (data.size - offset) / ITEM_BYTES[dtype])
     return _Description(shape, dtype, BYTE_ORDERS[said] == ">", is_fortran_ordered == "F", offset)
 
@@ -133,11 +143,11 @@ def _told(data: ByteRange, name: str) -> dict[str, Any] | None:
 def _content(file: Path, version: Stamp) -> Any:  # noqa: ARG001
     """What is in a file of JSON, read once for all files that it may speak of, and again when its stamp is another."""
     if file.stat().st_size > LONGEST_METADATA:
-        raise ValueError(f"{file.name} has more than {in_words(LONGEST_METADATA)}")
+        raise ValueError(Phrase(N_("{name} has more than {most}"), name=file.name, most=in_words(LONGEST_METADATA)))
     try:
         return json.loads(file.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{file.name} is not JSON: {error!s:.100}") from error
+        raise ValueError(Phrase(N_("{name} is not JSON: {error!s:.100}"), name=file.name, error=error)) from error
 
 
 def _of_file(content: Any, name: str) -> Iterator[dict[str, Any]]:
@@ -166,7 +176,9 @@ def _type(told: Any) -> tuple[str, str]:
     """A key of `ITEM_BYTES`, and the byte order if the type says it."""
     found = TYPE.fullmatch(told) if isinstance(told, str) and len(told) < 40 else None
     if found is None:
-        raise ValueError("no dtype is given" if told is None else f"the dtype is {told!r:.100}")
+        raise ValueError(
+            Phrase(N_("no dtype is given")) if told is None else Phrase(N_("the dtype is {told!r:.100}"), told=told)
+        )
     order, name = found.groups()
     if name not in ITEM_BYTES:
         try:
@@ -174,7 +186,7 @@ def _type(told: Any) -> tuple[str, str]:
         except TypeError:
             name = ""
     if name not in ITEM_BYTES:
-        raise ValueError(f"the dtype is {told!r}, known are {', '.join(ITEM_BYTES)}")
+        raise ValueError(Phrase(N_("the dtype is {told!r}, known are {known}"), told=told, known=", ".join(ITEM_BYTES)))
     return name, order if order in BYTE_ORDERS else ""
 
 
@@ -185,18 +197,26 @@ def _shape(told: Any, values: float) -> tuple[int, ...]:
         rest = math.prod(length for length in shape if type(length) is int and length != -1)
         shape[shape.index(-1)] = int(values // rest) if rest > 0 else 0
     if not shape or not is_plain_shape(shape):
-        raise ValueError(f"the shape is {told!r:.100}")
+        raise ValueError(Phrase(N_("the shape is {told!r:.100}"), told=told))
     if math.prod(shape) != values:
-        raise ValueError(f"a shape of {told!r:.100} does not fit the {values:.12g} values of this type in the file")
+        raise ValueError(
+            Phrase(
+                N_("a shape of {told!r:.100} does not fit the {values:.12g} values of this type in the file"),
+                told=told,
+                values=values,
+            )
+        )
     return tuple(shape)
 
 
-def _help(data: ByteRange, name: str, reason: str) -> str:
+def _help(data: ByteRange, name: str, reason: object) -> Phrase:
     """What is missing, and the line that gives it."""
     if not isinstance(data, FileRange) or not data.is_whole:
-        return (
-            "Raw numbers need a file beside them that tells their shape, which in an archive nothing reads. Unpack the"
-            " archive, and open the folder."
+        return Phrase(
+            N_(
+                "Raw numbers need a file beside them that tells their shape, which in an archive nothing reads."
+                " Unpack the archive, and open the folder."
+            )
         )
     dtype = SUFFIX_TYPES.get(PurePosixPath(name).suffix.lower(), "float32" if data.size % 4 == 0 else "float16")
     dtype = dtype if data.size % ITEM_BYTES[dtype] == 0 else "uint8"
@@ -204,7 +224,12 @@ def _help(data: ByteRange, name: str, reason: str) -> str:
     units = next(units for units in USUAL_UNITS if values % units == 0)
     beside = f"{data.path.name}.json" if metadata_files(data.path) else METADATA
     where = beside if re.fullmatch(r"[\w.,=+-]+", beside) else f'"{beside}"'
-    return (
-        f"Raw numbers need a shape and a type, in a file {beside} beside them; {reason}. Write it there, with your"
-        f' numbers of units and your type:\necho \'{{"shape": [-1, {units}], "dtype": "{dtype}"}}\' > {where}'
+    return Phrase(
+        N_(
+            "Raw numbers need a shape and a type, in a file {beside} beside them; {reason}. Write it there, with your"
+            " numbers of units and your type: {line}"
+        ),
+        beside=beside,
+        reason=reason,
+        line=f'\necho \'{{"shape": [-1, {units}], "dtype": "{dtype}"}}\' > {where}',
     )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from analysis.dumps.entry import Entry
 from per_core.errors import InvalidInputError
 from per_core.recording.run_files import arrays_folder
+from per_core.text import N_, Phrase, together
 
 if TYPE_CHECKING:
     from per_core.recording.run_directory import Run
@@ -30,15 +31,22 @@ def list_entries(path: Path) -> list[Entry]:
         for layer, summary in record.layers.items():
             units = min(run.allowance.units, summary.d)
             shape = (summary.kept_rows, units)
-            note = f"{summary.kept_rows} of {summary.n} rows, {units} of {summary.d} units, as recorded"
-            note += "; this epoch was recorded more than once, the last counts" * (record.epoch in run.repeated)
+            note: str = Phrase(
+                N_("{kept_rows} of {n} rows, {units} of {d} units, as recorded"),
+                kept_rows=summary.kept_rows,
+                n=summary.n,
+                units=units,
+                d=summary.d,
+            )
+            if record.epoch in run.repeated:
+                note = together(note, Phrase(N_("this epoch was recorded more than once, the last counts")))
             key = f"record_{record.index}/{layer}"
             stored = shape[0] * shape[1] * 4
             row = record.rows.get(layer)
             entries.append(Entry(key, shape, "float32", stored, note=note, layer=layer, epoch=record.epoch, row=row))
     if not entries:
         raise InvalidInputError(
-            f"A run must have a record; {path.name} has none yet. Wait for the first, or call record."
+            N_("A run must have a record; {name} has none yet. Wait for the first, or call record."), name=path.name
         )
     return entries
 
@@ -48,7 +56,7 @@ def read_rows(path: Path, key: str, start: int, stop: int) -> NDArray[Any]:
     found = KEY.fullmatch(key)
     if not found:
         raise InvalidInputError(
-            f"Members of a run are called record_<index>/<layer>; received {key!r}. Inspect it again."
+            N_("Members of a run are called record_<index>/<layer>; received {key!r}. Inspect it again."), key=key
         )
     run, index, layer = _opened(path), int(found[1]), found[2]
     return run.arrays(index, [layer])[layer].rows[start:stop]
@@ -59,12 +67,16 @@ def _opened(path: Path) -> Run:
 
     arrays = arrays_folder(path)
     if arrays.is_symlink():
-        raise InvalidInputError(f"A run's arrays are in a folder of its own; {arrays} is a link. Copy the run.")
+        raise InvalidInputError(
+            N_("A run's arrays are in a folder of its own; {arrays} is a link. Copy the run."), arrays=arrays
+        )
     try:
         return open_run(path)
     except InvalidInputError:
         raise
     except Exception as error:  # whatever a damaged file makes it raise
         raise InvalidInputError(
-            f"A run directory must be readable; {path.name} is not: {error!r:.200}. Record it again."
+            N_("A run directory must be readable; {name} is not: {error!r:.200}. Record it again."),
+            name=path.name,
+            error=error,
         ) from error

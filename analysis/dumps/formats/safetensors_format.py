@@ -16,6 +16,7 @@ from analysis.dumps.files.byte_range import ByteRange
 from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.natural_order import by_numbers
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 DTYPES = {
     "BOOL": "bool", "I8": "int8", "U8": "uint8", "I16": "int16", "U16": "uint16", "I32": "int32", "U32": "uint32",
@@ -47,7 +48,7 @@ def read_pieces(data: ByteRange, pieces: Sequence[tuple[str, int, int]], limits:
         tensor = tensors.get(key)
         if tensor is None or _entry(key, tensor, data.size - begin).refusal:
             raise InvalidInputError(
-                f"There must be a readable tensor {key!r}; there is none now. Inspect the file again."
+                N_("There must be a readable tensor {key!r}; there is none now. Inspect the file again."), key=key
             )
         dtype, shape = DTYPES[tensor["dtype"]], tensor["shape"]
         row = math.prod(shape[1:]) * ITEM_BYTES[dtype]
@@ -69,30 +70,42 @@ def as_numbers(values: NDArray[np.uint8], dtype: str) -> NDArray[Any]:
 def _read_header(data: ByteRange, limits: ReadingLimits) -> tuple[int, dict[str, Any]]:
     """Where the values begin, and name -> what is said of the tensor."""
     if data.size < 8:
-        raise _unreadable("it is shorter than the length of a header")
+        raise _unreadable(Phrase(N_("it is shorter than the length of a header")))
     length = int.from_bytes(data.read(0, 8).tobytes(), "little")
     if length > limits.header_bytes:
         raise _unreadable(
-            f"its header is said to take {in_words(length)}, read are up to {in_words(limits.header_bytes)}"
+            Phrase(
+                N_("its header is said to take {size}, read are up to {most}"),
+                size=in_words(length),
+                most=in_words(limits.header_bytes),
+            )
         )
     if length > data.size - 8:
-        raise _unreadable(f"its header is said to take {in_words(length)}, there are {in_words(data.size - 8)}")
+        raise _unreadable(
+            Phrase(
+                N_("its header is said to take {size}, there are {there}"),
+                size=in_words(length),
+                there=in_words(data.size - 8),
+            )
+        )
     try:
         header = json.loads(data.read(8, length).tobytes(), object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise _unreadable(f"its header is not JSON: {error}"[:200]) from error
+        raise _unreadable(Phrase(N_("its header is not JSON: {error!s:.180}"), error=error)) from error
     if not isinstance(header, dict):
-        raise _unreadable("its header is not a JSON object")
+        raise _unreadable(Phrase(N_("its header is not a JSON object")))
     header.pop("__metadata__", None)
     if len(header) > limits.members:
-        raise _unreadable(f"it lists {len(header)} tensors, read are up to {limits.members}")
+        raise _unreadable(
+            Phrase(N_("it lists {count} tensors, read are up to {members}"), count=len(header), members=limits.members)
+        )
     return 8 + length, header
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name is there twice")
+        raise ValueError(Phrase(N_("a name is there twice")))
     return found
 
 
@@ -106,22 +119,36 @@ def _entry(key: str, tensor: Any, size: int) -> Entry:
     except (KeyError, TypeError, ValueError):
         return Entry(
             key,
-            refusal="A tensor has a dtype, a shape and the offsets of its bytes; in the header these are damaged."
-            " Write the file again.",
+            refusal=Phrase(
+                N_(
+                    "A tensor has a dtype, a shape and the offsets of its bytes; in the header these are damaged."
+                    " Write the file again."
+                )
+            ),
         )
     name = DTYPES.get(dtype, dtype)
     stored = max(0, min(end, size) - begin)
     needed = math.prod(shape) * ITEM_BYTES.get(name, 0)
     refusal = ""
     if end > size:
-        refusal = (
-            f"A tensor's bytes must be in the file; these end at {in_words(end)}, the values at {in_words(size)}. The"
-            " file is cut short or lies: copy or write it again."
+        refusal = Phrase(
+            N_(
+                "A tensor's bytes must be in the file; these end at {end}, the values at {size}. The file is cut"
+                " short or lies: copy or write it again."
+            ),
+            end=in_words(end),
+            size=in_words(size),
         )
     elif name in ITEM_BYTES and needed != end - begin:
-        refusal = (
-            f"A tensor's shape must fit its bytes; {tuple(shape)} of {name} needs {in_words(needed)}, there are"
-            f" {in_words(end - begin)}. The header lies: write the file again."
+        refusal = Phrase(
+            N_(
+                "A tensor's shape must fit its bytes; {shape} of {name} needs {needed}, there are {there}. The"
+                " header lies: write the file again."
+            ),
+            shape=tuple(shape),
+            name=name,
+            needed=in_words(needed),
+            there=in_words(end - begin),
         )
     return Entry(key, tuple(shape), name, stored, refusal)
 
@@ -134,9 +161,12 @@ def _refuse_overlaps(entries: list[Entry], tensors: dict[str, Any]) -> list[Entr
     for entry in sorted(readable, key=lambda entry: int(tensors[entry.key]["data_offsets"][0])):
         begin, end = tensors[entry.key]["data_offsets"]
         if begin < reached:
-            refused[entry.key] = (
-                f"Tensors have bytes of their own; these are shared with {last!r}. The header lies: write the file"
-                " again."
+            refused[entry.key] = Phrase(
+                N_(
+                    "Tensors have bytes of their own; these are shared with {last!r}. The header lies: write the"
+                    " file again."
+                ),
+                last=last,
             )
         if end > reached:
             last, reached = entry.key, end
@@ -157,18 +187,24 @@ def _refuse_damaged(entries: list[Entry], tensors: dict[str, Any], size: int) ->
             reached = end
         if reached == size:
             return entries
-        what = f"of {in_words(size)} those from byte {reached} on belong to none"
+        what = Phrase(N_("of {size} those from byte {reached} on belong to none"), size=in_words(size), reached=reached)
     else:
-        what = f"{bad.key!r} does not fit"
-    refusal = (
-        f"The tensors of a .safetensors file have all bytes behind its header, one after another; here {what}. Values"
-        " may have moved: copy or write the file again."
+        what = Phrase(N_("{key!r} does not fit"), key=bad.key)
+    refusal = Phrase(
+        N_(
+            "The tensors of a .safetensors file have all bytes behind its header, one after another; here {what}."
+            " Values may have moved: copy or write the file again."
+        ),
+        what=what,
     )
     return [replace(entry, refusal=entry.refusal or refusal) for entry in entries]
 
 
-def _unreadable(reason: str) -> InvalidInputError:
+def _unreadable(reason: object) -> InvalidInputError:
     return InvalidInputError(
-        f"A .safetensors file begins with a header; this one cannot be read: {reason}. Write it again with"
-        " safetensors.torch.save_file."
+        N_(
+            "A .safetensors file begins with a header; this one cannot be read: {reason}. Write it again with"
+            " safetensors.torch.save_file."
+        ),
+        reason=reason,
     )

@@ -16,6 +16,7 @@ from analysis.dumps.files.byte_range import ByteRange, FileRange
 from analysis.dumps.files.file_stamp import Stamp, stamp
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 BLOCK = 512
 MAGIC, MAGIC_AT = b"ustar", 257
@@ -25,12 +26,12 @@ FOLDER = ord("5")
 LONG_NAME, LONG_LINK = ord("L"), ord("K")  # of GNU: the name of the next member
 EXTENDED, EXTENDED_FOR_ALL = ord("x"), ord("g")  # of POSIX: fields of the next member, or of all
 REFUSED = {
-    ord("1"): "a link",
-    ord("2"): "a link",
-    ord("3"): "a device",
-    ord("4"): "a device",
-    ord("6"): "a pipe",
-    ord("S"): "a sparse file, of which parts are left out",
+    ord("1"): Phrase(N_("a link")),
+    ord("2"): Phrase(N_("a link")),
+    ord("3"): Phrase(N_("a device")),
+    ord("4"): Phrase(N_("a device")),
+    ord("6"): Phrase(N_("a pipe")),
+    ord("S"): Phrase(N_("a sparse file, of which parts are left out")),
 }
 WINDOW = 2**16  # bytes that are read at once: small members have their headers close to each other
 LONGEST_FIELDS = 2**20  # bytes of the fields of one member
@@ -77,7 +78,9 @@ def open_member(archive: FileRange, name: str, limits: ReadingLimits) -> ByteRan
     """
     member = _directory(archive, stamp(archive.path), limits).get(name)
     if member is None:
-        raise InvalidInputError(f"There must be a file {name!r} in the archive; there is none now. Inspect it again.")
+        raise InvalidInputError(
+            N_("There must be a file {name!r} in the archive; there is none now. Inspect it again."), name=name
+        )
     if member.data is None:
         raise InvalidInputError(member.refusal)
     return member.data
@@ -106,7 +109,8 @@ def _members(archive: FileRange, limits: ReadingLimits) -> Iterator[ArchiveMembe
         count += 1
         if count > limits.members:
             raise InvalidInputError(
-                f"Of a tar archive up to {limits.members} members are read; this one has more. Split it."
+                N_("Of a tar archive up to {members} members are read; this one has more. Split it."),
+                members=limits.members,
             )
         try:
             header = _read_header(block, offset, for_all | fields)
@@ -117,7 +121,7 @@ def _members(archive: FileRange, limits: ReadingLimits) -> Iterator[ArchiveMembe
                 offset = header.end
                 continue
         except ValueError as error:
-            yield ArchiveMember(f"byte {offset}", 0, 0, None, _damaged(f"{error}"))
+            yield ArchiveMember(f"byte {offset}", 0, 0, None, _damaged(error))
             return
         if header.kind != FOLDER:
             yield _member(archive, header, for_all | fields)
@@ -128,7 +132,7 @@ def _members(archive: FileRange, limits: ReadingLimits) -> Iterator[ArchiveMembe
 def _read_header(block: bytes, offset: int, fields: dict[str, str]) -> _Header:
     """What a block says; a `ValueError` if it is none that can be believed."""
     if not _has_checksum(block):
-        raise ValueError(f"at byte {offset}, where a header is due, is none")
+        raise ValueError(Phrase(N_("at byte {offset}, where a header is due, is none"), offset=offset))
     kind = block[156]
     name = _text(block[:100])
     if block[MAGIC_AT : MAGIC_AT + 6] == MAGIC + b"\0" and block[345]:
@@ -137,7 +141,7 @@ def _read_header(block: bytes, offset: int, fields: dict[str, str]) -> _Header:
     if kind in FILES or kind in REFUSED:
         name, size = fields.get("path", name), int(fields.get("size", size))
     if size < 0:
-        raise ValueError(f"the size of {name[:100]!r} is negative")
+        raise ValueError(Phrase(N_("the size of {name!r} is negative"), name=name[:100]))
     if kind in REFUSED and kind != ord("S"):
         size = 0  # links and devices have none, whatever they say
     return _Header(name, kind, size, offset + BLOCK)
@@ -145,26 +149,44 @@ def _read_header(block: bytes, offset: int, fields: dict[str, str]) -> _Header:
 
 def _member(archive: FileRange, header: _Header, fields: dict[str, str]) -> ArchiveMember:
     member = ArchiveMember(header.name, header.size, header.size, None)
-    what = REFUSED.get(header.kind) or ("" if header.kind in FILES else f"of the kind {chr(header.kind)!r}")
+    what = REFUSED.get(header.kind)
+    if what is None and header.kind not in FILES:
+        what = Phrase(N_("of the kind {kind!r}"), kind=chr(header.kind))
     if any(key.startswith("GNU.sparse") for key in fields):
         what = REFUSED[ord("S")]
     if what:
         return replace(
             member,
-            refusal=f"Members of a tar archive are plain files; this one is {what}. Write the archive again with"
-            " tar --dereference, without --sparse.",
+            refusal=Phrase(
+                N_(
+                    "Members of a tar archive are plain files; this one is {what}. Write the archive again with tar"
+                    " --dereference, without --sparse."
+                ),
+                what=what,
+            ),
         )
     if not header.name or header.name.startswith("/") or ".." in PurePosixPath(header.name).parts:
         return replace(
             member,
-            refusal=f"Names in an archive stay within it; {header.name[:200]!r} leads out. Write the archive again from"
-            " within the folder: tar cf ARCHIVE -C FOLDER .",
+            refusal=Phrase(
+                N_(
+                    "Names in an archive stay within it; {name!r} leads out. Write the archive again from within the"
+                    " folder: tar cf ARCHIVE -C FOLDER ."
+                ),
+                name=header.name[:200],
+            ),
         )
     if header.begin + header.size > archive.size:
         left = archive.size - header.begin
         return replace(
             member,
-            refusal=_damaged(f"this member is said to take {in_words(header.size)}, {in_words(left)} are left"),
+            refusal=_damaged(
+                Phrase(
+                    N_("this member is said to take {size}, {left} are left"),
+                    size=in_words(header.size),
+                    left=in_words(left),
+                )
+            ),
         )
     return replace(member, data=FileRange(archive.path, archive.offset + header.begin, header.size))
 
@@ -172,7 +194,7 @@ def _member(archive: FileRange, header: _Header, fields: dict[str, str]) -> Arch
 def _read_fields(archive: FileRange, header: _Header) -> dict[str, str]:
     """What a member says of the next one: its name, or fields as lines "length key=value"."""
     if header.size > LONGEST_FIELDS or header.begin + header.size > archive.size:
-        raise ValueError(f"names and fields of a member are said to take {in_words(header.size)}")
+        raise ValueError(Phrase(N_("names and fields of a member are said to take {size}"), size=in_words(header.size)))
     content = archive.read(header.begin, header.size).tobytes()
     if header.kind == LONG_NAME:
         return {"path": _text(content)}
@@ -183,12 +205,12 @@ def _read_fields(archive: FileRange, header: _Header) -> dict[str, str]:
         length_text, separator, _ = content.partition(b" ")
         length = int(length_text) if separator and length_text.isdigit() and len(length_text) < 9 else 0
         if not len(length_text) + 1 < length <= len(content):
-            raise ValueError("the extended fields of a member are damaged")
+            raise ValueError(Phrase(N_("the extended fields of a member are damaged")))
         key, _, value = content[len(length_text) + 1 : length - 1].partition(b"=")
         fields[key.decode("utf-8", "replace")] = value.decode("utf-8", "replace")
         content = content[length:]
     if not fields.get("size", "0").isdecimal():
-        raise ValueError(f"the size of a member is {fields['size'][:50]!r}")
+        raise ValueError(Phrase(N_("the size of a member is {size!r}"), size=fields["size"][:50]))
     return fields
 
 
@@ -208,15 +230,18 @@ def _number(field: bytes) -> int:
     try:
         return int(field.strip(b" \0") or b"0", 8)
     except ValueError:
-        raise ValueError(f"a number is {field!r}") from None
+        raise ValueError(Phrase(N_("a number is {field!r}"), field=field)) from None
 
 
 def _text(field: bytes) -> str:
     return field.partition(b"\0")[0].decode("utf-8", "replace")
 
 
-def _damaged(reason: str) -> str:
-    return (
-        f"A tar archive has a true header before every file; in this one {reason}. It is cut short or damaged: copy or"
-        " write the archive again."
+def _damaged(reason: object) -> Phrase:
+    return Phrase(
+        N_(
+            "A tar archive has a true header before every file; in this one {reason}. It is cut short or damaged:"
+            " copy or write the archive again."
+        ),
+        reason=reason,
     )

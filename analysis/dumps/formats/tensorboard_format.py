@@ -23,13 +23,14 @@ from analysis.dumps.entry import HISTOGRAM, MOST_VALUES, TEXT, Entry
 from analysis.dumps.files.file_stamp import Stamp, stamp
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase, together
 
 HEADER, CHECKSUM = struct.Struct("<QL"), struct.Struct("<L")
 MASK = 0xA282EAD8  # added to checksums of a record, rotated by 15 bits
 LONGEST_RECORD = 2**26
 DTYPES = {1: (np.float32, "float_val"), 2: (np.float64, "double_val")}  # of tensors
 PLUGIN = "histograms"
-UNFINISHED = "the last record is not whole: it is being written, or was cut"
+UNFINISHED = Phrase(N_("the last record is not whole: it is being written, or was cut"))
 
 Bins = NDArray[np.float64]
 
@@ -60,7 +61,7 @@ def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
     entries = list(_listing(path, stamp(path), limits).entries)
     if not entries:
         raise InvalidInputError(
-            "An event file must hold a summary; this one holds none yet. Wait for the first, or call add_histogram."
+            N_("An event file must hold a summary; this one holds none yet. Wait for the first, or call add_histogram.")
         )
     return entries
 
@@ -69,7 +70,7 @@ def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits
     """Bins start to stop − 1 of a histogram: left, right and count of each, (stop − start, 3)."""
     place = _listing(path, stamp(path), limits).places.get(key)
     if place is None:
-        raise InvalidInputError(f"There must be a histogram {key!r}; there is none now. Inspect it again.")
+        raise InvalidInputError(N_("There must be a histogram {key!r}; there is none now. Inspect it again."), key=key)
     offset, number = place
     record = next(_records(path, offset))
     return _bins(_event(record).summary.value[number])[start:stop]
@@ -91,7 +92,7 @@ def _listing(path: Path, version: Stamp, limits: ReadingLimits) -> _Listing:  # 
             event = _event(record)
         except ValueError as error:
             key = f"byte {record.offset}"
-            found[key] = Entry(key, refusal=_damaged(f"{error}"))
+            found[key] = Entry(key, refusal=_damaged(error))
             continue
         for number, value in enumerate(event.summary.value):
             plugins.setdefault(value.tag, value.metadata.plugin_data.plugin_name)
@@ -107,7 +108,7 @@ def _listing(path: Path, version: Stamp, limits: ReadingLimits) -> _Listing:  # 
             break
     entries = [*found.values(), *(_log(tag, what, count) for (tag, what), count in logs.items())]
     if is_unfinished and entries:
-        entries[-1] = replace(entries[-1], note="; ".join(filter(None, (entries[-1].note, UNFINISHED))))
+        entries[-1] = replace(entries[-1], note=together(entries[-1].note, UNFINISHED))
     return _Listing(tuple(entries), places)
 
 
@@ -131,7 +132,11 @@ def _records(path: Path, offset: int = 0) -> Iterator[_Record]:
                 return
             if length > LONGEST_RECORD:
                 file.seek(length + CHECKSUM.size, os.SEEK_CUR)
-                wrong = f"a record has {in_words(length)}, read are up to {in_words(LONGEST_RECORD)}"
+                wrong = Phrase(
+                    N_("a record has {size}, read are up to {most}"),
+                    size=in_words(length),
+                    most=in_words(LONGEST_RECORD),
+                )
                 yield _Record(offset, b"", wrong)
             else:
                 content, end = file.read(length), file.read(CHECKSUM.size)
@@ -155,7 +160,7 @@ def _event(record: _Record) -> Any:
     try:
         return Event.FromString(record.content)
     except DecodeError as error:
-        raise ValueError(f"a record is no event: {error!s:.100}") from error
+        raise ValueError(Phrase(N_("a record is no event: {error!s:.100}"), error=error)) from error
 
 
 def _is_histogram(value: Any, plugin: str) -> bool:
@@ -167,25 +172,29 @@ def _entry(value: Any, step: int, stored: int) -> Entry:
     try:
         bins = _bins(value)
     except ValueError as error:
-        return Entry(key, None, HISTOGRAM, stored, _damaged(f"{error}"), layer=value.tag, epoch=step)
+        return Entry(key, None, HISTOGRAM, stored, _damaged(error), layer=value.tag, epoch=step)
     if not bins[:, 2].any():
-        refusal = "A histogram must hold a value; this one is empty. Record the layer after it has run."
+        refusal = Phrase(N_("A histogram must hold a value; this one is empty. Record the layer after it has run."))
         return Entry(key, bins.shape, HISTOGRAM, stored, refusal, layer=value.tag, epoch=step)
     note = ""
     missing = value.histo.num - bins[:, 2].sum()
     if missing > 0.5:
-        note = f"{missing:.0f} of {value.histo.num:.0f} values are in no bin: NaN, infinite or beyond the bins"
+        note = Phrase(
+            N_("{missing:.0f} of {values:.0f} values are in no bin: NaN, infinite or beyond the bins"),
+            missing=missing,
+            values=value.histo.num,
+        )
     counted = round(min(float(bins[:, 2].sum()), MOST_VALUES))
     return Entry(key, bins.shape, HISTOGRAM, stored, note=note, layer=value.tag, epoch=step, counted=counted)
 
 
 def _repeated(entry: Entry) -> Entry:
-    return replace(entry, note="; ".join(filter(None, (entry.note, "recorded more than once, the last counts"))))
+    return replace(entry, note=together(entry.note, Phrase(N_("recorded more than once, the last counts"))))
 
 
 def _log(tag: str, what: str, count: int) -> Entry:
     kind = {"scalars": "scalars", "simple_value": "scalars"}.get(what, what)
-    return Entry(tag, (count,), TEXT, note=f"a log of {kind}")
+    return Entry(tag, (count,), TEXT, note=Phrase(N_("a log of {kind}"), kind=kind))
 
 
 def _bins(value: Any) -> Bins:
@@ -194,9 +203,9 @@ def _bins(value: Any) -> Bins:
     left, right, count = bins.T
     with np.errstate(over="ignore"):
         if not (np.isfinite(count.sum()) and (count >= 0).all()):
-            raise ValueError("counts of bins are no numbers of at least 0")
+            raise ValueError(Phrase(N_("counts of bins are no numbers of at least 0")))
     if not (left <= right).all() or not (right[:-1] <= left[1:]).all():
-        raise ValueError("the edges of bins do not ascend")
+        raise ValueError(Phrase(N_("the edges of bins do not ascend")))
     return bins
 
 
@@ -204,7 +213,11 @@ def _of_buckets(histogram: Any) -> Bins:
     """Buckets end at their limit and begin at the one before; smallest and largest value narrow them if they fit."""
     right, count = np.array(histogram.bucket_limit, np.float64), np.array(histogram.bucket, np.float64)
     if len(right) != len(count):
-        raise ValueError(f"{len(right)} limits and {len(count)} counts of buckets are no pairs")
+        raise ValueError(
+            Phrase(
+                N_("{limits} limits and {counts} counts of buckets are no pairs"), limits=len(right), counts=len(count)
+            )
+        )
     left = np.concatenate([[-np.inf], right[:-1]])[: len(right)]
     low, high = histogram.min, histogram.max
     is_used = count > 0
@@ -217,18 +230,24 @@ def _of_buckets(histogram: Any) -> Bins:
 def _of_tensor(tensor: Any) -> Bins:
     shape = tuple(dimension.size for dimension in tensor.tensor_shape.dim)
     if len(shape) != 2 or shape[1] != 3 or tensor.dtype not in DTYPES:
-        raise ValueError(f"a tensor of histograms is (bins, 3) of floating-point numbers; this one is {shape}")
+        raise ValueError(
+            Phrase(
+                N_("a tensor of histograms is (bins, 3) of floating-point numbers; this one is {shape}"), shape=shape
+            )
+        )
     dtype, field = DTYPES[tensor.dtype]
     if tensor.tensor_content:
         if len(tensor.tensor_content) % np.dtype(dtype).itemsize:
-            raise ValueError("the bytes of a tensor are no whole numbers of values")
+            raise ValueError(Phrase(N_("the bytes of a tensor are no whole numbers of values")))
         values = np.frombuffer(tensor.tensor_content, dtype).astype(np.float64)
     else:
         values = np.array(getattr(tensor, field), np.float64)
     if len(values) != shape[0] * 3:
-        raise ValueError(f"a tensor of shape {shape} has {len(values)} values")
+        raise ValueError(Phrase(N_("a tensor of shape {shape} has {values} values"), shape=shape, values=len(values)))
     return values.reshape(-1, 3)
 
 
-def _damaged(reason: str) -> str:
-    return f"Records of an event file are whole; {reason}. It is damaged: copy the file again."
+def _damaged(reason: object) -> Phrase:
+    return Phrase(
+        N_("Records of an event file are whole; {reason}. It is damaged: copy the file again."), reason=reason
+    )

@@ -15,6 +15,7 @@ from analysis.dumps.entry import Entry
 from analysis.dumps.files.file_stamp import Stamp, settled_stamp
 from analysis.dumps.limits import ReadingLimits, require_text_size
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 UNITS = ""  # the key of all columns of single numbers together
 Found = NDArray[Any] | str | int
@@ -36,10 +37,14 @@ class TextColumns:
     def rows(self, key: str, start: int, stop: int) -> NDArray[Any]:
         """Rows start to stop − 1 of an array; an `InvalidInputError` if there are none such."""
         if key not in self.arrays:
-            raise InvalidInputError(f"There must be an array {key!r}; there is none now. Inspect it again.")
+            raise InvalidInputError(N_("There must be an array {key!r}; there is none now. Inspect it again."), key=key)
         values = self.arrays[key]
         if stop > len(values):
-            raise InvalidInputError(f"The table must have {stop} rows; it has {len(values)} now. Inspect it again.")
+            raise InvalidInputError(
+                N_("The table must have {stop} rows; it has {received} now. Inspect it again."),
+                stop=stop,
+                received=len(values),
+            )
         return values[start:stop]
 
 

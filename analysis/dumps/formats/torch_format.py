@@ -29,6 +29,7 @@ from analysis.dumps.formats.safetensors_format import ONLY_IN_TORCH, as_numbers
 from analysis.dumps.formats.zip_format import MAGIC, free_bytes, list_members
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import BudgetError, InvalidInputError
+from per_core.text import N_, Phrase
 
 DEEPEST = 32  # dicts and lists within each other
 MOST_EXPANDED = 2**28  # bytes that a tensor may have which stores fewer, as a bias that is the same in every sample
@@ -85,7 +86,9 @@ def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits
     if isinstance(tensor, np.ndarray) and tensor.ndim:
         return tensor[start:stop]
     if not isinstance(tensor, torch.Tensor) or not tensor.ndim or _entry(key, tensor, room).refusal:
-        raise InvalidInputError(f"There must be a readable tensor {key!r}; there is none now. Inspect the file again.")
+        raise InvalidInputError(
+            N_("There must be a readable tensor {key!r}; there is none now. Inspect the file again."), key=key
+        )
     if room is not None:
         return _read_strided(tensor.detach()[start:stop], room, limits)
     whole = _find(_walk(_load(path, "cpu"), limits.members), key)
@@ -105,8 +108,10 @@ Room = dict[int, FileRange]
 def _entries(room: Room | None, parts: Parts) -> list[Entry]:
     if not parts:
         raise InvalidInputError(
-            "A file of torch.save must hold a tensor, or dicts and lists of tensors; this one holds none. Save the"
-            " activations themselves."
+            N_(
+                "A file of torch.save must hold a tensor, or dicts and lists of tensors; this one holds none. Save"
+                " the activations themselves."
+            )
         )
     return [
         _entry(key, part, room) if isinstance(part, torch.Tensor) else _plain_entry(key, part) for key, part in parts
@@ -134,29 +139,37 @@ def _members(path: Path, limits: ReadingLimits) -> Members | None:
     if data.read(0, min(4, data.size)).tobytes() != MAGIC:
         if data.size > limits.process_bytes // 4:
             raise BudgetError(
-                f"Files of torch's old format are read whole, up to {in_words(limits.process_bytes // 4)}; this one has"
-                f" {in_words(data.size)}. Save it again with a torch of version 1.6 or later."
+                N_(
+                    "Files of torch's old format are read whole, up to {most}; this one has {size}. Save it again"
+                    " with a torch of version 1.6 or later."
+                ),
+                most=in_words(limits.process_bytes // 4),
+                size=in_words(data.size),
             )
         return None
     members = list_members(data, limits)
     if any(member.name.rpartition("/")[2] == "constants.pkl" for member in members):
         raise InvalidInputError(
-            "Activations are tensors; this file is a TorchScript program. Save what it computes: torch.save(output,"
-            " path)."
+            N_(
+                "Activations are tensors; this file is a TorchScript program. Save what it computes:"
+                " torch.save(output, path)."
+            )
         )
     if not any(member.name.endswith("/data.pkl") for member in members):
         raise InvalidInputError(
-            "A file of torch.save holds data.pkl; this one is another zip archive. Rename it to .npz or .zip if it is"
-            " one."
+            N_(
+                "A file of torch.save holds data.pkl; this one is another zip archive. Rename it to .npz or .zip if"
+                " it is one."
+            )
         )
     found = []
     for member in members:
         if member.refusal:
-            raise InvalidInputError(f"In {member.name}: {member.refusal}")
+            raise InvalidInputError(N_("In {name}: {refusal}"), name=member.name, refusal=member.refusal)
         if not isinstance(member.data, FileRange):
             raise InvalidInputError(
-                f"torch.save never compresses; here {member.name} is compressed. Save the tensors again with"
-                " torch.save."
+                N_("torch.save never compresses; here {name} is compressed. Save the tensors again with torch.save."),
+                name=member.name,
             )
         found.append((member.name, member.data))
     return found
@@ -174,34 +187,46 @@ def _load(path: Path, where: str) -> Any:
             raise MemoryError(str(error)) from error
         if "Quantized" in str(error):
             raise InvalidInputError(
-                "Activations are dense tensors of real numbers; this file holds a quantised one, which torch does not"
-                " show without its values. Save tensor.dequantize() in its place."
+                N_(
+                    "Activations are dense tensors of real numbers; this file holds a quantised one, which torch does"
+                    " not show without its values. Save tensor.dequantize() in its place."
+                )
             ) from error
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise InvalidInputError(
-            f"torch must be able to read the file; it cannot: {reason[:200]}. Save the tensors again with torch.save."
+            N_("torch must be able to read the file; it cannot: {reason}. Save the tensors again with torch.save."),
+            reason=reason[:200],
         ) from error
 
 
-def _forbidden(file: str, message: str) -> str:
+def _forbidden(file: str, message: str) -> Phrase:
     """Why weights_only=True refuses a file, and the line that saves it in another way."""
     found = FORBIDDEN.search(message)
     name = found[1] if found else ""
     if name.startswith("numpy"):
-        return (
-            "A .pt file is read with weights_only=True, which takes tensors and no numpy arrays; this one holds"
-            f" arrays. If you trust it, save what is in it, in its folder:\n{of_torch(file)}"
+        return Phrase(
+            N_(
+                "A .pt file is read with weights_only=True, which takes tensors and no numpy arrays; this one"
+                " holds arrays. If you trust it, save what is in it, in its folder: {lines}"
+            ),
+            lines="\n" + of_torch(file),
         )
     if name:
-        return (
-            f"A .pt file is read with weights_only=True, which runs no code; opening this one would call {name}. If it"
-            " is your own, save its tensors alone: torch.save({name: tensor.detach() for name, tensor in ...},"
-            " path)."
+        return Phrase(
+            N_(
+                "A .pt file is read with weights_only=True, which runs no code; opening this one would call"
+                " {name}. If it is your own, save its tensors alone: torch.save({{name: tensor.detach() for name,"
+                " tensor in ...}}, path)."
+            ),
+            name=name,
         )
     reason = TORCH_SAYS.search(message)
-    return (
-        "A .pt file is a pickle of tensors, dicts and lists; this one is damaged or holds something else:"
-        f" {(reason[1] or reason[2] if reason else message)[:200]}. Save the tensors again with torch.save."
+    return Phrase(
+        N_(
+            "A .pt file is a pickle of tensors, dicts and lists; this one is damaged or holds something else:"
+            " {reason}. Save the tensors again with torch.save."
+        ),
+        reason=(reason[1] or reason[2] if reason else message)[:200],
     )
 
 
@@ -215,14 +240,18 @@ def _walk(root: Any, most: int) -> Iterator[tuple[str, Part]]:
         parts += 1
         if parts > MOST_PARTS or depth > DEEPEST:
             raise InvalidInputError(
-                f"Tensors may be nested {DEEPEST} deep among {MOST_PARTS} parts; this file goes beyond. Save a flat"
-                " dict."
+                N_(
+                    "Tensors may be nested {deepest} deep among {most_parts} parts; this file goes beyond. Save a"
+                    " flat dict."
+                ),
+                deepest=DEEPEST,
+                most_parts=MOST_PARTS,
             )
         found = _as_part(part)
         if found is not None:
             listed += 1
             if listed > most:
-                raise InvalidInputError(f"A file may hold {most} members; this one holds more. Split it.")
+                raise InvalidInputError(N_("A file may hold {most} members; this one holds more. Split it."), most=most)
             yield key, found
         elif isinstance(part, Mapping | list | tuple) and id(part) not in seen:
             seen.add(id(part))
@@ -275,11 +304,23 @@ def _entry(key: str, tensor: torch.Tensor, room: Room | None) -> Entry:
         return Entry(
             key,
             dtype=dtype,
-            refusal=f"Activations are dense tensors; this one is {kind}. Save tensor.to_dense(), or"
-            " tensor.dequantize().",
+            refusal=Phrase(
+                N_(
+                    "Activations are dense tensors; this one is {kind}. Save tensor.to_dense(), or tensor.dequantize()."
+                ),
+                kind=kind,
+            ),
         )
     if tensor.ndim > MOST_AXES:
-        return Entry(key, dtype=dtype, refusal=f"Up to {MOST_AXES} axes are read; here are {tensor.ndim}. Reshape it.")
+        return Entry(
+            key,
+            dtype=dtype,
+            refusal=Phrase(
+                N_("Up to {most_axes} axes are read; here are {axes}. Reshape it."),
+                most_axes=MOST_AXES,
+                axes=tensor.ndim,
+            ),
+        )
     shape, storage = tuple(tensor.shape), tensor.untyped_storage()
     stored = storage.nbytes()
     begin = getattr(storage, "_checkpoint_offset", None)
@@ -287,17 +328,31 @@ def _entry(key: str, tensor: torch.Tensor, room: Room | None) -> Entry:
     declared = math.prod(shape) * ITEM_BYTES.get(dtype, 0)
     refusal = ""
     if room is not None and stored and stored != there:
-        refusal = (
-            f"A storage's bytes must be those of its file in the archive; {in_words(stored)} are declared,"
-            f" {in_words(there)} are there. The file is damaged or lies: save it again."
+        refusal = Phrase(
+            N_(
+                "A storage's bytes must be those of its file in the archive; {stored} are declared, {there} are"
+                " there. The file is damaged or lies: save it again."
+            ),
+            stored=in_words(stored),
+            there=in_words(there),
         )
     elif declared > max(stored, MOST_EXPANDED if stored else 0):
-        refusal = (
-            f"A tensor that was expanded may have {in_words(MOST_EXPANDED)}; {shape} of {dtype} is"
-            f" {in_words(declared)}, stored are {in_words(stored)}. Save tensor.clone() if it fits, or what it was"
-            " expanded from."
+        refusal = Phrase(
+            N_(
+                "A tensor that was expanded may have {most}; {shape} of {dtype} is {declared}, stored are"
+                " {stored}. Save tensor.clone() if it fits, or what it was expanded from."
+            ),
+            most=in_words(MOST_EXPANDED),
+            shape=shape,
+            dtype=dtype,
+            declared=in_words(declared),
+            stored=in_words(stored),
         )
-    note = f"expanded: {in_words(stored)} are stored, and repeat" if declared > stored and not refusal else ""
+    note = (
+        Phrase(N_("expanded: {stored} are stored, and repeat"), stored=in_words(stored))
+        if declared > stored and not refusal
+        else ""
+    )
     return Entry(key, shape, dtype, stored, refusal, note)
 
 
@@ -312,8 +367,12 @@ def _read_strided(rows: torch.Tensor, room: Room, limits: ReadingLimits) -> NDAr
     last = sum((length - 1) * stride for length, stride in zip(rows.shape, rows.stride(), strict=True))
     if (last + 1) * item > 2 * limits.batch_bytes:
         raise BudgetError(
-            f"The rows asked for lie within {in_words(2 * limits.batch_bytes)} of the file; these are spread over"
-            f" {in_words((last + 1) * item)}. Save tensor.contiguous(), or ask for fewer rows."
+            N_(
+                "The rows asked for lie within {most} of the file; these are spread over {size}. Save"
+                " tensor.contiguous(), or ask for fewer rows."
+            ),
+            most=in_words(2 * limits.batch_bytes),
+            size=in_words((last + 1) * item),
         )
     storage: Any = rows.untyped_storage()
     stored = room[storage._checkpoint_offset]  # whose checksum is checked where all of it is read

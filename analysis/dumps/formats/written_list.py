@@ -11,15 +11,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from per_core.text import N_, Phrase
+
 GAPS = re.compile(r"[\s,]+")
 MOST_AXES = 8
-LEFT_OUT = (
-    "A list must be written whole; numpy left numbers out of this one: '...'. Write it with array.tolist() instead of"
-    " str(array)."
+LEFT_OUT = Phrase(
+    N_(
+        "A list must be written whole; numpy left numbers out of this one: '...'. Write it with array.tolist()"
+        " instead of str(array)."
+    )
 )
-UNEVEN = (
-    "Lists in a column are equally long, one row as many units as another; here they are not, or one is missing. Pad or"
-    " cut them."
+UNEVEN = Phrase(
+    N_(
+        "Lists in a column are equally long, one row as many units as another; here they are not, or one is"
+        " missing. Pad or cut them."
+    )
 )
 
 

@@ -27,6 +27,7 @@ from analysis.dumps.formats.safetensors_format import ONLY_IN_TORCH, as_numbers
 from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.natural_order import by_numbers
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 ARRAY_2, GROUP_2, NODE_3 = ".zarray", ".zgroup", "zarr.json"
 METADATA = frozenset({ARRAY_2, GROUP_2, NODE_3})
@@ -39,9 +40,11 @@ TEXTS_2 = re.compile(r"[<>|][SU][0-9]+")
 MOST_FILES = 200_000
 DEEPEST = 32
 LONGEST_METADATA = 2**20
-MISSING = (
-    "Zarr stores are read by Zarr's own library, which is not installed here. Install it where PERscope runs, and start"
-    ' it again: python -m pip install "zarr>=3.1,<4"'
+MISSING = Phrase(
+    N_(
+        "Zarr stores are read by Zarr's own library, which is not installed here. Install it where PERscope runs,"
+        ' and start it again: python -m pip install "zarr>=3.1,<4"'
+    )
 )
 
 
@@ -109,7 +112,8 @@ def watched_files(folder: Path, limits: ReadingLimits) -> list[Path]:
         folders[:] = [name for name in folders if not Path(place, name).is_symlink()]
         if len(found) > limits.members:
             raise InvalidInputError(
-                f"A Zarr store may have {limits.members} folders; this one has more. Save it with larger chunks."
+                N_("A Zarr store may have {members} folders; this one has more. Save it with larger chunks."),
+                members=limits.members,
             )
     return found
 
@@ -122,9 +126,13 @@ def list_entries(path: Path, limits: ReadingLimits) -> list[Entry]:
     """
     arrays = _arrays(_contents(path, limits))
     if not arrays:
-        raise InvalidInputError("A Zarr store must hold an array; this one holds none. Write the activations into it.")
+        raise InvalidInputError(
+            N_("A Zarr store must hold an array; this one holds none. Write the activations into it.")
+        )
     if len(arrays) > limits.members:
-        raise InvalidInputError(f"A store may hold {limits.members} arrays; this one holds more. Split it.")
+        raise InvalidInputError(
+            N_("A store may hold {members} arrays; this one holds more. Split it."), members=limits.members
+        )
     return [_entry(key, arrays[key], limits)[0] for key in sorted(arrays, key=by_numbers)]
 
 
@@ -136,7 +144,9 @@ def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits
     files = _arrays(_contents(path, limits, key)).get(key)
     entry, array = (None, None) if files is None else _entry(key, files, limits)
     if entry is None or array is None or entry.refusal:
-        raise InvalidInputError(f"There must be a readable array {key!r}; there is none now. Inspect it again.")
+        raise InvalidInputError(
+            N_("There must be a readable array {key!r}; there is none now. Inspect it again."), key=key
+        )
     try:
         with zarr.config.set({"threading.max_workers": 1, "async.concurrency": 1}):
             kind: Any = LocalStore if path.is_dir() else ZipStore
@@ -151,7 +161,8 @@ def read_rows(path: Path, key: str, start: int, stop: int, limits: ReadingLimits
         raise
     except Exception as error:  # whatever a damaged chunk makes the library raise
         raise InvalidInputError(
-            f"Zarr must be able to read the array; it cannot: {error!r:.200}. It is damaged: write it again."
+            N_("Zarr must be able to read the array; it cannot: {error!r:.200}. It is damaged: write it again."),
+            error=error,
         ) from error
     rows = rows.astype(rows.dtype.newbyteorder("="), order="C")
     if array.dtype not in ONLY_IN_TORCH:
@@ -181,7 +192,8 @@ def _contents(path: Path, limits: ReadingLimits, under: str = "") -> dict[str, B
         found[name] = file
         if len(found) > MOST_FILES:
             raise InvalidInputError(
-                f"A Zarr store may have {MOST_FILES} files; this one has more. Save it with larger chunks."
+                N_("A Zarr store may have {most_files} files; this one has more. Save it with larger chunks."),
+                most_files=MOST_FILES,
             )
     return found
 
@@ -228,15 +240,15 @@ def _is_group(data: ByteRange | None) -> bool:
 def _read_json(data: ByteRange | None) -> dict[str, Any]:
     """An object of JSON; a `ValueError` if it is none."""
     if data is None:
-        raise ValueError("what it says of an array is a link, or no whole file")
+        raise ValueError(Phrase(N_("what it says of an array is a link, or no whole file")))
     if data.size > LONGEST_METADATA:
-        raise ValueError(f"what it says of an array takes {in_words(data.size)}")
+        raise ValueError(Phrase(N_("what it says of an array takes {size}"), size=in_words(data.size)))
     try:
         content = json.loads(data.read(0, data.size).tobytes())
     except RecursionError as error:
-        raise ValueError("what it says of an array is nested too deep") from error
+        raise ValueError(Phrase(N_("what it says of an array is nested too deep"))) from error
     if not isinstance(content, dict):
-        raise ValueError("what it says of an array is no JSON object")
+        raise ValueError(Phrase(N_("what it says of an array is no JSON object")))
     return content
 
 
@@ -245,30 +257,50 @@ def _entry(key: str, files: dict[str, ByteRange | None], limits: ReadingLimits) 
     try:
         array = _read_array(files)
     except (ValueError, InvalidInputError) as error:
-        refusal = f"A Zarr array says what it is; this one cannot be read: {error!s:.300}. Write it again."
-        return Entry(key, refusal=refusal), None
+        unread = Phrase(
+            N_("A Zarr array says what it is; this one cannot be read: {error!s:.300}. Write it again."), error=error
+        )
+        return Entry(key, refusal=unread), None
     chunks = {name: data for name, data in files.items() if not name.rpartition("/")[2].startswith((".z", NODE_3))}
     stored = sum(data.size for data in chunks.values() if data is not None)
     missing = max(0, array.chunks - len(chunks))
-    note = f"{missing} of {array.chunks} chunks are not stored: their values are {array.fill}" if missing else ""
+    note = (
+        Phrase(
+            N_("{missing} of {chunks} chunks are not stored: their values are {fill}"),
+            missing=missing,
+            chunks=array.chunks,
+            fill=array.fill,
+        )
+        if missing
+        else ""
+    )
     item = ITEM_BYTES.get(array.dtype, 0)
     chunk_bytes = math.prod(array.chunk) * item
     refusal = ""
     if any(data is None for data in chunks.values()):
-        refusal = "Chunks are files in the store; some of these are links or damaged. Copy the store with cp -rL."
+        refusal = Phrase(
+            N_("Chunks are files in the store; some of these are links or damaged. Copy the store with cp -rL.")
+        )
     elif item and array.chunks and not chunks:
-        refusal = (
-            f"An array must hold what it declares; of this one, {array.shape}, no chunk is stored. Write it again."
+        refusal = Phrase(
+            N_("An array must hold what it declares; of this one, {shape}, no chunk is stored. Write it again."),
+            shape=array.shape,
         )
     elif chunk_bytes > limits.batch_bytes:
-        refusal = (
-            f"A chunk is read whole, up to {in_words(limits.batch_bytes)}; here it takes {in_words(chunk_bytes)}. Save"
-            " the array with smaller chunks."
+        refusal = Phrase(
+            N_("A chunk is read whole, up to {most}; here it takes {size}. Save the array with smaller chunks."),
+            most=in_words(limits.batch_bytes),
+            size=in_words(chunk_bytes),
         )
     elif missing * chunk_bytes > limits.unpacked_bytes:
-        refusal = (
-            f"What is not stored may come to {in_words(limits.unpacked_bytes)}; of {array.chunks} chunks {missing} are"
-            " missing. Write all of the array, or make it smaller."
+        refusal = Phrase(
+            N_(
+                "What is not stored may come to {most}; of {chunks} chunks {missing} are missing. Write all of"
+                " the array, or make it smaller."
+            ),
+            most=in_words(limits.unpacked_bytes),
+            chunks=array.chunks,
+            missing=missing,
         )
     return Entry(key, array.shape, array.dtype, stored, refusal, note), array
 
@@ -280,7 +312,7 @@ def _read_array(files: dict[str, ByteRange | None]) -> _Array:
     if NODE_3 in files:
         told = _read_json(files[NODE_3])
         if told.get("storage_transformers"):
-            raise ValueError("it is stored through storage transformers, which are not known here")
+            raise ValueError(Phrase(N_("it is stored through storage transformers, which are not known here")))
         _require_codecs(told.get("codecs"))
         chunk = _chunk_3(told.get("chunk_grid"))
         kind = told.get("data_type")
@@ -289,14 +321,16 @@ def _read_array(files: dict[str, ByteRange | None]) -> _Array:
     else:
         told = _read_json(files[ARRAY_2])
         if told.get("order", "C") not in ("C", "F"):
-            raise ValueError(f"the order is {told['order']!r:.50}")
+            raise ValueError(Phrase(N_("the order is {order!r:.50}"), order=told["order"]))
         chunk, filters, compressor = told.get("chunks"), told.get("filters"), told.get("compressor")
         dtype = _type_2(told.get("dtype"))
         if dtype in ITEM_BYTES:
             _require_codecs([*(filters or ()), *([compressor] if compressor is not None else [])])
     shape = told.get("shape")
     if not is_plain_shape(shape) or not is_plain_shape(chunk) or len(shape) != len(chunk) or 0 in chunk:
-        raise ValueError(f"its shape is {shape!r:.100}, in chunks of {chunk!r:.100}")
+        raise ValueError(
+            Phrase(N_("its shape is {shape!r:.100}, in chunks of {chunk!r:.100}"), shape=shape, chunk=chunk)
+        )
     return _Array(
         3 if NODE_3 in files else 2, tuple(shape), dtype, tuple(chunk), f"{told.get('fill_value')!r:.20}", told
     )
@@ -320,14 +354,20 @@ def _chunk_3(grid: Any) -> Any:
 def _require_codecs(codecs: Any) -> None:
     """Check that all codecs are known ones, those within a shard as well; a `ValueError` if not."""
     if not isinstance(codecs, list):
-        raise ValueError("its codecs are no list")
+        raise ValueError(Phrase(N_("its codecs are no list")))
     for codec in codecs:
         name = codec.get("name", codec.get("id")) if isinstance(codec, dict) else codec
         if not isinstance(name, str) or name.removeprefix("numcodecs.") not in CODECS:
-            raise ValueError(f"it is stored through the codec {name!r:.50}, known are {', '.join(sorted(CODECS))}")
+            raise ValueError(
+                Phrase(
+                    N_("it is stored through the codec {name!r:.50}, known are {known}"),
+                    name=name,
+                    known=", ".join(sorted(CODECS)),
+                )
+            )
         if name == "sharding_indexed":
             inner = codec.get("configuration") if isinstance(codec, dict) else None
             if not isinstance(inner, dict):
-                raise ValueError("its shards are not described")
+                raise ValueError(Phrase(N_("its shards are not described")))
             for part in ("codecs", "index_codecs"):
                 _require_codecs(inner.get(part))

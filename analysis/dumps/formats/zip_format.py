@@ -13,6 +13,7 @@ from analysis.dumps.files.file_stamp import Stamp, stamp
 from analysis.dumps.files.likeness import FreeBytes, Span
 from analysis.dumps.limits import ReadingLimits, in_words
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 MAGIC = b"PK\x03\x04"
 EMPTY = b"PK\x05\x06"
@@ -102,7 +103,9 @@ def open_member(archive: FileRange, name: str, limits: ReadingLimits) -> ByteRan
     begin, records = _records_by_name(archive, stamp(archive.path), limits)
     record = records.get(name)
     if record is None:
-        raise InvalidInputError(f"There must be a file {name!r} in the archive; there is none now. Inspect it again.")
+        raise InvalidInputError(
+            N_("There must be a file {name!r} in the archive; there is none now. Inspect it again."), name=name
+        )
     member = _member(archive, record, begin)
     if member.data is None:
         raise InvalidInputError(member.refusal)
@@ -126,21 +129,34 @@ def _read_directory(archive: ByteRange, limits: ReadingLimits) -> tuple[int, lis
     tail = archive.read(archive.size - tail_size, tail_size).tobytes()
     position = tail.rfind(END)
     if position < 0 or len(tail) - position < END_SIZE:
-        raise _unreadable("its end, where the directory is announced, is missing: it is cut short")
+        raise _unreadable(Phrase(N_("its end, where the directory is announced, is missing: it is cut short")))
     count, size, begin = struct.unpack_from("<10xHLL", tail, position)
     end = archive.size - tail_size + position
     count, size, begin, end = _read_end_64(archive, tail, position, (count, size, begin, end))
     if count > limits.members:
-        raise _unreadable(f"it lists {count} files, read are up to {limits.members}. Split it")
+        raise _unreadable(
+            Phrase(
+                N_("it lists {count} files, read are up to {members}. Split it"), count=count, members=limits.members
+            )
+        )
     if size > limits.header_bytes or begin + size != end:
-        raise _unreadable(f"its directory is said to take {in_words(size)} from byte {begin} on, up to byte {end}")
+        raise _unreadable(
+            Phrase(
+                N_("its directory is said to take {size} from byte {begin} on, up to byte {end}"),
+                size=in_words(size),
+                begin=begin,
+                end=end,
+            )
+        )
     directory = archive.read(begin, size).tobytes()
     records, offset = [], 0
     for _ in range(count):
         record, offset = _read_record(directory, offset)
         records.append(record)
     if offset != size:
-        raise _unreadable(f"its directory holds more than the {count} files that it is said to list")
+        raise _unreadable(
+            Phrase(N_("its directory holds more than the {count} files that it is said to list"), count=count)
+        )
     return begin, records
 
 
@@ -153,28 +169,34 @@ def _read_end_64(
         return short
     (offset,) = struct.unpack_from("<8xQ", tail, locator)
     if offset + 56 > archive.size:
-        raise _unreadable("the end of its directory is said to be behind its end")
+        raise _unreadable(Phrase(N_("the end of its directory is said to be behind its end")))
     end = archive.read(offset, 56).tobytes()
     length, count, size, begin = struct.unpack_from("<4xQ20xQQQ", end)
     if not end.startswith(END_64) or offset + 12 + length != archive.size - len(tail) + locator:
-        raise _unreadable("the end of its directory is damaged")
+        raise _unreadable(Phrase(N_("the end of its directory is damaged")))
     return count, size, begin, offset
 
 
 def _read_record(directory: bytes, offset: int) -> tuple[_Record, int]:
     """The line at `offset`, and where the next one begins."""
     if directory[offset : offset + 4] != ENTRY or len(directory) < offset + ENTRY_SIZE:
-        raise _unreadable("its directory is damaged")
+        raise _unreadable(Phrase(N_("its directory is damaged")))
     version, flags, method, checksum, stored, size, name_size, extra_size, comment_size, header = struct.unpack_from(
         "<6xHHH4xLLLHHH8xL", directory, offset
     )
     if version > NEWEST:
-        raise _unreadable(f"a file needs version {version / 10:g} of the format, known are those up to {NEWEST / 10:g}")
+        raise _unreadable(
+            Phrase(
+                N_("a file needs version {version:g} of the format, known are those up to {newest:g}"),
+                version=version / 10,
+                newest=NEWEST / 10,
+            )
+        )
     name_end = offset + ENTRY_SIZE + name_size
     extra_end = name_end + extra_size
     name, extra = directory[offset + ENTRY_SIZE : name_end], directory[name_end:extra_end]
     if len(directory) < extra_end + comment_size:
-        raise _unreadable("its directory is cut short")
+        raise _unreadable(Phrase(N_("its directory is cut short")))
     size, stored, header = _widen((size, stored, header), extra)
     return _Record(
         offset, name, bool(flags & UTF_8), flags, method, checksum, stored, size, header
@@ -209,30 +231,37 @@ def _member(archive: FileRange, record: _Record, directory: int) -> ArchiveMembe
 def _bytes_or_reason(archive: FileRange, record: _Record, directory: int) -> ByteRange | str:
     """The bytes of a member, or why it is refused."""
     if record.flags & ENCRYPTED:
-        return "Members must not be encrypted; this one is. Write the archive without password."
+        return Phrase(N_("Members must not be encrypted; this one is. Write the archive without password."))
     if record.method not in (STORED, DEFLATED):
-        return (
-            f"Members are stored or deflated; this one is compressed by method {record.method}. Write the archive again"
-            " with numpy.savez_compressed or zip."
+        return Phrase(
+            N_(
+                "Members are stored or deflated; this one is compressed by method {method}. Write the archive"
+                " again with numpy.savez_compressed or zip."
+            ),
+            method=record.method,
         )
     if record.header + LOCAL_SIZE + len(record.name) > directory:
-        return _lie("it is said to begin behind the last member")
+        return _lie(Phrase(N_("it is said to begin behind the last member")))
     local = archive.read(record.header, LOCAL_SIZE + len(record.name)).tobytes()
     name_size, extra_size = struct.unpack_from("<26xHH", local)
     begin = record.header + LOCAL_SIZE + name_size + extra_size
     if not local.startswith(LOCAL):
-        return _lie("there is no member where one is said to begin")
+        return _lie(Phrase(N_("there is no member where one is said to begin")))
     if begin + record.stored > directory:
-        return _lie(f"{in_words(record.stored)} are said to be stored, fewer are there")
+        return _lie(Phrase(N_("{stored} are said to be stored, fewer are there"), stored=in_words(record.stored)))
     if name_size != len(record.name) or local[LOCAL_SIZE:] != record.name:
-        return _lie("it has another name in the directory than at its place")
+        return _lie(Phrase(N_("it has another name in the directory than at its place")))
     head = archive.head[begin : begin + record.stored]
     if record.method == STORED:
         if record.stored != record.size:
-            return _lie(f"{record.stored} bytes stored as they are cannot be {record.size}")
+            return _lie(
+                Phrase(N_("{stored} bytes stored as they are cannot be {size}"), stored=record.stored, size=record.size)
+            )
         return FileRange(archive.path, archive.offset + begin, record.stored, record.checksum, head)
     if record.size > MOST_INFLATION * record.stored + MOST_INFLATION:
-        return _lie(f"{in_words(record.stored)} cannot unpack to {in_words(record.size)}")
+        return _lie(
+            Phrase(N_("{stored} cannot unpack to {size}"), stored=in_words(record.stored), size=in_words(record.size))
+        )
     deflated = FileRange(archive.path, archive.offset + begin, record.stored, None, head)
     return InflatedRange(deflated, record.size, record.checksum)
 
@@ -248,7 +277,7 @@ def _refuse_overlaps(members: list[ArchiveMember], records: list[_Record]) -> li
         assert isinstance(piece, FileRange)
         if records[index].header < reached:
             checked[index] = replace(
-                members[index], data=None, refusal=_lie("its bytes are also those of another member")
+                members[index], data=None, refusal=_lie(Phrase(N_("its bytes are also those of another member")))
             )
         reached = max(reached, records[index].header + LOCAL_SIZE + piece.size)
     return checked
@@ -265,16 +294,28 @@ def _refuse_bombs(members: list[ArchiveMember], limits: ReadingLimits) -> list[A
             checked[index] = replace(
                 member,
                 data=None,
-                refusal=f"The members of an archive may unpack to {in_words(limits.unpacked_bytes)} together; with"
-                f" this one, {in_words(member.stored)} that unpack to {in_words(member.size)}, they pass it. If it is"
-                " no zip bomb, save it uncompressed with numpy.savez, or on its own.",
+                refusal=Phrase(
+                    N_(
+                        "The members of an archive may unpack to {most} together; with this one, {stored} that unpack"
+                        " to {size}, they pass it. If it is no zip bomb, save it uncompressed with numpy.savez, or on"
+                        " its own."
+                    ),
+                    most=in_words(limits.unpacked_bytes),
+                    stored=in_words(member.stored),
+                    size=in_words(member.size),
+                ),
             )
     return checked
 
 
-def _lie(reason: str) -> str:
-    return f"An archive's directory must tell the truth; {reason}. It is damaged or hostile: write the archive again."
+def _lie(reason: object) -> Phrase:
+    return Phrase(
+        N_("An archive's directory must tell the truth; {reason}. It is damaged or hostile: write the archive again."),
+        reason=reason,
+    )
 
 
-def _unreadable(reason: str) -> InvalidInputError:
-    return InvalidInputError(f"A zip archive has a directory at its end; of this one, {reason}. Write it again.")
+def _unreadable(reason: object) -> InvalidInputError:
+    return InvalidInputError(
+        N_("A zip archive has a directory at its end; of this one, {reason}. Write it again."), reason=reason
+    )

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import re2
 
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 NameRole = Literal["layer", "epoch", "split", "part", "sample", "method", "seed", "ignored"]
 NAME_ROLES: tuple[NameRole, ...] = get_args(NameRole)
@@ -73,7 +74,11 @@ class NameForm:
 @lru_cache(maxsize=4096)
 def _form(text: str) -> NameForm:
     if len(text) > LONGEST_FORM:
-        raise InvalidInputError(f"The form of a name has at most {LONGEST_FORM} signs; received {len(text)}.")
+        raise InvalidInputError(
+            N_("The form of a name has at most {longest_form} signs; received {received}."),
+            longest_form=LONGEST_FORM,
+            received=len(text),
+        )
     parts, roles, position = [], [], 0
     for found in FIELD.finditer(text):
         parts.append(re.escape(text[position : found.start()]))
@@ -85,15 +90,24 @@ def _form(text: str) -> NameForm:
             parts.append(f"{ANY}*?")
         elif stray or role not in NAME_ROLES:
             raise InvalidInputError(
-                f"Fields of a name are {', '.join(f'{{{one}}}' for one in NAME_ROLES)}; received"
-                f" {text[found.start() : found.start() + 40]!r} in {text!r:.200}. A brace that is part of the name is"
-                r" written \{."
+                N_(
+                    "Fields of a name are {roles}; received {field!r} in {text!r:.200}. A brace that is part of the"
+                    " name is written \\{{."
+                ),
+                roles=", ".join(f"{{{one}}}" for one in NAME_ROLES),
+                field=text[found.start() : found.start() + 40],
+                text=text,
             )
         else:
             roles.append(role)
             parts.append(f"({_expression(role, glob)})")
     if len(roles) > MOST_FIELDS:
-        raise InvalidInputError(f"The form of a name has at most {MOST_FIELDS} fields; {text!r:.200} has {len(roles)}.")
+        raise InvalidInputError(
+            N_("The form of a name has at most {most_fields} fields; {text!r:.200} has {fields}."),
+            most_fields=MOST_FIELDS,
+            text=text,
+            fields=len(roles),
+        )
     parts.append(re.escape(text[position:]))
     # Python's expressions are the faster ones, and take time without end where a part of the way has many fields.
     is_simple = all(part.count(ANY) + part.count(NUMBER) <= FEW_FIELDS for part in "".join(parts).split("/"))

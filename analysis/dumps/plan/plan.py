@@ -21,6 +21,7 @@ from typing import Any, Literal, get_args
 
 from analysis.dumps.plan.name_form import LONGEST_FORM, NameForm
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 AxisRole = Literal["sample", "position", "unit", "layer", "head", "channel", "height", "width", "ignored"]
 AXIS_ROLES: tuple[AxisRole, ...] = get_args(AxisRole)
@@ -62,15 +63,25 @@ class ArrayRule:
         NameForm.of(self.name)
         for axis in self.axes:
             if axis not in AXIS_ROLES:
-                raise InvalidInputError(f"An axis is one of {', '.join(AXIS_ROLES)}; received {axis!r:.80}.")
+                raise InvalidInputError(
+                    N_("An axis is one of {roles}; received {axis!r:.80}."), roles=", ".join(AXIS_ROLES), axis=axis
+                )
         if self.axes.count("layer") > 1:
-            raise InvalidInputError(f"One axis at most is the layer's; received {', '.join(self.axes)}.")
+            raise InvalidInputError(N_("One axis at most is the layer's; received {axes}."), axes=", ".join(self.axes))
         if self.left_out and self.left_out not in KINDS:
-            raise InvalidInputError(f"What is left out is one of {', '.join(KINDS)}; received {self.left_out!r:.80}.")
+            raise InvalidInputError(
+                N_("What is left out is one of {kinds}; received {left_out!r:.80}."),
+                kinds=", ".join(KINDS),
+                left_out=self.left_out,
+            )
         if bool(self.axes) == bool(self.left_out):
             raise InvalidInputError(
-                f"A rule says what the axes are, or that arrays are left out; the one for {self.name!r:.120} says"
-                f" {'both' if self.axes else 'neither'}. Give it axes or left_out."
+                N_(
+                    "A rule says what the axes are, or that arrays are left out; the one for {name!r:.120} says {what}."
+                    " Give it axes or left_out."
+                ),
+                name=self.name,
+                what=Phrase(N_("both") if self.axes else N_("neither")),
             )
 
     def fits(self, axes: int) -> bool:
@@ -93,7 +104,11 @@ class ReadingPlan:
 
     def __post_init__(self) -> None:
         if len(self.rules) > MOST_RULES:
-            raise InvalidInputError(f"A plan has at most {MOST_RULES} rules; this one has {len(self.rules)}.")
+            raise InvalidInputError(
+                N_("A plan has at most {most_rules} rules; this one has {count}."),
+                most_rules=MOST_RULES,
+                count=len(self.rules),
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and texts."""
@@ -105,8 +120,10 @@ class ReadingPlan:
         rules = given.get("arrays") if isinstance(given, Mapping) else None
         if not isinstance(rules, list) or set(given) - {"arrays"}:
             raise InvalidInputError(
-                'A plan is a list "arrays" of rules and nothing else; received'
-                f" {sorted(given) if isinstance(given, Mapping) else type(given).__name__!r}. See `inspect --plan-out`."
+                N_(
+                    'A plan is a list "arrays" of rules and nothing else; received {given!r}. See `inspect --plan-out`.'
+                ),
+                given=sorted(given) if isinstance(given, Mapping) else type(given).__name__,
             )
         return cls(tuple(_rule_of(rule) for rule in rules))
 
@@ -122,7 +139,7 @@ class ReadingPlan:
         except (ValueError, RecursionError) as error:
             if isinstance(error, InvalidInputError):
                 raise
-            raise InvalidInputError(f"A plan must be JSON; this one is not: {error!s:.200}.") from error
+            raise InvalidInputError(N_("A plan must be JSON; this one is not: {error!s:.200}."), error=error) from error
 
     def to_toml(self) -> str:
         """The plan as TOML, as it is kept beside a dump."""
@@ -137,7 +154,7 @@ class ReadingPlan:
         try:
             return cls.from_dict(tomllib.loads(text))
         except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise InvalidInputError(f"A plan must be TOML; this one is not: {error!s:.200}.") from error
+            raise InvalidInputError(N_("A plan must be TOML; this one is not: {error!s:.200}."), error=error) from error
 
     def with_rule(self, number: int, rule: ArrayRule) -> ReadingPlan:
         """The plan with one rule replaced."""
@@ -151,13 +168,21 @@ def _rule_as_dict(rule: ArrayRule) -> dict[str, Any]:
 def _rule_of(given: Any) -> ArrayRule:
     if not isinstance(given, Mapping) or set(given) - {"name", "axes", "left_out"}:
         raise InvalidInputError(
-            f"A rule of a plan has name, and axes or left_out; received {_keys(given)}. Correct the plan."
+            N_("A rule of a plan has name, and axes or left_out; received {keys}. Correct the plan."), keys=_keys(given)
         )
     name, axes, left_out = given.get("name"), given.get("axes", []), given.get("left_out", "")
     if not isinstance(name, str) or len(name) > LONGEST_FORM or not isinstance(left_out, str):
-        raise InvalidInputError(f"Name and left_out of a rule are texts; received {name!r:.80} and {left_out!r:.80}.")
+        raise InvalidInputError(
+            N_("Name and left_out of a rule are texts; received {name!r:.80} and {left_out!r:.80}."),
+            name=name,
+            left_out=left_out,
+        )
     if not isinstance(axes, list) or not all(isinstance(axis, str) for axis in axes):
-        raise InvalidInputError(f"The axes of a rule are a list of {', '.join(AXIS_ROLES)}; received {axes!r:.80}.")
+        raise InvalidInputError(
+            N_("The axes of a rule are a list of {roles}; received {axes!r:.80}."),
+            roles=", ".join(AXIS_ROLES),
+            axes=axes,
+        )
     return ArrayRule(name, tuple(axes), left_out)  # type: ignore[arg-type]  # the record checks them
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from analysis.dumps.plan.plan import PLAN_FILE, ReadingPlan
 from per_core.errors import InvalidInputError
 from per_core.recording.whole_file import write_whole
+from per_core.text import N_
 
 MOST_BYTES = 2**20
 
@@ -24,15 +25,23 @@ def read_plan(path: Path) -> ReadingPlan:
     """
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise InvalidInputError(f"A plan has at most {MOST_BYTES:,} bytes; {path} has more. Name another file.")
+            raise InvalidInputError(
+                N_("A plan has at most {most_bytes:,} bytes; {path} has more. Name another file."),
+                most_bytes=MOST_BYTES,
+                path=path,
+            )
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise InvalidInputError(f"A plan is a file of TOML that can be read; {path} cannot: {reason}.") from error
+        raise InvalidInputError(
+            N_("A plan is a file of TOML that can be read; {path} cannot: {reason}."), path=path, reason=reason
+        ) from error
     try:
         return ReadingPlan.from_toml(text)
     except InvalidInputError as error:
-        raise InvalidInputError(f"{path}: {error} Correct the file, or delete it to have a plan proposed.") from error
+        raise InvalidInputError(
+            N_("{path}: {error} Correct the file, or delete it to have a plan proposed."), path=path, error=error
+        ) from error
 
 
 def kept_plan(dump: Path) -> ReadingPlan | None:

@@ -149,8 +149,11 @@ def _describe(
 def _fitted(axes: Axes, family: Family) -> Axes:
     if len(axes) != family.axes:
         raise InvalidInputError(
-            f"{family.example.name:.200} has {family.axes} axes, {family.shapes[0]}; received {axes_in_words(axes)}."
-            " Give a role to each."
+            N_("{name:.200} has {count} axes, {shape}; received {axes}. Give a role to each."),
+            name=family.example.name,
+            count=family.axes,
+            shape=family.shapes[0],
+            axes=axes_in_words(axes),
         )
     return axes
 
@@ -245,7 +248,11 @@ def _role(text: str) -> NameRole:
     for role in NAME_ROLES:
         if role == text:
             return role
-    raise InvalidInputError(f"The role of a number in names is one of {', '.join(NAME_ROLES)}; received {text!r:.80}.")
+    raise InvalidInputError(
+        N_("The role of a number in names is one of {roles}; received {text!r:.80}."),
+        roles=", ".join(NAME_ROLES),
+        text=text,
+    )
 
 
 def _require_answers(answers: Answers, questions: Sequence[Question]) -> None:
@@ -257,12 +264,21 @@ def _require_answers(answers: Answers, questions: Sequence[Question]) -> None:
         if key in NAME_ROLES:
             if "#" not in value:
                 raise InvalidInputError(
-                    f'A role is given to a number by the text before it, with "#" for the number: {key}=block_#;'
-                    f" received {key}={value!r:.80}."
+                    N_(
+                        'A role is given to a number by the text before it, with "#" for the number: {key}=block_#;'
+                        " received {key}={value!r:.80}."
+                    ),
+                    key=key,
+                    value=value,
                 )
             continue
         asked = ", ".join(sorted(known)) or "none"
         raise InvalidInputError(
-            f"An answer is to a question of this dump ({asked:.500}) or a role of names"
-            f" ({', '.join(NAME_ROLES)}); received {key!r:.120}. See `inspect --json`."
+            N_(
+                "An answer is to a question of this dump ({asked:.500}) or a role of names ({roles}); received"
+                " {key!r:.120}. See `inspect --json`."
+            ),
+            asked=asked,
+            roles=", ".join(NAME_ROLES),
+            key=key,
         )

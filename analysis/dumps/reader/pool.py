@@ -23,6 +23,7 @@ from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.dumps.reader.process import Message, ReaderProcess
 from analysis.waiting import TELL_SECONDS, Wait, told
 from per_core.errors import BudgetError, InvalidInputError, PerError
+from per_core.text import N_, from_json
 
 MOST_PROCESSES = max(2, os.cpu_count() or 2)
 SMALL = 2**20  # bytes: a file that is read soon, for which there is one process more
@@ -252,7 +253,9 @@ def _rows(data: FileRange, count: int) -> NDArray[Any]:
     """An array that the process has written, which must have so many rows."""
     (entry,) = npy_format.list_entries(data)
     if entry.refusal or not entry.shape or entry.shape[0] != count:
-        raise InvalidInputError(f"{count} rows were asked for; received {entry.shape}. Inspect the file again.")
+        raise InvalidInputError(
+            N_("{count} rows were asked for; received {shape}. Inspect the file again."), count=count, shape=entry.shape
+        )
     return npy_format.read_rows(data, 0, count)
 
 
@@ -263,23 +266,35 @@ def _error(answer: Message, name: str, limits: ReadingLimits) -> PerError | None
             return None
         case "memory":
             return BudgetError(
-                f"Reading {name} may take {in_words(limits.process_bytes)} of memory; it needs more. Ask for fewer"
-                " rows, save it as .npy or .safetensors, or raise ReadingLimits.process_bytes."
+                N_(
+                    "Reading {name} may take {most} of memory; it needs more. Ask for fewer rows, save it as .npy or"
+                    " .safetensors, or raise ReadingLimits.process_bytes."
+                ),
+                name=name,
+                most=in_words(limits.process_bytes),
             )
         case "time":
             return BudgetError(
-                f"Reading {name} may take {limits.seconds:g} s; it took longer and was stopped. Ask for fewer rows,"
-                " save it as .npy or .safetensors, or raise ReadingLimits.seconds."
+                N_(
+                    "Reading {name} may take {seconds:g} s; it took longer and was stopped. Ask for fewer rows, save"
+                    " it as .npy or .safetensors, or raise ReadingLimits.seconds."
+                ),
+                name=name,
+                seconds=limits.seconds,
             )
         case "death":
             return InvalidInputError(
-                f"A file must be readable without harm; the process that read {name} {answer['reason']}. It is"
-                " damaged or hostile: write it again."
+                N_(
+                    "A file must be readable without harm; the process that read {name} {reason}. It is damaged or"
+                    " hostile: write it again."
+                ),
+                name=name,
+                reason=answer["reason"],
             )
         case "budget":
-            return BudgetError(answer["reason"])
+            return BudgetError(from_json(answer["reason"]))
         case _:
-            return InvalidInputError(answer["reason"])
+            return InvalidInputError(from_json(answer["reason"]))
 
 
 READER = ReaderPool()

@@ -30,6 +30,7 @@ from analysis.dumps.formats.npy_format import LONGEST_HEADER
 from analysis.dumps.limits import ReadingLimits, in_words
 from analysis.process import address_space
 from per_core.errors import BudgetError, PerError
+from per_core.text import N_, Phrase, as_json
 
 LENGTH_BYTES = 8
 EXACT = 1.0  # second by which the time of a part may seem longer than it is
@@ -116,11 +117,16 @@ def _answer(request: Request, watch: Watch) -> Request:
         with _memory(limits.process_bytes):
             return {"result": task(request, limits)}
     except PerError as error:
-        return {"error": "budget" if isinstance(error, BudgetError) else "invalid", "reason": str(error)}
+        return {"error": "budget" if isinstance(error, BudgetError) else "invalid", "reason": as_json(error.phrase)}
     except MemoryError:
         return {"error": "memory", "reason": ""}
     except Exception as error:  # whatever one file does, the next one is read
-        return {"error": "invalid", "reason": f"The file must be readable; it is not: {error!r:.300}. Write it again."}
+        return {
+            "error": "invalid",
+            "reason": as_json(
+                Phrase(N_("The file must be readable; it is not: {error!r:.300}. Write it again."), error=error)
+            ),
+        }
 
 
 @contextlib.contextmanager
@@ -174,8 +180,8 @@ def _read(request: Request, limits: ReadingLimits) -> list[int]:
             ends.append(file.tell())
             if ends[-1] > 2 * limits.batch_bytes + len(ends) * LONGEST_HEADER:
                 raise BudgetError(
-                    f"What is read at once may take {in_words(2 * limits.batch_bytes)} as stored; this is more. Ask for"
-                    " fewer rows."
+                    N_("What is read at once may take {most} as stored; this is more. Ask for fewer rows."),
+                    most=in_words(2 * limits.batch_bytes),
                 )
     return ends
 

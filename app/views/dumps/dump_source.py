@@ -13,9 +13,10 @@ from app.sections.export import offer_table
 from app.session import caches, permissions, services
 from app.session.keys import DUMP_PLACES, newest_source
 from app.session.progress import waits_shown
-from app.text.language import _, ngettext, translated, visitor_texts
+from app.text.language import _, ngettext, said, translated, visitor_texts
 from app.text.plain import escaped
 from per_core.errors import BudgetError, PerError
+from per_core.text import N_
 
 if TYPE_CHECKING:
     from analysis.survey.overview import Overview
@@ -114,7 +115,9 @@ def _kept(slot: str, files: list[Any]) -> Upload | None:
         _release(slot)
         if len(files) > MOST_FILES:
             raise BudgetError(
-                f"An upload may have {MOST_FILES} files; this one has {len(files)}. Put them into a .zip."
+                N_("An upload may have {most_files} files; this one has {received}. Put them into a .zip."),
+                most_files=MOST_FILES,
+                received=len(files),
             )
         kept = sum(upload.size for _, upload in held.values())
         if kept + sum(file.size for file in files) > permissions.UPLOAD_MB * 1e6:
@@ -146,7 +149,7 @@ def show_members(inspection: Inspection, slot: str) -> None:
             _("Layer"): member.layer or "",
             _("Epoch"): member.epoch,
             _("Verdict"): translated(member.verdict),
-            _("Reason"): member.reason or member.note,
+            _("Reason"): said(member.reason or member.note),
         }
         for member in inspection.members
     ]
@@ -171,7 +174,7 @@ def _show_reasons(inspection: Inspection) -> None:
     """Why members are refused, each reason once, with the lines that convert the first of them."""
     from analysis.survey.sentences import reason_title
 
-    for shared in group_reasons((one.name, one.reason) for one in inspection.refused)[:MOST_REASONS]:
+    for shared in group_reasons(((one.name, one.reason) for one in inspection.refused), translated)[:MOST_REASONS]:
         st.markdown(f"**{escaped(reason_title(shared, visitor_texts()))}**  \n{escaped(shared.sentence)}")
         if shared.lines:
             st.code("\n".join(shared.lines), language="python", wrap_lines=True)

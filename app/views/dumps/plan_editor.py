@@ -149,7 +149,7 @@ def _changes(number: int, plan: ReadingPlan, steps: PlanSteps, slot: str) -> Cal
         try:
             steps.edit(plan.with_rule(number, make()))
         except InvalidInputError as error:
-            st.session_state[DUMP_EDIT] = slot, number, str(error)
+            st.session_state[DUMP_EDIT] = slot, number, error.phrase
 
     return change
 
@@ -322,7 +322,7 @@ def _keep(inspection: Inspection, steps: PlanSteps, slot: str) -> None:
         keep_plan(inspection.path, inspection.plan)
         steps.forget()
     except PerError as error:
-        st.session_state[DUMP_EDIT] = slot, KEEPING, str(error)
+        st.session_state[DUMP_EDIT] = slot, KEEPING, error.phrase
 
 
 def _why_not_kept(inspection: Inspection) -> str:

@@ -75,7 +75,7 @@ def _show_table() -> None:
         entries = services.manager().list_runs()
     except PerError as error:
         st.session_state[RUNS_UNREADABLE] = True
-        st.error(escaped(str(error)))
+        st.error(escaped(error))
         return
     if st.session_state.pop(RUNS_UNREADABLE, False):  # what is above could not be shown either
         st.rerun()
@@ -246,7 +246,7 @@ def _show_trash() -> None:
     try:
         deleted = services.run_library().list_deleted()[:MOST_DELETED]
     except PerError as error:
-        st.error(escaped(str(error)))
+        st.error(escaped(error))
         return
     if not deleted or permissions.is_limited():
         return

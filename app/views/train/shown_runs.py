@@ -9,7 +9,7 @@ import streamlit as st
 from analysis.plain_text import plain_names
 from analysis.survey.history import not_finite_since
 from app.session.keys import VIEW_CLIP, VIEW_OWN
-from app.text.language import _
+from app.text.language import _, said
 from app.text.plain import harmless
 from app.views.train.training_fields import method_title
 
@@ -103,12 +103,12 @@ def _name(method: str, title: str, *, beside: bool) -> str:
 def _loss(diverged: tuple[int, str] | None, run: "Run") -> str:
     """Why a run is lost, or nothing."""
     if diverged is not None:
-        return _("diverged at epoch {epoch}: {reason}").format(epoch=diverged[0], reason=diverged[1])
+        return _("diverged at epoch {epoch}: {reason}").format(epoch=diverged[0], reason=said(diverged[1]))
     since = not_finite_since(run)
     if since is None:
         return ""
-    said = _("holds NaN or infinite values from epoch {epoch} on, first in {layer}")
-    return said.format(epoch=since[0], layer=since[1])
+    text = _("holds NaN or infinite values from epoch {epoch} on, first in {layer}")
+    return text.format(epoch=since[0], layer=since[1])
 
 
 def _unused(name: str, taken: Mapping[str, object]) -> str:

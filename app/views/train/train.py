@@ -109,7 +109,7 @@ def show_comparisons(comparisons: "list[tuple[str, Comparison]]") -> None:
     """Everything that is drawn of a run, and of those beside it."""
     first = comparisons[0][1]
     for name, reason in first.problems.items():
-        st.error(escaped(f"{name}: {reason}"))
+        st.error(f"{escaped(name)}: {escaped(reason)}")
     networks = networks_of(comparisons)
     run_view.show_lost(networks)
     if not any(run.records for run in first.runs.values()):
@@ -158,7 +158,7 @@ def follow(run: str, beside: list[str]) -> None:
     entry = services.run_library().entry(run)
     if entry.state == "damaged":
         services.watch_runs([])
-        st.error(escaped(entry.message))
+        st.error(escaped(explain(entry, translated)))
         return
     st.header(escaped(entry.title))
     if entry.kind == "comparison":
@@ -208,7 +208,7 @@ def _titles(runs: list[str]) -> dict[str, str]:
             st.warning(_("A run cannot be shown. {reason}").format(reason=escaped(error)))
             continue
         if entry.state == "damaged":
-            st.warning(_("A run cannot be shown. {reason}").format(reason=escaped(entry.message)))
+            st.warning(_("A run cannot be shown. {reason}").format(reason=escaped(explain(entry, translated))))
         else:
             found[run] = run_label(run, entry.title) if entry.title in found.values() else entry.title
     return found

@@ -194,7 +194,8 @@ def test_no_cached_function_asks_for_texts() -> None:
         tree = ast.parse(file.read_text(encoding="utf-8"))
         for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
             if any("cache" in ast.unparse(decorator) for decorator in function.decorator_list):
-                asked = {name_of(node) for node in ast.walk(function) if isinstance(node, ast.Call)} & TRANSLATING
+                called = {name_of(node) for node in ast.walk(function) if isinstance(node, ast.Call)}
+                asked = called & (TRANSLATING - {"N_"})  # a mark is the same in every language
                 assert asked == set(), f"{file.name}: {function.name}"
 
 

@@ -195,7 +195,7 @@ def test_a_visitor_trains_a_preset_and_has_one_that_waits(open_page: OpenPage) -
     for preset in ("figure2", "hard"):
         other.session_state["train_pressed"] = -1e9  # a while ago: no double click
         other = press(other, f"train_start_{preset}")
-    assert "At most 1 training of yours may wait for a device, and 1 does." in shown(other.error[0].value)
+    assert "At most 1 of your trainings may wait for a device; waiting now: 1." in shown(other.error[0].value)
     own = [button.key for button in other.button]
     assert "train_stop" in own
     stranger = open_page("train", run=run)

@@ -41,7 +41,7 @@ def test_too_many_that_wait_are_refused(open_page: OpenPage, monkeypatch: pytest
     monkeypatch.setenv(services.WAITING_VARIABLE, "0")
     page = open_page("train")
     next(button for button in page.button if button.key == "train_start").click().run()
-    assert "At most 0 trainings may wait for a device, and 0 do." in shown(page.error[0].value)
+    assert "At most 0 trainings may wait for a device; waiting now: 0." in shown(page.error[0].value)
     assert services.manager().waiting == 0
 
 
