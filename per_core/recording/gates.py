@@ -9,13 +9,27 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from per_core.recording.recurrent import is_recurrent
+
 HIDDEN, CELL = "hidden state", "cell state"
+NAMES = (HIDDEN, CELL, "input gate", "forget gate", "candidate", "output gate", "reset gate", "update gate")
 Parts = dict[str, Tensor]
 
 
 def has_gates(module: nn.Module) -> bool:
     """Whether hidden states, cell states and gates follow from its weights: one of torch's recurrent modules."""
     return isinstance(module, nn.RNNBase | nn.LSTMCell | nn.GRUCell | nn.RNNCell)
+
+
+def gate_modules(layers: Mapping[str, nn.Module]) -> dict[str, nn.Module]:
+    """Modules that stand for the gates of recurrent ones of other classes, named as those of torch's are."""
+    return {
+        f"{name} {part}": inner
+        for name, module in layers.items()
+        if is_recurrent(module) and not has_gates(module)
+        for part, inner in module.named_children()
+        if part in NAMES
+    }
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from per_core.errors import InvalidInputError
 from per_core.per import RowLayout
-from per_core.recording.gates import gates_of, gates_of_call, has_gates
+from per_core.recording.gates import gate_modules, gates_of, gates_of_call, has_gates
 from per_core.recording.layer_selection import (
     MOST_CALLS,
     as_rows,
@@ -238,9 +238,9 @@ def _require_recurrent(
             f"steps needs layers that are sequences, of a model with recurrent modules; received {some_of(layers)}."
             " Leave steps out, or name the recurrent layers."
         )
-    if gates and not any(has_gates(module) for module in layers.values()):
+    if gates and not any(has_gates(module) for module in layers.values()) and not gate_modules(layers):
         raise InvalidInputError(
-            "gates needs nn.LSTM, nn.GRU, nn.RNN or one of their cells among the layers; received"
-            f" {some_of(layers)}. Name the recurrent module, or leave gates out: what other modules compute inside"
-            " is recorded where it has a module of its own."
+            "gates needs nn.LSTM, nn.GRU, nn.RNN, one of their cells, or a recurrent module with submodules such as"
+            f' "forget gate" among the layers; received {some_of(layers)}. Name the recurrent module, or leave gates'
+            " out."
         )

@@ -45,7 +45,8 @@ def select_layers(model: nn.Module, layers: str | Sequence[str] | None) -> dict[
         layers: a regular expression that matches whole names, or names; if None,
             every module without submodules but for those that hand on what they were given (dropout, flatten, identity
             and PER), those that nobody calls (inside nn.MultiheadAttention; what parametrizes a weight) and the decoder
-            of a recurrent language model, thousands of scores at every time step: name it to record it;
+            of a recurrent language model of 1,000 words or more, a score for each at every time step: name it to record
+            it;
             every recurrent module, which is one of torch's, or of a class whose name ends in LSTM, GRU, RNN or Cell
             after them;
             every attention module, which is an nn.MultiheadAttention, or of a class with "attention" or "attn" in its

@@ -20,6 +20,7 @@ from per_core.arguments import require_count
 from per_core.errors import InvalidInputError, StorageError
 from per_core.per import RowLayout
 from per_core.recording.epoch import as_epoch
+from per_core.recording.gates import gate_modules
 from per_core.recording.layer_reader import LayerReader, LayerRows
 from per_core.recording.layer_record import Allowance, LayerArrays, LayerDigest, LayerSummary
 from per_core.recording.layer_selection import callable_around, is_compiled, select_layers, some_of, unwrapped
@@ -81,7 +82,8 @@ class Recorder:
         gates: record, of nn.LSTM, nn.GRU, nn.RNN and their cells, each gate after its non-linearity, the cell state
             and the hidden states that the module does not return, of every stacked layer and direction, as layers of
             their own: "lstm layer 1 forget gate". They are computed from the module's weights when a probe passes,
-            never in training steps, without the dropout between stacked layers.
+            never in training steps, without the dropout between stacked layers. Of a recurrent module of another class
+            its submodules of these names are recorded.
         training: the probe passes in training mode: batch statistics, dropout.
         sample_every: besides, look at every so many forward passes of the training itself; `record` without inputs
             then writes what they held, "mixed over the epoch": the model changed from one to the next.
@@ -149,13 +151,14 @@ class Recorder:
             )
         self._model = unwrapped(model)
         self._layers = select_layers(self._model, layers)
+        self._probed = self._layers | (gate_modules(self._layers) if gates else {})
         self._training = training
         self._digest = LayerDigest(Allowance(slices, units, tracked, budget, seed, compact))
         self._on_write_error = on_write_error
         self._on_repeated_epoch = on_repeated_epoch
         self._told: set[str] = set()
-        reader = partial(LayerReader, self._model, self._layers, layout, steps=steps, warn=self._warn_once)
-        self._reader = reader(gates=gates)
+        reader = partial(LayerReader, self._model, layout=layout, steps=steps, warn=self._warn_once)
+        self._reader = reader(self._probed, gates=gates)
         self._sample: StepSample | None = None
         self._writer: RunWriter | None = None
         _require_recordable(self._model, training)
@@ -175,7 +178,7 @@ class Recorder:
                 last_epoch=None if last_epoch is None else as_epoch(last_epoch, "last_epoch"),
             )
             if sample_every is not None:
-                self._sample = StepSample(self._model, self._layers, sample_every, reader(gates=False))
+                self._sample = StepSample(self._model, self._layers, sample_every, reader(self._layers, gates=False))
 
     def record(self, epoch: float | Tensor, inputs: object = None, **scalars: float | Tensor) -> None:
         """Append one record.
@@ -272,14 +275,14 @@ class Recorder:
             try:
                 handles += [
                     module.register_forward_hook(hook_of(name), with_kwargs=True)
-                    for name, module in self._layers.items()
+                    for name, module in self._probed.items()
                 ]
                 pass_through(self._model, inputs)
                 self._add(digested, reader.finish())
             finally:
                 for handle in handles:
                     handle.remove()
-        self._warn_of_missed(reader.calls, "The forward pass of the probe does")
+        self._warn_of_missed(self._probed, reader.calls, "The forward pass of the probe does")
         return digested
 
     def _digest_steps(self, sample: StepSample) -> Digested:
@@ -292,7 +295,7 @@ class Recorder:
                 " training mode only, and not by compiled code: pass a probe instead, record(epoch, inputs=probe).",
             )
         else:
-            self._warn_of_missed(called, "The training steps do")
+            self._warn_of_missed(self._layers, called, "The training steps do")
         return digested
 
     def _add(self, digested: Digested, layers: Iterable[LayerRows]) -> None:
@@ -301,8 +304,8 @@ class Recorder:
             if rows is not None:
                 digested.rows[name] = rows
 
-    def _warn_of_missed(self, called: Collection[str], who: str) -> None:
-        missed = [name for name in self._layers if name not in called]
+    def _warn_of_missed(self, layers: Collection[str], called: Collection[str], who: str) -> None:
+        missed = [name for name in layers if name not in called]
         if missed:
             around = list(dict.fromkeys(callable_around(self._model, name) for name in missed))
             self._warn_once(

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 RECURRENT_NAME = re.compile(r"(LSTM|GRU|RNN)(Cell)?$")
+MANY_WORDS = 1000
 
 
 def is_recurrent(module: nn.Module) -> bool:
@@ -58,12 +59,19 @@ def looped_layers(model: nn.Module, layers: Mapping[str, nn.Module]) -> frozense
 
 
 def decoders(model: nn.Module) -> set[nn.Module]:
-    """Linear layers of a recurrent model that score the words of a vocabulary that the model embeds."""
+    """What scores the words of a large vocabulary that a recurrent model embeds: one parameter or more a word."""
     modules = list(model.modules())
     if not any(map(is_recurrent, modules)):
         return set()
-    words = {module.num_embeddings for module in modules if isinstance(module, nn.Embedding | nn.EmbeddingBag)}
-    return {module for module in modules if isinstance(module, nn.Linear) and module.out_features in words}
+    embeddings = {module for module in modules if isinstance(module, nn.Embedding | nn.EmbeddingBag)}
+    words = {module.num_embeddings for module in embeddings if module.num_embeddings >= MANY_WORDS}
+    return {
+        module
+        for module in modules
+        if module not in embeddings
+        and not is_recurrent(module)
+        and any(len(one) in words for one in module.parameters(recurse=False) if one.ndim)
+    }
 
 
 class Sequences(NamedTuple):

@@ -20,6 +20,7 @@ from per_core.recording.layer_selection import select_layers
 from per_core.recording.recurrent import Sequences
 from per_core.recording.rows import Rows
 from per_core.recording.run_directory import Run
+from per_core.recurrent_normalisation import NormalisedLSTM
 from tests.per_core.recording.recorded import draw
 
 Array = NDArray[np.float64]
@@ -311,7 +312,7 @@ def test_a_cell_without_a_batch(tmp_path: Path) -> None:
     assert run.records[0].layers["cell forget gate"].n == T
 
 
-class NormalisedLSTM(nn.Module):
+class OwnLSTM(nn.Module):
     """A class of somebody's own, with a module called once a step, and one for the gates of all steps."""
 
     def __init__(self) -> None:
@@ -327,7 +328,7 @@ class NormalisedLSTM(nn.Module):
 
 
 def test_a_recurrent_class_of_ones_own_and_what_is_in_it(tmp_path: Path) -> None:
-    model = Holds(NormalisedLSTM())
+    model = Holds(OwnLSTM())
     assert list(select_layers(model, None)) == ["lstm", "lstm.affine"]
     x = draw(N, 20, D)
     run = recorded(tmp_path, model, x, layers=r"lstm.*")
@@ -338,11 +339,33 @@ def test_a_recurrent_class_of_ones_own_and_what_is_in_it(tmp_path: Path) -> None
     assert run.records[0].rows == dict.fromkeys(("lstm", "lstm.affine", "lstm.forget"), Rows("time steps", 20))
 
 
+def test_gates_of_a_class_that_has_modules_for_them_are_named_alike(tmp_path: Path) -> None:
+    own, lstm, x = NormalisedLSTM(D, H), nn.LSTM(D, H, batch_first=True), draw(N, T, D)
+    for name, parameter in lstm.named_parameters():
+        parameter.data.copy_(getattr(own, name, torch.zeros(4 * H)))
+    runs = [
+        recorded(tmp_path / str(i), Holds(one), x, gates=True, layers=["lstm"]) for i, one in enumerate((own, lstm))
+    ]
+    assert sorted(runs[0].layers) == sorted(runs[1].layers)
+    assert len(runs[0].layers) == 6
+    for name in runs[1].layers:
+        torch.testing.assert_close(*(rows_of(run, name) for run in runs))
+        assert runs[0].records[0].rows[name] == PER_STEP
+
+
 # A language model
 
 
+class TiedScores(nn.Module):
+    """A decoder with the weights of the embedding, and biases of its own."""
+
+    def __init__(self, words: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(words))
+
+
 class LanguageModel(nn.Module):
-    def __init__(self, words: int = 50, *, flat: bool = True) -> None:
+    def __init__(self, words: int = 1000, *, flat: bool = True) -> None:
         super().__init__()
         self.embedding, self.drop = nn.Embedding(words, D), nn.Dropout(0.5)
         self.lstms = nn.ModuleList([nn.LSTM(D, H), nn.LSTM(H, D)])
@@ -365,16 +388,25 @@ def test_of_a_language_model_the_decoder_is_recorded_by_name_only(tmp_path: Path
     }  # fmt: skip
     assert set(run.records[0].rows.values()) == {PER_STEP}
     named = recorded(tmp_path / "named", model, words, layers=["decoder"])
-    assert named.layers == {"decoder": 50}
+    assert named.layers == {"decoder": 1000}
     assert named.records[0].rows == {}  # samples times steps, or samples: the output does not tell
     steps = recorded(tmp_path / "steps", LanguageModel(flat=False), words, layers=["decoder", "embedding"], steps=[1])
     assert {name: (one.n, one.d) for name, one in steps.records[0].layers.items()} == {
-        "embedding (step 1)": (N, D), "decoder (step 1)": (N, 50),
+        "embedding (step 1)": (N, D), "decoder (step 1)": (N, 1000),
     }  # fmt: skip
     expected = model.embedding(words[1]).detach()
     torch.manual_seed(0)
     again = recorded(tmp_path / "again", model, words, layers=["embedding"], steps=[1])
     torch.testing.assert_close(rows_of(again, "embedding (step 1)"), expected)
+
+
+@pytest.mark.parametrize(("words", "is_recorded"), [(1000, False), (999, True)])
+def test_a_small_vocabulary_and_tied_scores(words: int, is_recorded: bool) -> None:
+    model = LanguageModel(words)
+    model.scores = TiedScores(words)
+    selected = select_layers(model, None)
+    assert ("decoder" in selected, "scores" in selected) == (is_recorded, is_recorded)
+    assert {"embedding", "lstms.0", "lstms.1"} <= set(selected)
 
 
 class Reader(nn.Module):
@@ -443,6 +475,18 @@ def test_training_steps_are_read_alike_and_have_no_gates(tmp_path: Path) -> None
     assert {name: one.n for name, one in trained.layers.items()} == {"head": 18, "first": 3 * 30, "second": 3 * 30}
     assert trained.rows == {"first": PER_STEP, "second": PER_STEP}
     assert "second reset gate" in probed.layers
+
+
+def test_modules_for_gates_are_not_looked_for_in_training_steps(tmp_path: Path) -> None:
+    model = Holds(NormalisedLSTM(D, H))  # which calls them in evaluation only
+    with Recorder(model, tmp_path / "run", layers=["lstm"], sample_every=1, gates=True) as recorder:
+        model(draw(N, T, D))[0].sum().backward()
+        recorder.record(1)
+    assert list(open_run(tmp_path / "run").layers) == ["lstm"]
+    with Recorder(model, tmp_path / "training", layers=["lstm"], training=True, gates=True) as recorder:
+        with pytest.warns(RuntimeWarning, match="probe does not call lstm input gate, lstm forget gate"):
+            recorder.record(0, inputs=draw(N, T, D))
+        recorder.record(1, inputs=draw(N, T, D))
 
 
 def test_every_time_step_is_met_in_training_steps(tmp_path: Path) -> None:
