@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from analysis.runs.spec import DIGITS_SIDE, DataSpec
 from analysis.training import cifar, idx
 from analysis.training.cifar import CIFAR10, CIFAR100, CifarFiles
-from analysis.training.dataset import DataSet, Samples
+from analysis.training.corpus import load_corpus
+from analysis.training.dataset import DataSet, Samples, Text
 from analysis.training.download import Announce
 from analysis.training.idx import FASHION_MNIST, MNIST, IdxFiles
 from per_core.errors import InvalidInputError
@@ -36,7 +37,7 @@ def load(spec: DataSpec, progress: Announce | None = None) -> DataSet:
     Raises:
         InvalidInputError: If files are missing and may not be fetched, or are not what they should be.
     """
-    return load_samples(spec, progress)
+    return load_text(spec, progress) if spec.is_text else load_samples(spec, progress)
 
 
 def load_samples(spec: DataSpec, progress: Announce | None = None) -> Samples:
@@ -48,6 +49,19 @@ def load_samples(spec: DataSpec, progress: Announce | None = None) -> Samples:
     if training < kept:
         data = replace(data, validation_inputs=rows[training:kept], validation_labels=labels[training:kept])
     return replace(data, training_inputs=rows[:training], training_labels=labels[:training])
+
+
+def load_text(spec: DataSpec, progress: Announce | None = None) -> Text:
+    """The data of a spec that are a text; arguments and errors as of `load`."""
+    corpus = load_corpus(spec, progress)
+    return Text(
+        corpus.title,
+        len(corpus.vocabulary),
+        corpus.training[: spec.limit or None],
+        corpus.validation,
+        corpus.test,
+        spec.length,
+    )
 
 
 def held_out(spec: DataSpec, samples: int) -> int:

@@ -1,7 +1,8 @@
-"""What networks learn: a training part, a test part, and perhaps one for validation."""
+"""What networks learn: samples that each have a label, or a text whose next word is to be told."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -14,6 +15,7 @@ from analysis.training.models import Shape
 
 PROBE_SEED = 0
 EVALUATION = 1000  # samples at a time
+STRETCHES = 20  # of a text that is evaluated, side by side
 
 Batch = tuple[Tensor, Tensor]  # inputs as a network takes them, and the labels (m,) of its logits (m, classes)
 Part = Literal["validation", "test"]
@@ -133,3 +135,75 @@ class Samples(DataSet):
         order = torch.randperm(self.samples, generator=torch.Generator().manual_seed(PROBE_SEED))
         chosen = order[:size].to(self.device)
         return self.scaled(self.training_inputs[chosen]), self.training_labels[chosen]
+
+
+@dataclass(frozen=True, eq=False)
+class Text(DataSet):
+    """Words one after the other, each to be told from those before it.
+
+    A batch is of consecutive pieces of as many stretches of the text as it has sequences, so that what a network
+    remembers of one batch belongs to the next.
+
+    Attributes:
+        training, validation, test: (words,), int64, numbers of words in a vocabulary of `classes`.
+        length: words of a sequence.
+    """
+
+    training: Tensor
+    validation: Tensor
+    test: Tensor
+    length: int
+
+    @property
+    def shape(self) -> Shape:
+        """A sequence of so many words."""
+        return (self.length,)
+
+    @property
+    def samples(self) -> int:
+        """Sequences of the training part, each with the word that follows it."""
+        return sequences(len(self.training), self.length)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the words are."""
+        return self.training.device
+
+    def batches(self, size: int, seed: int) -> Iterator[Batch]:
+        """The pieces in the order of the text; where the first begins follows from the seed.
+
+        So an epoch cuts the text elsewhere than the one before. The last pieces are left out if they are shorter.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        spare = len(self.training) - size * (self.length + 1)
+        first = int(torch.randint(min(self.length, spare) + 1, (1,), generator=generator))
+        for words, following in self._pieces(self.training[first:], size):
+            if words.shape[1] == self.length:
+                yield words, following
+
+    def has(self, part: Part) -> bool:
+        """Whether it has this part, as every text has."""
+        return len(getattr(self, part)) > 0
+
+    def held_out(self, part: Part) -> Iterator[Batch]:
+        """All words that follow another in one of 20 stretches of one length; up to 19 words are left over."""
+        return self._pieces(getattr(self, part), STRETCHES)
+
+    def probe(self, size: int) -> Batch:
+        """Sequences from all over the text, as many as have so many words together."""
+        sequences = min(self.samples, math.ceil(size / self.length))
+        starts = torch.arange(sequences, device=self.device) * (self.samples // sequences) * (self.length + 1)
+        places = starts[:, None] + torch.arange(self.length, device=self.device)  # (n, t)
+        return self.training[places], self.training[places + 1].flatten()
+
+    def _pieces(self, words: Tensor, stretches: int) -> Iterator[Batch]:
+        whole = len(words) // stretches * stretches
+        columns = words[:whole].view(stretches, -1)
+        for start in range(0, columns.shape[1] - 1, self.length):
+            piece = columns[:, start : start + self.length + 1]
+            yield piece[:, :-1], piece[:, 1:].flatten()
+
+
+def sequences(words: int, length: int) -> int:
+    """How many sequences of a length so many words have, each with the word that follows it."""
+    return words // (length + 1)

@@ -16,9 +16,11 @@ from analysis.runs.spec import MethodSpec, TrainingSpec
 from analysis.training.dataset import Batch, DataSet, Part
 from analysis.training.layer_methods import compiled, penalty, put_in
 from analysis.training.models import FULL, NARROW, build_network
+from analysis.training.recurrent import LanguageModel
 from analysis.training.residual import SCALAR_RATE
 from per_core.errors import InvalidInputError
 
+LARGEST_EXPONENT = 700.0  # of a float
 METHODS = (1,)  # the spawn key of what methods draw; the order of the data and dropout have none
 AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -29,6 +31,11 @@ class Score:
 
     loss: float
     accuracy: float
+
+    @property
+    def perplexity(self) -> float:
+        """exp(loss): of a text, among how many equally likely words a model is as undecided as it is at a word."""
+        return math.exp(min(self.loss, LARGEST_EXPONENT))
 
 
 class Learner:
@@ -108,6 +115,7 @@ class Learner:
         correct = torch.zeros_like(loss)
         steps = 0
         self.network.train()
+        self._restart()
         try:
             for inputs, labels in self.batches(epoch):
                 between_steps()
@@ -159,12 +167,14 @@ class Learner:
     def evaluate(self, batches: Iterable[Batch]) -> Score:
         """The score on some of the data, in evaluation mode."""
         loss = correct = labelled = 0.0
+        self._restart()
         for inputs, labels in batches:
             with self._autocast():
                 logits = self.network(inputs)
             loss += nn.functional.cross_entropy(logits.float(), labels, reduction="sum").item()
             correct += (logits.argmax(dim=1) == labels).sum().item()
             labelled += len(labels)
+        self._restart()
         return Score(loss / labelled, correct / labelled)
 
     def state_dict(self) -> dict[str, Any]:
@@ -183,6 +193,11 @@ class Learner:
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
         self.diverged, self.reason = state["diverged"], state["reason"]
+
+    def _restart(self) -> None:
+        """Let a language model forget what it has read."""
+        if isinstance(self.network, LanguageModel):
+            self.network.restart()
 
     def _autocast(self) -> torch.autocast:
         precision = self._spec.mixed_precision

@@ -25,6 +25,7 @@ from analysis.training.residual import CHANNELS, ResidualNetwork, require_images
 from per_core.errors import InvalidInputError
 from per_core.text import N_
 
+Takes = Literal["numbers", "words"]
 Shape = tuple[int, ...]  # of one sample, without the batch: (d,), (channels, height, width), or (words,)
 
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {"elu": nn.ELU, "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU}
@@ -59,7 +60,7 @@ class Model:
     key: ModelName
     title: str
     build: Callable[[ModelSpec, float, Shape, int, bool], nn.Module]
-    takes: Literal["numbers", "words"] = "numbers"
+    takes: Takes = "numbers"
 
 
 def build_network(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from analysis.runs.spec import DataName, DataSpec, TrainingSpec
+from analysis.training.corpus import vocabulary_of, words_of
 from analysis.training.data_source import DIGITS_TRAINING, held_out
+from analysis.training.dataset import sequences
 from analysis.training.device import find_device
 from analysis.training.learner import width_on
-from analysis.training.models import Shape, chosen_layers, hidden_layers, outline, pass_nothing
+from analysis.training.models import MODELS, Shape, Takes, chosen_layers, hidden_layers, outline, pass_nothing
 from per_core.errors import InvalidInputError
 from per_core.recording.layer_record import FLOAT_BYTES, HALF_BYTES, HEADER_BYTES, Allowance
 
@@ -59,6 +61,7 @@ def plan(spec: TrainingSpec) -> Plan:
         InvalidInputError: If there is no such device, the model cannot take the data, methods are to act in layers that
             the model has not, or a batch is larger than the data.
     """
+    require_inputs(spec)
     shape, classes, samples = outline_of(spec.data)
     network = outline(spec.model, shape, classes, width=width_on(spec, find_device(spec)))
     layers = _units(network, shape)
@@ -97,9 +100,8 @@ def disk_bytes(spec: TrainingSpec) -> int:
 def outline_of(data: DataSpec) -> tuple[Shape, int, int]:
     """Shape of one input, number of classes, and number of training samples, without the data."""
     if data.is_text:
-        raise InvalidInputError(
-            f"These networks learn samples that have a label each; {data.name} is a text. Choose other data."
-        )
+        words = min(words_of(data), data.limit or words_of(data))
+        return (data.length,), vocabulary_of(data), sequences(words, data.length)
     side = data.digits_side
     known: dict[DataName, tuple[Shape, int, int]] = {
         "digits": ((1, side, side), 10, DIGITS_TRAINING),
@@ -113,6 +115,22 @@ def outline_of(data: DataSpec) -> tuple[Shape, int, int]:
     shape, classes, samples = known[data.name]
     kept = min(samples, data.limit or samples)
     return shape, classes, kept - held_out(data, kept)
+
+
+def require_inputs(spec: TrainingSpec) -> None:
+    """Refuse a text for a model that takes numbers, and the other way round, `InvalidInputError`."""
+    takes: Takes = "words" if spec.data.is_text else "numbers"
+    if MODELS[spec.model.name].takes != takes:
+        able = [key for key, model in MODELS.items() if model.takes == takes]
+        raise InvalidInputError(
+            f"Data and model must fit: {spec.data.name} is {'a text' if spec.data.is_text else 'no text'}, and the"
+            f" model {spec.model.name} takes {MODELS[spec.model.name].takes}. Choose {_either(able)} as the model, or"
+            " other data."
+        )
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def require_batch(batch_size: int, samples: int) -> None:

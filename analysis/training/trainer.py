@@ -200,7 +200,7 @@ class Trainer:
                 start = time.perf_counter()
                 score = learner.learn(epoch, watch.check)
                 tested = self._record(learner, probe, epoch, score, seconds=time.perf_counter() - start)
-                lines.append(f"{learner.name} loss {score.loss:.4f}, test {tested.accuracy:.1%}")
+                lines.append(f"{learner.name} loss {score.loss:.4f}, test {self._told(tested)}")
             if learner.diverged is not None:
                 lines.append(f"{learner.name} diverged at epoch {learner.diverged}")
         self._epoch = epoch
@@ -214,6 +214,9 @@ class Trainer:
             scalars |= {f"{part}_loss": held_out.loss, f"{part}_accuracy": held_out.accuracy}
         self._recorders[learner.name].record(epoch, inputs=probe, loss=score.loss, accuracy=score.accuracy, **scalars)
         return scores["test"]
+
+    def _told(self, score: Score) -> str:
+        return f"perplexity {score.perplexity:.1f}" if self._spec.data.is_text else f"{score.accuracy:.1%}"
 
     def _save(self) -> None:
         write_checkpoint(

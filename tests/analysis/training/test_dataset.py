@@ -4,9 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analysis.runs.spec import DataSpec
 from analysis.training.data_source import load_samples
+from analysis.training.dataset import Text
 
 SPEC = DataSpec("mixture", samples=70, dim=8)
 
@@ -52,3 +55,49 @@ def test_a_part_that_is_held_out_comes_once_in_pieces():
 def test_a_limit_comes_before_the_split():
     split = load_samples(replace(SPEC, limit=40, validation=0.25))
     assert (split.samples, len(split.validation_labels)) == (30, 10)
+
+
+def text(words=400, length=7):
+    """Words that count up, so that the word after each is known."""
+    return Text("counting", 1000, torch.arange(words), torch.arange(50, 120), torch.arange(100), length)
+
+
+@given(words=st.integers(30, 400), length=st.integers(2, 9), size=st.integers(1, 3), seed=st.integers(0, 99))
+def test_batches_of_a_text_go_on_where_the_one_before_ended(words, length, size, seed):
+    data = text(words, length)
+    batches = list(data.batches(size, seed))
+    assert len(batches) >= 1
+    for inputs, labels in batches:
+        assert inputs.shape == (size, length)
+        assert torch.equal(labels, (inputs + 1).flatten())
+    for (before, _), (after, _) in zip(batches, batches[1:], strict=False):
+        assert torch.equal(after[:, 0], before[:, -1] + 1)
+    start = int(batches[0][0][0, 0])
+    assert 0 <= start <= length
+    stretch = (words - start) // size
+    assert batches[0][0][:, 0].tolist() == [start + row * stretch for row in range(size)]
+    assert len(batches) == (stretch - 1) // length
+
+
+def test_an_epoch_cuts_a_text_elsewhere_and_a_seed_always_alike():
+    starts = [int(next(text().batches(5, seed))[0][0, 0]) for seed in range(20)]
+    assert len(set(starts)) > 3
+    assert starts == [int(next(text().batches(5, seed))[0][0, 0]) for seed in range(20)]
+
+
+@pytest.mark.parametrize(("part", "first", "each"), [("validation", 50, 3), ("test", 0, 5)])
+def test_a_part_of_a_text_is_read_in_twenty_stretches(part, first, each):
+    pieces = list(text(length=3).held_out(part))
+    inputs, labels = (torch.cat([one[place] for one in pieces], dim=-1) for place in (0, 1))
+    assert inputs.shape == (20, each - 1)
+    assert inputs[:, 0].tolist() == list(range(first, first + 20 * each, each))
+    assert len(labels) == 20 * (each - 1)
+    assert all(torch.equal(labels, (inputs + 1).flatten()) for inputs, labels in pieces)
+
+
+def test_the_probe_of_a_text_is_sequences_from_all_over_it():
+    inputs, labels = text().probe(30)
+    assert inputs.shape == (5, 7)
+    assert torch.equal(labels, (inputs + 1).flatten())
+    assert inputs[:, 0].tolist() == [0, 80, 160, 240, 320]
+    assert len(text().probe(10_000)[0]) == text().samples == 50
