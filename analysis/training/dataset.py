@@ -191,8 +191,8 @@ class Text(DataSet):
 
     def probe(self, size: int) -> Batch:
         """Sequences from all over the text, as many as have so many words together."""
-        sequences = min(self.samples, math.ceil(size / self.length))
-        starts = torch.arange(sequences, device=self.device) * (self.samples // sequences) * (self.length + 1)
+        count = probe_sequences(size, self.samples, self.length)
+        starts = torch.arange(count, device=self.device) * (self.samples // count) * (self.length + 1)
         places = starts[:, None] + torch.arange(self.length, device=self.device)  # (n, t)
         return self.training[places], self.training[places + 1].flatten()
 
@@ -207,3 +207,8 @@ class Text(DataSet):
 def sequences(words: int, length: int) -> int:
     """How many sequences of a length so many words have, each with the word that follows it."""
     return words // (length + 1)
+
+
+def probe_sequences(words: int, samples: int, length: int) -> int:
+    """How many of so many sequences of a length are recorded where so many words are to be."""
+    return min(samples, math.ceil(words / length))

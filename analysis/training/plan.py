@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from analysis.runs.spec import DataName, DataSpec, TrainingSpec
 from analysis.training.corpus import vocabulary_of, words_of
 from analysis.training.data_source import DIGITS_TRAINING, held_out
-from analysis.training.dataset import sequences
+from analysis.training.dataset import probe_sequences, sequences
 from analysis.training.device import find_device
 from analysis.training.learner import width_on
 from analysis.training.models import MODELS, Shape, Takes, chosen_layers, hidden_layers, outline, pass_nothing
+from analysis.training.recurrent import LanguageModel
 from per_core.errors import InvalidInputError
 from per_core.recording.layer_record import FLOAT_BYTES, HALF_BYTES, HEADER_BYTES, Allowance
 
@@ -68,7 +69,7 @@ def plan(spec: TrainingSpec) -> Plan:
     chosen_layers(network, spec.layers)
     require_batch(spec.batch_size, samples)
     allowance = allowance_of(spec, len(layers))
-    n = min(spec.probe_size, samples)
+    n = recorded_rows(spec, samples)
     learners = len(spec.methods) * spec.seeds
     weights = sum(COPIES_IN_CHECKPOINT * (FLOAT_BYTES * p.numel() + TENSOR_BYTES) for p in network.parameters())
     return Plan(
@@ -85,6 +86,13 @@ def allowance_of(spec: TrainingSpec, layers: int) -> Allowance:
     whole = HEADER_BYTES + 2 * spec.probe_size * (FLOAT_BYTES + HALF_BYTES * spec.tracked_units)
     budget = min(MOST_BYTES, max(share, whole, FEWEST_BYTES))
     return Allowance(slices=SLICES, units=UNITS, tracked=spec.tracked_units, budget=budget, compact=True)
+
+
+def recorded_rows(spec: TrainingSpec, samples: int) -> int:
+    """Rows of a layer that are recorded at a time: one a sample, or one a word of the sequences of a text."""
+    if spec.data.is_text:
+        return probe_sequences(spec.probe_size, samples, spec.data.length) * spec.data.length
+    return min(spec.probe_size, samples)
 
 
 def _records(spec: TrainingSpec) -> int:
@@ -147,7 +155,7 @@ def _units(network: nn.Module, shape: Shape) -> dict[str, int]:
 
     def note(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         def hook(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            units[name] = output.shape[1:].numel()
+            units[name] = output.shape[-1] if isinstance(network, LanguageModel) else output.shape[1:].numel()
 
         return hook
 

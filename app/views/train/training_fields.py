@@ -16,6 +16,7 @@ from analysis.runs.grid import OPTIMISER, read_name
 from analysis.runs.spec import (
     BLOCK_PLACES,
     PUBLISHED,
+    TEXTS,
     VANILLA,
     DataSpec,
     MethodSpec,
@@ -169,6 +170,28 @@ def _data() -> tuple[Field[Any], ...]:
             _("Share held out for validation"),
             0.05,
             hint=_("Of the training samples, which are then not learnt: λ can be chosen by them, and not by the test."),
+            applies=lambda values: not _is_text(values),
+        ),
+        _whole(
+            "data.words",
+            "train_words",
+            _("Words of the vocabulary"),
+            hint=_("The commonest ones; all others are read as one unknown word. 0 takes all."),
+            applies=_is_text,
+        ),
+        _whole(
+            "data.length",
+            "train_length",
+            _("Words of a sequence"),
+            hint=_("So far back a gradient goes. What the network remembers goes on from one sequence to the next."),
+            applies=_is_text,
+        ),
+        _whole(
+            "data.limit",
+            "train_limit",
+            _("Words that are learnt"),
+            hint=_("From the beginning of the training part; 0 takes all."),
+            applies=_is_text,
         ),
     )
 
@@ -191,7 +214,8 @@ def _model() -> tuple[Field[Any], ...]:
             default=DEFAULT.model.activation,
             options=choices_of(ModelSpec, "activation"),
             show=_ACTIVATIONS.__getitem__,
-            brief=lambda spec: _ACTIVATIONS[spec.model.activation],
+            applies=lambda values: values["model.name"] != "lstm",
+            brief=lambda spec: "" if spec.model.name == "lstm" else _ACTIVATIONS[spec.model.activation],
         ),
     )
 
@@ -219,9 +243,29 @@ def _size() -> tuple[Field[Any], ...]:
         _number(
             "model.dropout",
             "train_dropout",
-            _("Dropout of the deepest layer"),
+            _("Dropout"),
             0.05,
+            hint=_(
+                "The rate before the output. It grows with depth, but in the LSTM, where it is the same before every"
+                " layer."
+            ),
             applies=lambda values: values["model.name"] != "resnet",
+        ),
+        _whole("model.recurrent_layers", "train_recurrent", _("Layers of LSTM"), applies=_is_lstm),
+        Flag(
+            path="model.variational",
+            key="train_variational",
+            label=_("Variational dropout (VD)"),
+            default=DEFAULT.model.variational,
+            hint=_("One mask a sequence instead of one a word; words and what the network remembers are dropped too."),
+            applies=_is_lstm,
+        ),
+        Flag(
+            path="model.tied",
+            key="train_tied",
+            label=_("The output reuses the embedding (RE)"),
+            default=DEFAULT.model.tied,
+            applies=_is_lstm,
         ),
     )
 
@@ -399,6 +443,14 @@ def _is_published(values: Values) -> bool:
     return values["data.name"] in PUBLISHED
 
 
+def _is_text(values: Values) -> bool:
+    return values["data.name"] in TEXTS
+
+
+def _is_lstm(values: Values) -> bool:
+    return bool(values["model.name"] == "lstm")
+
+
 def _has_methods(values: Values) -> bool:
     """Whether the form has the methods: they can be among what is said as JSON."""
     return "methods" not in values["more"]
@@ -547,6 +599,8 @@ def _brief_model(spec: TrainingSpec) -> str:
         return _("MLP of {depth}").format(depth=spec.model.depth)
     if spec.model.name == "resnet":
         return f"ResNet-{6 * spec.model.blocks + 2}"
+    if spec.model.name == "lstm":
+        return "VD-LSTM" if spec.model.variational else "LSTM"
     return _("11-layer CNN")
 
 

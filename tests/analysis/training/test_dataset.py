@@ -1,6 +1,7 @@
 """Parts of the data: what is learnt, what is held out, what is recorded."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -70,7 +71,7 @@ def test_batches_of_a_text_go_on_where_the_one_before_ended(words, length, size,
     for inputs, labels in batches:
         assert inputs.shape == (size, length)
         assert torch.equal(labels, (inputs + 1).flatten())
-    for (before, _), (after, _) in zip(batches, batches[1:], strict=False):
+    for (before, _), (after, _) in pairwise(batches):
         assert torch.equal(after[:, 0], before[:, -1] + 1)
     start = int(batches[0][0][0, 0])
     assert 0 <= start <= length
