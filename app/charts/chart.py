@@ -72,7 +72,8 @@ def show_chart(
         aspect: where the height should grow with the width: height / width, between `height` and 1.6 times that.
         about: at most two sentences under the chart: what is drawn, what to notice. Markdown.
         precise: what exactly was computed, shown on request. Markdown.
-        on_point: called with x and y of a point or a field that is clicked, before the page runs again.
+        on_point: called with x and y of a field of a heatmap that is clicked, or chosen by arrow keys and Enter, before
+            the page runs again.
     """
     if not alt.strip():
         raise ValueError(f"Chart {key!r} needs a text alternative: say what the picture shows.")

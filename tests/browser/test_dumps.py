@@ -1,6 +1,7 @@
 """The Dumps page in a real browser: dropped files, a click on the map, a run followed live, pictures."""
 
 import csv
+import re
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,23 @@ def test_a_click_on_the_map_opens_the_layer_and_one_more_the_other_pages(
     page.get_by_test_id("stTopNavLink").filter(has_text="Dumps").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("What is in a dump")
     drawn_chart(page, "dumps_overview")
+    wait_until_idle(page)
+
+    # The same from the keyboard: arrows move over the fields, which are told as to a mouse, and Enter opens one.
+    frame = page.locator(".perscope-field")
+    frame.focus()
+    for key in ("ArrowDown", "End", "ArrowLeft"):
+        page.keyboard.press(key)
+    expect(frame).to_have_attribute("aria-label", re.compile(f"^{order[1]}, {100 * (EPOCHS - 2)}: .* rows: 300"))
+    around, map_around = frame.bounding_box(), drawn_chart(page, "dumps_overview").locator(".nsewdrag").bounding_box()
+    assert around is not None
+    assert map_around is not None
+    assert around["x"] == pytest.approx(map_around["x"] + map_around["width"] * (EPOCHS - 2) / EPOCHS, abs=2)
+    assert around["y"] == pytest.approx(map_around["y"] + map_around["height"] / LAYERS, abs=2)
+    page.keyboard.press("Enter")
+    expect(chart(page, "dumps_histogram")).to_have_attribute(
+        "aria-label", f"Histogram of {order[1]}, epoch {100 * (EPOCHS - 2)}."
+    )
 
 
 def test_a_field_that_is_pointed_at_says_its_rows_and_the_range(page: Page, server: str, large_dump: Path) -> None:

@@ -140,6 +140,7 @@ function unpackFrames(frames) {
 }
 
 const FRAME_MILLISECONDS = 90
+const HOVER_MILLISECONDS = 120 // until plotly says what is pointed at
 
 // A slider and a button under a chart with frames. Both work from the keyboard, and nothing asks the server.
 // A redraw, for another theme or other numbers, keeps the step that is shown and goes on playing.
@@ -254,6 +255,75 @@ const CONFIG = {
   modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "sendChartToCloud"],
 }
 
+// Where fields of a map open on a click: a button over one of them, which arrow keys move. It is named by what a mouse
+// over the field is told, and Enter does what a click does. A mouse goes through it.
+function addField(chart) {
+  const field = document.createElement("button")
+  field.type = "button"
+  field.className = "perscope-field"
+  chart.field = { element: field, row: 0, column: 0 }
+  field.onfocus = () => pointAtField(chart)
+  field.onblur = () => window.Plotly.Fx.unhover(chart.plot)
+  field.onkeydown = (event) => {
+    const map = mapOf(chart)
+    const down = map.yaxis.c2p(1) > map.yaxis.c2p(0) ? 1 : -1
+    const { row, column } = chart.field
+    const moved = {
+      ArrowLeft: [row, column - 1],
+      ArrowRight: [row, column + 1],
+      ArrowUp: [row - down, column],
+      ArrowDown: [row + down, column],
+      Home: [row, 0],
+      End: [row, map.x.length - 1],
+    }[event.key]
+    if (!moved || event.ctrlKey || event.altKey || event.metaKey) return
+    event.preventDefault()
+    chart.field.row = Math.min(Math.max(moved[0], 0), map.y.length - 1)
+    chart.field.column = Math.min(Math.max(moved[1], 0), map.x.length - 1)
+    placeField(chart)
+    pointAtField(chart)
+  }
+  field.onclick = () => {
+    const { x, y, z } = mapOf(chart)
+    const { row, column } = chart.field
+    if (Number.isFinite(z[row][column])) chart.choose({ x: x[column], y: y[row] })
+  }
+  chart.plot.after(field)
+}
+
+function mapOf({ plot }) {
+  const { x, y, z, xaxis, yaxis } = plot._fullData.find(({ type }) => type === "heatmap")
+  const axis = (name) => plot._fullLayout[name.replace(/^[xy]/, "$&axis")]
+  return { x, y, z, xaxis: axis(xaxis), yaxis: axis(yaxis) }
+}
+
+function placeField(chart) {
+  const { x, y, xaxis, yaxis } = mapOf(chart)
+  const row = (chart.field.row = Math.min(chart.field.row, y.length - 1))
+  const column = (chart.field.column = Math.min(chart.field.column, x.length - 1))
+  const [left, right] = [column - 0.5, column + 0.5].map((place) => xaxis._offset + xaxis.c2p(place))
+  const [one, other] = [row - 0.5, row + 0.5].map((place) => yaxis._offset + yaxis.c2p(place))
+  Object.assign(chart.field.element.style, {
+    left: `${left}px`,
+    top: `${Math.min(one, other)}px`,
+    width: `${right - left}px`,
+    height: `${Math.abs(other - one)}px`,
+  })
+  chart.field.element.setAttribute("aria-label", `${y[row]}, ${x[column]}`)
+}
+
+async function pointAtField(chart) {
+  const { element, row, column } = chart.field
+  element.scrollIntoView({ block: "nearest" })
+  const { left, top, width, height } = element.getBoundingClientRect()
+  const middle = { clientX: left + width / 2, clientY: top + height / 2 }
+  chart.plot.querySelector(".nsewdrag").dispatchEvent(new MouseEvent("mousemove", middle))
+  await wait(HOVER_MILLISECONDS)
+  const lines = [...chart.plot.querySelectorAll(".hoverlayer .hovertext .nums tspan")].map((line) => line.textContent)
+  const isStill = document.activeElement === element && chart.field.row === row && chart.field.column === column
+  if (isStill && lines.length) element.setAttribute("aria-label", lines.join(" "))
+}
+
 // Draws the layout for the width that there is. What a legend of many lines takes from the panels is added below.
 async function drawFigure(chart, data) {
   const { plot, layout } = chart
@@ -263,6 +333,7 @@ async function drawFigure(chart, data) {
   const { h } = plot._fullLayout._size
   const taken = plot.clientWidth < NARROW ? own.height - own.margin.t - own.margin.b - h : 0
   if (taken > 1) await window.Plotly.relayout(plot, { height: own.height + taken })
+  if (chart.field) placeField(chart)
 }
 
 async function drawIn(chart, data, component, style) {
@@ -274,11 +345,13 @@ async function drawIn(chart, data, component, style) {
   if (TOUCH) figure.layout.dragmode = false
   chart.layout = figure.layout
   chart.texts = data.texts
+  if (data.clicks && !chart.field) addField(chart)
+  chart.choose = (point) => component.setTriggerValue("point", point)
   await drawFigure(chart, figure.data)
   if (!chart.drawn) addButtons(chart, data.name, data.texts)
   chart.plot.removeAllListeners("plotly_click")
   if (data.clicks) {
-    chart.plot.on("plotly_click", ({ points: [{ x, y }] }) => component.setTriggerValue("point", { x, y }))
+    chart.plot.on("plotly_click", ({ points: [{ x, y }] }) => chart.choose({ x, y }))
   }
   addPlayer(chart, data.name, unpackFrames(figure.frames ?? []), data.texts)
   chart.drawn = true

@@ -155,9 +155,9 @@ def _ordinary(found: Overview) -> dict[int, float]:
 
 def _about_map(quantity: str, ordinary: Mapping[int, float], *, is_pooled: bool) -> str:
     """What is drawn, and what is grey."""
-    drawn = _("{quantity}: the further up the colour scale, the worse; click a field to open it.").format(
-        quantity=quantity
-    )
+    drawn = _(
+        "{quantity}: the further up the colour scale, the worse; a click on a field, or arrow keys and Enter, open it."
+    ).format(quantity=quantity)
     if is_pooled:
         pooled = _("Binned: the middle of the bounds, of all values pooled and not of the rows.")
         return f"{drawn} {pooled}"
