@@ -7,7 +7,10 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from copy import deepcopy
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any, NoReturn
 
 import psutil
@@ -29,6 +32,7 @@ from analysis.training.models import hidden_layers
 from analysis.training.plan import allowance_of, disk_bytes, require_batch
 from analysis.training.watch import TrainingLimits, Watch
 from per_core.errors import BudgetError, InvalidInputError
+from per_core.recording.background import Background
 from per_core.recording.layer_record import Allowance
 from per_core.recording.recorder import Recorder
 from per_core.recording.run_directory import open_run
@@ -71,6 +75,8 @@ class Trainer:
         self._telling = threading.Lock()
         self._learners: list[Learner] = []
         self._recorders: dict[str, Recorder] = {}
+        self._background = Background()  # writes records and checkpoints, in their order
+        self._saved: Future[None] | None = None
         self._parts: list[Part] = []
         self._resume = resume
         self._require_folder()
@@ -99,10 +105,11 @@ class Trainer:
         try:
             self._prepare(data)
             probe = data.probe(spec.probe_size)
-            if not self._goes_on:
-                self._begin(probe)
-            for epoch in range(self._epoch + 1, spec.epochs + 1):
-                self._advance(epoch, probe[0], watch)
+            with self._background:
+                if not self._goes_on:
+                    self._begin(probe)
+                for epoch in range(self._epoch + 1, spec.epochs + 1):
+                    self._advance(epoch, probe[0], watch)
         except BudgetError as error:
             raise BudgetError(f"{error} {self._advice(data)}") from error
         except (MemoryError, RuntimeError) as error:
@@ -163,6 +170,7 @@ class Trainer:
                 on_write_error="raise",
                 resume=self._goes_on,
                 last_epoch=self._epoch if self._goes_on else None,
+                background=self._background,
             )
             if self._goes_on:
                 self._require_records(learner)
@@ -187,8 +195,7 @@ class Trainer:
         """Record every network before training; loss and accuracy are those of the probe."""
         for learner in self._learners:
             self._record(learner, probe[0], 0, learner.evaluate([probe]))
-        self._save()
-        self._report(f"epoch 0 of {self._spec.epochs}: recorded before training")
+        self._save(0, f"epoch 0 of {self._spec.epochs}: recorded before training")
 
     def _advance(self, epoch: int, probe: Tensor, watch: Watch) -> None:
         """Train every network that has not diverged for one epoch."""
@@ -203,10 +210,8 @@ class Trainer:
                 lines.append(f"{learner.name} loss {score.loss:.4f}, test {self._told(tested)}")
             if learner.diverged is not None:
                 lines.append(f"{learner.name} diverged at epoch {learner.diverged}")
-        self._epoch = epoch
-        self._save()
         seconds = time.perf_counter() - begun
-        self._report(f"epoch {epoch} of {self._spec.epochs} ({seconds:.2f} s): {'; '.join(lines)}")
+        self._save(epoch, f"epoch {epoch} of {self._spec.epochs} ({seconds:.2f} s): {'; '.join(lines)}")
 
     def _record(self, learner: Learner, probe: Tensor, epoch: int, score: Score, **scalars: float) -> Score:
         scores = {part: learner.score(part) for part in self._parts}
@@ -218,12 +223,18 @@ class Trainer:
     def _told(self, score: Score) -> str:
         return f"perplexity {score.perplexity:.1f}" if self._spec.data.is_text else f"{score.accuracy:.1%}"
 
-    def _save(self) -> None:
-        write_checkpoint(
-            self._folder.checkpoint_file,
-            {"epoch": self._epoch, "learners": {learner.name: learner.state_dict() for learner in self._learners}},
-        )
+    def _save(self, epoch: int, line: str) -> None:
+        """Let a copy of everything needed to go on be written, after the records before it, and the line be told."""
+        if self._saved is not None:
+            self._saved.result()
+        learners = {learner.name: deepcopy(learner.state_dict()) for learner in self._learners}
+        self._saved = self._background.submit(partial(self._write_checkpoint, epoch, learners, line))
+
+    def _write_checkpoint(self, epoch: int, learners: dict[str, Any], line: str) -> None:
+        write_checkpoint(self._folder.checkpoint_file, {"epoch": epoch, "learners": learners})
+        self._epoch = epoch
         self.write_status("running")
+        self._report(line)
 
     def _resolved(self, data: DataSet) -> dict[str, Any]:
         return {

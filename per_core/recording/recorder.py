@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +21,7 @@ from torch.utils.hooks import RemovableHandle
 from per_core.arguments import require_count
 from per_core.errors import InvalidInputError, StorageError
 from per_core.per import RowLayout
+from per_core.recording.background import Background
 from per_core.recording.epoch import as_epoch
 from per_core.recording.gates import gate_modules
 from per_core.recording.layer_reader import LayerReader, LayerRows
@@ -35,11 +38,22 @@ OnWriteError = Literal["warn", "raise"]
 OnRepeatedEpoch = Literal["raise", "replace"]
 
 
-class Digested(NamedTuple):
-    """The layers of one record."""
+COPIED = 2**22  # values of a record that are copied, to be digested in the background; what is more is digested at once
 
-    layers: dict[str, tuple[LayerSummary, LayerArrays]]
-    rows: dict[str, Rows]
+
+@dataclass(slots=True)
+class Digested:
+    """The layers of one record.
+
+    Attributes:
+        layers: name -> what finds summary and arrays.
+        rows: what their rows are.
+        copied: values that are held for it.
+    """
+
+    layers: dict[str, Callable[[], tuple[LayerSummary, LayerArrays]]] = field(default_factory=dict)
+    rows: dict[str, Rows] = field(default_factory=dict)
+    copied: int = 0
 
 
 class Recorder:
@@ -95,6 +109,10 @@ class Recorder:
             "replace" lets it stand for the first.
         resume: go on with the run in `run_dir`, if there is one.
         last_epoch: with `resume`, drop the records of later epochs: the checkpoint's epoch.
+        background: a thread that digests and writes while the training goes on; `record` itself if None. With it
+            `record` takes the time of a forward pass, and raises, with `on_write_error="raise"`, what became of the
+            record before. Records are written in their order, and a checkpoint that is written by the same thread comes
+            after them.
 
     Raises:
         InvalidInputError: layers that do not exist or cannot call hooks, a folder that holds a run, an argument out
@@ -133,6 +151,7 @@ class Recorder:
         on_repeated_epoch: OnRepeatedEpoch = "raise",
         resume: bool = False,
         last_epoch: float | None = None,
+        background: Background | None = None,
     ) -> None:
         if on_write_error not in ("warn", "raise"):
             raise InvalidInputError(
@@ -157,6 +176,8 @@ class Recorder:
         self._on_write_error = on_write_error
         self._on_repeated_epoch = on_repeated_epoch
         self._told: set[str] = set()
+        self._background = background
+        self._pending: Future[None] | None = None
         reader = partial(LayerReader, self._model, layout=layout, steps=steps, warn=self._warn_once)
         self._reader = reader(self._probed, gates=gates)
         self._sample: StepSample | None = None
@@ -202,6 +223,7 @@ class Recorder:
         epoch = as_epoch(epoch)
         if self._writer is None:
             return
+        self._settle()
         _require_order(epoch, self._writer.last_epoch, self._on_repeated_epoch)
         start = time.perf_counter()
         sampling: Sampling = "probe"
@@ -217,38 +239,37 @@ class Recorder:
             )
         cost = time.perf_counter() - start
         training = self._training if sampling == "probe" else True
-        try:
-            self._writer.append(
-                epoch,
-                digested.layers,
-                scalars=values,
-                sampling=sampling,
-                training=training,
-                cost=cost,
-                rows=digested.rows,
-            )
-        except StorageError as error:
-            if self._on_write_error == "raise":
-                raise
-            if epoch == self._writer.last_epoch:
-                lost = f"epoch {epoch} keeps its earlier record"
-            else:
-                self._writer.note_missing(epoch)
-                lost = f"epoch {epoch} is missing in the run"
-            self._warn_once(
-                "disk",
-                f"{error} The training goes on, and {lost}. Later epochs are tried again; this is said once.",
-            )
+        write = partial(
+            self._write,
+            self._writer,
+            epoch,
+            digested.layers,
+            scalars=values,
+            sampling=sampling,
+            training=training,
+            cost=cost,
+            rows=digested.rows,
+        )
+        if self._background is None:
+            write()
+        else:
+            self._pending = self._background.submit(write)
 
     def close(self) -> None:
-        """Take the hooks of `sample_every` off the model, and say in the run that it has ended.
+        """Take the hooks of `sample_every` off the model, wait for the last record, and say that the run has ended.
 
         Leaving a with block does it, after an exception too.
+
+        Raises:
+            StorageError: the last record could not be written in the background, with `on_write_error="raise"`.
         """
         if self._sample is not None:
             self._sample.close()
-        if self._writer is not None:
-            self._writer.close()
+        try:
+            self._settle()
+        finally:
+            if self._writer is not None:
+                self._writer.close()
 
     def __enter__(self) -> Recorder:
         return self
@@ -258,8 +279,36 @@ class Recorder:
     ) -> None:
         self.close()
 
+    def _settle(self) -> None:
+        """Wait for the record before, if it is not written yet."""
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            pending.result()
+
+    def _write(
+        self,
+        writer: RunWriter,
+        epoch: float,
+        layers: Mapping[str, Callable[[], tuple[LayerSummary, LayerArrays]]],
+        **about: Any,
+    ) -> None:
+        try:
+            writer.append(epoch, {name: digest() for name, digest in layers.items()}, **about)
+        except StorageError as error:
+            if self._on_write_error == "raise":
+                raise
+            if epoch == writer.last_epoch:
+                lost = f"epoch {epoch} keeps its earlier record"
+            else:
+                writer.note_missing(epoch)
+                lost = f"epoch {epoch} is missing in the run"
+            self._warn_once(
+                "disk",
+                f"{error} The training goes on, and {lost}. Later epochs are tried again; this is said once.",
+            )
+
     def _pass_through(self, inputs: object) -> Digested:
-        digested = Digested({}, {})
+        digested = Digested()
         reader = self._reader
         reader.begin()
 
@@ -286,7 +335,7 @@ class Recorder:
         return digested
 
     def _digest_steps(self, sample: StepSample) -> Digested:
-        digested, called = Digested({}, {}), sample.called
+        digested, called = Digested(), sample.called
         self._add(digested, sample.take())
         if not digested.layers:
             self._warn_once(
@@ -300,7 +349,11 @@ class Recorder:
 
     def _add(self, digested: Digested, layers: Iterable[LayerRows]) -> None:
         for name, values, rows in layers:
-            digested.layers[name] = self._digest(values)
+            if self._background is not None and digested.copied + values.numel() <= COPIED:
+                digested.copied += values.numel()
+                digested.layers[name] = partial(self._digest, values.clone())
+            else:
+                digested.layers[name] = partial(_given, self._digest(values))
             if rows is not None:
                 digested.rows[name] = rows
 
@@ -319,6 +372,10 @@ class Recorder:
         if topic not in self._told:
             self._told.add(topic)
             warnings.warn(f"PERscope recorder: {message}", RuntimeWarning, stacklevel=4)
+
+
+def _given(value: tuple[LayerSummary, LayerArrays]) -> tuple[LayerSummary, LayerArrays]:
+    return value
 
 
 def _describe(model: nn.Module) -> dict[str, Any]:
