@@ -134,6 +134,7 @@ def conditioning(
     for trace in figure.data:
         if trace.meta == "condition":
             trace.text = ["∞" if y == np.float32(infinite) else "" for y in trace.y]
+            trace.hoverinfo = trace.hoverinfo or "x+y+name"  # where y is ∞ already
     return figure
 
 
