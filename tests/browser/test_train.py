@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 from tests import processes
 from tests.analysis.training.workers import TINY, work_here
 from tests.browser.conftest import NewPage, end_server, free_port, start_server
-from tests.browser.pages import asked, assert_fits, drawn_chart, look_at_both_themes, wait_until_idle
+from tests.browser.pages import all_charts, asked, assert_fits, drawn_chart, look_at_both_themes, wait_until_idle
 from tests.waiting import wait_for
 
 # A network that learns an epoch at once, for more epochs than anything here waits for.
@@ -119,7 +119,7 @@ def test_a_training_is_followed_in_place_and_nothing_is_faded(page: Page, server
     assert plot.evaluate("plot => plot.sameNode") is True
     assert plot.evaluate("plot => plot._fullLayout.xaxis.range") == zoomed
     assert plot.evaluate(nodes) == pytest.approx(drawn, rel=0.2)
-    assert page.locator("[data-chart]").count() == 4
+    assert page.locator("[data-chart]").count() == len(all_charts("train"))
     page.get_by_text("Heat map", exact=True).click()
     drawn_chart(page, "train_densities_1")
     drawn_chart(page, "train_figure2").scroll_into_view_if_needed()  # out of view it waits
@@ -242,7 +242,7 @@ def test_the_address_of_a_preset_is_that_training(page: Page, new_page: NewPage,
     other.get_by_text("Size of the model").click()
     expect(other.get_by_label("Hidden layers")).to_have_value("20")
     other.get_by_text("Settings of the methods").click()
-    expect(other.get_by_label("PER: λ")).to_have_value("0.01")
+    expect(other.get_by_role("textbox", name="PER: λ", exact=True)).to_have_value("0.01")
 
 
 def test_pictures_of_a_finished_comparison(page: Page, server: str, finished: str) -> None:
