@@ -571,3 +571,17 @@ def test_rows_that_are_none_are_a_damaged_record(tmp_path: Path, what: dict[str,
     records.write_text(json.dumps(entry) + "\n")
     with pytest.raises(InvalidInputError, match="line 1 is damaged"):
         open_run(run.path)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("steps", [None, (0, -1)])
+def test_packed_sequences_and_gates_on_a_gpu_as_on_the_cpu(tmp_path: Path, steps: tuple[int, ...] | None) -> None:
+    model = Holds(nn.LSTM(D, H, 2, bidirectional=True))
+    packed = pack_padded_sequence(draw(4, 5, D), torch.tensor([2, 5, 1, 4]), batch_first=True, enforce_sorted=False)
+    runs = [
+        recorded(tmp_path / device, model.to(device), (packed.to(device),), steps=steps, gates=True)
+        for device in ("cpu", "cuda")
+    ]
+    assert runs[0].layers == runs[1].layers
+    for name in runs[0].layers:
+        torch.testing.assert_close(rows_of(runs[1], name), rows_of(runs[0], name), atol=1e-5, rtol=1e-4)
