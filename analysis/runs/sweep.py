@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis.runs.grid import OPTIMISER
+from analysis.runs.grid import OPTIMISER, read_name
 from analysis.runs.spec import VANILLA, MethodSpec, TrainingSpec
 
 Numbers = Mapping[str, float]  # "per.weight" -> λ, "learning_rate" -> that of SGD
@@ -14,14 +14,17 @@ LineKey = tuple[str, tuple[tuple[str, float], ...]]  # the number along a line, 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Methods of a comparison that differ by numbers alone.
+    """Methods of a comparison that differ by numbers alone; one method that is alone is a sweep of one.
 
     Attributes:
+        name: what its members are called without their numbers, or the combination; unique in a comparison.
         combination: of which methods.
-        varied: names of the numbers that differ, in the order of the methods' parameters, those of SGD last.
+        varied: names of the numbers that differ, in the order of the methods' parameters, those of SGD last; none of a
+            sweep of one.
         members: label of each method -> its values of them, by name.
     """
 
+    name: str
     combination: str
     varied: tuple[str, ...]
     members: Mapping[str, Numbers]
@@ -33,7 +36,7 @@ class Sweep:
             quantity: the name of the number without that of its method, "weight"; of "per+l2" it is two numbers.
 
         Returns:
-            (value, label) of each member of a line, values increasing. Lines of one member are none.
+            (value, label) of each member of a line, values increasing; every member is on one line along each number.
         """
         lines: dict[LineKey, list[tuple[float, str]]] = {}
         for name in self.varied:
@@ -41,7 +44,7 @@ class Sweep:
                 for label, numbers in self.members.items():
                     others = tuple((other, value) for other, value in numbers.items() if other != name)
                     lines.setdefault((name, others), []).append((numbers[name], label))
-        return {key: tuple(sorted(line)) for key, line in lines.items() if len(line) > 1}
+        return {key: tuple(sorted(line)) for key, line in lines.items()}
 
 
 def quantity_of(name: str) -> str:
@@ -50,18 +53,23 @@ def quantity_of(name: str) -> str:
 
 
 def sweeps(spec: TrainingSpec) -> tuple[Sweep, ...]:
-    """The sweeps of a comparison: of each combination, put in alike, of which there are several methods."""
+    """Every method of a comparison in one sweep: those of a combination that is put in alike, or one that is alone."""
     groups: dict[tuple[str, str, str], list[MethodSpec]] = {}
     for method in spec.methods:
         groups.setdefault((method.combination, method.reduction, method.layout), []).append(method)
-    found = []
-    for (combination, *_), methods in groups.items():
+    found: dict[str, Sweep] = {}
+    for (combination, *how), methods in groups.items():
         numbers = {method.label: numbers_of(spec, method) for method in methods}
         varied = tuple(name for name in numbers[methods[0].label] if len({own[name] for own in numbers.values()}) > 1)
+        members = {label: {name: own[name] for name in varied} for label, own in numbers.items()}
         if varied:
-            members = {label: {name: own[name] for name in varied} for label, own in numbers.items()}
-            found.append(Sweep(combination, varied, members))
-    return tuple(found)
+            stems = {read_name(label)[0] for label in members}
+            name = stems.pop() if len(stems) == 1 else combination
+            name = name if name not in found else ", ".join((name, *how))
+            found[name] = Sweep(name, combination, varied, members)
+        else:
+            found |= {label: Sweep(label, combination, (), {label: {}}) for label in members}
+    return tuple(found.values())
 
 
 def numbers_of(spec: TrainingSpec, method: MethodSpec) -> dict[str, float]:

@@ -15,8 +15,8 @@ import numpy as np
 from scipy.special import stdtrit
 
 from analysis.runs.comparison import Comparison
-from analysis.runs.spec import TrainingSpec
-from analysis.runs.sweep import Sweep, references
+from analysis.runs.spec import VANILLA, TrainingSpec
+from analysis.runs.sweep import Sweep, references, sweeps
 from per_core.recording.run_directory import Run
 
 Part = Literal["validation", "test"]
@@ -133,6 +133,54 @@ def chosen(sweep: Sweep, validation: Scores) -> str | None:
     whole = [label for label in sweep.members if most and len(validation.values[label]) == most]
     fit = [label for label in whole if not validation.diverged[label]]
     return min(fit, key=lambda label: (sign * validation.mean(label), *sweep.members[label].values()), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a comparison says of one sweep, or of a method that is alone.
+
+    Attributes:
+        sweep: its own.
+        label: the member that speaks for it, the one that validation chooses; None if none can be chosen.
+        difference: of its test score to that of the reference's outcome; None of the reference, and where there is
+            nothing to compare.
+    """
+
+    sweep: Sweep
+    label: str | None
+    difference: PairedDifference | None
+
+
+def outcomes(spec: TrainingSpec, test: Scores, validation: Scores | None) -> tuple[Outcome, ...]:
+    """The outcomes of a comparison, in the order of the spec.
+
+    The reference is the outcome of vanilla, or of the first method where there is none, chosen as the others are.
+    Nothing is chosen by the test score: that would flatter whatever was lucky on it.
+
+    Args:
+        spec: of the comparison.
+        test: its scores that are reported.
+        validation: those that choose; without them a sweep of several has no outcome.
+    """
+    found = sweeps(spec)
+    spoken = [_spokesman(sweep, validation) for sweep in found]
+    vanilla = next((place for place, sweep in enumerate(found) if sweep.combination == VANILLA), 0)
+    return tuple(
+        Outcome(sweep, label, _difference_of(test, label, spoken[vanilla]))
+        for sweep, label in zip(found, spoken, strict=True)
+    )
+
+
+def _spokesman(sweep: Sweep, validation: Scores | None) -> str | None:
+    if len(sweep.members) == 1:
+        return next(iter(sweep.members))
+    return None if validation is None else chosen(sweep, validation)
+
+
+def _difference_of(test: Scores, label: str | None, reference: str | None) -> PairedDifference | None:
+    if label is None or reference is None or label == reference:
+        return None
+    return paired_difference(test, label, reference)
 
 
 def _curve(run: Run, scalar: str) -> dict[float, float]:

@@ -39,6 +39,7 @@ ON_REQUEST = {
         "train_conditioning": ["train_conditions"],
         "train_shapes": ["train_densities_0"],
         "train_table": [],
+        "train_compared": [],
     },
     "dumps": {"dumps_look": []},
 }  # sections that are opened by their key in the address, and the charts in each

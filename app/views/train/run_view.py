@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from analysis.plain_text import plain, plain_names
+from analysis.runs.sweep import references
 from analysis.statistics import density
 from analysis.statistics.conditioning import Conditioning
 from analysis.survey.history import (
@@ -33,6 +34,7 @@ from app.session.null_bands import null_bands
 from app.text.caption import show_caption
 from app.text.language import _, translated, visitor_texts
 from app.text.plain import escaped, harmless, label
+from app.views.train.differences import NONE, about_differences, differences_on_test, precise_differences, read_spec
 from app.views.train.shown_runs import Network, Shown
 from app.views.train.training_fields import method_title
 from per_core.text import N_
@@ -336,8 +338,9 @@ def _thinned(records: "Sequence[Record]", most: int) -> "list[Record]":
     return [record for place, record in enumerate(records) if place % step == 0 or place == len(records) - 1]
 
 
-def show_results(networks: Mapping[str, Network], layer: str) -> None:
+def show_results(networks: Mapping[str, Network], comparisons: "Sequence[tuple[str, Comparison]]", layer: str) -> None:
     """The last record of every network of every run: accuracy, distances, variance, with the range over the seeds."""
+    differences = {title: differences_on_test(comparison) for title, comparison in comparisons}
     rows = []
     for name, network in networks.items():
         runs = {seed: run for seed, run in network.runs.items() if layer in run.layers}
@@ -353,6 +356,7 @@ def show_results(networks: Mapping[str, Network], layer: str) -> None:
             {
                 _("Network"): name,
                 _("Test accuracy"): cell({seed: float(y[-1]) for seed, y in tested.items() if len(y)}, ".1%"),
+                _("Difference on test (95 %)"): differences[network.comparison].get(network.label, NONE),
                 _("SW1 of {layer}").format(layer=plain(layer)): cell(
                     {seed: float(one.sw1[-1]) for seed, one in histories.items()}, ".3f"
                 ),
@@ -366,13 +370,17 @@ def show_results(networks: Mapping[str, Network], layer: str) -> None:
     st.dataframe(
         pd.DataFrame(rows), hide_index=True, key="train_results", alt=_("Last record of every network, over the seeds")
     )
-    show_caption(
-        _about_seeds({name: len(network.runs) for name, network in networks.items()}),
+    said = [_about_seeds({name: len(network.runs) for name, network in networks.items()})]
+    precise = [
         _(
             "Movement is the mean step of the quartiles from one record to the next, over the tracked units of the"
             " layer."
-        ),
-    )
+        )
+    ]
+    if (spec := read_spec(comparisons[0][1])) is not None:
+        said.append(about_differences(set(references(spec).values())))
+        precise.append(precise_differences())
+    show_caption(" ".join(said), " ".join(precise))
 
 
 def _about_seeds(seeds: Mapping[str, int]) -> str:

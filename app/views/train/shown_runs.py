@@ -25,11 +25,15 @@ class Network:
     """One method of one comparison, as often as it was repeated.
 
     Attributes:
+        comparison: the title of its comparison.
+        label: of the method there.
         runs: by seed, those that have a record.
         lost: seed -> since when and why its numbers are no longer finite, in words.
         complete: up to this epoch all methods of its comparison have been recorded.
     """
 
+    comparison: str
+    label: str
     runs: "Mapping[int, Run]"
     lost: Mapping[int, str]
     complete: float
@@ -92,7 +96,7 @@ def networks_of(comparisons: "Sequence[tuple[str, Comparison]]") -> dict[str, Ne
             name = _name(method_title(label), title, beside=place > 0) if comparison.spec else title
             reasons = {seed: _loss(comparison.diverged.get((label, seed)), run) for seed, run in runs.items()}
             lost = {seed: reason for seed, reason in reasons.items() if reason}
-            found[_unused(harmless(name), found)] = Network(runs, lost, complete)
+            found[_unused(harmless(name), found)] = Network(title, label, runs, lost, complete)
     return found
 
 

@@ -26,6 +26,7 @@ from app.views.train.authors_results import show_authors_results
 from app.views.train.run_list import BESIDE, RUN, STATES, UNDER_WAY, show_runs
 from app.views.train.shown_runs import choose_shown, networks_of
 from app.views.train.statement import about_statement, train_statement
+from app.views.train.sweep_view import show_sweep
 from app.views.train.training_form import choose_spec, show_presets
 from per_core.errors import PerError
 
@@ -135,7 +136,8 @@ def show_comparisons(comparisons: "list[tuple[str, Comparison]]") -> None:
         translated(layer_over_epochs.CONDITIONING), run_view.show_conditioning, shown, layer, key="train_conditioning"
     )
     when_open(_("One layer over the epochs: distributions"), run_view.show_densities, shown, layer, key="train_shapes")
-    when_open(_("Results of every network"), run_view.show_results, networks, layer, key="train_table")
+    when_open(_("Results of every network"), run_view.show_results, networks, comparisons, layer, key="train_table")
+    when_open(_("Methods compared seed by seed, and along λ"), show_sweep, first, key="train_compared")
 
 
 def show_example() -> None:

@@ -128,7 +128,7 @@ def _data() -> tuple[Field[Any], ...]:
             default=DEFAULT.data.name,
             options=choices_of(DataSpec, "name"),
             show=lambda name: translated(_DATA[name]),
-            brief=lambda spec: translated(_SHORT_DATA[spec.data.name]),
+            brief=data_title,
         ),
         _whole(
             "data.enlarge",
@@ -205,7 +205,7 @@ def _model() -> tuple[Field[Any], ...]:
             default=DEFAULT.model.name,
             options=list(MODELS),
             show=lambda key: translated(MODELS[key].title),
-            brief=_brief_model,
+            brief=model_title,
         ),
         OneOf(
             path="model.activation",
@@ -215,7 +215,7 @@ def _model() -> tuple[Field[Any], ...]:
             options=choices_of(ModelSpec, "activation"),
             show=_ACTIVATIONS.__getitem__,
             applies=lambda values: values["model.name"] != "lstm",
-            brief=lambda spec: "" if spec.model.name == "lstm" else _ACTIVATIONS[spec.model.activation],
+            brief=activation_title,
         ),
     )
 
@@ -594,7 +594,18 @@ def _brief_side(spec: TrainingSpec) -> str:
     return f"{side} × {side}"
 
 
-def _brief_model(spec: TrainingSpec) -> str:
+def data_title(spec: TrainingSpec) -> str:
+    """What is learnt, in a word."""
+    return translated(_SHORT_DATA[spec.data.name])
+
+
+def activation_title(spec: TrainingSpec) -> str:
+    """The non-linearity by its usual name; that of an LSTM is always the same, and not named."""
+    return "" if spec.model.name == "lstm" else _ACTIVATIONS[spec.model.activation]
+
+
+def model_title(spec: TrainingSpec) -> str:
+    """The network, in a word or two."""
     if spec.model.name == "mlp":
         return _("MLP of {depth}").format(depth=spec.model.depth)
     if spec.model.name == "resnet":

@@ -16,8 +16,9 @@ def spec_of(*methods: object, **more: object) -> TrainingSpec:
 
 def test_a_grid_is_one_sweep_and_its_lines_increase() -> None:
     grid = {"combination": "per", "settings": {"per.weight": WEIGHTS}}
-    (sweep,) = sweeps(spec_of("vanilla", "bn", grid))
-    assert (sweep.combination, sweep.varied) == ("per", ("per.weight",))
+    vanilla, bn, sweep = sweeps(spec_of("vanilla", "bn", grid))
+    assert (vanilla.members, bn.members) == ({"vanilla": {}}, {"bn": {}})
+    assert (sweep.name, sweep.combination, sweep.varied) == ("per", "per", ("per.weight",))
     assert sweep.lines("weight") == {
         ("per.weight", ()): ((3e-5, "per-weight=3e-05"), (1e-4, "per-weight=0.0001"), (3e-4, "per-weight=0.0003"))
     }
@@ -39,7 +40,20 @@ def test_methods_without_a_grids_names_are_a_sweep_as_well() -> None:
     ],
 )
 def test_what_differs_by_more_or_not_at_all_is_none(methods: tuple[object, ...]) -> None:
-    assert sweeps(spec_of(*methods)) == ()
+    found = sweeps(spec_of(*methods))
+    assert [list(sweep.members) for sweep in found] == [[method.label] for method in spec_of(*methods).methods]
+    assert {sweep.varied for sweep in found} == {()}
+
+
+def test_sweeps_of_one_combination_that_is_put_in_differently_have_different_names() -> None:
+    methods = [
+        {"combination": "per", "reduction": reduction, "settings": {"per.weight": value}, "name": f"{reduction}{value}"}
+        for reduction in ("sum", "mean")
+        for value in (1, 2)
+    ]
+    assert [sweep.name for sweep in sweeps(spec_of(*methods))] == ["per", "per, mean, sample"]
+    grid = {"combination": "per", "settings": {"per.weight": [1, 2]}, "name": "mine"}
+    assert [sweep.name for sweep in sweeps(spec_of("bn", grid, "l2"))] == ["bn", "mine", "l2"]
 
 
 def test_two_numbers_make_lines_that_agree_in_the_other() -> None:

@@ -15,7 +15,15 @@ from analysis.runs.comparison import Comparison
 from analysis.runs.spec import TrainingSpec
 from analysis.runs.status import RunStatus
 from analysis.runs.sweep import sweeps
-from analysis.survey.paired import Measure, Scores, chosen, final_scores, paired_difference, paired_differences
+from analysis.survey.paired import (
+    Measure,
+    Scores,
+    chosen,
+    final_scores,
+    outcomes,
+    paired_difference,
+    paired_differences,
+)
 
 WEIGHTS = [1e-3, 1e-4, 1e-5]
 SPEC = TrainingSpec.from_dict(
@@ -79,25 +87,49 @@ def test_every_method_but_the_reference_has_a_difference() -> None:
 
 @pytest.mark.parametrize(("measure", "best"), [("accuracy", 2), ("perplexity", 3)])
 def test_the_best_mean_is_chosen(measure: Measure, best: int) -> None:
-    (sweep,) = sweeps(SPEC)
+    _, sweep = sweeps(SPEC)
     means = {"vanilla": [9.0] * 3, LABELS[1]: [0.5, 0.5, 0.5], LABELS[2]: [0.9, 0.2, 0.9], LABELS[3]: [0.1, 0.6, 0.1]}
     assert chosen(sweep, scores(means, measure=measure)) == LABELS[best]
 
 
 @given(st.lists(st.sampled_from([0.1, 0.2, 0.7]), min_size=3, max_size=3), st.permutations(range(3)))
 def test_of_equals_the_smaller_is_chosen_whatever_the_order_of_the_seeds(own: list[float], order: list[int]) -> None:
-    (sweep,) = sweeps(SPEC)
+    _, sweep = sweeps(SPEC)
     equal = {LABELS[1]: own, LABELS[2]: [own[i] for i in order], LABELS[3]: own[::-1]}
     assert chosen(sweep, scores(equal)) == LABELS[3]
 
 
 def test_what_has_diverged_is_not_chosen() -> None:
-    (sweep,) = sweeps(SPEC)
+    _, sweep = sweeps(SPEC)
     values = {LABELS[1]: {0: 0.9, 1: 0.9}, LABELS[2]: [0.1] * 3, LABELS[3]: [0.2] * 3}
     assert chosen(sweep, scores(values, {LABELS[1]: (2,)})) == LABELS[3]
     gone: dict[str, Any] = {label: {} for label in LABELS[1:]}
     assert chosen(sweep, scores(gone, dict.fromkeys(LABELS[1:], (0, 1, 2)))) is None
     assert chosen(sweep, scores(gone)) is None
+
+
+def test_a_sweep_speaks_by_the_member_that_validation_chooses() -> None:
+    test = scores({"vanilla": [0.5, 0.6], LABELS[1]: [0.9, 0.9], LABELS[2]: [0.7, 0.8], LABELS[3]: [0.1, 0.1]})
+    validation = scores({"vanilla": [0.5] * 2, LABELS[1]: [0.1] * 2, LABELS[2]: [0.3] * 2, LABELS[3]: [0.2] * 2})
+    vanilla, per = outcomes(SPEC, test, validation)
+    assert (vanilla.label, vanilla.difference) == ("vanilla", None)
+    assert (per.label, per.difference) == (LABELS[2], paired_difference(test, LABELS[2], "vanilla"))
+    assert [one.label for one in outcomes(SPEC, test, None)] == ["vanilla", None], "nothing is chosen by the test"
+
+
+def test_the_reference_is_chosen_as_the_others_are() -> None:
+    spec = TrainingSpec.from_dict({"methods": ["per", "vanilla"], "learning_rate": [0.1, 0.01]})
+    labels = [method.label for method in spec.methods]
+    values = scores(dict(zip(labels, ([0.1, 0.1], [0.2, 0.3], [0.4, 0.4], [0.3, 0.3]), strict=True)))
+    per, vanilla = outcomes(spec, values, values)
+    assert per.difference == paired_difference(values, labels[1], labels[2])
+    assert vanilla.difference is None
+    first, other = outcomes(
+        TrainingSpec.from_dict({"methods": ["bn", "l2"]}), scores({"bn": [0.5], "l2": [0.25]}), None
+    )
+    assert first.difference is None
+    assert other.difference is not None
+    assert (other.difference.reference, other.difference.mean) == ("bn", -0.25)
 
 
 def comparison(

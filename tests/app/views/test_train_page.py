@@ -405,6 +405,8 @@ def test_a_network_that_diverged_has_no_results_and_does_not_cut_the_others(
     page = open_page("train", run="diverged")
     assert page.exception == []
     table = next(frame.value for frame in page.dataframe if "Network" in frame.value.columns).set_index("Network")
+    differences = table.pop("Difference on test (95 %)")
+    assert differences.to_dict() == {"PER": "–, 2 diverged", "Vanilla": "–", "BN": "–, 2 diverged"}
     assert table.loc["Vanilla"].tolist() == ["diverged"] * 5
     assert "diverged" not in table.loc["PER"].tolist()
     said = [shown(warning.value) for warning in page.warning]
