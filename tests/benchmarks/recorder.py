@@ -1,6 +1,7 @@
 """What watching costs a training: epochs that end with a record, against epochs without, and with copies of it all."""
 
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
@@ -15,14 +16,16 @@ from analysis.training.learner import Learner
 from analysis.training.models import hidden_layers
 from analysis.training.presets import PRESETS
 from per_core import Recorder
+from per_core.recording.background import Background
 from tests.benchmarks.timing import Seconds, interleave
 
 PROBE = 256
-PLAIN, RECORDED, COPIED = "epoch", "epoch and record", "epoch with copies of every step"
-RECORD, PASS = "record", "its forward pass alone"
+PLAIN, RECORDED, AT_ONCE = "epoch", "epoch and record, in the background", "epoch and record, at once"
+COPIED = "epoch with copies of every step"
+RECORD, PASS = "record, at once", "its forward pass alone"
 
 
-def record_workloads(times: int, device: str, folder: Path) -> dict[str, Callable[[], object]]:
+def record_workloads(times: int, device: str, folder: Path, background: Background) -> dict[str, Callable[[], object]]:
     """Epochs of the digits CNN on `times` as many images, and what a record is made of."""
     spec = replace(PRESETS["default"].spec, device=device, batch_size=128)
     digits = load_samples(spec.data).to(torch.device(device))
@@ -39,9 +42,14 @@ def record_workloads(times: int, device: str, folder: Path) -> dict[str, Callabl
 
         return epoch
 
-    plain, recorded, copied = (Learner(spec, MethodSpec(VANILLA), spec.seed, data) for _ in range(3))
-    recorder = Recorder(recorded.network, folder / "run", layers=[*hidden_layers(recorded.network), "output"])
-    records = count()
+    plain, recorded, at_once, copied = (Learner(spec, MethodSpec(VANILLA), spec.seed, data) for _ in range(4))
+
+    def record_of(learner: Learner, name: str, background: Background | None = None) -> Callable[[], None]:
+        layers, records = [*hidden_layers(learner.network), "output"], count()
+        recorder = Recorder(learner.network, folder / name, layers=layers, background=background)
+        return lambda: recorder.record(next(records), inputs=probe)
+
+    record = record_of(at_once, "at once")
     copies: list[Tensor] = []
 
     def copy(_module: nn.Module, _inputs: object, output: Tensor) -> None:
@@ -54,16 +62,14 @@ def record_workloads(times: int, device: str, folder: Path) -> dict[str, Callabl
         torch.save(copies, folder / "copies.pt")
         copies.clear()
 
-    def record() -> None:
-        recorder.record(next(records), inputs=probe)
-
     @torch.no_grad()
     def forward() -> None:
         plain.network(probe)
 
     return {
         PLAIN: epoch_of(plain, lambda: None),
-        RECORDED: epoch_of(recorded, record),
+        RECORDED: epoch_of(recorded, record_of(recorded, "in the background", background)),
+        AT_ONCE: epoch_of(at_once, record),
         COPIED: epoch_of(copied, save),
         RECORD: record,
         PASS: forward,
@@ -71,7 +77,8 @@ def record_workloads(times: int, device: str, folder: Path) -> dict[str, Callabl
 
 
 def record_times(times: int, device: str, *, quick: bool) -> Seconds:
-    """Seconds of each, measured in turns; records and copies go to a temporary folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        functions = record_workloads(times, device, Path(folder))
-        return interleave(functions, rounds=3 if quick else 15 if times == 1 else 5, turn=0.0, device=device)
+    """Seconds of each, of the thread that trains on a CPU, measured in turns; files go to a temporary folder."""
+    rounds = 3 if quick else 15 if times == 1 else 5
+    with tempfile.TemporaryDirectory() as folder, Background() as background:
+        functions = record_workloads(times, device, Path(folder), background)
+        return interleave(functions, rounds=rounds, turn=0.0, device=device, clock=time.thread_time)

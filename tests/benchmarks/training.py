@@ -1,22 +1,29 @@
-"""What a method costs: one training step on the digits CNN with it, over a step without."""
+"""What a method costs: one training step with it, over a step without, for every model."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import torch
 
-from analysis.runs.spec import VANILLA, MethodSpec
-from analysis.training.data_source import load_samples
+from analysis.runs.spec import VANILLA, DataSpec, MethodSpec, ModelName, ModelSpec
+from analysis.training.data_source import load
 from analysis.training.learner import Learner
 from analysis.training.presets import PRESETS
 from per_core import list_methods
 from tests.benchmarks.timing import Seconds, interleave
 
+DATA = {"lstm": DataSpec("documentation")}  # of models that do not take digits
+METHODS = ("per", "l1", "l2", "bn")  # of models other than the paper's, which is measured with every method
+STILL = 1e-12  # a learning rate: no step is unlike the one before, and nothing becomes so small that it takes longer
 
-def step_workloads(device: str) -> dict[str, Callable[[], object]]:
-    """A step of SGD on one batch, forward, backward and update, for every method of the registry."""
-    spec = replace(PRESETS["default"].spec, device=device)
-    data = load_samples(spec.data).to(torch.device(device))
+
+def step_workloads(model: ModelName, keys: Iterable[str], device: str) -> dict[str, Callable[[], object]]:
+    """A step of SGD on one batch, forward, backward and update, without a method and with each of these."""
+    default = PRESETS["default"].spec
+    data_spec = DATA.get(model, default.data)
+    spec = replace(default, device=device, model=ModelSpec(model), data=data_spec, learning_rate=STILL)
+    data = load(spec.data).to(torch.device(device))
 
     def step_of(key: str) -> Callable[[], object]:
         learner = Learner(spec, MethodSpec(key), spec.seed, data)
@@ -24,10 +31,11 @@ def step_workloads(device: str) -> dict[str, Callable[[], object]]:
         inputs, labels = next(learner.batches(epoch=1))
         return lambda: learner.step(inputs, labels)
 
-    keys = (VANILLA, *(method.key for method in list_methods()))
-    return {key: step_of(key) for key in keys}
+    return {key: step_of(key) for key in (VANILLA, *keys)}
 
 
-def step_times(device: str, *, quick: bool) -> Seconds:
-    """Seconds of a step by method, measured in turns."""
-    return interleave(step_workloads(device), rounds=9 if quick else 41, turn=0.05, device=device)
+def step_times(model: ModelName, device: str, *, quick: bool) -> Seconds:
+    """Seconds of a step by method, of a processor on a CPU, measured in turns."""
+    keys = [method.key for method in list_methods()] if model == "cnn11" else METHODS
+    functions = step_workloads(model, keys, device)
+    return interleave(functions, rounds=9 if quick else 41, turn=0.05, device=device, clock=time.process_time)
