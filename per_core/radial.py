@@ -133,7 +133,7 @@ def _sum_waves(curve: Curve, waves: Waves, norms: Tensor) -> Tensor:
         sums = phases.sin_() @ waves.amplitudes
     else:
         sums = phases.cos_() @ waves.amplitudes * angles.sin_() ** POWERS[curve]
-    return sums.view(norms.shape)
+    return sums.view_as(norms)
 
 
 def _clenshaw(series: Series, double_t: Tensor) -> Tensor:
