@@ -32,17 +32,18 @@ from per_core.derivatives import batch_first, forward_rule, in_transform, positi
 from per_core.directions import random_directions
 from per_core.errors import InvalidInputError
 from per_core.radial import SQRT_2_OVER_PI, radial_curvature, radial_loss, radial_slope
+from per_core.text import N_
 
 Reduction = Literal["mean", "sum"]
 RowLayout = Literal["sample", "position"]
 Options = tuple[float, int | None, Reduction, RowLayout, torch.Generator | None]  # the arguments of PER
 
 SQRT_HALF = math.sqrt(0.5)
-NO_THIRD_DERIVATIVE = (
+NO_THIRD_DERIVATIVE = N_(
     "per_loss can be differentiated twice and per_gradient once; received one more. Give `slices` for random"
     " directions, whose loss has every derivative, or detach what is not to be differentiated."
 )
-ONE_BACKWARD_PASS = (
+ONE_BACKWARD_PASS = N_(
     "PER can be passed backward once: it adds to every backward pass, so that a second one through the first would add"
     " twice. Use layer.eval() and add λ · per_loss to the loss, or torch.func.hessian, whose second pass is forward."
 )
@@ -154,13 +155,19 @@ class PER(nn.Module):
         super().__init__()
         if reduction not in ("mean", "sum"):
             raise InvalidInputError(
-                f'reduction must be "mean" (equation 6) or "sum" (Algorithm 1 as printed); received {reduction!r}.'
-                " Choose one of the two."
+                N_(
+                    'reduction must be "mean" (equation 6) or "sum" (Algorithm 1 as printed); received {reduction!r}.'
+                    " Choose one of the two."
+                ),
+                reduction=reduction,
             )
         if layout not in ("sample", "position"):
             raise InvalidInputError(
-                f'layout must be "sample" or "position"; received {layout!r}.'
-                ' For convolutions "position" makes every location a row of channels.'
+                N_(
+                    'layout must be "sample" or "position"; received {layout!r}. For convolutions "position" makes'
+                    " every location a row of channels."
+                ),
+                layout=layout,
             )
         self.weight = require_weight(weight)
         self.slices = None if slices is None else require_count(slices, "slices")
@@ -173,10 +180,14 @@ class PER(nn.Module):
         fits = activations.ndim >= 2 and (self.layout == "sample" or activations.ndim <= 4)
         if not fits or not activations.is_floating_point() or 0 in activations.shape:
             raise InvalidInputError(
-                "activations must be a floating tensor, not empty, of shape"
-                f" {'(n, d), (n, t, d) or (n, c, h, w)' if self.layout == 'position' else '(n, ...)'} for layout"
-                f" {self.layout!r}; received {activations.dtype} of shape {tuple(activations.shape)}."
-                " Reshape it before this layer."
+                N_(
+                    "activations must be a floating tensor, not empty, of shape {wanted} for layout {layout!r};"
+                    " received {dtype} of shape {shape}. Reshape it before this layer."
+                ),
+                wanted="(n, d), (n, t, d) or (n, c, h, w)" if self.layout == "position" else "(n, ...)",
+                layout=self.layout,
+                dtype=activations.dtype,
+                shape=tuple(activations.shape),
             )
         if not self.training:
             return activations

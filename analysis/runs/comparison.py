@@ -14,6 +14,7 @@ from analysis.runs.status import RunStatus, read_status
 from per_core.errors import InvalidInputError, PerError
 from per_core.recording.run_directory import Run, open_run
 from per_core.recording.run_files import is_run
+from per_core.text import N_, Phrase, together
 
 MOST_NAMED = 8  # epochs in a sentence
 
@@ -95,7 +96,8 @@ def status_of(path: Path) -> RunStatus:
 def _recording_status(run: Run) -> RunStatus:
     epoch, updated = (run.records[-1].epoch, run.records[-1].time) if run.records else (0, run.created)
     device = str(run.description.get("device", ""))
-    remark = Remark.told(f"{len(run.records)} records{_missing(run)}{_repeated(run)}")
+    count = Phrase(N_("{count} records"), count=len(run.records))
+    remark = Remark.told(together(count, _missing(run), _repeated(run)))
     return RunStatus("recorded", epoch, None, remark, device, updated, {})
 
 
@@ -104,8 +106,13 @@ def _missing(run: Run) -> str:
     if run.missing is None:
         return ""
     first, last = run.missing
-    which = f"from epoch {first} to epoch {last}" if last > first else f"at epoch {first}"
-    return f"; records are missing {which}, as they could not be written"
+    if last > first:
+        return Phrase(
+            N_("records are missing from epoch {first} to epoch {last}, as they could not be written"),
+            first=first,
+            last=last,
+        )
+    return Phrase(N_("records are missing at epoch {epoch}, as they could not be written"), epoch=first)
 
 
 def _repeated(run: Run) -> str:
@@ -113,7 +120,7 @@ def _repeated(run: Run) -> str:
     if not run.repeated:
         return ""
     some = ", ".join(map(str, run.repeated[:MOST_NAMED])) + ", ..." * (len(run.repeated) > MOST_NAMED)
-    return f"; of epoch {some} several records were written, of which the last counts"
+    return Phrase(N_("of epoch {some} several records were written, of which the last counts"), some=some)
 
 
 def read_spec_and_resolved(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -129,7 +136,9 @@ def read_spec_and_resolved(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     else:
         spec, resolved = _read_spec(folder), {}
     if not isinstance(spec, Mapping) or not isinstance(resolved, Mapping):
-        raise InvalidInputError(f"{path} must hold a training's spec; the one in it is damaged. Delete the run.")
+        raise InvalidInputError(
+            N_("{path} must hold a training's spec; the one in it is damaged. Delete the run."), path=path
+        )
     return dict(spec), dict(resolved)
 
 
@@ -138,8 +147,12 @@ def _read_spec(folder: ComparisonFolder) -> Any:
         return json.loads(folder.spec_file.read_bytes())
     except (OSError, ValueError) as error:
         raise InvalidInputError(
-            f"A run is a folder that a training or a Recorder wrote; {folder.path} is none that can be read: {error}."
-            " Name another folder."
+            N_(
+                "A run is a folder that a training or a Recorder wrote; {path} is none that can be read: {error}."
+                " Name another folder."
+            ),
+            path=folder.path,
+            error=error,
         ) from error
 
 
@@ -150,12 +163,13 @@ def _read(path: Path, known: Mapping[str, Run]) -> Comparison:
     spec, resolved = read_spec_and_resolved(path)
     # The status first: what it speaks of has been written before it.
     status = read_status(path)
-    runs, problems = {}, {}
+    runs: dict[tuple[str, int], Run] = {}
+    problems: dict[str, str] = {}
     for folder in _run_folders(ComparisonFolder(path), resolved):
         try:
             run = _read_run(folder, known)
         except InvalidInputError as error:
-            problems[folder.name] = str(error)
+            problems[folder.name] = error.phrase
         else:
             runs[_key(run)] = run
     return Comparison(path, spec, resolved, status, runs, problems)
@@ -165,7 +179,11 @@ def _run_folders(folder: ComparisonFolder, resolved: Mapping[str, Any]) -> list[
     """Those that have begun, in the order of the spec."""
     names = resolved.get("runs", [])
     if not isinstance(names, list):
-        raise InvalidInputError(f"{folder.comparison_file} must list its runs; it has {names!r}. Delete the run.")
+        raise InvalidInputError(
+            N_("{comparison_file} must list its runs; it has {names!r}. Delete the run."),
+            comparison_file=folder.comparison_file,
+            names=names,
+        )
     return [run for name in names if is_run(run := folder.run(str(name)))]
 
 
@@ -175,9 +193,13 @@ def _read_run(path: Path, known: Mapping[str, Run]) -> Run:
     except PerError:
         raise
     except Exception as error:  # whatever a damaged file makes it raise
-        raise InvalidInputError(f"{path} cannot be read: {error!r:.200}. Delete the run.") from error
+        raise InvalidInputError(
+            N_("{path} cannot be read: {error!r:.200}. Delete the run."), path=path, error=error
+        ) from error
     if not isinstance(run.description, dict):
-        raise InvalidInputError(f"A run's description is a JSON object; that of {path} is not. Delete the run.")
+        raise InvalidInputError(
+            N_("A run's description is a JSON object; that of {path} is not. Delete the run."), path=path
+        )
     return run
 
 

@@ -32,6 +32,7 @@ from analysis.process import birth_of
 from analysis.runs.remark import Remark
 from per_core.errors import InvalidInputError
 from per_core.recording.whole_file import told, write_whole
+from per_core.text import N_
 
 TrainingState = Literal["starting", "running", "finished", "stopped", "failed", "interrupted"]
 
@@ -120,8 +121,11 @@ class ComparisonFolder:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise InvalidInputError(
-                    f"Only one process may train in a folder; another one does in {self.path}. "
-                    "Wait for it, stop it, or name another folder."
+                    N_(
+                        "Only one process may train in a folder; another one does in {path}. Wait for it, stop it, or"
+                        " name another folder."
+                    ),
+                    path=self.path,
                 ) from error
             yield
 
@@ -151,8 +155,13 @@ class ComparisonFolder:
         values = _read(self.comparison_file)
         if values.get("version") != VERSION:
             raise InvalidInputError(
-                f"{self.comparison_file} must be of version {VERSION}; it is of {values.get('version')!r}. "
-                "Open it with the PERscope that made it."
+                N_(
+                    "{comparison_file} must be of version {known}; it is of {version!r}. Open it with the PERscope"
+                    " that made it."
+                ),
+                comparison_file=self.comparison_file,
+                known=VERSION,
+                version=values.get("version"),
             )
         return values
 
@@ -188,8 +197,12 @@ def _read(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidInputError(
-            f"{path} is not a readable JSON file: {error}. Name a folder that `python -m analysis train` made."
+            N_("{path} is not a readable JSON file: {error}. Name a folder that `python -m analysis train` made."),
+            path=path,
+            error=error,
         ) from error
     if not isinstance(values, dict):
-        raise InvalidInputError(f"{path} must hold a JSON object; it holds {values!r}. Name another folder.")
+        raise InvalidInputError(
+            N_("{path} must hold a JSON object; it holds {values!r}. Name another folder."), path=path, values=values
+        )
     return values

@@ -51,8 +51,14 @@ def expanded(methods: Sequence[Any], shared: Mapping[str, Values]) -> list[Any]:
         largest = max(sizes, key=sizes.__getitem__)
         counts = " times ".join(f"{len(values)} of {plain(name)}" for name, values in grids[largest].items())
         raise InvalidInputError(
-            f"methods must be at most {MOST_METHODS}; the values make {total}, of which the largest grid has"
-            f" {sizes[largest]} ({counts}). Give fewer values."
+            N_(
+                "methods must be at most {most_methods}; the values make {total}, of which the largest grid has"
+                " {size} ({counts}). Give fewer values."
+            ),
+            most_methods=MOST_METHODS,
+            total=total,
+            size=sizes[largest],
+            counts=counts,
         )
     return [
         one
@@ -99,7 +105,9 @@ def _values(name: object, values: Sequence[Any]) -> Values:
         check_number(plain(str(name)), value, Range(0, math.inf))
     if twice := [shown(value) for value, times in Counter(values).items() if times > 1]:
         raise InvalidInputError(
-            f"{plain(str(name))} must have different values; it has {', '.join(twice)} twice. Leave one out."
+            N_("{name} must have different values; it has {twice} twice. Leave one out."),
+            name=plain(str(name)),
+            twice=", ".join(twice),
         )
     return tuple(values)
 

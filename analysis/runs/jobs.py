@@ -24,6 +24,7 @@ from analysis.runs.status import LIVE, RunState, change_status
 from analysis.runs.worker_process import ExitStatus, WorkerProcess, last_lines
 from per_core.errors import InvalidInputError, PerError, StorageError
 from per_core.recording.whole_file import told
+from per_core.text import N_, phrase_of
 
 # Seconds.
 WATCH_PERIOD = 0.5  # between two looks at all workers
@@ -111,17 +112,24 @@ class JobManager:
         self.devices = tuple(find_devices() if devices is None else devices)
         if not self.devices or not all(re.fullmatch(r"cpu|cuda:\d+", device) for device in self.devices):
             raise InvalidInputError(
-                f'devices must be at least one, "cpu" or "cuda:0", "cuda:1", ...; received {self.devices!r}.'
-                " Leave them out for those that there are."
+                N_(
+                    'devices must be at least one, "cpu" or "cuda:0", "cuda:1", ...; received {devices!r}. Leave them'
+                    " out for those that there are."
+                ),
+                devices=self.devices,
             )
         self.max_seconds, self.max_memory_mb = max_seconds, max_memory_mb
         self._grace = grace_seconds
         limits = {"--max-seconds": max_seconds, "--max-memory": max_memory_mb}
         if not all(value is None or value > 0 for value in (*limits.values(), grace_seconds)):
             raise InvalidInputError(
-                "Limits of time and memory are numbers above 0, or None; received"
-                f" max_seconds {max_seconds!r}, max_memory_mb {max_memory_mb!r}, grace_seconds {grace_seconds!r}."
-                " Use None for no limit."
+                N_(
+                    "Limits of time and memory are numbers above 0, or None; received max_seconds {max_seconds!r},"
+                    " max_memory_mb {max_memory_mb!r}, grace_seconds {grace_seconds!r}. Use None for no limit."
+                ),
+                max_seconds=max_seconds,
+                max_memory_mb=max_memory_mb,
+                grace_seconds=grace_seconds,
             )
         self._limits = [part for name, value in limits.items() if value is not None for part in (name, str(value))]
         self._lock = threading.RLock()
@@ -180,11 +188,13 @@ class JobManager:
                 return
             status = status_of(path)
             if status.is_live:
-                raise InvalidInputError("The run is trained by another process already. Wait for it, or stop it.")
+                raise InvalidInputError(N_("The run is trained by another process already. Wait for it, or stop it."))
             if status.state == "finished":
-                raise InvalidInputError(f"The run has all its {status.epochs} epochs. Start another one with more.")
+                raise InvalidInputError(
+                    N_("The run has all its {epochs} epochs. Start another one with more."), epochs=status.epochs
+                )
             if status.state == "recorded":
-                raise InvalidInputError("The run was recorded by somebody else's training. Go on with it there.")
+                raise InvalidInputError(N_("The run was recorded by somebody else's training. Go on with it there."))
             self.run_library.require_room(read_spec(ComparisonFolder(path).spec_file), self._disk_bytes, id)
             change_status(path, "starting", None)
             self._unsaid.pop(id, None)
@@ -330,7 +340,7 @@ class JobManager:
             try:
                 self._start(job, free[0])
             except (OSError, PerError) as error:
-                self._change(job.id, "failed", Remark("not started", {"error": str(error)}))
+                self._change(job.id, "failed", Remark("not started", {"error": phrase_of(error) or str(error)}))
             else:
                 self._running.append(job)
                 free.pop(0)
@@ -442,7 +452,7 @@ class JobManager:
 
     def _require_open(self) -> None:
         if self._closed:
-            raise InvalidInputError("Jobs can be started while the server runs; it is ending. Start it again.")
+            raise InvalidInputError(N_("Jobs can be started while the server runs; it is ending. Start it again."))
 
 
 def find_devices() -> tuple[str, ...]:

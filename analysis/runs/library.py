@@ -25,6 +25,7 @@ from analysis.runs.status import LIVE, RunState, change_status, read_status
 from per_core.errors import InvalidInputError, PerError, StorageError
 from per_core.recording.run_files import records_file
 from per_core.recording.whole_file import told, write_whole
+from per_core.text import N_
 
 __all__ = ["Comparison", "DeletedRun", "RunArchive", "RunEntry", "RunLibrary", "open_comparison"]
 
@@ -200,8 +201,9 @@ class RunLibrary:
         path, title = self.path(id), title.strip()
         if not title or len(title) > LONGEST_TITLE or not title.isprintable():
             raise InvalidInputError(
-                f"A title is one line of 1 to {LONGEST_TITLE} characters; received {title[: LONGEST_TITLE + 1]!r}."
-                " Shorten it."
+                N_("A title is one line of 1 to {longest_title} characters; received {title!r}. Shorten it."),
+                longest_title=LONGEST_TITLE,
+                title=title[: LONGEST_TITLE + 1],
             )
         write_whole(ComparisonFolder(path).title_file, title.encode())
 
@@ -214,7 +216,9 @@ class RunLibrary:
         path = self.path(id)
         entry = self._entry_or_reason(path)
         if entry is not None and entry.state in LIVE:
-            raise InvalidInputError(f"{entry.title!r} cannot be deleted while it is trained. Stop it first.")
+            raise InvalidInputError(
+                N_("{title!r} cannot be deleted while it is trained. Stop it first."), title=entry.title
+            )
         with told(path, "deleted"):
             (self.root / TRASH).mkdir(exist_ok=True)
             # After all that are there, whatever the clock says now.
@@ -230,9 +234,11 @@ class RunLibrary:
         name = _folder_name(id)
         deleted = [path for path in self._trash() if path.name.partition("-")[2] == name]
         if not deleted:
-            raise InvalidInputError(f"There is no deleted run {_shown(id)} any more; it was restored or is gone.")
+            raise InvalidInputError(
+                N_("There is no deleted run {id} any more; it was restored or is gone."), id=_shown(id)
+            )
         if (self.root / name).exists():
-            raise InvalidInputError(f"Another run is called {_shown(id)} now. Delete that one first.")
+            raise InvalidInputError(N_("Another run is called {id} now. Delete that one first."), id=_shown(id))
         with told(self.root / name, "restored"):
             deleted[-1].rename(self.root / name)
 
@@ -278,7 +284,9 @@ class RunLibrary:
         """The entry of a folder, damaged or not; None if it has just gone."""
         try:
             if path.resolve() != path:
-                raise InvalidInputError(f"{path.name} is a link to another place. Move the run itself here.")
+                raise InvalidInputError(
+                    N_("{name} is a link to another place. Move the run itself here."), name=path.name
+                )
             return self._recording(path) if is_run_directory(path) else self._comparison(path)
         except Exception as error:  # whatever is wrong with one run, the others are listed
             try:
@@ -392,12 +400,15 @@ def _labels(spec: Mapping[str, Any]) -> tuple[str, ...]:
     try:
         return tuple(m["name"] or m["combination"] for m in spec["methods"])
     except (KeyError, TypeError) as error:
-        raise InvalidInputError(f"A training's spec names its methods; this one does not: {error!r}.") from error
+        raise InvalidInputError(
+            N_("A training's spec names its methods; this one does not: {error!r}."), error=error
+        ) from error
 
 
 def _no_run(id: object) -> InvalidInputError:
     return InvalidInputError(
-        f"There is no run {_shown(id)}. It may have been deleted or renamed; choose one from the list of runs."
+        N_("There is no run {id}. It may have been deleted or renamed; choose one from the list of runs."),
+        id=_shown(id),
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self
 
-from per_core.text import N_
+from per_core.text import N_, Translate, as_json, from_json, phrase_of, say
 
 RemarkKind = Literal[
     "told",
@@ -65,24 +65,35 @@ class Remark:
 
     @classmethod
     def told(cls, text: object) -> Self:
-        """What an error said."""
-        return cls("told", {"text": str(text)})
+        """What an error said, or another text."""
+        return cls("told", {"text": phrase_of(text) or str(text)})
 
-    def sentence(self, translate: Callable[[str], str] = str) -> str:
+    def sentence(self, translate: Translate = str) -> str:
         """The remark in words, in English or as `translate` has it."""
-        return translate(SENTENCES[self.kind]).format(**self.figures)
+        said = {name: say(figure, translate) if phrase_of(figure) else figure for name, figure in self.figures.items()}
+        return translate(SENTENCES[self.kind]).format(**said)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain scalars, see `read_remark`."""
-        return {"kind": self.kind, "figures": dict(self.figures)}
+        """For JSON, see `read_remark`."""
+        return {"kind": self.kind, "figures": {name: as_json(figure) for name, figure in self.figures.items()}}
 
 
 def read_remark(values: Any, message: str) -> Remark | None:
     """What `Remark.as_dict` gave; of a file that an earlier PERscope wrote, its message; None if there is neither."""
     try:
-        remark = Remark(values["kind"], dict(values["figures"]))
+        figures = {
+            name: figure if isinstance(figure, int | float) else from_json(figure)
+            for name, figure in values["figures"].items()
+        }
+        remark = Remark(values["kind"], figures)
         remark.sentence()
-    except (KeyError, TypeError, ValueError, IndexError):  # no remark, or of a kind that is not known here
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        IndexError,
+        AttributeError,
+    ):  # no remark, or of a kind that is not known here
         return Remark.told(message) if message else None
     return remark
 
@@ -107,7 +118,7 @@ class Explained(Protocol):
         """See `RunStatus`."""
 
 
-def explain(one: Explained, translate: Callable[[str], str] = str) -> str:
+def explain(one: Explained, translate: Translate = str) -> str:
     """Why something is in its state, in a sentence; empty if there is nothing to say."""
     reason = "" if one.remark is None else one.remark.sentence(translate)
     if one.state != "interrupted":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from per_core.errors import StorageError
 from per_core.recording.whole_file import told
+from per_core.text import N_, Phrase
 
 
 def bytes_to_come(folder: Path, whole: int) -> int:
@@ -30,10 +31,16 @@ def require_room(folder: Path, needed: int, promised: int = 0) -> None:
         free = shutil.disk_usage(folder).free
     if needed + promised <= free:
         return
-    others = f", of which other trainings will take {_megabytes(promised)}" if promised else ""
+    others = Phrase(N_(", of which other trainings will take {size}"), size=_megabytes(promised)) if promised else ""
     raise StorageError(
-        f"The training will write about {_megabytes(needed)}, and the disk of {folder} has {_megabytes(free)} free"
-        f"{others}. Free some space, or ask for fewer epochs, methods, values or seeds, or a smaller probe_size."
+        N_(
+            "The training will write about {needed}, and the disk of {folder} has {free} free{others}. Free some"
+            " space, or ask for fewer epochs, methods, values or seeds, or a smaller probe_size."
+        ),
+        needed=_megabytes(needed),
+        folder=folder,
+        free=_megabytes(free),
+        others=others,
     )
 
 

@@ -89,13 +89,22 @@ class DataSpec:
         check_fields(self, "data.")
         if self.name == "mixture" and self.samples * self.dim > MOST_SYNTHETIC:
             raise InvalidInputError(
-                f"data.samples times data.dim must be at most {MOST_SYNTHETIC}; received {self.samples} times"
-                f" {self.dim}. At that dim, {MOST_SYNTHETIC // self.dim} samples fit."
+                N_(
+                    "data.samples times data.dim must be at most {most_synthetic}; received {samples} times {dim}. At"
+                    " that dim, {fits} samples fit."
+                ),
+                most_synthetic=MOST_SYNTHETIC,
+                samples=self.samples,
+                dim=self.dim,
+                fits=MOST_SYNTHETIC // self.dim,
             )
         if self.is_published and not self.folder:
             raise InvalidInputError(
-                f"data.folder must name the folder of {self.name}'s files; received ''. "
-                "Give one, and set data.download to fetch them into it."
+                N_(
+                    "data.folder must name the folder of {name}'s files; received ''. Give one, and set data.download"
+                    " to fetch them into it."
+                ),
+                name=self.name,
             )
 
     @property
@@ -172,15 +181,23 @@ class MethodSpec:
         check_fields(self, "method.")
         if not NAME.fullmatch(self.name or self.combination):
             raise InvalidInputError(
-                "method.name must be 1 to 80 letters, digits or any of _ + . = -, as it names a folder; "
-                f"received {self.name!r}. Shorten it or drop other characters."
+                N_(
+                    "method.name must be 1 to 80 letters, digits or any of _ + . = -, as it names a folder; received"
+                    " {name!r}. Shorten it or drop other characters."
+                ),
+                name=self.name,
             )
         if len(set(self.keys)) < len(self.keys):
-            raise InvalidInputError(f"A method can be put in once; received {self.combination!r}. Name it once.")
+            raise InvalidInputError(
+                N_("A method can be put in once; received {combination!r}. Name it once."), combination=self.combination
+            )
         if not isinstance(self.settings, Mapping):
             raise InvalidInputError(
-                f'method.settings must be an object, {{"per.weight": 0.001}}, say; received {shown(self.settings)}.'
-                " Leave it out for the published values."
+                N_(
+                    'method.settings must be an object, {{"per.weight": 0.001}}, say; received {settings}. Leave it'
+                    " out for the published values."
+                ),
+                settings=shown(self.settings),
             )
         known = {f"{m.key}.{p.name}": p for m in self.methods for p in _parameters(m)}
         for name, value in self.settings.items():
@@ -190,8 +207,10 @@ class MethodSpec:
                 _set(name, value, known[name])
             else:
                 raise InvalidInputError(
-                    f"The settings of {self.combination!r} are {', '.join((*known, *OPTIMISER))}; received {name!r}. "
-                    "Remove or rename it."
+                    N_("The settings of {combination!r} are {known}; received {name!r}. Remove or rename it."),
+                    combination=self.combination,
+                    known=", ".join((*known, *OPTIMISER)),
+                    name=name,
                 )
 
     @property
@@ -284,8 +303,10 @@ class TrainingSpec:
         labels = [method.label for method in self.methods]
         if not labels or len(set(labels)) < len(labels):
             raise InvalidInputError(
-                f"methods must be at least one, of different names; received {', '.join(labels) or 'none'}. "
-                "Add one, or give each a name."
+                N_(
+                    "methods must be at least one, of different names; received {labels}. Add one, or give each a name."
+                ),
+                labels=", ".join(labels) or Phrase(N_("none")),
             )
 
     def of_method(self, method: MethodSpec) -> Self:
@@ -310,7 +331,7 @@ class TrainingSpec:
         A setting of a method may be a list of values, and so may the learning rate, the momentum and the weight decay
         of all: each is then a method of its own, see `analysis.runs.grid`.
         """
-        known = dict(_fields("A training spec", cls, values))
+        known = dict(_fields(Phrase(N_("A training spec")), cls, values))
         shared = shared_values(known)
         if shared:
             known |= {"methods": cls().as_dict()["methods"]} | known | {name: own[0] for name, own in shared.items()}
@@ -320,7 +341,9 @@ class TrainingSpec:
             known["model"] = ModelSpec(**_fields("model", ModelSpec, known["model"]))
         if "methods" in known:
             known["methods"] = tuple(
-                MethodSpec(value) if isinstance(value, str) else MethodSpec(**_fields("A method", MethodSpec, value))
+                MethodSpec(value)
+                if isinstance(value, str)
+                else MethodSpec(**_fields(Phrase(N_("A method")), MethodSpec, value))
                 for value in expanded(_listed("methods", known["methods"]), shared)
             )
         if "layers" in known:
@@ -337,7 +360,9 @@ def read_spec(path: str | Path) -> TrainingSpec:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise InvalidInputError(f"{path} is not a readable JSON file: {error}. Name a training spec.") from error
+        raise InvalidInputError(
+            N_("{path} is not a readable JSON file: {error}. Name a training spec."), path=path, error=error
+        ) from error
     return TrainingSpec.from_dict(read_object(text, str(path)))
 
 
@@ -352,15 +377,24 @@ def read_object(text: str, what: str) -> dict[str, Any]:
         InvalidInputError: If it is no such text.
     """
     if len(text) > LONGEST_JSON:
-        raise InvalidInputError(f"{what} must have at most {LONGEST_JSON} characters; it has {len(text)}. Shorten it.")
+        raise InvalidInputError(
+            N_("{what} must have at most {longest_json} characters; it has {received}. Shorten it."),
+            what=what,
+            longest_json=LONGEST_JSON,
+            received=len(text),
+        )
     try:
         value = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number)
         _require_flat(value, DEEPEST_JSON)
     except (ValueError, RecursionError) as error:
-        raise InvalidInputError(f'{what} must be JSON, {{"momentum": 0.8}} say: {error}. Correct it.') from error
+        raise InvalidInputError(
+            N_('{what} must be JSON, {{"momentum": 0.8}} say: {error}. Correct it.'), what=what, error=error
+        ) from error
     if not isinstance(value, dict):
         raise InvalidInputError(
-            f'{what} must be a JSON object, {{"momentum": 0.8}} say; received {plain(text)}. Put it in braces.'
+            N_('{what} must be a JSON object, {{"momentum": 0.8}} say; received {text}. Put it in braces.'),
+            what=what,
+            text=plain(text),
         )
     return value
 
@@ -369,18 +403,18 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     names = [name for name, _ in pairs]
     twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
     if twice is not None:
-        raise ValueError(f"{plain(twice)} is there twice")
+        raise ValueError(Phrase(N_("{name} is there twice"), name=plain(twice)))
     return dict(pairs)
 
 
 def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no finite number")
+    raise ValueError(Phrase(N_("{name} is no finite number"), name=name))
 
 
 def _require_flat(value: Any, deepest: int) -> None:
     if isinstance(value, dict | list):
         if deepest == 0:
-            raise ValueError(f"it is nested more than {DEEPEST_JSON} deep")
+            raise ValueError(Phrase(N_("it is nested more than {deepest} deep"), deepest=DEEPEST_JSON))
         for one in value.values() if isinstance(value, dict) else value:
             _require_flat(one, deepest - 1)
 
@@ -402,18 +436,27 @@ def _fields(what: str, cls: type[Any], values: object) -> Mapping[str, Any]:
     known = [f.name for f in fields(cls)]
     if not isinstance(values, Mapping):
         raise InvalidInputError(
-            f"{what} must be an object with fields out of {', '.join(known)}; received {shown(values)}. Give it as"
-            " {...}."
+            N_("{what} must be an object with fields out of {known}; received {received}. Give it as {{...}}."),
+            what=what,
+            known=", ".join(known),
+            received=shown(values),
         )
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise InvalidInputError(
-            f"{what} has the fields {', '.join(known)}; received {plain(', '.join(unknown))}. Remove or rename them."
+            N_("{what} has the fields {known}; received {unknown}. Remove or rename them."),
+            what=what,
+            known=", ".join(known),
+            unknown=plain(", ".join(unknown)),
         )
     return values
 
 
 def _listed(name: str, values: object) -> list[Any] | tuple[Any, ...]:
     if not isinstance(values, list | tuple):
-        raise InvalidInputError(f"{name} must be a list; received {shown(values)}. Write it in square brackets.")
+        raise InvalidInputError(
+            N_("{name} must be a list; received {received}. Write it in square brackets."),
+            name=name,
+            received=shown(values),
+        )
     return values

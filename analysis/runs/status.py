@@ -12,6 +12,7 @@ from analysis.runs import folder
 from analysis.runs.folder import ComparisonFolder
 from analysis.runs.remark import Remark, explain, read_remark
 from per_core.errors import InvalidInputError
+from per_core.text import N_, from_json
 
 RunState = folder.TrainingState | Literal["queued", "stopping", "recorded", "damaged"]
 
@@ -75,14 +76,16 @@ def read_status(path: Path) -> RunStatus:
         if state in LIVE and not is_running(int(values["pid"]), str(values.get("birth", ""))):
             state, remark = "interrupted", WITHOUT_A_WORD[state]
         diverged = {
-            name: (int(run["diverged"]), str(run["reason"]))
+            name: (int(run["diverged"]), from_json(run["reason"]))
             for name, run in values.get("runs", {}).items()
             if run["diverged"] is not None
         }
         device = str(values.get("device", ""))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInputError(
-            f"{comparison.status_file} must be a training's status; it is damaged: {error!r}. Delete the run."
+            N_("{status_file} must be a training's status; it is damaged: {error!r}. Delete the run."),
+            status_file=comparison.status_file,
+            error=error,
         ) from error
     return RunStatus(state, epoch, epochs, remark, device, updated, diverged)
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from analysis.training.download import Announce, PublishedFile, fetch_file, require_no_links
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 Images = tuple[NDArray[np.uint8], NDArray[np.int64]]  # (n, 3, 32, 32) and (n,)
 
@@ -99,8 +100,15 @@ def fetch(files: CifarFiles, folder: str | Path, *, download: bool, progress: An
     if not download:
         missing = ", ".join(name for name in files.names if not (folder / name).is_file())
         raise InvalidInputError(
-            f"{files.title} needs the files {', '.join(files.names)} in {folder} or in {folder / files.folder}; "
-            f"there is no {missing}. Unpack the binary version there, or allow the download (data.download)."
+            N_(
+                "{title} needs the files {names} in {folder} or in {place}; there is no {missing}. Unpack the binary"
+                " version there, or allow the download (data.download)."
+            ),
+            title=files.title,
+            names=", ".join(files.names),
+            folder=folder,
+            place=folder / files.folder,
+            missing=missing,
         )
     report = progress or (lambda _: None)
     require_no_links(files.title, folder, files.folder)
@@ -109,8 +117,13 @@ def fetch(files: CifarFiles, folder: str | Path, *, download: bool, progress: An
         _unpack(files, archive, folder)
     except (OSError, tarfile.TarError) as error:
         raise InvalidInputError(
-            f"{files.title} could not be unpacked from {archive}: {error}. Delete it and try again, or put the binary"
-            " files there yourself."
+            N_(
+                "{title} could not be unpacked from {archive}: {error}. Delete it and try again, or put the binary"
+                " files there yourself."
+            ),
+            title=files.title,
+            archive=archive,
+            error=error,
         ) from error
     report(f"{files.title}: unpacked into {folder / files.folder}")
     return folder / files.folder
@@ -131,19 +144,33 @@ def _read(files: CifarFiles, path: Path) -> Images:
     try:
         content = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
-        raise InvalidInputError(f"{path} cannot be read: {error}. Check who may read it.") from error
+        raise InvalidInputError(
+            N_("{path} cannot be read: {error}. Check who may read it."), path=path, error=error
+        ) from error
     record = files.label_bytes + PIXELS
     if content.size == 0 or content.size % record:
         raise InvalidInputError(
-            f"{path.name} of {files.title} must hold whole records of {record} bytes; received {content.size} bytes. "
-            "It is cut short or of another data set: fetch it again."
+            N_(
+                "{name} of {title} must hold whole records of {record} bytes; received {received} bytes. It is cut"
+                " short or of another data set: fetch it again."
+            ),
+            name=path.name,
+            title=files.title,
+            record=record,
+            received=content.size,
         )
     records = content.reshape(-1, record)
     labels = records[:, files.label_bytes - 1].astype(np.int64)
     if labels.max() >= files.classes:
         raise InvalidInputError(
-            f"Labels of {files.title} must be below {files.classes}; {path.name} has {labels.max()}. "
-            "It is of another data set or damaged: fetch it again."
+            N_(
+                "Labels of {title} must be below {classes}; {name} has {largest}. It is of another data set or"
+                " damaged: fetch it again."
+            ),
+            title=files.title,
+            classes=files.classes,
+            name=path.name,
+            largest=labels.max(),
         )
     return records[:, files.label_bytes :].reshape(-1, 3, SIDE, SIDE), labels
 
@@ -158,6 +185,9 @@ def _unpack(files: CifarFiles, archive: Path, folder: Path) -> None:
                 tar.extract(f"{files.folder}/{name}", workplace, filter="data")
             except KeyError as error:
                 raise InvalidInputError(
-                    f"{archive.name} must hold {files.folder}/{name}, and does not. Delete it and try again."
+                    N_("{archive} must hold {folder}/{name}, and does not. Delete it and try again."),
+                    archive=archive.name,
+                    folder=files.folder,
+                    name=name,
                 ) from error
             (Path(workplace) / files.folder / name).replace(target / name)

@@ -21,6 +21,7 @@ from analysis.training.dataset import DataSet, Samples, Text
 from analysis.training.download import Announce
 from analysis.training.idx import FASHION_MNIST, MNIST, IdxFiles
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 SPLIT_SEED = 0
 DIGITS_TRAINING = 1297  # of the 1797 images
@@ -105,7 +106,9 @@ def _digits_file() -> Path:
     """The table behind scikit-learn's `load_digits`, which would take two seconds to import."""
     found = find_spec("sklearn")
     if found is None or found.origin is None:
-        raise InvalidInputError("The digits ship with scikit-learn, which is not installed. Install requirements.txt.")
+        raise InvalidInputError(
+            N_("The digits ship with scikit-learn, which is not installed. Install requirements.txt.")
+        )
     return Path(found.origin).parent / "datasets" / "data" / "digits.csv.gz"
 
 

@@ -6,6 +6,7 @@ import torch
 
 from analysis.runs.spec import TrainingSpec
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 
 def find_device(spec: TrainingSpec) -> torch.device:
@@ -17,11 +18,14 @@ def find_device(spec: TrainingSpec) -> torch.device:
     there = torch.cuda.is_available()
     name = ("cuda" if there else "cpu") if spec.device == "auto" else spec.device
     if name == "cuda" and not there:
-        raise InvalidInputError('device "cuda" needs a GPU that torch can use; there is none. Choose "auto" or "cpu".')
+        raise InvalidInputError(
+            N_('device "cuda" needs a GPU that torch can use; there is none. Choose "auto" or "cpu".')
+        )
     if name == "cpu" and (spec.mixed_precision != "float32" or spec.compile):
         asked = "compile" if spec.compile else f"mixed_precision {spec.mixed_precision!r}"
         raise InvalidInputError(
-            f'{asked} needs a GPU; this is trained on the CPU. Choose mixed_precision "float32" and compile false.'
+            N_('{asked} needs a GPU; this is trained on the CPU. Choose mixed_precision "float32" and compile false.'),
+            asked=asked,
         )
     return torch.device(name)
 

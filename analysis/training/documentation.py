@@ -30,6 +30,7 @@ from pathlib import Path
 
 from analysis.training.tokens import FORMULA, Parts, tokenise
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 FOLDERS_LEFT_OUT = {"tests", "_lib"}
 MODULES_LEFT_OUT = {"__config__.py", "version.py"}
@@ -52,7 +53,9 @@ def read_documentation() -> Parts:
     """
     found = find_spec("scipy")
     if found is None or found.origin is None:
-        raise InvalidInputError("The documentation ships with SciPy, which is not installed. Install requirements.txt.")
+        raise InvalidInputError(
+            N_("The documentation ships with SciPy, which is not installed. Install requirements.txt.")
+        )
     parts = Parts([], [], [])
     for module, strings in documentation_strings(Path(found.origin).parent).items():
         part = {0: parts.validation, 1: parts.test}.get(_share(module), parts.training)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase
 
 Announce = Callable[[str], None]
 
@@ -61,8 +62,14 @@ def fetch_file(file: PublishedFile, folder: Path, title: str, report: Announce) 
         _verify(file, place, title)
     except (OSError, http.client.HTTPException) as error:
         raise InvalidInputError(
-            f"{title} could not be fetched from {file.url} into {folder}: {error}. "
-            "Try again, it goes on where it stopped; or put the files there yourself."
+            N_(
+                "{title} could not be fetched from {url} into {folder}: {error}. Try again, it goes on where it"
+                " stopped; or put the files there yourself."
+            ),
+            title=title,
+            url=file.url,
+            folder=folder,
+            error=error,
         ) from error
     return place
 
@@ -76,8 +83,12 @@ def require_no_links(title: str, folder: Path, *names: str) -> None:
     for name in names:
         if (folder / name).is_symlink():
             raise InvalidInputError(
-                f"{title} is fetched into a folder of plain files; {name} in it is a link. Remove the link, or name"
-                " another folder."
+                N_(
+                    "{title} is fetched into a folder of plain files; {name} in it is a link. Remove the link, or"
+                    " name another folder."
+                ),
+                title=title,
+                name=name,
             )
 
 
@@ -111,7 +122,7 @@ def _receive(answer: http.client.HTTPResponse, part: Path, have: int, title: str
                 report(f"{title}: {have / 1e6:.1f} of {total / 1e6:.1f} MB ({percent} %)")
                 reported = percent
     if have < total:
-        raise OSError(f"the connection broke off after {have} of {total} bytes")
+        raise OSError(Phrase(N_("the connection broke off after {have} of {total} bytes"), have=have, total=total))
 
 
 def _verify(file: PublishedFile, place: Path, title: str) -> None:
@@ -120,6 +131,12 @@ def _verify(file: PublishedFile, place: Path, title: str) -> None:
     if found != file.md5:
         place.unlink()
         raise InvalidInputError(
-            f"{place.name} of {title} must have the MD5 checksum {file.md5}; it has {found}. "
-            "It was deleted: try again, or put the files there yourself."
+            N_(
+                "{name} of {title} must have the MD5 checksum {md5}; it has {found}. It was deleted: try again, or"
+                " put the files there yourself."
+            ),
+            name=place.name,
+            title=title,
+            md5=file.md5,
+            found=found,
         )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from analysis.runs.spec import TrainingSpec
 from analysis.training.models import Shape, outline, pass_nothing
+from per_core.text import N_, Phrase
 
 FLOAT = 4
 COPIES_OF_WEIGHTS = 3  # weights, gradients, momentum
@@ -58,7 +59,7 @@ def footprint(spec: TrainingSpec, shape: Shape, classes: int, width: float) -> F
     )
 
 
-def advice(spec: TrainingSpec, shape: Shape, classes: int, width: float, available: int) -> str:
+def advice(spec: TrainingSpec, shape: Shape, classes: int, width: float, available: int) -> Phrase:
     """What to change so that training fits into the bytes available, in a sentence or two."""
     whole = footprint(spec, shape, classes, width)
     needed = _megabytes(whole.total(spec.batch_size))
@@ -69,10 +70,19 @@ def advice(spec: TrainingSpec, shape: Shape, classes: int, width: float, availab
     narrower = _width_that_fits(spec, shape, classes, width, available)
     if narrower is not None:
         smaller.append(f"model.width {narrower:.3g}")
-    what = " or ".join(smaller) or "fewer methods and seeds, on a machine with more memory"
-    return (
-        f"At batch_size {spec.batch_size} and model.width {width:g} it takes about {needed}, and there are about "
-        f"{_megabytes(max(0, available))}. What would fit: {what}."
+    what: str = Phrase(N_("fewer methods and seeds, on a machine with more memory"))
+    if smaller:
+        what = Phrase(N_("{first} or {second}"), first=smaller[0], second=smaller[1]) if smaller[1:] else smaller[0]
+    return Phrase(
+        N_(
+            "At batch_size {batch_size} and model.width {width:g} it takes about {needed}, and there are about"
+            " {available}. What would fit: {what}."
+        ),
+        batch_size=spec.batch_size,
+        width=width,
+        needed=needed,
+        available=_megabytes(max(0, available)),
+        what=what,
     )
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from analysis.training.download import Announce, PublishedFile, fetch_file
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 Images = tuple[NDArray[np.uint8], NDArray[np.int64]]  # (n, 1, 28, 28) and (n,)
 
@@ -102,8 +103,15 @@ def fetch(
     if not download:
         missing = ", ".join(name for name in _PARTS if _find(folder, name) is None)
         raise InvalidInputError(
-            f"{files.title} needs the files {', '.join(_PARTS)}, or these with .gz, in {folder} or in"
-            f" {folder / files.folder}; there is no {missing}. Put them there, or allow the download (data.download)."
+            N_(
+                "{title} needs the files {parts}, or these with .gz, in {folder} or in {place}; there is no"
+                " {missing}. Put them there, or allow the download (data.download)."
+            ),
+            title=files.title,
+            parts=", ".join(_PARTS),
+            folder=folder,
+            place=folder / files.folder,
+            missing=missing,
         )
     report = progress or (lambda _: None)
     first, second, third, fourth = (fetch_file(file, folder, files.title, report) for file in files.files)
@@ -121,13 +129,27 @@ def read(files: IdxFiles, images: Path, labels: Path) -> Images:
     classes = _read(files, labels, axes=1)
     if pixels.shape[1:] != (SIDE, SIDE) or len(pixels) != len(classes):
         raise InvalidInputError(
-            f"{files.title} has images of {SIDE} x {SIDE} and a label for each; received {pixels.shape} and"
-            f" {len(classes)} labels in {images.name} and {labels.name}. Fetch them again."
+            N_(
+                "{title} has images of {side} x {side} and a label for each; received {shape} and {count} labels in"
+                " {images} and {labels}. Fetch them again."
+            ),
+            title=files.title,
+            side=SIDE,
+            shape=pixels.shape,
+            count=len(classes),
+            images=images.name,
+            labels=labels.name,
         )
     if classes.max() >= CLASSES:
         raise InvalidInputError(
-            f"Labels of {files.title} must be below {CLASSES}; {labels.name} has {classes.max()}. "
-            "It is of another data set or damaged: fetch it again."
+            N_(
+                "Labels of {title} must be below {classes}; {labels} has {largest}. It is of another data set or"
+                " damaged: fetch it again."
+            ),
+            title=files.title,
+            classes=CLASSES,
+            labels=labels.name,
+            largest=classes.max(),
         )
     return pixels[:, None], classes.astype(np.int64)
 
@@ -143,12 +165,21 @@ def _read(files: IdxFiles, path: Path, *, axes: int) -> NDArray[np.uint8]:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             content = file.read(most + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise InvalidInputError(f"{path} cannot be read: {error}. Fetch it again, or check who may read it.") from error
+        raise InvalidInputError(
+            N_("{path} cannot be read: {error}. Fetch it again, or check who may read it."), path=path, error=error
+        ) from error
     if len(content) > header and content[:4] == bytes([0, 0, _BYTES, axes]):
         shape = struct.unpack(f">{axes}I", content[4:header])
         if len(content) - header == int(np.prod(shape, dtype=object)) and shape[0] > 0:
             return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()  # which torch may write to
     raise InvalidInputError(
-        f"{path.name} of {files.title} must be an IDX file of bytes with {axes} axes, whole and of at most"
-        f" {MOST_SAMPLES:,} samples; received {min(len(content), most):,} bytes that are not. Fetch it again."
+        N_(
+            "{name} of {title} must be an IDX file of bytes with {axes} axes, whole and of at most {most_samples:,}"
+            " samples; received {received:,} bytes that are not. Fetch it again."
+        ),
+        name=path.name,
+        title=files.title,
+        axes=axes,
+        most_samples=MOST_SAMPLES,
+        received=min(len(content), most),
     )

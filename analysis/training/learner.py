@@ -19,6 +19,7 @@ from analysis.training.models import FULL, NARROW, build_network
 from analysis.training.recurrent import LanguageModel
 from analysis.training.residual import SCALAR_RATE
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase, as_json, from_json
 
 LARGEST_EXPONENT = 700.0  # of a float
 METHODS = (1,)  # the spawn key of what methods draw; the order of the data and dropout have none
@@ -68,7 +69,7 @@ class Learner:
         self.method = method
         self.seed = seed
         self.diverged: int | None = None
-        self.reason = ""
+        self.reason: str = ""
         normalised = any(one.kind == "normaliser" for one in method.methods)
         network = build_network(
             spec.model, data.shape, data.classes, width=width_on(spec, device), seed=seed, normalised=normalised
@@ -127,13 +128,13 @@ class Learner:
             # Every batch has the same shape: what one step took, the next can only refuse for its values.
             if epoch == 1 and steps == 0:
                 raise
-            self.diverged, self.reason = epoch, str(error)
+            self.diverged, self.reason = epoch, error.phrase
             loss.fill_(torch.nan)
         finally:
             self.network.eval()
         score = Score(loss.item() / max(1, steps), correct.item() / max(1, steps))
         if self.diverged is None and not np.isfinite(score.loss):
-            self.diverged, self.reason = epoch, "the training loss is not finite"
+            self.diverged, self.reason = epoch, Phrase(N_("the training loss is not finite"))
         return score
 
     def batches(self, epoch: int) -> Iterator[Batch]:
@@ -184,7 +185,7 @@ class Learner:
             "optimizer": self._optimizer.state_dict(),
             "scaler": self._scaler.state_dict(),
             "diverged": self.diverged,
-            "reason": self.reason,
+            "reason": as_json(self.reason),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -192,7 +193,7 @@ class Learner:
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
-        self.diverged, self.reason = state["diverged"], state["reason"]
+        self.diverged, self.reason = state["diverged"], from_json(state["reason"])
 
     def _restart(self) -> None:
         """Let a language model forget what it has read."""

@@ -143,8 +143,12 @@ def chosen_layers(network: nn.Module, asked: Sequence[str]) -> list[HiddenLayer]
     unknown = [name for name in asked if name not in known]
     if unknown:
         raise InvalidInputError(
-            f"layers must be hidden layers of the model, {', '.join(known)}; received {', '.join(unknown)}. "
-            "Name some of these, or none for all."
+            N_(
+                "layers must be hidden layers of the model, {known}; received {unknown}. Name some of these, or none"
+                " for all."
+            ),
+            known=", ".join(known),
+            unknown=", ".join(unknown),
         )
     chosen = {layer for name in asked or known for layer in known[name]}
     return [layer for name, layer in layers.items() if name in chosen]
@@ -168,8 +172,11 @@ def _cnn11(spec: ModelSpec, width: float, shape: Shape, classes: int, _normalise
     """The 11-layer network; on small images pooling ends with a map of one pixel, and no kernel exceeds the map."""
     if len(shape) != 3:
         raise InvalidInputError(
-            f"The convolutional network takes images, (channels, height, width); received samples of shape {shape}. "
-            'Choose the model "mlp" or a data set of images.'
+            N_(
+                "The convolutional network takes images, (channels, height, width); received samples of shape"
+                ' {shape}. Choose the model "mlp" or a data set of images.'
+            ),
+            shape=shape,
         )
     network = nn.Sequential()
     channels, height, width_of_map = shape
@@ -200,8 +207,11 @@ def _resnet(spec: ModelSpec, width: float, shape: Shape, classes: int, normalise
 def _lstm(spec: ModelSpec, width: float, shape: Shape, classes: int, _normalised: bool) -> nn.Module:
     if len(shape) != 1:
         raise InvalidInputError(
-            f"The LSTM takes sequences of words, (words,); received samples of shape {tuple(shape)}. Choose another"
-            " model, or text as data."
+            N_(
+                "The LSTM takes sequences of words, (words,); received samples of shape {shape}. Choose another"
+                " model, or text as data."
+            ),
+            shape=tuple(shape),
         )
     units = _scaled(LSTM_UNITS, width)
     return LanguageModel(

@@ -17,6 +17,7 @@ from analysis.training.models import MODELS, Shape, Takes, chosen_layers, hidden
 from analysis.training.recurrent import LanguageModel
 from per_core.errors import InvalidInputError
 from per_core.recording.layer_record import FLOAT_BYTES, HALF_BYTES, HEADER_BYTES, Allowance
+from per_core.text import N_, Phrase
 
 CIFAR, MNIST = (3, 32, 32), (1, 28, 28)
 CIFAR_TRAINING, MNIST_TRAINING = 50_000, 60_000
@@ -131,22 +132,37 @@ def require_inputs(spec: TrainingSpec) -> None:
     if MODELS[spec.model.name].takes != takes:
         able = [key for key, model in MODELS.items() if model.takes == takes]
         raise InvalidInputError(
-            f"Data and model must fit: {spec.data.name} is {'a text' if spec.data.is_text else 'no text'}, and the"
-            f" model {spec.model.name} takes {MODELS[spec.model.name].takes}. Choose {_either(able)} as the model, or"
-            " other data."
+            N_(
+                "Data and model must fit: {data} is a text, and the model {model} takes numbers. Choose {able} as the"
+                " model, or other data."
+            )
+            if spec.data.is_text
+            else N_(
+                "Data and model must fit: {data} is no text, and the model {model} takes words. Choose {able} as the"
+                " model, or other data."
+            ),
+            data=spec.data.name,
+            model=spec.model.name,
+            able=_either(able),
         )
 
 
 def _either(names: Sequence[str]) -> str:
-    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    if len(names) == 1:
+        return names[0]
+    return Phrase(N_("{first} or {second}"), first=", ".join(names[:-1]), second=names[-1])
 
 
 def require_batch(batch_size: int, samples: int) -> None:
     """Refuse a batch that is larger than the training data, `InvalidInputError`."""
     if batch_size > samples:
         raise InvalidInputError(
-            f"batch_size must be at most the number of training samples, {samples}; received {batch_size}. "
-            "Make it smaller."
+            N_(
+                "batch_size must be at most the number of training samples, {samples}; received {batch_size}. Make it"
+                " smaller."
+            ),
+            samples=samples,
+            batch_size=batch_size,
         )
 
 

@@ -107,6 +107,8 @@ def find_spec(name: str) -> TrainingSpec:
         return PRESETS[name].spec
     if not Path(name).is_file():
         raise InvalidInputError(
-            f"SPEC must be a JSON file or one of {', '.join(PRESETS)}; there is no {name}. Name one of these."
+            N_("SPEC must be a JSON file or one of {presets}; there is no {name}. Name one of these."),
+            presets=", ".join(PRESETS),
+            name=name,
         )
     return read_spec(name)

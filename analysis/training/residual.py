@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from analysis.runs.spec import BLOCK_PLACES
 from analysis.training.hidden_layer import AffineLayer
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 CHANNELS = (16, 32, 64)
 SCALAR_RATE = 0.1  # of the learning rate, for the biases and scales of Fixup
@@ -137,8 +138,11 @@ def require_images(shape: Sequence[int]) -> None:
     """
     if len(shape) != 3 or min(shape[1:]) < 4:
         raise InvalidInputError(
-            "The residual network takes images, (channels, height, width), of 4 pixels a side at least; received"
-            f' samples of shape {tuple(shape)}. Choose the model "mlp" or a data set of images.'
+            N_(
+                "The residual network takes images, (channels, height, width), of 4 pixels a side at least; received"
+                ' samples of shape {shape}. Choose the model "mlp" or a data set of images.'
+            ),
+            shape=tuple(shape),
         )
 
 

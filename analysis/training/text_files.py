@@ -19,6 +19,7 @@ from pathlib import Path
 from analysis.training.download import Announce, PublishedFile, fetch_file, require_no_links
 from analysis.training.tokens import END, Parts
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 MOST_BYTES = 50_000_000  # of a file; the largest here has eleven million
 
@@ -79,8 +80,15 @@ def fetch(files: TextFiles, folder: str | Path, *, download: bool, progress: Ann
     if not download:
         missing = ", ".join(name for name in files.names if not (folder / name).is_file())
         raise InvalidInputError(
-            f"{files.title} needs the files {', '.join(files.names)} in {folder} or in {folder / files.folder}; "
-            f"there is no {missing}. Put them there, or allow the download (data.download)."
+            N_(
+                "{title} needs the files {names} in {folder} or in {place}; there is no {missing}. Put them there, or"
+                " allow the download (data.download)."
+            ),
+            title=files.title,
+            names=", ".join(files.names),
+            folder=folder,
+            place=folder / files.folder,
+            missing=missing,
         )
     report = progress or (lambda _: None)
     require_no_links(files.title, folder, files.folder)
@@ -91,8 +99,13 @@ def fetch(files: TextFiles, folder: str | Path, *, download: bool, progress: Ann
         _unpack(files, fetched[0], folder)
     except (OSError, zipfile.BadZipFile) as error:
         raise InvalidInputError(
-            f"{files.title} could not be unpacked from {fetched[0]}: {error}. Delete it and try again, or put the files"
-            " there yourself."
+            N_(
+                "{title} could not be unpacked from {fetched}: {error}. Delete it and try again, or put the files"
+                " there yourself."
+            ),
+            title=files.title,
+            fetched=fetched[0],
+            error=error,
         ) from error
     report(f"{files.title}: unpacked into {folder / files.folder}")
     return folder / files.folder
@@ -114,9 +127,15 @@ def _read(files: TextFiles, path: Path) -> list[str]:
             with path.open(encoding="utf-8") as lines:
                 return [word for line in lines for word in (*line.split(), END)]
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"{path} cannot be read: {error}. Fetch it again, or check who may read it.") from error
+        raise InvalidInputError(
+            N_("{path} cannot be read: {error}. Fetch it again, or check who may read it."), path=path, error=error
+        ) from error
     raise InvalidInputError(
-        f"{path.name} of {files.title} must be a text of 1 to {MOST_BYTES:,} bytes; it has {size:,}. Fetch it again."
+        N_("{name} of {title} must be a text of 1 to {most_bytes:,} bytes; it has {size:,}. Fetch it again."),
+        name=path.name,
+        title=files.title,
+        most_bytes=MOST_BYTES,
+        size=size,
     )
 
 
@@ -130,6 +149,9 @@ def _unpack(files: TextFiles, archive: Path, folder: Path) -> None:
                 packed.extract(f"{files.folder}/{name}", workplace)
             except KeyError as error:
                 raise InvalidInputError(
-                    f"{archive.name} must hold {files.folder}/{name}, and does not. Delete it and try again."
+                    N_("{archive} must hold {folder}/{name}, and does not. Delete it and try again."),
+                    archive=archive.name,
+                    folder=files.folder,
+                    name=name,
                 ) from error
             (Path(workplace) / files.folder / name).replace(target / name)

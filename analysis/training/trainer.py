@@ -36,6 +36,7 @@ from per_core.recording.background import Background
 from per_core.recording.layer_record import Allowance
 from per_core.recording.recorder import Recorder
 from per_core.recording.run_directory import open_run
+from per_core.text import N_, Phrase, as_json
 
 USABLE = 0.9  # of a GPU's memory; the rest goes to libraries and fragments
 
@@ -111,11 +112,13 @@ class Trainer:
                 for epoch in range(self._epoch + 1, spec.epochs + 1):
                     self._advance(epoch, probe[0], watch)
         except BudgetError as error:
-            raise BudgetError(f"{error} {self._advice(data)}") from error
+            raise BudgetError(N_("{error} {advice}"), error=error, advice=self._advice(data)) from error
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            raise BudgetError(f"Out of memory on {device_name(self._device)}. {self._advice(data)}") from error
+            raise BudgetError(
+                N_("Out of memory on {device}. {advice}"), device=device_name(self._device), advice=self._advice(data)
+            ) from error
 
     def write_status(self, state: TrainingState, remark: Remark | None = None) -> None:
         """Say how far it has come."""
@@ -139,7 +142,10 @@ class Trainer:
             remark=remark,
             device=device_name(self._device),
             started=self._started,
-            runs={learner.name: {"diverged": learner.diverged, "reason": learner.reason} for learner in self._learners},
+            runs={
+                learner.name: {"diverged": learner.diverged, "reason": as_json(learner.reason)}
+                for learner in self._learners
+            },
         )
 
     def _prepare(self, data: DataSet) -> None:
@@ -187,8 +193,13 @@ class Trainer:
         last, due = (run.records[-1].epoch if run.records else None), learner.diverged or self._epoch
         if last != due:
             raise InvalidInputError(
-                f"A comparison goes on where the records and the checkpoint agree; {run.path} should have its last "
-                f"record at epoch {due}, and has it at {last}. Start anew in another folder."
+                N_(
+                    "A comparison goes on where the records and the checkpoint agree; {path} should have its last"
+                    " record at epoch {due}, and has it at {last}. Start anew in another folder."
+                ),
+                path=run.path,
+                due=due,
+                last=last,
             )
 
     def _begin(self, probe: Batch) -> None:
@@ -255,15 +266,22 @@ class Trainer:
             return
         if not self._resume:
             raise InvalidInputError(
-                f"A comparison needs a folder of its own; there is one in {self._folder.path} already. "
-                "Go on with it (--resume), or name another folder."
+                N_(
+                    "A comparison needs a folder of its own; there is one in {path} already. Go on with it"
+                    " (--resume), or name another folder."
+                ),
+                path=self._folder.path,
             )
         kept = self._folder.read_comparison()
         spec, device = TrainingSpec.from_dict(kept["spec"]), kept["resolved"]["device"]
         if replace(spec, title=self._spec.title) != self._spec or device != self._device.type:
             raise InvalidInputError(
-                f"A comparison goes on with the spec and on the device that it was begun with (here {device}); "
-                f"received another one. Use the spec of {self._folder.comparison_file}, or name another folder."
+                N_(
+                    "A comparison goes on with the spec and on the device that it was begun with (here {device});"
+                    " received another one. Use the spec of {comparison_file}, or name another folder."
+                ),
+                device=device,
+                comparison_file=self._folder.comparison_file,
             )
 
     def _require_memory(self, data: DataSet) -> None:
@@ -271,7 +289,7 @@ class Trainer:
         width = width_on(self._spec, self._device)
         whole = footprint(self._spec, data.shape, data.classes, width)
         if whole.total(self._spec.batch_size) > self._available():
-            raise BudgetError(f"Training would not fit into memory. {self._advice(data)}")
+            raise BudgetError(N_("Training would not fit into memory. {advice}"), advice=self._advice(data))
 
     def _available(self) -> int:
         """Bytes that training may take, beside what the process had before it."""
@@ -280,6 +298,6 @@ class Trainer:
         whole = self._limits.memory or psutil.virtual_memory().total
         return whole - self._baseline
 
-    def _advice(self, data: DataSet) -> str:
+    def _advice(self, data: DataSet) -> Phrase:
         width = width_on(self._spec, self._device)
         return advice(self._spec, data.shape, data.classes, width, self._available())

@@ -14,6 +14,7 @@ from typing import Self
 from analysis.process import resident_memory
 from analysis.runs.remark import Remark
 from per_core.errors import BudgetError
+from per_core.text import N_
 
 PERIOD = 0.25  # seconds between two looks
 
@@ -103,5 +104,7 @@ class Watch:
             self.request(Remark("time limit", {"seconds": limits.seconds}))
         if limits.memory is not None and (used := resident_memory()) > limits.memory:
             self._reason = self._reason or BudgetError(
-                f"Training may take {limits.memory / 1e6:,.0f} MB of memory, and the process has {used / 1e6:,.0f} MB."
+                N_("Training may take {most:,.0f} MB of memory, and the process has {used:,.0f} MB."),
+                most=limits.memory / 1e6,
+                used=used / 1e6,
             )

@@ -7,6 +7,7 @@ from numbers import Real
 from typing import Any
 
 from per_core.errors import InvalidInputError
+from per_core.text import N_
 
 DECIMALS = 6  # so that 0.1 + 0.2 is 0.3, and the 0.1 of a float32 is 0.1
 TOO_LARGE = 10**15  # below, every whole number is a float too
@@ -32,8 +33,12 @@ def as_epoch(value: object, name: str = "epoch") -> float:
     is_number = isinstance(number, Real) and not isinstance(number, bool)
     if not is_number or not 0 <= number < TOO_LARGE:
         raise InvalidInputError(
-            f"{name} must be one finite number from 0 to below 10^15; received {value!r:.80}. Pass 0 before training,"
-            " 1 after the first epoch, 0.5 halfway through it."
+            N_(
+                "{name} must be one finite number from 0 to below 10^15; received {value!r:.80}. Pass 0 before"
+                " training, 1 after the first epoch, 0.5 halfway through it."
+            ),
+            name=name,
+            value=value,
         )
     rounded = round(float(number), DECIMALS)
     return int(rounded) if rounded.is_integer() else rounded
@@ -48,4 +53,6 @@ def parse_epoch(text: str) -> float:
     try:
         return as_epoch(float(text))
     except ValueError as error:
-        raise InvalidInputError(f'An epoch is written as a number, "3" or "0.25"; received {text!r:.80}.') from error
+        raise InvalidInputError(
+            N_('An epoch is written as a number, "3" or "0.25"; received {text!r:.80}.'), text=text
+        ) from error

@@ -27,6 +27,7 @@ from per_core.recording.recurrent import (
     sequence_layers,
 )
 from per_core.recording.rows import Rows
+from per_core.text import N_
 
 Warn = Callable[[str, str], None]  # topic and message, see `Recorder`
 
@@ -223,8 +224,11 @@ def _as_steps(steps: Sequence[int]) -> tuple[int, ...]:
     whole = all(isinstance(step, int) and not isinstance(step, bool) for step in chosen)
     if not chosen or not whole or len(set(chosen)) < len(chosen):
         raise InvalidInputError(
-            f"steps must be different whole numbers, from 0 or from the end if negative; received {steps!r:.80}. Pass"
-            " steps=(0, -1) for the first and the last step, or None for all."
+            N_(
+                "steps must be different whole numbers, from 0 or from the end if negative; received {steps!r:.80}."
+                " Pass steps=(0, -1) for the first and the last step, or None for all."
+            ),
+            steps=steps,
         )
     return chosen
 
@@ -235,12 +239,18 @@ def _require_recurrent(
     """Refuse what has nothing to act on."""
     if steps is not None and not sequences:
         raise InvalidInputError(
-            f"steps needs layers that are sequences, of a model with recurrent modules; received {some_of(layers)}."
-            " Leave steps out, or name the recurrent layers."
+            N_(
+                "steps needs layers that are sequences, of a model with recurrent modules; received {layers}. Leave"
+                " steps out, or name the recurrent layers."
+            ),
+            layers=some_of(layers),
         )
     if gates and not any(has_gates(module) for module in layers.values()) and not gate_modules(layers):
         raise InvalidInputError(
-            "gates needs nn.LSTM, nn.GRU, nn.RNN, one of their cells, or a recurrent module with submodules such as"
-            f' "forget gate" among the layers; received {some_of(layers)}. Name the recurrent module, or leave gates'
-            " out."
+            N_(
+                "gates needs nn.LSTM, nn.GRU, nn.RNN, one of their cells, or a recurrent module with submodules such"
+                ' as "forget gate" among the layers; received {layers}. Name the recurrent module, or leave gates'
+                " out."
+            ),
+            layers=some_of(layers),
         )

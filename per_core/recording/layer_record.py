@@ -25,6 +25,7 @@ from per_core.errors import BudgetError, InvalidInputError
 from per_core.interval import margin_of_error
 from per_core.per import row_norms
 from per_core.radial import radial_loss
+from per_core.text import N_
 from per_core.wasserstein import gaussian_w1
 
 FLOAT_BYTES, HALF_BYTES, EXPONENT_BYTES, INDEX_BYTES = 4, 2, 2, 8
@@ -71,15 +72,22 @@ class Allowance:
             require_count(getattr(self, name), name)
         if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
             raise InvalidInputError(
-                f"seed must be an integer of at least 0 and below 2^63; received {self.seed!r}. Pass 0, for example."
+                N_("seed must be an integer of at least 0 and below 2^63; received {seed!r}. Pass 0, for example."),
+                seed=self.seed,
             )
         columns = self.slices + self.units + self.tracked
         row, once = self._row_bytes(columns), self._column_bytes(columns)  # of a layer that has all of them
         needed = 2 * (HEADER_BYTES + FEWEST_ROWS * max(row, self._norm_bytes) + once)
         if self.budget < needed:
             raise BudgetError(
-                f"budget must hold {FEWEST_ROWS} rows of {columns} columns (slices, units and tracked units), {needed}"
-                f" bytes; received {self.budget}. Raise the budget, or lower slices or units."
+                N_(
+                    "budget must hold {fewest_rows} rows of {columns} columns (slices, units and tracked units),"
+                    " {needed} bytes; received {budget}. Raise the budget, or lower slices or units."
+                ),
+                fewest_rows=FEWEST_ROWS,
+                columns=columns,
+                needed=needed,
+                budget=self.budget,
             )
 
     def kept_slices(self, d: int) -> int:

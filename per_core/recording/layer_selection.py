@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from per_core.errors import InvalidInputError
 from per_core.per import PER, RowLayout
 from per_core.recording.recurrent import decoders, is_recurrent
+from per_core.text import N_, Phrase
 
 PASSING_ON = (nn.Identity, nn.Flatten, nn.Unflatten, nn.modules.dropout._DropoutNd, PER)  # outputs what came in
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)  # which hand on what their last member returns
@@ -80,8 +81,12 @@ def select_layers(model: nn.Module, layers: str | Sequence[str] | None) -> dict[
         chosen = {name: _find(name, named) for name in layers}
     if not chosen:
         raise InvalidInputError(
-            f"layers must name at least one module; {layers!r} matches none of {some_of(named)}."
-            " A regular expression has to match the whole name, r'.*\\.relu' for example."
+            N_(
+                "layers must name at least one module; {layers!r} matches none of {known}. A regular expression has"
+                " to match the whole name, r'.*\\.relu' for example."
+            ),
+            layers=layers,
+            known=some_of(named),
         )
     _require_hooks(chosen)
     return chosen
@@ -186,8 +191,12 @@ def _pattern(expression: str) -> re.Pattern[str]:
         return re.compile(expression)
     except re.error as error:
         raise InvalidInputError(
-            f"layers must be a regular expression or a list of names; {expression!r} is no expression: {error}."
-            " Escape what is special, r'features\\.6' for example."
+            N_(
+                "layers must be a regular expression or a list of names; {expression!r} is no expression: {error}."
+                " Escape what is special, r'features\\.6' for example."
+            ),
+            expression=expression,
+            error=error,
         ) from error
 
 
@@ -195,7 +204,9 @@ def _find(name: str, named: Mapping[str, nn.Module]) -> nn.Module:
     if name not in named:
         close = difflib.get_close_matches(str(name), named) or list(named)
         raise InvalidInputError(
-            f"layers must be names from model.named_modules(); {name!r} is none. Did you mean {some_of(close)}?"
+            N_("layers must be names from model.named_modules(); {name!r} is none. Did you mean {close}?"),
+            name=name,
+            close=some_of(close),
         )
     return named[name]
 
@@ -203,7 +214,8 @@ def _find(name: str, named: Mapping[str, nn.Module]) -> nn.Module:
 def some_of(names: Mapping[str, object] | Sequence[str], most: int = 12) -> str:
     """At most so many names, and how many more there are."""
     names = list(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    some = ", ".join(names[:most])
+    return Phrase(N_("{some} and {more} more"), some=some, more=len(names) - most) if len(names) > most else some
 
 
 def _require_hooks(chosen: Mapping[str, nn.Module]) -> None:
@@ -211,6 +223,9 @@ def _require_hooks(chosen: Mapping[str, nn.Module]) -> None:
     silent = [name for name, module in chosen.items() if isinstance(module, torch.jit.ScriptModule)]
     if silent:
         raise InvalidInputError(
-            f"Layers must be modules that call hooks, which scripted modules never do; received {some_of(silent)}."
-            " Record the original module, as it was before torch.jit.script or torch.jit.trace, or name other layers."
+            N_(
+                "Layers must be modules that call hooks, which scripted modules never do; received {silent}. Record"
+                " the original module, as it was before torch.jit.script or torch.jit.trace, or name other layers."
+            ),
+            silent=some_of(silent),
         )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from per_core.errors import InvalidInputError
+from per_core.text import N_, Phrase, together
 
 
 def pass_through(model: nn.Module, probe: object) -> None:
@@ -34,33 +35,51 @@ def require_probe(model: nn.Module, probe: object) -> None:
         raise _no_forward(model)
     if isinstance(probe, torch.utils.data.DataLoader | torch.utils.data.Dataset | Iterator):
         raise InvalidInputError(
-            f"inputs must be one fixed batch of the model's inputs; received a {type(probe).__name__}. Take a batch"
-            f" once, before training: probe = {_first_batch(probe)}[0], if a batch is a pair of inputs and labels."
+            N_(
+                "inputs must be one fixed batch of the model's inputs; received a {kind}. Take a batch once, before"
+                " training: probe = {batch}[0], if a batch is a pair of inputs and labels."
+            ),
+            kind=type(probe).__name__,
+            batch=_first_batch(probe),
         )
     if isinstance(probe, list | tuple | Mapping) and not probe:
         raise InvalidInputError(
-            f"inputs must hold at least one sample; received an empty {type(probe).__name__}. Pass some hundred"
-            " samples, inputs=images[:256] for example."
+            N_(
+                "inputs must hold at least one sample; received an empty {kind}. Pass some hundred samples,"
+                " inputs=images[:256] for example."
+            ),
+            kind=type(probe).__name__,
         )
     if isinstance(probe, list):
         parts = ", ".join(_kind(part) for part in probe[:4]) + (", …" if len(probe) > 4 else "")
         raise InvalidInputError(
-            f"inputs must be a tensor, a tuple of positional arguments or a mapping of keyword arguments; received a"
-            f" list of {len(probe)}: {parts}. A batch of a DataLoader is inputs and labels: pass inputs=batch[0]. For a"
-            " list of samples pass inputs=torch.stack(samples)."
+            N_(
+                "inputs must be a tensor, a tuple of positional arguments or a mapping of keyword arguments; received"
+                " a list of {count}: {parts}. A batch of a DataLoader is inputs and labels: pass inputs=batch[0]. For"
+                " a list of samples pass inputs=torch.stack(samples)."
+            ),
+            count=len(probe),
+            parts=parts,
         )
     arguments, keywords = _arguments(probe)
     _require_binding(model, arguments, keywords)
     for part in (*arguments, *keywords.values()):
         if isinstance(part, np.ndarray):
             raise InvalidInputError(
-                f"inputs must be tensors; received a NumPy array of shape {part.shape} and type {part.dtype}. Convert"
-                " it on the model's device: torch.from_numpy(probe).float()."
+                N_(
+                    "inputs must be tensors; received a NumPy array of shape {shape} and type {dtype}. Convert it on"
+                    " the model's device: torch.from_numpy(probe).float()."
+                ),
+                shape=part.shape,
+                dtype=part.dtype,
             )
         if isinstance(part, Tensor) and part.numel() == 0:
             raise InvalidInputError(
-                f"inputs must hold at least one sample; received a tensor of shape {tuple(part.shape)}. Pass some"
-                " hundred samples, inputs=images[:256] for example."
+                N_(
+                    "inputs must hold at least one sample; received a tensor of shape {shape}. Pass some hundred"
+                    " samples, inputs=images[:256] for example."
+                ),
+                shape=tuple(part.shape),
             )
 
 
@@ -89,24 +108,38 @@ def _require_binding(model: nn.Module, arguments: tuple[object, ...], keywords: 
     except TypeError as error:
         if keywords:
             taken = [name for name in signature.parameters if name in keywords]
-            advice = f"Pass what forward takes: inputs={{name: probe[name] for name in {taken}}}."
+            advice = Phrase(
+                N_("Pass what forward takes: inputs={{name: probe[name] for name in {taken}}}."), taken=taken
+            )
             if not taken:
-                advice = "If forward takes the mapping itself, pass it as the one argument: inputs=(probe,)."
+                advice = Phrase(
+                    N_("If forward takes the mapping itself, pass it as the one argument: inputs=(probe,).")
+                )
         else:
-            advice = "A batch of a DataLoader is inputs and labels: pass inputs=batch[0]."
+            advice = Phrase(N_("A batch of a DataLoader is inputs and labels: pass inputs=batch[0]."))
         raise InvalidInputError(
-            f"inputs must be what forward of {type(model).__name__} takes, {signature}; received"
-            f" {', '.join(map(_kind, arguments)) or ', '.join(map(str, keywords))}: {error}. {advice}"
+            N_("inputs must be what forward of {model} takes, {signature}; received {inputs}: {error}. {advice}"),
+            model=type(model).__name__,
+            signature=signature,
+            inputs=together(*map(_kind, arguments), by=", ") or ", ".join(map(str, keywords)),
+            error=error,
+            advice=advice,
         ) from error
 
 
 def _no_forward(model: nn.Module) -> InvalidInputError:
     inside = next((name for name, _ in model.named_children()), "net")
     return InvalidInputError(
-        f"The model must have a forward method for the probe; {type(model).__name__} has none, as a LightningModule"
-        f" often has not. Record the network inside, Recorder(model.{inside}, ...), or write forward."
+        N_(
+            "The model must have a forward method for the probe; {model} has none, as a LightningModule often has"
+            " not. Record the network inside, Recorder(model.{inside}, ...), or write forward."
+        ),
+        model=type(model).__name__,
+        inside=inside,
     )
 
 
 def _kind(part: object) -> str:
-    return f"a tensor of shape {tuple(part.shape)}" if isinstance(part, Tensor) else type(part).__name__
+    if isinstance(part, Tensor):
+        return Phrase(N_("a tensor of shape {shape}"), shape=tuple(part.shape))
+    return type(part).__name__

@@ -33,6 +33,7 @@ from per_core.recording.rows import Rows
 from per_core.recording.run_directory import RunWriter, Sampling, open_run
 from per_core.recording.run_files import is_run
 from per_core.recording.step_sample import StepSample
+from per_core.text import N_
 
 OnWriteError = Literal["warn", "raise"]
 OnRepeatedEpoch = Literal["raise", "replace"]
@@ -155,18 +156,27 @@ class Recorder:
     ) -> None:
         if on_write_error not in ("warn", "raise"):
             raise InvalidInputError(
-                f'on_write_error must be "warn" or "raise"; received {on_write_error!r}.'
-                ' With "warn" the training goes on where a record cannot be written.'
+                N_(
+                    'on_write_error must be "warn" or "raise"; received {on_write_error!r}. With "warn" the training'
+                    " goes on where a record cannot be written."
+                ),
+                on_write_error=on_write_error,
             )
         if on_repeated_epoch not in ("raise", "replace"):
             raise InvalidInputError(
-                f'on_repeated_epoch must be "raise" or "replace"; received {on_repeated_epoch!r}.'
-                ' With "replace" the later record of an epoch counts.'
+                N_(
+                    'on_repeated_epoch must be "raise" or "replace"; received {on_repeated_epoch!r}. With "replace"'
+                    " the later record of an epoch counts."
+                ),
+                on_repeated_epoch=on_repeated_epoch,
             )
         if layout not in ("sample", "position"):
             raise InvalidInputError(
-                f'layout must be "sample" or "position"; received {layout!r}.'
-                ' For convolutions "position" makes every location a row of channels.'
+                N_(
+                    'layout must be "sample" or "position"; received {layout!r}. For convolutions "position" makes'
+                    " every location a row of channels."
+                ),
+                layout=layout,
             )
         self._model = unwrapped(model)
         self._layers = select_layers(self._model, layers)
@@ -234,8 +244,10 @@ class Recorder:
             digested, sampling = self._digest_steps(self._sample), "mixed over the epoch"
         else:
             raise InvalidInputError(
-                "record needs the probe, inputs=..., a fixed batch of the model's inputs; received None."
-                " Without a probe, make the Recorder with sample_every=10 to look at training steps."
+                N_(
+                    "record needs the probe, inputs=..., a fixed batch of the model's inputs; received None. Without"
+                    " a probe, make the Recorder with sample_every=10 to look at training steps."
+                )
             )
         cost = time.perf_counter() - start
         training = self._training if sampling == "probe" else True
@@ -393,20 +405,31 @@ def _as_number(name: str, value: object) -> float:
         return float(value.detach() if isinstance(value, Tensor) else value)  # type: ignore[arg-type]
     except (TypeError, ValueError, RuntimeError) as error:
         raise InvalidInputError(
-            f"Scalars must be single numbers; {name} is {value!r:.80}. Pass its mean, {name}={name}.mean()."
+            N_("Scalars must be single numbers; {name} is {value!r:.80}. Pass its mean, {name}={name}.mean()."),
+            name=name,
+            value=value,
         ) from error
 
 
 def _require_order(epoch: float, last: float | None, on_repeated_epoch: OnRepeatedEpoch) -> None:
     if last is not None and epoch < last:
         raise InvalidInputError(
-            f"epoch must not be before the last one recorded, {last}; received {epoch}. After a checkpoint"
-            " make the Recorder with resume=True and last_epoch, the checkpoint's epoch, which drops the later records."
+            N_(
+                "epoch must not be before the last one recorded, {last}; received {epoch}. After a checkpoint make"
+                " the Recorder with resume=True and last_epoch, the checkpoint's epoch, which drops the later"
+                " records."
+            ),
+            last=last,
+            epoch=epoch,
         )
     if epoch == last and on_repeated_epoch == "raise":
         raise InvalidInputError(
-            f"A run has one record of an epoch; received epoch {epoch} again (epochs are kept to six decimals)."
-            ' Record it once, or make the Recorder with on_repeated_epoch="replace": then the later record counts.'
+            N_(
+                "A run has one record of an epoch; received epoch {epoch} again (epochs are kept to six decimals)."
+                ' Record it once, or make the Recorder with on_repeated_epoch="replace": then the later record'
+                " counts."
+            ),
+            epoch=epoch,
         )
 
 
@@ -421,8 +444,12 @@ def _require_same_rows(run: Path, layers: Mapping[str, nn.Module]) -> None:
     ]
     if changed:
         raise InvalidInputError(
-            f"A run goes on as it began; in {run} a row of {some_of(changed)} is all time steps of a sample, and now it"
-            " is one time step. Choose another folder, or record with the version that began the run."
+            N_(
+                "A run goes on as it began; in {run} a row of {changed} is all time steps of a sample, and now it is"
+                " one time step. Choose another folder, or record with the version that began the run."
+            ),
+            run=run,
+            changed=some_of(changed),
         )
 
 
@@ -430,29 +457,38 @@ def _require_recordable(model: nn.Module, training: bool) -> None:
     """Refuse what a pass on one rank alone would break or block."""
     if any(isinstance(parameter, UninitializedParameter) for parameter in model.parameters()):
         raise InvalidInputError(
-            "The model's parameters must exist, and those of lazy modules do not before the first forward pass."
-            " Pass a batch through the model, then make the Recorder."
+            N_(
+                "The model's parameters must exist, and those of lazy modules do not before the first forward pass."
+                " Pass a batch through the model, then make the Recorder."
+            )
         )
     several = torch.distributed.is_available() and torch.distributed.is_initialized()
     several = several and torch.distributed.get_world_size() > 1
     if several and training and any(isinstance(module, nn.SyncBatchNorm) for module in model.modules()):
         raise InvalidInputError(
-            "In training mode SyncBatchNorm waits for all ranks, and rank 0 alone passes the probe through the model."
-            " Record in evaluation mode, training=False."
+            N_(
+                "In training mode SyncBatchNorm waits for all ranks, and rank 0 alone passes the probe through the"
+                " model. Record in evaluation mode, training=False."
+            )
         )
     sharded = {type(part).__name__ for part in (*model.modules(), *model.parameters())}
     if sharded & {"FullyShardedDataParallel", "DTensor"}:
         raise InvalidInputError(
-            "Every rank must hold the whole model; this one is sharded over ranks (FSDP, tensor parallelism)."
-            " Record with DistributedDataParallel, or on one device."
+            N_(
+                "Every rank must hold the whole model; this one is sharded over ranks (FSDP, tensor parallelism)."
+                " Record with DistributedDataParallel, or on one device."
+            )
         )
 
 
 def _require_not_compiled(model: nn.Module) -> None:
     if any(is_compiled(module) for module in model.modules()):
         raise InvalidInputError(
-            "sample_every needs hooks, and compiled code does not call them; the model was compiled with torch.compile."
-            " Leave sample_every out and pass a probe, record(epoch, inputs=probe), or train the original module."
+            N_(
+                "sample_every needs hooks, and compiled code does not call them; the model was compiled with"
+                " torch.compile. Leave sample_every out and pass a probe, record(epoch, inputs=probe), or train the"
+                " original module."
+            )
         )
 
 

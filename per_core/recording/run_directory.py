@@ -40,6 +40,7 @@ from per_core.recording.packed_arrays import pack, part_names, unpack
 from per_core.recording.rows import Rows
 from per_core.recording.run_files import ARRAYS, CLOSED, MISSING, RECORDS, RUN
 from per_core.recording.whole_file import told, write_whole
+from per_core.text import N_, Phrase
 
 SCHEMA, COMPACT_SCHEMA = 1, 2  # a run that is not compact is one that earlier versions read
 MISSING_BYTES = 96  # reserved, so that it can be written on a full disk
@@ -121,10 +122,16 @@ class Run:
         """
         found = next((record for record in self.records if record.index == index), None)
         if found is None:
-            known = ", ".join(str(record.index) for record in self.records[:20]) or "none"
+            known = ", ".join(str(record.index) for record in self.records[:20]) or Phrase(N_("none"))
             raise InvalidInputError(
-                f"{self.path} has {len(self.records)} records, of index {known}{', ...' * (len(self.records) > 20)};"
-                f" received {index!r}. Take `Record.index` of one of `Run.records`."
+                N_(
+                    "{path} has {count} records, of index {known}; received {index!r}. Take `Record.index` of one of"
+                    " `Run.records`."
+                ),
+                path=self.path,
+                count=len(self.records),
+                known=f"{known}, ..." if len(self.records) > 20 else known,
+                index=index,
             )
         return found
 
@@ -171,8 +178,11 @@ class Run:
         unknown = set(layers or ()) - set(summaries)
         if unknown:
             raise InvalidInputError(
-                f"Record {index} of {self.path} has the layers {', '.join(summaries)}; received"
-                f" {', '.join(sorted(unknown))}. Choose among those."
+                N_("Record {index} of {path} has the layers {layers}; received {unknown}. Choose among those."),
+                index=index,
+                path=self.path,
+                layers=", ".join(summaries),
+                unknown=", ".join(sorted(unknown)),
             )
         path, compact = _array_path(self.path, index), self.allowance.compact
         try:
@@ -190,16 +200,31 @@ class Run:
                 }
         except (OSError, SafetensorError) as error:
             raise InvalidInputError(
-                f"The arrays of record {index} must be in {path}; it is missing or damaged: {error}."
-                " The other records and all summaries can still be read."
+                N_(
+                    "The arrays of record {index} must be in {path}; it is missing or damaged: {error}. The other"
+                    " records and all summaries can still be read."
+                ),
+                index=index,
+                path=path,
+                error=error,
             ) from error
         for name, arrays in found.items():
             recorded = (summaries[name].kept_rows, min(self.allowance.units, summaries[name].d))
             if arrays.rows.shape != recorded or arrays.norms.shape != (summaries[name].kept_norms,):
                 raise InvalidInputError(
-                    f"The arrays of record {index} must be as {RECORDS} says, {_shape(recorded)} values and"
-                    f" {summaries[name].kept_norms} norms of {name}; {path} has {_shape(arrays.rows.shape)} and"
-                    f" {_shape(arrays.norms.shape)}. One of the files was changed; copy the run again."
+                    N_(
+                        "The arrays of record {index} must be as {records} says, {recorded} values and {kept_norms}"
+                        " norms of {name}; {path} has {found} and {norms}. One of the files was changed; copy the run"
+                        " again."
+                    ),
+                    index=index,
+                    records=RECORDS,
+                    recorded=_shape(recorded),
+                    kept_norms=summaries[name].kept_norms,
+                    name=name,
+                    path=path,
+                    found=_shape(arrays.rows.shape),
+                    norms=_shape(arrays.norms.shape),
                 )
         return found
 
@@ -230,8 +255,14 @@ def open_run(path: str | Path) -> Run:
         data = (path / RECORDS).read_bytes()
     except FileNotFoundError as error:
         raise InvalidInputError(
-            f"A run is a folder with {RUN} and {RECORDS}, written by per_core.Recorder; received {path}, which has"
-            f" no {Path(error.filename).name}. Name the folder that was given to the Recorder."
+            N_(
+                "A run is a folder with {run} and {records}, written by per_core.Recorder; received {path}, which has"
+                " no {missing}. Name the folder that was given to the Recorder."
+            ),
+            run=RUN,
+            records=RECORDS,
+            path=path,
+            missing=Path(error.filename).name,
         ) from error
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
@@ -239,8 +270,13 @@ def open_run(path: str | Path) -> Run:
         schema = header["schema"]
         if schema > COMPACT_SCHEMA:
             raise InvalidInputError(
-                f"This version of PERscope reads runs of schema up to {COMPACT_SCHEMA}; {path} has schema {schema}, of"
-                " a newer version. Update PERscope."
+                N_(
+                    "This version of PERscope reads runs of schema up to {compact_schema}; {path} has schema"
+                    " {schema}, of a newer version. Update PERscope."
+                ),
+                compact_schema=COMPACT_SCHEMA,
+                path=path,
+                schema=schema,
             )
         created = float(header["created"])
         written, whole, last = _parse_records(data, created, path, 0)
@@ -260,7 +296,7 @@ def open_run(path: str | Path) -> Run:
             _last_line=last,
         )
     except (KeyError, TypeError) as error:
-        raise _unreadable(path, f"{RUN} lacks {error}") from error
+        raise _unreadable(path, Phrase(N_("{run} lacks {error}"), run=RUN, error=error)) from error
 
 
 class RunWriter:
@@ -301,8 +337,11 @@ class RunWriter:
         exists = (self.path / RUN).exists()
         if exists and not resume:
             raise InvalidInputError(
-                f"A run is written into a folder of its own; {self.path} already holds one. Choose another folder,"
-                " or pass resume=True to go on with it."
+                N_(
+                    "A run is written into a folder of its own; {path} already holds one. Choose another folder, or"
+                    " pass resume=True to go on with it."
+                ),
+                path=self.path,
             )
         with told(self.path):
             (self.path / ARRAYS).mkdir(parents=True, exist_ok=True)
@@ -396,7 +435,8 @@ class RunWriter:
             text = json.dumps(header, indent=1, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError) as error:
             raise InvalidInputError(
-                f"description must be JSON: strings, finite numbers, lists and dicts; {error}. Convert what is not."
+                N_("description must be JSON: strings, finite numbers, lists and dicts; {error}. Convert what is not."),
+                error=error,
             ) from error
         (self.path / RECORDS).write_bytes(b"")
         (self.path / MISSING).write_bytes(_missing_bytes(None))
@@ -408,8 +448,14 @@ class RunWriter:
         run = open_run(self.path)
         if (run.allowance, run.layout) != (self.allowance, layout):
             raise InvalidInputError(
-                f"A run goes on as it began, with {run.allowance} and layout {run.layout!r}; received"
-                f" {self.allowance} and layout {layout!r}. Pass the same, or choose another folder."
+                N_(
+                    "A run goes on as it began, with {allowance} and layout {known_layout!r}; received {received} and"
+                    " layout {layout!r}. Pass the same, or choose another folder."
+                ),
+                allowance=run.allowance,
+                known_layout=run.layout,
+                received=self.allowance,
+                layout=layout,
             )
         data = (self.path / RECORDS).read_bytes()
         written, _, _ = _parse_records(data, run.created, self.path, 0)
@@ -441,8 +487,14 @@ def _parse_records(data: bytes, created: float, path: Path, first: int) -> tuple
                 raise ValueError(f"its index is {records[-1].index}")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidInputError(
-                f"Every whole line of {path / RECORDS} must be a record; line {index + 1} is damaged: {error!r}."
-                f" Cut the file before this line to keep the {index} records above it."
+                N_(
+                    "Every whole line of {path} must be a record; line {line} is damaged: {error!r}. Cut the file"
+                    " before this line to keep the {index} records above it."
+                ),
+                path=path / RECORDS,
+                line=index + 1,
+                error=error,
+                index=index,
             ) from error
     return tuple(records), len(whole), lines[-1] + b"\n" if lines else b""
 
@@ -496,5 +548,7 @@ def _array_path(run: Path, index: int) -> Path:
 
 def _unreadable(path: Path, reason: object) -> InvalidInputError:
     return InvalidInputError(
-        f"{path} must be a readable run directory; {reason}. Is it a folder that per_core.Recorder wrote?"
+        N_("{path} must be a readable run directory; {reason}. Is it a folder that per_core.Recorder wrote?"),
+        path=path,
+        reason=reason,
     )

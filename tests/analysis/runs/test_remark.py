@@ -7,6 +7,7 @@ import pytest
 from analysis.runs.folder import ComparisonFolder
 from analysis.runs.remark import SENTENCES, Remark, RemarkKind, explain, read_remark
 from analysis.runs.status import change_status, read_status
+from per_core.errors import BudgetError
 
 FIGURES = {"text": "a text", "signal": "SIGTERM", "seconds": 2.5, "error": "no", "exit": "ended", "words": "the end"}
 
@@ -59,3 +60,12 @@ def test_the_file_has_the_record_and_the_sentence(tmp_path):
     assert values["message"] == "stopped at the limit of 3 seconds"
     assert values["remark"] == {"kind": "time limit", "figures": {"seconds": 3.0}}
     assert read_status(tmp_path).remark == Remark("time limit", {"seconds": 3.0})
+
+
+def test_what_an_error_said_is_english_in_the_file_and_translated_where_it_is_shown(tmp_path):
+    korean = {"Out of memory on {device}.": "메모리 부족({device})."}
+    change_status(tmp_path, "failed", Remark.told(BudgetError("Out of memory on {device}.", device="CPU")), epochs=9)
+    assert ComparisonFolder(tmp_path).read_status()["message"] == "Out of memory on CPU."
+    status = read_status(tmp_path)
+    assert explain(status) == "Out of memory on CPU."
+    assert explain(status, lambda text: korean.get(text, text)) == "메모리 부족(CPU)."

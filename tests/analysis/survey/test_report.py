@@ -149,8 +149,9 @@ class Marking(NullTranslations):
 
 
 def test_the_report_is_written_in_a_language(tmp_path, monkeypatch) -> None:
-    """Every word of it, but names, numbers of versions, and errors."""
+    """Every word of it, but names and numbers of versions; why something is refused or cannot be read as well."""
     layers = {"A": RANDOM.normal(size=(99, 4)), "B": 1e5 * RANDOM.normal(size=(99, 4)), "C": np.ones((9, 2))}
+    layers |= {"D": np.full((9, 2), np.nan), "E": np.ones((9, 2), complex), "F": np.ones((9, 2), np.int64)}
     np.savez(tmp_path / "dump.npz", **layers)
     inspection = inspect(tmp_path / "dump.npz")
     asked = []
