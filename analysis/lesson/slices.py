@@ -1,4 +1,4 @@
-"""Step 5: W1 along every direction of the plane, and how well few slices give its mean, SW1."""
+"""Step 5: W1 along every direction of the plane, and how far the mean of few slices is from SW1."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from analysis.distances.directions import circle_directions
 from per_core import gaussian_w1
 
 Float64Array = NDArray[np.float64]
-Verdict = Literal["even", "random", "same"]
+Verdict = Literal["close", "near", "far"]
 DEGREES = 180  # a half circle, one direction a degree: the other half is the same
 FEW = 6  # slices
-ALIKE = 0.005  # errors that differ by less are called the same
+CLOSE, FAR = 0.01, 0.025  # how far off the mean of random slices is: less than the one, or more than the other
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,10 +40,10 @@ class Slices:
 
     @property
     def verdict(self) -> Verdict:
-        """Which mean of six slices is usually closer to SW1."""
-        if abs(self.random - self.even) < ALIKE:
-            return "same"
-        return "even" if self.even < self.random else "random"
+        """How far the mean of six random slices usually is from SW1."""
+        if self.random < CLOSE:
+            return "close"
+        return "far" if self.random > FAR else "near"
 
     def along(self, degrees: int) -> NDArray[np.float32]:
         """The projection (n,) of the cloud on a direction."""

@@ -26,7 +26,7 @@ SAID = {  # an answer to each of the first steps of the lesson, so that all of t
     "whitening": ["both", {"cloud": "ring"}],
     "vcl": ["less", {"distance": 2.0, "share": 0.5}],
     "transport": [0.5, {}],
-    "slices": ["even", {"case": "d", "degrees": 45.0}],
+    "slices": ["near", {"case": "d", "degrees": 45.0}],
 }
 OPENINGS = {name: (name, urlencode(asked(name)), all_charts(name)) for name in PAGES} | {
     "learn": ("learn", "", ["learn_clouds"]),

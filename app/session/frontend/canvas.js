@@ -125,12 +125,13 @@ const density = {
   },
   tick() {},
   level: (grid, y) => Math.round((between(y / grid.extent + 1, 0, 2) / 2) * grid.highest),
-  // N(0, 1) has the same area as what is drawn, as long as something is.
+  // N(0, 1) has the same area as what is drawn, if something is, unless its peak would lie above the canvas.
   picture(canvas, pen, { x, y, colours, type }) {
     const { grid, levels } = canvas
     const height = (level) => y((2 * level) / grid.highest * grid.extent - grid.extent)
     const total = levels.reduce((sum, level) => sum + level, 0)
-    const area = total ? (total * 2 * grid.extent) / grid.nodes : 1.2 * grid.highest
+    const own = total ? (total * 2 * grid.extent) / grid.nodes : 1.2 * grid.highest
+    const area = Math.min(own, 0.97 * Math.sqrt(2 * Math.PI) * grid.highest)
     const curve = (level) => {
       pen.beginPath()
       pen.moveTo(x(-grid.extent), height(0))

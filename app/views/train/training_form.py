@@ -83,7 +83,8 @@ def _offer_presets() -> None:
         st.caption(translated(MEASURED_ON))
 
 
-def _draw_form() -> TrainingSpec:
+def _draw_form() -> TrainingSpec | None:
+    """The fields, and what they say; None where the form itself says what is still needed."""
     from analysis.training.plan import plan
 
     left, middle, right = st.columns(3, gap="large")
@@ -96,7 +97,7 @@ def _draw_form() -> TrainingSpec:
     with left:
         values |= draw_fields(fields.data, values)
         if values.get("data.folder") == "":
-            st.info(_("These images need a folder on the server, with their files or to download them into."))
+            st.info(_("These data need a folder on the server, with their files or to download them into."))
         values |= draw_fields(fields.model, values)
         with st.expander(_("Size of the model")):
             values |= draw_fields(fields.size, values)
@@ -119,6 +120,8 @@ def _draw_form() -> TrainingSpec:
         values |= draw_fields(fields.training, values)
         with st.expander(_("Optimiser and device")):
             values |= draw_fields(fields.optimiser, values)
+    if values.get("data.folder") == "":
+        return None
     spec = spec_of(values)
     _show_plan(plan(spec), len(spec.methods), spec.seeds)
     return spec

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.views.learn.predictions import Prediction, read, written
+from app.views.learn.sheet import entry_of
 from app.views.learn.step import Options, Place
 from app.views.learn.steps import STEPS
 from tests.app.conftest import OpenPage
@@ -111,6 +112,19 @@ def test_steps_have_keys_of_their_own() -> None:
         assert 1 <= len(step.fields()) <= 2
         assert len(step.explanation.split()) <= 60
         assert len(step.title.split()) <= 8
+
+
+def test_who_only_clicks_through_needs_twelve_minutes() -> None:
+    """200 words a minute, two looks of 15 seconds at a picture, three clicks of two seconds: no step takes long."""
+    minutes = []
+    for step in STEPS:
+        entry = entry_of(step)
+        asked = [entry.title, entry.invitation, entry.question, *entry.options, *(one.label for one in step.fields())]
+        words = " ".join([*asked, entry.right, entry.because, entry.explanation]).split()
+        minutes.append(len(words) / 200 + (2 * 15 + 3 * 2) / 60)
+    assert sum(minutes) <= 12
+    assert max(minutes) <= 1.1 * 12 / len(STEPS)
+    assert sum(step.minutes for step in STEPS) == 45, "with the plays"
 
 
 def test_presenter_mode_stays_in_the_address_of_every_page(open_page: OpenPage) -> None:

@@ -72,7 +72,8 @@ WHITENING = [
 def test_whitening_leaves_what_the_distribution_says(open_page: OpenPage, settings: Settings, right: str) -> None:
     """In population: a Gaussian cloud becomes N(0, I); independent units stay independent; a ring is neither."""
     assert is_right(answered(open_page, "whitening", right, settings))
-    assert not is_right(answered(open_page, "whitening", "gaussian", settings))
+    wrong = "independent" if right != "independent" else "both"
+    assert not is_right(answered(open_page, "whitening", wrong, settings))
 
 
 def test_whitening_opens_with_a_cloud_that_its_misconception_gets_wrong(open_page: OpenPage) -> None:
@@ -143,15 +144,23 @@ def test_batch_variances_lead_to_the_same_unit(open_page: OpenPage, settings: Se
     assert page.multiselect(key="methods_chosen").value == ["vcl"]
 
 
-SLICES = [({"case": case, "degrees": 20.0}, "same" if case == "a" else "even") for case in "abcd"]
+SLICES = [({"case": case, "degrees": 20.0}, {"a": "close", "d": "near"}.get(case, "far")) for case in "abcd"]
 
 
 @pytest.mark.parametrize(("settings", "right"), SLICES)
-def test_even_slices_are_closer_unless_all_are_alike(open_page: OpenPage, settings: Settings, right: str) -> None:
+def test_six_random_slices_are_as_far_off_as_they_are_drawn(
+    open_page: OpenPage, settings: Settings, right: str
+) -> None:
     page = answered(open_page, "slices", right, settings)
     assert is_right(page)
-    assert not is_right(answered(open_page, "slices", "random", settings))
-    sw1 = sliced_w1(figure1(settings["case"], 4096, **shape_of(settings)).values, slices=4000).value.item()
+    assert not is_right(answered(open_page, "slices", "near" if right != "near" else "close", settings))
+    rows = figure1(settings["case"], 4096, **shape_of(settings)).values
+    sw1 = sliced_w1(rows, slices=4000).value.item()
+    angles = np.random.default_rng(0).uniform(0, np.pi, 1200)
+    directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    means = sliced_w1(rows.astype(float), directions=directions).per_direction.reshape(200, 6).mean(dim=1)
+    off = math.sqrt(((means - sw1) ** 2).mean().item())
+    assert {"close": off < 0.01, "near": 0.01 < off < 0.025, "far": off > 0.025}[right]
     said = float(re.findall(r"SW1 is (\d\.\d+)\.", " ".join(one.value for one in page.markdown))[0])
     assert said == pytest.approx(sw1, abs=0.003)
 
@@ -166,7 +175,7 @@ def test_w1_of_other_directions_is_hidden(open_page: OpenPage) -> None:
     settings = SLICES[1][0]
     before, after = (
         [trace for trace in figure(page, "learn_slices")["data"] if trace.get("xaxis") == "x3"]
-        for page in (asked(open_page, "slices", settings), answered(open_page, "slices", "even", settings))
+        for page in (asked(open_page, "slices", settings), answered(open_page, "slices", "far", settings))
     )
     assert [trace["mode"] for trace in before] == ["markers"]
     assert [trace["mode"] for trace in after] == ["lines", "lines", "markers"]

@@ -63,6 +63,15 @@ def fill(page: AppTest, spec: TrainingSpec) -> AppTest:
         return page.button(key="train_preset_default").click().run()
 
 
+def test_published_data_without_a_folder_are_asked_for_in_one_sentence(open_page: OpenPage) -> None:
+    page = open_page("train", train_new="true", train_data="CIFAR-10 (binary files)")
+    assert [*page.exception, *page.error] == []
+    assert [one.value for one in page.info if "folder" in one.value] == [
+        "These data need a folder on the server, with their files or to download them into."
+    ]
+    assert "train_start" not in [button.key for button in page.button]
+
+
 def start(page: AppTest) -> None:
     assert [*page.exception, *page.error] == []
     page.button(key="train_start").click().run()

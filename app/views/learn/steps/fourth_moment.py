@@ -120,8 +120,7 @@ FOURTH_MOMENT: Step[FourthMoment] = Step(
     invitation=N_("Pull the two modes apart, and make one of them smaller."),
     explanation=N_(
         "For batches of five the variances have variance 1/2 + κ/5, with κ the excess kurtosis, a fourth moment. It is"
-        " smallest for two equal, narrow modes. A loss that makes variances alike, as VCL does, drives a unit towards"
-        " such modes, not towards a Gaussian."
+        " smallest for two equal, narrow modes. VCL drives a unit towards such modes, not towards a Gaussian."
     ),
     misconception=N_("A loss that keeps the variance constant makes a unit Gaussian."),
     minutes=5,

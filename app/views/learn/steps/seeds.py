@@ -98,8 +98,7 @@ SEEDS_OF_METHODS: Step[Training] = Step(
     ),
     explanation=N_(
         "Without a method (Vanilla) the variance of the unit ends largest. PER holds it back, and BN moves least, as in"
-        " Figure 2 of the paper. All three learn the digits. Which one comes out best changes with the seed, so compare"
-        " methods over several."
+        " Figure 2 of the paper. Which method is best changes with the seed, so compare over several."
     ),
     misconception=N_("One run shows which method is better."),
     minutes=6,

@@ -58,13 +58,15 @@ def _see(values: Values) -> "SeenSlices":
 
 
 def _ask(seen: "SeenSlices") -> Options:
+    from analysis.lesson.slices import CLOSE, FAR
+
     slices = seen[0]
     return Options(
-        text=_("SW1 is the mean of W1 over all directions. Which mean is usually closer to it?"),
+        text=_("SW1 is the mean of W1 over all directions. How far from it is the mean of six random slices, usually?"),
         options={
-            "random": _("that of six random slices"),
-            "even": _("that of six evenly spaced slices"),
-            "same": _("both are as close, to within 0.005"),
+            "close": _("by less than {low}").format(low=CLOSE),
+            "near": _("by {low} to {high}").format(low=CLOSE, high=FAR),
+            "far": _("by more than {high}").format(high=FAR),
         },
         right=slices.verdict,
         because=_(

@@ -80,16 +80,14 @@ def _see(values: Values) -> "Whitening":
 
 
 def _ask(seen: "Whitening") -> Options:
-    answers = {(True, True): "both", (True, False): "independent", (False, True): "gaussian", (False, False): "neither"}
     return Options(
         text=_("The whitened cloud has means 0, variances 1 and correlation 0. What else is true of x and y?"),
         options={
             "both": _("independent, and Gaussian"),
             "independent": _("independent, not Gaussian"),
-            "gaussian": _("Gaussian, not independent"),
             "neither": _("neither independent nor Gaussian"),
         },
-        right=answers[seen.independent, seen.normal],
+        right=("both" if seen.normal else "independent") if seen.independent else "neither",
         because=_(
             "The three densities of y are up to {apart:.2f} apart; with y shuffled, at most {shuffled:.2f}."
             " The distance to N(0, I) is {distance:.3f}; Gaussian batches of this size reach {gaussian:.3f}."
