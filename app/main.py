@@ -45,13 +45,12 @@ of_files = [
 page = st.navigation([learn, *of_a_batch, *of_files], position="top")
 if has_just_come:
     translate_address()
-batch_place = st.sidebar.container()
-with st.sidebar:
+with st.container(key="frame"):
     language_switch()
     keep_history()
 with waits_shown():
     if page in of_a_batch:
-        st.session_state[CHOICE] = choose_batch(batch_place)
+        st.session_state[CHOICE] = choose_batch(st.sidebar.container())
     if page.url_path != "train":
         services.watch_runs([])
     page.run()

@@ -1,4 +1,4 @@
-"""The switch between the languages that the dashboard speaks, at the end of the sidebar."""
+"""The switch between the languages that the dashboard speaks, beside the navigation."""
 
 import streamlit as st
 

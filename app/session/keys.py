@@ -7,7 +7,7 @@ is its parameter in the address, and public.
 ADDRESS = "address"  # what the address says on every page, by the first of the names that belong together
 LANGUAGE = "language"  # the visitor's
 PRESENTING = "presenting"  # whether the page is shown to a room
-LANGUAGE_CHOSEN = "language_chosen"  # the switch in the sidebar
+LANGUAGE_CHOSEN = "language_chosen"  # the switch beside the navigation
 KEY_GIVEN = "key_given"  # whether the visitor has given the teacher's key
 
 # The batch that is looked at
