@@ -106,11 +106,12 @@ def show_beside_authors(spec: TrainingSpec, test: "Scores", found: "Sequence[Out
     """The outcomes of a comparison below what the authors report of its model; nothing if they report nothing."""
     table = next((table for table in TABLES if table.model == spec.model.name), None)
     here = {} if table is None else _outcomes_by_column(table, test, found)
-    if table is None or not here:
+    alike = [] if table is None else [row for row in table.rows if _is_alike(row, spec)]
+    if table is None or not here or not alike:
         return
     st.markdown(_("**Beside the authors: {table}**").format(table=translated(table.title)))
     of = _("Reported")
-    theirs = [{of: _("by the authors")} | _in_words(table, row) for row in table.rows if _is_alike(row, spec)]
+    theirs = [{of: _("by the authors")} | _in_words(table, row) for row in alike]
     ours = {of: _("here, small-scale")} | _in_words(table, _place(table, spec)) | here
     st.dataframe(
         pd.DataFrame([*theirs, ours]).fillna(NONE),
@@ -125,6 +126,8 @@ def show_beside_authors(spec: TrainingSpec, test: "Scores", found: "Sequence[Out
     )
     if tried:
         precise += _(" Here λ = {values} are tried, and validation chooses.").format(values=_listed(tried))
+    if spec.data.is_text:
+        precise += _(" Perplexities of different texts and vocabularies cannot be compared, only their order.")
     show_caption(
         _(
             "The authors report single numbers, without ±, of full-size networks and data. Ours are small-scale, after"
@@ -155,9 +158,9 @@ def _mean_and_range(table: AuthorsTable, test: "Scores", label: str) -> str:
 
 
 def _is_alike(row: Mapping[str, str | float], spec: TrainingSpec) -> bool:
-    """Whether a row is of the same non-linearity, and of the same kind of dropout."""
+    """Whether a row is of the same non-linearity, or of an LSTM with the same embedding and kind of dropout."""
     if spec.model.name == "lstm":
-        return row["Network"] == _lstm(spec)
+        return spec.model.tied and row["Network"] == _lstm(spec)
     return row.get("Non-linearity", activation_title(spec)) == activation_title(spec)
 
 

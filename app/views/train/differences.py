@@ -81,4 +81,5 @@ def diverged_text(diverged: "Mapping[str, Sequence[int]]", labels: "Sequence[str
 
 
 def _signed(value: float, measure: "Measure") -> str:
-    return f"{100 * value if measure == 'accuracy' else value:+.2f}".replace("-", "−")
+    rounded = round(100 * value if measure == "accuracy" else value, 2) + 0.0  # without the sign of a zero
+    return f"{rounded:+.2f}".replace("-", "−")

@@ -83,7 +83,9 @@ def table(page: AppTest, column: str) -> Any:
 def difference(own: list[float], other: list[float]) -> str:
     """As the page writes it, by SciPy's test of related samples."""
     interval = stats.ttest_rel(own, other).confidence_interval(0.95)
-    mean, low, high = (100 * value for value in (np.subtract(own, other).mean(), interval.low, interval.high))
+    mean, low, high = (
+        round(100 * value, 2) + 0.0 for value in (np.subtract(own, other).mean(), interval.low, interval.high)
+    )
     return f"{mean:+.2f} ({low:+.2f} … {high:+.2f})".replace("-", "−")
 
 
