@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from analysis.runs.comparison import Comparison
+from analysis.runs.perplexity import perplexity
 from analysis.runs.spec import VANILLA, TrainingSpec
 from analysis.runs.sweep import Sweep, references, sweeps
 from per_core.recording.run_directory import Run
@@ -91,7 +92,7 @@ def final_scores(comparison: Comparison, spec: TrainingSpec, part: Part) -> Scor
     for label, seed in comparison.diverged:
         diverged.setdefault(label, []).append(seed)
     for (label, seed), curve in curves.items():
-        score = _perplexity(curve[epoch]) if measure == "perplexity" else curve[epoch]
+        score = perplexity(curve[epoch]) if measure == "perplexity" else curve[epoch]
         if math.isfinite(score):
             values.setdefault(label, {})[seed] = score
         else:
@@ -185,8 +186,3 @@ def _difference_of(test: Scores, label: str | None, reference: str | None) -> Pa
 
 def _curve(run: Run, scalar: str) -> dict[float, float]:
     return {record.epoch: record.scalars[scalar] for record in run.records if scalar in record.scalars}
-
-
-def _perplexity(loss: float) -> float:
-    """exp(loss); infinite where that is too large for a number."""
-    return math.exp(loss) if loss < math.log(np.finfo(float).max) else math.inf

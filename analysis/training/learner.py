@@ -21,7 +21,6 @@ from analysis.training.residual import SCALAR_RATE
 from per_core.errors import InvalidInputError
 from per_core.text import N_, Phrase, as_json, from_json
 
-LARGEST_EXPONENT = 700.0  # of a float
 METHODS = (1,)  # the spawn key of what methods draw; the order of the data and dropout have none
 AUTOCAST = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -32,11 +31,6 @@ class Score:
 
     loss: float
     accuracy: float
-
-    @property
-    def perplexity(self) -> float:
-        """exp(loss): of a text, among how many equally likely words a model is as undecided as it is at a word."""
-        return math.exp(min(self.loss, LARGEST_EXPONENT))
 
 
 class Learner:

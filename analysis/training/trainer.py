@@ -20,6 +20,7 @@ from torch import Tensor
 from analysis.checkpoint import read_checkpoint, write_checkpoint
 from analysis.process import resident_memory
 from analysis.runs.folder import ComparisonFolder, TrainingState, now
+from analysis.runs.perplexity import perplexity
 from analysis.runs.remark import Remark
 from analysis.runs.room import bytes_to_come, require_room
 from analysis.runs.spec import TrainingSpec
@@ -232,7 +233,7 @@ class Trainer:
         return scores["test"]
 
     def _told(self, score: Score) -> str:
-        return f"perplexity {score.perplexity:.1f}" if self._spec.data.is_text else f"{score.accuracy:.1%}"
+        return f"perplexity {perplexity(score.loss):.1f}" if self._spec.data.is_text else f"{score.accuracy:.1%}"
 
     def _save(self, epoch: int, line: str) -> None:
         """Let a copy of everything needed to go on be written, after the records before it, and the line be told."""

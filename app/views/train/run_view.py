@@ -17,7 +17,6 @@ from analysis.survey.history import (
     conditioning_history,
     layer_history,
     recorded_moments,
-    scalar_history,
     unit_history,
     unit_values,
 )
@@ -35,6 +34,7 @@ from app.text.caption import show_caption
 from app.text.language import _, translated, visitor_texts
 from app.text.plain import escaped, harmless, label
 from app.views.train.differences import NONE, about_differences, differences_on_test, precise_differences, read_spec
+from app.views.train.progress import scores_on_test
 from app.views.train.shown_runs import Network, Shown
 from app.views.train.training_fields import method_title
 from per_core.text import N_
@@ -54,14 +54,6 @@ PAGES = {
 }
 LATEST = N_("latest")
 ONE_UNIT, ALL_UNITS = N_("the tracked unit"), N_("all recorded units")
-MOST_SCALARS = 5
-_SCALARS = {
-    "loss": N_("training loss"),
-    "accuracy": N_("training accuracy"),
-    "test_accuracy": N_("test accuracy"),
-    "seconds": N_("seconds an epoch"),
-}
-_BESIDE_THESE = ("test_loss",)  # recorded, and said by another of them
 
 
 def show_awaited(comparison: "Comparison") -> None:
@@ -157,54 +149,6 @@ def _about_missing(lacking: Mapping[str, Sequence[str]]) -> str:
     """Which networks have no such layer, to be added to what a chart says."""
     without = _(" Without {layer}: {networks}.")
     return "".join(without.format(layer=layer, networks=", ".join(names)) for layer, names in lacking.items() if names)
-
-
-def show_progress(shown: Shown, trained_here: bool) -> None:
-    """Loss, accuracy and time of every network, or whatever a script recorded beside its layers."""
-    recorded = {name: None for run in shown.runs.values() for record in run.records for name in record.scalars}
-    others = [name for name in recorded if name not in _SCALARS and name not in _BESIDE_THESE]
-    keys = [*(key for key in _SCALARS if key in recorded), *others][:MOST_SCALARS]
-    if not keys:
-        return
-    scalars = {
-        translated(_SCALARS[key]) if key in _SCALARS else key: {
-            name: [scalar_history(run, key) for run in network.runs.values()]
-            for name, network in shown.networks.items()
-            if any(key in record.scalars for run in network.runs.values() for record in run.records)
-        }
-        for key in keys
-    }
-    ends = ", ".join(
-        f"{name} {curves[0][1][-1]:.4g}" for name, curves in next(iter(scalars.values())).items() if len(curves[0][1])
-    )
-    show_chart(
-        partial(figures.progress, {label(title): curves for title, curves in scalars.items()}, shown.epochs),
-        key="train_progress",
-        height=290,
-        alt=plain(
-            _("{curves} over the epochs. Last {first}: {ends}.").format(
-                curves=", ".join(scalars), first=next(iter(scalars)), ends=ends or _("none")
-            )
-        ),
-        about=_about_progress(list(scalars), _most_seeds(shown), trained_here=trained_here),
-        precise=_(
-            "Training loss and accuracy are of the batches as they were learnt; at epoch 0, of the recorded samples "
-            "before training. All networks of a comparison see the same data in the same order."
-        )
-        if trained_here
-        else "",
-    )
-
-
-def _about_progress(titles: Sequence[str], seeds: int, *, trained_here: bool) -> str:
-    """What is drawn beside the layers, and of how many seeds."""
-    if trained_here:
-        said = _("Training loss and accuracy, test accuracy, and seconds of training an epoch.")
-    else:
-        said = _("What the script recorded beside the layers: {titles}.").format(titles=", ".join(map(escaped, titles)))
-    if seeds > 1:
-        said += _(" Curves are medians over up to {seeds} seeds, with their range.").format(seeds=seeds)
-    return said
 
 
 def show_collapse(shown: Shown, layer: str) -> None:
@@ -346,7 +290,7 @@ def show_results(networks: Mapping[str, Network], comparisons: "Sequence[tuple[s
         runs = {seed: run for seed, run in network.runs.items() if layer in run.layers}
         histories = {seed: layer_history(run, layer) for seed, run in runs.items()}
         moving = {seed: run for seed, run in runs.items() if len(histories[seed].epochs) > 1 or seed in network.lost}
-        tested = {seed: scalar_history(run, "test_accuracy")[1] for seed, run in network.runs.items()}
+        scored = {seed: scores_on_test(run, is_text=network.is_text)[1] for seed, run in network.runs.items()}
 
         def cell(values: Mapping[int, float], form: str, lost: Mapping[int, object] = network.lost) -> str:
             """A network that is lost has no accuracy and no variance, whatever its last record says."""
@@ -355,7 +299,9 @@ def show_results(networks: Mapping[str, Network], comparisons: "Sequence[tuple[s
         rows.append(
             {
                 _("Network"): name,
-                _("Test accuracy"): cell({seed: float(y[-1]) for seed, y in tested.items() if len(y)}, ".1%"),
+                _("Test perplexity") if network.is_text else _("Test accuracy"): cell(
+                    {seed: float(y[-1]) for seed, y in scored.items() if len(y)}, ".4g" if network.is_text else ".1%"
+                ),
                 _("Difference on test (95 %)"): differences[network.comparison].get(network.label, NONE),
                 _("SW1 of {layer}").format(layer=plain(layer)): cell(
                     {seed: float(one.sw1[-1]) for seed, one in histories.items()}, ".3f"

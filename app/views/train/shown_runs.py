@@ -11,6 +11,7 @@ from analysis.survey.history import not_finite_since
 from app.session.keys import VIEW_CLIP, VIEW_OWN
 from app.text.language import _, said
 from app.text.plain import harmless
+from app.views.train.differences import read_spec
 from app.views.train.training_fields import method_title
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Network:
         runs: by seed, those that have a record.
         lost: seed -> since when and why its numbers are no longer finite, in words.
         complete: up to this epoch all methods of its comparison have been recorded.
+        is_text: whether it learns a text.
     """
 
     comparison: str
@@ -37,6 +39,7 @@ class Network:
     runs: "Mapping[int, Run]"
     lost: Mapping[int, str]
     complete: float
+    is_text: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,11 @@ class Shown:
     layers: Sequence[str]
     unit: int
     epochs: float
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the networks learn a text, of several comparisons the first."""
+        return next(iter(self.networks.values())).is_text
 
     @property
     def runs(self) -> "dict[str, Run]":
@@ -91,12 +99,14 @@ def networks_of(comparisons: "Sequence[tuple[str, Comparison]]") -> dict[str, Ne
         for (label, seed), run in comparison.runs.items():
             if run.records:
                 by_label.setdefault(label, {})[seed] = run
+        spec = read_spec(comparison)
+        is_text = spec is not None and spec.data.is_text
         complete = comparison.status.epoch if comparison.status.is_live else float("inf")
         for label, runs in by_label.items():
             name = _name(method_title(label), title, beside=place > 0) if comparison.spec else title
             reasons = {seed: _loss(comparison.diverged.get((label, seed)), run) for seed, run in runs.items()}
             lost = {seed: reason for seed, reason in reasons.items() if reason}
-            found[_unused(harmless(name), found)] = Network(title, label, runs, lost, complete)
+            found[_unused(harmless(name), found)] = Network(title, label, runs, lost, complete, is_text)
     return found
 
 

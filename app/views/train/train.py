@@ -23,6 +23,7 @@ from app.text.language import _, translated
 from app.text.plain import escaped
 from app.views.train import run_view
 from app.views.train.authors_results import show_authors_results
+from app.views.train.progress import show_progress
 from app.views.train.run_list import BESIDE, RUN, STATES, UNDER_WAY, show_runs
 from app.views.train.shown_runs import choose_shown, networks_of
 from app.views.train.statement import about_statement, train_statement
@@ -128,7 +129,8 @@ def show_comparisons(comparisons: "list[tuple[str, Comparison]]") -> None:
     run_view.show_collapse(shown, layer)
     run_view.show_figure2(shown)
     trained_here = all(one.spec for _name, one in comparisons)
-    when_open(_("Loss, accuracy and time"), run_view.show_progress, shown, trained_here, key="train_learning")
+    beside = _("Perplexity and time") if shown.is_text else _("Loss, accuracy and time")
+    when_open(beside, show_progress, shown, trained_here, key="train_learning")
     when_open(
         _("One layer over the epochs: SW1, PER, variance"), run_view.show_distances, shown, layer, key="train_layer"
     )

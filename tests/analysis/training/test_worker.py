@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -118,6 +119,28 @@ def test_stopped_within_an_epoch_and_resumed_is_uninterrupted(done, tmp_path, st
     assert_same_comparison(done[0], out)
 
 
+@pytest.mark.parametrize("variational", [False, True])
+def test_a_language_model_that_is_stopped_and_resumed_is_uninterrupted(variational, tmp_path):
+    spec = replace(
+        TINY,
+        data=DataSpec("documentation", words=20, length=5, limit=400),
+        model=ModelSpec("lstm", width=0.012, variational=variational, dropout=0.3),
+        methods=(MethodSpec("per"), MethodSpec("bn")),
+        epochs=2,
+        learning_rate=1.0,
+        clip=0.25,
+    )
+    assert work_here(spec, tmp_path / "whole") == 0
+    (tmp_path / "stopped").mkdir()
+    for checks in (5, 9, 100):
+        with suppress(StopRequested):
+            Trainer(spec, ComparisonFolder(tmp_path / "stopped"), resume=True, report=str).train(StopsAfter(checks))
+    assert status(tmp_path / "stopped")["epoch"] == 2
+    assert_same_comparison(tmp_path / "whole", tmp_path / "stopped")
+    scalars = open_run(tmp_path / "whole" / "runs" / "bn-s3").records[2].scalars
+    assert {"validation_loss", "validation_accuracy", "test_loss"} < set(scalars)
+
+
 def test_a_request_and_a_limit_that_are_there_from_the_start(tmp_path):
     out = tmp_path / "early"
     out.mkdir()
@@ -226,10 +249,11 @@ ALL = tuple(MethodSpec(key) for key in ("vanilla", *(method.key for method in li
         (DataSpec("digits", limit=64), ModelSpec("resnet", "relu", width=0.25, blocks=1)),
         (DataSpec("digits", limit=64), ModelSpec("mlp", "relu", width=0.03, depth=2)),
         (DataSpec("spirals", samples=64), ModelSpec("mlp", "leaky_relu", width=0.03, depth=2)),
+        (DataSpec("documentation", words=20, length=5, limit=400), ModelSpec("lstm", width=0.012, variational=True)),
     ],
 )
 def test_every_method_in_every_model(data, model, tmp_path):
-    spec = TrainingSpec(data, model, ALL, epochs=1, batch_size=32, probe_size=20, device="cpu")
+    spec = TrainingSpec(data, model, ALL, epochs=1, batch_size=32, probe_size=20, clip=1.0, device="cpu")
     assert work_here(spec, tmp_path / "all") == 0
     for method in ALL:
         run = open_run(tmp_path / "all" / "runs" / f"{method.label}-s0")
@@ -298,7 +322,8 @@ def test_memory_that_grows_beyond_the_limit_ends_training(tmp_path):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_can_be_trained(name, tmp_path):
-    spec = replace(PRESETS[name].spec, epochs=0, device="cpu")
+    spec = PRESETS[name].spec
+    spec = replace(spec, epochs=0, methods=spec.methods[-2:], device="cpu")
     assert work_here(spec, tmp_path / name) == 0
 
 
