@@ -76,7 +76,7 @@ def read_status(path: Path) -> RunStatus:
         if state in LIVE and not is_running(int(values["pid"]), str(values.get("birth", ""))):
             state, remark = "interrupted", WITHOUT_A_WORD[state]
         diverged = {
-            name: (int(run["diverged"]), from_json(run["reason"]))
+            name: (int(run["diverged"]), from_json(run.get("phrase", run["reason"])))
             for name, run in values.get("runs", {}).items()
             if run["diverged"] is not None
         }

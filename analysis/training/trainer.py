@@ -144,7 +144,11 @@ class Trainer:
             device=device_name(self._device),
             started=self._started,
             runs={
-                learner.name: {"diverged": learner.diverged, "reason": as_json(learner.reason)}
+                learner.name: {
+                    "diverged": learner.diverged,
+                    "reason": learner.reason,
+                    "phrase": as_json(learner.reason),
+                }
                 for learner in self._learners
             },
         )

@@ -133,7 +133,7 @@ def test_the_members_are_folded_away(tmp_path) -> None:
 
 
 NO_WORDS = {
-    "PERscope", "report", "dump", "npz", "float", "PER", "Python", "torch", "cpu", "cu", "numpy", "scipy",
+    "PERscope", "report", "dump", "npz", "float", "complex", "PER", "Python", "torch", "cpu", "cu", "numpy", "scipy",
     "safetensors",
 }  # fmt: skip
 
