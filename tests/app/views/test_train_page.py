@@ -327,7 +327,7 @@ def test_a_run_that_is_not_there_is_said_plainly(open_page: OpenPage, run: str) 
 def test_what_cannot_be_trained_says_why_and_start_is_gone(open_page: OpenPage, data: str) -> None:
     page = open_page("train")
     page.selectbox(key="train_data").set_value(data).run()
-    assert "These images need a folder" in page.info[0].value
+    assert "These data need a folder" in page.info[0].value
     assert "data.folder must name the folder" in shown(page.error[0].value)
     assert "train_start" not in [button.key for button in page.button]
 
