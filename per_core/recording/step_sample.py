@@ -88,8 +88,12 @@ class StepSample:
         self._step += 1
         if self._step == self._interval * MOST_STEPS:
             self._interval *= 2
-            for name, parts in self._held.items():
-                self._held[name] = [(step, rows) for step, rows in parts if step % self._interval == 0]
+            for name, parts in list(self._held.items()):
+                kept = [(step, rows) for step, rows in parts if step % self._interval == 0]
+                if kept:
+                    self._held[name] = kept
+                else:  # of a layer that not every step calls
+                    del self._held[name]
         self._looking = self._step % self._interval == 0
 
     def _hook_of(self, name: str) -> Callable[[nn.Module, Any, object], None]:

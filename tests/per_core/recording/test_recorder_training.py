@@ -269,6 +269,34 @@ def test_a_long_epoch_is_sampled_evenly_in_bounded_memory(tmp_path: Path) -> Non
     assert summary.n == 32 * 64
 
 
+class EverySecond(nn.Module):
+    """Calls one of its layers in every second step, from the second one on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.always, self.sometimes = nn.Linear(1, 2), nn.Linear(2, 2)
+        self.steps = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.steps += 1
+        hidden: Tensor = self.always(x)
+        return hidden if self.steps % 2 else self.sometimes(hidden)
+
+
+def test_a_layer_may_be_called_in_none_of_the_steps_that_are_kept(tmp_path: Path) -> None:
+    model = EverySecond()
+    with Recorder(model, tmp_path / "run", sample_every=1) as recorder:
+        for steps in (32, 33):
+            for _ in range(steps):
+                step(model, torch.ones(4, 1))
+            recorder.record(steps)
+            model.steps = 0
+    assert [list(record.layers) for record in open_run(tmp_path / "run").records] == [
+        ["always", "sometimes"],
+        ["always"],
+    ]
+
+
 def test_no_step_is_told_once(tmp_path: Path) -> None:
     with Recorder(network(), tmp_path / "run", sample_every=1) as recorder:
         with pytest.warns(RuntimeWarning, match=r"No training step reached the layers.*pass a probe instead"):
