@@ -57,6 +57,7 @@ def sweeps(spec: TrainingSpec) -> tuple[Sweep, ...]:
     groups: dict[tuple[str, str, str], list[MethodSpec]] = {}
     for method in spec.methods:
         groups.setdefault((method.combination, method.reduction, method.layout), []).append(method)
+    labels = {method.label for method in spec.methods}
     found: dict[str, Sweep] = {}
     for (combination, *how), methods in groups.items():
         numbers = {method.label: numbers_of(spec, method) for method in methods}
@@ -65,7 +66,8 @@ def sweeps(spec: TrainingSpec) -> tuple[Sweep, ...]:
         if varied:
             stems = {read_name(label)[0] for label in members}
             name = stems.pop() if len(stems) == 1 else combination
-            name = name if name not in found else ", ".join((name, *how))
+            if name in found or name in labels - members.keys():
+                name = ", ".join(dict.fromkeys((name, combination, *how)))
             found[name] = Sweep(name, combination, varied, members)
         else:
             found |= {label: Sweep(label, combination, (), {label: {}}) for label in members}

@@ -56,6 +56,20 @@ def test_sweeps_of_one_combination_that_is_put_in_differently_have_different_nam
     assert [sweep.name for sweep in sweeps(spec_of("bn", grid, "l2"))] == ["bn", "mine", "l2"]
 
 
+def test_a_sweep_has_another_name_than_a_method_beside_it() -> None:
+    grid = {"combination": "per", "settings": {"per.weight": [1, 2]}}
+    for methods in ([grid, {"combination": "per", "reduction": "sum"}], [{"combination": "l2", "name": "per"}, grid]):
+        found = sweeps(spec_of(*methods))
+        assert {sweep.name for sweep in found} == {"per", "per, mean, sample"}
+        assert sum(len(sweep.members) for sweep in found) == 3
+    same_name = [
+        {"combination": key, "settings": {f"{key}.weight": [value, value + 1]}, "name": "mine"}
+        for key, value in (("per", 1), ("l2", 3), ("l1", 5))
+    ]
+    names = ["mine", "mine, l2, mean, sample", "mine, l1, mean, sample"]
+    assert [sweep.name for sweep in sweeps(spec_of(*same_name))] == names
+
+
 def test_two_numbers_make_lines_that_agree_in_the_other() -> None:
     spec = spec_of({"combination": "per", "settings": {"per.weight": WEIGHTS}}, learning_rate=[0.1, 0.01])
     (sweep,) = sweeps(spec)
