@@ -13,7 +13,7 @@ from analysis.training.models import Shape, outline, pass_nothing
 from per_core.text import N_, Phrase
 
 FLOAT = 4
-COPIES_OF_WEIGHTS = 3  # weights, gradients, momentum
+COPIES_OF_WEIGHTS = 5  # weights, gradients, momentum; weights and momentum that wait to be written
 COPIES_OF_ACTIVATIONS = 2  # kept for the backward pass, and their gradients
 HALVINGS = 12  # of the range of widths in which the one that fits lies
 
@@ -23,7 +23,7 @@ class Footprint:
     """Bytes of training a comparison: all networks stay in memory, one of them learns a batch at a time.
 
     Attributes:
-        networks: weights, gradients and momentum of all networks.
+        networks: weights, gradients and momentum of all networks, and the copies for a checkpoint.
         sample: what one sample of a batch takes while it passes.
     """
 

@@ -183,7 +183,7 @@ def test_the_footprint_counts_weights_and_activations():
     spec = TrainingSpec(model=ModelSpec("mlp", depth=1, dropout=0.0), methods=(MethodSpec(), MethodSpec("bn")), seeds=3)
     found = footprint(spec, (10,), 4, 1.0)
     weights = 10 * 256 + 256 + 256 * 4 + 4
-    assert found.networks == 6 * 3 * 4 * weights
+    assert found.networks == 6 * 5 * 4 * weights
     assert found.sample == 2 * 4 * (256 + 256 + 4)
     assert found.total(10) == found.networks + 10 * found.sample
 
