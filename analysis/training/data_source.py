@@ -17,7 +17,7 @@ from analysis.runs.spec import DIGITS_SIDE, DataSpec
 from analysis.training import cifar, idx
 from analysis.training.cifar import CIFAR10, CIFAR100, CifarFiles
 from analysis.training.corpus import load_corpus
-from analysis.training.dataset import DataSet, Samples, Text
+from analysis.training.dataset import FEWEST_WORDS, DataSet, Samples, Text
 from analysis.training.download import Announce
 from analysis.training.idx import FASHION_MNIST, MNIST, IdxFiles
 from per_core.errors import InvalidInputError
@@ -55,6 +55,15 @@ def load_samples(spec: DataSpec, progress: Announce | None = None) -> Samples:
 def load_text(spec: DataSpec, progress: Announce | None = None) -> Text:
     """The data of a spec that are a text; arguments and errors as of `load`."""
     corpus = load_corpus(spec, progress)
+    if min(len(corpus.validation), len(corpus.test)) < FEWEST_WORDS:
+        raise InvalidInputError(
+            N_(
+                "A text must have at least {fewest} words for validation and as many for testing; received {title}."
+                " Put longer files into the folder."
+            ),
+            fewest=FEWEST_WORDS,
+            title=corpus.title,
+        )
     return Text(
         corpus.title,
         len(corpus.vocabulary),

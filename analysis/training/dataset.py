@@ -16,6 +16,7 @@ from analysis.training.models import Shape
 PROBE_SEED = 0
 EVALUATION = 1000  # samples at a time
 STRETCHES = 20  # of a text that is evaluated, side by side
+FEWEST_WORDS = 2 * STRETCHES  # of such a text, so that in each a word follows another
 
 Batch = tuple[Tensor, Tensor]  # inputs as a network takes them, and the labels (m,) of its logits (m, classes)
 Part = Literal["validation", "test"]

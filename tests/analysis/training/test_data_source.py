@@ -5,7 +5,8 @@ from scipy.ndimage import zoom
 from sklearn.datasets import load_digits
 
 from analysis.runs.spec import DataSpec
-from analysis.training.data_source import load
+from analysis.training.data_source import load, load_text
+from per_core.errors import InvalidInputError
 
 
 def test_digits_are_always_split_alike_and_the_test_images_are_others():
@@ -90,3 +91,15 @@ def test_a_limit():
     whole, some = load(DataSpec()), load(DataSpec(limit=100))
     assert torch.equal(some.training_inputs, whole.training_inputs[:100])
     assert len(some.test_labels) == 500
+
+
+@pytest.mark.parametrize(("least", "is_enough"), [(39, False), (40, True)])
+def test_a_text_needs_words_to_be_evaluated_on(tmp_path, least, is_enough):
+    for name, words in (("ptb.train.txt", 200), ("ptb.valid.txt", 90), ("ptb.test.txt", least)):
+        (tmp_path / name).write_text("word " * (words - 1))
+    spec = DataSpec("ptb", folder=str(tmp_path), length=5)
+    if is_enough:
+        assert sum(len(labels) for _, labels in load_text(spec).held_out("test")) == 20
+        return
+    with pytest.raises(InvalidInputError, match=r"at least 40 words for validation .*; received .* 39 for testing"):
+        load_text(spec)
