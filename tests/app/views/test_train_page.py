@@ -328,7 +328,7 @@ def test_what_cannot_be_trained_says_why_and_start_is_gone(open_page: OpenPage, 
     page = open_page("train")
     page.selectbox(key="train_data").set_value(data).run()
     assert "These data need a folder" in page.info[0].value
-    assert "data.folder must name the folder" in shown(page.error[0].value)
+    assert page.error == []
     assert "train_start" not in [button.key for button in page.button]
 
 
