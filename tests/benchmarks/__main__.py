@@ -170,11 +170,14 @@ def watching(quick: bool) -> None:
 
 
 def claims() -> None:
-    print(f"\n(i) what the presets claim, seeds 0 to {presets.SEEDS - 1}, cpu")
+    print("\n(i) what the presets claim, cpu")
     for key in PRESETS:
         with presets.trained(key) as comparison:
-            for method, values in presets.accuracies(comparison).items():
-                print(f"    {key}: test accuracy, {method:<28} {', '.join(f'{value:.1%}' for value in values)}")
+            for scores in presets.scores(comparison):
+                for method, values in scores.values.items():
+                    own = ", ".join(f"{value:.4g}" for value in values.values())
+                    lost = f"; diverged: seeds {scores.diverged[method]}" if scores.diverged[method] else ""
+                    print(f"    {key}: {scores.part} {scores.measure}, {method:<28} {own}{lost}")
             for layer in presets.LAYERS[1:] if key == "hard" else ():
                 for title, values in presets.collapse(comparison, layer).items():
                     print(f"    {layer}, PER network, {title:<26} {', '.join(f'{value:.4f}' for value in values)}")

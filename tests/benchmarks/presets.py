@@ -1,4 +1,4 @@
-"""What the presets claim, over several seeds: variance and movement of Figure 2, and test accuracy of all of them."""
+"""What the presets claim, over several seeds: variance and movement of Figure 2, and the scores of all of them."""
 
 import contextlib
 import json
@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 
 from analysis.__main__ import main as analyse
 from analysis.runs.comparison import Comparison, open_comparison
+from analysis.runs.spec import TrainingSpec
+from analysis.survey.paired import Scores, final_scores
 from analysis.training.presets import PRESETS
 from per_core.recording.run_directory import Run
 
-SEEDS = 5
 LAYERS = ("layer 2", "layer 6", "layer 9")  # those of the authors' Figure 2
 
 
 @contextlib.contextmanager
 def trained(key: str) -> Iterator[Comparison]:
     """A preset with several seeds, trained on the CPU in this process, in a folder that is removed afterwards."""
-    spec = replace(PRESETS[key].spec, device="cpu", seeds=SEEDS)
+    spec = replace(PRESETS[key].spec, device="cpu", seeds=seeds_of(key))
     with tempfile.TemporaryDirectory() as folder:
         file, out = Path(folder) / "spec.json", Path(folder) / "run"
         file.write_text(json.dumps(spec.as_dict()))
@@ -34,13 +35,16 @@ def trained(key: str) -> Iterator[Comparison]:
         yield open_comparison(out)
 
 
-def accuracies(comparison: Comparison) -> dict[str, list[float]]:
-    """Test accuracy of every seed in the last record, by method; NaN where it diverged."""
-    found: dict[str, list[float]] = {method: [] for method in comparison.methods}
-    for (method, seed), run in comparison.runs.items():
-        lost = (method, seed) in comparison.diverged
-        found[method].append(np.nan if lost else run.records[-1].scalars["test_accuracy"])
-    return found
+def scores(comparison: Comparison) -> list[Scores]:
+    """On validation, where there is such a part, and on test: of every seed after the last epoch, by method."""
+    spec = TrainingSpec.from_dict(comparison.spec)
+    found = (final_scores(comparison, spec, part) for part in ("validation", "test"))
+    return [one for one in found if one is not None]
+
+
+def seeds_of(key: str) -> int:
+    """How many seeds a preset is trained with: fewer for the tables of the paper, which take longest."""
+    return 3 if key.startswith("table") else 5
 
 
 def variance_ratios(comparison: Comparison, layer: str) -> list[float]:

@@ -18,9 +18,22 @@ from app.text.language import _, ngettext, translated
 from app.text.plain import escaped
 from app.views.train.training_fields import spec_of, training_fields, values_of
 from per_core.errors import PerError
+from per_core.text import N_
 
 if TYPE_CHECKING:
     from analysis.training.plan import Plan
+
+
+OUR_CHOICES = {
+    "resnet": N_(
+        "The paper does not say where PER acts in a residual block. After both non-linearities is our choice; for one"
+        " of them, type first or second under “Only in layers”."
+    ),
+    "lstm": N_(
+        "The paper does not say where PER acts in an LSTM. On the hidden states of every word and layer is our choice."
+        " BN is the recurrent one, inside the cell, with statistics of each time step."
+    ),
+}
 
 
 def choose_spec() -> TrainingSpec | None:
@@ -50,32 +63,33 @@ def fill_form(spec: TrainingSpec) -> None:
 
 def show_presets(start: Callable[[TrainingSpec], None], limits: str) -> None:
     """The presets, each with a button that trains it as it is."""
-    texts, buttons = st.columns(len(PRESETS)), st.columns(len(PRESETS))
-    for text, button, preset in zip(texts, buttons, PRESETS.values(), strict=True):
-        text.markdown(f"**{translated(preset.title)}.** {translated(preset.description)}")
-        button.button(
-            _("Start"),
-            on_click=start,
-            args=(preset.spec,),
-            key=f"train_start_{preset.key}",
-            icon=":material/play_arrow:",
-            help=limits,
-        )
+    presets = list(PRESETS.values())
+    for first in range(0, len(presets), 3):
+        texts, buttons = st.columns(3), st.columns(3)
+        for text, button, preset in zip(texts, buttons, presets[first : first + 3], strict=False):
+            text.markdown(f"**{translated(preset.title)}.** {translated(preset.description)}")
+            button.button(
+                _("Start"),
+                on_click=start,
+                args=(preset.spec,),
+                key=f"train_start_{preset.key}",
+                icon=":material/play_arrow:",
+                help=limits,
+            )
     st.caption(permissions.rule("train_anything"))
 
 
 def _offer_presets() -> None:
-    buttons = st.columns(6)
-    for place, preset in zip(buttons, PRESETS.values(), strict=False):
-        place.button(
-            translated(preset.title),
-            on_click=fill_form,
-            args=(preset.spec,),
-            help=translated(preset.description),
-            key=f"train_preset_{preset.key}",
-            width="stretch",
-        )
-    with st.expander(_("What the presets show, measured over five seeds")):
+    with st.container(horizontal=True):
+        for preset in PRESETS.values():
+            st.button(
+                translated(preset.title),
+                on_click=fill_form,
+                args=(preset.spec,),
+                help=translated(preset.description),
+                key=f"train_preset_{preset.key}",
+            )
+    with st.expander(_("What the presets show, measured over several seeds")):
         for preset in PRESETS.values():
             st.markdown(
                 f"**{translated(preset.title)}**: {translated(preset.description)} {translated(preset.measured)}"
@@ -109,13 +123,8 @@ def _draw_form() -> TrainingSpec | None:
         else:
             st.caption(_("The methods are those in “More settings”."))
             values |= draw_fields(fields.settings, values)
-        if values["model.name"] == "resnet":
-            st.caption(
-                _(
-                    "The paper does not say where PER acts in a residual block. After both non-linearities is our"
-                    " choice; for one of them, type first or second under “Only in layers”."
-                )
-            )
+        if values["model.name"] in OUR_CHOICES:
+            st.caption(translated(OUR_CHOICES[values["model.name"]]))
     with training:
         values |= draw_fields(fields.training, values)
         with st.expander(_("Optimiser and device")):

@@ -299,7 +299,8 @@ def test_folders_that_are_taken(done, tmp_path, capsys):
 
 def test_specs_that_are_none(tmp_path, capsys):
     assert main(["train", "nothing", "--out", str(tmp_path)]) == 1
-    assert "SPEC must be a JSON file or one of default, figure2, hard; there is no nothing" in capsys.readouterr().err
+    known = ", ".join(PRESETS)
+    assert f"SPEC must be a JSON file or one of {known}; there is no nothing" in capsys.readouterr().err
     (tmp_path / "spec.json").write_text('{"epoch": 1}')
     assert main(["train", str(tmp_path / "spec.json"), "--out", str(tmp_path)]) == 1
     assert "received epoch. Remove or rename them." in capsys.readouterr().err

@@ -87,7 +87,8 @@ def test_a_preset_fills_the_form_and_is_trained_as_it_is(open_page: OpenPage, ke
     spec = PRESETS[key].spec
     assert float(page.text_input(key="train_rate").value) == spec.learning_rate
     assert page.selectbox(key="train_schedule").value == spec.schedule
-    assert float(page.text_input(key="train_per_weight").value) == spec.methods[0].settings.get("per.weight", 1e-4)
+    weights = [method.settings.get("per.weight", 1e-4) for method in spec.methods if method.combination == "per"]
+    assert list(map(float, page.text_input(key="train_per_weight").value.split())) == weights
 
 
 def test_start_trains_what_the_form_says_and_shows_it_as_it_comes(open_page: OpenPage) -> None:
@@ -323,13 +324,26 @@ def test_a_run_that_is_not_there_is_said_plainly(open_page: OpenPage, run: str) 
     assert "There is no run" in page.error[0].value
 
 
-@pytest.mark.parametrize("data", ["cifar10", "mnist"])
-def test_what_cannot_be_trained_says_why_and_start_is_gone(open_page: OpenPage, data: str) -> None:
+@pytest.mark.parametrize("data", ["cifar10", "mnist", "ptb"])
+def test_data_without_a_folder_say_so_once_and_start_is_gone(open_page: OpenPage, data: str) -> None:
     page = open_page("train")
     page.selectbox(key="train_data").set_value(data).run()
     assert "These data need a folder" in page.info[0].value
-    assert page.error == []
+    assert list(page.error) == []
     assert "train_start" not in [button.key for button in page.button]
+
+
+def test_a_text_needs_the_language_model(open_page: OpenPage) -> None:
+    page = open_page("train")
+    page.selectbox(key="train_data").set_value("documentation").run()
+    assert "documentation is a text, and the model cnn11 takes numbers. Choose lstm" in shown(page.error[0].value)
+    assert "train_start" not in [button.key for button in page.button]
+    page.selectbox(key="train_model").set_value("lstm").run()
+    assert list(page.error) == []
+    assert "train_start" in [button.key for button in page.button]
+    assert {"train_words", "train_length", "train_limit"} <= {number.key for number in page.number_input}
+    assert "train_activation" not in [one.key for one in page.selectbox]
+    assert "The paper does not say where PER acts in an LSTM" in all_text(page)
 
 
 def record_run(folder: Path, epochs: list[float], *, layers: int = 2, title: str = "", lost: float = math.inf) -> None:
