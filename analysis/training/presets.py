@@ -100,7 +100,8 @@ _TABLE3 = (
         N_(
             "Test perplexity, mean of the seeds 0 to 2: recurrent BN 58.6, L2 68.0, L1 68.9, PER 72.0 with the λ that"
             " validation chooses, 1e-4, no method 73.4. Below no method are recurrent BN by 14.9 (95 %: 2.5 to 27.2)"
-            " and PER by 1.4 (0.5 to 2.3); the other intervals contain 0. In the paper PER is best, and recurrent BN worst."
+            " and PER by 1.4 (0.5 to 2.3); the other intervals contain 0. In the paper PER is best, and recurrent BN"
+            " worst."
         ),
         True,
     ),
