@@ -159,7 +159,7 @@ def require_batch(batch_size: int, samples: int) -> None:
         raise InvalidInputError(
             N_(
                 "batch_size must be at most the number of training samples, {samples}; received {batch_size}. Make it"
-                " smaller."
+                " smaller, or take more of the data; a sample of a text is one sequence of words."
             ),
             samples=samples,
             batch_size=batch_size,

@@ -59,7 +59,7 @@ def score_along(panels: Mapping[str, ScorePanel], number: str, form: str) -> go.
     looked = looks(names)
     values = sorted({value for panel in panels.values() for line in panel.lines.values() for value in line.scores})
     low, high = _ends(values)
-    for column, panel in enumerate(panels.values(), start=1):
+    for column, (title, panel) in enumerate(panels.items(), start=1):
         for name, by_seed in panel.across.items():
             scores = list(by_seed.values())
             if name == panel.reference and len(scores) > 1:
@@ -68,6 +68,7 @@ def score_along(panels: Mapping[str, ScorePanel], number: str, form: str) -> go.
                 _add_level(figure, column, name, scores, (low, high), looked[name], form)
         for name, line in panel.lines.items():
             _add_line(figure, column, name, line, looked[name], form)
+        figure.update_traces(meta=title, col=column)
     logarithmic = _is_wide(values)
     figure.update_xaxes(
         title=number,

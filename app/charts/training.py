@@ -1,7 +1,7 @@
 """Charts of a training that is followed: Figure 2, and curves over the epochs."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -193,12 +193,15 @@ def _beside_gaussian(
     return figure
 
 
-def progress(scalars: Mapping[str, Mapping[str, Sequence[Curve]]], epochs: float) -> go.Figure:
+def progress(
+    scalars: Mapping[str, Mapping[str, Sequence[Curve]]], epochs: float, logarithmic: Collection[str] = ()
+) -> go.Figure:
     """Loss, accuracy, time and whatever else was recorded beside the layers.
 
     Args:
         scalars: by title and network, one curve of each seed; of several seeds median and range are drawn.
         epochs: the end of the axis.
+        logarithmic: titles of what falls by orders of magnitude, drawn over a logarithmic axis.
     """
     names = list(dict.fromkeys(name for by_name in scalars.values() for name in by_name))
     looked = looks(names)
@@ -207,6 +210,8 @@ def progress(scalars: Mapping[str, Mapping[str, Sequence[Curve]]], epochs: float
     for column, (title, by_name) in enumerate(scalars.items(), start=1):
         for name, curves in by_name.items():
             _add_seeds(figure, column, name, title, curves, looked[name], most)
+        if title in logarithmic:
+            figure.update_yaxes(type="log", col=column)
     if all(len(x) < 2 for by_name in scalars.values() for curves in by_name.values() for x, _y in curves):
         figure.update_yaxes(rangemode="tozero")  # the first values of networks that start alike differ by rounding
     figure.update_xaxes(title=_("epoch"), range=[0, epochs or 1])

@@ -126,15 +126,13 @@ def show_beside_authors(spec: TrainingSpec, test: "Scores", found: "Sequence[Out
     )
     if tried:
         precise += _(" Here λ = {values} are tried, and validation chooses.").format(values=_listed(tried))
+    about = _(
+        "The authors report single numbers of full-size networks and data; ours are small-scale, after epoch {epoch}:"
+        " mean and range over the seeds."
+    ).format(epoch=test.epoch)
     if spec.data.is_text:
-        precise += _(" Perplexities of different texts and vocabularies cannot be compared, only their order.")
-    show_caption(
-        _(
-            "The authors report single numbers, without ±, of full-size networks and data. Ours are small-scale, after"
-            " epoch {epoch}: the mean over the seeds, with their range."
-        ).format(epoch=test.epoch),
-        precise,
-    )
+        about += _(" Perplexities of different texts cannot be compared, only the order of the methods.")
+    show_caption(about, precise)
 
 
 def _outcomes_by_column(table: AuthorsTable, test: "Scores", found: "Sequence[Outcome]") -> dict[str, str]:

@@ -35,21 +35,30 @@ def differences_on_test(comparison: "Comparison") -> dict[str, str]:
     return {label: difference_text(one, scores, label) for label, one in paired_differences(scores, spec).items()}
 
 
-def about_differences(to: Collection[str]) -> str:
-    """To which methods the differences are, by their labels. Markdown."""
+def about_differences(to: Collection[str], *, is_text: bool) -> str:
+    """To which methods the differences are, by their labels, and which are gains: of a perplexity, those below 0."""
     if len(to) == 1:
-        return _("Differences are to {method}, seed by seed: same initial weights, same order of the data.").format(
-            method=method_name(*to)
+        said = _(
+            "Differences to {method} are means over the seeds, from the same initial weights and order of the data:"
+            " {gain}."
         )
-    return _("Differences are to Vanilla with the same learning rate, momentum and weight decay, seed by seed.")
+    else:
+        said = _(
+            "Differences to Vanilla with the same learning rate, momentum and weight decay are means over the seeds:"
+            " {gain}."
+        )
+    return said.format(
+        method=method_name(next(iter(to))), gain=_("below 0 is better") if is_text else _("above 0 is better")
+    )
 
 
 def precise_differences() -> str:
     """What the intervals are. Markdown."""
     return _(
-        "In brackets is the 95 % interval of the mean difference by Student's t. It holds for one method at a time: of"
-        " many intervals some miss. Differences of accuracies are in points of percent. Scores are of the last epoch"
-        " that all networks have; a network that has diverged is counted and left out."
+        "In brackets is the 95 % interval of the mean difference by Student's t; where it holds 0, the two methods"
+        " cannot be told apart. It holds for one method at a time: of many intervals some miss. Differences of"
+        " accuracies are in points of percent. Scores are of the last epoch that all networks have; a network that has"
+        " diverged is counted and left out."
     )
 
 

@@ -80,10 +80,11 @@ def show_progress(shown: Shown, trained_here: bool) -> None:
         }
         for title, scalar in scalars.items()
     }
+    falling = [label(title) for title, scalar in scalars.items() if scalar.read is perplexity]
     first = next(iter(curves))
     ends = ", ".join(f"{name} {own[0][1][-1]:.4g}" for name, own in curves[first].items() if len(own[0][1]))
     show_chart(
-        partial(figures.progress, {label(title): own for title, own in curves.items()}, shown.epochs),
+        partial(figures.progress, {label(title): own for title, own in curves.items()}, shown.epochs, falling),
         key="train_progress",
         height=290,
         alt=plain(
@@ -125,5 +126,8 @@ def _precise(shown: Shown) -> str:
         " training. All networks of a comparison see the same data in the same order."
     )
     if shown.is_text:
-        said += _(" Perplexity is exp of the mean loss a word: the number of equally likely words it amounts to.")
+        said += _(
+            " Perplexity is exp of the mean loss a word: the number of equally likely words it amounts to. Lower is"
+            " better; its axes are logarithmic."
+        )
     return said

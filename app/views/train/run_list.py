@@ -8,7 +8,8 @@ from urllib.parse import quote
 import pandas as pd
 import streamlit as st
 
-from analysis.plain_text import message
+from analysis.plain_text import message, plain
+from analysis.runs.library import LONGEST_TITLE
 from analysis.runs.remark import explain
 from app.sections import followed
 from app.session import permissions, services
@@ -22,7 +23,7 @@ from app.session.keys import (
     runs_table,
 )
 from app.text.language import _, ngettext, translated
-from app.text.plain import escaped
+from app.text.plain import escaped, harmless
 from app.views.train.training_fields import method_title, summary
 from app.views.train.training_form import fill_form
 from per_core.errors import PerError
@@ -129,11 +130,17 @@ def _in_order(entries: "Sequence[RunEntry]") -> "list[RunEntry]":
     return list(entries)
 
 
+def run_title(entry: "RunEntry") -> str:
+    """What a run is called; where nobody has said it, its methods as a person reads them, and not their labels."""
+    said = entry.title != plain(", ".join(entry.methods), LONGEST_TITLE)
+    return entry.title if said else ", ".join(harmless(method_title(method)) for method in entry.methods)
+
+
 def _row(entry: "RunEntry") -> dict[str, object]:
     epochs = _("{epoch} of {epochs}") if entry.epochs is not None else "{epoch}"
     methods = ", ".join(method_title(method) for method in entry.methods)
     return {
-        _("Title"): entry.title,
+        _("Title"): run_title(entry),
         _("State"): translated(STATES.get(entry.state, entry.state)),
         _("Epoch"): epochs.format(epoch=entry.epoch, epochs=entry.epochs),
         _("Methods"): methods or _("recorded by a script"),

@@ -300,7 +300,7 @@ def show_results(networks: Mapping[str, Network], comparisons: "Sequence[tuple[s
             {
                 _("Network"): name,
                 _("Test perplexity") if network.is_text else _("Test accuracy"): cell(
-                    {seed: float(y[-1]) for seed, y in scored.items() if len(y)}, ".4g" if network.is_text else ".1%"
+                    {seed: float(y[-1]) for seed, y in scored.items() if len(y)}, ".2f" if network.is_text else ".1%"
                 ),
                 _("Difference on test (95 %)"): differences[network.comparison].get(network.label, NONE),
                 _("SW1 of {layer}").format(layer=plain(layer)): cell(
@@ -324,7 +324,7 @@ def show_results(networks: Mapping[str, Network], comparisons: "Sequence[tuple[s
         )
     ]
     if (spec := read_spec(comparisons[0][1])) is not None:
-        said.append(about_differences(set(references(spec).values())))
+        said.append(about_differences(set(references(spec).values()), is_text=spec.data.is_text))
         precise.append(precise_differences())
     show_caption(" ".join(said), " ".join(precise))
 

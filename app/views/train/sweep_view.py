@@ -148,33 +148,40 @@ def _show_outcomes(spec: TrainingSpec, test: "Scores", validation: "Scores | Non
                 " optimistic, as it flatters the value that was lucky. Hold out a share for validation in the form."
             )
         )
+    is_swept = any(one.sweep.varied for one in found)
     st.dataframe(
-        pd.DataFrame([_row(one, test, validation) for one in found]),
+        pd.DataFrame([_row(one, test, validation, is_swept=is_swept) for one in found]),
         hide_index=True,
         key="train_sweep_table",
         alt=_("Each method at its chosen value, with its test score and the difference to the reference"),
     )
     if to := {one.difference.reference for one in found if one.difference is not None}:
         alone = _(" One seed has no interval: repeat with more.") if spec.seeds == 1 else ""
-        show_caption(about_differences(to) + alone, precise_differences())
+        show_caption(about_differences(to, is_text=spec.data.is_text) + alone, precise_differences())
 
 
-def _row(outcome: "Outcome", test: "Scores", validation: "Scores | None") -> Mapping[str, str]:
+def _row(outcome: "Outcome", test: "Scores", validation: "Scores | None", *, is_swept: bool) -> Mapping[str, str]:
+    """A method with its scores, and with what was tried where any method of the comparison has several values."""
     sweep, label = outcome.sweep, outcome.label
     numbers = {} if label is None else sweep.members[label]
     said = [f"{_number_name(sweep, name)} = {written(value)}" for name, value in numbers.items()]
     tried = [str(len({own[name] for own in sweep.members.values()})) for name in sweep.varied]
-    row = {
-        _("Method"): method_name(sweep.name),
-        _("Values tried"): " × ".join(tried) or NONE,
-        _("Chosen on validation"): ", ".join(said) or (_("none") if tried else NONE),
-    }
+    row = {_("Method"): method_name(sweep.name)}
+    if is_swept:
+        row[_("Values tried")] = " × ".join(tried) or NONE
+        row[_("Chosen on validation")] = ", ".join(said) or (_("none") if tried else NONE)
     if validation is not None:
-        row[_("Validation")] = NONE if label is None else score_text(validation.mean(label), validation.measure)
-    row[_("Test")] = NONE if label is None else score_text(test.mean(label), test.measure)
+        row[_head(validation)] = NONE if label is None else score_text(validation.mean(label), validation.measure)
+    row[_head(test)] = NONE if label is None else score_text(test.mean(label), test.measure)
     row[_("Difference on test (95 %)")] = (
         NONE if outcome.difference is None or label is None else difference_text(outcome.difference, test, label)
     )
     if lost := sum(len(test.diverged[own]) for own in sweep.members):
         row[_("Diverged")] = str(lost)
     return row
+
+
+def _head(scores: "Scores") -> str:
+    """What scores are of, as the head of a column: a higher accuracy is better, and a lower perplexity."""
+    title = translated(_PARTS[scores.part, scores.measure])
+    return title[:1].upper() + title[1:]

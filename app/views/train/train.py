@@ -24,7 +24,7 @@ from app.text.plain import escaped
 from app.views.train import run_view
 from app.views.train.authors_results import show_authors_results
 from app.views.train.progress import show_progress
-from app.views.train.run_list import BESIDE, RUN, STATES, UNDER_WAY, show_runs
+from app.views.train.run_list import BESIDE, RUN, STATES, UNDER_WAY, run_title, show_runs
 from app.views.train.shown_runs import choose_shown, networks_of
 from app.views.train.statement import about_statement, train_statement
 from app.views.train.sweep_view import show_sweep
@@ -164,7 +164,7 @@ def follow(run: str, beside: list[str]) -> None:
         services.watch_runs([])
         st.error(escaped(explain(entry, translated)))
         return
-    st.header(escaped(entry.title))
+    st.header(escaped(run_title(entry)))
     if entry.kind == "comparison":
         _show_spec(_opened(run))
     titles = _titles([run, *beside])
@@ -214,7 +214,8 @@ def _titles(runs: list[str]) -> dict[str, str]:
         if entry.state == "damaged":
             st.warning(_("A run cannot be shown. {reason}").format(reason=escaped(explain(entry, translated))))
         else:
-            found[run] = run_label(run, entry.title) if entry.title in found.values() else entry.title
+            title = run_title(entry)
+            found[run] = run_label(run, title) if title in found.values() else title
     return found
 
 

@@ -176,7 +176,10 @@ def _data() -> tuple[Field[Any], ...]:
             "data.words",
             "train_words",
             _("Words of the vocabulary"),
-            hint=_("The commonest ones; all others are read as one unknown word. 0 takes all."),
+            hint=_(
+                "The commonest ones, beside an end of a line and one unknown word for all others. 0 takes all; 2 leaves"
+                " no word to learn."
+            ),
             applies=_is_text,
         ),
         _whole(
@@ -392,7 +395,10 @@ def _optimiser() -> tuple[Field[Any], ...]:
             key="train_rate",
             label=_("Learning rate of SGD"),
             default=(DEFAULT.learning_rate,),
-            hint=_("One value or several, with spaces between them: every method is trained with each."),
+            hint=_(
+                "One value or several, with spaces between them: every method is trained with each. The LSTM needs a"
+                " large one: 20, with the norm of the gradient at most 0.25 and 20 sequences a batch, for example."
+            ),
             range=range_of(TrainingSpec, "learning_rate"),
             brief=lambda spec: _("rate {rate} {schedule}").format(
                 rate=", ".join(map(written, _rates(spec))), schedule=spec.schedule

@@ -24,7 +24,7 @@ def test_seeds_are_points_means_a_line_and_the_chosen_value_a_star() -> None:
     assert list(means.x) == [1e-4, 1e-2]
     assert list(means.y) == pytest.approx([0.6, 0.85])
     assert (list(star.x), list(star.y)) == ([1e-2], pytest.approx([0.85]))
-    assert {trace.xaxis for trace in figure.data} == {"x", "x2"}
+    assert {(trace.xaxis, trace.meta) for trace in figure.data} == {("x", "validation"), ("x2", "test")}  # of the CSV
 
 
 def test_what_the_others_are_compared_with_has_a_band_and_methods_across_a_level() -> None:

@@ -116,6 +116,12 @@ def test_the_first_record_is_seen_before_there_is_a_line() -> None:
     assert alone.layout.yaxis.rangemode == "tozero"
 
 
+def test_perplexities_are_drawn_over_a_logarithmic_axis_and_seconds_beside_them_are_not() -> None:
+    falling = {"PER": [(np.array([0.0, 1.0]), np.array([2000.0, 66.0]))]}
+    figure = progress({"test perplexity": falling, "seconds": falling}, 1, ["test perplexity"])
+    assert (figure.layout.yaxis.type, figure.layout.yaxis2.type) == ("log", None)
+
+
 def test_a_collapsed_run_does_not_flatten_the_others_at_one_epoch() -> None:
     runs = {"A": DensitySeries([0], np.array([[0.1, 0.4, 0.3, 0.1]])), "B": DensitySeries([0], np.full((1, 4), 40.0))}
     axis = one_epoch(runs, CENTRES, "unit").layout.yaxis

@@ -17,7 +17,7 @@ from streamlit.runtime.forward_msg_queue import ForwardMsgQueue
 from streamlit.testing.v1 import AppTest
 from torch import nn
 
-from analysis.runs.library import open_comparison
+from analysis.runs.library import RunEntry, open_comparison
 from analysis.runs.spec import MethodSpec, TrainingSpec
 from analysis.statistics.null_band import Name, NullBand, Statistic
 from analysis.survey.history import RecordedDistances
@@ -26,6 +26,7 @@ from app.session import services
 from app.session.batch_choice import run_query
 from app.session.null_bands import null_bands
 from app.views.train import run_view
+from app.views.train.run_list import run_title
 from app.views.train.training_fields import summary
 from per_core import Recorder
 from tests.app.conftest import OpenPage, shown
@@ -239,6 +240,15 @@ def test_the_list_and_the_links_follow_what_happens_elsewhere(open_page: OpenPag
     assert runs_table(page).loc["Followed", "Epoch"] == "7"
     assert page.selectbox(key="train_door_epoch").options == ["latest", "7", "1", "0"]
     assert "data_run_epoch=7" in next(link.proto.url for link in page.get("link_button"))
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"), [("vanilla, per-weight=0.0001", "Vanilla, PER (λ = 0.0001)"), ("Monday", "Monday")]
+)
+def test_a_run_without_a_title_is_called_by_its_methods_in_words(title: str, shown: str) -> None:
+    methods = ("vanilla", "per-weight=0.0001")
+    entry = RunEntry("1", title, "comparison", "finished", 1, 1, "", methods, 0.0, None, 0)
+    assert run_title(entry) == shown
 
 
 @pytest.mark.usefixtures("finished_run")
