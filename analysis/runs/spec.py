@@ -36,6 +36,7 @@ Activation = Literal["elu", "relu", "leaky_relu"]
 DeviceName = Literal["auto", "cpu", "cuda"]
 Schedule = Literal["constant", "cosine"]
 Precision = Literal["float32", "bfloat16", "float16"]
+Part = Literal["validation", "test"]  # of the data, beside the one that is learnt
 
 TEXTS: tuple[DataName, ...] = ("documentation", "ptb", "wikitext2")
 PUBLISHED: tuple[DataName, ...] = ("cifar10", "cifar100", "mnist", "fashion_mnist", "ptb", "wikitext2")

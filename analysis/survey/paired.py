@@ -16,11 +16,10 @@ from scipy.special import stdtrit
 
 from analysis.runs.comparison import Comparison
 from analysis.runs.perplexity import perplexity
-from analysis.runs.spec import VANILLA, TrainingSpec
+from analysis.runs.spec import VANILLA, Part, TrainingSpec
 from analysis.runs.sweep import Sweep, references, sweeps
 from per_core.recording.run_directory import Run
 
-Part = Literal["validation", "test"]
 Measure = Literal["accuracy", "perplexity"]
 LEVEL = 0.95  # of the intervals
 BySeed = Mapping[int, float]

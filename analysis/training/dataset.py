@@ -6,11 +6,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from typing import Literal, Self, get_args
+from typing import Self, get_args
 
 import torch
 from torch import Tensor
 
+from analysis.runs.spec import Part
 from analysis.training.models import Shape
 
 PROBE_SEED = 0
@@ -19,7 +20,6 @@ STRETCHES = 20  # of a text that is evaluated, side by side
 FEWEST_WORDS = 2 * STRETCHES  # of such a text, so that in each a word follows another
 
 Batch = tuple[Tensor, Tensor]  # inputs as a network takes them, and the labels (m,) of its logits (m, classes)
-Part = Literal["validation", "test"]
 PARTS: tuple[Part, ...] = get_args(Part)
 
 

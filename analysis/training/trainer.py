@@ -23,9 +23,9 @@ from analysis.runs.folder import ComparisonFolder, TrainingState, now
 from analysis.runs.perplexity import perplexity
 from analysis.runs.remark import Remark
 from analysis.runs.room import bytes_to_come, require_room
-from analysis.runs.spec import TrainingSpec
+from analysis.runs.spec import Part, TrainingSpec
 from analysis.training.data_source import load
-from analysis.training.dataset import PARTS, Batch, DataSet, Part
+from analysis.training.dataset import PARTS, Batch, DataSet
 from analysis.training.device import device_name, find_device, is_out_of_memory
 from analysis.training.footprint import advice, footprint
 from analysis.training.learner import Learner, Score, width_on
