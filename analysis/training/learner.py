@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.runs.spec import MethodSpec, TrainingSpec
-from analysis.training.dataset import Batch, DataSet, Part
+from analysis.runs.spec import MethodSpec, Part, TrainingSpec
+from analysis.training.dataset import Batch, DataSet
 from analysis.training.layer_methods import compiled, penalty, put_in
 from analysis.training.models import FULL, NARROW, build_network
 from analysis.training.recurrent import LanguageModel
@@ -122,13 +122,13 @@ class Learner:
             # Every batch has the same shape: what one step took, the next can only refuse for its values.
             if epoch == 1 and steps == 0:
                 raise
-            self.diverged, self.reason = epoch, error.phrase
+            self._diverge(epoch, error.phrase)
             loss.fill_(torch.nan)
         finally:
             self.network.eval()
         score = Score(loss.item() / max(1, steps), correct.item() / max(1, steps))
         if self.diverged is None and not np.isfinite(score.loss):
-            self.diverged, self.reason = epoch, Phrase(N_("the training loss is not finite"))
+            self._diverge(epoch, Phrase(N_("the training loss is not finite")))
         return score
 
     def batches(self, epoch: int) -> Iterator[Batch]:
@@ -188,6 +188,10 @@ class Learner:
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
         self.diverged, self.reason = state["diverged"], from_json(state["reason"])
+
+    def _diverge(self, epoch: int, reason: Phrase) -> None:
+        self.reason = reason  # first, as another thread may be telling why whatever has diverged did
+        self.diverged = epoch
 
     def _restart(self) -> None:
         """Let a language model forget what it has read."""
