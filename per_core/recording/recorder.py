@@ -62,7 +62,8 @@ class Recorder:
 
     Record epoch 0 before training, then after every epoch. `record` passes a fixed set of inputs, the probe, through
     the model as it is at that moment. It leaves no trace in the training: modes, buffers (running statistics),
-    gradients and random states are afterwards what they were before.
+    gradients and random states are afterwards what they were before. A state that a recurrent model keeps from call to
+    call in an attribute of its own is not: set it to zeros before `record`, and again after it.
 
     A layer is recorded as its module returns it, before any later operation can overwrite it. Of tuples, mappings and
     dataclasses the first floating tensor of at least two dimensions counts. A module called several times gives the
