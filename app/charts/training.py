@@ -17,6 +17,7 @@ from app.text.language import _
 CLIPPED_VARIANCE = 5.0
 DRAWN_NUMBERS = 36_000  # in the curves of a chart, which may take 300 kB
 MOST_DECADES = 5  # with a label on a logarithmic axis
+FALL = 3.0  # from which on a logarithmic axis shows more
 PLAIN_DECADES = 4  # a label has as many zeros at most
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]  # epochs and values
@@ -152,10 +153,10 @@ def _logarithmic_ticks(values: NDArray[np.float64]) -> dict[float, str]:
     step = max(1, math.ceil((high - low) / MOST_DECADES))
     for decade in range(math.floor(low), math.ceil(high) + 1, step):
         power = f"10<sup>{decade}</sup>"
-        ticks |= {
-            factor * 10.0**decade: f"{factor * 10.0**decade:g}" if abs(decade) <= PLAIN_DECADES else power
-            for factor in between
-        }
+        for factor in between:
+            tick = factor * 10.0**decade
+            far = power if factor == 1 else f"{factor} · {power}"
+            ticks[tick] = f"{tick:g}" if abs(decade) <= PLAIN_DECADES else far
     return ticks
 
 
@@ -201,7 +202,7 @@ def progress(
     Args:
         scalars: by title and network, one curve of each seed; of several seeds median and range are drawn.
         epochs: the end of the axis.
-        logarithmic: titles of what falls by orders of magnitude, drawn over a logarithmic axis.
+        logarithmic: titles of what has a logarithmic axis where the largest value is `FALL` times the smallest.
     """
     names = list(dict.fromkeys(name for by_name in scalars.values() for name in by_name))
     looked = looks(names)
@@ -211,7 +212,10 @@ def progress(
         for name, curves in by_name.items():
             _add_seeds(figure, column, name, title, curves, looked[name], most)
         if title in logarithmic:
-            figure.update_yaxes(type="log", col=column)
+            values = _finite(np.concatenate([y for curves in by_name.values() for _x, y in curves]))
+            if values.size and values.min() > 0 and values.max() >= FALL * values.min():
+                ticks = _logarithmic_ticks(values)
+                figure.update_yaxes(type="log", tickvals=list(ticks), ticktext=list(ticks.values()), col=column)
     if all(len(x) < 2 for by_name in scalars.values() for curves in by_name.values() for x, _y in curves):
         figure.update_yaxes(rangemode="tozero")  # the first values of networks that start alike differ by rounding
     figure.update_xaxes(title=_("epoch"), range=[0, epochs or 1])

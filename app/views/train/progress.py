@@ -128,6 +128,6 @@ def _precise(shown: Shown) -> str:
     if shown.is_text:
         said += _(
             " Perplexity is exp of the mean loss a word: the number of equally likely words it amounts to. Lower is"
-            " better; its axes are logarithmic."
+            " better; its axis is logarithmic where it falls to less than a third."
         )
     return said

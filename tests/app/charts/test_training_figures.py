@@ -120,6 +120,13 @@ def test_perplexities_are_drawn_over_a_logarithmic_axis_and_seconds_beside_them_
     falling = {"PER": [(np.array([0.0, 1.0]), np.array([2000.0, 66.0]))]}
     figure = progress({"test perplexity": falling, "seconds": falling}, 1, ["test perplexity"])
     assert (figure.layout.yaxis.type, figure.layout.yaxis2.type) == ("log", None)
+    assert figure.layout.yaxis.ticktext[:5] == ("10", "30", "100", "300", "1000")
+    far = {"PER": [(np.array([0.0, 1.0]), np.array([2e7, 5e5]))]}
+    labels = progress({"test perplexity": far}, 1, ["test perplexity"]).layout.yaxis.ticktext
+    assert "3 · 10<sup>6</sup>" in labels
+    assert len(set(labels)) == len(labels), "every mark has a label of its own"
+    hardly = {"PER": [(np.array([0.0, 1.0]), np.array([300.0, 290.0]))]}
+    assert progress({"test perplexity": hardly}, 1, ["test perplexity"]).layout.yaxis.type is None
 
 
 def test_a_collapsed_run_does_not_flatten_the_others_at_one_epoch() -> None:
