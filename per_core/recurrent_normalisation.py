@@ -156,9 +156,13 @@ class RecurrentLayerNorm(nn.LayerNorm):
 
 
 class RecurrentRMSNorm(nn.RMSNorm):
-    """RMS normalisation of (..., num_features), at every time step the same; it has no shift anywhere."""
+    """RMS normalisation of (..., num_features), at every time step the same; it has no shift anywhere.
 
-    def __init__(self, num_features: int, *, eps: float = 1e-8, shift: bool = False) -> None:
+    A row of zeros, of a word that is dropped before the state has begun, multiplies its gradient by 1/√eps, and so does
+    every time step of them: eps is that of layer normalisation, with the usual 1e-8 the gradient overflows.
+    """
+
+    def __init__(self, num_features: int, *, eps: float = 1e-5, shift: bool = False) -> None:
         del shift
         super().__init__(require_count(num_features, "num_features"), require_eps(eps))
 

@@ -112,9 +112,15 @@ def put_in(
 
 
 def _normalisers(spec: MethodSpec, *, steps: int) -> list[Normaliser]:
-    """What makes the normalisers inside an LSTM."""
+    """What makes the normalisers inside an LSTM, with defaults of their own for what the spec does not set."""
+
+    def asked(method: Method) -> dict[str, float]:
+        return {
+            name: value for name, value in spec.parameters(method).items() if f"{method.key}.{name}" in spec.settings
+        }
+
     return [
-        partial(method.recurrent, steps=steps, **spec.parameters(method))
+        partial(method.recurrent, steps=steps, **asked(method))
         for method in spec.methods
         if method.recurrent is not None
     ]
