@@ -174,6 +174,7 @@ class PER(nn.Module):
         self.reduction = reduction
         self.layout = layout
         self.generator = generator
+        self.noted: list[tuple[PER, Tensor]] | None = None  # where `JointPER` reads what passed
 
     def forward(self, activations: Tensor) -> Tensor:
         """Return `activations` unchanged."""
@@ -190,6 +191,9 @@ class PER(nn.Module):
                 shape=tuple(activations.shape),
             )
         if not self.training:
+            return activations
+        if self.noted is not None:
+            self.noted.append((self, activations))
             return activations
         function = _AddGradientInTransforms if in_transform() else _AddGradient
         options: Options = self.weight, self.slices, self.reduction, self.layout, self.generator
@@ -213,11 +217,11 @@ class _AddGradient(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (activations,) = ctx.saved_tensors
         weight, slices, reduction, layout, generator = ctx.options
-        dims = _dimensions_of_a_row(activations, layout)
+        dims = dimensions_of_a_row(activations, layout)
         d = math.prod([activations.shape[dim] for dim in dims])
         scale = weight * d / activations.numel() if reduction == "mean" else weight
         if slices is None and not torch.is_grad_enabled():
-            slope = radial_slope(_norms(activations, dims), d, dtype=working_dtype(activations))
+            slope = radial_slope(norms_along(activations, dims), d, dtype=working_dtype(activations))
             return torch.addcmul(grad, activations, slope, value=scale).to(grad.dtype), None
         channels_second = layout == "position" and activations.ndim == 4
         h = activations.flatten(1) if layout == "sample" else activations
@@ -227,7 +231,7 @@ class _AddGradient(torch.autograd.Function):
             gradient = _sampled_gradient(h.flatten(0, -2), slices, generator).view(h.shape)
         else:  # it will be differentiated
             wide = h.to(working_dtype(h))
-            gradient, _ = _RadialGradient.apply(wide, _norms(wide.detach()))  # type: ignore[no-untyped-call]
+            gradient, _ = _RadialGradient.apply(wide, norms_along(wide.detach()))  # type: ignore[no-untyped-call]
         gradient = gradient.movedim(-1, 1) if channels_second else gradient.view(activations.shape)
         total = (grad + scale * gradient).to(grad.dtype)
         if torch.is_grad_enabled():
@@ -367,17 +371,17 @@ def row_norms(h: Tensor) -> Tensor:
     Returns:
         (...), float64; relative error below 1e-6 for float32.
     """
-    return _norms(h).squeeze(-1).double()
+    return norms_along(h).squeeze(-1).double()
 
 
-def _dimensions_of_a_row(activations: Tensor, layout: RowLayout) -> tuple[int, ...]:
+def dimensions_of_a_row(activations: Tensor, layout: RowLayout) -> tuple[int, ...]:
     """The dimensions that the units of a row lie along."""
     if layout == "sample":
         return tuple(range(1, activations.ndim))
     return (1,) if activations.ndim == 4 else (activations.ndim - 1,)
 
 
-def _norms(h: Tensor, dims: tuple[int, ...] = (-1,)) -> Tensor:
+def norms_along(h: Tensor, dims: tuple[int, ...] = (-1,)) -> Tensor:
     """`row_norms` with rows along `dims`, which stay with length 1, in the working dtype where it sums a row itself."""
     dtype = working_dtype(h)
     d = math.prod([h.shape[dim] for dim in dims])
@@ -398,10 +402,10 @@ def _norms(h: Tensor, dims: tuple[int, ...] = (-1,)) -> Tensor:
 
 
 def _checked_norms(h: Tensor) -> Tensor:
-    """`_norms` of rows that must be finite: one pass finds the norms and what is not finite."""
-    norms = _norms(h)
+    """`norms_along` of rows that must be finite: one pass finds the norms and what is not finite."""
+    norms = norms_along(h)
     if math.isfinite(norms.max()):  # NaN is larger than all
         return norms
     require_finite(h, "activations")
     largest = h.abs().amax(dim=-1, keepdim=True)  # finite values whose squares overflow
-    return largest.double() * _norms(h / largest.clamp(min=1))
+    return largest.double() * norms_along(h / largest.clamp(min=1))

@@ -20,6 +20,7 @@ function; Trefethen, "Approximation theory and approximation practice" (2013), f
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Literal, NamedTuple
@@ -98,6 +99,42 @@ def radial_slope(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float64) -
     Arguments, shape and errors as in `radial_loss`; relative error below 1e-12 in float64.
     """
     return _evaluate("slope", norms, d, dtype).to(dtype)
+
+
+def radial_slopes(norms: Sequence[Tensor], ds: Sequence[int], *, dtype: torch.dtype = torch.float64) -> list[Tensor]:
+    """`radial_slope` of several batches at once, which takes fewer operations where they have equally few rows.
+
+    Args:
+        norms: of the rows of each batch, (n_k,).
+        ds: units of the rows of each batch.
+        dtype: as in `radial_slope`.
+
+    Returns:
+        One tensor (n_k,) for each.
+    """
+    keys: list[tuple[Curve, int, torch.dtype, torch.device]] = [
+        ("slope", d, dtype, own.device) for own, d in zip(norms, ds, strict=True)
+    ]
+    waves = [_WAVES.get(key) or _keep_waves(*key) for key in keys]
+    few = len({len(own) for own in norms}) == 1 and all(
+        len(own) <= wave.most for own, wave in zip(norms, waves, strict=True)
+    )
+    if not few:
+        return [radial_slope(own, d, dtype=dtype) for own, d in zip(norms, ds, strict=True)]
+    roots, orders, amplitudes = _stacked(tuple(keys))
+    angles = torch.atan2(roots, torch.stack(list(norms)).unsqueeze(-1))  # (batches, n, 1)
+    slopes = torch.bmm((angles * orders).sin_(), amplitudes).to(dtype)
+    return list(slopes.squeeze(-1).unbind())
+
+
+@cache
+def _stacked(keys: tuple[tuple[Curve, int, torch.dtype, torch.device], ...]) -> tuple[Tensor, Tensor, Tensor]:
+    """√d (batches, 1, 1), orders (terms,) and amplitudes (batches, terms, 1) of several slopes, filled up with 0."""
+    waves = [_WAVES[key] for key in keys]
+    orders = max((wave.orders for wave in waves), key=len)
+    with torch.inference_mode(False):
+        amplitudes = [torch.nn.functional.pad(w.amplitudes, (0, 0, 0, len(orders) - len(w.orders))) for w in waves]
+        return torch.stack([wave.root_d for wave in waves]).unsqueeze(-1), orders, torch.stack(amplitudes)
 
 
 def radial_curvature(norms: Tensor, d: int, *, dtype: torch.dtype = torch.float64) -> Tensor:

@@ -19,6 +19,8 @@ from analysis.training.models import FULL, NARROW, build_network
 from analysis.training.recurrent import LanguageModel
 from analysis.training.residual import SCALAR_RATE
 from per_core.errors import InvalidInputError
+from per_core.joint_per import JointPER
+from per_core.per import PER
 from per_core.text import N_, Phrase, as_json, from_json
 
 METHODS = (1,)  # the spawn key of what methods draw; the order of the data and dropout have none
@@ -74,7 +76,9 @@ class Learner:
         self._spec = spec.of_method(method)
         self._data = data
         self._forward = compiled(network) if spec.compile else network
-        self._gradients = [(layer, layer.weight) for layer in gradients]
+        together = [] if spec.compile else [layer for layer in gradients if isinstance(layer, PER) and not layer.slices]
+        self._joint = JointPER(together)
+        self._gradients = [(layer, layer.weight) for layer in gradients if layer not in together]
         self._scaler = torch.amp.GradScaler(device.type, enabled=spec.mixed_precision == "float16")
 
     @cached_property
@@ -144,7 +148,7 @@ class Learner:
         with self._autocast():
             logits = self._forward(inputs)
             task = nn.functional.cross_entropy(logits, labels)
-            total = task + penalty(self.network)
+            total = task + penalty(self.network) + self._joint.term()
         self._optimizer.zero_grad()
         self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
         if self._spec.clip:
