@@ -12,14 +12,13 @@ from analysis.runs.spec import ModelName, TrainingSpec
 from app.text.caption import show_caption
 from app.text.language import _, translated
 from app.views.train.differences import NONE
-from app.views.train.training_fields import activation_title, data_title, model_title
+from app.views.train.training_fields import activation_title, data_title, method_title, model_title
 from per_core.text import N_
 
 if TYPE_CHECKING:
     from analysis.survey.paired import Outcome, Scores
 
 _RE, _RE_VD = N_("LSTM, reused embedding"), N_("variational-dropout LSTM, reused embedding")
-_METHODS = {"vanilla": "Vanilla", "bn": "BN", "vcl": "VCL", "l2": "L2", "per": "PER"}  # of which the tables speak
 _RECURRENT = {"BN": "RBN"}  # what a method is called in a table of recurrent networks
 
 
@@ -140,7 +139,7 @@ def _outcomes_by_column(table: AuthorsTable, test: "Scores", found: "Sequence[Ou
     columns = {key for row in table.rows for key in row}
     by_column: dict[str, str] = {}
     for one in found:
-        column = _METHODS.get(one.sweep.combination, "")
+        column = method_title(one.sweep.combination)
         column = _RECURRENT.get(column, column) if table.model == "lstm" else column
         if column in columns and one.label is not None and test.values[one.label]:
             by_column.setdefault(column, _mean_and_range(table, test, one.label))
