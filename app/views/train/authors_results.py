@@ -12,7 +12,7 @@ from analysis.runs.spec import ModelName, TrainingSpec
 from app.text.caption import show_caption
 from app.text.language import _, translated
 from app.views.train.differences import NONE
-from app.views.train.training_fields import activation_title, data_title, method_title, model_title
+from app.views.train.titles import activation_title, data_title, method_title, model_title
 from per_core.text import N_
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from analysis.runs.spec import TrainingSpec
 from analysis.survey.paired import final_scores, paired_differences
 from app.text.language import _
 from app.text.plain import harmless
-from app.views.train.training_fields import method_title
+from app.views.train.titles import method_title
 from per_core.errors import PerError
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from app.session.keys import (
 )
 from app.text.language import _, ngettext, translated
 from app.text.plain import escaped, harmless
-from app.views.train.training_fields import method_title, summary
+from app.views.train.titles import method_title
+from app.views.train.training_fields import summary
 from app.views.train.training_form import fill_form
 from per_core.errors import PerError
 from per_core.text import N_

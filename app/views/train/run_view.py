@@ -36,7 +36,7 @@ from app.text.plain import escaped, harmless, label
 from app.views.train.differences import NONE, about_differences, differences_on_test, precise_differences, read_spec
 from app.views.train.progress import scores_on_test
 from app.views.train.shown_runs import Network, Shown
-from app.views.train.training_fields import method_title
+from app.views.train.titles import method_title
 from per_core.text import N_
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from app.session.keys import VIEW_CLIP, VIEW_OWN
 from app.text.language import _, said
 from app.text.plain import harmless
 from app.views.train.differences import read_spec
-from app.views.train.training_fields import method_title
+from app.views.train.titles import method_title
 
 if TYPE_CHECKING:
     from analysis.runs.comparison import Comparison

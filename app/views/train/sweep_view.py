@@ -26,7 +26,7 @@ from app.views.train.differences import (
     read_spec,
     score_text,
 )
-from app.views.train.training_fields import method_title, number_title
+from app.views.train.titles import method_title, number_title
 from per_core.text import N_
 
 if TYPE_CHECKING:

@@ -1,25 +1,19 @@
-"""The table of the training form, and what its fields hold when the form says a spec.
-
-What the form has no field for, a momentum or two PERs with different λ, is in one field as JSON, so that whatever can
-be trained can be asked for here.
-"""
+"""The table of the training form: every field, what it offers, and what a summary says of it."""
 
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from analysis.fields import Range, choices_of, range_of
 from analysis.plain_text import plain, written
-from analysis.runs.grid import OPTIMISER, read_name
+from analysis.runs.grid import read_name
 from analysis.runs.spec import (
     BLOCK_PLACES,
     PUBLISHED,
     TEXTS,
     VANILLA,
     DataSpec,
-    MethodSpec,
     ModelSpec,
     TrainingSpec,
     read_object,
@@ -29,9 +23,17 @@ from app.session import services
 from app.session.fields import Field, Flag, Number, OneOf, Several, SomeOf, Text, Values, Whole
 from app.text.language import _, translated
 from app.text.plain import escaped
+from app.views.train.titles import (
+    ACTIVATIONS,
+    activation_title,
+    combination_of,
+    data_title,
+    method_title,
+    model_title,
+)
 from per_core.errors import PerError
 from per_core.method import Method, Parameter
-from per_core.methods import BASELINE, find_method, list_methods
+from per_core.methods import list_methods
 from per_core.text import N_
 
 DEFAULT = TrainingSpec()
@@ -48,32 +50,12 @@ _DATA = {
     "ptb": N_("Penn Treebank (text files)"),
     "wikitext2": N_("WikiText-2 (text files)"),
 }
-_SHORT_DATA = {
-    "digits": N_("digits"),
-    "spirals": N_("spirals"),
-    "mixture": N_("mixture"),
-    "cifar10": "CIFAR-10",
-    "cifar100": "CIFAR-100",
-    "mnist": "MNIST",
-    "fashion_mnist": "Fashion-MNIST",
-    "documentation": N_("documentation"),
-    "ptb": "PTB",
-    "wikitext2": "WikiText-2",
-}
-_ACTIVATIONS = {"elu": "ELU", "relu": "ReLU", "leaky_relu": "Leaky ReLU"}
 _REDUCTIONS = {"sum": N_("the sum"), "mean": N_("the mean")}
-_NUMBERS = {
-    "weight": "λ",
-    "learning_rate": N_("learning rate"),
-    "momentum": N_("momentum"),
-    "weight_decay": N_("weight decay"),
-}
 PAPERS_WEIGHTS = "3e-4 1e-4 3e-5 1e-5"  # that the authors try for images
 _PLACES = {
     "first": N_("after the first non-linearity of each block"),
     "second": N_("after the second non-linearity of each block"),
 }
-_PARTS = ("data", "model")  # of a spec, with fields of their own
 
 
 class TrainingFields(NamedTuple):
@@ -216,7 +198,7 @@ def _model() -> tuple[Field[Any], ...]:
             label=_("Non-linearity"),
             default=DEFAULT.model.activation,
             options=choices_of(ModelSpec, "activation"),
-            show=_ACTIVATIONS.__getitem__,
+            show=ACTIVATIONS.__getitem__,
             applies=lambda values: values["model.name"] != "lstm",
             brief=activation_title,
         ),
@@ -295,7 +277,7 @@ def _offered() -> list[str]:
     return [VANILLA, *keys, "+".join(key for key in keys if key in together)]
 
 
-def _reducing() -> dict[str, str]:
+def reducing_methods() -> dict[str, str]:
     """What those methods are called, by key, that take their gradient as a mean or as a sum over the rows."""
     return {method.key: method.short for method in list_methods() if method.layer is not None}
 
@@ -309,8 +291,8 @@ def _reduction() -> Field[str]:
         hint=_(
             "Of {names}. The mean over the batch is equation 6, the sum Algorithm 1 as printed, where the same λ pulls "
             "n times as hard. The paper does not say to which of them its λ belongs."
-        ).format(names=", ".join(_reducing().values())),
-        applies=lambda values: bool(_reducing().keys() & _keys(values)),
+        ).format(names=", ".join(reducing_methods().values())),
+        applies=lambda values: bool(reducing_methods().keys() & chosen_keys(values)),
         options=["sum", "mean"],
         show=lambda reduction: translated(_REDUCTIONS[reduction]),
         look="buttons",
@@ -357,7 +339,7 @@ def _parameter(method: Method, parameter: Parameter) -> Several:
         else _("One value or several, with spaces between them: each is trained."),
         range=Range(0.0, math.inf) if is_weight else Range(parameter.low, parameter.high),
         whole=parameter.integer,
-        applies=lambda values: method.key in _keys(values),
+        applies=lambda values: method.key in chosen_keys(values),
     )
 
 
@@ -401,7 +383,7 @@ def _optimiser() -> tuple[Field[Any], ...]:
             ),
             range=range_of(TrainingSpec, "learning_rate"),
             brief=lambda spec: _("rate {rate} {schedule}").format(
-                rate=", ".join(map(written, _rates(spec))), schedule=spec.schedule
+                rate=", ".join(map(written, rates_of(spec))), schedule=spec.schedule
             ),
         ),
         _option("schedule", "train_schedule", _("Schedule")),
@@ -416,6 +398,12 @@ def _optimiser() -> tuple[Field[Any], ...]:
         _option("mixed_precision", "train_precision", _("Precision"), hint=_("bfloat16 and float16 need a GPU.")),
         Flag(path="compile", key="train_compile", label=_("torch.compile (GPU)"), default=DEFAULT.compile),
     )
+
+
+def rates_of(spec: TrainingSpec) -> tuple[float, ...]:
+    """The learning rates of a comparison: that of all, and those of single methods."""
+    own = (spec.of_method(method).learning_rate for method in spec.methods)
+    return tuple(dict.fromkeys((spec.learning_rate, *own)))
 
 
 def _whole(name: str, key: str, label: str, **more: Any) -> Whole:
@@ -462,122 +450,9 @@ def _has_methods(values: Values) -> bool:
     return "methods" not in values["more"]
 
 
-def _keys(values: Values) -> set[str]:
+def chosen_keys(values: Values) -> set[str]:
     """Keys of the methods that are chosen."""
     return {key for one in values.get("methods", ()) for key in one.split("+")} - {VANILLA}
-
-
-def spec_of(values: Values) -> TrainingSpec:
-    """The spec that values of the fields say; what is said as JSON wins, and several values of a number are a grid.
-
-    Raises:
-        InvalidInputError: If it is none.
-    """
-    more: Mapping[str, Any] = values.get("more", {})
-    plain_spec: dict[str, Any] = {part: {} for part in _PARTS}
-    for name in values.keys() & _spec_names():
-        part, _, own = name.rpartition(".")
-        (plain_spec[part] if part else plain_spec)[own] = values[name]
-    if "learning_rate" in values:
-        plain_spec["learning_rate"] = _one_or_list(values["learning_rate"])
-    if "methods" in values:
-        plain_spec["methods"] = [_method(one, values) for one in values["methods"]]
-    parts = {part: plain_spec[part] | more[part] for part in _PARTS if isinstance(more.get(part), dict)}
-    return TrainingSpec.from_dict(plain_spec | dict(more) | parts)
-
-
-def _spec_names() -> set[str]:
-    """Names of fields that say one value of a spec."""
-    fields = training_fields()
-    own = (fields.data, fields.model, fields.size, fields.training, fields.optimiser)
-    return {field.path for group in own for field in group} | {"layers"}
-
-
-def _method(combination: str, values: Values) -> dict[str, Any]:
-    """A method with those of its settings that are not the registry's; the reduction is said of those that have one."""
-    keys = combination.split("+")
-    defaults = {
-        f"{key}.{parameter.name}": parameter.default
-        for key in keys
-        if key != VANILLA
-        for parameter in settings_of(find_method(key))
-    }
-    settings = {
-        name: _one_or_list(values[name])
-        for name, default in defaults.items()
-        if values.get(name, (default,)) != (default,)
-    }
-    reduction = values["reduction"] if _reducing().keys() & set(keys) else "mean"
-    return {"combination": combination, "settings": settings, "reduction": reduction}
-
-
-def _one_or_list(values: tuple[float, ...]) -> float | list[float]:
-    """Values of a number as a spec's JSON says them."""
-    return values[0] if len(values) == 1 else list(values)
-
-
-def values_of(spec: TrainingSpec) -> dict[str, Any]:
-    """What the fields hold when the form says a spec: those that apply, by path."""
-    asked = _without_defaults(spec).as_dict()
-    more: dict[str, Any] = {}
-    try:
-        said = spec_of(_held(spec, more))
-    except PerError:  # every value of every method together makes more than a comparison may have
-        more = {"methods": asked["methods"]}
-        said = spec_of(_held(spec, more))
-    return _held(spec, more | _difference(asked, _without_defaults(said).as_dict()))
-
-
-def _held(spec: TrainingSpec, more: Mapping[str, Any]) -> dict[str, Any]:
-    """What the fields hold, of numbers all values that methods have, beside what is said as JSON."""
-    asked: dict[str, Any] = {**spec.as_dict(), "layers": spec.layers, "more": more}
-    for part in _PARTS:
-        asked |= {f"{part}.{name}": value for name, value in asked.pop(part).items()}
-    asked["methods"] = tuple(dict.fromkeys(method.combination for method in spec.methods))
-    asked["learning_rate"] = (spec.learning_rate,) if "methods" in more else _rates(spec)
-    for method in spec.methods:
-        for name, value in _numbers(method).items():
-            asked[name] = tuple(dict.fromkeys((*asked.get(name, ()), value)))
-        if _reducing().keys() & set(method.keys):
-            asked["reduction"] = method.reduction
-    values: dict[str, Any] = {}
-    for field in training_fields().all():
-        if field.applies(values):
-            values[field.path] = field.said(asked.get(field.path, field.default))
-    return values
-
-
-def _rates(spec: TrainingSpec) -> tuple[float, ...]:
-    """The learning rates of a comparison: that of all, and those of single methods."""
-    own = (spec.of_method(method).learning_rate for method in spec.methods)
-    return tuple(dict.fromkeys((spec.learning_rate, *own)))
-
-
-def _numbers(method: MethodSpec) -> dict[str, float]:
-    """Every number that a method is built with, "per.weight" -> λ."""
-    return {f"{one.key}.{name}": value for one in method.methods for name, value in method.parameters(one).items()}
-
-
-def _difference(asked: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
-    """What is asked for and not said, of the whole and of its parts."""
-    differs = [name for name, value in asked.items() if value != said[name]]
-    more = {name: asked[name] for name in differs if name not in _PARTS}
-    return more | {part: _difference(asked[part], said[part]) for part in _PARTS if part in differs}
-
-
-def _without_defaults(spec: TrainingSpec) -> TrainingSpec:
-    """The same spec, its methods without settings that are the registry's or those of all."""
-    known = [
-        _numbers(replace(method, settings={})) | {name: getattr(spec, name) for name in OPTIMISER}
-        for method in spec.methods
-    ]
-    return replace(
-        spec,
-        methods=tuple(
-            replace(method, settings={name: value for name, value in method.settings.items() if value != own[name]})
-            for method, own in zip(spec.methods, known, strict=True)
-        ),
-    )
 
 
 def summary(spec: Mapping[str, Any]) -> str:
@@ -598,27 +473,6 @@ def _brief_side(spec: TrainingSpec) -> str:
         return ""
     side = spec.data.digits_side
     return f"{side} × {side}"
-
-
-def data_title(spec: TrainingSpec) -> str:
-    """What is learnt, in a word."""
-    return translated(_SHORT_DATA[spec.data.name])
-
-
-def activation_title(spec: TrainingSpec) -> str:
-    """The non-linearity by its usual name; that of an LSTM is always the same, and not named."""
-    return "" if spec.model.name == "lstm" else _ACTIVATIONS[spec.model.activation]
-
-
-def model_title(spec: TrainingSpec) -> str:
-    """The network, in a word or two."""
-    if spec.model.name == "mlp":
-        return _("MLP of {depth}").format(depth=spec.model.depth)
-    if spec.model.name == "resnet":
-        return f"ResNet-{6 * spec.model.blocks + 2}"
-    if spec.model.name == "lstm":
-        return "VD-LSTM" if spec.model.variational else "LSTM"
-    return _("11-layer CNN")
 
 
 def _brief_weights(spec: TrainingSpec) -> str:
@@ -644,25 +498,3 @@ def _brief_seeds(spec: TrainingSpec) -> str:
 def settings_of(method: Method) -> tuple[Parameter, ...]:
     """λ, if the method has one, and its parameters."""
     return method.parameters if method.weight is None else (method.weight, *method.parameters)
-
-
-def method_title(label: str) -> str:
-    """A method by the name that it has in a comparison, in the field's abbreviations: "BN + PER (λ = 0.0003)"."""
-    combination, numbers = read_name(label)
-    known = {BASELINE.key: BASELINE.short, **{method.key: method.short for method in list_methods()}}
-    title = " + ".join(known.get(key, key) for key in combination.split("+"))
-    said = [f"{number_title(name)} = {value}" for name, value in numbers.items()]
-    return f"{title} ({', '.join(said)})" if said else title
-
-
-def number_title(name: str) -> str:
-    """A number of a method or of SGD in words, as short as there are: "λ" of "per.weight"."""
-    own = name.rpartition(".")[2]
-    return translated(_NUMBERS.get(own, own))
-
-
-def combination_of(text: str) -> str:
-    """A combination as its keys, from keys or abbreviations, as somebody types them or a link holds them."""
-    keys = {method.short.lower(): method.key for method in list_methods()}
-    parts = (part.strip().lower() for part in text.split("+"))
-    return "+".join(keys.get(part, part) for part in parts)

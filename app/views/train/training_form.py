@@ -16,7 +16,8 @@ from app.session.fields import draw_fields, held_values, link_fields
 from app.session.keys import FORM_FILLED, FORM_FILLED_AGAIN
 from app.text.language import _, ngettext, translated
 from app.text.plain import escaped
-from app.views.train.training_fields import spec_of, training_fields, values_of
+from app.views.train.form_values import spec_of, values_of
+from app.views.train.training_fields import training_fields
 from per_core.errors import PerError
 from per_core.text import N_
 
@@ -115,7 +116,11 @@ def _draw_form() -> TrainingSpec | None:
         values |= draw_fields(fields.model, values)
         with st.expander(_("Size of the model")):
             values |= draw_fields(fields.size, values)
-    with middle:
+    with training:
+        values |= draw_fields(fields.training, values)
+        with st.expander(_("Optimiser and device")):
+            values |= draw_fields(fields.optimiser, values)
+    with middle:  # the last, as somebody types numbers there: what cannot be read takes nothing else away
         values |= draw_fields(fields.methods, values)
         if "methods" in values:
             with st.expander(_("Settings of the methods")):
@@ -125,10 +130,6 @@ def _draw_form() -> TrainingSpec | None:
             values |= draw_fields(fields.settings, values)
         if values["model.name"] in OUR_CHOICES:
             st.caption(translated(OUR_CHOICES[values["model.name"]]))
-    with training:
-        values |= draw_fields(fields.training, values)
-        with st.expander(_("Optimiser and device")):
-            values |= draw_fields(fields.optimiser, values)
     if values.get("data.folder") == "":
         return None
     spec = spec_of(values)

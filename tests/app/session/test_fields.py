@@ -18,7 +18,8 @@ from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from analysis.samples import SampleSpec
 from app.session.batch_fields import drawn_fields, recorded_fields, sample_fields, source_field
 from app.session.fields import Field, OneOf, Several, Slider, Whole, draw_fields, held_values
-from app.views.train.training_fields import settings_of, spec_of, training_fields, values_of
+from app.views.train.form_values import spec_of, values_of
+from app.views.train.training_fields import settings_of, training_fields
 from per_core.errors import InvalidInputError
 from per_core.methods import find_method, list_methods
 from tests.waiting import LIMIT

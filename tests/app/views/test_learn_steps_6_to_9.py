@@ -18,7 +18,8 @@ from app.session.fields import held_values
 from app.session.keys import TRAIN_NEW
 from app.views.learn.steps import STEPS
 from app.views.learn.steps.ranks import SPEC
-from app.views.train.training_fields import training_fields, values_of
+from app.views.train.form_values import values_of
+from app.views.train.training_fields import training_fields
 from tests.app.conftest import OpenPage
 from tests.app.views.lesson import BY_KEY, Settings, answered, asked, figure, is_right, opened, spec_of
 

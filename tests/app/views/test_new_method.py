@@ -14,7 +14,7 @@ from analysis.dumps import inspect
 from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from analysis.survey.report import write_report
 from app.charts.palette import categorical
-from app.views.train.training_fields import method_title
+from app.views.train.titles import method_title
 from per_core import Method, Parameter, list_methods, register_method
 from per_core.method import Loss
 from per_core.methods import BASELINE, unregister_method

@@ -343,6 +343,15 @@ def test_data_without_a_folder_say_so_once_and_start_is_gone(open_page: OpenPage
     assert "train_start" not in [button.key for button in page.button]
 
 
+def test_a_number_that_cannot_be_read_leaves_the_other_fields(open_page: OpenPage) -> None:
+    page = open_page("train")
+    page.text_input(key="train_per_weight").set_value("abc").run()
+    assert "abc" in shown(page.error[0].value)
+    assert {"train_epochs", "train_seeds"} <= {number.key for number in page.number_input}
+    assert "train_rate" in {line.key for line in page.text_input}
+    assert "train_start" not in [button.key for button in page.button]
+
+
 def test_a_text_needs_the_language_model(open_page: OpenPage) -> None:
     page = open_page("train")
     page.selectbox(key="train_data").set_value("documentation").run()

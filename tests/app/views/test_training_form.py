@@ -11,7 +11,8 @@ from analysis.runs.spec import DataSpec, MethodSpec, ModelSpec, TrainingSpec
 from analysis.training.presets import PRESETS
 from app.session import services
 from app.views.train import training_form
-from app.views.train.training_fields import combination_of, method_title, summary
+from app.views.train.titles import combination_of, method_title
+from app.views.train.training_fields import summary
 from tests.app.conftest import OpenPage, shown
 from tests.app.views.test_pages import all_text
 

@@ -12,7 +12,9 @@ from app.session.keys import TRAIN_NEW
 from app.session.services import EXAMPLE_RUN
 from app.text.language import _
 from app.views.learn.step import Onward, Options, Step
-from app.views.train.training_fields import method_title, training_fields, values_of
+from app.views.train.form_values import values_of
+from app.views.train.titles import method_title
+from app.views.train.training_fields import training_fields
 from per_core.text import N_
 
 LAYERS, SEEDS = ("layer 2", "layer 6", "layer 9"), (0, 1, 2)
