@@ -65,7 +65,7 @@ class DataSpec:
             N(0, I)), 0 to 10.
         folder: where published files are; a folder that is made if they are to be downloaded.
         download: whether they may be fetched into `folder` when they are not there.
-        limit: use only so many training samples; all if 0.
+        limit: use only so many training samples, or so many words of each part of a text; all if 0.
         words: of a text's vocabulary, "<unk>" and "<eos>" among them, 0 to 50 000; all words if 0.
         length: words of a sequence of a text, 2 to 400.
         enlarge: factor of the digits' sides, 1 to 4: images of 8, 16, 24 or 32 pixels a side.

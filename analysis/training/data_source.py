@@ -64,12 +64,13 @@ def load_text(spec: DataSpec, progress: Announce | None = None) -> Text:
             fewest=FEWEST_WORDS,
             title=corpus.title,
         )
+    most = max(spec.limit, FEWEST_WORDS) if spec.limit else None  # else a short training would mostly be evaluated
     return Text(
         corpus.title,
         len(corpus.vocabulary),
         corpus.training[: spec.limit or None],
-        corpus.validation,
-        corpus.test,
+        corpus.validation[:most],
+        corpus.test[:most],
         spec.length,
     )
 

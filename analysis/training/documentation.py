@@ -24,6 +24,7 @@ import inspect
 import math
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from itertools import groupby
 from pathlib import Path
@@ -45,8 +46,9 @@ _STARTS = re.compile(rf"\n(?:{_ITEM}|(?=[\w.*, ]+ : ))")  # an item of a list wi
 _INDENT = re.compile(rf" *(?:{_ITEM})?")
 
 
+@cache
 def read_documentation() -> Parts:
-    """The documentation strings of the SciPy that is installed.
+    """The documentation strings of the SciPy that is installed, kept, as it takes seconds to read them.
 
     Raises:
         InvalidInputError: If there is none.

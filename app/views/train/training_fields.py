@@ -175,7 +175,7 @@ def _data() -> tuple[Field[Any], ...]:
             "data.limit",
             "train_limit",
             _("Words that are learnt"),
-            hint=_("From the beginning of the training part; 0 takes all."),
+            hint=_("From the beginning, and at most as many for validation and for testing; 0 takes all."),
             applies=_is_text,
         ),
     )

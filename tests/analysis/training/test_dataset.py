@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.runs.spec import DataSpec
-from analysis.training.data_source import load_samples
+from analysis.training.data_source import load_samples, load_text
 from analysis.training.dataset import Text
 
 SPEC = DataSpec("mixture", samples=70, dim=8)
@@ -102,3 +102,12 @@ def test_the_probe_of_a_text_is_sequences_from_all_over_it():
     assert torch.equal(labels, (inputs + 1).flatten())
     assert inputs[:, 0].tolist() == [0, 80, 160, 240, 320]
     assert len(text().probe(10_000)[0]) == text().samples == 50
+
+
+@pytest.mark.parametrize(("limit", "held_out"), [(300, 300), (7, 40)])
+def test_a_limit_of_a_text_is_of_each_part(limit, held_out):
+    whole = load_text(DataSpec("documentation", words=50))
+    some = load_text(DataSpec("documentation", words=50, limit=limit))
+    for part, length in {"training": limit, "validation": held_out, "test": held_out}.items():
+        assert torch.equal(getattr(some, part), getattr(whole, part)[:length])
+        assert len(getattr(some, part)) == length
