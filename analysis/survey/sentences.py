@@ -87,6 +87,8 @@ def kind_sentence(kind: ValueKind, texts: NullTranslations = ENGLISH) -> str:
             return _("clipped to [{low}, {high}] ({zeros:.0%} zeros)").format(low=low, high=high, zeros=zeros)
         case "bounded":
             return _("bounded in [{low}, {high}] (sigmoid, tanh)").format(low=low, high=high)
+        case "non-negative" if zeros < 0.005:  # 0 % of zeros are no sign of a ReLU: a gate of an LSTM has none
+            return _("not negative, from {low} to {high}").format(low=low, high=high)
         case "non-negative":
             return _("not negative (ReLU-like, {zeros:.0%} zeros)").format(zeros=zeros)
     real = _("real, from {low} to {high}").format(low=low, high=high)

@@ -63,3 +63,11 @@ def test_values_that_nearly_sum_to_one_are_no_probabilities() -> None:
     assert kind_of_values(rows).sums == 1
     assert kind_of_values(np.float64(np.float16(rows))).sums == 1
     assert kind_of_values(rows * np.linspace(0.9, 1, 300)[:, None]).sums == 0
+
+
+def test_what_is_not_negative_and_never_0_is_not_called_like_a_relu() -> None:
+    """The gates of an LSTM that has not learnt yet lie around a half."""
+    gates = 0.2 + 0.6 * np.random.default_rng(0).random((480, 32))
+    said = kind_sentence(kind_of_values(gates))
+    assert said.startswith("not negative, from 0.2")
+    assert "ReLU" not in said
