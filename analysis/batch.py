@@ -49,6 +49,11 @@ class ActivationBatch:
 
     Raises:
         InvalidInputError: If `values` is not a numeric matrix with at least one row and one column.
+
+    Example:
+        >>> batch = ActivationBatch([[0.0, 1.0], [np.nan, 2.0]], "by hand")
+        >>> batch.n, batch.d, batch.n_nan
+        (2, 2, 1)
     """
 
     values: Float32Matrix

@@ -116,11 +116,15 @@ def figure1(case: Case, n: int, *, dim: int = 2, seed: int = 0, **parameters: An
 
     Raises:
         InvalidInputError: If a parameter is outside the range that `SampleSpec` states.
-        Source: Joo, Kang and Kim (2020), Figure 1; the parameters of (c) and (d) were read off the drawing.
+
+    Source: Joo, Kang and Kim (2020), Figure 1; the parameters of (c) and (d) were read off the drawing.
 
     Example:
-        >>> figure1("b", 1000, rho=0.9).values.shape
-        (1000, 2)
+        >>> batch = figure1("b", 4096, rho=0.9)
+        >>> batch.values.shape
+        (4096, 2)
+        >>> bool(abs(np.corrcoef(batch.values.T)[0, 1] - 0.9) < 0.02)
+        True
     """
     return draw(SampleSpec(case=case, n=n, dim=dim, seed=seed, **parameters))
 

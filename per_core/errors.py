@@ -17,6 +17,13 @@ class PerError(Exception):
     Args:
         text: what to say, in English: a template marked by `N_`, or a whole text if there are no values.
         values: of the placeholders of the template, see `per_core.text.Phrase`.
+
+    Example:
+        >>> try:
+        ...     find_method("dropout")
+        ... except PerError as error:
+        ...     print(error)
+        key must be one of bn, layer_norm, ...; received 'dropout'. Choose one of these.
     """
 
     def __init__(self, text: str = "", /, **values: object) -> None:
@@ -34,16 +41,48 @@ class PerError(Exception):
 
 
 class InvalidInputError(PerError, ValueError):
-    """An argument breaks a rule that its function states: shape, range, finiteness or type."""
+    """An argument breaks a rule that its function states: shape, range, finiteness or type. It is a ValueError too.
+
+    Example:
+        >>> per_loss(torch.zeros(3))
+        Traceback (most recent call last):
+        ...
+        per_core.errors.InvalidInputError: activations must have shape (n, d); received shape (3,). ...
+    """
 
 
 class DerivativeError(PerError, RuntimeError):
-    """A derivative was asked for that does not exist or is not known here."""
+    """A derivative was asked for that does not exist or is not known here.
+
+    Example:
+        >>> h = torch.ones(4, 2, requires_grad=True)
+        >>> (gradient,) = torch.autograd.grad(sliced_w1(h).value, h, create_graph=True)
+        >>> gradient.sum().backward()
+        Traceback (most recent call last):
+        ...
+        per_core.errors.DerivativeError: sliced_w1 can be differentiated once, ...
+    """
 
 
 class BudgetError(PerError):
-    """The work asked for would need more memory or time than the budget allows."""
+    """The work asked for would need more memory or time than the budget allows.
+
+    Example:
+        >>> Recorder(nn.ReLU(), "runs/small", budget=1_000)
+        Traceback (most recent call last):
+        ...
+        per_core.errors.BudgetError: ...
+    """
 
 
 class StorageError(PerError, OSError):
-    """A file or a folder cannot be written or read: there is no room, no permission, or it has gone."""
+    """A file or a folder cannot be written or read: there is no room, no permission, or it has gone.
+
+    Example:
+        >>> from pathlib import Path
+        >>> Path("notes").touch()  # a file, no folder
+        >>> Recorder(nn.ReLU(), "notes/run")
+        Traceback (most recent call last):
+        ...
+        per_core.errors.StorageError: ...
+    """

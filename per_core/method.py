@@ -68,6 +68,11 @@ class Parameter:
 
     Raises:
         InvalidInputError: a default outside the range, or not whole where it has to be.
+
+    Example:
+        >>> slices = Parameter("slices", "Random directions", 256, 1, 1024, integer=True, role="slices")
+        >>> slices.default, slices.high
+        (256, 1024)
     """
 
     name: str

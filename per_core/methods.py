@@ -61,6 +61,19 @@ def register_method(method: Method) -> None:
 
     Raises:
         InvalidInputError: the key or the short name is taken.
+
+    Example:
+        >>> def build():
+        ...     return lambda h, *, generator=None: h.pow(4).sum(dim=1).mean()
+        >>> weight = Parameter("weight", "λ, weight of the loss", 1e-4, 0.0, 1.0)
+        >>> register_method(
+        ...     Method("l4", "L4 penalty", "L4", "regulariser", "output", "an example", build, weight=weight)
+        ... )
+        >>> loss = find_method("l4").build()
+        >>> loss(torch.tensor([[1.0, 2.0]]))
+        tensor(17.)
+        >>> from per_core.methods import unregister_method
+        >>> unregister_method("l4")
     """
     for name in ("key", "short"):
         other = next((other for other in _methods.values() if getattr(other, name) == getattr(method, name)), None)
@@ -87,7 +100,12 @@ def unregister_method(key: str) -> None:
 
 
 def list_methods(kind: MethodKind | None = None) -> tuple[Method, ...]:
-    """The methods on offer, of one kind if given, in the order in which they were registered."""
+    """The methods on offer, of one kind if given, in the order in which they were registered.
+
+    Example:
+        >>> [method.key for method in list_methods("normaliser")]
+        ['bn', 'layer_norm', 'rms_norm', 'dbn', 'dbn_pca', 'iter_norm', 'normality_norm']
+    """
     return tuple(method for method in _methods.values() if kind in (None, method.kind))
 
 
@@ -102,6 +120,13 @@ def find_method(key: str) -> Method:
 
     Raises:
         InvalidInputError: there is none.
+
+    Example:
+        >>> method = find_method("per")
+        >>> method.kind, method.acts_on, method.weight.default
+        ('regulariser', 'output', 0.0001)
+        >>> method.build()(torch.zeros(4, 8))
+        tensor(0.7979)
     """
     if key not in _methods:
         raise InvalidInputError(

@@ -38,6 +38,9 @@ class BatchNorm(nn.BatchNorm1d):
             of units, fewer than 2 rows to take statistics from.
 
     Example:
+        >>> BatchNorm(2, affine=False)(torch.tensor([[1.0, 0.0], [3.0, 4.0]]))  # every column: mean 0, variance 1
+        tensor([[-1.0000, -1.0000],
+                [ 1.0000,  1.0000]])
         >>> BatchNorm(64)(torch.randn(128, 64, 8, 8)).shape
         torch.Size([128, 64, 8, 8])
     """
@@ -78,8 +81,9 @@ class LayerNorm(nn.LayerNorm):
             another number of units.
 
     Example:
-        >>> LayerNorm(64)(torch.randn(128, 64, 8, 8)).shape
-        torch.Size([128, 64, 8, 8])
+        >>> LayerNorm(2, affine=False)(torch.tensor([[1.0, 3.0], [0.0, 40.0]]))  # every row: mean 0, variance 1
+        tensor([[-1.0000,  1.0000],
+                [-1.0000,  1.0000]])
     """
 
     def __init__(self, num_features: int, eps: float = 1e-5, affine: bool = True) -> None:
@@ -98,8 +102,8 @@ class RMSNorm(nn.RMSNorm):
     Arguments and errors as in `LayerNorm`; there is no bias, and `eps` is 1e-8 as in the code of its authors.
 
     Example:
-        >>> RMSNorm(64)(torch.randn(128, 64, 8, 8)).shape
-        torch.Size([128, 64, 8, 8])
+        >>> RMSNorm(2, affine=False)(torch.tensor([[3.0, 4.0]]))  # divided by √((9 + 16)/2): the norm is √2
+        tensor([[0.8485, 1.1314]])
     """
 
     def __init__(self, num_features: int, eps: float = 1e-8, affine: bool = True) -> None:

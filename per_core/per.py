@@ -89,6 +89,12 @@ def per_gradient(activations: Array, *, slices: int | None = None, generator: to
 
     Returns:
         (n, d) in the dtype of `activations`; the norm of a row lies in [0, 1).
+
+    Example:
+        >>> per_gradient(torch.tensor([[1.0], [-1.0], [0.0]]))  # one unit: erf(h/√2)
+        tensor([[ 0.6827],
+                [-0.6827],
+                [ 0.0000]])
     """
     h = as_matrix(activations, "activations", "(n, d)")
     if slices is None:
@@ -126,7 +132,8 @@ class PER(nn.Module):
 
     The term is added to the gradient that arrives. Whatever multiplies the task loss does not reach it: with
     torch.amp.GradScaler set `layer.weight = λ * scaler.get_scale()` before each backward pass, or add λ · per_loss to
-    the loss instead; with k accumulated micro-batches divide λ by k. bfloat16 needs no scaler.
+    the loss instead; with k accumulated micro-batches divide λ of "mean" by k, and leave that of "sum". bfloat16 needs
+    no scaler.
 
     Exact, the backward pass keeps the activation and uses O(rows) memory beside the gradient it returns (but for copies
     of activations that are shorter than float32, on a CPU, or of rows beyond 8192 units in pieces). It never
@@ -141,6 +148,11 @@ class PER(nn.Module):
 
     Example:
         >>> net = nn.Sequential(nn.Linear(8, 64), nn.ELU(), PER(1e-4), nn.Linear(64, 10))
+        >>> h = torch.ones(2, 1, requires_grad=True)
+        >>> PER(0.5)(h).sum().backward()
+        >>> h.grad  # 1 of the sum, and 0.5 · erf(1/√2) / 2 of PER
+        tensor([[1.1707],
+                [1.1707]])
     """
 
     def __init__(

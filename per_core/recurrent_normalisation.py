@@ -57,8 +57,10 @@ class RecurrentBatchNorm(nn.Module):
             rows to take statistics from, in training a time step after the last.
 
     Example:
-        >>> RecurrentBatchNorm(64, steps=35)(torch.randn(20, 35, 64)).shape
-        torch.Size([20, 35, 64])
+        >>> h = torch.tensor([[[1.0], [10.0]], [[3.0], [50.0]]])  # 2 sequences of 2 time steps, one unit
+        >>> RecurrentBatchNorm(1, steps=2)(h).squeeze(2).detach()  # every time step by itself, times γ = 0.1
+        tensor([[-0.1000, -0.1000],
+                [ 0.1000,  0.1000]])
     """
 
     running_mean: Tensor
@@ -189,6 +191,7 @@ class NormalisedLSTM(nn.Module):
             least.
 
     Example:
+        >>> from functools import partial
         >>> lstm = NormalisedLSTM(8, 16, partial(RecurrentBatchNorm, steps=35))
         >>> outputs, (h, c) = lstm(torch.randn(20, 35, 8))
         >>> outputs.shape, h.shape

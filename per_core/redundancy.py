@@ -58,6 +58,8 @@ def barlow_loss(activations: Array) -> Tensor:
     Example:
         >>> barlow_loss(torch.zeros(8, 4))  # C_ii = 0 of all four units
         tensor(4.)
+        >>> barlow_loss(torch.tensor([[1.0, 1.0], [-1.0, -1.0]]))  # two units that say the same: 0.0051 · 2
+        tensor(0.0102)
     """
     rows = _centred(activations)
     with torch.autocast(rows.device.type, enabled=False):

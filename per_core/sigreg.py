@@ -72,8 +72,10 @@ def sigreg_loss(
             that is not above 0, directions of the wrong size or not of unit norm.
 
     Example:
-        >>> sigreg_loss(torch.zeros(1, 3))  # all of its projections are 0
+        >>> sigreg_loss(torch.zeros(1, 3))  # collapse: √(2π) (1 + 1/√3 − √2)
         tensor(0.4089)
+        >>> sigreg_loss(torch.zeros(8, 3))  # it is a test statistic, and grows with n
+        tensor(3.2714)
     """
     h = as_matrix(activations, "activations", "(n, d)")
     if require_count(knots, "knots") < 2:

@@ -182,8 +182,11 @@ class DecorrelatedBatchNorm(_GroupWhitening):
         InvalidInputError: an argument out of range.
 
     Example:
-        >>> DecorrelatedBatchNorm(64)(torch.randn(128, 64, 8, 8)).shape
-        torch.Size([128, 64, 8, 8])
+        >>> x = torch.randn(1000, 2)
+        >>> h = x @ torch.tensor([[2.0, 1.0], [0.0, 0.5]])  # correlated
+        >>> covariance = DecorrelatedBatchNorm(2, affine=False)(h).T.cov(correction=0)
+        >>> torch.allclose(covariance, torch.eye(2), atol=1e-3)
+        True
     """
 
     def __init__(
@@ -233,8 +236,10 @@ class IterativeNorm(_GroupWhitening):
         group_size: units whitened together, 64 by default.
 
     Example:
-        >>> IterativeNorm(64)(torch.randn(128, 64)).shape
-        torch.Size([128, 64])
+        >>> rows = torch.diag(torch.tensor([3.0, 0.3, 0.03])).sqrt()
+        >>> h = torch.cat([rows, -rows])  # of covariance diag(1, 0.1, 0.01)
+        >>> IterativeNorm(3, affine=False)(h).var(dim=0, correction=0)
+        tensor([1.0000, 0.9915, 0.4014])
     """
 
     def __init__(

@@ -252,6 +252,16 @@ def inspect(
     Raises:
         InvalidInputError: If there is nothing at the path or it is not allowed, or an answer is to no question.
             Whatever is wrong in a file is told member by member.
+
+    Example:
+        >>> np.savez("epoch_1.npz", fc1=np.zeros((100, 8)), labels=np.zeros(100, dtype=int))
+        >>> inspection = inspect("epoch_1.npz")
+        >>> [(member.layer, member.epoch, member.rows, member.units) for member in inspection.members]
+        [('fc1', 1, 100, 8)]
+        >>> [one.kind for one in inspection.left_out]
+        ['labels']
+        >>> inspection.load("fc1").values.shape
+        (100, 8)
     """
     found = list_arrays(dump, limits=limits, allowed=allowed)
     if plan is not None and answers:

@@ -70,6 +70,15 @@ def run_pass(
         InvalidInputError: If no member can be read, the units differ, a member has changed since, or the scheduler does
             not answer or lost its workers.
         BudgetError: If a member needs more to be read than the limits allow, or the directions take more than 256 MB.
+
+    Example:
+        >>> np.save("fc1.npy", np.zeros((1000, 8), dtype=np.float32))
+        >>> statistics = run_pass("fc1.npy").statistics
+        >>> statistics.n, round(statistics.per, 4)  # collapse: √(2/π)
+        (1000, 0.7979)
+        >>> distance = statistics.distance()
+        >>> distance.lower < 0.797885 < distance.upper
+        True
     """
     require_count(workers, "workers")
     require_count(piece_bytes, "piece_bytes")

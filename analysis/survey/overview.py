@@ -149,6 +149,16 @@ def overview(
         earlier: an overview of the same dump, in the same layout; what it read of files that have not changed since is
             taken over, so that a dump that grows costs only its growth.
         on_progress: called as on_progress(done, total) at the start and after every member that had to be read.
+
+    Example:
+        >>> for epoch in (1, 2):
+        ...     np.savez(f"epoch_{epoch}.npz", fc1=np.zeros((100, 8)), fc2=np.ones((100, 8)))
+        >>> found = overview(inspect("."))
+        >>> found.layers, found.epochs
+        (('fc1', 'fc2'), (1, 2))
+        >>> found.table("per").round(3)  # a row a layer, a column an epoch
+        array([[0.798, 0.798],
+               [1.137, 1.137]])
     """
     labels = _labels(inspection.readable)
     versions = dict(zip(labels, inspection.versions(labels.values()), strict=True))

@@ -131,6 +131,11 @@ def list_warnings(overview: Overview) -> tuple[ListedWarning, ...]:
     A member that could not be read is a severe warning of the kind "unread", or "NaN" if it holds nothing else, with
     the reason as its sentence. One of massive activations names the first layer, in the order of the dump, that has
     such rows or units at that epoch.
+
+    Example:
+        >>> np.savez("epoch_1.npz", fc1=np.random.default_rng(0).standard_normal((100, 8)), fc2=np.zeros((100, 8)))
+        >>> [(one.layer, one.warning.kind, one.warning.severity) for one in list_warnings(overview(inspect(".")))]
+        [('fc2', 'dead', 'severe')]
     """
     found: dict[tuple[str, WarningKind], tuple[list[Epoch], LayerWarning]] = {}
     onset: dict[Epoch, str] = {}

@@ -40,8 +40,8 @@ def tokenise(text: str) -> list[str]:
     """The words of a text, with "<eos>" after each sentence that has any.
 
     Example:
-        >>> tokenise("Solve A x = b in 2.5 s. It's fast.")
-        ['solve', 'a', 'x', 'b', 'in', 'N', 's', '<eos>', "it's", 'fast', '<eos>']
+        >>> tokenise("Solve A x = b in 2.5 steps. It's fast.")
+        ['solve', 'a', 'x', 'b', 'in', 'N', 'steps', '<eos>', "it's", 'fast', '<eos>']
     """
     plain = _MARKS.sub("", unicodedata.normalize("NFKD", text))
     sentences = (_WORD.findall(sentence) for sentence in _ENDS.split(plain))

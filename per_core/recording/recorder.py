@@ -123,11 +123,19 @@ class Recorder:
         BudgetError: a budget too small for so many slices and units.
 
     Example:
-        >>> with Recorder(model, "runs/first", layers=".*relu[0-9]") as recorder:  # doctest: +SKIP
-        ...     recorder.record(0, inputs=probe)  # before training
-        ...     for epoch in range(1, 11):
-        ...         loss = train_one_epoch(model)
-        ...         recorder.record(epoch, inputs=probe, loss=loss)
+        >>> model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        >>> inputs = torch.randn(256, 8)
+        >>> with Recorder(model, "runs/first", layers=["1"]) as recorder:
+        ...     recorder.record(0, inputs=inputs)  # before training
+        ...     for epoch in range(1, 4):
+        ...         loss = model(inputs).square().mean()
+        ...         optimizer.zero_grad()
+        ...         loss.backward()
+        ...         optimizer.step()
+        ...         recorder.record(epoch, inputs=inputs, loss=loss)
+        >>> [record.epoch for record in open_run("runs/first").records]
+        [0, 1, 2, 3]
     """
 
     def __init__(

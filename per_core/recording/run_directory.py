@@ -246,8 +246,11 @@ def open_run(path: str | Path) -> Run:
         InvalidInputError: no run there, one written by a newer PERscope, or one whose JSON is damaged.
 
     Example:
-        >>> run = open_run("runs/first")  # doctest: +SKIP
-        >>> [record.layers["1"].per for record in run.records]  # doctest: +SKIP
+        >>> with Recorder(nn.ReLU(), "runs/collapsed") as recorder:
+        ...     recorder.record(0, inputs=torch.zeros(10, 3))
+        >>> run = open_run("runs/collapsed")
+        >>> {name: round(layer.per, 4) for name, layer in run.records[0].layers.items()}
+        {'ReLU': 0.7979}
     """
     path = Path(path)
     try:
