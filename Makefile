@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: run test test-fast test-slow test-gpu coverage bench bench-pages lint texts recording bands clean
+.PHONY: run test test-fast test-slow test-gpu coverage bench bench-pages lint docs texts recording bands clean
 
 run: $(VENV)/dashboard-installed
 	$(BIN)/python -m app --port $(PORT)
@@ -38,6 +38,11 @@ lint: $(VENV)/tests-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The reference from the docstrings, and the pages of assets/docs, as a site that needs no network.
+docs: $(VENV)/tests-installed
+	$(BIN)/python -m sphinx --quiet --fail-on-warning -d build/doctrees assets/docs build/docs
+	@echo Open build/docs/index.html
 
 # Brings the catalogues of texts, app/locale and analysis/locale, up to what the code says.
 texts: $(VENV)/tests-installed
