@@ -8,19 +8,20 @@ import io
 import sys
 from collections.abc import Sequence
 
+from analysis.command_line import PACKAGE, command
 from analysis.plain_text import message
 from per_core.errors import PerError
 
 COMMANDS = {  # the module of each, imported when it is chosen, and its line in the help
     "bands": (
-        "analysis.distances.shipped_bands",
+        ".distances.shipped_bands",
         "draw the Gaussian batches that the dashboard compares with, some minutes",
     ),
-    "train": ("analysis.training.worker", "train methods side by side, each watched by a recorder"),
-    "inspect": ("analysis.commands.inspect", "list what is in a dump of activations, and what is wrong with it"),
-    "report": ("analysis.commands.report", "write what is wrong with which layer of a dump to one HTML file"),
+    "train": (".training.worker", "train methods side by side, each watched by a recorder"),
+    "inspect": (".commands.inspect", "list what is in a dump of activations, and what is wrong with it"),
+    "report": (".commands.report", "write what is wrong with which layer of a dump to one HTML file"),
     "measure": (
-        "analysis.commands.measure",
+        ".commands.measure",
         "distance, moments and PER of data of any size, in one pass, on this machine or on a cluster",
     ),
 }
@@ -36,22 +37,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = options.run(options)
     except PerError as error:
-        print(f"python -m analysis: {message(error)}", file=sys.stderr)
+        print(f"{command()}: {message(error)}", file=sys.stderr)
         return 1
     return status
 
 
 def _parser(chosen: str) -> argparse.ArgumentParser:
     """The parser of every command's name, and of the arguments of one."""
-    parser = argparse.ArgumentParser(prog="python -m analysis", description=__doc__)
+    parser = argparse.ArgumentParser(prog=command(), description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (place, help_text) in COMMANDS.items():
-        command = commands.add_parser(name, help=help_text, formatter_class=argparse.RawDescriptionHelpFormatter)
+        one = commands.add_parser(name, help=help_text, formatter_class=argparse.RawDescriptionHelpFormatter)
         if name == chosen:
-            module = importlib.import_module(place)
-            command.description = module.__doc__
-            command.set_defaults(run=module.run)
-            module.add_arguments(command)
+            module = importlib.import_module(place, PACKAGE)
+            one.description = module.__doc__
+            one.set_defaults(run=module.run)
+            module.add_arguments(one)
     return parser
 
 

@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from loky import ProcessPoolExecutor, cpu_count
 
+from analysis.command_line import PACKAGE
 from analysis.waiting import TELL_SECONDS, Wait, told
 from per_core.errors import BudgetError, InvalidInputError
 from per_core.text import N_
@@ -30,7 +31,7 @@ MOST_PROCESSES = 8  # each holds PyTorch: about 250 MB
 IDLE_SECONDS = 600  # then a process ends
 WATCH_SECONDS = 1.0
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-OURS = ("analysis.", "per_core.")
+OURS = (f"{PACKAGE}.", "per_core.")
 
 
 class ComputePool:

@@ -30,14 +30,14 @@ OPENING_PAGE = "distributions"
 SCRIPT_ROUTE = "/perscope/plotly.min.js"
 ARCHIVE_ROUTE = "/perscope/runs/{run}.zip"
 LEFT_ALONE_SECONDS = 5.0  # who opens the page as soon as it answers has the processor until the first chart
-_MAIN = Path(__file__).with_name("main.py")
+MAIN = Path(__file__).with_name("main.py")
 _PLOTLY_SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
 def build_server(hosts: Sequence[str]) -> st.App:
     """Streamlit's server for `app/main.py`, which answers to these host names."""
     return st.App(
-        _MAIN,
+        MAIN,
         routes=[
             Route("/", _to_opening_page),
             Route(SCRIPT_ROUTE, _send_plotly),

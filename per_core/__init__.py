@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from per_core.weak_sigreg import weak_sigreg_loss
     from per_core.whitening import DecorrelatedBatchNorm, IterativeNorm
 
+__version__ = "0.2.0"
+
 __all__ = [
     "PER",
     "VCL",

@@ -13,14 +13,14 @@ def on_first_use(package: str, modules: Mapping[str, str]) -> tuple[Callable[[st
 
     Args:
         package: its name.
-        modules: module -> the names that it gives, separated by blanks.
+        modules: module, in full or from the package on (".radial") -> the names that it gives, separated by blanks.
     """
     places = {name: module for module, names in modules.items() for name in names.split()}
 
     def __getattr__(name: str) -> Any:  # noqa: N807
         if name not in places:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(places[name]), name)
+        value = getattr(importlib.import_module(places[name], package), name)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -8,6 +8,9 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.installed import Installed, build, install
+from tests.processes import ROOT
+
 # One thread a computation, as in the dashboard: tests run side by side, and the browser needs a core as well.
 # This file is loaded before numpy and torch are.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,6 +22,13 @@ settings.load_profile("any machine")
 TESTS = Path(__file__).parent
 BROWSER = TESTS / "browser"
 FIRST = ["browser", "long"]  # so that at the end no worker has a long file left that the others wait for
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """PERscope as it is installed, in an environment of its own."""
+    folder = tmp_path_factory.mktemp("installed")
+    return install(build("wheel", ROOT, folder), folder / "environment")
 
 
 @pytest.hookimpl(tryfirst=True)

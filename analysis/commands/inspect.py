@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from analysis.command_line import command
 from analysis.commands.dump_arguments import add_dump_arguments, open_dump
 from analysis.commands.reasons import reasons_in_words
 from analysis.dumps.inspection import Inspection, Member
@@ -51,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         if options.keep_plan is not None:
             _keep(inspection, options.keep_plan)
     except PerError as error:
-        print(f"python -m analysis inspect: {message(error)}", file=sys.stderr)
+        print(f"{command('inspect')}: {message(error)}", file=sys.stderr)
         return UNUSABLE
     print(_as_json(inspection) if options.json else _as_text(inspection))
     if not inspection.readable:

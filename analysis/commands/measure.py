@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from analysis.batch import count_not_finite
+from analysis.command_line import command
 from analysis.commands.dump_arguments import add_dump_arguments, open_dump
 from analysis.commands.progress import show_progress
 from analysis.dumps.inspection import Inspection, Member
@@ -82,17 +83,17 @@ def run(options: argparse.Namespace) -> int:
         )
         found = as_dict(result, left_out, seconds=time.monotonic() - start)
     except (PerError, OSError) as error:
-        print(f"python -m analysis measure: {message(error)}", file=sys.stderr)
+        print(f"{command('measure')}: {message(error)}", file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
-        print("\npython -m analysis measure: stopped", file=sys.stderr)
+        print(f"\n{command('measure')}: stopped", file=sys.stderr)
         return INTERRUPTED
     print(json.dumps(found, indent=1) if options.json else as_text(found))
     if options.out is not None:
         try:
             write_whole(options.out, f"{json.dumps(found, indent=1)}\n".encode())
         except StorageError as error:
-            print(f"python -m analysis measure: {message(error)}", file=sys.stderr)
+            print(f"{command('measure')}: {message(error)}", file=sys.stderr)
             return UNWRITTEN
     return INCOMPLETE if left_out or result.statistics.n_left_out else OK
 
@@ -165,7 +166,7 @@ def as_text(found: dict[str, Any]) -> str:
     reasons = list(found["members_left_out"].items())
     lines += [f"\nleft out: {plain(name)}: {message(reason)}" for name, reason in reasons[:SHOWN_LEFT_OUT]]
     if len(reasons) > SHOWN_LEFT_OUT:
-        lines.append(f"\nleft out: {len(reasons) - SHOWN_LEFT_OUT} more, see python -m analysis inspect")
+        lines.append(f"\nleft out: {len(reasons) - SHOWN_LEFT_OUT} more, see {command('inspect')}")
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from analysis.command_line import command
 from analysis.commands.dump_arguments import add_dump_arguments, open_dump
 from analysis.commands.progress import show_progress
 from analysis.dumps import Inspection
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         _require_readable(inspection)
         seen = write_report(inspection, options.out, on_progress=partial(show_progress, what="members"))
     except PerError as error:
-        print(f"python -m analysis report: {message(error)}", file=sys.stderr)
+        print(f"{command('report')}: {message(error)}", file=sys.stderr)
         return UNUSABLE
     read = sum(not isinstance(reading, Unread) for reading in seen.cells.values())
     left_out = len(inspection.members) - read

@@ -38,11 +38,11 @@ __all__ = [
 ]
 
 _MODULES = {
-    "analysis.dumps.inspection": "FileVersion Inspection LeftOut Member Verdict inspect list_arrays load",
-    "analysis.dumps.limits": "DEFAULT_LIMITS ReadingLimits",
-    "analysis.dumps.plan.plan": "ArrayRule ReadingPlan",
-    "analysis.dumps.plan.plan_file": "read_plan",
-    "analysis.dumps.proposal": "Proposal Question propose_plan",
-    "analysis.dumps.files.source": "Upload",
+    ".inspection": "FileVersion Inspection LeftOut Member Verdict inspect list_arrays load",
+    ".limits": "DEFAULT_LIMITS ReadingLimits",
+    ".plan.plan": "ArrayRule ReadingPlan",
+    ".plan.plan_file": "read_plan",
+    ".proposal": "Proposal Question propose_plan",
+    ".files.source": "Upload",
 }
 __getattr__, __dir__ = on_first_use(__name__, _MODULES)

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from analysis.checkpoint import CHECKPOINT
+from analysis.command_line import command
 from analysis.process import birth_of
 from analysis.runs.remark import Remark
 from per_core.errors import InvalidInputError
@@ -197,9 +198,10 @@ def _read(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InvalidInputError(
-            N_("{path} is not a readable JSON file: {error}. Name a folder that `python -m analysis train` made."),
+            N_("{path} is not a readable JSON file: {error}. Name a folder that `{command}` made."),
             path=path,
             error=error,
+            command=command("train"),
         ) from error
     if not isinstance(values, dict):
         raise InvalidInputError(

@@ -6,16 +6,15 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from enum import IntEnum
 from pathlib import Path
 
+from analysis.command_line import ROOT, module_command
 from analysis.process import describe_exit
 from analysis.runs.folder import ComparisonFolder
 from analysis.runs.remark import Remark
 
-ROOT = Path(__file__).parents[2]
 OUTPUT_TAIL = 1 << 16  # bytes of output in which the last lines are looked for
 
 
@@ -47,7 +46,7 @@ class WorkerProcess:
     def __init__(self, spec: Path, folder: Path, device: str, arguments: Sequence[str] = ()) -> None:
         self._folder = folder
         self._kills_before = _kills_for_memory()
-        command = [sys.executable, "-m", "analysis", "train", str(spec), "--out", str(folder)]
+        command = module_command("__main__", "train", str(spec), "--out", str(folder))
         with ComparisonFolder(folder).output_file.open("ab") as output:
             self._process = subprocess.Popen(
                 [*command, "--parent", str(os.getpid()), *arguments],

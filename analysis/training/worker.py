@@ -20,6 +20,7 @@ from typing import Literal
 
 import torch
 
+from analysis.command_line import command
 from analysis.runs.folder import ComparisonFolder
 from analysis.runs.remark import Remark
 from analysis.runs.spec import TrainingSpec
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
             finally:
                 folder.release_reserve()
     except StorageError as error:
-        _say(f"python -m analysis: {error} Then go on with --resume.", "stderr")
+        _say(f"{command()}: {error} Then go on with --resume.", "stderr")
         return ExitStatus.UNWRITABLE
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import streamlit as st
 
+from analysis.command_line import PACKAGE
 from app.session.kept import Kept, size_in_memory
 
 if TYPE_CHECKING:
@@ -59,10 +60,10 @@ def _run_key(run: "Run") -> tuple[str, float]:
 
 
 _KEYS: dict[str | type, Callable[[Any], Any]] = {
-    "analysis.batch.ActivationBatch": attrgetter("fingerprint"),
-    "analysis.statistics.null_band.NullBand": repr,
+    f"{PACKAGE}.batch.ActivationBatch": attrgetter("fingerprint"),
+    f"{PACKAGE}.statistics.null_band.NullBand": repr,
     "per_core.recording.run_directory.Run": _run_key,
-    "app.session.dumped.DumpMember": attrgetter("key"),
+    f"{__package__}.dumped.DumpMember": attrgetter("key"),
 }
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from analysis.command_line import IS_INSTALLED
 from app.session import permissions
 from app.session.keys import RUNS_SUBMITTED, RUNS_WATCHED
 from app.text.language import _
@@ -44,12 +45,24 @@ UNLIMITED = "none"
 
 @lru_cache(maxsize=1)
 def run_library() -> "RunLibrary":
-    """All runs in the folder that PERSCOPE_RUNS names, by default `runs` where the server was started."""
+    """All runs in the folder that PERSCOPE_RUNS names, by default `runs` where the server was started.
+
+    Where PERscope is installed and there is no such folder, it is one in the folder for data of programs of this user.
+    """
     from analysis.runs.library import RunLibrary
 
-    runs = RunLibrary(os.environ.get(RUNS_VARIABLE) or "runs")
+    runs = RunLibrary(os.environ.get(RUNS_VARIABLE) or _usual_runs())
     runs.empty_trash(older_than=WEEK_SECONDS)
     return runs
+
+
+def _usual_runs() -> Path:
+    here = Path("runs")
+    if not IS_INSTALLED or here.is_dir():
+        return here
+    from platformdirs import user_data_path
+
+    return user_data_path("perscope", appauthor=False) / "runs"
 
 
 @lru_cache(maxsize=1)

@@ -81,7 +81,9 @@ class Dashboard:
 
 
 @contextmanager
-def serving(command: Sequence[str | Path] = (sys.executable, "-m", "app", "--port")) -> Iterator[Dashboard]:
+def serving(
+    command: Sequence[str | Path] = (sys.executable, "-m", "app", "--no-browser", "--port"),
+) -> Iterator[Dashboard]:
     """The dashboard, or another command that takes the port as its last word, until the block ends.
 
     Its runs are in a folder of their own. It does not listen yet when the block begins.

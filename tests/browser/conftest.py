@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +53,20 @@ def free_port() -> int:
 
 
 def start_server(
-    port: int, runs: Path, log: Path, *, dumps: Path | None = None
+    port: int,
+    runs: Path,
+    log: Path,
+    *,
+    dumps: Path | None = None,
+    command: Sequence[str | Path] = (sys.executable, "-m", "app"),
+    folder: Path = processes.ROOT,
 ) -> "tuple[subprocess.Popen[bytes], str]":
     """Start the dashboard and wait until it answers; the process and its address."""
     folders = {} if dumps is None else {"PERSCOPE_FOLDERS": str(dumps)}
     with log.open("w") as out:
         process = processes.start(
-            [sys.executable, "-m", "app", "--port", str(port)],
+            [*command, "--no-browser", "--port", str(port)],
+            cwd=folder,
             env={**os.environ, "PERSCOPE_RUNS": str(runs), **folders},
             stdout=out,
             stderr=subprocess.STDOUT,

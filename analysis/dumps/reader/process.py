@@ -7,18 +7,16 @@ import json
 import os
 import select
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
+from analysis.command_line import ROOT, module_command
 from analysis.dumps.limits import ReadingLimits
 from analysis.process import describe_exit
 from analysis.waiting import TELL_SECONDS
 
-ROOT = Path(__file__).parents[3]
 LENGTH_BYTES = 8
 LONGEST_ANSWER = 2**26
 START_SECONDS = 120.0  # to start Python and import a library on a busy machine, on top of a request's own time
@@ -112,7 +110,7 @@ class ReaderProcess:
         if self._process is None or self._process.poll() is not None:
             self._end()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "analysis.dumps.reader.worker"],
+                module_command("dumps.reader.worker"),
                 cwd=ROOT,
                 env=os.environ | ENVIRONMENT,
                 stdin=subprocess.PIPE,

@@ -143,7 +143,7 @@ def _memory(size: int) -> Any:
 def _format(request: Request) -> Any:
     if request["format"] not in LIBRARIES:
         raise ValueError(f"no format {request['format']!r}")
-    return importlib.import_module(f"analysis.dumps.formats.{request['format']}")
+    return importlib.import_module(f"..formats.{request['format']}", __package__)
 
 
 def _list(request: Request, limits: ReadingLimits) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """How a dump is read: said in words and in a table, asked about where it is uncertain, and changed by hand."""
 
 import os
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from analysis.command_line import command
 from analysis.dumps import ArrayRule, Inspection, ReadingPlan
 from analysis.dumps.files.source import within
 from analysis.dumps.plan.name_tokens import Token, TokenRole, form_of, tokens_of, with_role
@@ -313,8 +313,7 @@ def _take_away(reading: Reading, steps: PlanSteps, slot: str) -> None:
     )
     offer_table(cells_table(inspection), _("Layers"), places[1:], key=f"{slot}_cells")
     path = inspection.title if inspection.allowed is None else plain(inspection.path, LONGEST_MESSAGE)
-    command = ["python", "-m", "analysis", "inspect", path, "--plan", file]
-    st.code(shlex.join(command), language="bash", wrap_lines=True)
+    st.code(command("inspect", path, "--plan", file), language="bash", wrap_lines=True)
 
 
 def _keep(inspection: Inspection, steps: PlanSteps, slot: str) -> None:

@@ -43,7 +43,7 @@ def test_a_command_tells_of_itself_and_its_arguments(command, capsys):
         main([command, "--help"])
     assert end.value.code == 0
     said = capsys.readouterr().out
-    first_line = sys.modules[COMMANDS[command][0]].__doc__.splitlines()[0]
+    first_line = sys.modules[f"analysis{COMMANDS[command][0]}"].__doc__.splitlines()[0]
     assert said.startswith(f"usage: python -m analysis {command} ")
     assert first_line in said
 

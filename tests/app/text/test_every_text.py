@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 DOMAINS = {"app/locale": ["app"], "analysis/locale": ["analysis", "per_core"]}  # what is collected for each
 CATALOGUES = sorted(file for folder in DOMAINS for file in (ROOT / folder).rglob("*.po"))
 
-COMMAND_LINE = {"app/__main__.py", "app/hosts.py"}  # what a terminal shows
+COMMAND_LINE = {"app/__main__.py", "app/hosts.py", "app/listening.py"}  # what a terminal shows
 TEXT_FUNCTIONS = {"_", "ngettext", "N_"}  # their arguments are literals
 TRANSLATING = TEXT_FUNCTIONS | {"translated"}
 CODE = {"code", "execute", "executescript"}  # their arguments are Python or SQL
