@@ -48,21 +48,30 @@ class JointPER:
         """0, with the gradient λ · per_gradient of every layer that was passed since the last call, over n for "mean".
 
         It can be passed backward once; create_graph=True is refused then, `DerivativeError`.
+
+        Raises:
+            InvalidInputError: If a layer was passed what it cannot take, see `PER`.
         """
         noted, self._noted[:] = list(self._noted), []
         if not noted:
             return 0.0
         layers, activations = zip(*noted, strict=True)
+        for layer, h in noted:
+            layer.check(h)
         term: Tensor = _Term.apply(layers, *activations)  # type: ignore[no-untyped-call]
         return term
 
 
 class _Term(torch.autograd.Function):
-    """0, whose gradient is that of all layers."""
+    """0, whose gradient is that of all layers.
+
+    Other operations come between two backward passes, so that each of ours finds nothing of itself in the processor's
+    caches: what costs is how many different operations there are, more than what they compute.
+    """
 
     @staticmethod
     def forward(ctx: Any, layers: tuple[PER, ...], *activations: Tensor) -> Tensor:
-        ctx.scales = [(layer.weight, layer.reduction, layer.layout) for layer in layers]
+        ctx.options = [(layer.weight, layer.reduction, layer.layout) for layer in layers]
         ctx.save_for_backward(*activations)
         return activations[0].new_zeros((), dtype=working_dtype(activations[0]))
 
@@ -76,14 +85,18 @@ class _Term(torch.autograd.Function):
                 )
             )
         activations: tuple[Tensor, ...] = ctx.saved_tensors
-        norms, ds = [], []
-        for h, (_weight, _reduction, layout) in zip(activations, ctx.scales, strict=True):
-            dims = dimensions_of_a_row(h, layout)
-            norms.append(norms_along(h, dims))
-            ds.append(h.numel() // norms[-1].numel())
-        slopes = radial_slopes([own.flatten() for own in norms], ds, dtype=working_dtype(activations[0]))
-        gradients = []
-        for h, own, slope, (weight, reduction, _layout) in zip(activations, norms, slopes, ctx.scales, strict=True):
-            factors = slope * (grad * (weight / len(slope) if reduction == "mean" else weight))
-            gradients.append((h * factors.view_as(own)).to(h.dtype))
-        return None, *gradients
+        norms: list[Tensor] = []
+        alike: dict[tuple[torch.Size, torch.dtype, float], list[int]] = {}  # layers whose factors are found together
+        for place, (h, (weight, reduction, layout)) in enumerate(zip(activations, ctx.options, strict=True)):
+            own = norms_along(h, dimensions_of_a_row(h, layout))
+            norms.append(own)
+            scale = weight / own.numel() if reduction == "mean" else weight
+            alike.setdefault((own.shape, h.dtype, scale), []).append(place)
+        gradients: dict[int, Tensor] = {}
+        for (shape, dtype, scale), places in alike.items():
+            rows = torch.stack([norms[place] for place in places], dim=-1)  # (*shape, layers)
+            ds = tuple([activations[place].numel() // shape.numel() for place in places])
+            factors = radial_slopes(rows, ds, dtype=working_dtype(activations[places[0]])).mul_(grad * scale)
+            for place, factor in zip(places, factors.unbind(-1), strict=True):
+                gradients[place] = (activations[place] * factor).to(dtype)
+        return None, *[gradients[place] for place in range(len(activations))]

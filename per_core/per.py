@@ -186,10 +186,22 @@ class PER(nn.Module):
         self.reduction = reduction
         self.layout = layout
         self.generator = generator
-        self.noted: list[tuple[PER, Tensor]] | None = None  # where `JointPER` reads what passed
+        self.noted: list[tuple[PER, Tensor]] | None = None  # where `JointPER` reads what passed, and checks it
 
     def forward(self, activations: Tensor) -> Tensor:
         """Return `activations` unchanged."""
+        if self.noted is not None and self.training:
+            self.noted.append((self, activations))
+            return activations
+        self.check(activations)
+        if not self.training:
+            return activations
+        function = _AddGradientInTransforms if in_transform() else _AddGradient
+        options: Options = self.weight, self.slices, self.reduction, self.layout, self.generator
+        return function.apply(activations, options)  # type: ignore[no-untyped-call, no-any-return]
+
+    def check(self, activations: Tensor) -> None:
+        """Refuse activations that the layout cannot take, or that are empty: `InvalidInputError`."""
         fits = activations.ndim >= 2 and (self.layout == "sample" or activations.ndim <= 4)
         if not fits or not activations.is_floating_point() or 0 in activations.shape:
             raise InvalidInputError(
@@ -202,14 +214,6 @@ class PER(nn.Module):
                 dtype=activations.dtype,
                 shape=tuple(activations.shape),
             )
-        if not self.training:
-            return activations
-        if self.noted is not None:
-            self.noted.append((self, activations))
-            return activations
-        function = _AddGradientInTransforms if in_transform() else _AddGradient
-        options: Options = self.weight, self.slices, self.reduction, self.layout, self.generator
-        return function.apply(activations, options)  # type: ignore[no-untyped-call, no-any-return]
 
     def extra_repr(self) -> str:
         """The arguments, as in the call."""
@@ -396,7 +400,8 @@ def dimensions_of_a_row(activations: Tensor, layout: RowLayout) -> tuple[int, ..
 def norms_along(h: Tensor, dims: tuple[int, ...] = (-1,)) -> Tensor:
     """`row_norms` with rows along `dims`, which stay with length 1, in the working dtype where it sums a row itself."""
     dtype = working_dtype(h)
-    d = math.prod([h.shape[dim] for dim in dims])
+    shape = h.shape
+    d = math.prod([shape[dim] for dim in dims])
     if d <= NORM_BLOCK:
         norms: Tensor = torch.linalg.vector_norm(h, dim=dims, keepdim=True, dtype=dtype)
         return norms

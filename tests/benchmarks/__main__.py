@@ -7,6 +7,7 @@ import torch
 
 from analysis.distances.cost import machine
 from analysis.one_pass import PassSpec
+from analysis.one_thread import one_thread
 from analysis.runs.spec import VANILLA, ModelName
 from analysis.training.models import MODELS
 from analysis.training.presets import PRESETS
@@ -20,6 +21,7 @@ from tests.benchmarks.timing import Seconds, Spread, interleave, ratio
 from tests.benchmarks.training import step_times
 from tests.benchmarks.watching import BUSY, IDLE, UNWATCHED, WATCHED, watch_times
 
+STEP_METHODS = ("per", "l1", "l2", "bn")  # of models other than the paper's, which is measured with every method
 PER_STEP: dict[ModelName, float] = {"cnn11": 1.1, "lstm": 1.05}  # what a step with exact PER may cost, over one without
 
 
@@ -117,14 +119,20 @@ def methods(size: w.Size, device: str, quick: bool) -> None:
 
 
 def training(model: ModelName, device: str, quick: bool) -> None:
-    seconds = step_times(model, device, quick=quick)
-    print(f"\n(e) one training step of {model}, {device}, by what its hidden layers have")
+    """In one thread, as trainings have, and PER's step in as many as torch takes by itself."""
+    keys = [method.key for method in list_methods()] if model == "cnn11" else STEP_METHODS
+    with one_thread():
+        seconds = step_times(model, keys, device, quick=quick)
+    print(f"\n(e) one training step of {model}, {device}, one thread, by what its hidden layers have")
     times(seconds)
     for key in seconds:
         if key != VANILLA:
-            compare(
-                f"{key} / vanilla", ratio(seconds, key, VANILLA), at_most=PER_STEP.get(model) if key == "per" else None
-            )
+            aim = PER_STEP.get(model) if key == "per" else None
+            compare(f"{key} / vanilla", ratio(seconds, key, VANILLA), at_most=aim)
+    if device == "cpu" and torch.get_num_threads() > 1:
+        wide = step_times(model, ["per"], device, quick=quick)
+        name = f"per / vanilla, {torch.get_num_threads()} threads"
+        compare(name, ratio(wide, "per", VANILLA), at_most=PER_STEP.get(model))
 
 
 def recording(longer: int, device: str, quick: bool) -> None:

@@ -10,11 +10,9 @@ from analysis.runs.spec import VANILLA, DataSpec, MethodSpec, ModelName, ModelSp
 from analysis.training.data_source import load
 from analysis.training.learner import Learner
 from analysis.training.presets import PRESETS
-from per_core import list_methods
 from tests.benchmarks.timing import Seconds, interleave
 
 DATA = {"lstm": DataSpec("documentation")}  # of models that do not take digits
-METHODS = ("per", "l1", "l2", "bn")  # of models other than the paper's, which is measured with every method
 STILL = 1e-12  # a learning rate: no step is unlike the one before, and nothing becomes so small that it takes longer
 
 
@@ -34,8 +32,7 @@ def step_workloads(model: ModelName, keys: Iterable[str], device: str) -> dict[s
     return {key: step_of(key) for key in (VANILLA, *keys)}
 
 
-def step_times(model: ModelName, device: str, *, quick: bool) -> Seconds:
-    """Seconds of a step by method, of a processor on a CPU, measured in turns."""
-    keys = [method.key for method in list_methods()] if model == "cnn11" else METHODS
+def step_times(model: ModelName, keys: Iterable[str], device: str, *, quick: bool) -> Seconds:
+    """Seconds of a step without a method and with each of these, of a processor on a CPU, measured in turns."""
     functions = step_workloads(model, keys, device)
     return interleave(functions, rounds=9 if quick else 41, turn=0.05, device=device, clock=time.process_time)

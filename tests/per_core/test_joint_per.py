@@ -105,16 +105,56 @@ def test_its_gradient_cannot_be_differentiated():
         torch.autograd.grad(joint.term(), h, create_graph=True)
 
 
+def test_what_a_layer_cannot_take_is_refused_before_the_backward_pass():
+    layer = PER(1.0, layout="position")
+    joint = JointPER([layer])
+    layer(torch.randn(2, 3, 4, 5, 6))
+    with pytest.raises(InvalidInputError, match=r"for layout 'position'; received torch.float32 of shape"):
+        joint.term()
+    assert joint.term() == 0.0
+
+
+def test_layers_with_other_numbers_of_rows_and_other_dtypes():
+    layers = PER(0.5), PER(2.0), PER(0.5), PER(0.5, layout="position")
+    joint = JointPER(layers)
+    shapes = ((9, 4), (5, 40), (9, 70), (9, 70, 3))
+    dtypes = (torch.float64, torch.float32, torch.float32, torch.float32)
+    batches = [torch.randn(shape, dtype=dtype, requires_grad=True) for shape, dtype in zip(shapes, dtypes, strict=True)]
+    for layer, batch in zip(layers, batches, strict=True):
+        layer(batch)
+    joint.term().backward()
+    for layer, batch in zip(layers, batches, strict=True):
+        rows = batch.detach() if layer.layout == "sample" else batch.detach().flatten(0, 1)
+        expected = layer.weight * per_gradient(rows) / len(rows)
+        rtol = 1e-12 if batch.dtype == torch.float64 else 1e-6
+        torch.testing.assert_close(batch.grad.view_as(expected), expected, rtol=rtol, atol=0)
+
+
 @given(
     ds=st.lists(st.integers(1, 600), min_size=1, max_size=5),
     n=st.integers(1, 40),
     dtype=st.sampled_from([torch.float32, torch.float64]),
-    alike=st.booleans(),
 )
-def test_slopes_of_several_batches_are_those_of_each(ds, n, dtype, alike):
+def test_slopes_of_several_batches_are_those_of_each(ds, n, dtype):
     generator = torch.Generator().manual_seed(n)
-    norms = [torch.rand(n + (0 if alike else place), generator=generator) * 3 * d**0.5 for place, d in enumerate(ds)]
-    for found, own, d in zip(radial_slopes(norms, ds, dtype=dtype), norms, ds, strict=True):
-        expected = radial_slope(own, d, dtype=dtype)
-        assert found.dtype == expected.dtype
-        torch.testing.assert_close(found, expected, rtol=1e-12 if dtype == torch.float64 else 2e-7, atol=0)
+    norms = torch.rand(n, len(ds), generator=generator, dtype=dtype) * 3 * torch.tensor(ds, dtype=dtype).sqrt()
+    found = radial_slopes(norms, tuple(ds), dtype=dtype)
+    assert found.dtype == dtype
+    for place, d in enumerate(ds):
+        expected = radial_slope(norms[:, place], d)
+        torch.testing.assert_close(
+            found[:, place].double(), expected, rtol=1e-12 if dtype == torch.float64 else 2e-7, atol=0
+        )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_slopes_at_the_ends_of_every_width(dtype):
+    ds = (5, 6, 15, 64, 1536, 100_000)
+    sizes = torch.cat([torch.zeros(1), torch.logspace(-6, 6, 500), torch.tensor([1e18, torch.inf])]).to(dtype)
+    norms = sizes.unsqueeze(-1) * torch.tensor(ds, dtype=dtype).sqrt()
+    for together in (ds, *((d,) for d in ds)):
+        found = radial_slopes(norms[:, [ds.index(d) for d in together]], together, dtype=dtype)
+        for place, d in enumerate(together):
+            expected = radial_slope(norms[:, ds.index(d)], d)
+            rtol = 1e-12 if dtype == torch.float64 else 2e-7
+            torch.testing.assert_close(found[:, place].double(), expected, rtol=rtol, atol=1e-40)
