@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -48,9 +48,8 @@ class Penalty(nn.Module):
 
 def compiled(network: nn.Module) -> Any:
     """The network compiled, without its penalties: their losses look at values, which breaks every graph."""
-    for module in network.modules():
-        if isinstance(module, Penalty):
-            module.forward = torch.compiler.disable(module.forward)  # type: ignore[method-assign, no-untyped-call]
+    for layer in penalties(network):
+        layer.forward = torch.compiler.disable(layer.forward)  # type: ignore[method-assign, no-untyped-call]
     return torch.compile(network)
 
 
@@ -61,9 +60,14 @@ def rows(activations: Tensor, layout: RowLayout) -> Tensor:
     return activations.movedim(1, -1).flatten(0, -2)
 
 
-def penalty(network: nn.Module) -> Tensor | float:
-    """The sum of what the network's penalties kept in the forward pass before; 0.0 if there are none."""
-    terms = [module.term for module in network.modules() if isinstance(module, Penalty) and module.term is not None]
+def penalties(network: nn.Module) -> list[Penalty]:
+    """Those of its layers that are penalties, from input to output."""
+    return [module for module in network.modules() if isinstance(module, Penalty)]
+
+
+def penalty(layers: Iterable[Penalty]) -> Tensor | float:
+    """The sum of what penalties kept in the forward pass before; 0.0 if there are none."""
+    terms = [layer.term for layer in layers if layer.term is not None]
     return sum(terms[1:], start=terms[0]) if terms else 0.0
 
 

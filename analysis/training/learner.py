@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from analysis.runs.spec import MethodSpec, Part, TrainingSpec
 from analysis.training.dataset import Batch, DataSet
-from analysis.training.layer_methods import compiled, penalty, put_in
+from analysis.training.layer_methods import compiled, penalties, penalty, put_in
 from analysis.training.models import FULL, NARROW, build_network
 from analysis.training.recurrent import LanguageModel
 from analysis.training.residual import SCALAR_RATE
@@ -78,6 +78,7 @@ class Learner:
         self._forward = compiled(network) if spec.compile else network
         together = [] if spec.compile else [layer for layer in gradients if isinstance(layer, PER) and not layer.slices]
         self._joint = JointPER(together)
+        self._penalties = penalties(network)
         self._gradients = [(layer, layer.weight) for layer in gradients if layer not in together]
         self._scaler = torch.amp.GradScaler(device.type, enabled=spec.mixed_precision == "float16")
 
@@ -148,7 +149,7 @@ class Learner:
         with self._autocast():
             logits = self._forward(inputs)
             task = nn.functional.cross_entropy(logits, labels)
-            total = task + penalty(self.network) + self._joint.term()
+            total = task + penalty(self._penalties) + self._joint.term()
         self._optimizer.zero_grad()
         self._scaler.scale(total).backward()  # type: ignore[no-untyped-call]
         if self._spec.clip:

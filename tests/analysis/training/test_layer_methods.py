@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from analysis.runs.spec import MethodSpec, ModelSpec
-from analysis.training.layer_methods import Penalty, compiled, penalty, put_in, rows
+from analysis.training.layer_methods import Penalty, compiled, penalties, penalty, put_in, rows
 from analysis.training.models import MODELS, build_network, hidden_layers
 from per_core import PER, VCL, list_methods, per_gradient
 from per_core.errors import InvalidInputError
@@ -36,7 +36,7 @@ def test_a_compiled_network_leaves_its_penalties_as_written(monkeypatch):
     put_in(network, MethodSpec("vcl"), layers=(), shape=(6,))
     inputs = torch.randn(20, 6, generator=torch.Generator().manual_seed(0))
     torch.manual_seed(1)  # VCL draws subsets
-    expected, added = network.train()(inputs), penalty(network)
+    expected, added = network.train()(inputs), penalty(penalties(network))
     graphs = []
 
     def count(graph, _inputs):
@@ -47,7 +47,7 @@ def test_a_compiled_network_leaves_its_penalties_as_written(monkeypatch):
     monkeypatch.setattr(torch, "compile", lambda module: compile_network(module, backend=count))
     torch.manual_seed(1)
     torch.testing.assert_close(compiled(network)(inputs), expected)
-    torch.testing.assert_close(penalty(network), added)
+    torch.testing.assert_close(penalty(penalties(network)), added)
     assert len(graphs) > 1  # it was compiled, in pieces between the penalties
 
 
@@ -55,7 +55,7 @@ def test_vanilla_adds_nothing():
     network = network_with(MethodSpec())
     assert added(network) == {}
     network(torch.ones(4, *SHAPE))
-    assert penalty(network) == 0.0
+    assert penalty(penalties(network)) == 0.0
 
 
 def test_at_all_layers_or_at_chosen_ones():
@@ -97,9 +97,9 @@ def test_a_penalty_is_the_loss_of_the_layer_times_its_weight(layout):
     network(inputs)
     dimensions = (1, 2, 3) if layout == "sample" else (1,)
     expected = sum(0.3 * out.square().sum(dimensions).mean() for out in outputs)
-    torch.testing.assert_close(penalty(network), expected)
+    torch.testing.assert_close(penalty(penalties(network)), expected)
     network.eval()(inputs)
-    assert penalty(network) == 0.0
+    assert penalty(penalties(network)) == 0.0
 
 
 def test_what_adds_a_gradient_by_itself_is_handed_out():
@@ -152,7 +152,7 @@ def test_every_method_of_the_registry_in_every_model(key, model):
     else:
         inputs = torch.randn(64, *SHAPE, generator=generator)
     network = network_with(MethodSpec(key), model=model, shape=tuple(inputs.shape[1:]))
-    loss = network(inputs).logsumexp(dim=1).mean() + penalty(network)
+    loss = network(inputs).logsumexp(dim=1).mean() + penalty(penalties(network))
     loss.backward()
     assert loss.isfinite()
     learnt = [parameter for parameter in network.parameters() if parameter.requires_grad]

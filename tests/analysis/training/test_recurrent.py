@@ -8,7 +8,7 @@ from torch import nn
 
 from analysis.runs.spec import MethodSpec, ModelSpec, TrainingSpec
 from analysis.training.footprint import footprint
-from analysis.training.layer_methods import Penalty, penalty, put_in
+from analysis.training.layer_methods import Penalty, penalties, penalty, put_in
 from analysis.training.models import LSTM_UNITS, build_network, hidden_layers, outline, pass_nothing
 from analysis.training.recurrent import LanguageModel, RecurrentLayer, SequenceDropout, TiedOutput, WordEmbedding
 from per_core import PER, InvalidInputError, NormalisedLSTM, list_methods, per_gradient
@@ -164,7 +164,7 @@ def test_step_by_step_or_by_torch_it_is_the_same_network(method):
     for network in (fused, stepped):
         for seed in (0, 1):  # from zeros, and from a state
             network.zero_grad()
-            loss = network(words(seed=seed)).logsumexp(dim=1).mean() + penalty(network)
+            loss = network(words(seed=seed)).logsumexp(dim=1).mean() + penalty(penalties(network))
             loss.backward()
         results.append([loss, *(p.grad for name, p in network.named_parameters() if p.requires_grad)])
     torch.testing.assert_close(results[0], results[1])
@@ -268,7 +268,7 @@ def test_a_row_is_one_time_step_of_one_sequence(layout):
         layer.register_forward_hook(lambda _m, _i, out: hidden.append(out))
     network(words())
     expected = sum(0.3 * h.square().sum(dim=2).mean() for h in hidden)
-    torch.testing.assert_close(penalty(network), expected)
+    torch.testing.assert_close(penalty(penalties(network)), expected)
 
 
 def test_per_pulls_on_the_hidden_states():
@@ -294,7 +294,7 @@ def test_every_method_learns_two_steps(key, variational):
     torch.manual_seed(0)
     for seed in (0, 1):
         text = words(16, T + 1, seed)
-        loss = nn.functional.cross_entropy(network(text[:, :-1]), text[:, 1:].flatten()) + penalty(network)
+        loss = nn.functional.cross_entropy(network(text[:, :-1]), text[:, 1:].flatten()) + penalty(penalties(network))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
