@@ -18,7 +18,6 @@ import os
 import sys
 import time
 from fnmatch import fnmatchcase
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +26,13 @@ import numpy as np
 from analysis.batch import count_not_finite
 from analysis.command_line import command
 from analysis.commands.dump_arguments import add_dump_arguments, open_dump
-from analysis.commands.progress import show_progress
 from analysis.dumps.inspection import Inspection, Member
 from analysis.dumps.limits import in_words
 from analysis.one_pass.partial_statistics import PassSpec
 from analysis.one_pass.scheduling import PassResult, run_pass
 from analysis.one_pass.shards import require_one_layer
 from analysis.plain_text import message, plain
+from analysis.progress import progress_line
 from per_core.errors import InvalidInputError, PerError, StorageError
 from per_core.recording.whole_file import write_whole
 from per_core.text import N_
@@ -79,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
             members=[member.name for member in readable],
             scheduler=options.scheduler,
             workers=options.workers,
-            on_progress=partial(show_progress, what="pieces"),
+            on_progress=progress_line("pieces"),
         )
         found = as_dict(result, left_out, seconds=time.monotonic() - start)
     except (PerError, OSError) as error:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
 
 from analysis.command_line import command
 from analysis.commands.dump_arguments import add_dump_arguments, open_dump
-from analysis.commands.progress import show_progress
 from analysis.dumps import Inspection
 from analysis.plain_text import message, plain
+from analysis.progress import progress_line
 from analysis.survey.cell import Unread
 from analysis.survey.report import write_report
 from per_core.errors import InvalidInputError, PerError
@@ -36,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         inspection = open_dump(options)
         _require_readable(inspection)
-        seen = write_report(inspection, options.out, on_progress=partial(show_progress, what="members"))
+        seen = write_report(inspection, options.out, on_progress=progress_line("members"))
     except PerError as error:
         print(f"{command('report')}: {message(error)}", file=sys.stderr)
         return UNUSABLE

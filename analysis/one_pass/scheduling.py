@@ -15,6 +15,7 @@ from analysis.dumps.inspection import Inspection, Member, inspect
 from analysis.one_pass.partial_statistics import PartialStatistics, PassSpec, merge_in_order
 from analysis.one_pass.shards import PIECE_BYTES, Piece, choose_members, cut, take_piece
 from analysis.one_thread import one_thread
+from analysis.progress import Progress, progress_or_line
 from per_core.arguments import require_count
 from per_core.errors import InvalidInputError
 from per_core.text import N_, Phrase
@@ -23,7 +24,6 @@ CONNECT_SECONDS = 15
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 15  # for a cluster without a worker: one that died may be started again
 
-Progress = Callable[[int, int], None]
 Take = Callable[[Piece], PartialStatistics]
 
 
@@ -65,6 +65,7 @@ def run_pass(
         workers: threads, without a scheduler, at least 1. Each holds about 100 MB.
         piece_bytes: of a task, as float32, at least 1.
         on_progress: called with the number of pieces that are done, from 0, and of all of them, in the caller's thread.
+            If None, a line in an interactive session or a notebook, see `progress_line`.
 
     Raises:
         InvalidInputError: If no member can be read, the units differ, a member has changed since, or the scheduler does
@@ -87,7 +88,7 @@ def run_pass(
     pieces = cut(inspection, chosen, piece_bytes=piece_bytes)
     skipped = () if members is not None else tuple(m for m in inspection.members if m.obstacle)
     take = partial(take_piece, spec=spec or PassSpec())
-    progress = on_progress or _silent
+    progress = progress_or_line(on_progress, "pieces")
     progress(0, len(pieces))
     if scheduler is None:
         statistics = _on_threads(take, pieces, workers, progress)
@@ -173,7 +174,3 @@ def _lost(address: str, what: str) -> InvalidInputError:
         address=address,
         what=what,
     )
-
-
-def _silent(done: int, total: int) -> None:
-    """Take the place of a callback that nobody gave."""

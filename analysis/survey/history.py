@@ -18,8 +18,8 @@ from per_core.errors import InvalidInputError
 from per_core.per import row_norms
 from per_core.radial import radial_loss
 from per_core.recording.layer_record import LayerSummary, fixed_directions
-from per_core.recording.run_directory import Record, Run
-from per_core.text import N_, Phrase
+from per_core.recording.run_directory import Run
+from per_core.text import N_
 from per_core.wasserstein import sliced_w1
 
 Float64Array = NDArray[np.float64]
@@ -165,8 +165,8 @@ def unit_history(run: Run, layer: str, position: int = 0) -> UnitHistory:
     Raises:
         InvalidInputError: If the run has no such layer, or tracks fewer units.
     """
-    pairs = _summaries(run, layer)
-    tracked = len(pairs[0][1].tracked)
+    found = run.layer(layer)
+    tracked = len(found.summaries[0].tracked)
     if not 0 <= position < tracked:
         raise InvalidInputError(
             N_("{layer} has {tracked} tracked units; received position {position}. Count from 0, or track more units."),
@@ -174,9 +174,9 @@ def unit_history(run: Run, layer: str, position: int = 0) -> UnitHistory:
             tracked=tracked,
             position=position,
         )
-    units = [summary.tracked[position] for _, summary in pairs]
+    units = [summary.tracked[position] for summary in found.summaries]
     return UnitHistory(
-        epochs=np.array([record.epoch for record, _ in pairs], dtype=np.float64),
+        epochs=np.array(found.epochs, dtype=np.float64),
         lower=np.array([unit.lower for unit in units]),
         median=np.array([unit.median for unit in units]),
         upper=np.array([unit.upper for unit in units]),
@@ -205,11 +205,10 @@ def read_history(found: Overview, layer: str) -> LayerHistory:
 
 def layer_history(run: Run, layer: str) -> LayerHistory:
     """Distances and moments of a layer; `InvalidInputError` if the run has no such layer."""
-    pairs = _summaries(run, layer)
-
-    last = pairs[-1][1]
+    found = run.layer(layer)
+    last = found.last
     return _distances(
-        [(record.epoch, summary) for record, summary in pairs],
+        list(zip(found.epochs, found.summaries, strict=True)),
         n=last.sw1_rows,
         d=last.d,
         slices=last.slices,
@@ -294,15 +293,3 @@ def unit_values(run: Run, index: int, layer: str, position: int | None) -> NDArr
     """The recorded values of a tracked unit, or, if `position` is None, of all kept units together: a vector."""
     arrays = run.arrays(index, [layer])[layer]
     return arrays.rows.ravel() if position is None else arrays.tracked[:, position]
-
-
-def _summaries(run: Run, layer: str) -> list[tuple[Record, LayerSummary]]:
-    pairs = [(record, record.layers[layer]) for record in run.records if layer in record.layers]
-    if not pairs:
-        raise InvalidInputError(
-            N_("{path} holds the layers {layers}; received {layer!r}. Choose one of them."),
-            path=run.path,
-            layers=", ".join(run.layers) or Phrase(N_("none yet")),
-            layer=layer,
-        )
-    return pairs

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 import numpy as np
 
 from analysis.dumps import FileVersion, Inspection, Member
 from analysis.dumps.inspection import NothingFiniteError
+from analysis.progress import Progress, progress_or_line
 from analysis.statistics.binned import Bounds
 from analysis.statistics.binned_histogram import BinnedHistogram
 from analysis.statistics.histogram import Histogram, histogram
@@ -20,16 +21,18 @@ from analysis.survey.cell import Cell, Epoch, LayerEpoch, Unread
 from analysis.survey.layer_reading import LayerReading, rows_looked_at, survey
 from analysis.survey.member_rows import read_member, rows_read
 from analysis.survey.quantity import POOLED_QUANTITIES, QUANTITIES, Quantity, badness, quantity_named
-from per_core.errors import PerError
+from per_core.errors import InvalidInputError, PerError
+from per_core.text import N_
 
 HISTOGRAM_BINS = 64
+MOST_NAMED = 20  # layers, in an error
 RECORDS = ("kind", "outliers", "bulk", "precision")  # of a reading, which are no numbers
 ONE_LAYER = "the layer"  # of members whose names tell the epoch alone
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Overview:
-    """Readings of all layers at all epochs.
+    """Readings of all layers at all epochs. In a notebook it shows its warnings and its layers, worst first.
 
     Attributes:
         source: name of the dump.
@@ -108,6 +111,35 @@ class Overview:
         """What there is of a layer, epoch by epoch."""
         return tuple((epoch, self.cells[layer, epoch]) for epoch in self.epochs if (layer, epoch) in self.cells)
 
+    def layer(self, name: str) -> OverviewLayer:
+        """One row, to be looked at.
+
+        Raises:
+            InvalidInputError: If there is no layer of that name.
+        """
+        if name not in self.layers:
+            raise InvalidInputError(
+                N_("{path} holds the layers {layers}; received {layer!r}. Choose one of them."),
+                path=self.source,
+                layers=", ".join(self.layers[:MOST_NAMED]) + ", ..." * (len(self.layers) > MOST_NAMED),
+                layer=name,
+            )
+        return OverviewLayer(self, name)
+
+    def __repr__(self) -> str:
+        unread = sum(isinstance(cell, Unread) for cell in self.cells.values())
+        lost = f", {unread} not" if unread else ""
+        return (
+            f"<Overview of {self.source!r}: {len(self.layers)} layers, {len(self.epochs)} epochs,"
+            f" {len(self.cells) - unread} members read{lost}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """The overview in a notebook."""
+        from analysis.survey.notebook import overview_html
+
+        return overview_html(self)
+
     def as_rows(self) -> list[dict[str, str | int | float | None]]:
         """One row a member, layer by layer, for a CSV or JSON file; None where a number is not defined.
 
@@ -132,11 +164,40 @@ class Overview:
         return rows
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class OverviewLayer:
+    """One layer of an overview. In a notebook it shows its warnings, its quantities and its histogram.
+
+    Attributes:
+        overview: of the whole dump.
+        name: the row.
+    """
+
+    overview: Overview
+    name: str
+
+    @property
+    def history(self) -> tuple[tuple[Epoch, Cell], ...]:
+        """What there is of the layer, epoch by epoch."""
+        return self.overview.history(self.name)
+
+    def __repr__(self) -> str:
+        last = self.history[-1][0]
+        when = "no epoch" if last is None else f"last epoch {last}"
+        return f"<OverviewLayer {self.name!r} of {self.overview.source!r}: {len(self.history)} readings, {when}>"
+
+    def _repr_html_(self) -> str:
+        """The layer in a notebook."""
+        from analysis.survey.notebook import layer_html
+
+        return layer_html(self)
+
+
 def overview(
     inspection: Inspection,
     *,
     earlier: Overview | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> Overview:
     """Read every readable member of a dump, one at a time.
 
@@ -148,7 +209,8 @@ def overview(
         inspection: of the dump.
         earlier: an overview of the same dump, in the same layout; what it read of files that have not changed since is
             taken over, so that a dump that grows costs only its growth.
-        on_progress: called as on_progress(done, total) at the start and after every member that had to be read.
+        on_progress: called as on_progress(done, total) at the start and after every member that had to be read. If
+            None, a line in an interactive session or a notebook, see `progress_line`.
 
     Example:
         >>> for epoch in (1, 2):
@@ -166,7 +228,7 @@ def overview(
     latest_first = sorted(labels, key=lambda cell: -math.inf if cell[1] is None else cell[1], reverse=True)
     cells = dict(known)
     histograms: dict[str, Histogram | BinnedHistogram] = {}
-    report = on_progress or _silent
+    report = progress_or_line(on_progress, "members")
     new = [cell for cell in latest_first if cell not in known]
     report(0, len(new))
     for layer, epoch in latest_first:
@@ -262,7 +324,3 @@ def _bounds_of(reading: Cell) -> dict[str, str | int | float | None]:
         bounds = getattr(reading, name, Bounds(math.nan, math.nan))
         row |= {f"{name}_lower": _finite_or_none(bounds.lower), f"{name}_upper": _finite_or_none(bounds.upper)}
     return row
-
-
-def _silent(done: int, total: int) -> None:
-    """Take the place of a callback that nobody gave."""

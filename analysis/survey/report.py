@@ -9,35 +9,32 @@ from __future__ import annotations
 import os
 import platform
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from gettext import NullTranslations
 from importlib.metadata import version
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from analysis.distances.shipped_bands import DRAWS, gaussian_ratios
 from analysis.dumps import Inspection, Verdict
 from analysis.dumps.reasons import group_reasons
-from analysis.plain_text import plain
-from analysis.survey.cell import Epoch, Unread
+from analysis.progress import Progress
+from analysis.survey.cell import Unread
 from analysis.survey.heat_scale import HEAT_SCALES, POOLED_HEAT_SCALES
 from analysis.survey.histogram_drawing import HistogramDrawing
 from analysis.survey.layer_reading import MOST_ROWS, SLICES
 from analysis.survey.member_rows import BLOCKS
 from analysis.survey.overview import Overview, overview
-from analysis.survey.sentences import kind_sentence, reason_title, row_sentence, warning_sentence, warning_title
+from analysis.survey.sentences import reason_title, row_sentence
 from analysis.survey.warnings import FEWEST_ROWS, ListedWarning, list_warnings, unjudged
+from analysis.survey.wording import TEMPLATES, wording
 from analysis.translations import ENGLISH, translations
 from per_core.errors import InvalidInputError
-from per_core.text import N_, Phrase, say
+from per_core.text import N_, Phrase
 
 MOST = {"members": 200, "layers": 100, "epochs": 40, "warnings": 200, "unjudged": 20, "reasons": 20}
 """How many of each are listed; the report says how many more there are."""
 
-LONGEST_NAME = 100
-LONGEST_SENTENCE = 500
 SUFFIXES = (".html", ".htm")
 TITLE = "PERscope report: "  # by which an earlier report is told from any other file, too
 PACKAGES = ("torch", "numpy", "scipy", "safetensors")
@@ -45,32 +42,7 @@ VERDICTS: dict[Verdict, str] = {"refused": N_("refused"), "ok": N_("ok")}
 """In the order of the members."""
 
 
-def _counted(count: int) -> str:
-    return f"{count:,}"
-
-
-def _name(text: object) -> str:
-    """A name, in one line: shortened in its middle, without signs that do not print."""
-    return plain(text, LONGEST_NAME)
-
-
-def _sentence(text: object) -> str:
-    return plain(text, LONGEST_SENTENCE)
-
-
-TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, auto_reload=False
-)
-TEMPLATES.filters |= {
-    "counted": _counted,
-    "name": _name,
-    "sentence": _sentence,
-}
-
-
-def write_report(
-    inspection: Inspection, out: str | Path, *, on_progress: Callable[[int, int], None] | None = None
-) -> Overview:
+def write_report(inspection: Inspection, out: str | Path, *, on_progress: Progress | None = None) -> Overview:
     """Read a dump and write its report; the overview that it shows is returned.
 
     Args:
@@ -157,12 +129,14 @@ def report_html(inspection: Inspection, seen: Overview, language: str = ENGLISH)
     members = sorted(inspection.members, key=lambda member: list(VERDICTS).index(member.verdict))
     count = Counter(member.verdict for member in members)
     return TEMPLATES.get_template("report.html.jinja").render(
-        **_wording(texts),
+        **wording(texts),
+        verdict_name=lambda verdict: texts.gettext(VERDICTS[verdict]),
+        reason_title=partial(reason_title, texts=texts),
         language=language,
         title=TITLE,
         inspection=inspection,
         seen=seen,
-        facts=_facts(inspection, seen, warnings, texts),
+        counted=[(label, f"{count:,}") for label, count in _facts(inspection, seen, warnings, texts)],
         warnings=warnings,
         unjudged=unjudged(seen),
         fewest_rows=FEWEST_ROWS,
@@ -178,26 +152,6 @@ def report_html(inspection: Inspection, seen: Overview, language: str = ENGLISH)
         method={"rows": MOST_ROWS, "blocks": BLOCKS, "slices": SLICES, "draws": DRAWS, "ratios": gaussian_ratios},
         versions=[f"Python {platform.python_version()}", *(f"{package} {version(package)}" for package in PACKAGES)],
     )
-
-
-def _wording(texts: NullTranslations) -> dict[str, Callable[..., str]]:
-    """What the template calls to write in a language."""
-    _ = texts.gettext
-
-    def epoch_name(epoch: Epoch) -> str:
-        return _("no epoch") if epoch is None else _("epoch {epoch}").format(epoch=epoch)
-
-    return {
-        "_": texts.gettext,
-        "translated": texts.gettext,
-        "said": partial(say, translate=texts.gettext),
-        "epoch_name": epoch_name,
-        "verdict_name": lambda verdict: texts.gettext(VERDICTS[verdict]),
-        "reason_title": partial(reason_title, texts=texts),
-        "kind_sentence": partial(kind_sentence, texts=texts),
-        "warning_title": partial(warning_title, texts=texts),
-        "warning_sentence": partial(warning_sentence, texts=texts),
-    }
 
 
 def _rows(inspection: Inspection, seen: Overview, texts: NullTranslations) -> dict[str, str]:

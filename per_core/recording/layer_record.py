@@ -196,6 +196,18 @@ class LayerSummary:
         """Half the width of a 95 % interval of SW1 over all directions, see `SlicedDistance.margin_of_error`."""
         return margin_of_error(self.sw1_error, self.slices)
 
+    def __repr__(self) -> str:
+        return (
+            f"<LayerSummary: {self.n} × {self.d}, variance {self.variance:.3g}, SW1 {self.sw1:.3g} ±"
+            f" {self.sw1_margin:.2g}, PER {self.per:.3g}, dead {self.dead:.0%}>"
+        )
+
+    def _repr_html_(self) -> str:
+        """The layer in a notebook."""
+        from per_core.recording.notebook import summary_html
+
+        return summary_html(self)
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values, see `from_json`."""
         plain = {name: to_json_number(getattr(self, name)) for name in _SUMMARY_NUMBERS}

@@ -34,9 +34,11 @@ from safetensors.numpy import save
 
 from per_core.errors import InvalidInputError
 from per_core.per import RowLayout
+from per_core.plain_text import plain
 from per_core.recording.epoch import as_epoch
 from per_core.recording.layer_record import Allowance, LayerArrays, LayerSummary, from_json_number, to_json_number
 from per_core.recording.packed_arrays import pack, part_names, unpack
+from per_core.recording.recorded_layer import RecordedLayer
 from per_core.recording.rows import Rows
 from per_core.recording.run_files import ARRAYS, CLOSED, MISSING, RECORDS, RUN
 from per_core.recording.whole_file import told, write_whole
@@ -78,10 +80,16 @@ class Record:
     layers: dict[str, LayerSummary]
     rows: dict[str, Rows]
 
+    def __repr__(self) -> str:
+        scalars = "".join(f", {plain(name)} {value:.4g}" for name, value in self.scalars.items())
+        return f"<Record {self.index}: epoch {self.epoch}, {len(self.layers)} layers{scalars}>"
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """A run directory as it was when read. `refresh` gives a newer one.
+
+    In a notebook it shows its layers, worst first.
 
     Attributes:
         path: the folder.
@@ -113,6 +121,27 @@ class Run:
     def layers(self) -> dict[str, int]:
         """Layer -> number of units d, in the order in which they first appeared."""
         return {name: summary.d for record in self.records for name, summary in record.layers.items()}
+
+    @property
+    def worst_first(self) -> tuple[str, ...]:
+        """The layers, furthest from N(0, I) at any epoch first, see `RecordedLayer.distance`; then as in `layers`."""
+        return tuple(sorted(self.layers, key=lambda name: -self.layer(name).distance))
+
+    def layer(self, name: str) -> RecordedLayer:
+        """One layer over the epochs.
+
+        Raises:
+            InvalidInputError: there is no layer of that name.
+        """
+        found = {record.epoch: record.layers[name] for record in self.records if name in record.layers}
+        if not found:
+            raise InvalidInputError(
+                N_("{path} holds the layers {layers}; received {layer!r}. Choose one of them."),
+                path=self.path,
+                layers=", ".join(self.layers) or Phrase(N_("none yet")),
+                layer=name,
+            )
+        return RecordedLayer(name, tuple(found), tuple(found.values()))
 
     def record(self, index: int) -> Record:
         """The record of an index.
@@ -227,6 +256,17 @@ class Run:
                     norms=_shape(arrays.norms.shape),
                 )
         return found
+
+    def __repr__(self) -> str:
+        when = f", epochs {self.records[0].epoch} to {self.records[-1].epoch}" if self.records else ""
+        title = f" {self.title!r}" if self.title else ""
+        return f"<Run{title} in {str(self.path)!r}: {len(self.records)} records{when}, {len(self.layers)} layers>"
+
+    def _repr_html_(self) -> str:
+        """The run in a notebook."""
+        from per_core.recording.notebook import run_html
+
+        return run_html(self)
 
 
 def _shape(shape: tuple[int, ...]) -> str:
