@@ -89,7 +89,8 @@ class Record:
 class Run:
     """A run directory as it was when read. `refresh` gives a newer one.
 
-    In a notebook it shows its layers, worst first.
+    In a notebook it shows its layers, worst first. `to_csv` and `to_parquet` write all numbers as a table,
+    `to_tensorboard` writes numbers and histograms as event files.
 
     Attributes:
         path: the folder.
@@ -256,6 +257,55 @@ class Run:
                     norms=_shape(arrays.norms.shape),
                 )
         return found
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write all summaries as a table of text, a row a layer and epoch, see `summary_table.COLUMNS`.
+
+        Args:
+            path: the file, outside of the run; one that is there is replaced when the new one is whole.
+
+        Returns:
+            The path.
+
+        Raises:
+            InvalidInputError: the path is a folder, or in the run.
+            StorageError: the file cannot be written.
+
+        Example:
+            >>> open_run("runs/first").to_csv("first.csv")  # doctest: +SKIP
+        """
+        from per_core.recording.summary_table import write_csv
+
+        return write_csv([self], Path(path))
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write all summaries as a Parquet table, a row a layer and epoch, see `summary_table.COLUMNS`.
+
+        Needs the package pyarrow. Arguments, result and errors are those of `to_csv`.
+        """
+        from per_core.recording.summary_table import write_parquet
+
+        return write_parquet([self], Path(path))
+
+    def to_tensorboard(self, folder: str | Path) -> Path:
+        """Write scalars, summaries and histograms of the kept values as TensorBoard's event files.
+
+        Needs the package tensorboard. The tag of a histogram is the layer's name, that of a number "variance/<layer>".
+
+        Args:
+            folder: a new or an empty one, outside of the run.
+
+        Returns:
+            The folder.
+
+        Raises:
+            InvalidInputError: the folder holds something, or is in the run; or the run has no record, or one whose
+                arrays are missing.
+            StorageError: the folder cannot be written.
+        """
+        from per_core.recording.tensorboard_log import write_tensorboard
+
+        return write_tensorboard(self, Path(folder))
 
     def __repr__(self) -> str:
         when = f", epochs {self.records[0].epoch} to {self.records[-1].epoch}" if self.records else ""
