@@ -9,7 +9,7 @@ from docutils.nodes import Node, literal_block
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from analysis.__main__ import main
+from app.__main__ import main
 
 WIDTH = "88"  # signs of a line
 
@@ -24,7 +24,7 @@ def help_of(*words: str) -> str:
 
 
 class CommandHelp(SphinxDirective):
-    """The help of the command whose name is the argument, or of all together without one."""
+    """The help of the command whose name is the argument, or of the dashboard without one."""
 
     optional_arguments = 1
 

@@ -1,14 +1,14 @@
 """How the pages of the documentation are made: `make docs` writes them to build/docs."""
 
 import sys
-import tomllib
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]  # the packages, and the extensions beside this file
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parents[1]), str(HERE)]  # the packages, and the extensions beside this file
+
+from per_core import __version__ as release  # noqa: E402  found on that path
 
 project = "PERscope"
-release = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings", "mathml", "command_help"]
 nitpicky = True
 nitpick_ignore_regex = [("py:class", r".*")]  # types in signatures, of other projects and of what is not documented
@@ -31,7 +31,7 @@ python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 88
 python_trailing_comma_in_multi_line_signatures = False
 autodoc_member_order = "bysource"
-autodoc_type_aliases = {"Array": "Array"}
+autodoc_type_aliases = {name: name for name in ("Array", "ArrayLike")}
 autodoc_default_options = {"members": True, "exclude-members": "extra_repr"}
 napoleon_numpy_docstring = False
 napoleon_custom_sections = [("Attributes", "params_style")]

@@ -14,7 +14,7 @@ def _draw(page: HTML5Translator, node: Element, *, as_block: bool) -> None:
     """Write a formula of TeX; one that docutils cannot read is a warning, and stands as it is written."""
     try:
         drawn = tex2mathml(node.astext(), as_block=as_block)
-        page.body.append(drawn.replace("<mo>/</mo>", '<mo lspace="0em" rspace="0em">/</mo>'))  # 2/π, without gaps
+        page.body.append(drawn.replace(">/</mo>", ' lspace="0em" rspace="0em">/</mo>'))  # 2/π without gaps
     except MathError as error:
         logger.warning("cannot draw %s: %s", node.astext(), error, location=node)
         page.body.append(page.starttag(node, "code", "") + page.encode(node.astext()) + "</code>")
