@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from per_core.arguments import working_dtype
 from per_core.errors import DerivativeError, InvalidInputError
-from per_core.per import PER, dimensions_of_a_row, norms_along
+from per_core.per import PER, Reduction, RowLayout, dimensions_of_a_row, norms_along, require_rows
 from per_core.radial import radial_slopes
 from per_core.text import N_
 
@@ -55,23 +57,54 @@ class JointPER:
         noted, self._noted[:] = list(self._noted), []
         if not noted:
             return 0.0
-        layers, activations = zip(*noted, strict=True)
-        for layer, h in noted:
-            layer.check(h)
-        term: Tensor = _Term.apply(layers, *activations)  # type: ignore[no-untyped-call]
+        plan = _plan(tuple([(h.shape, h.dtype, own.layout, own.weight, own.reduction) for own, h in noted]))
+        term: Tensor = _Term.apply(plan, *[h for _layer, h in noted])  # type: ignore[no-untyped-call]
         return term
+
+
+class _Alike(NamedTuple):
+    """What layers have in common whose slopes are found together.
+
+    Attributes:
+        rows: the shape of their norms.
+        dims: along which the units of a row lie.
+        scale: λ, over the number of rows for "mean".
+        dtype: of their activations.
+    """
+
+    rows: tuple[int, ...]
+    dims: tuple[int, ...]
+    scale: float
+    dtype: torch.dtype
+
+
+_Group = tuple[_Alike, tuple[int, ...], tuple[int, ...]]  # what is alike, the places, and the units of a row of each
+
+
+@lru_cache(maxsize=64)
+def _plan(passed: tuple[tuple[torch.Size, torch.dtype, RowLayout, float, Reduction], ...]) -> list[_Group]:
+    """Which of the layers are alike: their places among all, and how many units a row of each has."""
+    groups: dict[_Alike, dict[int, int]] = {}
+    for place, (shape, dtype, layout, weight, reduction) in enumerate(passed):
+        require_rows(shape, dtype, layout)
+        dims = dimensions_of_a_row(len(shape), layout)
+        rows = tuple(1 if dim in dims else size for dim, size in enumerate(shape))
+        n = math.prod(rows)
+        alike = _Alike(rows, dims, weight / n if reduction == "mean" else weight, dtype)
+        groups.setdefault(alike, {})[place] = shape.numel() // n
+    return [(alike, tuple(units), tuple(units.values())) for alike, units in groups.items()]
 
 
 class _Term(torch.autograd.Function):
     """0, whose gradient is that of all layers.
 
     Other operations come between two backward passes, so that each of ours finds nothing of itself in the processor's
-    caches: what costs is how many different operations there are, more than what they compute.
+    caches: what costs is how many different operations and lines there are, more than what they compute.
     """
 
     @staticmethod
-    def forward(ctx: Any, layers: tuple[PER, ...], *activations: Tensor) -> Tensor:
-        ctx.options = [(layer.weight, layer.reduction, layer.layout) for layer in layers]
+    def forward(ctx: Any, plan: list[_Group], *activations: Tensor) -> Tensor:
+        ctx.plan = plan
         ctx.save_for_backward(*activations)
         return activations[0].new_zeros((), dtype=working_dtype(activations[0]))
 
@@ -85,18 +118,10 @@ class _Term(torch.autograd.Function):
                 )
             )
         activations: tuple[Tensor, ...] = ctx.saved_tensors
-        norms: list[Tensor] = []
-        alike: dict[tuple[torch.Size, torch.dtype, float], list[int]] = {}  # layers whose factors are found together
-        for place, (h, (weight, reduction, layout)) in enumerate(zip(activations, ctx.options, strict=True)):
-            own = norms_along(h, dimensions_of_a_row(h, layout))
-            norms.append(own)
-            scale = weight / own.numel() if reduction == "mean" else weight
-            alike.setdefault((own.shape, h.dtype, scale), []).append(place)
         gradients: dict[int, Tensor] = {}
-        for (shape, dtype, scale), places in alike.items():
-            rows = torch.stack([norms[place] for place in places], dim=-1)  # (*shape, layers)
-            ds = tuple([activations[place].numel() // shape.numel() for place in places])
-            factors = radial_slopes(rows, ds, dtype=working_dtype(activations[places[0]])).mul_(grad * scale)
+        for (_rows, dims, scale, dtype), places, ds in ctx.plan:
+            norms = torch.stack([norms_along(activations[place], dims) for place in places], dim=-1)
+            factors = radial_slopes(norms, ds, dtype=working_dtype(activations[places[0]])).mul_(grad * scale)
             for place, factor in zip(places, factors.unbind(-1), strict=True):
                 gradients[place] = (activations[place] * factor).to(dtype)
         return None, *[gradients[place] for place in range(len(activations))]

@@ -193,27 +193,12 @@ class PER(nn.Module):
         if self.noted is not None and self.training:
             self.noted.append((self, activations))
             return activations
-        self.check(activations)
+        require_rows(activations.shape, activations.dtype, self.layout)
         if not self.training:
             return activations
         function = _AddGradientInTransforms if in_transform() else _AddGradient
         options: Options = self.weight, self.slices, self.reduction, self.layout, self.generator
         return function.apply(activations, options)  # type: ignore[no-untyped-call, no-any-return]
-
-    def check(self, activations: Tensor) -> None:
-        """Refuse activations that the layout cannot take, or that are empty: `InvalidInputError`."""
-        fits = activations.ndim >= 2 and (self.layout == "sample" or activations.ndim <= 4)
-        if not fits or not activations.is_floating_point() or 0 in activations.shape:
-            raise InvalidInputError(
-                N_(
-                    "activations must be a floating tensor, not empty, of shape {wanted} for layout {layout!r};"
-                    " received {dtype} of shape {shape}. Reshape it before this layer."
-                ),
-                wanted="(n, d), (n, t, d) or (n, c, h, w)" if self.layout == "position" else "(n, ...)",
-                layout=self.layout,
-                dtype=activations.dtype,
-                shape=tuple(activations.shape),
-            )
 
     def extra_repr(self) -> str:
         """The arguments, as in the call."""
@@ -233,7 +218,7 @@ class _AddGradient(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         (activations,) = ctx.saved_tensors
         weight, slices, reduction, layout, generator = ctx.options
-        dims = dimensions_of_a_row(activations, layout)
+        dims = dimensions_of_a_row(activations.ndim, layout)
         d = math.prod([activations.shape[dim] for dim in dims])
         scale = weight * d / activations.numel() if reduction == "mean" else weight
         if slices is None and not torch.is_grad_enabled():
@@ -390,11 +375,27 @@ def row_norms(h: Tensor) -> Tensor:
     return norms_along(h).squeeze(-1).double()
 
 
-def dimensions_of_a_row(activations: Tensor, layout: RowLayout) -> tuple[int, ...]:
-    """The dimensions that the units of a row lie along."""
+def require_rows(shape: torch.Size, dtype: torch.dtype, layout: RowLayout) -> None:
+    """Refuse activations that a layout cannot divide into rows, or that are empty: `InvalidInputError`."""
+    fits = len(shape) >= 2 and (layout == "sample" or len(shape) <= 4)
+    if not fits or not dtype.is_floating_point or 0 in shape:
+        raise InvalidInputError(
+            N_(
+                "activations must be a floating tensor, not empty, of shape {wanted} for layout {layout!r};"
+                " received {dtype} of shape {shape}. Reshape it before this layer."
+            ),
+            wanted="(n, d), (n, t, d) or (n, c, h, w)" if layout == "position" else "(n, ...)",
+            layout=layout,
+            dtype=dtype,
+            shape=tuple(shape),
+        )
+
+
+def dimensions_of_a_row(rank: int, layout: RowLayout) -> tuple[int, ...]:
+    """The dimensions that the units of a row lie along, in activations of this rank."""
     if layout == "sample":
-        return tuple(range(1, activations.ndim))
-    return (1,) if activations.ndim == 4 else (activations.ndim - 1,)
+        return tuple(range(1, rank))
+    return (1,) if rank == 4 else (rank - 1,)
 
 
 def norms_along(h: Tensor, dims: tuple[int, ...] = (-1,)) -> Tensor:
