@@ -37,12 +37,20 @@ def dumps_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, runs_folder: Path, dumps_folder: Path) -> Iterator[str]:
-    """The dashboard as `python -m app` starts it; yields its address."""
+def dashboard(
+    tmp_path_factory: pytest.TempPathFactory, runs_folder: Path, dumps_folder: Path
+) -> "Iterator[tuple[subprocess.Popen[bytes], str]]":
+    """The dashboard as `python -m app` starts it, one for all tests: the process and its address."""
     log = tmp_path_factory.mktemp("server") / "log.txt"
     process, address = start_server(free_port(), runs_folder, log, dumps=dumps_folder)
-    yield address
+    yield process, address
     end_server(process)
+
+
+@pytest.fixture(scope="session")
+def server(dashboard: "tuple[subprocess.Popen[bytes], str]") -> str:
+    """The address of the dashboard."""
+    return dashboard[1]
 
 
 def free_port() -> int:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,6 @@ import pytest
 import torch
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import end_server, free_port, start_server
 from tests.browser.pages import drawn_chart, wait_until_idle
 from tests.waiting import wait_for
 
@@ -20,9 +20,10 @@ LAYERS = ("first", "second")
 
 
 @pytest.fixture(scope="module")
-def dumps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def dumps(dumps_folder: Path) -> Path:
     """Two files that need a reading process, and one that needs none."""
-    folder = tmp_path_factory.mktemp("dumps")
+    folder = dumps_folder / "slow"
+    folder.mkdir()
     rows = np.random.default_rng(2).normal(size=(300, 8)).astype(np.float32)
     torch.save({name: torch.from_numpy(rows + at) for at, name in enumerate(LAYERS)}, folder / "layers.pt")
     np.save(folder / "plain.npy", rows)
@@ -30,45 +31,36 @@ def dumps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def server_of_these(tmp_path_factory: pytest.TempPathFactory, dumps: Path) -> Iterator[tuple[str, int]]:
-    """A dashboard of these tests' own: its address, and the number of its process."""
-    folder = tmp_path_factory.mktemp("server")
-    process, address = start_server(free_port(), folder / "runs", folder / "log.txt", dumps=dumps)
-    yield address, process.pid
-    end_server(process)
-
-
 @pytest.fixture
-def server(server_of_these: tuple[str, int]) -> Iterator[tuple[str, int]]:
-    """That dashboard, whose reading processes a test may stop."""
-    yield server_of_these
-    send(server_of_these[1], signal.SIGCONT)
+def process(dashboard: "tuple[subprocess.Popen[bytes], str]") -> Iterator[int]:
+    """The number of the dashboard's process, whose reading processes a test may stop."""
+    number = dashboard[0].pid
+    yield number
+    send(number, signal.SIGCONT)
 
 
-def readers(server: int) -> list[int]:
-    """The reading processes of a server."""
+def readers(process: int) -> list[int]:
+    """The reading processes of a dashboard."""
     found = []
-    for one in psutil.Process(server).children(recursive=True):
+    for one in psutil.Process(process).children(recursive=True):
         with suppress(psutil.Error):  # it may have ended
             found += [one.pid] * (one.cmdline()[-1:] == ["analysis.dumps.reader.worker"])
     return found
 
 
-def send(server: int, sign: signal.Signals) -> None:
-    for pid in readers(server):
+def send(process: int, sign: signal.Signals) -> None:
+    for pid in readers(process):
         with suppress(ProcessLookupError):
             os.kill(pid, sign)
 
 
 def test_the_line_comes_and_goes_and_is_not_kept_with_the_result(
-    page: Page, server: tuple[str, int], dumps: Path
+    page: Page, server: str, process: int, dumps: Path
 ) -> None:
-    address, process = server
     line = page.get_by_text("Reading layers.pt:")
 
     def open_layer(name: str) -> None:
-        page.goto(f"{address}/dumps?dumps_look=true&dumps_path={dumps / 'layers.pt'}&dumps_layer={name}")
+        page.goto(f"{server}/dumps?dumps_look=true&dumps_path={dumps / 'layers.pt'}&dumps_layer={name}")
 
     open_layer("first")
     drawn_chart(page, "dumps_histogram")
@@ -88,14 +80,13 @@ def test_the_line_comes_and_goes_and_is_not_kept_with_the_result(
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
-def test_who_moves_on_ends_the_reading(page: Page, server: tuple[str, int], dumps: Path) -> None:
-    address, process = server
-    page.goto(f"{address}/dumps?dumps_look=true&dumps_path={dumps / 'layers.pt'}")
+def test_who_moves_on_ends_the_reading(page: Page, server: str, process: int, dumps: Path) -> None:
+    page.goto(f"{server}/dumps?dumps_look=true&dumps_path={dumps / 'layers.pt'}")
     drawn_chart(page, "dumps_histogram")
     wait_until_idle(page)
     send(process, signal.SIGSTOP)
     before = readers(process)
-    page.goto(f"{address}/dumps?dumps_look=true&dumps_path={dumps / 'slow.csv'}")
+    page.goto(f"{server}/dumps?dumps_look=true&dumps_path={dumps / 'slow.csv'}")
     expect(page.get_by_text("Reading slow.csv:")).to_be_visible()
     page.get_by_role("textbox", name="Or a path on the server").fill(str(dumps / "plain.npy"))
     page.keyboard.press("Enter")
