@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
@@ -45,10 +46,10 @@ def finished(runs_folder: Path) -> str:
     return "finished"
 
 
-def start(page: Page, address: str) -> str:
-    """Press Start, wait for the first records, and return the id of the run."""
-    sections = urlencode({"train_new": "true", **asked("train")})
-    page.goto(f"{address}/train?train_epochs={EPOCHS}&{LONG}&{sections}")
+def start(page: Page, address: str, sections: Mapping[str, str] | None = None) -> str:
+    """Press Start, wait for the first records, and return the id of the run; which sections are open beside it."""
+    opened = urlencode({"train_new": "true", **(sections or {})})
+    page.goto(f"{address}/train?train_epochs={EPOCHS}&{LONG}&{opened}")
     wait_until_idle(page)
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(re.compile(r"[?&]run="))
@@ -86,7 +87,7 @@ def state(page: Page, text: str) -> Locator:
 
 def test_a_training_is_followed_in_place_and_nothing_is_faded(page: Page, server: str) -> None:
     """Figure 2 grows and keeps the zoom; charts that are asked for meanwhile come."""
-    start(page, server)
+    start(page, server, asked("train"))
     plot = drawn_chart(page, "train_figure2")
     wait_for_records(page, 3)
     wait_until_idle(page)
