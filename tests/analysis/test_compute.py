@@ -38,13 +38,19 @@ class LeftError(Exception):
     """Whoever waited has moved on."""
 
 
-@pytest.fixture
-def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[ComputePool]:
-    """One process, so that what is asked second waits."""
-    monkeypatch.setenv(PROCESSES_VARIABLE, "1")
+@pytest.fixture(scope="module")
+def shared_pool() -> Iterator[ComputePool]:
+    """The pool of all tests: its processes take a second or two to start, and those that tests kill are replaced."""
     pool = ComputePool()
     yield pool
     pool.close()
+
+
+@pytest.fixture
+def pool(shared_pool: ComputePool, monkeypatch: pytest.MonkeyPatch) -> ComputePool:
+    """It computes one thing at a time, so that what is asked second waits."""
+    monkeypatch.setenv(PROCESSES_VARIABLE, "1")
+    return shared_pool
 
 
 def stopped(pool: ComputePool) -> psutil.Process:
