@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from analysis.__main__ import main
 from app.session import services
-from tests import processes
 from tests.waiting import LIMIT
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +68,5 @@ def finished_run(runs_folder: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """The id of a small comparison, trained to its end by the command that the page uses."""
     spec = tmp_path_factory.mktemp("spec") / "tiny.json"
     spec.write_text(json.dumps(TINY))
-    command = [sys.executable, "-m", "analysis", "train", str(spec), "--out", str(runs_folder / "tiny")]
-    processes.run(command, check=True)
+    assert main(["train", str(spec), "--out", str(runs_folder / "tiny")]) == 0
     return "tiny"
