@@ -21,6 +21,7 @@ settings.load_profile("any machine")
 
 TESTS = Path(__file__).parent
 BROWSER = TESTS / "browser"
+WHEEL = {"tests/test_package.py"}
 FIRST = ["browser", "long"]  # so that at the end no worker has a long file left that the others wait for
 
 
@@ -46,11 +47,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class _OneBrowser(LoadScopeScheduling):
-    """One worker runs all tests of one file, and one all that drive the browser, which share it and a server."""
+    """One worker runs all tests of one file, and one all that drive the browser, which share it and a server.
+
+    The wheel, which takes seconds to build and to install, is looked into where it is opened in the browser.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "browser" if BROWSER in (TESTS.parent / file).parents else file
+        return "browser" if file in WHEEL or BROWSER in (TESTS.parent / file).parents else file
 
 
 def _turn(item: pytest.Item) -> int:
