@@ -3,6 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
+# One more than the two cores of continuous integration: a worker often waits for the browser or for another process.
+WORKERS ?= 3
+
+# Sources are compiled once, not again in each of the hundreds of processes that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-fast test-slow test-gpu coverage bench bench-pages lint docs texts recording bands clean
 
@@ -10,21 +15,21 @@ run: $(VENV)/dashboard-installed
 	$(BIN)/python -m app --port $(PORT)
 
 test: lint
-	$(BIN)/python -m pytest -m "not gpu and not slow" -n 2 --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not gpu and not slow" -n $(WORKERS) --no-loadscope-reorder
 
 # What takes seconds: no browser, no training; ends with the slowest, of which one may have to be marked `long`.
 test-fast: $(VENV)/tests-installed
-	$(BIN)/python -m pytest -m "not (gpu or slow or browser or long)" -n 2 --durations=10
+	$(BIN)/python -m pytest -m "not (gpu or slow or browser or long)" -n $(WORKERS) --durations=10
 
 test-slow: $(VENV)/tests-installed
-	$(BIN)/python -m pytest -m "slow and not gpu" -n 2 --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "slow and not gpu" -n $(WORKERS) --no-loadscope-reorder
 
 test-gpu: $(VENV)/tests-installed
 	$(BIN)/python -m pytest -m gpu
 
 # Without the browser, whose server is a process of its own.
 coverage: $(VENV)/tests-installed
-	$(BIN)/python -m pytest -m "not (gpu or slow or browser)" -n 2 --no-loadscope-reorder --cov --cov-report=term --cov-report=html
+	$(BIN)/python -m pytest -m "not (gpu or slow or browser)" -n $(WORKERS) --no-loadscope-reorder --cov --cov-report=term --cov-report=html
 
 bench: $(VENV)/tests-installed
 	$(BIN)/python -m tests.benchmarks
