@@ -26,4 +26,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --start-period=40s --interval=30s --timeout=5s \
     CMD ["python", "-c", "import urllib.request as u; assert u.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4).read() == b'ok'"]
 ENTRYPOINT ["python", "-m", "app"]
-CMD ["--address", "0.0.0.0", "--port", "8501"]
+CMD ["--address", "0.0.0.0", "--port", "8501", "--no-browser"]

@@ -9,10 +9,15 @@ WORKERS ?= 3
 # Sources are compiled once, not again in each of the hundreds of processes that the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-fast test-slow test-gpu coverage bench bench-pages lint docs texts recording bands clean
+.PHONY: run wheel test test-fast test-slow test-gpu coverage bench bench-pages lint docs texts recording bands clean
 
 run: $(VENV)/dashboard-installed
 	$(BIN)/python -m app --port $(PORT)
+
+# The wheel and the source distribution, in dist/.
+wheel: $(VENV)/tests-installed
+	rm -rf dist
+	$(BIN)/python -m hatchling build
 
 test: lint
 	$(BIN)/python -m pytest -m "not gpu and not slow" -n $(WORKERS) --no-loadscope-reorder
@@ -66,7 +71,7 @@ bands: $(VENV)/dashboard-installed
 	$(BIN)/python -m analysis bands
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
 
 $(VENV)/dashboard-installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("PERscope needs Python 3.11 or newer, found " + sys.version.split()[0] + ": call make with PYTHON=python3.12, say")'

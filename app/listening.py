@@ -1,6 +1,8 @@
 """Where the server listens: a port that is free, and the browser that opens when it answers."""
 
+import os
 import socket
+import sys
 import threading
 import time
 import webbrowser
@@ -10,6 +12,7 @@ from per_core.text import N_
 
 USUAL_PORT = 8501
 PORTS_TRIED = 100
+SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")  # the last for who has chosen one
 ANSWERS_WITHIN_SECONDS = 120.0  # loading everything takes a second, on a slow disk for the first time many
 
 
@@ -48,9 +51,13 @@ def url(address: str, port: int) -> str:
 
 
 def open_browser(address: str, port: int) -> threading.Thread:
-    """Open the dashboard in the visitor's browser as soon as the server listens; without a browser nothing happens."""
+    """Open the dashboard in a browser as soon as the server listens.
+
+    Nothing happens on Linux without a screen, where Python would open a browser for text in the server's terminal.
+    """
     thread = threading.Thread(target=_open, args=(address, port), daemon=True, name="open the browser")
-    thread.start()
+    if sys.platform != "linux" or any(os.environ.get(name) for name in SCREENS):
+        thread.start()
     return thread
 
 

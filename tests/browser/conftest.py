@@ -62,20 +62,20 @@ def free_port() -> int:
 
 def start_server(
     port: int,
-    runs: Path,
+    runs: Path | None,
     log: Path,
     *,
     dumps: Path | None = None,
     command: Sequence[str | Path] = (sys.executable, "-m", "app"),
     folder: Path = processes.ROOT,
 ) -> "tuple[subprocess.Popen[bytes], str]":
-    """Start the dashboard and wait until it answers; the process and its address."""
-    folders = {} if dumps is None else {"PERSCOPE_FOLDERS": str(dumps)}
+    """Start the dashboard and wait until it answers; the process and its address. Without folders it takes its own."""
+    folders = {"PERSCOPE_RUNS": runs, "PERSCOPE_FOLDERS": dumps}
     with log.open("w") as out:
         process = processes.start(
             [*command, "--no-browser", "--port", str(port)],
             cwd=folder,
-            env={**os.environ, "PERSCOPE_RUNS": str(runs), **folders},
+            env=os.environ | {name: str(path) for name, path in folders.items() if path is not None},
             stdout=out,
             stderr=subprocess.STDOUT,
         )

@@ -1,7 +1,7 @@
 """`perscope`, as it is installed, in an empty folder: the commands, and the dashboard in the browser."""
 
 import json
-import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -40,17 +40,16 @@ def test_the_commands_train_and_look(installed: Installed, empty: Path) -> None:
 
 
 def test_the_dashboard_draws_and_computes(installed: Installed, empty: Path, page: Page, tmp_path: Path) -> None:
-    process, address = start_server(
-        free_port(), Path(), tmp_path / "log.txt", command=[installed.command], folder=empty
-    )
+    process, address = start_server(free_port(), None, tmp_path / "log.txt", command=[installed.command], folder=empty)
     try:
         open_page(page, address, "distributions")
         open_page(page, address, "dumps", "dumps_path=example")  # the example that ships, read by a process
         open_page(page, address, "bound", "bound_worst=true", ["bound_directions"])  # computed in the pool
-        page.goto(f"{address}/train")
-        page.get_by_role("button", name="Start").click()  # trained by a process
+        page.goto(f"{address}/train?train_new=true&train_epochs=2")
+        page.get_by_role("button", name="Start", exact=True).click()  # trained by a process
+        page.wait_for_url(re.compile("[?&]run="))
         expect(page.locator('[data-chart="train_figure2"]')).to_have_attribute("aria-busy", "false")
     finally:
         end_server(process)
-    assert os.listdir(empty) == []
+    assert list(empty.iterdir()) == []
     assert len(list((tmp_path / "data" / "perscope" / "runs").glob("[!.]*"))) == 1
