@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted, or run a command of `analysis`; return the exit status."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        return run_command(words) if words and words[0] in COMMANDS else _serve(words)
+        return _serve(words) if not words or words[0].startswith("-") else run_command(words)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] in OURS:
             raise
