@@ -20,6 +20,7 @@ COMMANDS = {  # the module of each, imported when it is chosen, and its line in 
     "train": (".training.worker", "train methods side by side, each watched by a recorder"),
     "inspect": (".commands.inspect", "list what is in a dump of activations, and what is wrong with it"),
     "report": (".commands.report", "write what is wrong with which layer of a dump to one HTML file"),
+    "watch": (".commands.watch", "show a run in the terminal while it is trained, and what is wrong with it"),
     "measure": (
         ".commands.measure",
         "distance, moments and PER of data of any size, in one pass, on this machine or on a cluster",

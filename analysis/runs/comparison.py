@@ -42,6 +42,12 @@ class Comparison:
     problems: dict[str, str]
 
     @property
+    def title(self) -> str:
+        """What a person calls it: since, or when it was asked for; or else its methods. As it was written."""
+        given = ComparisonFolder(self.path).title or self.spec.get("title")
+        return str(given or ", ".join(self.methods) or self.path.name)
+
+    @property
     def methods(self) -> tuple[str, ...]:
         """Labels of the methods that have begun, in the order of the spec."""
         return tuple(dict.fromkeys(method for method, _ in self.runs))

@@ -42,6 +42,7 @@ LOCK, RESERVE, STOP = "lock", "reserve", "stop"
 OUTPUT, TITLE = "output.log", "title.txt"
 WHILE_IT_TRAINS = (LOCK, RESERVE, STOP)  # of no use to anybody else
 
+LONGEST_TITLE = 120
 VERSION = 1
 RESERVED_BYTES = 1 << 14
 
@@ -91,6 +92,14 @@ class ComparisonFolder:
     def title_file(self) -> Path:
         """What somebody called it since."""
         return self.path / TITLE
+
+    @property
+    def title(self) -> str:
+        """What somebody called it since, or nothing; as it was written."""
+        try:
+            return self.title_file.read_text(encoding="utf-8", errors="replace").strip()[:LONGEST_TITLE]
+        except OSError:  # none, or none that can be read: the run has another
+            return ""
 
     @property
     def exists(self) -> bool:

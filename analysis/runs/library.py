@@ -18,7 +18,7 @@ from analysis.plain_text import file_stem, message, plain
 from analysis.runs import room
 from analysis.runs.archive import RunArchive
 from analysis.runs.comparison import Comparison, is_run_directory, open_comparison, read_spec_and_resolved
-from analysis.runs.folder import ComparisonFolder
+from analysis.runs.folder import LONGEST_TITLE, ComparisonFolder
 from analysis.runs.remark import Remark, explain
 from analysis.runs.spec import TrainingSpec
 from analysis.runs.status import LIVE, RunState, change_status, read_status
@@ -29,7 +29,6 @@ from per_core.text import N_
 
 __all__ = ["Comparison", "DeletedRun", "RunArchive", "RunEntry", "RunLibrary", "open_comparison"]
 
-LONGEST_TITLE = 120
 TRASH = ".trash"
 SECRET_BYTES = 12  # of an id: who has the id has the run
 
@@ -304,7 +303,7 @@ class RunLibrary:
         methods = tuple(map(plain, _labels(spec)))
         return RunEntry(
             id=_id(path.name),
-            title=plain(_title(path) or spec.get("title") or ", ".join(methods), LONGEST_TITLE),
+            title=plain(ComparisonFolder(path).title or spec.get("title") or ", ".join(methods), LONGEST_TITLE),
             kind="comparison",
             state=status.state,
             epoch=status.epoch,
@@ -327,7 +326,7 @@ class RunLibrary:
         status = comparison.status
         return RunEntry(
             id=_id(path.name),
-            title=plain(_title(path) or title, LONGEST_TITLE),
+            title=plain(ComparisonFolder(path).title or title, LONGEST_TITLE),
             kind="recording",
             state=status.state,
             epoch=status.epoch,
@@ -379,14 +378,6 @@ def _folder_name(id: object) -> str:
     try:
         return os.fsdecode(unquote_to_bytes(id)) if isinstance(id, str) else ""
     except UnicodeEncodeError:
-        return ""
-
-
-def _title(path: Path) -> str:
-    """What somebody called it since, or nothing."""
-    try:
-        return ComparisonFolder(path).title_file.read_text(encoding="utf-8", errors="replace").strip()[:LONGEST_TITLE]
-    except OSError:  # none, or none that can be read: the run has another
         return ""
 
 

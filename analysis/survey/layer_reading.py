@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from analysis.batch import ActivationBatch
 from analysis.distances.directions import sliced_distance
-from analysis.statistics.moments import moments
+from analysis.statistics.moments import Float64Array, moments
 from analysis.statistics.null_band import expected_gaussian_w1
 from analysis.statistics.outliers import IndexArray, Outliers, find_outliers
 from analysis.statistics.precision import Precision, precisions
@@ -110,7 +110,9 @@ class LayerReading:
         return self.outliers is not None and bool(self.outliers.rows or self.outliers.units) and not of_levels
 
 
-def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray | None = None) -> LayerReading:
+def survey(
+    batch: ActivationBatch, *, total: int | None = None, rows: IndexArray | None = None, measured: bool = True
+) -> LayerReading:
     """Read one layer: at most 2,000 rows of the batch, spread evenly from the first to the last.
 
     Args:
@@ -118,6 +120,7 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
             them, its `exact` values are read.
         total: rows of the member that the batch is a part of; those of the batch if not given.
         rows: the number of each row of the batch in that member, by which rows are named; 0, 1, 2, ... if not given.
+        measured: False leaves out SW1, PER and the precision, two thirds of the time; no warning needs them.
     """
     some = rows_looked_at(*batch.values.shape)
     looked_at = batch.precise[some]
@@ -134,9 +137,6 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
     outliers = find_outliers(magnitude, (some if rows is None else rows[some])[is_whole])
     largest = outliers.largest
     is_plain = batch.exact is None and largest < SAFE_IN_FLOAT32
-    dtype = torch.float32 if is_plain else torch.float64
-    tensor = torch.from_numpy(values).to(dtype)
-    sw1, sw1_margin = sliced_distance(tensor, SLICES)
     scale = scale_of(largest)
     centred = centre(values, per_unit, scale)
     whole = spread_of(values, per_unit, centred, scale, is_float32=is_plain)
@@ -144,7 +144,7 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
     rank = whole.effective_rank
     is_low = bulk.effective_rank <= max(LOWEST_RANK, RANK_SHARE * min(n - 1, round(float(changes.sum()))))
     kind = kind_of_values(values)
-    return LayerReading(
+    reading = LayerReading(
         *seen,
         mean=float(per_unit.mean.mean()),
         variance=float(per_unit.variance.mean()),
@@ -155,10 +155,6 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
         saturated=float(saturated_units(values).mean()) if n > 1 and not kind.is_made_of_levels else math.nan,
         effective_rank=rank,
         effective_rank_share=rank / d,
-        per=float(per_loss(tensor)),
-        sw1=sw1,
-        sw1_margin=sw1_margin,
-        sw1_in_bands=sw1 / expected_gaussian_w1(n),
         row_ratio=outliers.row_ratio,
         unit_ratio=outliers.unit_ratio,
         massive=outliers.massive,
@@ -167,6 +163,20 @@ def survey(batch: ActivationBatch, *, total: int | None = None, rows: IndexArray
         kind=kind,
         outliers=outliers,
         bulk=bulk,
+    )
+    return _measured(reading, values, torch.float32 if is_plain else torch.float64) if measured else reading
+
+
+def _measured(reading: LayerReading, values: Float64Array, dtype: torch.dtype) -> LayerReading:
+    """The reading of finite rows (n, d) with their distances, in a type that holds them, and their precision."""
+    tensor = torch.from_numpy(values).to(dtype)
+    sw1, margin = sliced_distance(tensor, SLICES)
+    return replace(
+        reading,
+        per=float(per_loss(tensor)),
+        sw1=sw1,
+        sw1_margin=margin,
+        sw1_in_bands=sw1 / expected_gaussian_w1(len(values)),
         precision=precisions(values),
     )
 

@@ -68,6 +68,11 @@ class LayerWarning:
         """What is found, with numbers and a comparison, and what to try."""
         return warning_sentence(self.kind, self.figures)
 
+    @property
+    def urgency(self) -> tuple[bool, int, float]:
+        """Smaller for what deserves a look sooner: severe ones, then kind by kind, then the larger share of units."""
+        return self.severity != "severe", get_args(WarningKind).index(self.kind), -float(self.figures.get("share", 0))
+
 
 @dataclass(frozen=True, slots=True)
 class ListedWarning:
@@ -159,12 +164,10 @@ def list_warnings(overview: Overview) -> tuple[ListedWarning, ...]:
                 found[layer, warning.kind] = ([*epochs, epoch], warning)
     listed = [ListedWarning(layer, tuple(epochs), warning) for (layer, _), (epochs, warning) in found.items()]
     age = {epoch: -position for position, epoch in enumerate(overview.epochs)}
-    kinds = get_args(WarningKind)
 
     def urgency(one: ListedWarning) -> tuple[bool, int, int, float]:
-        warning = one.warning
-        share = float(warning.figures.get("share", 0))
-        return warning.severity != "severe", age[one.epochs[-1]], kinds.index(warning.kind), -share
+        is_mild, kind, share = one.warning.urgency
+        return is_mild, age[one.epochs[-1]], kind, share
 
     return tuple(sorted(listed, key=urgency))
 

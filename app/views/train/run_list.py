@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from analysis.plain_text import message, plain
-from analysis.runs.library import LONGEST_TITLE
+from analysis.runs.folder import LONGEST_TITLE
 from analysis.runs.remark import explain
 from app.sections import followed
 from app.session import permissions, services
