@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import date
 from pathlib import Path
 
 from analysis.command_line import command
@@ -17,7 +18,9 @@ from analysis.dumps import Inspection
 from analysis.plain_text import message, plain
 from analysis.progress import progress_line
 from analysis.survey.cell import Unread
+from analysis.survey.origin import Origin
 from analysis.survey.report import write_report
+from analysis.translations import ENGLISH, languages
 from per_core.errors import InvalidInputError, PerError
 from per_core.text import N_
 
@@ -28,6 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     add_dump_arguments(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="OUT.html", help="the file to write")
+    parser.add_argument("--language", choices=languages(), default=ENGLISH, help="of the report; default en")
+    parser.add_argument(
+        "--date", type=_date, default=None, metavar="YYYY-MM-DD", help="that the report states; default today"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,7 +42,14 @@ def run(options: argparse.Namespace) -> int:
     try:
         inspection = open_dump(options)
         _require_readable(inspection)
-        seen = write_report(inspection, options.out, on_progress=progress_line("members"))
+        origin = Origin(
+            str(options.path),
+            str(options.out),
+            (options.date or date.today()).isoformat(),
+            str(options.plan or ""),
+            options.language,
+        )
+        seen = write_report(inspection, options.out, origin=origin, on_progress=progress_line("members"))
     except PerError as error:
         print(f"{command('report')}: {message(error)}", file=sys.stderr)
         return UNUSABLE
@@ -46,6 +60,13 @@ def run(options: argparse.Namespace) -> int:
     if read == 0:
         return UNUSABLE
     return INCOMPLETE if left_out else OK
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a day, 2026-11-29 for example; received {plain(text)!r}") from None
 
 
 def _require_readable(inspection: Inspection) -> None:

@@ -20,6 +20,7 @@ from per_core.interval import margin_of_error
 
 Float64Array = NDArray[np.float64]
 
+SEED = 0  # of the shared directions
 PRINCIPAL = 4
 STARTS = 16
 STEPS = 40
@@ -36,7 +37,7 @@ class NamedDirection:
 
 
 @lru_cache(maxsize=64)
-def shared_directions(d: int, slices: int, seed: int = 0) -> Tensor:
+def shared_directions(d: int, slices: int, seed: int = SEED) -> Tensor:
     """The same `slices` unit vectors (slices, d), float32, for everybody who asks: the slices of every mean shown.
 
     In the plane the half circle is divided evenly, which averages over the angle far more precisely than random

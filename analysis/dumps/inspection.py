@@ -149,6 +149,11 @@ class Inspection:
         """Bytes of the records of all runs in the dump as of now; it grows with every record."""
         return sum(file.stat().st_size for file in map(records_file, self.runs) if file.is_file())
 
+    @property
+    def is_as_proposed(self) -> bool:
+        """Whether its plan is the one that is proposed, with the answers that were given, and not another one."""
+        return _propose(self.arrays, dict(self.answers)).plan == self.plan
+
     def with_plan(self, plan: ReadingPlan) -> Inspection:
         """The same dump read by another plan; nothing is listed again, and no question is left."""
         members, left_out = read_by_plan(self.arrays, plan, self.limits)

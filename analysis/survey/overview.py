@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from hashlib import blake2b
 
 import numpy as np
 
@@ -46,6 +47,7 @@ class Overview:
         versions: (layer, epoch) -> that of the file when the member was read, see `Inspection.version`.
         joined: (layer, epoch) -> how many arrays its member joins.
         groups: row -> its group, of a split say, and the layer without it; empty where all are of one group.
+        fingerprints: (layer, epoch) -> hash of the values or the bins that were read, where there were any.
     """
 
     source: str
@@ -57,6 +59,15 @@ class Overview:
     versions: Mapping[LayerEpoch, FileVersion]
     joined: Mapping[LayerEpoch, int] = field(default_factory=dict)
     groups: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    fingerprints: Mapping[LayerEpoch, str] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits, a hash of all that was read and of where it belongs."""
+        read = sorted(
+            (layer, -1.0 if epoch is None else epoch, one) for (layer, epoch), one in self.fingerprints.items()
+        )
+        return blake2b(repr(read).encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
     def group_of(self, layer: str) -> tuple[str, str]:
         """The group of a row, and its layer without it; the group is empty where all are of one."""
@@ -227,6 +238,7 @@ def overview(
     known = {} if earlier is None else _unchanged(earlier, labels, versions)
     latest_first = sorted(labels, key=lambda cell: -math.inf if cell[1] is None else cell[1], reverse=True)
     cells = dict(known)
+    prints = {} if earlier is None else {cell: one for cell, one in earlier.fingerprints.items() if cell in known}
     histograms: dict[str, Histogram | BinnedHistogram] = {}
     report = progress_or_line(on_progress, "members")
     new = [cell for cell in latest_first if cell not in known]
@@ -238,7 +250,8 @@ def overview(
             continue
         member = labels[layer, epoch]
         try:
-            cells[layer, epoch], drawn = _read(inspection, member, is_drawn=layer not in histograms)
+            read, drawn, prints[layer, epoch] = _read(inspection, member, is_drawn=layer not in histograms)
+            cells[layer, epoch] = read
             if drawn is not None:
                 histograms[layer] = drawn
         except NothingFiniteError as error:
@@ -257,21 +270,24 @@ def overview(
         versions=versions,
         joined={cell: len(member.parts) for cell, member in labels.items()},
         groups=_groups(labels),
+        fingerprints=prints,
     )
 
 
 def _read(
     inspection: Inspection, member: Member, *, is_drawn: bool
-) -> tuple[LayerReading | BinnedReading, Histogram | BinnedHistogram | None]:
-    """The reading of a member, and its histogram if that is to be drawn; errors as of `read_member`."""
+) -> tuple[LayerReading | BinnedReading, Histogram | BinnedHistogram | None, str]:
+    """The reading of a member, its histogram if that is to be drawn, and a hash; errors as of `read_member`."""
     if member.is_binned:
         bins = inspection.load_bins(member.name)
-        return BinnedReading.of(bins), BinnedHistogram.of(bins) if is_drawn else None
+        hashed = blake2b(bins.tobytes(), digest_size=16).hexdigest()
+        return BinnedReading.of(bins), BinnedHistogram.of(bins) if is_drawn else None, hashed
     batch = read_member(inspection, member)
     reading = survey(batch, total=member.rows, rows=rows_read(member))
     if not is_drawn:
-        return reading, None
-    return reading, histogram(batch.precise[rows_looked_at(*batch.values.shape)].ravel(), bins=HISTOGRAM_BINS)
+        return reading, None, batch.fingerprint
+    drawn = histogram(batch.precise[rows_looked_at(*batch.values.shape)].ravel(), bins=HISTOGRAM_BINS)
+    return reading, drawn, batch.fingerprint
 
 
 def _labels(members: tuple[Member, ...]) -> dict[LayerEpoch, Member]:

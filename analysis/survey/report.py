@@ -15,20 +15,25 @@ from gettext import NullTranslations
 from importlib.metadata import version
 from pathlib import Path
 
+from analysis.citation import BIBTEX
+from analysis.distances.directions import SEED
 from analysis.distances.shipped_bands import DRAWS, gaussian_ratios
 from analysis.dumps import Inspection, Verdict
 from analysis.dumps.reasons import group_reasons
+from analysis.plain_text import LONGEST_MESSAGE, plain
 from analysis.progress import Progress
 from analysis.survey.cell import Unread
 from analysis.survey.heat_scale import HEAT_SCALES, POOLED_HEAT_SCALES
 from analysis.survey.histogram_drawing import HistogramDrawing
 from analysis.survey.layer_reading import MOST_ROWS, SLICES
 from analysis.survey.member_rows import BLOCKS
+from analysis.survey.origin import Origin, shown, specs_of
 from analysis.survey.overview import Overview, overview
 from analysis.survey.sentences import reason_title, row_sentence
 from analysis.survey.warnings import FEWEST_ROWS, ListedWarning, list_warnings, unjudged
 from analysis.survey.wording import TEMPLATES, wording
-from analysis.translations import ENGLISH, translations
+from analysis.translations import translations
+from per_core import __version__
 from per_core.errors import InvalidInputError
 from per_core.text import N_, Phrase
 
@@ -36,17 +41,21 @@ MOST = {"members": 200, "layers": 100, "epochs": 40, "warnings": 200, "unjudged"
 """How many of each are listed; the report says how many more there are."""
 
 SUFFIXES = (".html", ".htm")
+UNNAMED = Origin()
 TITLE = "PERscope report: "  # by which an earlier report is told from any other file, too
 PACKAGES = ("torch", "numpy", "scipy", "safetensors")
 VERDICTS: dict[Verdict, str] = {"refused": N_("refused"), "ok": N_("ok")}
 """In the order of the members."""
 
 
-def write_report(inspection: Inspection, out: str | Path, *, on_progress: Progress | None = None) -> Overview:
+def write_report(
+    inspection: Inspection, out: str | Path, *, origin: Origin = UNNAMED, on_progress: Progress | None = None
+) -> Overview:
     """Read a dump and write its report; the overview that it shows is returned.
 
     Args:
         inspection: of the dump.
+        origin: how it was asked for, which the report states.
         out: the file, .html or .htm, outside of the dump; an earlier report is replaced at once when this one is
             complete.
         on_progress: called as on_progress(members done, members in total).
@@ -59,7 +68,7 @@ def write_report(inspection: Inspection, out: str | Path, *, on_progress: Progre
     seen = overview(inspection, on_progress=on_progress)
     partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_text(report_html(inspection, seen), encoding="utf-8")
+        partial.write_text(report_html(inspection, seen, origin), encoding="utf-8")
         os.replace(partial, path)
     except OSError as error:
         partial.unlink(missing_ok=True)
@@ -121,9 +130,9 @@ def _unwritable(path: Path, reason: str) -> InvalidInputError:
     )
 
 
-def report_html(inspection: Inspection, seen: Overview, language: str = ENGLISH) -> str:
-    """The report as a string, from an inspection and its overview, in a language: "ko", for example."""
-    texts = translations(language)
+def report_html(inspection: Inspection, seen: Overview, origin: Origin = UNNAMED) -> str:
+    """The report as a string, from an inspection and its overview, in the language that was asked for."""
+    texts = translations(origin.language)
     warnings = list_warnings(seen)
     layers = seen.worst(next(iter(seen.quantities)))[: MOST["layers"]]
     members = sorted(inspection.members, key=lambda member: list(VERDICTS).index(member.verdict))
@@ -132,7 +141,7 @@ def report_html(inspection: Inspection, seen: Overview, language: str = ENGLISH)
         **wording(texts),
         verdict_name=lambda verdict: texts.gettext(VERDICTS[verdict]),
         reason_title=partial(reason_title, texts=texts),
-        language=language,
+        language=origin.language,
         title=TITLE,
         inspection=inspection,
         seen=seen,
@@ -150,6 +159,15 @@ def report_html(inspection: Inspection, seen: Overview, language: str = ENGLISH)
         verdicts=[(verdict, count[verdict]) for verdict in VERDICTS if count[verdict]],
         most=MOST,
         method={"rows": MOST_ROWS, "blocks": BLOCKS, "slices": SLICES, "draws": DRAWS, "ratios": gaussian_ratios},
+        made={
+            "version": __version__,
+            "date": origin.date,
+            "command": plain(origin.command(inspection), LONGEST_MESSAGE),
+        },
+        seed=SEED,
+        plan=shown(inspection.plan.to_toml()),
+        specs=specs_of(inspection),
+        bibtex=BIBTEX,
         versions=[f"Python {platform.python_version()}", *(f"{package} {version(package)}" for package in PACKAGES)],
     )
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from typing import Literal, Self, TypeVar
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from analysis.dumps.plan.plan import PLAN_FILE
 from analysis.plain_text import file_stem, plain
 from analysis.survey.cell import Epoch
 from analysis.survey.layer_reading import MOST_ROWS, LayerReading
@@ -218,12 +220,9 @@ def _gaussian_ratios(units: Collection[int]) -> str:
 
 def _offer_report(dump: OpenDump) -> None:
     """The whole dump as one file."""
-    from analysis.survey.report import report_html
-
-    spoken = language()
     st.download_button(
         _("Report as HTML"),
-        lambda: report_html(dump.inspection, dump.overview, spoken),
+        partial(_report, dump, language()),
         f"{file_stem(dump.inspection.path.stem)}.html",
         "text/html",
         on_click="ignore",
@@ -231,6 +230,16 @@ def _offer_report(dump: OpenDump) -> None:
         help=_("One HTML file: warnings, overview, a histogram of each layer, and the members."),
         width="stretch",
     )
+
+
+def _report(dump: OpenDump, spoken: str) -> str:
+    """The report, when somebody asks for it; a plan that was edited is the file that it shows."""
+    from analysis.survey.origin import Origin
+    from analysis.survey.report import report_html
+
+    plan = "" if dump.inspection.is_as_proposed else PLAN_FILE
+    origin = Origin(date=date.today().isoformat(), plan=plan, language=spoken)
+    return report_html(dump.inspection, dump.overview, origin)
 
 
 def _show_warnings(found: Overview, warnings: Sequence[ListedWarning]) -> pd.DataFrame:

@@ -4,7 +4,9 @@ import html
 import math
 import os
 import re
+import shlex
 import sys
+from datetime import date
 from gettext import NullTranslations
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,13 +14,17 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import torch
 
 from analysis.__main__ import main
+from analysis.command_line import command
 from analysis.dumps import inspect
 from analysis.survey.heat_scale import HEAT_SCALES
 from analysis.survey.histogram_drawing import HistogramDrawing
+from analysis.survey.origin import Origin
 from analysis.survey.overview import overview
 from analysis.survey.report import report_html, write_report
+from per_core import Recorder, __version__
 from per_core.errors import InvalidInputError
 from tests import processes
 
@@ -156,10 +162,11 @@ def test_the_report_is_written_in_a_language(tmp_path, monkeypatch) -> None:
     inspection = inspect(tmp_path / "dump.npz")
     asked = []
     monkeypatch.setattr("analysis.survey.report.translations", lambda language: asked.append(language) or Marking())
-    written = report_html(inspection, overview(inspection), "ko")
+    written = report_html(inspection, overview(inspection), Origin(language="ko"))
     assert asked == ["ko"]
     assert '<html lang="ko">' in written
-    text = html.unescape(re.sub("<[^>]+>", " ", re.sub("<style>.*?</style>", "", written, flags=re.DOTALL)))
+    shown = re.sub("<style>.*?</style>|<pre>.*?</pre>", "", written, flags=re.DOTALL)  # commands and plans are code
+    text = html.unescape(re.sub("<[^>]+>", " ", shown))
     while text != (text := re.sub("⟦[^⟦⟧]*⟧", " ", text)):
         pass
     words = set(re.findall(r"[A-Za-z]{2,}", text))
@@ -172,6 +179,81 @@ def test_two_sentences_at_most_are_read_without_a_click(tmp_path) -> None:
     paragraphs = re.findall("<p>(.*?)</p>", written, re.DOTALL)
     assert len(paragraphs) >= 2 + len(HEAT_SCALES)
     assert [one for one in paragraphs if len(re.findall(r"[.!?](?:\s+(?=[A-Z])|$)", one)) > 2] == []
+
+
+def command_in(report: Path) -> list[str]:
+    """The words of the command that a report says it is made by, after those by which the program is called."""
+    written = html.unescape(re.findall("<pre>(.*?)</pre>", report.read_text(encoding="utf-8"), re.DOTALL)[-3])
+    program, _, rest = written.partition(" report ")
+    assert program == command()
+    return ["report", *shlex.split(rest)]
+
+
+def test_the_command_in_the_report_writes_the_same_report(tmp_path, monkeypatch, capsys) -> None:
+    dump(tmp_path).rename(tmp_path / "my dump; rm -rf")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "out's").mkdir()
+    asked = ["--set", "layer=layer_#", "--date", "2020-02-13", "--language", "ko", "--out", "out's/r.html"]
+    assert main(["report", "my dump; rm -rf", *asked]) == 1
+    first = (tmp_path / "out's" / "r.html").rename(tmp_path / "first.html")
+    written = first.read_text(encoding="utf-8")
+    assert f"PERscope {__version__}, 2020-02-13" in written
+    words = command_in(first)
+    assert set(asked) <= set(words)
+    assert main(words) == 1
+    assert (tmp_path / "out's" / "r.html").read_text(encoding="utf-8") == written
+    capsys.readouterr()
+
+
+def test_a_plan_is_in_the_report_and_in_its_command(tmp_path, monkeypatch, capsys) -> None:
+    dump(tmp_path)
+    (tmp_path / "my.toml").write_text(
+        '[[arrays]]\nname = "epoch_{epoch}.npz/{layer:layer_*}"\naxes = ["sample", "unit"]\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", "dump", "--plan", "my.toml", "--out", "r.html"]) == 1
+    written = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "<pre>[[arrays]]\nname = &#34;epoch_{epoch}.npz/{layer:layer_*}&#34;" in written
+    assert f"{command('report', 'dump', '--plan', 'my.toml')} --date {date.today().year}" in html.unescape(written)
+    capsys.readouterr()
+
+
+def test_the_fingerprint_is_of_the_contents(tmp_path) -> None:
+    rows = RANDOM.normal(size=(90, 4)).astype(np.float32)
+    prints = []
+    for name, values in (("a", rows), ("b", rows), ("c", rows + np.float32(1e-3)), ("d", rows[::-1])):
+        (tmp_path / name).mkdir()
+        np.savez(tmp_path / name / "epoch_1.npz", layer_1=values, layer_2=rows)
+        inspection = inspect(tmp_path / name)
+        seen = overview(inspection)
+        assert re.fullmatch("[0-9a-f]{32}", seen.fingerprint)
+        assert f"Fingerprint of what was read: {seen.fingerprint}." in report_html(inspection, seen)
+        np.savez(tmp_path / name / "epoch_2.npz", layer_1=values)
+        grown = inspect(tmp_path / name)
+        assert overview(grown, earlier=seen).fingerprint == overview(grown).fingerprint != seen.fingerprint
+        prints.append(seen.fingerprint)
+    assert prints[0] == prints[1]
+    assert len(set(prints)) == 3
+
+
+def test_a_report_of_runs_says_what_they_were_asked_for() -> None:
+    for name, asked in (("digits_figure2", '"title": "Figure 2 on digits'), ("digits_dying", '"learning_rate": 0.14')):
+        inspection = inspect(Path(__file__).parents[3] / "assets" / "runs" / name)
+        written = html.unescape(report_html(inspection, overview(inspection)))
+        assert f"What was asked for: {name}" in written
+        assert asked in written
+        assert "@software{perscope," in written
+        assert "2002.05366" in written
+
+
+def test_what_a_run_was_asked_for_is_only_text(tmp_path) -> None:
+    evil = "</pre><script>alert(1)</script>\x1b[2J\u202e"
+    with Recorder(torch.nn.Sequential(torch.nn.ReLU()), tmp_path / "run", title=evil) as recorder:
+        recorder.record(0, inputs=torch.randn(40, 3))
+    inspection = inspect(tmp_path / "run")
+    page = Page(written := report_html(inspection, overview(inspection)))
+    assert "script" not in page.tags
+    assert not {"\x1b", "\u202e"} & set(written)
 
 
 def test_nothing_comes_from_outside(tmp_path) -> None:

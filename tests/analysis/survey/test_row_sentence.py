@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from analysis.dumps import inspect
+from analysis.survey.origin import Origin
 from analysis.survey.overview import overview
 from analysis.survey.report import report_html
 from analysis.survey.sentences import row_sentence
@@ -41,7 +42,9 @@ def test_the_report_of_a_run_says_what_a_row_is(tmp_path: Path) -> None:
     assert [member.row for member in inspection.members] == [Rows("time steps", 5)]
     seen = overview(inspection)
     assert "· A row is one time step of a sequence; a sequence has 5.</small>" in report_html(inspection, seen)
-    assert row_sentence(Rows("time steps", 5), translations("ko")) in report_html(inspection, seen, "ko")
+    assert row_sentence(Rows("time steps", 5), translations("ko")) in report_html(
+        inspection, seen, Origin(language="ko")
+    )
 
 
 def test_of_files_that_do_not_state_it_nothing_is_said(tmp_path: Path) -> None:
