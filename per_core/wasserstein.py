@@ -115,7 +115,7 @@ def gaussian_w1(projections: Array) -> Tensor:
     Example:
         >>> gaussian_w1(torch.zeros(5, 1))  # a point mass at 0: E|Z| = √(2/π)
         tensor([0.7979])
-        >>> gaussian_w1(torch.tensor([[-1.0], [1.0]]))  # two points: 2 E| |Z| − 1 | / 2
+        >>> gaussian_w1(torch.tensor([[-1.0], [1.0]]))  # half of the rows at −1, half at 1: E| |Z| − 1 |
         tensor([0.5354])
     """
     x = as_matrix(projections, "projections", "(n, k)")

@@ -15,6 +15,7 @@ from sphinx.util.nodes import make_refnode
 
 LINKED = {"function", "class", "exception", "method", "property", "module"}
 SIGNS = re.compile(r"\||\*(?! )")  # that are no markup here: |x|, **options
+ALIAS = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
 HEADING = re.compile(r"\w+:")  # of a section, "Args:"
 
 
@@ -42,8 +43,16 @@ def as_markup(lines: list[str]) -> list[str]:
 
 
 def _mark_up(_app: Sphinx, what: str, _name: str, _object: Any, _options: Any, lines: list[str]) -> None:
-    # Of a property napoleon would take what stands before a colon in the first line for a type.
-    lines[:] = ["", *as_markup(lines)] if what == "property" else as_markup(lines)
+    # Of a property napoleon takes what stands before a colon in the first line for a type: here that is a comment.
+    lines[:] = ["..", "", *as_markup(lines)] if what == "property" else as_markup(lines)
+
+
+def _name_aliases(*event: Any) -> tuple[str, str] | None:
+    """The signature and what is returned with the names of aliases, where Sphinx has `TypeAliasForwardRef('Array')`."""
+    *_, signature, returned = event
+    if signature is None:
+        return None
+    return ALIAS.sub(r"\1", signature), ALIAS.sub(r"\1", returned or "")
 
 
 def _find(app: Sphinx, env: BuildEnvironment, node: pending_xref, shown: TextElement) -> Element | None:
@@ -65,5 +74,6 @@ def _find(app: Sphinx, env: BuildEnvironment, node: pending_xref, shown: TextEle
 def setup(app: Sphinx) -> dict[str, bool]:
     """Read docstrings before napoleon does, and look for names that Sphinx does not find."""
     app.connect("autodoc-process-docstring", _mark_up, priority=400)
+    app.connect("autodoc-process-signature", _name_aliases)
     app.connect("missing-reference", _find)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
