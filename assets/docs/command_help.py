@@ -1,21 +1,22 @@
-"""The directive `command-help`: the help of a command, as the command line prints it."""
+"""The directive `command-help`: the help of the dashboard and of every command, as they print it, a section each."""
 
 import contextlib
 import io
 import os
 from unittest import mock
 
-from docutils.nodes import Node, literal_block
+from docutils.nodes import Node, literal_block, section, title
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from analysis.__main__ import COMMANDS
 from app.__main__ import main
 
 WIDTH = "88"  # signs of a line
 
 
 def help_of(*words: str) -> str:
-    """What a command prints when it is asked for help."""
+    """What is printed when a command, or the dashboard, is asked for help."""
     printed = io.StringIO()
     plain = {"COLUMNS": WIDTH, "NO_COLOR": "1"}
     with mock.patch.dict(os.environ, plain), contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
@@ -24,14 +25,17 @@ def help_of(*words: str) -> str:
 
 
 class CommandHelp(SphinxDirective):
-    """The help of the command whose name is the argument, or of the dashboard without one."""
-
-    optional_arguments = 1
+    """A section for the dashboard, and one for each command."""
 
     def run(self) -> list[Node]:
-        """A block of text."""
-        text = help_of(*self.arguments)
-        return [literal_block(text, text, language="text")]
+        """The sections."""
+        texts = {"The dashboard": help_of()} | {name: help_of(name) for name in COMMANDS}
+        return [
+            section(
+                "", title(name, name), literal_block(text, text, language="text"), ids=[f"command-{name.split()[-1]}"]
+            )
+            for name, text in texts.items()
+        ]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
