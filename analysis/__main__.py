@@ -21,6 +21,7 @@ COMMANDS = {  # the module of each, imported when it is chosen, and its line in 
     "inspect": (".commands.inspect", "list what is in a dump of activations, and what is wrong with it"),
     "report": (".commands.report", "write what is wrong with which layer of a dump to one HTML file"),
     "watch": (".commands.watch", "show a run in the terminal while it is trained, and what is wrong with it"),
+    "export": (".commands.export", "write the summaries of a run as CSV, Parquet or for TensorBoard"),
     "measure": (
         ".commands.measure",
         "distance, moments and PER of data of any size, in one pass, on this machine or on a cluster",

@@ -1,4 +1,4 @@
-"""The ASGI server: Streamlit's own under its own names only, two more routes, and a thread that warms imports."""
+"""The ASGI server: Streamlit's own under its own names only, three more routes, and a thread that warms imports."""
 
 import gc
 import logging
@@ -29,6 +29,7 @@ _LOG = logging.getLogger(__name__)
 OPENING_PAGE = "distributions"
 SCRIPT_ROUTE = "/perscope/plotly.min.js"
 ARCHIVE_ROUTE = "/perscope/runs/{run}.zip"
+TABLE_ROUTE = "/perscope/runs/{run}.csv"
 LEFT_ALONE_SECONDS = 5.0  # who opens the page as soon as it answers has the processor until the first chart
 MAIN = Path(__file__).with_name("main.py")
 _PLOTLY_SCRIPT = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -42,6 +43,7 @@ def build_server(hosts: Sequence[str]) -> st.App:
             Route("/", _to_opening_page),
             Route(SCRIPT_ROUTE, _send_plotly),
             Route(ARCHIVE_ROUTE, _send_archive),
+            Route(TABLE_ROUTE, _send_table),
         ],
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
@@ -84,6 +86,26 @@ def _send_archive(request: Request) -> Response:
         return PlainTextResponse(message(error), status_code=404)
     headers = {"Content-Disposition": f'attachment; filename="{archive.name}.zip"'}
     return StreamingResponse(iter(archive), media_type="application/zip", headers=headers)
+
+
+def _send_table(request: Request) -> Response:
+    """The summaries of a run as CSV, without what a spreadsheet would take for a formula."""
+    from analysis.plain_text import file_stem
+    from analysis.runs.comparison import open_comparison
+    from app.sections.export import no_formula
+    from app.session import services
+    from per_core.recording.summary_table import as_csv, summary_rows
+
+    try:
+        found = open_comparison(services.run_library().path(request.path_params["run"]))
+    except PerError as error:
+        return PlainTextResponse(message(error), status_code=404)
+    rows = summary_rows(found.runs.values())
+    return Response(
+        as_csv([{name: no_formula(cell) for name, cell in row.items()} for row in rows]),
+        media_type="text/csv",
+        headers={"Content-Disposition": f'attachment; filename="{file_stem(found.path.name)}.csv"'},
+    )
 
 
 @asynccontextmanager

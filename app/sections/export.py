@@ -18,7 +18,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula of a spreadsheet be
 def offer_table(table: pd.DataFrame, title: str, places: Sequence[DeltaGenerator], *, key: str) -> None:
     """Buttons for the whole table as CSV and as JSON, in two places; nothing of it is rounded or left out."""
     writers = {
-        "csv": ("text/csv", lambda: table.map(_no_formula).to_csv(index=False)),
+        "csv": ("text/csv", lambda: table.map(no_formula).to_csv(index=False)),
         "json": ("application/json", lambda: _json(table)),
     }
     for place, (suffix, (kind, write)) in zip(places, writers.items(), strict=True):
@@ -33,7 +33,8 @@ def offer_table(table: pd.DataFrame, title: str, places: Sequence[DeltaGenerator
         )
 
 
-def _no_formula(cell: object) -> object:
+def no_formula(cell: object) -> object:
+    """The cell as a spreadsheet shows it and never computes it."""
     return f"'{cell}" if isinstance(cell, str) and len(cell) > 1 and cell.startswith(FORMULA) else cell
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -92,7 +92,7 @@ def summary_rows(runs: Iterable[Run]) -> list[Row]:
     return [{name: row.get(name) for name in columns} for row in rows]
 
 
-def as_csv(rows: Sequence[Row]) -> str:
+def as_csv(rows: Sequence[Mapping[str, object]]) -> str:
     """The rows as text: NaN is "nan", infinity "inf", and nothing where there is no value; numbers have all digits."""
     text = io.StringIO()
     table = csv.DictWriter(text, list(rows[0]) if rows else list(COLUMNS), lineterminator="\n")

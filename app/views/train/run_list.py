@@ -155,7 +155,7 @@ def _row(entry: "RunEntry") -> dict[str, object]:
 
 def _show_actions(chosen: Sequence["RunEntry"]) -> None:
     first, only = chosen[0], len(chosen) == 1
-    places = st.columns([1, 1, 1, 1, 1, 2])
+    places = st.columns([1, 1, 1, 1, 1, 1, 1])
     ids = [entry.id for entry in chosen]
     places[0].button(
         _("Open") if only else _("Compare"),
@@ -187,8 +187,14 @@ def _show_actions(chosen: Sequence["RunEntry"]) -> None:
             width="stretch",
             help=_("All records of the run. Unpacked into another server's folder of runs, they open there."),
         )
+        places[4].link_button(
+            "CSV",
+            f"perscope/runs/{quote(first.id)}.csv",
+            width="stretch",
+            help=_("Distances and moments of every layer at every epoch, and the loss: one row each."),
+        )
     if may_change:
-        places[4].button(_("Delete"), on_click=_act, args=(_delete, ids), key="train_delete", width="stretch")
+        places[5].button(_("Delete"), on_click=_act, args=(_delete, ids), key="train_delete", width="stretch")
 
 
 def _act(do: "Callable[..., None]", *arguments: object) -> None:
