@@ -4,8 +4,9 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.sections.cite import offer_citation
 from app.sections.language_switch import language_switch
-from app.sections.presenting import choose_presenting
+from app.sections.presenting import choose_presenting, is_presenting
 from app.session import libraries, services  # noqa: F401  libraries before all that pages import
 from app.session.address import keep_history
 from app.session.batch_choice import choose_batch
@@ -45,12 +46,17 @@ of_files = [
 page = st.navigation([learn, *of_a_batch, *of_files], position="top")
 if has_just_come:
     translate_address()
-with st.container(key="frame"):
+with st.container(key="frame", horizontal=True, vertical_alignment="center", gap="small"):
+    cited = st.container(width="content")
     language_switch()
     keep_history()
 with waits_shown():
-    if page in of_a_batch:
-        st.session_state[CHOICE] = choose_batch(st.sidebar.container())
+    chosen = choose_batch(st.sidebar.container()) if page in of_a_batch else None
+    if chosen is not None:
+        st.session_state[CHOICE] = chosen
+    if not is_presenting() and not st.context.is_embedded:
+        with cited:
+            offer_citation(page.url_path or "distributions", chosen)
     if page.url_path != "train":
         services.watch_runs([])
     page.run()
