@@ -1,8 +1,11 @@
 """Dumps: activation files of any kind. `inspect` says what is in one and how it is read, `load` reads a member.
 
->>> inspection = inspect("dump.npz")  # doctest: +SKIP
->>> [(member.layer, member.epoch, member.rows, member.units) for member in inspection.members]  # doctest: +SKIP
->>> batch = inspection.load("features.6")  # doctest: +SKIP
+>>> np.savez("epoch_1.npz", fc1=np.zeros((100, 8)))
+>>> inspection = inspect("epoch_1.npz")
+>>> [(member.layer, member.epoch, member.rows, member.units) for member in inspection.members]
+[('fc1', 1, 100, 8)]
+>>> inspection.load("fc1").values.shape
+(100, 8)
 """
 
 from typing import TYPE_CHECKING

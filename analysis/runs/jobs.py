@@ -91,10 +91,10 @@ class JobManager:
         InvalidInputError: If there is no such kind of device, or a limit is not above 0.
 
     Example:
-        >>> manager = JobManager(RunLibrary("runs"), disk_bytes)  # doctest: +SKIP
-        >>> id = manager.submit({"epochs": 20}, "A first try")  # doctest: +SKIP
-        >>> manager.status(id).state  # doctest: +SKIP
-        'starting'
+        >>> manager = JobManager(RunLibrary("runs"), lambda spec: 10**6)  # 1 MB of disk for any spec
+        >>> manager.list_runs()  # `submit` adds one
+        ()
+        >>> manager.close()
     """
 
     def __init__(

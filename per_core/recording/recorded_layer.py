@@ -17,8 +17,11 @@ class RecordedLayer:
         summaries: one of each epoch.
 
     Example:
-        >>> layer = open_run("runs/first").layer("2")  # doctest: +SKIP
-        >>> [summary.sw1 for summary in layer.summaries]  # doctest: +SKIP
+        >>> with Recorder(nn.ReLU(), "runs/collapsed") as recorder:
+        ...     recorder.record(0, inputs=torch.zeros(10, 3))
+        >>> layer = open_run("runs/collapsed").layer("ReLU")
+        >>> [round(summary.sw1, 4) for summary in layer.summaries]
+        [0.7979]
     """
 
     name: str

@@ -272,7 +272,11 @@ class Run:
             StorageError: the file cannot be written.
 
         Example:
-            >>> open_run("runs/first").to_csv("first.csv")  # doctest: +SKIP
+            >>> with Recorder(nn.ReLU(), "runs/zeros") as recorder:
+            ...     recorder.record(0, inputs=torch.zeros(10, 3))
+            >>> table = open_run("runs/zeros").to_csv("zeros.csv")
+            >>> len(table.read_text().splitlines())  # the names of the columns, and one layer at one epoch
+            2
         """
         from per_core.recording.summary_table import write_csv
 
