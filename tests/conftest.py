@@ -21,7 +21,8 @@ settings.load_profile("any machine")
 
 TESTS = Path(__file__).parent
 BROWSER = TESTS / "browser"
-WHEEL = {"tests/test_package.py"}
+PACKAGE = TESTS / "test_package.py"
+FIRST_HALF, SECOND_HALF = "browser, a to l", "browser, m to z"
 FIRST = ["browser", "long"]  # so that at the end no worker has a long file left that the others wait for
 
 
@@ -43,18 +44,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """How tests are dealt out to the workers."""
-    return _OneBrowser(config, log)
+    return _TwoBrowsers(config, log)
 
 
-class _OneBrowser(LoadScopeScheduling):
-    """One worker runs all tests of one file, and one all that drive the browser, which share it and a server.
+class _TwoBrowsers(LoadScopeScheduling):
+    """One worker runs all tests of one file, and half of those that drive the browser, which share it and a server.
 
-    The wheel, which takes seconds to build and to install, is looked into where it is opened in the browser.
+    All of these in one worker would take longer than everything else in the others. The wheel, which takes seconds to
+    build and to install, is looked into where it is opened in the browser.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return "browser" if file in WHEEL or BROWSER in (TESTS.parent / file).parents else file
+        file = TESTS.parent / nodeid.partition("::")[0]
+        if file == PACKAGE:
+            return FIRST_HALF
+        if BROWSER in file.parents:
+            return FIRST_HALF if file.name < "test_m" else SECOND_HALF
+        return str(file)
 
 
 def _turn(item: pytest.Item) -> int:
