@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page
 
 PICTURES = Path(__file__).parents[2] / "test-pictures"
 PAGES = ["distributions", "bound", "methods", "train", "dumps"]
@@ -43,6 +43,13 @@ ON_REQUEST = {
     },
     "dumps": {"dumps_look": []},
 }  # sections that are opened by their key in the address, and the charts in each
+OFTEN = 20  # ms between two looks: Playwright looks for what it expects twice a second, and every test waits here
+IS_DRAWN = """key => {
+    const found = document.querySelectorAll(`[data-chart="${key}"]`)
+    return found.length === 1 && found[0].getAttribute("aria-busy") === "false"
+}"""
+IS_IDLE = """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === "notRunning"
+    && !document.querySelector('[data-testid="stSkeleton"]')"""
 COLOURS = """() => [
     getComputedStyle(document.querySelector('h1')).color,
     ...Array.from(document.querySelectorAll('[data-chart]'), plot => plot._fullLayout?.font.color),
@@ -65,7 +72,7 @@ def chart(page: Page, key: str) -> Locator:
 
 def drawn_chart(page: Page, key: str) -> Locator:
     """A chart once plotly has drawn it: before that the element has no data to ask for."""
-    expect(chart(page, key)).to_have_attribute("aria-busy", "false")
+    page.wait_for_function(IS_DRAWN, arg=key, polling=OFTEN)
     return chart(page, key)
 
 
@@ -82,8 +89,7 @@ def wait_until_drawn(page: Page, charts: Sequence[str]) -> None:
 
 
 def wait_until_idle(page: Page) -> None:
-    expect(page.locator('[data-testid="stApp"]')).to_have_attribute("data-test-script-state", "notRunning")
-    expect(page.locator('[data-testid="stSkeleton"]')).to_have_count(0)
+    page.wait_for_function(IS_IDLE, polling=OFTEN)
 
 
 def change_theme(page: Page, theme: str) -> None:
