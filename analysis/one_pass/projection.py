@@ -9,38 +9,39 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-FULL_ROWS, FULL_DIRECTIONS = 64, 16  # matrix products come in multiples of these
+FULL_ROWS, FULL_DIRECTIONS = 512, 16  # matrix products come in multiples of these; a core's cache holds such a product
 SUMMED = 64  # products that are summed in an order unknown to us
 UNIT_ROUNDOFF = 2**-24  # of float32
 
 
-def project(rows: Tensor, directions: Tensor, *, out: Tensor | None = None, memory: Tensor | None = None) -> Tensor:
+def project(rows: Tensor, directions: Tensor, *, out: Tensor | None = None) -> Tensor:
     """Projections (k, n) of rows (n, d) on directions (k, d) of their type, 64 units at a time; see `mean_rounding`.
 
-    A row's projections do not depend on the rows beside it, so that data may be cut anywhere. Matrix products are
-    filled up with zeros for that: small ones are summed in another order.
+    A row's projections do not depend on the rows beside it, so that data may be cut anywhere. All matrix products are
+    of one size for that, filled up with zeros: others may be summed in another order.
 
     Args:
         out: (k, n), where they are written.
-        memory: where sums and products are kept meanwhile; as many values as `memory_of` says at least.
     """
-    wanted = slice(len(directions)), slice(len(rows))
-    thetas = torch.split(_filled(directions, FULL_DIRECTIONS), SUMMED, dim=1)
-    values = torch.split(_filled(rows, FULL_ROWS), SUMMED, dim=1)
-    shape = 2, len(thetas[0]), len(values[0])
-    total, product = rows.new_empty(shape) if memory is None else memory[: math.prod(shape)].view(shape)
-    torch.mm(thetas[0], values[0].T, out=total)
-    for theta, value in zip(thetas[1:-1], values[1:-1], strict=True):
-        total += torch.mm(theta, value.T, out=product)
-    if len(thetas) > 1:
-        torch.mm(thetas[-1], values[-1].T, out=product)
-        return torch.add(total[wanted], product[wanted], out=out)
-    return total[wanted] if out is None else out.copy_(total[wanted])
+    k, n = len(directions), len(rows)
+    out = rows.new_empty(k, n) if out is None else out
+    thetas = [theta.contiguous() for theta in torch.split(_filled(directions, FULL_DIRECTIONS), SUMMED, dim=1)]
+    for start in range(0, n, FULL_ROWS):
+        projections = out[:, start : start + FULL_ROWS]
+        values = torch.split(_filled(rows[start : start + FULL_ROWS], FULL_ROWS), SUMMED, dim=1)
+        total = _product(thetas[0], values[0])
+        for theta, value in zip(thetas[1:], values[1:], strict=True):
+            total += _product(theta, value)
+        projections.copy_(total[:k, : projections.shape[1]])
+    return out
 
 
-def memory_of(rows: int, directions: int) -> int:
-    """The values that `project` keeps meanwhile."""
-    return 2 * (rows + FULL_ROWS) * (directions + FULL_DIRECTIONS)
+def _product(directions: Tensor, rows: Tensor) -> Tensor:
+    """Directions times rows, (k, n): by oneDNN where PyTorch has it, which takes 0.6 times as long with AVX-512."""
+    if directions.dtype == torch.float32 and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        found: Tensor = torch.ops.mkldnn._linear_pointwise(directions, rows.contiguous(), None, "none", [], "")
+        return found
+    return directions @ rows.T
 
 
 def _filled(matrix: Tensor, multiple: int) -> Tensor:

@@ -14,6 +14,7 @@ from analysis.statistics.moments import Moments
 Floats = NDArray[np.float64]
 
 CACHED_VALUES = 2**16  # of a part: float64, and their squares, that stay in a core's cache
+FAR = 64  # times its variance is the squared mean of a unit for which powers about 0 are not precise enough
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,9 +42,10 @@ class UnitMoments:
     def of(cls, rows: Tensor, *, norms: Tensor | None = None) -> UnitMoments:
         """Moments of the units of rows (n, d), float32 or float64.
 
-        Powers are summed about the first row and then moved to the mean: a unit that never changes deviates by exactly
-        0. That row is δ away from the mean and belongs to the data, so that Σ (x − mean)^p ≥ δ^p for p = 2 and 4, and
-        the terms n δ^p that cancel cost at most a factor of n in precision.
+        Powers are summed about 0 and then moved to the mean: terms n mean^p cancel, which costs a factor of
+        (mean² / variance)^(p/2) in precision. Units for which that is much are summed once more, about their value in
+        the first row: one that never changes deviates by exactly 0. That row is δ away from the mean and belongs to the
+        data, so that Σ (x − mean)^p ≥ δ^p for p = 2 and 4, and the terms n δ^p cost at most a factor of n.
 
         Args:
             rows: finite, or nothing of the result is.
@@ -52,19 +54,16 @@ class UnitMoments:
         n, d = rows.shape
         if n == 0:
             return cls.empty(d)
-        shift = rows[0].double()
-        sums = torch.zeros(4, d, dtype=torch.float64)
-        size = max(1, CACHED_VALUES // d)
-        rest = n - n % size
-        _add_parts(rows[:rest].reshape(-1, size, d), shift, sums, None if norms is None else norms[:rest])
-        _add_parts(rows[None, rest:], shift, sums, None if norms is None else norms[rest:])
-        s1, s2, s3, s4 = sums.numpy()
-        delta = s1 / n
         with np.errstate(over="ignore", invalid="ignore"):  # powers beyond float64 are NaN
-            m2 = np.maximum(s2 - n * delta**2, 0.0)
-            m3 = s3 - 3 * delta * s2 + 2 * n * delta**3
-            m4 = np.maximum(s4 - 4 * delta * s3 + 6 * delta**2 * s2 - 3 * n * delta**4, 0.0)
-        return cls(n, shift.numpy() + delta, m2, m3, m4)
+            found = _central_sums(rows, norms)
+            mean, m2 = found[:2]
+            far = ~(n * mean**2 <= FAR * m2)  # true for NaN
+            if far.any():
+                deviating = rows[:, torch.from_numpy(far)].double()
+                first = deviating[0].clone()
+                found[:, far] = _central_sums(deviating.sub_(first))
+                mean[far] += first.numpy()
+        return cls(n, *found)
 
     def merge(self, other: UnitMoments) -> UnitMoments:
         """The moments of both data sets together.
@@ -103,27 +102,32 @@ class UnitMoments:
             return Moments(mean, variance, self.m3 / self.n / variance**1.5, self.m4 / self.n / variance**2 - 3)
 
 
-def _add_parts(parts: Tensor, shift: Tensor, sums: Tensor, norms: Tensor | None) -> None:
-    """Add the sums of the first four powers of x − shift to sums (4, d), and write norms (m · size,) where wanted.
-
-    Args:
-        parts: (m, size, d), of which one stays in a core's cache, as float64, while its powers are summed.
-        shift: (d,).
-    """
-    deviation = torch.empty(parts.shape[1:], dtype=torch.float64)
-    square = torch.empty_like(deviation)
-    by_unit, squares_by_unit = deviation.T, square.T
-    ones = torch.ones(len(deviation), dtype=torch.float64)
+def _central_sums(values: Tensor, norms: Tensor | None = None) -> Floats:
+    """Mean and Σ (x − mean)^p of the columns of values (n, d), p = 2, 3, 4, as (4, d); norms of rows where wanted."""
+    n, d = values.shape
+    sums = torch.zeros(4, d, dtype=torch.float64)
     first, second, third, fourth = sums
-    for number, part in enumerate(parts):
-        deviation.copy_(part)
+    size = min(n, max(1, CACHED_VALUES // d))
+    power, square = torch.empty(2, size, d, dtype=torch.float64)
+    of_rows, of_units = torch.ones(size, dtype=torch.float64), torch.ones(d, dtype=torch.float64)
+    for start in range(0, n, size):
+        some = values[start : start + size]
+        x, xx, ones = power[: len(some)], square[: len(some)], of_rows[: len(some)]
+        x.copy_(some)
+        torch.mul(x, x, out=xx)
         if norms is not None:
-            torch.linalg.vector_norm(deviation, dim=1, out=norms[number * len(part) : (number + 1) * len(part)])
-        deviation.sub_(shift)
-        torch.mul(deviation, deviation, out=square)
-        first.addmv_(by_unit, ones)
-        second.addmv_(squares_by_unit, ones)
-        deviation.mul_(square)
-        third.addmv_(by_unit, ones)
-        square.mul_(square)
-        fourth.addmv_(squares_by_unit, ones)
+            torch.mv(xx, of_units, out=norms[start : start + size])
+        first.addmv_(x.T, ones)
+        second.addmv_(xx.T, ones)
+        x.mul_(xx)
+        third.addmv_(x.T, ones)
+        xx.mul_(xx)
+        fourth.addmv_(xx.T, ones)
+    if norms is not None:
+        norms.sqrt_()
+    s1, s2, s3, s4 = sums.numpy()
+    mean = s1 / n
+    m2 = np.maximum(s2 - n * mean**2, 0.0)
+    m3 = s3 - 3 * mean * s2 + 2 * n * mean**3
+    m4 = np.maximum(s4 - 4 * mean * s3 + 6 * mean**2 * s2 - 3 * n * mean**4, 0.0)
+    return np.stack([mean, m2, m3, m4])

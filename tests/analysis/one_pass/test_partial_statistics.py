@@ -56,7 +56,7 @@ def test_integers_do_not_depend_on_the_cut_or_the_order(cuts, order):
     assert merged.distance().lower == pytest.approx(whole.distance().lower, rel=1e-9)
 
 
-@pytest.mark.parametrize(("d", "slices"), [(1, 1), (3, 1), (40, 256), (300, 5), (1030, 17)])
+@pytest.mark.parametrize(("d", "slices"), [(1, 1), (3, 1), (40, 256), (256, 256), (300, 5), (1030, 17)])
 def test_projections_of_a_row_do_not_depend_on_its_neighbours(d, slices):
     rows = torch.randn(700, d, generator=torch.Generator().manual_seed(d))
     theta = PassSpec(slices=slices).directions(d)
