@@ -3,6 +3,7 @@
 import io
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -50,23 +51,53 @@ def test_nothing_to_do_is_nothing_to_say(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_notebook_sees_long_calls_without_asking(
+def test_an_interactive_session_sees_long_calls_without_asking(
     dump: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     inspection = inspect(dump)
     overview(inspection)
     run_pass(inspection, members=[inspection.members[0].name])
     assert capsys.readouterr() == ("", "")  # a script or a server
-    monkeypatch.setattr(sys, "ps1", "In : ", raising=False)
+    monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)
     seen = overview(inspection)
     printed = capsys.readouterr()
-    assert printed.err == ""  # notebooks colour it like an error
-    assert printed.out.split("\r")[-1] == f"[{'#' * 30}] 3/3 members\n"
-    assert printed.out.count("\n") == 1
+    assert printed.out == ""
+    assert printed.err.splitlines()[-1] == f"[{'#' * 30}] 3/3 members"
     run_pass(inspection, members=[inspection.members[0].name])
-    assert capsys.readouterr().out.endswith("pieces\n")
+    assert capsys.readouterr().err.endswith("pieces\n")
     told: list[tuple[int, int]] = []
     overview(inspection, earlier=seen, on_progress=lambda *now: told.append(now))
     assert told == [(0, 0)]
     overview(inspection, earlier=seen)
+    assert capsys.readouterr() == ("", "")
+
+
+class Outputs:
+    """The outputs of a cell, as a kernel shows them."""
+
+    def __init__(self) -> None:
+        self.lines: list[list[str]] = []
+
+    def display(self, data: dict[str, str], *, raw: bool, display_id: bool) -> "Outputs":
+        assert raw
+        assert display_id
+        self.lines.append([data["text/plain"]])
+        return self
+
+    def update(self, data: dict[str, str], *, raw: bool) -> None:
+        assert raw
+        self.lines[-1].append(data["text/plain"])
+
+
+def test_a_notebook_has_one_output_that_is_updated(
+    dump: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cell = Outputs()
+    monkeypatch.setattr(sys, "ps1", "In : ", raising=False)
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    monkeypatch.setitem(sys.modules, "IPython", ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", ModuleType("IPython.display"))
+    monkeypatch.setattr(sys.modules["IPython.display"], "display", cell.display, raising=False)
+    overview(inspect(dump))
+    assert [[line.split()[1] for line in one] for one in cell.lines] == [["0/3", "1/3", "2/3", "3/3"]]
     assert capsys.readouterr() == ("", "")
