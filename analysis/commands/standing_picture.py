@@ -102,9 +102,9 @@ class StandingPicture:
         title = self._text(plain(self.standing.comparison.title), "bold")
         title.truncate(max(1, width - right.cell_len - len(GAP)))
         title.pad_right(max(len(GAP), width - title.cell_len - right.cell_len))
-        yield title.append_text(right)
+        yield Text.assemble(title, right)
         progress = self._text(self._progress())
-        yield progress.append_text(self._bar(width - progress.cell_len - len(GAP)))
+        yield Text.assemble(progress, self._bar(width - progress.cell_len - len(GAP)))
         if status.remark is not None and status.state != "recorded":
             yield self._text(message(status.message), STYLES.get(state, ""))
 
@@ -125,8 +125,7 @@ class StandingPicture:
         if not epochs or width < NARROWEST or not self.standing.is_live:
             return Text()
         done = min(width, math.floor(width * epoch / epochs))
-        bar = self._text("━" * done, "cyan").append_text(self._text("─" * (width - done), "dim"))
-        return Text(GAP).append_text(bar)
+        return Text.assemble(GAP, self._text("━" * done, "cyan"), self._text("─" * (width - done), "dim"))
 
     def _table(self, width: int, shown: int) -> Iterator[Text]:
         """The titles, the worst layers, and how many more there are."""
@@ -214,18 +213,18 @@ class StandingPicture:
             return last
         drawn = Text(sparkline(curve, spark, top=top, is_ascii=self.is_ascii), style="cyan")
         drawn.pad_right(spark - drawn.cell_len + 1)
-        return drawn.append_text(last)
+        return Text.assemble(drawn, last)
 
     def _warnings(self) -> Iterator[Text]:
         """What is wrong with whole runs, then a paragraph for each kind of warning, of the layer that is worst."""
         for name, warning in self.standing.of_runs.items():
-            yield self._kind(warning).append_text(self._text(f"  {plain(name)}: {message(warning.sentence)}"))
+            yield Text.assemble(self._kind(warning), self._text(f"  {plain(name)}: {message(warning.sentence)}"))
         for found in self.standing.by_kind.values():
             layer, worst = found[0]
             names = ", ".join(self._name(one) for one, _ in found[:NAMED])
             more = f" and {len(found) - NAMED:,} more" if len(found) > NAMED else ""
             first = f" In {self._name(layer)}:" if len(found) > 1 else ""
-            yield self._kind(worst).append_text(self._text(f"  {names}{more}.{first} {message(worst.sentence)}"))
+            yield Text.assemble(self._kind(worst), self._text(f"  {names}{more}.{first} {message(worst.sentence)}"))
 
     def _name(self, layer: LayerStanding) -> str:
         """A layer with its method, where there are several."""

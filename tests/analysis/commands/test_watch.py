@@ -62,6 +62,24 @@ def test_a_network_that_dies_is_told_in_words_and_fails(capsys) -> None:
     assert "\x1b" not in out
 
 
+def test_colour_is_on_a_terminal_alone_and_of_what_it_says(monkeypatch) -> None:
+    standing = Follower(ASSETS / DYING).look()
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+
+    def printed() -> str:
+        out = StringIO()
+        Console(file=out, width=100, force_terminal=True, markup=False, highlight=False).print(
+            StandingPicture(standing)
+        )
+        return out.getvalue()
+
+    assert "\x1b[1;31mdead\x1b[0m  layer 5, layer 4" in printed()
+    assert "\x1b[36m▁▁█▃▁▁▁ \x1b[0m       0" in printed()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not re.search(r"\x1b\[[\d;]*3\d", printed())
+
+
 @pytest.mark.parametrize(
     ("name", "fail_on", "status"),
     [
