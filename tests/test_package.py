@@ -53,6 +53,17 @@ def test_nothing_in_it_asks_for_a_package_called_app_or_analysis(wheel: zipfile.
     assert asked == []
 
 
+def test_no_module_is_named_in_a_string_which_the_wheel_could_not_follow(wheel: zipfile.ZipFile) -> None:
+    named = [
+        (name, node.value)
+        for name in wheel.namelist()
+        if name.endswith(".py")
+        for node in ast.walk(ast.parse(wheel.read(name)))
+        if isinstance(node, ast.Constant) and re.fullmatch(r"(app|analysis)(\.\w+)+", str(node.value))
+    ]
+    assert named == []
+
+
 def test_the_library_needs_four_packages_in_ranges(wheel: zipfile.ZipFile) -> None:
     needs = re.findall(r"^Requires-Dist: (.+)$", metadata(wheel, "METADATA"), re.MULTILINE)
     always = [need for need in needs if "extra ==" not in need]
