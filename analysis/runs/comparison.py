@@ -13,7 +13,7 @@ from analysis.runs.remark import Remark
 from analysis.runs.status import RunStatus, read_status
 from per_core.errors import InvalidInputError, PerError
 from per_core.recording.run_directory import Run, open_run
-from per_core.recording.run_files import is_run
+from per_core.recording.run_files import ending, is_run
 from per_core.text import N_, Phrase, together
 
 MOST_NAMED = 8  # epochs in a sentence
@@ -104,7 +104,7 @@ def _recording_status(run: Run) -> RunStatus:
     device = str(run.description.get("device", ""))
     count = Phrase(N_("{count} records"), count=len(run.records))
     remark = Remark.told(together(count, _missing(run), _repeated(run)))
-    return RunStatus("recorded", epoch, None, remark, device, updated, {})
+    return RunStatus(ending(run.path) or "recorded", epoch, None, remark, device, updated, {})
 
 
 def _missing(run: Run) -> str:

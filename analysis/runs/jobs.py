@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from analysis.runs import folder
-from analysis.runs.comparison import status_of
+from analysis.runs.comparison import is_run_directory, status_of
 from analysis.runs.folder import ComparisonFolder
 from analysis.runs.library import DiskBytes, RunEntry, RunLibrary
 from analysis.runs.remark import Remark, explain
@@ -186,6 +186,8 @@ class JobManager:
             self._look_after_ended()
             if self._find(id) is not None:
                 return
+            if is_run_directory(path):
+                raise InvalidInputError(N_("The run was recorded by somebody else's training. Go on with it there."))
             status = status_of(path)
             if status.is_live:
                 raise InvalidInputError(N_("The run is trained by another process already. Wait for it, or stop it."))
@@ -193,8 +195,6 @@ class JobManager:
                 raise InvalidInputError(
                     N_("The run has all its {epochs} epochs. Start another one with more."), epochs=status.epochs
                 )
-            if status.state == "recorded":
-                raise InvalidInputError(N_("The run was recorded by somebody else's training. Go on with it there."))
             self.run_library.require_room(read_spec(ComparisonFolder(path).spec_file), self._disk_bytes, id)
             change_status(path, "starting", None)
             self._unsaid.pop(id, None)

@@ -49,6 +49,7 @@ SENTENCES: Mapping[RemarkKind, str] = {
 }
 INTERRUPTED = N_("interrupted at epoch {epoch} of {epochs}")
 INTERRUPTED_BY = N_("interrupted at epoch {epoch} of {epochs}: {reason}")
+INTERRUPTED_AFTER = N_("interrupted after epoch {epoch}: {reason}")  # of how many nobody said
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,5 @@ def explain(one: Explained, translate: Translate = str) -> str:
     reason = "" if one.remark is None else one.remark.sentence(translate)
     if one.state != "interrupted":
         return reason
-    return translate(INTERRUPTED_BY if reason else INTERRUPTED).format(
-        epoch=one.epoch, epochs=one.epochs, reason=reason
-    )
+    text = INTERRUPTED_AFTER if one.epochs is None else INTERRUPTED_BY if reason else INTERRUPTED
+    return translate(text).format(epoch=one.epoch, epochs=one.epochs, reason=reason)

@@ -29,8 +29,8 @@ class RunStatus:
 
     Attributes:
         state: "starting", "running", "finished", "stopped", "failed" or "interrupted" (its files could not be written,
-            or the process has gone); "recorded" if somebody else's Recorder wrote it, who does not say whether there is
-            more to come.
+            the process has gone, or an exception ended somebody else's training); "recorded" if somebody else's
+            Recorder wrote it, who does not say whether there is more to come.
         epoch: of the last checkpoint, from where it goes on.
         epochs: of the whole training; None if nobody said.
         remark: why it is in that state; None if there is nothing to say.

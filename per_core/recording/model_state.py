@@ -34,6 +34,16 @@ def preserved_state(model: nn.Module, *, training: bool) -> Iterator[None]:
 
 
 @contextmanager
+def preserved_randomness() -> Iterator[None]:
+    """Restore afterwards the random states of torch, on the CPU and on every CUDA device, of NumPy and of Python."""
+    restore = _random_state()
+    try:
+        yield
+    finally:
+        restore()
+
+
+@contextmanager
 def modules_as_written() -> Iterator[None]:
     """Make every module call its submodules: no compiled code, and no fused kernel instead of a transformer's layers.
 

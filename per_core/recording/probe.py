@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from per_core.errors import InvalidInputError
+from per_core.recording.layer_selection import unwrapped
 from per_core.text import N_, Phrase, together
 
 
@@ -81,6 +84,62 @@ def require_probe(model: nn.Module, probe: object) -> None:
                 ),
                 shape=tuple(part.shape),
             )
+
+
+def first_samples(loader: Any) -> object:
+    """One batch of a DataLoader: the first samples of its data set in the data set's own order.
+
+    No iterator of the loader is begun, so a training that uses it does not notice but for the random states of torch,
+    NumPy and Python, if the data set draws from them.
+
+    Raises:
+        InvalidInputError: the loader has no data set that gives samples by their number.
+    """
+    dataset: Any = getattr(loader, "dataset", None)
+    collate: Any = getattr(loader, "collate_fn", None)
+    if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__") and callable(collate)):
+        raise InvalidInputError(
+            N_(
+                "Without inputs the probe is taken from a data set that has a length and gives samples by their"
+                " number; received {kind}. Pass a fixed batch of the model's inputs: inputs=probe."
+            ),
+            kind=type(loader if dataset is None else dataset).__name__,
+        )
+    collate = collate if inspect.isroutine(collate) else copy.deepcopy(collate)  # it may keep a random generator
+    size = getattr(getattr(loader, "batch_sampler", None), "batch_size", None) or getattr(loader, "batch_size", None)
+    return collate([dataset[index] for index in range(min(len(dataset), size or 1))])
+
+
+def inputs_among(batch: object, model: nn.Module) -> object:
+    """What `forward` takes of a batch: of a sequence the first parts, as many as it needs; of a mapping those it names.
+
+    A mapping of which it names none, and whatever else a batch may be, is its one argument.
+    """
+    parameters = inspect.signature(unwrapped(model).forward).parameters.values()
+    if isinstance(batch, Mapping):
+        named = {one.name: batch[one.name] for one in parameters if one.name in batch}
+        return named or (batch,)
+    if not isinstance(batch, tuple | list):
+        return (batch,)
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    needed = sum(one.kind in positional and one.default is inspect.Parameter.empty for one in parameters)
+    return tuple(batch[: max(1, needed)])
+
+
+def on_device_of(model: nn.Module, probe: Any) -> Any:
+    """The tensors of a probe where the parameters of the model are."""
+    first = next(model.parameters(), None)
+    return probe if first is None else _on_device(probe, first.device)
+
+
+def _on_device(part: Any, device: torch.device) -> Any:
+    if isinstance(part, Tensor):
+        return part.to(device)
+    if isinstance(part, Mapping):
+        return {name: _on_device(value, device) for name, value in part.items()}
+    if type(part) in (tuple, list):
+        return type(part)(_on_device(value, device) for value in part)
+    return part
 
 
 def _first_batch(batches: object) -> str:

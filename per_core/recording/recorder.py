@@ -276,10 +276,18 @@ class Recorder:
         else:
             self._pending = self._background.submit(write)
 
-    def close(self) -> None:
+    @property
+    def last_epoch(self) -> float | None:
+        """Of the last record; None before the first, and on every rank but 0."""
+        return None if self._writer is None else self._writer.last_epoch
+
+    def close(self, *, interrupted: bool = False) -> None:
         """Take the hooks of `sample_every` off the model, wait for the last record, and say that the run has ended.
 
-        Leaving a with block does it, after an exception too.
+        Leaving a with block does it, after an exception too. `record` opens the run again.
+
+        Args:
+            interrupted: an exception has ended the training.
 
         Raises:
             StorageError: the last record could not be written in the background, with `on_write_error="raise"`.
@@ -290,7 +298,7 @@ class Recorder:
             self._settle()
         finally:
             if self._writer is not None:
-                self._writer.close()
+                self._writer.close("interrupted" if interrupted else "finished")
 
     def __enter__(self) -> Recorder:
         return self
@@ -298,7 +306,7 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close(interrupted=kind is not None)
 
     def _settle(self) -> None:
         """Wait for the record before, if it is not written yet."""

@@ -5,7 +5,8 @@
                         earlier versions wrote neither "mean_square" nor "sw1_rows" nor "sw1_controlled"; layer name
                         -> `Rows`, of which they wrote nothing
     missing.json        blank, or the first and the last epoch of which a record could not be written
-    closed              empty; there from the Recorder's end until somebody goes on with the run
+    closed              "finished" or "interrupted" (earlier versions wrote nothing into it); there from the Recorder's
+                        end until somebody goes on with the run
     arrays/000007.safetensors    of record 7: "<layer>/norms", "/projections", "/tracked", "/tracked_units", "/rows" and
                         "/row_units" of every layer, see `LayerArrays`; what a compact run has, see `packed_arrays`
 
@@ -40,7 +41,7 @@ from per_core.recording.layer_record import Allowance, LayerArrays, LayerSummary
 from per_core.recording.packed_arrays import pack, part_names, unpack
 from per_core.recording.recorded_layer import RecordedLayer
 from per_core.recording.rows import Rows
-from per_core.recording.run_files import ARRAYS, CLOSED, MISSING, RECORDS, RUN
+from per_core.recording.run_files import ARRAYS, CLOSED, MISSING, RECORDS, RUN, Ending
 from per_core.recording.whole_file import told, write_whole
 from per_core.text import N_, Phrase
 
@@ -493,10 +494,10 @@ class RunWriter:
         with contextlib.suppress(OSError), (self.path / MISSING).open("r+b", buffering=0) as file:
             file.write(_missing_bytes((first, epoch)))
 
-    def close(self) -> None:
-        """Leave word that the run has ended, as far as that can be. It is taken back by the next record."""
+    def close(self, ending: Ending = "finished") -> None:
+        """Leave word how the run has ended, as far as that can be. It is taken back by the next record."""
         with contextlib.suppress(OSError):
-            (self.path / CLOSED).touch()
+            (self.path / CLOSED).write_bytes(ending.encode())
         self._is_closed = True
 
     def _open(self) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 RUN, RECORDS, ARRAYS, MISSING, CLOSED = "run.json", "records.jsonl", "arrays", "missing.json", "closed"
+
+Ending = Literal["finished", "interrupted"]
+ENDINGS: tuple[Ending, ...] = ("finished", "interrupted")
 
 
 def is_run(path: Path) -> bool:
@@ -16,6 +20,15 @@ def is_run(path: Path) -> bool:
 def is_closed(path: Path) -> bool:
     """Whether the Recorder that wrote a run was closed; False of one that was killed, or that nobody closed."""
     return (path / CLOSED).is_file()
+
+
+def ending(path: Path) -> Ending | None:
+    """How the training of a run ended; None of one that was not closed, or that an earlier version closed."""
+    try:
+        said = (path / CLOSED).read_bytes()[:16]
+    except OSError:
+        return None
+    return next((one for one in ENDINGS if said == one.encode()), None)
 
 
 def header_file(path: Path) -> Path:

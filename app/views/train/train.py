@@ -97,7 +97,8 @@ def show_state(run: str) -> None:
         left.progress(min(1.0, status.epoch / status.epochs))
     if status.state in {"queued", "starting", "running"} and services.may_lead(run):
         right.button(_("Stop"), on_click=act, args=(services.stop, run), key="train_stop", width="stretch")
-    if status.state in {"stopped", "interrupted", "failed"} and services.may_lead(run):
+    is_trained_here = status.epochs is not None
+    if is_trained_here and status.state in {"stopped", "interrupted", "failed"} and services.may_lead(run):
         right.button(
             _("Resume"), on_click=act, args=(services.resume, run), key="train_resume", width="stretch", type="primary"
         )
