@@ -83,7 +83,7 @@ def test_the_entry_of_a_comparison(library, comparison):
 def test_the_entry_of_somebodys_own_training(library):
     record(library.root / "mine", 3, title="My network", description={"device": "a big GPU"})
     (entry,) = library.list_runs()
-    assert (entry.title, entry.kind, entry.state, entry.device) == ("My network", "recording", "recorded", "a big GPU")
+    assert (entry.title, entry.kind, entry.state, entry.device) == ("My network", "recording", "finished", "a big GPU")
     assert (entry.epoch, entry.epochs, entry.methods, entry.message) == (2, None, (), "3 records")
     assert abs(entry.created - time.time()) < 60
     size = entry.size
@@ -451,10 +451,24 @@ def test_a_recording_is_a_comparison_of_one(library):
     record(library.root / "mine", 2, title="My network")
     opened = open_comparison(library.path("mine"))
     assert (opened.spec, opened.methods, opened.seeds) == ({}, ("My network",), (0,))
-    assert (opened.status.state, opened.status.epoch) == ("recorded", 1)
+    assert (opened.status.state, opened.status.epoch) == ("finished", 1)
     assert opened.refresh() is opened
     record(library.root / "mine", 1, first=2, title="My network", resume=True)
     assert opened.refresh().status.message == "3 records"
+
+
+def test_how_a_recording_has_ended(library):
+    run = library.root / "mine"
+    with pytest.raises(KeyboardInterrupt), Recorder(nn.Linear(2, 2), run) as recorder:
+        recorder.record(3, inputs=torch.ones(4, 2))
+        assert library.entry("mine").state == "recorded"  # there may be more
+        raise KeyboardInterrupt
+    assert (library.entry("mine").state, library.entry("mine").message) == (
+        "interrupted",
+        "interrupted after epoch 3: 1 records",
+    )
+    (run / "closed").write_bytes(b"")  # as earlier versions did, whatever had happened
+    assert library.entry("mine").state == "recorded"
 
 
 def test_threads_share_a_library(library):
