@@ -459,14 +459,13 @@ def test_a_recording_is_a_comparison_of_one(library):
 
 def test_how_a_recording_has_ended(library):
     run = library.root / "mine"
-    with pytest.raises(KeyboardInterrupt), Recorder(nn.Linear(2, 2), run) as recorder:
-        recorder.record(3, inputs=torch.ones(4, 2))
-        assert library.entry("mine").state == "recorded"  # there may be more
+    recorder = Recorder(nn.Linear(2, 2), run)
+    recorder.record(3, inputs=torch.ones(4, 2))
+    assert library.entry("mine").state == "recorded"  # there may be more
+    with pytest.raises(KeyboardInterrupt), recorder:
         raise KeyboardInterrupt
-    assert (library.entry("mine").state, library.entry("mine").message) == (
-        "interrupted",
-        "interrupted after epoch 3: 1 records",
-    )
+    entry = library.entry("mine")
+    assert (entry.state, entry.message) == ("interrupted", "interrupted after epoch 3: 1 records")
     (run / "closed").write_bytes(b"")  # as earlier versions did, whatever had happened
     assert library.entry("mine").state == "recorded"
 
