@@ -18,7 +18,7 @@ html_title = f"PERscope {release}"
 html_logo = html_favicon = "../icon.svg"
 html_static_path = ["pages.css"]
 html_css_files = ["pages.css"]
-html_copy_source = False
+html_copy_source = html_show_search_summary = False  # a summary would be fetched, which files refuse
 html_show_sphinx = html_show_copyright = False
 html_math_renderer = "mathml"
 
