@@ -14,7 +14,7 @@ try:
 
     from per_core.recording.callbacks.keras_layers import KerasLayers
 except ImportError as error:
-    raise not_installed("Keras", "keras") from error
+    raise not_installed("Keras", "keras, and set KERAS_BACKEND=torch") from error
 
 
 class Recording(keras.callbacks.Callback):
