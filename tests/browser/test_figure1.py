@@ -12,3 +12,10 @@ def test_the_dashboard_opens_on_the_four_drawn_distributions(page: Page, server:
     assert contours == ["(a) isotropic", "(b) correlated", "(c) skewed", "(d) bimodal"]
     # filled shapes are really on the page, not only in the figure's data
     assert chart.locator("g.contourlayer path").count() >= 4 * 9
+    # beside the sidebar the panels stand in two rows; in one row, without it, nothing is left empty below them
+    height = "plot => plot.offsetHeight"
+    beside = chart.evaluate(height)
+    page.set_viewport_size({"width": 1000, "height": 900})
+    page.wait_for_function("before => document.querySelector('[data-chart]').offsetHeight > before", arg=beside)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.wait_for_function("before => document.querySelector('[data-chart]').offsetHeight === before", arg=beside)

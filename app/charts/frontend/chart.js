@@ -329,6 +329,7 @@ async function drawFigure(chart, data) {
   const { plot, layout } = chart
   chart.width = plot.clientWidth
   const own = laidOut({ data, layout }, plot.clientWidth, heightFor(chart))
+  plot.style.minHeight = `${own.height}px`
   await window.Plotly.react(plot, data, own, { ...CONFIG, locales: { visitor: { dictionary: chart.texts } } })
   const { h } = plot._fullLayout._size
   const taken = plot.clientWidth < NARROW ? own.height - own.margin.t - own.margin.b - h : 0
