@@ -165,9 +165,10 @@ def follow(run: str, beside: list[str]) -> None:
         services.watch_runs([])
         st.error(escaped(explain(entry, translated)))
         return
-    st.header(escaped(run_title(entry)))
-    if entry.kind == "comparison":
-        _show_spec(_opened(run))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.header(escaped(run_title(entry)))
+        if entry.kind == "comparison":
+            _show_spec(_opened(run))
     titles = _titles([run, *beside])
     services.watch_runs(list(titles))
     followed.follow(LIVE, lambda: _glance(run, titles), lambda: show_run(run, entry.title, titles))
