@@ -7,11 +7,16 @@ from pathlib import Path
 
 from analysis.dumps.inspection import Inspection, inspect
 from analysis.dumps.plan.plan_file import read_plan
+from analysis.runs.shipped import EXAMPLE, or_example
 
 
 def add_dump_arguments(parser: argparse.ArgumentParser) -> None:
     """Path, plan and answers."""
-    parser.add_argument("path", metavar="PATH", help="a file, a folder, an archive or a run directory")
+    parser.add_argument(
+        "path",
+        metavar="PATH",
+        help=f"a file, a folder, an archive or a run directory; {EXAMPLE}: the run that ships, of a network that fails",
+    )
     parser.add_argument(
         "--plan",
         type=Path,
@@ -32,7 +37,7 @@ def add_dump_arguments(parser: argparse.ArgumentParser) -> None:
 def open_dump(options: argparse.Namespace) -> Inspection:
     """The inspection of the dump that the arguments name; a `PerError` if there is none."""
     plan = None if options.plan is None else read_plan(options.plan)
-    return inspect(options.path, plan=plan, answers=dict(options.set))
+    return inspect(or_example(options.path), plan=plan, answers=dict(options.set))
 
 
 def _answer(text: str) -> tuple[str, str]:

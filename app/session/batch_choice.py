@@ -6,7 +6,6 @@ or a modified client can hold anything.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
@@ -16,6 +15,7 @@ from streamlit.delta_generator import DeltaGenerator
 from analysis.batch import ActivationBatch
 from analysis.drawing import Drawing, DrawnSpec, Kind, draw_batch
 from analysis.plain_text import plain, plain_names
+from analysis.runs.shipped import SHIPPED
 from analysis.samples import CASE_TITLES, SIZES, Case, SampleSpec, draw
 from app.session import caches, services
 from app.session.address import kept_in_address
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MAX_VALUES = 1_048_576
-SHIPPED_RUN = Path(__file__).parents[2] / "assets" / "runs" / "digits_elu"
+SHIPPED_RUN = SHIPPED / "digits_elu"
 _CASES = {
     "a": N_("x and y are independent N(0, 1): the target."),
     "b": N_("x and y are N(0, 1) with correlation ρ."),

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from analysis.command_line import IS_INSTALLED
+from analysis.runs.shipped import EXAMPLE as EXAMPLE
+from analysis.runs.shipped import EXAMPLE_DUMP as EXAMPLE_DUMP
+from analysis.runs.shipped import EXAMPLE_RUN as EXAMPLE_RUN
 from app.session import permissions
 from app.session.keys import RUNS_SUBMITTED, RUNS_WATCHED
 from app.text.language import _
@@ -27,9 +30,6 @@ if TYPE_CHECKING:
     from analysis.runs.spec import TrainingSpec
     from app.session.class_store import ClassStore
 
-SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "runs"
-EXAMPLE = "example"  # the path that means the dump that ships, in the address too
-EXAMPLE_DUMP, EXAMPLE_RUN = SHIPPED / "digits_dying", SHIPPED / "digits_figure2"
 FOLDERS_VARIABLE = "PERSCOPE_FOLDERS"
 RUNS_VARIABLE, GRACE_VARIABLE = "PERSCOPE_RUNS", "PERSCOPE_GRACE_SECONDS"
 CLASSES_VARIABLE, HOURS_VARIABLE = "PERSCOPE_CLASSES", "PERSCOPE_CLASS_HOURS"

@@ -68,6 +68,16 @@ def as_json(capsys, *arguments: str, status: int = 0):
     return json.loads(capsys.readouterr().out)
 
 
+def test_the_example_that_ships_has_a_word_unless_something_here_is_called_so(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["inspect", "example"]) == 0
+    assert capsys.readouterr().out.startswith("1 run, 35 arrays → 5 layers × 7 epochs.")
+    np.save(tmp_path / "example", LAYERS["features.6"])
+    (tmp_path / "example.npy").rename(tmp_path / "example")
+    assert main(["inspect", "example"]) == 0
+    assert capsys.readouterr().out.startswith("1 file")
+
+
 def test_json_holds_layers_what_is_left_out_and_questions(tmp_path, capsys):
     for epoch in (1, 2):
         np.savez(tmp_path / f"epoch_{epoch}.npz", conv1=np.ones((2, 3, 4, 4)), labels=np.arange(2))
