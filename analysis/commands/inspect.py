@@ -1,5 +1,20 @@
 """Prints what is in a dump, how it is read and what is wrong with it. Nothing but headers is read.
 
+A dump is a file or a folder of arrays (.npy .npz .pt .safetensors .h5 .mat .zarr), tables (.parquet .arrow .csv .json),
+raw numbers with their shape in metadata.json, event files of TensorBoard, an archive of these, or a run directory.
+
+Names and shapes of the whole set say how its arrays become layers over epochs. What could be something else is asked,
+and --set answers. The answers are a plan, which --keep-plan writes to perscope.toml beside the dump:
+
+  [[arrays]]
+  name = "{split}/epoch_{epoch}.npz/act_{layer:fc*}"
+  axes = ["sample", "unit"]
+
+A name is the way to an array: folders, files, keys. Braces hold what a part of it is: layer, epoch, split, part,
+sample, method, seed, ignored; * stands for any signs. Axes are sample, position, height and width, of which rows
+consist; unit, channel and head, of which units do; layer, which is split; ignored. The first rule that fits the name
+and the number of axes decides. `left_out = "labels"` in place of axes leaves an array out.
+
 exit status: 0 if every array can be read or is no activation, 1 if some are refused, 2 if there is nothing to read at
 all.
 """

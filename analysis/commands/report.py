@@ -1,5 +1,7 @@
 """Writes a report of a dump: one HTML file that needs nothing else.
 
+It shows every layer at every epoch, worst first, holds aggregates only and stays below 3 MB.
+
 exit status: 0 if everything was read, 1 if the report is written but some members were refused or could
 not be read, 2 if nothing could be read or the report cannot be written. What the report says about the layers does not
 change the status.
