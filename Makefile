@@ -9,7 +9,7 @@ WORKERS ?= 3
 # Sources are compiled once, not again in each of the hundreds of processes that the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run wheel test test-fast test-slow test-gpu coverage bench bench-pages lint docs texts recording bands clean
+.PHONY: run wheel test test-fast test-slow test-gpu coverage bench bench-pages lint docs texts pictures recording bands clean
 
 run: $(VENV)/dashboard-installed
 	$(BIN)/python -m app --port $(PORT)
@@ -60,6 +60,11 @@ texts: $(VENV)/tests-installed
 	$(BIN)/pybabel --quiet extract --output analysis/locale/perscope.pot analysis per_core
 	$(BIN)/pybabel --quiet update --domain perscope --input-file app/locale/perscope.pot --output-dir app/locale
 	$(BIN)/pybabel --quiet update --domain perscope --input-file analysis/locale/perscope.pot --output-dir analysis/locale
+
+# Drives the dashboard in a browser and keeps what it shows for the README and the pages; some minutes, for a training is
+# followed. Some of them: make pictures OPTIONS="dumps learn".
+pictures: $(VENV)/tests-installed
+	$(BIN)/python -m tests.pictures $(OPTIONS)
 
 # Trains the two small networks whose activations ship with the dashboard.
 recording: $(VENV)/dashboard-installed

@@ -1,10 +1,11 @@
-"""The pages of the documentation say what the code gives, and build into a site that needs no network."""
+"""The README and the pages of the documentation say what the code gives, and build into a site without a network."""
 
 import contextlib
 import doctest
 import io
 import re
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -20,37 +21,38 @@ pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "assets" / "docs"
-GUIDES = ["mathematics", "practitioners"]
+PAGES = {path.stem: path for path in (ROOT / "README.md", *sorted(DOCS.glob("*.md")))}
+GUIDES = ["mathematics", "practitioners"]  # whose numbers are computed on the page
 BLOCK = re.compile(r"```python\n(.*?)```", flags=re.DOTALL)
 NUMBER = re.compile(r"(?<![\d.])\d+\.\d{2,}(?![\d.])")
 INSIDE_TORCH = "ignore::DeprecationWarning", "ignore::FutureWarning"  # torch.compile calls what torch has deprecated
 
 
 def guide(name: str) -> str:
-    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    return PAGES[name].read_text(encoding="utf-8")
 
 
 @cache
 def outcome(name: str) -> tuple[str, str]:
-    """What the blocks of a page print, one after the other, and what is not as the page has it."""
+    """What the blocks of a page print, one after the other in an empty folder, and what is not as the page has it."""
     namespace: dict[str, object] = {}
     printed, told = io.StringIO(), io.StringIO()
     torch.manual_seed(0)
-    try:
-        for block in BLOCK.findall(guide(name)):
-            if block.startswith(">>> "):
-                example = doctest.DocTestParser().get_doctest(block, {}, name, None, None)
-                example.globs = namespace
-                doctest.DocTestRunner().run(example, out=told.write, clear_globs=False)
-            else:
-                with contextlib.redirect_stdout(printed):
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(printed):
+        try:
+            for block in BLOCK.findall(guide(name)):
+                if block.startswith(">>> "):
+                    example = doctest.DocTestParser().get_doctest(block, {}, name, None, None)
+                    example.globs = namespace
+                    doctest.DocTestRunner().run(example, out=told.write, clear_globs=False)
+                else:
                     exec(compile(block, name, "exec"), namespace)
-    finally:
-        torch.set_default_dtype(torch.float32)
+        finally:
+            torch.set_default_dtype(torch.float32)
     return printed.getvalue(), told.getvalue()
 
 
-@pytest.mark.parametrize("name", GUIDES)
+@pytest.mark.parametrize("name", [name for name in PAGES if BLOCK.search(guide(name))])
 @pytest.mark.filterwarnings(*INSIDE_TORCH)
 def test_the_code_of_a_page_gives_what_it_shows(name: str) -> None:
     _, wrong = outcome(name)

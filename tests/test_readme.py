@@ -1,4 +1,4 @@
-"""What the README shows works as it stands there."""
+"""What the README and the pages of the documentation show works as it stands there."""
 
 import os
 import re
@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageChops, ImageStat
 
+from analysis.__main__ import COMMANDS
 from analysis.dumps import ReadingPlan, inspect
 from analysis.dumps.plan.plan import PLAN_FILE
 from analysis.survey.overview import overview
@@ -20,29 +22,27 @@ from app.session import permissions, services
 from app.session.services import EXAMPLE, EXAMPLE_DUMP
 from per_core import open_run
 from tests import processes
+from tests.pictures.frame import HEIGHT, SCALE, WIDTH
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SCRIPTS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+DOCS = ROOT / "assets" / "docs"
+PAGES = {path.stem: path for path in (ROOT / "README.md", *sorted(DOCS.glob("*.md")))}
+TEXTS = {name: path.read_text(encoding="utf-8") for name, path in PAGES.items()}
+MOST_LINES = 150  # of the README, which is a first look; the rest is in the pages
+PICTURES = ROOT / "assets" / "pictures"
+MOST_BYTES = 2_000_000  # of an animated picture
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=range(len(SCRIPTS)))
-def test_every_script_runs(script: str, tmp_path: Path) -> None:
-    file = tmp_path / "script.py"
-    file.write_text(script, encoding="utf-8")
-    run = processes.run([sys.executable, "-W", "error", file], env={**os.environ, "PYTHONPATH": str(ROOT)})
-    assert run.returncode == 0, run.stderr
-
-
-def test_per_takes_five_lines() -> None:
-    assert len([line for line in SCRIPTS[0].splitlines() if line.strip()]) == 5
+def section(page: str, title: str) -> str:
+    """What stands below a heading of a page."""
+    return re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", TEXTS[page], flags=re.DOTALL | re.MULTILINE)[1]
 
 
 def test_the_first_minute_says_what_the_example_shows() -> None:
-    told = " ".join(re.search(r"## The first minute\n(.*?)\n## ", README, flags=re.DOTALL)[1].split())
+    told = " ".join(section("dashboard", "The first minute").split())
     assert f"/dumps?dumps_path={EXAMPLE})" in told
     accuracy = {record.epoch: record.scalars["test_accuracy"] for record in open_run(EXAMPLE_DUMP).records}
     epochs = {(one.layer, one.warning.kind): one.epochs for one in list_warnings(overview(inspect(EXAMPLE_DUMP)))}
@@ -53,20 +53,23 @@ def test_the_first_minute_says_what_the_example_shows() -> None:
     assert accuracy[3] > 0.3 > 0.15 > max(accuracy[epoch] for epoch in (4, 5, 6))
     assert "layer 1 loses units first, at epoch 2" in told
     assert [key for key, found in epochs.items() if found[0] <= 2] == [("layer 1", "dead")]
+    first_look = " ".join(section("README", "My network learns badly: which layer is it\\?").split())
     assert "layer 5 is dead from epoch 3 on" in told
+    assert "layer 5 is dead from epoch 3 on" in first_look
     assert (epochs["layer 5", "dead"][0], epochs["layer 5", "dead"][-1]) == (3, last)
     assert "layer 4 explodes from epoch 4 on" in told
+    assert "layer 4 explodes from epoch 4 on" in first_look
     assert (epochs["layer 4", "exploding"][0], epochs["layer 4", "exploding"][-1]) == (4, last)
 
 
 def test_the_report_of_the_first_minute_is_written(tmp_path: Path) -> None:
-    command = re.search(r"-m (analysis report assets\S+ --out) report\.html", README)[1].split()
-    processes.run([sys.executable, "-m", *command, tmp_path / "report.html"], check=True)
+    (words,) = re.findall(r"^    perscope (report .* --out) report\.html$", TEXTS["dashboard"], flags=re.MULTILINE)
+    processes.run([sys.executable, "-m", "analysis", *words.split(), tmp_path / "report.html"], check=True)
     assert "layer 5" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_the_plan_reads_the_dump_that_it_is_about(tmp_path: Path) -> None:
-    text = re.search(r"```toml\n(\[\[arrays\]\].*?)```", README, flags=re.DOTALL)[1]
+    text = re.search(r"```toml\n(\[\[arrays\]\].*?)```", TEXTS["dumps"], flags=re.DOTALL)[1]
     for split in ("train", "test"):
         (tmp_path / split).mkdir()
         for epoch in ("00_25", "10_50"):
@@ -84,8 +87,11 @@ def test_the_plan_reads_the_dump_that_it_is_about(tmp_path: Path) -> None:
 
 def test_the_command_for_a_class_prints_a_key_and_serves(tmp_path: Path) -> None:
     """It listens on this machine only here."""
-    (command,) = re.findall(r"^    python -m (app --class .*)$", README, flags=re.MULTILINE)
-    words = command.replace("0.0.0.0", "127.0.0.1").split()
+    found = {
+        re.search(r"^    perscope (--class .*)$", TEXTS[page], flags=re.MULTILINE)[1] for page in ("README", "lesson")
+    }
+    (options,) = found
+    words = ["app", *options.replace("0.0.0.0", "127.0.0.1").split()]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -108,20 +114,84 @@ def _answer(address: str) -> bytes:
 
 
 def test_the_variables_of_a_class_are_those_of_the_code() -> None:
-    section = re.search(r"## A class\n(.*?)\n## ", README, flags=re.DOTALL)[1]
-    assert set(re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)) == {
+    about = section("lesson", "A class")
+    assert set(re.findall(r"^\| `(\w+)` \|", about, flags=re.MULTILINE)) == {
         permissions.CLASS_VARIABLE,
         permissions.KEY_VARIABLE,
         services.CLASSES_VARIABLE,
         services.HOURS_VARIABLE,
     }
-    assert f"{permissions.UPLOAD_MB} MB together" in " ".join(section.split())
-    assert f"`{services.CLASSES_FILE}`" in section
-    assert f"of {permissions.SHORTEST_KEY} signs at least" in section
+    assert f"{permissions.UPLOAD_MB} MB together" in " ".join(about.split())
+    assert f"`{services.CLASSES_FILE}`" in about
+    assert f"of {permissions.SHORTEST_KEY} signs at least" in about
 
 
-def test_every_picture_and_make_target_exists() -> None:
-    for path in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README):
-        assert (ROOT / path).is_file()
+def test_every_variable_that_the_code_reads_is_explained_and_no_other() -> None:
+    """In the tables of the pages."""
+    files = [file for package in ("app", "analysis", "per_core") for file in (ROOT / package).rglob("*.py")]
+    read = {name for file in files for name in re.findall(r"PERSCOPE_[A-Z_]+", file.read_text(encoding="utf-8"))}
+    explained = [name for text in TEXTS.values() for name in re.findall(r"^\| `(PERSCOPE_\w+)` \|", text, re.MULTILINE)]
+    assert sorted(explained) == sorted(read)
+
+
+def test_the_readme_is_a_first_look() -> None:
+    assert len(TEXTS["README"].splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    """Files and pictures exist, and pages have the headings that others name."""
+    text = TEXTS[page]
+    for link in re.findall(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"", text):
+        target, _, anchor = "".join(link).partition("#")
+        if not target.startswith("http"):
+            path = (PAGES[page].parent / target) if target else PAGES[page]
+            assert path.resolve().is_file(), target
+            is_name = anchor.startswith("per_core.")  # in the reference; the tests of the site look for it
+            assert not anchor or is_name or anchor in _anchors(path.read_text(encoding="utf-8")), link
+
+
+def _anchors(text: str) -> set[str]:
+    """The names that headings have in an address."""
+    titles = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_exists(page: str) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-    assert set(re.findall(r"`?make ([a-z-]+)", README)) <= targets
+    assert set(re.findall(r"`?make ([a-z-]+)`", TEXTS[page])) <= targets
+    assert set(re.findall(r"^    perscope ([a-z]+)", TEXTS[page], flags=re.MULTILINE)) <= set(COMMANDS)
+
+
+def test_pictures_are_alike_and_each_is_shown() -> None:
+    """All have one size, each has a description, and the film begins with the picture that stands in for it."""
+    shown = "".join(TEXTS.values())
+    for path in PICTURES.iterdir():
+        assert path.name in shown
+        with Image.open(path) as picture:
+            assert picture.size == (SCALE * WIDTH + 2, round(SCALE * HEIGHT) + 2), path.name
+    assert not re.search(r"!\[\]|<img(?![^>]* alt=\"\w)", shown)
+    film = PICTURES / "figure2.webp"
+    assert film.stat().st_size <= MOST_BYTES
+    with Image.open(film) as moving, Image.open(PICTURES / "figure2.png") as still:
+        assert moving.n_frames > 10
+        difference = ImageChops.difference(moving.convert("RGB"), still.convert("RGB"))
+        assert ImageStat.Stat(difference).mean < [1, 1, 1]  # of 255: the picture has fewer colours
+
+
+@pytest.mark.parametrize("page", ["README", "recorder"])
+def test_the_terminal_view_is_what_the_command_prints(page: str) -> None:
+    (shown,) = re.findall(r"```text\n(Digits ReLU network.*?)```", TEXTS[page], flags=re.DOTALL)
+    width = str(max(map(len, shown.splitlines())))
+    command = [sys.executable, "-m", "analysis", "watch", "--once", "example"]
+    printed = processes.run(command, env={**os.environ, "COLUMNS": width, "PYTHONIOENCODING": "utf-8"})
+    assert printed.returncode == 1, printed.stderr  # layers have died
+    assert [line.rstrip() for line in printed.stdout.splitlines()[: len(shown.splitlines())]] == shown.splitlines()
+
+
+def test_every_module_of_callbacks_is_named() -> None:
+    folder = ROOT / "per_core" / "recording" / "callbacks"
+    modules = {file.stem for file in folder.glob("*.py") if "class Recording(" in file.read_text(encoding="utf-8")}
+    assert set(re.findall(r"\| `\.(\w+)`:", TEXTS["README"])) == modules
+    assert set(re.findall(r"^\| `(\w+)` \| `.*Recording\(", TEXTS["recorder"], flags=re.MULTILINE)) == modules

@@ -28,6 +28,7 @@ from analysis.command_line import command
 from analysis.commands.standing_picture import StandingPicture, needs_ascii
 from analysis.plain_text import message, plain
 from analysis.runs.newest import newest_run
+from analysis.runs.shipped import EXAMPLE, or_example
 from analysis.survey.standing import Follower, LayerStanding, Standing
 from analysis.survey.warnings import LayerWarning, WarningKind
 from per_core.errors import InvalidInputError, PerError
@@ -44,7 +45,10 @@ HINT = "Ctrl+C ends the view; the training goes on."
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
     parser.add_argument(
-        "path", type=Path, metavar="PATH", help="a run directory, a comparison, or a folder: the newest run below it"
+        "path",
+        type=Path,
+        metavar="PATH",
+        help=f"a run directory, a comparison, or a folder: the newest run below it; {EXAMPLE}: the run that ships",
     )
     parser.add_argument("--once", action="store_true", help="show it as it is now, and end")
     parser.add_argument("--json", action="store_true", help="print a line of JSON for every new state, for scripts")
@@ -141,6 +145,7 @@ def _chosen(path: Path) -> Path:
     Raises:
         InvalidInputError: If there is none.
     """
+    path = Path(or_example(str(path)))
     if not path.is_dir():
         raise InvalidInputError(
             N_("A run is a folder; there is none at {path}. Name a run, or the folder of all runs."), path=path
