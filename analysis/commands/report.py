@@ -76,11 +76,9 @@ def _require_readable(inspection: Inspection) -> None:
         return
     first = inspection.members[0]
     raise InvalidInputError(
-        N_(
-            "A report needs a member that can be read; none of the {count} can. {name}: {reason} See python -m"
-            " analysis inspect."
-        ),
+        N_("A report needs a member that can be read; none of the {count} can. {name}: {reason} See {inspect}."),
         count=len(inspection.members),
         name=first.name,
         reason=first.reason,
+        inspect=command("inspect"),
     )

@@ -1,7 +1,7 @@
 """Bands of 999 Gaussian batches, computed beforehand for the sizes on offer and kept in `assets/null_bands.json`.
 
 So many draws keep the rate of false alarms below 1 % for every statistic (`NullBand.level`), and take from seconds to
-minutes, which nobody who opens a page should wait. `python -m analysis bands` computes them anew.
+minutes, which nobody who opens a page should wait. The command `bands` computes them anew.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _read(path: Path) -> dict[str, dict[Any, NullBand]]:
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declare the argument of `python -m analysis bands`: the file to write, the shipped one if left out."""
+    """Declare the argument of the command `bands`: the file to write, the shipped one if left out."""
     command.add_argument("out", type=Path, nargs="?", default=PATH, metavar="OUT.json")
 
 

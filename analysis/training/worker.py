@@ -1,4 +1,4 @@
-"""The process that trains: `python -m analysis train SPEC --out FOLDER`.
+"""The process that trains what a spec says, side by side.
 
 It prints a line an epoch, and its exit status is 0 when training finished, 1 after a message on stderr, 2 after a wrong
 command line, 3 when it was stopped and can go on with --resume, 4 when its parent had gone, 5 when the disk was full or
