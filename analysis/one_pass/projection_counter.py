@@ -36,9 +36,9 @@ class ProjectionCounter:
         self._packed_rows = 0
         self._most_rows = 2**PACKED_BITS >> grid.precision
         rows = min(max(LEAST_ROWS, BLOCK_PROJECTIONS // k), self._most_rows)
-        self._buffer = torch.empty(k, rows)
+        self._buffer = torch.empty(k, rows, dtype=torch.float32)
         most = max(COUNTED_AT_ONCE, self._buffer.shape[1])
-        self._memory = torch.empty(most), *torch.empty(2, most, dtype=torch.int64)
+        self._memory = torch.empty(most, dtype=torch.float32), *torch.empty(2, most, dtype=torch.int64)
         self._waiting = 0  # rows whose projections are there, to be counted together
         self._found = ProjectionCounts.empty(k, grid)
 

@@ -82,6 +82,16 @@ def test_the_threads_of_torch_are_left_as_they_were(tmp_path):
     assert torch.get_num_threads() == before
 
 
+def test_what_torch_takes_by_default_changes_nothing(tmp_path):
+    folder = shards(tmp_path / "s")
+    found = run_pass(folder, SPEC).statistics
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert_identical(run_pass(folder, SPEC).statistics, found)
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 def test_progress_counts_pieces(tmp_path):
     seen = []
     run_pass(shards(tmp_path / "s", (350,)), SPEC, piece_bytes=48 * 100, on_progress=lambda *now: seen.append(now))
