@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 
 from analysis.__main__ import COMMANDS
+from analysis.citation import BIBTEX
 from analysis.dumps import ReadingPlan, inspect
 from analysis.dumps.plan.plan import PLAN_FILE
 from analysis.survey.overview import overview
@@ -190,8 +191,15 @@ def test_the_terminal_view_is_what_the_command_prints(page: str) -> None:
     assert [line.rstrip() for line in printed.stdout.splitlines()[: len(shown.splitlines())]] == shown.splitlines()
 
 
-def test_every_module_of_callbacks_is_named() -> None:
+@pytest.mark.parametrize("page", ["README", "recorder"])
+def test_the_lines_of_the_callbacks_are_those_of_their_modules(page: str) -> None:
+    """Which are tested in their frameworks."""
     folder = ROOT / "per_core" / "recording" / "callbacks"
-    modules = {file.stem for file in folder.glob("*.py") if "class Recording(" in file.read_text(encoding="utf-8")}
-    assert set(re.findall(r"\| `\.(\w+)`:", TEXTS["README"])) == modules
-    assert set(re.findall(r"^\| `(\w+)` \| `.*Recording\(", TEXTS["recorder"], flags=re.MULTILINE)) == modules
+    texts = {file.stem: file.read_text(encoding="utf-8") for file in folder.glob("*.py")}
+    lines = {name: re.search("`(.*?)`", text)[1] for name, text in texts.items() if "class Recording(" in text}
+    assert lines == dict(re.findall(r"\| `per_core\.recording\.callbacks\.(\w+)` \| `(.*)` \|", TEXTS[page]))
+
+
+def test_the_readme_says_how_to_cite() -> None:
+    (shown,) = re.findall(r"```bibtex\n(.*?)```", TEXTS["README"], flags=re.DOTALL)
+    assert shown.split() == BIBTEX.split()
