@@ -448,6 +448,17 @@ def test_a_network_that_diverged_has_no_results_and_does_not_cut_the_others(
     assert [frame["name"] for frame in frames] == [f"epoch {epoch}" for epoch in range(5)]
 
 
+def test_a_script_s_run_that_an_exception_ended_says_so_and_is_not_resumed_here(
+    open_page: OpenPage, runs_folder: Path
+) -> None:
+    record_run(runs_folder / "ended", [0, 1], title="Ended")
+    (runs_folder / "ended" / "closed").write_bytes(b"interrupted")
+    page = open_page("train", run="ended")
+    assert [*page.exception, *page.error] == []
+    assert "interrupted after epoch 1: 2 records" in shown(all_text(page))
+    assert "train_resume" not in [button.key for button in page.button]
+
+
 def test_nan_in_a_script_s_run_is_said(open_page: OpenPage, runs_folder: Path) -> None:
     record_run(runs_folder / "lost", [0, 1, 2, 3], title="Lost", lost=2)
     page = open_page("train", run="lost", train_view_of="all recorded units")
