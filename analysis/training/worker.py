@@ -4,6 +4,9 @@ It prints a line an epoch, and its exit status is 0 when training finished, 1 af
 command line, 3 when it was stopped and can go on with --resume, 4 when its parent had gone, 5 when the disk was full or
 its folder could not be written for another reason: it goes on with --resume once it can. `status.json` in the folder
 says the same in a word and a sentence.
+
+Of a spec in JSON, a number may be a list: each of its values is trained, {"learning_rate": [0.01, 0.001]} every method
+twice. A run is checkpointed every epoch, and one that was cut off goes on to the same bits as without a break.
 """
 
 from __future__ import annotations
