@@ -147,7 +147,10 @@ def style(figure: Figure, height: int) -> dict[str, Any]:
     layout.pop("template", None)
     axis = {"gridcolor": GRID, "zerolinecolor": GRID, "linecolor": GRID, "automargin": True}
     for name in {"xaxis", "yaxis", *filter(_AXIS.fullmatch, layout)}:
-        layout[name] = axis | layout.get(name, {})
+        own = layout.get(name, {})
+        # What a visitor has zoomed stays, but not from a given range to one that plotly finds: it would keep the first
+        # that it has found, of an empty chart perhaps, for good.
+        layout[name] = axis | {"uirevision": "given" if "range" in own else "found"} | own
     return styled | {"layout": layout}
 
 

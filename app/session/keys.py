@@ -49,6 +49,8 @@ STEP, LESSON_TURN = "step", "learn_turn"  # of the lesson: which one is open; th
 PRESENTING_SWITCH = "learn_present"
 TRAIN_NEW = "train_new"  # whether the form is open
 VIEW_CLIP, VIEW_OWN = "train_view_clip", "train_view_own"
+VIEW_NETWORKS, VIEW_SEED = "train_view_networks", "train_view_seed"
+VIEW_LAYERS, VIEW_UNIT = "train_view_layers", "train_view_unit"
 
 
 def newest_source(slot: str) -> str:

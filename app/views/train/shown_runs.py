@@ -8,7 +8,7 @@ import streamlit as st
 
 from analysis.plain_text import plain_names
 from analysis.survey.history import not_finite_since
-from app.session.keys import VIEW_CLIP, VIEW_OWN
+from app.session.keys import VIEW_CLIP, VIEW_LAYERS, VIEW_NETWORKS, VIEW_OWN, VIEW_SEED, VIEW_UNIT
 from app.text.language import _, said
 from app.text.plain import harmless
 from app.views.train.differences import read_spec
@@ -147,7 +147,7 @@ def choose_shown(networks: Mapping[str, Network], epochs: float) -> Shown:
                 _("Networks"),
                 list(networks),
                 default=chosen,
-                key="train_view_networks",
+                key=VIEW_NETWORKS,
                 bind="query-params",
                 max_selections=MOST_NETWORKS,
                 help=_("At most {most} are drawn together; the table of results has all.").format(most=MOST_NETWORKS),
@@ -161,7 +161,7 @@ def choose_shown(networks: Mapping[str, Network], epochs: float) -> Shown:
         seed = last.selectbox(
             _("Seed"),
             seeds,
-            key="train_view_seed",
+            key=VIEW_SEED,
             bind="query-params",
             help=_("Figure 2 and the distributions show one seed; a network without it shows its first."),
         )
@@ -175,7 +175,7 @@ def choose_shown(networks: Mapping[str, Network], epochs: float) -> Shown:
             names,
             default=opening,
             format_func=plain_names(names).__getitem__,
-            key="train_view_layers",
+            key=VIEW_LAYERS,
             max_selections=MOST_LAYERS,
             bind="query-params",
         )
@@ -189,7 +189,7 @@ def choose_shown(networks: Mapping[str, Network], epochs: float) -> Shown:
         _("Tracked unit"),
         list(units),
         format_func=units.__getitem__,
-        key="train_view_unit",
+        key=VIEW_UNIT,
         bind="query-params",
         help=_("A few random units of each layer are recorded in full, each at every epoch."),
     )

@@ -17,7 +17,16 @@ from app.sections import followed, layer_over_epochs
 from app.sections.on_request import remembered, when_open
 from app.session import caches, permissions, services
 from app.session.batch_choice import run_label
-from app.session.keys import START_PRESSED, START_TOKEN, TRAIN_ERROR, TRAIN_NEW
+from app.session.keys import (
+    START_PRESSED,
+    START_TOKEN,
+    TRAIN_ERROR,
+    TRAIN_NEW,
+    VIEW_LAYERS,
+    VIEW_NETWORKS,
+    VIEW_SEED,
+    VIEW_UNIT,
+)
 from app.text.caption import show_statement
 from app.text.language import _, translated
 from app.text.plain import escaped
@@ -49,6 +58,9 @@ def start(spec: TrainingSpec) -> None:
         return
     st.query_params[RUN] = run
     st.query_params.pop(BESIDE, None)
+    for chosen in (VIEW_NETWORKS, VIEW_SEED, VIEW_LAYERS, VIEW_UNIT):  # of what was looked at before
+        st.session_state.pop(chosen, None)
+        st.query_params.pop(chosen, None)
     st.session_state[TRAIN_NEW] = False
 
 

@@ -94,7 +94,10 @@ def test_a_preset_fills_the_form_and_is_trained_as_it_is(open_page: OpenPage, ke
 
 def test_start_trains_what_the_form_says_and_shows_it_as_it_comes(open_page: OpenPage) -> None:
     page = fill_tiny(open_page("train"), train_seed=7.0)
+    of_the_example = page.multiselect(key="train_view_layers")
+    page = of_the_example.set_value(["layer 1"]).run()
     page = press(page, "train_start")
+    assert "train_view_layers" not in page.query_params
     given = page.query_params["run"]
     run = given if isinstance(given, str) else given[0]
     page = run_until(page, "**finished**, epoch 3 of 3")
@@ -104,6 +107,7 @@ def test_start_trains_what_the_form_says_and_shows_it_as_it_comes(open_page: Ope
     assert [method.combination for method in spec.methods] == ["per", "vanilla", "bn"]
     page.run()
     assert set(sent_charts(page)) == CHARTS
+    assert page.multiselect(key="train_view_layers").value == ["layer 2"]
     assert len(services.run_library().list_runs()) >= 1
 
 
