@@ -1,4 +1,4 @@
-"""Ratios measured side by side in one run, and peak memory: python -m tests.benchmarks [--quick] [presets]."""
+"""Ratios measured side by side in one run, and peak memory: python -m tests.benchmarks [--quick] [SECTION ...]."""
 
 import argparse
 from importlib.metadata import version
@@ -21,38 +21,46 @@ from tests.benchmarks.timing import Seconds, Spread, interleave, ratio
 from tests.benchmarks.training import step_times
 from tests.benchmarks.watching import BUSY, IDLE, UNWATCHED, WATCHED, watch_times
 
+SECTIONS = ("distance", "gradient", "memory", "methods", "training", "recording", "one-pass", "watching", "presets")
 STEP_METHODS = ("per", "l1", "l2", "bn")  # of models other than the paper's, which is measured with every method
 PER_STEP: dict[ModelName, float] = {"cnn11": 1.1, "lstm": 1.05}  # what a step with exact PER may cost, over one without
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Speed and memory of per_core.")
-    parser.add_argument("--quick", action="store_true", help="a smaller batch and fewer rounds")
+    parser.add_argument("--quick", action="store_true", help="a smaller batch and fewer rounds, without the presets")
     parser.add_argument("--gigabytes", type=float, metavar="N", help="of the shards of (g); default 0.5; full size: 8")
-    parser.add_argument("section", nargs="?", choices=["presets"], help="what the presets claim, and nothing else")
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"all, or some of {', '.join(SECTIONS)}")
     options = parser.parse_args()
-    if options.section:
-        print(hardware())
-        claims()
-        return
+    chosen = options.sections or [name for name in SECTIONS if not (options.quick and name == "presets")]
+    if not set(chosen) <= set(SECTIONS):
+        parser.error(f"a section is one of {', '.join(SECTIONS)}; received {', '.join(chosen)}")
     quick = options.quick
     print(hardware())
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
-        distance(device, quick)
-        equal_error(device, quick)
-        for narrow_or_wide in (w.NARROW_GRADIENT, w.GRADIENT):
-            gradient(narrow_or_wide, device, quick)
-        memory(device, quick)
-        for size in w.METHODS:
-            methods(size, device, quick)
-        for model in MODELS:
-            training(model, device, quick)
-        for longer in (1, 10):
-            recording(longer, device, quick)
-    for d in (256, 1024):
-        one_pass(d, options.gigabytes or (0.25 if quick else 0.5), quick)
-    watching(quick)
-    if not quick:
+        if "distance" in chosen:
+            distance(device, quick)
+            equal_error(device, quick)
+        if "gradient" in chosen:
+            for narrow_or_wide in (w.NARROW_GRADIENT, w.GRADIENT):
+                gradient(narrow_or_wide, device, quick)
+        if "memory" in chosen:
+            memory(device, quick)
+        if "methods" in chosen:
+            for size in w.METHODS:
+                methods(size, device, quick)
+        if "training" in chosen:
+            for model in MODELS:
+                training(model, device, quick)
+        if "recording" in chosen:
+            for longer in (1, 10):
+                recording(longer, device, quick)
+    if "one-pass" in chosen:
+        for d in (256, 1024):
+            one_pass(d, options.gigabytes or (0.25 if quick else 0.5), quick)
+    if "watching" in chosen:
+        watching(quick)
+    if "presets" in chosen:
         claims()
 
 
