@@ -65,3 +65,9 @@ def test_texts_on_the_primary_colour_can_be_read() -> None:
     assert f"light-dark(#ffffff, {dark['backgroundColor']})" in style
     assert contrast("#ffffff", THEME["light"]["primaryColor"]) >= TEXT
     assert contrast(dark["backgroundColor"], dark["primaryColor"]) >= TEXT
+
+
+def test_the_words_of_a_button_whose_popover_is_open_can_be_read() -> None:
+    style = Path(ROOT / "app/style.css").read_text(encoding="utf-8")
+    light, dark = (THEME[theme]["primaryColor"] for theme in ("light", "dark"))
+    assert f'[data-testid="stPopoverButton"][aria-expanded="true"] {{ color: light-dark({light}, {dark}) ' in style
