@@ -15,7 +15,7 @@ from per_core.errors import PerError
 COMMANDS = {  # the module of each, imported when it is chosen, and its line in the help
     "bands": (
         ".distances.shipped_bands",
-        "draw the Gaussian batches that the dashboard compares with, some minutes",
+        "draw the Gaussian batches that the dashboard compares with; half an hour",
     ),
     "train": (".training.worker", "train methods side by side, each watched by a recorder"),
     "inspect": (".commands.inspect", "list what is in a dump of activations, and what is wrong with it"),
