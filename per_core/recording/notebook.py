@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from per_core.plain_text import plain
 from per_core.recording.layer_record import LayerSummary
 from per_core.recording.recorded_layer import RecordedLayer
-from per_core.recording.run_files import is_closed
+from per_core.recording.run_files import ending, is_closed
 from per_core.sparkline import Sparkline
 from per_core.templates import LONGEST_NAME, templates_in
 
@@ -73,7 +73,7 @@ def layer_html(layer: RecordedLayer) -> str:
     """A layer: its quantities over the epochs."""
     return _layer_page(
         layer.name,
-        [("epochs", f"{layer.epochs[0]} to {layer.epochs[-1]}"), *_size(layer.last)],
+        [("epochs", _span(layer.epochs[0], layer.epochs[-1])), *_size(layer.last)],
         [(row.title, row.text(layer.summaries[0]), row.text(layer.last)) for row in _ROWS],
         [_line(layer, row) for row in _ROWS],
     )
@@ -102,14 +102,23 @@ def _size(summary: LayerSummary) -> list[tuple[str, str]]:
 def _counted(run: Run) -> list[tuple[str, str]]:
     """What stands at the top."""
     said = [
-        ("state", "finished" if is_closed(run.path) else "open: being written, or cut short"),
+        ("state", _state(run)),
         ("records", f"{len(run.records):,}"),
         ("layers", f"{len(run.layers):,}"),
     ]
     if run.records:
-        said.insert(1, ("epochs", f"{run.records[0].epoch} to {run.records[-1].epoch}"))
+        said.insert(1, ("epochs", _span(run.records[0].epoch, run.records[-1].epoch)))
     told = [(name, str(run.description[name])) for name in ("method", "seed") if name in run.description]
     return said + [(name, plain(text, LONGEST_NAME)) for name, text in told]
+
+
+def _state(run: Run) -> str:
+    """How it has ended, if it has; earlier versions closed a run without a word."""
+    return ending(run.path) or ("finished" if is_closed(run.path) else "open: being written, or cut short")
+
+
+def _span(first: float, last: float) -> str:
+    return f"{first}" if first == last else f"{first} to {last}"
 
 
 def _scalars(run: Run) -> list[tuple[str, Sparkline, float]]:

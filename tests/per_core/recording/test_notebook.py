@@ -11,6 +11,7 @@ import torch
 from per_core import InvalidInputError, open_run
 from per_core.recording.layer_record import Allowance, LayerDigest
 from per_core.recording.run_directory import Run, RunWriter
+from per_core.recording.run_files import CLOSED
 
 DIGEST = LayerDigest(Allowance(slices=16, units=4, tracked=1))
 ATTACKS = (
@@ -61,6 +62,18 @@ def recorded(path: Path, epochs: list[dict[str, torch.Tensor]], **options: objec
         writer.append(epoch, {name: DIGEST(h) for name, h in layers.items()}, scalars={"loss": 2.0**-epoch})
     writer.close()
     return open_run(path)
+
+
+@pytest.mark.parametrize(
+    ("ending", "said"), [(None, "open: being written, or cut short"), ("interrupted", "interrupted"), ("", "finished")]
+)
+def test_how_it_ended_is_said(tmp_path: Path, ending: str | None, said: str) -> None:
+    """An earlier version closed a run without a word."""
+    run = recorded(tmp_path / "run", [{"fc": drawn()}])
+    (tmp_path / "run" / CLOSED).unlink()
+    if ending is not None:
+        (tmp_path / "run" / CLOSED).write_text(ending)
+    assert f"state {said} epochs 0 records 1" in text_of(run._repr_html_())
 
 
 def test_layers_come_worst_first_with_their_numbers(tmp_path: Path) -> None:
@@ -115,7 +128,7 @@ def test_an_empty_run_says_what_to_do(tmp_path: Path) -> None:
     writer.append(0.5, {"a": DIGEST(drawn())})
     writer.note_missing(1)
     text = text_of(run.refresh()._repr_html_())
-    assert "epochs 0.5 to 0.5" in text
+    assert "epochs 0.5 records 1" in text
     assert "Records are missing at epoch 1, as they could not be written." in text
 
 
