@@ -12,6 +12,7 @@ from per_core.text import N_
 
 USUAL_PORT = 8501
 PORTS_TRIED = 100
+PORTS = 2**16  # 0 stands for any that is free, which the system chooses
 SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")  # the last for who has chosen one
 ANSWERS_WITHIN_SECONDS = 120.0  # loading everything takes a second, on a slow disk for the first time many
 
@@ -20,10 +21,16 @@ def choose_port(address: str, asked: int | None) -> int:
     """The port to listen on: the one asked for, or the first free one from `USUAL_PORT` on.
 
     Raises:
-        InvalidInputError: If the one asked for is taken, or nothing is free.
+        InvalidInputError: If the one asked for is taken or no port, or nothing is free.
     """
+    if asked is not None and not 0 <= asked < PORTS:
+        raise InvalidInputError(
+            N_("A port is a whole number from 1 to {last}; received {asked}. Leave out --port for the first free one."),
+            last=PORTS - 1,
+            asked=asked,
+        )
     start = USUAL_PORT if asked is None else asked
-    free = next((port for port in range(start, min(start + PORTS_TRIED, 2**16)) if _is_free(address, port)), None)
+    free = next((port for port in range(start, min(start + PORTS_TRIED, PORTS)) if _is_free(address, port)), None)
     if free is None:
         raise InvalidInputError(
             N_(
@@ -31,7 +38,7 @@ def choose_port(address: str, asked: int | None) -> int:
                 " another one by --port."
             ),
             first=start,
-            last=min(start + PORTS_TRIED, 2**16) - 1,
+            last=min(start + PORTS_TRIED, PORTS) - 1,
             address=address,
         )
     if asked is not None and free != asked:

@@ -35,6 +35,12 @@ def test_without_a_wish_it_is_the_first_free_one(taken: int, monkeypatch: pytest
     assert taken < choose_port("127.0.0.1", None) < taken + listening.PORTS_TRIED
 
 
+@pytest.mark.parametrize("asked", [-1, 2**16, 70_000])
+def test_what_is_no_port_is_refused_with_those_that_are(asked: int) -> None:
+    with pytest.raises(InvalidInputError, match=f"from 1 to 65535; received {asked}"):
+        choose_port("127.0.0.1", asked)
+
+
 def test_an_address_of_another_machine_has_no_free_port() -> None:
     with pytest.raises(InvalidInputError, match=r"8501 to 8600 are taken or not allowed on 192\.0\.2\.1"):
         choose_port("192.0.2.1", None)
