@@ -41,13 +41,18 @@ class Origin:
 
     def command(self, inspection: Inspection) -> str:
         """What to type for the same report, where the files are the same."""
-        words = ["report", self.path or inspection.path.name]
-        words += ["--plan", self.plan] if self.plan else []
+        words = ["report", _typed(self.path or inspection.path.name)]
+        words += ["--plan", _typed(self.plan)] if self.plan else []
         for question, answer in inspection.answers:
             words += ["--set", f"{question}={answer}"]
         words += ["--language", self.language] if self.language != ENGLISH else []
         words += ["--date", self.date] if self.date else []
-        return command(*words, "--out", self.out)
+        return command(*words, "--out", _typed(self.out))
+
+
+def _typed(path: str) -> str:
+    """A path as it is typed; one that begins with "-" would be taken for an option."""
+    return f"./{path}" if path.startswith("-") else path
 
 
 def specs_of(inspection: Inspection) -> tuple[tuple[str, str], ...]:

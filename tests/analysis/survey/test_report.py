@@ -205,6 +205,16 @@ def test_the_command_in_the_report_writes_the_same_report(tmp_path, monkeypatch,
     capsys.readouterr()
 
 
+def test_the_command_works_for_names_that_look_like_options(tmp_path, monkeypatch, capsys) -> None:
+    dump(tmp_path).rename(tmp_path / "-dump")
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", "--out=-r.html", "--", "-dump"]) == 1
+    first = (tmp_path / "-r.html").rename(tmp_path / "first.html")
+    assert main(command_in(first)) == 1
+    assert (tmp_path / "-r.html").is_file()
+    capsys.readouterr()
+
+
 def test_a_plan_is_in_the_report_and_in_its_command(tmp_path, monkeypatch, capsys) -> None:
     dump(tmp_path)
     (tmp_path / "my.toml").write_text(
