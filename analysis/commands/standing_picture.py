@@ -31,6 +31,7 @@ ASCII = str.maketrans({"…": "~", "×": "x", "÷": "/", "·": "-", "–": "-", 
 GAP = "  "  # between columns
 NUMBER, SHARE, TIMES, WARNED = 8, 5, 9, 8  # columns of a number, a percentage, a multiple, of warnings at least
 NARROWEST, COMFORTABLE, WIDEST = 4, 12, 40  # columns of a sparkline; beside comfortable ones there are multiples
+AS_IT_SHOULD_BE = ("recorded", "finished")  # of these there is no reason to give
 FEWEST_LAYERS = 5  # that stay beside warnings, however low the terminal is
 NAMED = 3  # layers that a warning names
 
@@ -105,7 +106,7 @@ class StandingPicture:
         yield Text.assemble(title, right)
         progress = self._text(self._progress())
         yield Text.assemble(progress, self._bar(width - progress.cell_len - len(GAP)))
-        if status.remark is not None and status.state != "recorded":
+        if status.remark is not None and status.state not in AS_IT_SHOULD_BE:
             yield self._text(message(status.message), STYLES.get(state, ""))
 
     def _progress(self) -> str:

@@ -157,7 +157,7 @@ def _chosen(path: Path) -> Path:
                 "A run is a folder that a training or a Recorder wrote; there is none at or below {path}. Start one,"
                 " {train}, or give a folder in it to per_core.Recorder in your own training."
             ),
-            path=path,
+            path=path.resolve(),
             train=command("train", "default", "--out", str(path / "first")),
         )
     return found

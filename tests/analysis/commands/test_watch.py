@@ -117,11 +117,14 @@ def test_json_says_the_same_for_scripts(capsys) -> None:
     assert worst["warnings"][0]["sentence"].startswith("100% of the 24 units never change")
 
 
-def test_a_folder_without_a_run_says_what_to_do(tmp_path: Path, capsys) -> None:
+def test_a_folder_without_a_run_says_what_to_do(tmp_path: Path, capsys, monkeypatch) -> None:
     assert main(["watch", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert f"train default --out {tmp_path}/first" in error
     assert "per_core.Recorder" in error
+    monkeypatch.chdir(tmp_path)
+    assert main(["watch", "."]) == 2
+    assert f"at or below {tmp_path}. Start one" in capsys.readouterr().err  # not "below .."
     assert main(["watch", str(tmp_path / "none")]) == 2
     assert f"there is none at {tmp_path}/none" in capsys.readouterr().err
 
@@ -133,6 +136,14 @@ def test_the_newest_run_below_a_folder_is_meant(tmp_path: Path, capsys) -> None:
     many_layers(tmp_path / "new", 3)
     assert main(["watch", str(tmp_path), "--once"]) == 0
     assert capsys.readouterr().out.startswith("deep")
+
+
+@pytest.mark.parametrize(("ending", "reasons"), [("finished", 0), ("interrupted", 1)])
+def test_only_a_run_that_ended_badly_needs_a_reason(tmp_path: Path, ending: str, reasons: int, capsys) -> None:
+    shutil.copytree(ASSETS / HEALTHY, tmp_path / "run")
+    (tmp_path / "run" / "closed").write_text(ending)
+    assert main(["watch", str(tmp_path / "run"), "--once"]) == reasons
+    assert capsys.readouterr().out.count("8 records") == reasons
 
 
 def test_a_run_that_has_not_begun_has_nothing_to_read(tmp_path: Path, capsys) -> None:
