@@ -16,8 +16,9 @@ from pathlib import Path
 from analysis.command_line import command
 from analysis.plain_text import message, plain
 from analysis.runs.comparison import Comparison, open_comparison
+from analysis.runs.shipped import EXAMPLE, or_example
 from per_core.errors import InvalidInputError, PerError
-from per_core.recording.summary_table import COLUMNS, write_csv, write_parquet
+from per_core.recording.summary_table import COLUMNS, refuse_within, write_csv, write_parquet
 from per_core.text import N_
 
 OK, INCOMPLETE, UNWRITTEN = 0, 1, 2
@@ -25,7 +26,11 @@ OK, INCOMPLETE, UNWRITTEN = 0, 1, 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the command."""
-    parser.add_argument("path", type=Path, metavar="RUN", help="a run directory, or the folder of a comparison")
+    parser.add_argument(
+        "path",
+        metavar="RUN",
+        help=f"a run directory, or the folder of a comparison; {EXAMPLE}: the run that ships",
+    )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the table as CSV")
     parser.add_argument("--parquet", type=Path, metavar="FILE", help="write the table as Parquet")
     parser.add_argument("--tensorboard", type=Path, metavar="FOLDER", help="write event files into a new folder")
@@ -37,8 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write what was asked for, return the exit status."""
     try:
-        found = open_comparison(options.path)
+        found = open_comparison(Path(or_example(options.path)))
         _require_something(options, found)
+        _require_elsewhere(options, found)
         runs = list(found.runs.values())
         if options.csv is not None:
             _told(write_csv(runs, options.csv))
@@ -66,6 +72,13 @@ def _require_something(options: argparse.Namespace, found: Comparison) -> None:
         raise InvalidInputError(
             N_("An export needs a run that has begun; {path} has none. Wait for the first record."), path=found.path
         )
+
+
+def _require_elsewhere(options: argparse.Namespace, found: Comparison) -> None:
+    """Before anything is written: the folder of a comparison holds more than its runs."""
+    for place in (options.csv, options.parquet, options.tensorboard):
+        if place is not None:
+            refuse_within([found.path], place)
 
 
 def _write_events(found: Comparison, folder: Path) -> None:

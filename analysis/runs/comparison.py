@@ -45,7 +45,7 @@ class Comparison:
     def title(self) -> str:
         """What a person calls it: since, or when it was asked for; or else its methods. As it was written."""
         given = ComparisonFolder(self.path).title or self.spec.get("title")
-        return str(given or ", ".join(self.methods) or self.path.name)
+        return str(given or ", ".join(self.methods) or self.path.resolve().name)
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -134,7 +134,7 @@ def run_batch(run: "Run", index: int, layer: str) -> ActivationBatch:
     arrays = run.arrays(index, [layer])[layer]
     epoch = run.record(index).epoch
     some = "" if arrays.rows.shape[1] == arrays.d else f", {arrays.rows.shape[1]} of {arrays.d} units"
-    name = f"{run.title or run.path.name}, {layer}, epoch {epoch}{some}"
+    name = f"{run.name}, {layer}, epoch {epoch}{some}"
     return ActivationBatch(arrays.rows, harmless(name), layer=layer, epoch=epoch, source="run")
 
 

@@ -125,6 +125,11 @@ class Run:
         return {name: summary.d for record in self.records for name, summary in record.layers.items()}
 
     @property
+    def name(self) -> str:
+        """Its title, or the name of its folder if it has none; "." is a folder with a name."""
+        return self.title or self.path.resolve().name
+
+    @property
     def worst_first(self) -> tuple[str, ...]:
         """The layers, furthest from N(0, I) at any epoch first, see `RecordedLayer.distance`; then as in `layers`."""
         return tuple(sorted(self.layers, key=lambda name: -self.layer(name).distance))
@@ -269,7 +274,7 @@ class Run:
             The path.
 
         Raises:
-            InvalidInputError: the path is a folder, or in the run.
+            InvalidInputError: the path is a folder, in the run, or in a folder that does not exist.
             StorageError: the file cannot be written.
 
         Example:

@@ -34,13 +34,13 @@ def _method_of(run: Run) -> str | None:
 
 def _seed_of(run: Run) -> int | None:
     seed = run.description.get("seed")
-    return seed if isinstance(seed, int) else None
+    return seed if isinstance(seed, int) and -(2**63) <= seed < 2**63 else None  # of larger ones Parquet has no type
 
 
 _OF_RUN: dict[str, tuple[str, Callable[[Run], Cell]]] = {
-    "run": ("title of the run, or its folder's name", lambda run: encodable(run.title or run.path.name)),
+    "run": ("title of the run, or its folder's name", lambda run: encodable(run.name)),
     "method": ("what was trained, if its description says so", _method_of),
-    "seed": ("of the training, if its description says so", _seed_of),
+    "seed": ("of the training, if its description says so, and it is a whole number of 64 bits", _seed_of),
 }
 _OF_RECORD: dict[str, tuple[str, Callable[[Record], Cell]]] = {
     "epoch": ("0 is before training", lambda record: float(record.epoch)),
@@ -93,9 +93,13 @@ def summary_rows(runs: Iterable[Run]) -> list[Row]:
 
 
 def as_csv(rows: Sequence[Mapping[str, object]]) -> str:
-    """The rows as text: NaN is "nan", infinity "inf", and nothing where there is no value; numbers have all digits."""
+    """The rows as text: NaN is "nan", infinity "inf", and nothing where there is no value; numbers have all digits.
+
+    Lines end as RFC 4180 says. With another end, `csv` leaves a carriage return in a name without quotation marks, and
+    programs begin a new row there.
+    """
     text = io.StringIO()
-    table = csv.DictWriter(text, list(rows[0]) if rows else list(COLUMNS), lineterminator="\n")
+    table = csv.DictWriter(text, list(rows[0]) if rows else list(COLUMNS))
     table.writeheader()
     table.writerows(rows)
     return text.getvalue()
@@ -126,33 +130,40 @@ def write_parquet(runs: Sequence[Run], path: Path) -> Path:
     return path
 
 
-def refuse_within(runs: Iterable[Run], path: Path) -> None:
-    """Nothing is written into a run's own folder.
+def refuse_within(folders: Iterable[Path], path: Path) -> None:
+    """Nothing is written into the folder of a run, or of a comparison.
 
     Raises:
-        InvalidInputError: the path lies in the folder of one of the runs, or is one.
+        InvalidInputError: the path lies in one of the folders, or is one.
     """
-    for run in runs:
-        if path.resolve().is_relative_to(run.path.resolve()):
+    for folder in folders:
+        if path.resolve().is_relative_to(folder.resolve()):
             raise InvalidInputError(
                 N_(
                     "A run's folder holds what its Recorder wrote; {path} lies in that of {run}. Name a place"
                     " elsewhere."
                 ),
                 path=path,
-                run=run.path,
+                run=folder,
             )
 
 
 @contextmanager
 def _table_file(runs: Sequence[Run], path: Path) -> Iterator[BinaryIO]:
     """The file of a table, whole or not there."""
-    refuse_within(runs, path)
+    refuse_within([run.path for run in runs], path)
     if path.is_dir():
         raise InvalidInputError(
             N_("A table is written to a file; {path} is a folder. Name a file in it, {example} for example."),
             path=path,
             example=path / "summaries.csv",
+        )
+    if not path.parent.is_dir():
+        raise InvalidInputError(
+            N_(
+                "A table is written into a folder that exists; there is none at {folder}. Make it, or name another one."
+            ),
+            folder=path.parent,
         )
     with whole_file(path) as file:
         yield file

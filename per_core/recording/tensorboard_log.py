@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from per_core.errors import InvalidInputError
 from per_core.extra_package import needed
@@ -35,7 +37,7 @@ def write_tensorboard(run: Run, folder: Path) -> Path:
     with needed("tensorboard", Phrase(N_("An event file of TensorBoard"))):
         from torch.utils.tensorboard import SummaryWriter
 
-    refuse_within([run], folder)
+    refuse_within([run.path], folder)
     if not run.records:
         raise InvalidInputError(
             N_("Event files need a record; {path} has none yet. Wait for the first, and call refresh."), path=run.path
@@ -46,14 +48,16 @@ def write_tensorboard(run: Run, folder: Path) -> Path:
                 N_("Event files are written into a new or an empty folder; {folder} is not. Name another one."),
                 folder=folder,
             )
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = folder.with_name(f"{folder.name}{TEMPORARY}")
+        place = folder.resolve()  # "." has a name, too
+        place.parent.mkdir(parents=True, exist_ok=True)
+        partial = place.with_name(f"{place.name}{TEMPORARY}")
         try:
             with SummaryWriter(str(partial)) as writer:
                 _write(run, writer)
-            if folder.exists():
-                folder.rmdir()
-            partial.replace(folder)
+            place.mkdir(exist_ok=True)  # one that is there stays, somebody may be in it
+            for file in partial.iterdir():
+                file.replace(place / file.name)
+            partial.rmdir()
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
@@ -74,5 +78,11 @@ def _write(run: Run, writer: SummaryWriter) -> None:
                 writer.add_scalar(f"{name}/{tag}", getattr(summary, name), **when)
             values = kept.rows[np.isfinite(kept.rows)].astype(np.float64)
             if len(values):
-                bins = "tensorflow" if np.abs(values).max() < LARGEST else np.histogram_bin_edges(values, WIDE_BINS)
+                bins = "tensorflow" if np.abs(values).max() < LARGEST else _wide_bins(values)
                 writer.add_histogram(tag, values, bins=bins, **when)
+
+
+def _wide_bins(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Edges of bins of equal width from the least to the largest of the values; of one bin if they are all the same."""
+    low, high = values.min(), values.max()
+    return np.linspace(low, high, WIDE_BINS + 1) if low < high else np.array([low, np.nextafter(low, math.inf)])

@@ -53,7 +53,7 @@ def example_comparison(tmp_path: Path) -> Path:
     [
         ([], "none is named. Add --csv FILE, --parquet FILE or --tensorboard FOLDER"),
         (["--csv", "."], "is a folder. Name a file in it"),
-        (["--parquet", "nowhere/a.parquet"], "cannot be written"),
+        (["--parquet", "nowhere/a.parquet"], "there is none at nowhere. Make it"),
     ],
 )
 def test_what_cannot_be_done_is_said(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,6 +61,22 @@ def test_what_cannot_be_done_is_said(words: list[str], said: str, capsys: pytest
     error = capsys.readouterr().err
     assert error.startswith("python -m analysis export: ")
     assert said in error
+
+
+@pytest.mark.parametrize("option", ["--csv", "--parquet", "--tensorboard"])
+def test_nothing_is_written_into_a_comparison(
+    example_comparison: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime for path in example_comparison.rglob("*")}
+    assert main(["export", str(example_comparison), option, str(example_comparison / "spec.json")]) == 2
+    assert "lies in that of" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime for path in example_comparison.rglob("*")} == before
+
+
+def test_the_run_that_ships_has_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", "example", "--csv", "a.csv"]) == 0
+    assert set(pd.read_csv("a.csv")["layer"]) == set(open_run(EXAMPLE_DUMP).layers)
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ from tests.per_core.recording.recorded import draw, largest_file
 DIGEST = LayerDigest(Allowance(slices=16, units=4, tracked=1))
 WRITERS = {"csv": (Run.to_csv, pd.read_csv), "parquet": (Run.to_parquet, pd.read_parquet)}
 ODD = 'a "quoted", =SUM(1)\nlayer \ud800 é'
+CUT = "a\r=SUM(2)"  # some programs begin a row after it
 
 
 def recorded(path: Path, epochs: tuple[float, ...] = (0, 0.5, 2), **options: object) -> Run:
@@ -60,14 +61,32 @@ def test_parquet_says_what_its_columns_hold(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", WRITERS)
 def test_names_come_back_as_they_are(tmp_path: Path, kind: str) -> None:
     write, read = WRITERS[kind]
-    writer = RunWriter(tmp_path / "run", allowance=DIGEST.allowance, title=ODD.replace("\ud800", ""))
+    writer = RunWriter(tmp_path / "run", allowance=DIGEST.allowance, title=CUT)
     writer.append(0, {ODD.replace("\ud800", ""): DIGEST(draw(5, 2))})
     text = (tmp_path / "run/records.jsonl").read_text(encoding="utf-8").replace("layer  ", "layer \\ud800 ")
     (tmp_path / "run/records.jsonl").write_text(text, encoding="utf-8")
     write(open_run(tmp_path / "run"), tmp_path / "t")
     table = read(tmp_path / "t")
     assert table["layer"].tolist() == [ODD.replace("\ud800", "\\ud800")]
-    assert table["run"].tolist() == [ODD.replace("\ud800", "")]
+    assert table["run"].tolist() == [CUT]
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+@pytest.mark.parametrize(("seed", "written"), [(2**63 - 1, 2**63 - 1), (2**63, None), ("seven", None)])
+def test_a_seed_is_a_whole_number_of_64_bits_or_none(
+    tmp_path: Path, kind: str, seed: object, written: int | None
+) -> None:
+    write, read = WRITERS[kind]
+    table = read(write(recorded(tmp_path / "run", (0,), description={"seed": seed}), tmp_path / "t"))
+    assert [None if pd.isna(one) else int(one) for one in table["seed"]] == [written] * 2
+
+
+def test_a_run_in_the_current_folder_has_that_folder_s_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded(tmp_path / "mine", (0,))
+    monkeypatch.chdir(tmp_path / "mine")
+    run = open_run(".")
+    assert run.name == "mine"
+    assert set(pd.read_csv(run.to_csv("../t.csv"))["run"]) == {"mine"}
 
 
 @pytest.mark.parametrize("kind", WRITERS)
@@ -98,7 +117,7 @@ def test_where_it_cannot_be_written_is_said_and_nothing_is_left(tmp_path: Path, 
     with pytest.raises(InvalidInputError, match=r"lies in that of .*run. Name a place elsewhere"):
         write(run, tmp_path / "run/records.jsonl")
     assert (tmp_path / "run/records.jsonl").read_bytes() == before
-    with pytest.raises(StorageError, match="cannot be written"):
+    with pytest.raises(InvalidInputError, match=r"there is none at .*nowhere. Make it, or name another"):
         write(run, tmp_path / "nowhere/t.csv")
     write(run, tmp_path / "t")
     with largest_file(100), pytest.raises(StorageError, match="ulimit -f"):

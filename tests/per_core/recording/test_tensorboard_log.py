@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from analysis.dumps import inspect
@@ -76,6 +77,24 @@ def test_epochs_that_are_no_whole_numbers_are_steps_by_position(tmp_path: Path) 
     found = read(recorded(tmp_path / "run", (0, 0.25, 2)).to_tensorboard(tmp_path / "tb"))
     assert [(one.step, one.value) for one in found.Scalars("epoch")] == [(0, 0), (1, 0.25), (2, 2)]
     assert [one.step for one in found.Histograms("0.conv")] == [0, 1, 2]
+
+
+def test_values_that_are_all_the_same_are_one_bin_however_large(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run", allowance=DIGEST.allowance)
+    writer.append(0, {"fc": DIGEST(torch.full((5, 2), -3e38))})
+    (event,) = read(open_run(tmp_path / "run").to_tensorboard(tmp_path / "tb")).Histograms("fc")
+    told = event.histogram_value
+    assert (told.num, sum(told.bucket)) == (10, 10)
+    assert told.bucket_limit[-1] == pytest.approx(-3e38)
+
+
+def test_an_empty_folder_stays_the_one_that_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = recorded(tmp_path / "run", (0,))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert run.to_tensorboard(".") == Path(".")
+    assert [one.name.startswith("events.") for one in Path.cwd().iterdir()] == [True]
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["here", "run"]
 
 
 def test_nothing_is_written_over_and_nothing_left_behind(tmp_path: Path) -> None:
