@@ -43,6 +43,7 @@ def learn(page: Page, server: str) -> None:
     page.get_by_role("button", name="Check").click()
     expect(page.get_by_text("You predicted: one.")).to_be_visible()
     wait_until_idle(page)
+    below_header(page.get_by_role("heading", name="1. "))
     save_page(page, PICTURES / "learn.png")
 
 
