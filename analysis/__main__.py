@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
+import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -30,7 +32,7 @@ COMMANDS = {  # the module of each, imported when it is chosen, and its line in 
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit status: 0, 1 after a message on stderr, or one of the command's own."""
+    """Run one command; return the exit status: 0, 1 after a message on stderr, 141 if nobody reads on, or its own."""
     if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that has no θ, or a name that is no UTF-8: spelt out
         sys.stdout.reconfigure(errors="backslashreplace")
     words = sys.argv[1:] if arguments is None else list(arguments)
@@ -38,9 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser(chosen).parse_args(words)
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
     except PerError as error:
         print(f"{command()}: {message(error)}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # who reads the output has enough of it, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still writes at its end
+        return 128 + signal.SIGPIPE
     return status
 
 

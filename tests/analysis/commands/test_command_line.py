@@ -1,5 +1,7 @@
 """The command line as a whole: its arguments, and what a command loads."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,6 +29,18 @@ def test_what_is_wrong_with_the_arguments_is_said_on_stderr(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["paint"])
     assert "invalid choice: 'paint'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("inspect", "example"), ("watch", "example", "--once", "--json")])
+def test_who_reads_no_further_ends_a_command_without_a_word(words):
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        command = [sys.executable, "-m", "analysis", *words]
+        ended = processes.run(command, capture_output=False, stdout=write, stderr=subprocess.PIPE)
+    finally:
+        os.close(write)
+    assert (ended.returncode, ended.stderr) == (141, "")
 
 
 def test_help_names_every_command_and_loads_none(capsys):
