@@ -10,21 +10,16 @@ from typing import Any
 from torch import nn
 
 from per_core.arguments import require_count
-from per_core.errors import PerError
 from per_core.recording.model_state import preserved_randomness
 from per_core.recording.probe import on_device_of
 from per_core.recording.recorder import Recorder
 from per_core.recording.scalars import recorded_scalars
-from per_core.text import N_
+from per_core.text import N_, Phrase
 
 
-def not_installed(framework: str, package: str) -> PerError:
-    """What to say where the framework of a callback cannot be imported."""
-    return PerError(
-        N_("This callback needs {framework}, which cannot be imported. Install it: pip install {package}."),
-        framework=framework,
-        package=package,
-    )
+def callback_of(framework: str) -> Phrase:
+    """What needs the framework, where that cannot be imported: see `per_core.extra_package.needed`."""
+    return Phrase(N_("The callback of {framework}"), framework=framework)
 
 
 class EpochRecorder:

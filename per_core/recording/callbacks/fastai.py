@@ -7,16 +7,15 @@ from typing import Any
 
 from torch import Tensor
 
-from per_core.recording.callbacks.epoch_recorder import EpochRecorder, not_installed
+from per_core.extra_package import needed
+from per_core.recording.callbacks.epoch_recorder import EpochRecorder, callback_of
 from per_core.recording.probe import first_samples
 
 try:
     from fastai.callback.core import Callback
 except ImportError:
-    try:
+    with needed("fastai", callback_of("fastai")):
         from fastai_minima.callback.core import Callback  # its training loop alone
-    except ImportError as error:
-        raise not_installed("fastai", "fastai") from error
 
 
 class Recording(Callback):

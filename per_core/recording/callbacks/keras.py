@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from per_core.errors import InvalidInputError
-from per_core.recording.callbacks.epoch_recorder import EpochRecorder, not_installed
+from per_core.extra_package import needed
+from per_core.recording.callbacks.epoch_recorder import EpochRecorder, callback_of
 from per_core.text import N_
 
-try:
+with needed("keras", callback_of("Keras on torch (KERAS_BACKEND=torch)")):
     import keras
 
     from per_core.recording.callbacks.keras_layers import KerasLayers
-except ImportError as error:
-    raise not_installed("Keras", "keras, and set KERAS_BACKEND=torch") from error
 
 
 class Recording(keras.callbacks.Callback):

@@ -8,13 +8,12 @@ from typing import Any
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
-from per_core.recording.callbacks.epoch_recorder import EpochRecorder, not_installed
+from per_core.extra_package import needed
+from per_core.recording.callbacks.epoch_recorder import EpochRecorder, callback_of
 from per_core.recording.probe import first_samples, inputs_among
 
-try:
+with needed("lightning", callback_of("PyTorch Lightning")):
     from lightning.pytorch.callbacks import Callback
-except ImportError as error:
-    raise not_installed("PyTorch Lightning", "lightning") from error
 
 
 class Recording(Callback):

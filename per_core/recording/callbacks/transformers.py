@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from per_core.recording.callbacks.epoch_recorder import EpochRecorder, not_installed
+from per_core.extra_package import needed
+from per_core.recording.callbacks.epoch_recorder import EpochRecorder, callback_of
 from per_core.recording.probe import first_samples, inputs_among
 
-try:
+with needed('"transformers[torch]"', callback_of("transformers")):
     from transformers import TrainerCallback
-except ImportError as error:
-    raise not_installed("transformers", '"transformers[torch]"') from error
 
 OF_SPEED = ("runtime", "_per_second", "flos")  # of what the Trainer logs
 

@@ -172,12 +172,12 @@ from per_core import *
 import per_core.recording.callbacks
 print(*sorted({{"lightning", "transformers", "keras", "fastai", "fastai_minima"}} & set(sys.modules)))
 sys.modules |= dict.fromkeys(["lightning", "transformers", "keras", "fastai", "fastai_minima"])
-from per_core import PerError
+from per_core.extra_package import MissingPackageError
 from importlib import import_module
 for name in {list(FRAMEWORKS)}:
     try:
         import_module("per_core.recording.callbacks." + name)
-    except PerError as error:
+    except MissingPackageError as error:
         print(error)
 """
     first, *told = processes.run([sys.executable, "-c", script], check=True).stdout.splitlines()
