@@ -45,21 +45,27 @@ def follow(key: str, look: Callable[[], Glance], draw: Callable[[], None]) -> No
             have no place in the browser, which stops there ("Bad delta path").
     """
 
-    def report() -> None:
-        _CHANGES(
-            key=f"{key}_changes",
-            data={"version": blake2b(look().version.encode(errors="backslashreplace"), digest_size=8).hexdigest()},
-            height=1,
-            on_version_change=lambda: st.rerun(key),
-        )
-
-    def watch() -> None:
-        st.fragment(report)()
-
     def part() -> None:
-        place = st.container()
-        st.fragment(watch, run_every=look().seconds)()  # before it draws: what changes meanwhile is drawn once more
+        drawn = [look()]  # before it draws: what changes meanwhile is drawn once more
+        timer, place = st.container(), st.container()
         with place:
             st.fragment(draw)()
+
+        def report() -> None:
+            glance = drawn.pop() if drawn else look()
+            _CHANGES(
+                key=f"{key}_changes",
+                data={"version": blake2b(glance.version.encode(errors="backslashreplace"), digest_size=8).hexdigest()},
+                height=1,
+                on_version_change=lambda: st.rerun(key),
+            )
+
+        def watch() -> None:
+            st.fragment(report)()
+
+        # Sent last: what asks for the next picture is in the browser once all of this one is. Streamlit would drop what
+        # it has not yet sent of this fragment, the containers, but not what is drawn into them.
+        with timer:
+            st.fragment(watch, run_every=drawn[0].seconds)()
 
     st.fragment(part, key=key)()

@@ -226,7 +226,8 @@ def test_a_picture_fits_its_terminal_and_counts_what_does_not(tmp_path: Path) ->
                 assert max(map(len, lines)) <= width
                 if standing is deep:
                     cut = next(i for i, line in enumerate(lines) if "more layers do not fit" in line)
-                    shown = [line.split()[0] for line in lines[4:cut]]
+                    first = next(i for i, line in enumerate(lines) if line.startswith("layer")) + 1
+                    shown = [line.split()[0] for line in lines[first:cut]]
                     assert shown == names[: len(shown)]
                     assert int(lines[cut].split()[0]) == 200 - len(shown)
     assert [line.split()[0] for line in drawn(deep, 80, None)[4:204]] == names
