@@ -82,6 +82,12 @@ def test_the_command_is_perscope(wheel: zipfile.ZipFile) -> None:
     assert dict(scripts["console_scripts"]) == {"perscope": "perscope.__main__:main"}
 
 
+def test_the_version_is_that_of_the_newest_entry_of_the_changelog() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    entries = re.findall(r"^## (\d+\.\d+\.\d+) - \d{4}-\d{2}-\d{2}$", changelog, re.MULTILINE)
+    assert entries[0] == __version__
+
+
 def test_the_source_distribution_builds_the_same_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     source = build("sdist", ROOT, tmp_path / "sdist")
     with tarfile.open(source) as archive:

@@ -1,6 +1,7 @@
 """The pictures of the README and the documentation, as a visitor sees the pages: `make pictures`."""
 
 import argparse
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -49,13 +50,15 @@ def learn(page: Page, server: str) -> None:
 
 def figure2(page: Page, server: str) -> None:
     """Three networks that learn, followed live: the film, its last frame alone, and how their distances went."""
-    page.goto(f"{server}/train?train_new=true&{FIGURE2}")
+    page.goto(f"{server}/train?train_new=true")
     page.get_by_role("button", name="Figure 2", exact=True).click()
     expect(page.get_by_role("textbox", name="Title")).to_have_value("Figure 2")
     wait_until_idle(page)
     page.get_by_role("button", name="Start", exact=True).click()
-    film_training(page, PICTURES / "figure2.webp", PICTURES / "figure2.png")
+    page.wait_for_url(re.compile("[?&]run="))
     run = parse_qs(urlsplit(page.url).query)["run"][0]
+    page.goto(f"{server}/train?run={run}&{FIGURE2}")
+    film_training(page, PICTURES / "figure2.webp", PICTURES / "figure2.png")
     open_page(page, server, "train", f"run={run}&train_view_layers=layer+9&train_layer=true&train_table=true")
     drawn_chart(page, "train_distances")
     below_header(page.locator("details").filter(has=page.locator('[data-chart="train_distances"]')))
