@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
         sys.stdout.flush()
     except PerError as error:
-        print(f"{command()}: {message(error)}", file=sys.stderr)
+        print(f"{command(chosen)}: {message(error)}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # who reads the output has enough of it, as `head` has
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python still writes at its end

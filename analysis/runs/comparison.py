@@ -102,7 +102,7 @@ def status_of(path: Path) -> RunStatus:
 def _recording_status(run: Run) -> RunStatus:
     epoch, updated = (run.records[-1].epoch, run.records[-1].time) if run.records else (0, run.created)
     device = str(run.description.get("device", ""))
-    count = Phrase(N_("{count} records"), count=len(run.records))
+    count = Phrase(N_("{count} records"), count=len(run.records)) if len(run.records) != 1 else Phrase(N_("1 record"))
     remark = Remark.told(together(count, _missing(run), _repeated(run)))
     return RunStatus(ending(run.path) or "recorded", epoch, None, remark, device, updated, {})
 

@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
             finally:
                 folder.release_reserve()
     except StorageError as error:
-        _say(f"{command()}: {error} Then go on with --resume.", "stderr")
+        _say(f"{command('train')}: {error} Then go on with --resume.", "stderr")
         return ExitStatus.UNWRITABLE
 
 

@@ -465,7 +465,7 @@ def test_how_a_recording_has_ended(library):
     with pytest.raises(KeyboardInterrupt), recorder:
         raise KeyboardInterrupt
     entry = library.entry("mine")
-    assert (entry.state, entry.message) == ("interrupted", "interrupted after epoch 3: 1 records")
+    assert (entry.state, entry.message) == ("interrupted", "interrupted after epoch 3: 1 record")
     (run / "closed").write_bytes(b"")  # as earlier versions did, whatever had happened
     assert library.entry("mine").state == "recorded"
 

@@ -91,7 +91,7 @@ def test_a_full_disk_interrupts_and_room_ends_bit_identical(done, tmp_path, monk
     monkeypatch.undo()
     reached, said = read_status(out), capsys.readouterr().err
     reason = f"{out / file} cannot be written: No space left on device. Free some space on that disk."
-    assert said == f"python -m analysis: {reason} Then go on with --resume.\n"
+    assert said == f"python -m analysis train: {reason} Then go on with --resume.\n"
     assert (reached.state, reached.message) == ("interrupted", f"interrupted at epoch {reached.epoch} of 4: {reason}")
     assert reached.epoch == (epoch or 0)
     assert not list(out.rglob("*.tmp"))

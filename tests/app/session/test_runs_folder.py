@@ -80,4 +80,4 @@ def test_a_recording_with_gaps_says_so(open_page: OpenPage, runs_folder: Path) -
         recorder.record(2, inputs=torch.randn(40, 6))
         (run / "elsewhere").rename(run / "arrays")
     page = open_page("train", run="gaps")
-    assert "1 records; records are missing from epoch 1 to epoch 2, as they could not be written" in all_text(page)
+    assert "1 record; records are missing from epoch 1 to epoch 2, as they could not be written" in all_text(page)

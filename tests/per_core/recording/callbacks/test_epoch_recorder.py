@@ -151,7 +151,7 @@ def test_who_forgets_the_callback_has_interrupted_the_run(tmp_path: Path):
     del recorder
     gc.collect()
     assert ending(tmp_path / "run") == "interrupted"
-    assert entry(tmp_path / "run").message == "interrupted after epoch 0: 1 records"
+    assert entry(tmp_path / "run").message == "interrupted after epoch 0: 1 record"
     with pytest.raises(InvalidInputError, match="already holds one"):  # a copy begins a run of its own
         copy.begin(network(), 0, no_batch)
 
