@@ -139,8 +139,9 @@ def test_styling_is_what_plotlys_own_update_makes() -> None:
     expected = go.Figure(figure)
     expected.layout = go.Layout({k: v for k, v in house.items() if "axis" not in k}).update(figure.layout)
     expected.update_layout(template=None)
-    expected.for_each_xaxis(lambda a: a.update({**house["xaxis"], **a.to_plotly_json()}))
-    expected.for_each_yaxis(lambda a: a.update({**house["yaxis"], **a.to_plotly_json()}))
+    given = {"uirevision": "given"}
+    for axes, name in ((expected.for_each_xaxis, "xaxis"), (expected.for_each_yaxis, "yaxis")):
+        axes(lambda a, axis=house[name]: a.update(axis | (given if a.range else {}) | a.to_plotly_json()))
     by_plotly = json.loads(expected.to_json())
     assert by_plotly["layout"].pop("template") == {}
     assert json.loads(to_json(style(figure, 250), validate=False)) == by_plotly

@@ -70,9 +70,9 @@ def test_ways_in_which_people_write_the_shape(tmp_path, metadata):
         np.testing.assert_array_equal(inspect(path).load().values, FIRST)
 
 
-def test_the_readme_shows_metadata_that_is_understood(tmp_path):
-    readme = (Path(__file__).parents[4] / "README.md").read_text(encoding="utf-8")
-    for_all, for_one = re.findall(r"```json\n(.*?)```", readme, flags=re.DOTALL)
+def test_the_documentation_shows_metadata_that_is_understood(tmp_path):
+    page = (Path(__file__).parents[4] / "assets" / "docs" / "dumps.md").read_text(encoding="utf-8")
+    for_all, for_one = re.findall(r"```json\n(.*?)```", page, flags=re.DOTALL)
     values = RANDOM.normal(size=(1000, 768))
     (tmp_path / "metadata.json").write_text(for_all)
     values.astype("<f4").tofile(tmp_path / "layer_3.bin")
