@@ -1,10 +1,7 @@
 """PERscope: what normalisation and regularisation do to the activations of a neural network.
 
-    >>> import perscope
-    >>> run = perscope.open_run("runs/first")  # doctest: +SKIP
-    >>> perscope.overview(perscope.inspect("activations/"))  # doctest: +SKIP
-
-`perscope` in a terminal starts the dashboard. The method itself, for training scripts, is the package `per_core`.
+In a notebook `perscope.open_run("runs/first")` shows a run, and `perscope.overview(perscope.inspect("activations/"))` a
+dump. `perscope` in a terminal starts the dashboard. The method itself, for training scripts, is the package `per_core`.
 """
 
 from analysis.command_line import PACKAGE
