@@ -12,6 +12,7 @@ from app.session.address import keep_history
 from app.session.batch_choice import choose_batch
 from app.session.classroom import keep_place
 from app.session.keys import CHOICE
+from app.session.press import do_pressed, forget_press
 from app.session.progress import waits_shown
 from app.text.language import _, choose_language, translate_address
 
@@ -30,6 +31,7 @@ st.html(_STYLE)
 has_just_come = choose_language()
 choose_presenting()
 keep_place()
+do_pressed()
 learn = st.Page("views/learn/learn.py", title=_("Learn"), url_path="learn")
 distributions = "views/distributions/distributions.py"
 of_a_batch = [
@@ -60,3 +62,4 @@ with waits_shown():
     if page.url_path != "train":
         services.watch_runs([])
     page.run()
+forget_press()

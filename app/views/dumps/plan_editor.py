@@ -21,6 +21,7 @@ from app.sections.on_request import when_open
 from app.session import caches, services
 from app.session.dump_plan import PlanSteps, Reading, Said, read_dump, write_address
 from app.session.keys import DUMP_EDIT
+from app.session.press import acting_button
 from app.text.language import _, ngettext, translated
 from app.text.plain import escaped
 from app.views.dumps.plan_preview import cells_table, show_left_out, show_preview, show_sentence
@@ -46,6 +47,8 @@ USUAL_AXES: dict[int, Axes] = {
     4: ("sample", "channel", "height", "width"),
 }
 """By the number of axes."""
+Change = Callable[[Callable[[ArrayRule], ArrayRule]], None]
+"""Replaces a rule by what is made of it as it is now."""
 
 
 def settle(dump: Inspection, slot: str, below: DeltaGenerator | None = None) -> Inspection:
@@ -125,12 +128,12 @@ def _show_rule(number: int, rule: ArrayRule, use: RuleUse, plan: ReadingPlan, st
     st.session_state[key] = not rule.left_out
     if use.example is not None:
         other = ArrayRule(rule.name, left_out="other") if rule.axes else ArrayRule(rule.name, _usual_axes(use))
-        switch.toggle(_("Activations"), key=key, on_change=change, args=(lambda: other,), disabled=not use.lengths)
+        switch.toggle(_("Activations"), key=key, on_change=change, args=(lambda _: other,), disabled=not use.lengths)
     tokens = None if use.example is None or rule.left_out else tokens_of(rule.name, use.example.name)
     if tokens is None:
         st.code(rule.name, language=None)
     else:
-        _show_tokens(number, rule, tokens, change, slot)
+        _show_tokens(number, tokens, change, slot)
     if rule.axes:
         _show_axes(number, rule, use, change, slot)
     _say_problem(number, use, slot)
@@ -142,25 +145,23 @@ def _usual_axes(use: RuleUse) -> Axes:
     return USUAL_AXES.get(len(use.lengths), ("sample", *units))
 
 
-def _changes(number: int, plan: ReadingPlan, steps: PlanSteps, slot: str) -> Callable[[Callable[[], ArrayRule]], None]:
-    """What replaces a rule by the one that is made, or remembers why that cannot be."""
+def _changes(number: int, plan: ReadingPlan, steps: PlanSteps, slot: str) -> Change:
+    """What replaces a rule by the one that is made of it, or remembers why that cannot be.
 
-    def change(make: Callable[[], ArrayRule]) -> None:
+    A change may come before the one before it is drawn: each is made to what the visitor said last.
+    """
+
+    def change(make: Callable[[ArrayRule], ArrayRule]) -> None:
+        newest = plan if steps.last.plan is None else steps.last.plan
         try:
-            steps.edit(plan.with_rule(number, make()))
+            steps.edit(newest.with_rule(number, make(newest.rules[number])))
         except InvalidInputError as error:
             st.session_state[DUMP_EDIT] = slot, number, error.phrase
 
     return change
 
 
-def _show_tokens(
-    number: int,
-    rule: ArrayRule,
-    tokens: Sequence[Token],
-    change: Callable[[Callable[[], ArrayRule]], None],
-    slot: str,
-) -> None:
+def _show_tokens(number: int, tokens: Sequence[Token], change: Change, slot: str) -> None:
     """The name of an example: every word a menu of roles, with the signs before it; behind every field its role."""
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", key=f"{slot}_name_{number}"):
         signs = before = ""
@@ -172,7 +173,7 @@ def _show_tokens(
                     signs, before = signs + before, ""
                 if signs:
                     st.markdown(signs, width="content")
-                _show_word(f"{slot}_word_{number}_{index}", index, before, rule, tokens, change)
+                _show_word(f"{slot}_word_{number}_{index}", index, before, tokens, change)
                 signs = before = ""
             if token.role and (index + 1 == len(tokens) or tokens[index + 1].role != token.role):
                 signs += before + f":{COLOURS[token.role]}-badge[{translated(SHORT_TITLES[token.role])}]"
@@ -185,18 +186,19 @@ def _show_word(
     key: str,
     index: int,
     before: str,
-    rule: ArrayRule,
     tokens: Sequence[Token],
-    change: Callable[[Callable[[], ArrayRule]], None],
+    change: Change,
 ) -> None:
     token = tokens[index]
 
-    def give(role: TokenRole) -> ArrayRule:
-        return replace(rule, name=form_of(with_role(tokens, index, role)))
+    def give(rule: ArrayRule, role: TokenRole) -> ArrayRule:
+        newest = tokens_of(rule.name, "".join(one.text for one in tokens))
+        known = tokens if newest is None or len(newest) != len(tokens) else newest
+        return replace(rule, name=form_of(with_role(known, index, role)))
 
     def taken() -> None:
         role = st.session_state[key]
-        change(lambda: give(role))
+        change(lambda rule: give(rule, role))
 
     text = before + escaped(token.text)
     st.menu_button(
@@ -210,9 +212,7 @@ def _show_word(
     )
 
 
-def _show_axes(
-    number: int, rule: ArrayRule, use: RuleUse, change: Callable[[Callable[[], ArrayRule]], None], slot: str
-) -> None:
+def _show_axes(number: int, rule: ArrayRule, use: RuleUse, change: Change, slot: str) -> None:
     for start in range(0, len(rule.axes), AXES_IN_A_ROW):
         places = st.columns(AXES_IN_A_ROW)
         for axis, place in enumerate(places[: len(rule.axes) - start], start):
@@ -225,11 +225,11 @@ def _show_axis(
     axis: int,
     rule: ArrayRule,
     use: RuleUse,
-    change: Callable[[Callable[[], ArrayRule]], None],
+    change: Change,
 ) -> None:
     def taken() -> None:
         role = st.session_state[key]
-        change(lambda: replace(rule, axes=(*rule.axes[:axis], role, *rule.axes[axis + 1 :])))
+        change(lambda rule: replace(rule, axes=(*rule.axes[:axis], role, *rule.axes[axis + 1 :])))
 
     st.session_state[key] = rule.axes[axis]
     length = length_in_words(use.lengths[axis]) if use.lengths else "?"
@@ -288,11 +288,14 @@ def _take_away(reading: Reading, steps: PlanSteps, slot: str) -> None:
         disabled=steps.last == proposal,
         width="stretch",
     )
-    keep.button(
+    acting_button(
         _("Keep this plan beside the dump"),
+        _keep,
+        inspection,
+        steps,
+        slot,
+        place=keep,
         key=f"{slot}_keep",
-        on_click=_keep,
-        args=(inspection, steps, slot),
         disabled=bool(why_not),
         help=_("Written as {file}; the dump is read by it from then on.").format(file=PLAN_FILE),
         width="stretch",

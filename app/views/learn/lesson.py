@@ -13,6 +13,7 @@ from app.session.classroom import Classroom
 from app.session.controls import one_of
 from app.session.fields import Values, draw_fields, held_values, link_fields
 from app.session.keys import LESSON_STEP, LESSON_TURN, STEP
+from app.session.press import acting_button
 from app.text.caption import show_caption
 from app.text.language import _, language, translated
 from app.text.plain import escaped
@@ -127,17 +128,25 @@ def _play(step: Step[Any], found: Prediction | None) -> dict[str, Any]:
 def _ask(step: Step[Any], question: Question, values: Values, room: Classroom | None) -> None:
     """The question with its button."""
     answer = question.draw(f"learn_{step.key}_answer")
-    st.button(
+    acting_button(
         _("Check"),
-        on_click=_answer,
-        args=(step.key, question, answer, dict(values), room),
+        _answer,
+        step.key,
+        question,
+        answer,
+        dict(values),
+        room,
         type="primary",
         disabled=answer is None,
         key="learn_check",
     )
 
 
-def _answer(step: str, question: Question, answer: Answer, settings: dict[str, Any], room: Classroom | None) -> None:
+def _answer(
+    step: str, question: Question, answer: Answer | None, settings: dict[str, Any], room: Classroom | None
+) -> None:
+    if answer is None:
+        return
     predict(step, Prediction(answer, settings))
     if room is not None:
         tell_class(room, step, Prediction(answer, settings), correct=question.is_right(answer))
@@ -192,8 +201,8 @@ def _show_sheets(steps: Sequence[Step[Any]]) -> None:
 
 def _show_turns(number: int, count: int) -> None:
     """Back and next, by button and by key, always in the same place: above what a step fills."""
-    st.button(_("Back"), on_click=_turn, args=(number - 1, count), disabled=number == 1, key="learn_back")
-    st.button(_("Next"), on_click=_turn, args=(number + 1, count), disabled=number == count, key="learn_next")
+    st.button(_("Back"), on_click=_turn, args=(-1, count), disabled=number == 1, key="learn_back")
+    st.button(_("Next"), on_click=_turn, args=(1, count), disabled=number == count, key="learn_next")
     if not is_presenting():
         done = min(len(predictions()), count)
         st.caption(_("{done} of {count} steps answered").format(done=done, count=count), width="content")
@@ -202,10 +211,11 @@ def _show_turns(number: int, count: int) -> None:
         key=LESSON_TURN,
         data={"present": is_presenting()},
         height=1,
-        on_by_change=lambda: _turn(number + int(st.session_state[LESSON_TURN]["by"]), count),
+        on_by_change=lambda: _turn(int(st.session_state[LESSON_TURN]["by"]), count),
     )
 
 
-def _turn(number: int, count: int) -> None:
-    """Go to a step; there is none before the first or after the last."""
-    st.session_state[STEP] = str(min(max(number, 1), count))
+def _turn(by: int, count: int) -> None:
+    """Go on or back from the last turn, which may not be drawn yet; not before the first step or after the last."""
+    number = int(st.session_state[LESSON_STEP]) + by
+    st.session_state[STEP] = st.session_state[LESSON_STEP] = str(min(max(number, 1), count))

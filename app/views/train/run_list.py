@@ -22,6 +22,7 @@ from app.session.keys import (
     TRAIN_ERROR,
     runs_table,
 )
+from app.session.press import acting_button
 from app.text.language import _, ngettext, translated
 from app.text.plain import escaped, harmless
 from app.views.train.titles import method_title
@@ -157,20 +158,24 @@ def _show_actions(chosen: Sequence["RunEntry"]) -> None:
     first, only = chosen[0], len(chosen) == 1
     places = st.columns([1, 1, 1, 1, 1, 1, 1])
     ids = [entry.id for entry in chosen]
-    places[0].button(
+    acting_button(
         _("Open") if only else _("Compare"),
-        on_click=_act,
-        args=(open_runs, ids),
+        _act,
+        open_runs,
+        ids,
+        place=places[0],
         key="train_open",
         type="primary",
         width="stretch",
         help=_("Networks of several runs are drawn together; those of the first go by their method alone."),
     )
     if only and first.spec and first.state != "damaged" and not permissions.is_limited():
-        places[1].button(
+        acting_button(
             _("Again"),
-            on_click=_act,
-            args=(_again, first.id),
+            _act,
+            _again,
+            first.id,
+            place=places[1],
             key="train_again",
             width="stretch",
             help=_("Fills the form with the settings of this run."),
@@ -179,7 +184,7 @@ def _show_actions(chosen: Sequence["RunEntry"]) -> None:
     if only and may_change:
         with places[2].popover(_("Rename"), width="stretch"):
             title = st.text_input(_("Title"), first.title, key=f"train_title_{first.id}", max_chars=120)
-            st.button(_("Rename"), on_click=_act, args=(_rename, first.id, title), key="train_rename")
+            acting_button(_("Rename"), _act, _rename, first.id, title, key="train_rename")
     if only and first.state != "damaged":
         places[3].link_button(
             _("Zip"),
@@ -194,7 +199,7 @@ def _show_actions(chosen: Sequence["RunEntry"]) -> None:
             help=_("Distances and moments of every layer at every epoch, and the loss: one row each."),
         )
     if may_change:
-        places[5].button(_("Delete"), on_click=_act, args=(_delete, ids), key="train_delete", width="stretch")
+        acting_button(_("Delete"), _act, _delete, ids, place=places[5], key="train_delete", width="stretch")
 
 
 def _act(do: "Callable[..., None]", *arguments: object) -> None:

@@ -27,6 +27,7 @@ from app.session.keys import (
     VIEW_SEED,
     VIEW_UNIT,
 )
+from app.session.press import acting_button
 from app.text.caption import show_statement
 from app.text.language import _, translated
 from app.text.plain import escaped
@@ -72,11 +73,11 @@ def show_form() -> None:
             return
         spec = choose_spec()
         if spec is not None:
-            st.button(
+            acting_button(
                 _("Start"),
+                start,
+                spec,
                 type="primary",
-                on_click=start,
-                args=(spec,),
                 key="train_start",
                 icon=":material/play_arrow:",
                 help=services.limits_in_words(),

@@ -13,7 +13,7 @@ from streamlit.testing.v1.element_tree import MenuButton
 from analysis.dumps import ArrayRule, ReadingPlan, inspect
 from analysis.dumps.plan.plan_file import keep_plan
 from app.session import services
-from app.session.dump_plan import packed_plan
+from app.session.dump_plan import packed_plan, unpacked_plan
 from tests.app.conftest import OpenPage, shown
 from tests.app.views.dumped import cells
 from tests.app.views.test_pages import all_text
@@ -197,3 +197,13 @@ def test_a_rerun_plans_nothing_again(open_page: OpenPage, parts: Path, monkeypat
     page.run()
     assert [*page.exception, *page.error] == []
     assert list(cells(page).values()) == ["300 × 8, 12 parts"]
+
+
+def test_a_second_change_keeps_one_that_is_not_drawn_yet(open_page: OpenPage, parts: Path) -> None:
+    page = opened(open_page, parts)
+    first, second = word(page, "0", "part"), word(page, "layer", "layer")
+    first.click("epoch")
+    second.click("ignored")  # both as the same picture has them
+    page.run()
+    rule = next(rule for rule in unpacked_plan(str(page.query_params["dumps_plan"])).rules if not rule.left_out)
+    assert rule.name == "*_{layer:4}_{epoch}.npy"
