@@ -4,16 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.distributed
-import torch.multiprocessing
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from per_core import PER
+from tests.ranks import RANKS, train_together
 
 pytestmark = pytest.mark.long
-
-RANKS = 2
 
 
 def network(weight: float, reduction: str) -> nn.Sequential:
@@ -31,23 +28,20 @@ def gradients(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return torch.cat([p.grad.flatten() for p in model.parameters()])
 
 
-def train_one_step(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=RANKS)
+def train_one_step(rank: int, folder: Path) -> None:
     share = batch().chunk(RANKS)[rank]
     found = {}
     for reduction in ("mean", "sum"):
         for weight in (0.0, 0.5):
             found[reduction, weight] = gradients(DistributedDataParallel(network(weight, reduction)), share)
     if rank == 0:
-        torch.save(found, f"{folder}/gradients.pt")
-    torch.distributed.destroy_process_group()
+        torch.save(found, folder / "gradients.pt")
 
 
 @pytest.fixture(scope="module")
 def averaged(tmp_path_factory):
     folder: Path = tmp_path_factory.mktemp("ranks")
-    torch.multiprocessing.spawn(train_one_step, args=(str(folder),), nprocs=RANKS)
+    train_together(train_one_step, folder)
     return torch.load(folder / "gradients.pt")
 
 

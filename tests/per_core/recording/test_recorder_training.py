@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.distributed
-import torch.multiprocessing
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import parametrizations
 
 from per_core import InvalidInputError, Recorder, StorageError, open_run
 from tests.per_core.recording.recorded import draw, first_record, network
+from tests.ranks import train_together
 
 pytestmark = pytest.mark.long
 
@@ -314,29 +313,21 @@ def test_hooks_are_gone_after_an_exception(tmp_path: Path) -> None:
 # Several processes
 
 
-def record_and_train(rank: int, folder: str) -> None:
+def record_on_rank(rank: int, folder: Path) -> None:
     model = DistributedDataParallel(network())
-    with Recorder(model, f"{folder}/run-{rank}") as recorder:
+    with Recorder(model, folder / f"run-{rank}") as recorder:
         for epoch in range(2):
             recorder.record(epoch, inputs=draw(5, 4), loss=0.0)
             model(draw(8, 4, seed=rank)).sum().backward()
-
-
-def record_on_rank(rank: int, folder: str) -> None:
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
-    record_and_train(rank, folder)  # its model is gone before the process group is: torch can block otherwise
     if rank == 1:
         try:
-            Recorder(nn.Sequential(nn.SyncBatchNorm(4)), f"{folder}/sync", training=True)
+            Recorder(nn.Sequential(nn.SyncBatchNorm(4)), folder / "sync", training=True)
         except InvalidInputError as error:
-            Path(folder, "refused").write_text(str(error))
-    torch.distributed.barrier()
-    torch.distributed.destroy_process_group()
+            (folder / "refused").write_text(str(error))
 
 
 def test_rank_0_alone_writes_and_waits_for_nobody(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(record_on_rank, args=(str(tmp_path),), nprocs=2)
+    train_together(record_on_rank, tmp_path)
     run = open_run(tmp_path / "run-0")
     assert [record.epoch for record in run.records] == [0, 1]
     assert list(run.layers) == ["0", "1", "2", "4"]
