@@ -1,5 +1,6 @@
 """Settings of the whole suite."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -31,6 +32,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """PERscope as it is installed, in an environment of its own."""
     folder = tmp_path_factory.mktemp("installed")
     return install(build("wheel", ROOT, folder), folder / "environment")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _settled_heap() -> None:
+    """What is loaded stays: a page collects garbage at the end of every run, and would go through all of it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
