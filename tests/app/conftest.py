@@ -1,5 +1,6 @@
 """Pages run in process, without a browser."""
 
+import functools
 import json
 import os
 import re
@@ -9,7 +10,9 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
+from streamlit.components.v2 import manifest_scanner
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+from streamlit.testing.v1 import AppTest, app_test
 
 from analysis.__main__ import main
 from app.session import services
@@ -45,6 +48,21 @@ def open_page() -> OpenPage:
         return page.switch_page(f"views/{name}/{name}.py").run()
 
     return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _known_once() -> Iterator[None]:
+    """Installed components are looked for once, and a script is compiled once, as in a server.
+
+    For every page that a test opens Streamlit would read what all installed packages say of themselves, which takes
+    longer than most pages.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        scan = functools.cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        compiled = ScriptCache()
+        patch.setattr(app_test, "ScriptCache", lambda: compiled)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
