@@ -9,7 +9,7 @@ WORKERS ?= 2
 # Sources are compiled once, not again in each of the hundreds of processes that the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run wheel test test-fast test-slow test-gpu coverage bench bench-pages lint docs texts pictures recording bands clean
+.PHONY: run wheel test test-fast explore test-slow test-gpu coverage bench bench-pages lint docs texts pictures recording bands clean
 
 run: $(VENV)/dashboard-installed
 	$(BIN)/python -m app --port $(PORT)
@@ -25,6 +25,10 @@ test: lint
 # What takes seconds: no browser, no training; ends with the slowest, of which one may have to be marked `long`.
 test-fast: $(VENV)/tests-installed
 	$(BIN)/python -m pytest -m "not (gpu or slow or browser or long)" -n $(WORKERS) --durations=10
+
+# Ten times as many examples of every property, others each time.
+explore: $(VENV)/tests-installed
+	$(BIN)/python -m pytest -m "hypothesis and not (gpu or slow or browser)" -n $(WORKERS) --hypothesis-profile=explore
 
 test-slow: $(VENV)/tests-installed
 	$(BIN)/python -m pytest -m "slow and not gpu" -n $(WORKERS) --no-loadscope-reorder

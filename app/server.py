@@ -89,10 +89,9 @@ def _send_archive(request: Request) -> Response:
 
 
 def _send_table(request: Request) -> Response:
-    """The summaries of a run as CSV, without what a spreadsheet would take for a formula."""
+    """The summaries of a run as CSV."""
     from analysis.plain_text import file_stem
     from analysis.runs.comparison import open_comparison
-    from app.sections.export import no_formula
     from app.session import services
     from per_core.recording.summary_table import as_csv, summary_rows
 
@@ -100,9 +99,8 @@ def _send_table(request: Request) -> Response:
         found = open_comparison(services.run_library().path(request.path_params["run"]))
     except PerError as error:
         return PlainTextResponse(message(error), status_code=404)
-    rows = summary_rows(found.runs.values())
     return Response(
-        as_csv([{name: no_formula(cell) for name, cell in row.items()} for row in rows]),
+        as_csv(summary_rows(found.runs.values())),
         media_type="text/csv",
         headers={"Content-Disposition": f'attachment; filename="{file_stem(found.path.name)}.csv"'},
     )

@@ -12,6 +12,7 @@ _UNSEEN = frozenset(
     "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
     + "".join(map(chr, [*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)]))
 )
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula of a spreadsheet begins with
 _BYTES = range(0xDC80, 0xDD00)  # how Python holds the bytes of a file's name that are not UTF-8
 
 
@@ -30,6 +31,14 @@ def plain(text: object, longest: int = LONGEST_NAME) -> str:
         return text
     spelt = "".join(map(_spelt, _shortened(text, longest)))
     return _shortened(spelt, longest)
+
+
+def no_formula(cell: object) -> object:
+    """The cell of a table as a spreadsheet shows it and never computes it: with an apostrophe, as OWASP recommends.
+
+    https://owasp.org/www-community/attacks/CSV_Injection
+    """
+    return f"'{cell}" if isinstance(cell, str) and len(cell) > 1 and cell.startswith(_FORMULA) else cell
 
 
 def _spelt(sign: str) -> str:

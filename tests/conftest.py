@@ -16,8 +16,10 @@ from tests.processes import ROOT
 # This file is loaded before numpy and torch are.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# No test fails because the machine is busy.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No test fails because the machine is busy, or because of examples that nobody has seen before: `make explore` draws
+# those.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("explore", parent=settings.get_profile("any machine"), derandomize=False, max_examples=1000)
 settings.load_profile("any machine")
 
 TESTS = Path(__file__).parent

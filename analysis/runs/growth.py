@@ -50,7 +50,7 @@ def is_awaited(run: Run, now: float) -> bool:
 
 def _said_by_comparison(path: Path) -> bool | None:
     """Whether the comparison that a run is of is under way; None if it is of none."""
-    comparison = ComparisonFolder(path.parent.parent)
+    comparison = ComparisonFolder(path.absolute().parent.parent)
     return read_status(comparison.path).is_live if comparison.status_file.is_file() else None
 
 

@@ -1,7 +1,6 @@
 """Tables that can be taken away.
 
-In CSV, text that a spreadsheet would take for a formula has an apostrophe before it, as OWASP recommends; in JSON all
-text is as it is. https://owasp.org/www-community/attacks/CSV_Injection
+In CSV, text that a spreadsheet would take for a formula has an apostrophe before it; in JSON all text is as it is.
 """
 
 import json
@@ -11,8 +10,7 @@ import pandas as pd
 from streamlit.delta_generator import DeltaGenerator
 
 from app.text.language import _
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a formula of a spreadsheet begins with
+from per_core.plain_text import no_formula
 
 
 def offer_table(table: pd.DataFrame, title: str, places: Sequence[DeltaGenerator], *, key: str) -> None:
@@ -31,11 +29,6 @@ def offer_table(table: pd.DataFrame, title: str, places: Sequence[DeltaGenerator
             key=f"{key}_{suffix}",
             width="stretch",
         )
-
-
-def no_formula(cell: object) -> object:
-    """The cell as a spreadsheet shows it and never computes it."""
-    return f"'{cell}" if isinstance(cell, str) and len(cell) > 1 and cell.startswith(FORMULA) else cell
 
 
 def _json(table: pd.DataFrame) -> str:

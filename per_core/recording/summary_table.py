@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from per_core.errors import InvalidInputError
 from per_core.extra_package import needed
+from per_core.plain_text import no_formula
 from per_core.recording.layer_record import LayerSummary
 from per_core.recording.whole_file import whole_file
 from per_core.text import N_, Phrase
@@ -95,13 +96,15 @@ def summary_rows(runs: Iterable[Run]) -> list[Row]:
 def as_csv(rows: Sequence[Mapping[str, object]]) -> str:
     """The rows as text: NaN is "nan", infinity "inf", and nothing where there is no value; numbers have all digits.
 
+    A name that a spreadsheet would take for a formula, "=1+1", has an apostrophe before it.
+
     Lines end as RFC 4180 says. With another end, `csv` leaves a carriage return in a name without quotation marks, and
     programs begin a new row there.
     """
     text = io.StringIO()
     table = csv.DictWriter(text, list(rows[0]) if rows else list(COLUMNS))
     table.writeheader()
-    table.writerows(rows)
+    table.writerows({name: no_formula(cell) for name, cell in row.items()} for row in rows)
     return text.getvalue()
 
 

@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from streamlit.runtime.scriptrunner.script_cache import ScriptCache
 from streamlit.testing.v1 import AppTest, app_test
 
 from analysis.__main__ import main
+from analysis.distances import cost
 from app.session import services
 from tests.waiting import LIMIT
 
@@ -66,6 +68,14 @@ def _known_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _short_timings() -> Iterator[None]:
+    """What a page times on this machine it times on small batches: three seconds less for every page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cost, "SIZES", (64, 256))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _clean_caches() -> None:
     st.cache_data.clear()
     st.cache_resource.clear()
@@ -81,10 +91,17 @@ def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     del os.environ[services.RUNS_VARIABLE]
 
 
+def train(spec: dict[str, Any], folder: Path, name: str) -> Iterator[str]:
+    """The id of a run in the folder, trained to its end by the command that the page uses; it goes afterwards."""
+    file = folder / f".{name}.json"
+    file.write_text(json.dumps(spec))
+    assert main(["train", str(file), "--out", str(folder / name)]) == 0
+    yield name
+    shutil.rmtree(folder / name)
+    file.unlink()
+
+
 @pytest.fixture(scope="session")
-def finished_run(runs_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The id of a small comparison, trained to its end by the command that the page uses."""
-    spec = tmp_path_factory.mktemp("spec") / "tiny.json"
-    spec.write_text(json.dumps(TINY))
-    assert main(["train", str(spec), "--out", str(runs_folder / "tiny")]) == 0
-    return "tiny"
+def finished_run(runs_folder: Path) -> Iterator[str]:
+    """The id of a small comparison."""
+    yield from train(TINY, runs_folder, "tiny")

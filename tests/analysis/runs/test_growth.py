@@ -68,5 +68,12 @@ def test_a_run_of_a_comparison_grows_as_long_as_its_training_lives(tmp_path: Pat
     assert may_grow(run, time.time()) is grows
 
 
+def test_a_run_in_the_current_folder_belongs_to_its_comparison(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = write_run(tmp_path / "comparison" / "runs" / "mine")
+    monkeypatch.chdir(run)
+    change_status(tmp_path / "comparison", "finished", None, epochs=1)
+    assert not may_grow(Path(), open_run(".").records[-1].time + 2)
+
+
 def test_what_is_no_run_does_not_grow(tmp_path: Path) -> None:
     assert not may_grow(tmp_path, time.time())

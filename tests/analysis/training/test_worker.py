@@ -204,13 +204,12 @@ def test_it_ends_when_its_parent_is_killed(tmp_path):
     assert status(out)["pid"] == worker
 
 
-def test_one_process_a_folder(tmp_path):
+def test_one_process_a_folder(tmp_path, capsys):
     out = tmp_path / "busy"
     process = start(LONG, out)
     wait_for(lambda: (out / "status.json").exists() and status(out)["epoch"] >= 1)
-    code, _, errors = work(LONG, out, "--resume")
-    assert code == 1
-    assert "Only one process may train in a folder" in errors
+    assert work_here(LONG, out, "--resume") == 1
+    assert "Only one process may train in a folder" in capsys.readouterr().err
     assert status(out)["state"] == "running"
     process.terminate()
     assert finish(process)[0] == 3

@@ -1,8 +1,5 @@
 """The section of Train that compares methods seed by seed: its chart, its tables, and what it refuses to choose."""
 
-import json
-import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +10,7 @@ from scipy import stats
 from streamlit.testing.v1 import AppTest
 
 from analysis.runs.comparison import open_comparison
-from tests import processes
-from tests.app.conftest import OpenPage
+from tests.app.conftest import OpenPage, train
 from tests.app.views.test_pages import all_text, sent_charts
 
 pytestmark = pytest.mark.long
@@ -45,30 +41,20 @@ WITHOUT_VALIDATION: dict[str, Any] = {
 }
 
 
-def trained(folder: Path, name: str, spec: dict[str, Any]) -> Iterator[str]:
-    """The id of a run, which goes with the tests that use it."""
-    file = folder / f".{name}.json"
-    file.write_text(json.dumps(spec))
-    processes.run([sys.executable, "-m", "analysis", "train", str(file), "--out", str(folder / name)], check=True)
-    yield name
-    shutil.rmtree(folder / name)
-    file.unlink()
-
-
 @pytest.fixture(scope="module")
 def swept(runs_folder: Path) -> Iterator[str]:
-    yield from trained(runs_folder, "swept", SWEPT)
+    yield from train(SWEPT, runs_folder, "swept")
 
 
 @pytest.fixture(scope="module")
 def without_validation(runs_folder: Path) -> Iterator[str]:
-    yield from trained(runs_folder, "without_validation", WITHOUT_VALIDATION)
+    yield from train(WITHOUT_VALIDATION, runs_folder, "without_validation")
 
 
 @pytest.fixture
 def one_of_each(runs_folder: Path) -> Iterator[str]:
     spec = {**WITHOUT_VALIDATION, "methods": ["vanilla", "per"], "learning_rate": 0.01, "title": "One of each"}
-    yield from trained(runs_folder, "one_of_each", spec)
+    yield from train(spec, runs_folder, "one_of_each")
 
 
 def last(runs_folder: Path, name: str, label: str, scalar: str) -> list[float]:

@@ -1,9 +1,6 @@
 """A comparison of language models on Train: what it is scored by, and what a row of it is."""
 
 import base64
-import json
-import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.runs.comparison import open_comparison
-from tests import processes
-from tests.app.conftest import OpenPage
+from tests.app.conftest import OpenPage, train
 from tests.app.views.test_pages import sent_charts
 
 pytestmark = pytest.mark.long
@@ -34,13 +30,7 @@ SPEC: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def text_run(runs_folder: Path) -> Iterator[str]:
     """The id of a comparison that has learnt a text."""
-    file = runs_folder / ".text.json"
-    file.write_text(json.dumps(SPEC))
-    folder = str(runs_folder / "text")
-    processes.run([sys.executable, "-m", "analysis", "train", str(file), "--out", folder], check=True)
-    yield "text"
-    shutil.rmtree(folder)
-    file.unlink()
+    yield from train(SPEC, runs_folder, "text")
 
 
 def test_a_text_is_scored_by_perplexity(open_page: OpenPage, text_run: str, runs_folder: Path) -> None:

@@ -71,6 +71,17 @@ def test_names_come_back_as_they_are(tmp_path: Path, kind: str) -> None:
     assert table["run"].tolist() == [CUT]
 
 
+@pytest.mark.parametrize(("kind", "sign"), [("csv", "'"), ("parquet", "")])
+def test_a_name_that_a_spreadsheet_would_compute_has_an_apostrophe_in_csv(tmp_path: Path, kind: str, sign: str) -> None:
+    write, read = WRITERS[kind]
+    writer = RunWriter(tmp_path / "run", allowance=DIGEST.allowance, title="@SUM(A1)")
+    writer.append(0, {"=1+1": DIGEST(draw(5, 2) - 9), "-": DIGEST(draw(5, 2))})
+    table = read(write(open_run(tmp_path / "run"), tmp_path / "t"))
+    assert table["layer"].tolist() == [f"{sign}=1+1", "-"]
+    assert set(table["run"]) == {f"{sign}@SUM(A1)"}
+    assert table["mean"][0] < -5, "a negative number stays one"
+
+
 @pytest.mark.parametrize("kind", WRITERS)
 @pytest.mark.parametrize(("seed", "written"), [(2**63 - 1, 2**63 - 1), (2**63, None), ("seven", None)])
 def test_a_seed_is_a_whole_number_of_64_bits_or_none(
