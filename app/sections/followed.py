@@ -14,6 +14,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.session.press import forget_press
+
 _CHANGES = st.components.v2.component(
     "perscope_changes",
     js=Path(__file__).parent.joinpath("frontend", "changes.js").read_text(encoding="utf-8"),
@@ -45,11 +47,15 @@ def follow(key: str, look: Callable[[], Glance], draw: Callable[[], None]) -> No
             have no place in the browser, which stops there ("Bad delta path").
     """
 
+    def drawing() -> None:
+        draw()
+        forget_press()
+
     def part() -> None:
         drawn = [look()]  # before it draws: what changes meanwhile is drawn once more
         timer, place = st.container(), st.container()
         with place:
-            st.fragment(draw)()
+            st.fragment(drawing)()
 
         def report() -> None:
             glance = drawn.pop() if drawn else look()

@@ -53,7 +53,7 @@ def do_pressed() -> None:
 
 
 def forget_press() -> None:
-    """Forget a press whose button is not on the page any more; once the page is drawn to its end."""
+    """Forget a press whose button is not there any more; once the page, or the part of it that was run, is drawn."""
     st.session_state.pop(PRESSED, None)
 
 
