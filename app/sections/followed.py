@@ -14,8 +14,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from app.session.press import forget_press
-
 _CHANGES = st.components.v2.component(
     "perscope_changes",
     js=Path(__file__).parent.joinpath("frontend", "changes.js").read_text(encoding="utf-8"),
@@ -47,15 +45,11 @@ def follow(key: str, look: Callable[[], Glance], draw: Callable[[], None]) -> No
             have no place in the browser, which stops there ("Bad delta path").
     """
 
-    def drawing() -> None:
-        draw()
-        forget_press()
-
     def part() -> None:
         drawn = [look()]  # before it draws: what changes meanwhile is drawn once more
         timer, place = st.container(), st.container()
         with place:
-            st.fragment(drawing)()
+            st.fragment(draw)()
 
         def report() -> None:
             glance = drawn.pop() if drawn else look()

@@ -8,7 +8,7 @@ ADDRESS = "address"  # what the address says on every page, by the first of the 
 LANGUAGE = "language"  # the visitor's
 PRESENTING = "presenting"  # whether the page is shown to a room
 LANGUAGE_CHOSEN = "language_chosen"  # the switch beside the navigation
-PRESSED, PRESS_DUE = "pressed", "press_due"  # the button that was pressed, and what it does once it is drawn again
+PRESSED, PRESS_DUE = "pressed", "press_due"  # the button that was pressed and when; what it does once it is drawn again
 KEY_GIVEN = "key_given"  # whether the visitor has given the teacher's key
 
 # The batch that is looked at

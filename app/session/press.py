@@ -6,6 +6,7 @@ until the button is there again, and what it does is done with the arguments of 
 another run.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVarTuple
 
@@ -15,6 +16,8 @@ from streamlit.delta_generator import DeltaGenerator
 from app.session.keys import PRESS_DUE, PRESSED
 
 Arguments = TypeVarTuple("Arguments")
+
+LONGEST_SECONDS = 60.0  # after which a button that comes back, in a part of a page, is no longer pressed
 
 
 def acting_button(
@@ -38,9 +41,10 @@ def acting_button(
         **look: what else `st.button` takes.
     """
     (place or st).button(label, key=key, on_click=_note, args=(key,), disabled=disabled, **look)
-    if st.session_state.get(PRESSED) == key:
+    pressed, when = st.session_state.get(PRESSED, ("", 0.0))
+    if pressed == key:
         del st.session_state[PRESSED]
-        if not disabled:
+        if not disabled and time.monotonic() - when < LONGEST_SECONDS:
             st.session_state[PRESS_DUE] = do, args
             st.rerun()
 
@@ -53,9 +57,9 @@ def do_pressed() -> None:
 
 
 def forget_press() -> None:
-    """Forget a press whose button is not there any more; once the page, or the part of it that was run, is drawn."""
+    """Forget a press whose button is not there any more; once the whole page is drawn."""
     st.session_state.pop(PRESSED, None)
 
 
 def _note(key: str) -> None:
-    st.session_state[PRESSED] = key
+    st.session_state[PRESSED] = key, time.monotonic()

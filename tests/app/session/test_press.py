@@ -1,12 +1,15 @@
 """Buttons do what the page says at the press, even where it was not drawn again since the last change."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.session import services
+from app.session.keys import PRESSED
+from app.session.press import LONGEST_SECONDS
 from tests.app.conftest import OpenPage
 from tests.app.views.test_train_page import fill_tiny, press, record_run, runs_table, select
 from tests.waiting import LIMIT
@@ -53,6 +56,13 @@ def test_a_press_does_nothing_once_its_button_is_gone_or_disabled(page: AppTest,
     page.slider[0].set_value(3).run()
     assert "taken" not in page.session_state, "nor later, when the button is back"
     assert press_at(page, 5) == [5]
+
+
+@pytest.mark.parametrize(("seconds", "counts"), [(LONGEST_SECONDS / 2, True), (LONGEST_SECONDS * 2, False)])
+def test_a_press_waits_for_its_button_and_not_for_ever(page: AppTest, seconds: float, counts: bool) -> None:
+    page.session_state[PRESSED] = "take", time.monotonic() - seconds  # as a run leaves it that did not reach the button
+    page.slider[0].set_value(6).run()
+    assert ("taken" in page.session_state) is counts
 
 
 def test_check_answers_for_the_settings_and_the_answer_on_the_screen(open_page: OpenPage) -> None:
