@@ -28,7 +28,7 @@ class Timing:
 
 SIZES = (256, 1024, 4096, 16384)
 SLICES = 256
-REPEATS = 3
+REPEATS = 5
 _ALONE = threading.Lock()  # two timings at once would time each other
 
 

@@ -127,8 +127,12 @@ def _show_rule(number: int, rule: ArrayRule, use: RuleUse, plan: ReadingPlan, st
     key = f"{slot}_taken_{number}"
     st.session_state[key] = not rule.left_out
     if use.example is not None:
-        other = ArrayRule(rule.name, left_out="other") if rule.axes else ArrayRule(rule.name, _usual_axes(use))
-        switch.toggle(_("Activations"), key=key, on_change=change, args=(lambda _: other,), disabled=not use.lengths)
+        usual = _usual_axes(use)
+
+        def turned(rule: ArrayRule) -> ArrayRule:
+            return ArrayRule(rule.name, left_out="other") if rule.axes else ArrayRule(rule.name, usual)
+
+        switch.toggle(_("Activations"), key=key, on_change=change, args=(turned,), disabled=not use.lengths)
     tokens = None if use.example is None or rule.left_out else tokens_of(rule.name, use.example.name)
     if tokens is None:
         st.code(rule.name, language=None)
@@ -182,13 +186,7 @@ def _show_tokens(number: int, tokens: Sequence[Token], change: Change, slot: str
             st.markdown(signs + before, width="content")
 
 
-def _show_word(
-    key: str,
-    index: int,
-    before: str,
-    tokens: Sequence[Token],
-    change: Change,
-) -> None:
+def _show_word(key: str, index: int, before: str, tokens: Sequence[Token], change: Change) -> None:
     token = tokens[index]
 
     def give(rule: ArrayRule, role: TokenRole) -> ArrayRule:
