@@ -38,10 +38,13 @@ def whole_number(
     return round(value)
 
 
-def drop_unless_offered(key: str, options: Sequence[str]) -> None:
-    """Forget what was chosen where it is not on offer any more."""
+def choose_offered(key: str, options: Sequence[str], otherwise: str | None = None) -> None:
+    """Where what was chosen is not on offer any more, choose the first option, or another one, in its place.
+
+    Forgetting it would not do: the browser would go on to show the old choice.
+    """
     if st.session_state.get(key, options[0]) not in options:
-        del st.session_state[key]
+        st.session_state[key] = options[0] if otherwise is None else otherwise
 
 
 def in_words(options: Sequence[T], show: Callable[[T], str]) -> Callable[[T], str]:

@@ -165,6 +165,9 @@ def test_dropped_files_are_inspected_and_kept_until_they_are_closed(page: Page, 
     wait_until_idle(page)  # until then the example is there too
     drawn_chart(page, "dumps_parts")
     assert drawn_chart(page, "dumps_overview").evaluate("plot => Array.from(plot._fullData[0].x)") == ["1", "2"]
+    for label, chosen in (("Layer, worst first", "layer_1"), ("Epoch", "2")):  # not the example's any more
+        field = page.locator('[data-testid="stSelectbox"]').filter(has_text=label).locator("input")
+        expect(field).to_have_value(chosen)
     page.get_by_test_id("stTopNavLink").filter(has_text="Distributions").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("beside N(0, I)")
     wait_until_idle(page)

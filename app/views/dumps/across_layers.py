@@ -9,6 +9,7 @@ from analysis.survey.cell import Epoch
 from analysis.survey.layer_reading import LayerReading
 from analysis.survey.overview import Overview
 from app.sections.export import offer_table
+from app.session.controls import choose_offered
 from app.session.keys import DUMPS_EPOCH
 from app.text.language import _
 from app.views.dumps.dump_map import column
@@ -43,8 +44,7 @@ def choose_epoch(epochs: Sequence[Epoch]) -> Epoch:
     options = {column(epoch): epoch for epoch in epochs}
     if len(options) == 1:
         return epochs[0]
-    if st.session_state.get(DUMPS_EPOCH) not in options:
-        st.session_state.pop(DUMPS_EPOCH, None)
+    choose_offered(DUMPS_EPOCH, list(options), list(options)[-1])
     index = 0 if DUMPS_EPOCH in st.session_state else len(options) - 1  # a default beside a value is warned of
     return options[
         st.selectbox(_("Epoch"), list(options), index=index, key=DUMPS_EPOCH, bind="query-params", width=240)

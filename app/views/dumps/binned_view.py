@@ -16,7 +16,7 @@ from app.charts.binned import bounds_over_epochs, density_end, given_histograms
 from app.charts.chart import show_chart
 from app.charts.epochs import HEAT_MAP, RIDGELINE, DensitySeries
 from app.sections import layer_over_epochs
-from app.session.controls import drop_unless_offered
+from app.session.controls import choose_offered
 from app.session.dumped import DumpMember
 from app.text.caption import show_statement
 from app.text.language import _
@@ -78,7 +78,7 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, other: OpenDump | 
         if (name, at) != (layer, epoch) and isinstance(one, BinnedReading)
     }
     ordered = sorted(cells, key=lambda label: cells[label][0] != layer)
-    drop_unless_offered("dumps_beside", [nothing, *ordered])
+    choose_offered("dumps_beside", [nothing, *ordered])
     beside = left.selectbox(_("Beside it"), [nothing, *ordered], key="dumps_beside", bind="query-params")
     log_density = right.toggle(_("Logarithmic density"), key="dumps_log_density", bind="query-params")
     mark = f"{dump.name}: " if other else ""

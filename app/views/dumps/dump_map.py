@@ -20,7 +20,7 @@ from analysis.survey.warnings import FEWEST_ROWS, ListedWarning, list_warnings, 
 from app.charts.chart import show_chart
 from app.charts.dumps import Field, map_height, overview_map
 from app.sections.export import offer_table
-from app.session.controls import drop_unless_offered, one_of
+from app.session.controls import choose_offered, one_of
 from app.session.keys import DUMPS_EPOCH, DUMPS_LAYER, DUMPS_LOOK, DUMPS_QUANTITY, DUMPS_VIEW
 from app.text.caption import show_statement
 from app.text.language import _, language, translated, visitor_texts
@@ -95,7 +95,7 @@ def show_overview(dump: OpenDump) -> None:
     quantities = found.quantities
     titles = {name: translated(one.title) for name, one in quantities.items()}
     left, right = st.columns([1, 2])
-    drop_unless_offered(DUMPS_QUANTITY, list(titles))
+    choose_offered(DUMPS_QUANTITY, list(titles))
     quantity = left.selectbox(
         _("Colour"), list(titles), format_func=titles.__getitem__, key=DUMPS_QUANTITY, bind="query-params"
     )

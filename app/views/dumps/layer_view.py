@@ -26,7 +26,7 @@ from app.sections.worst_directions import show_table, show_worst, studied
 from app.session import caches
 from app.session.address import kept_in_address
 from app.session.batch_fields import DUMP, source_field
-from app.session.controls import drop_unless_offered
+from app.session.controls import choose_offered
 from app.session.dump_plan import plan_in_python
 from app.session.dumped import DumpMember
 from app.session.keys import DATA_SOURCE, DUMP_MEASURED, DUMPS_EPOCH, DUMPS_LAYER, DUMPS_QUANTITY, LOOKED_AT
@@ -52,12 +52,12 @@ def choose_cell(found: Overview) -> tuple[str, Epoch]:
     """The layer and the epoch to open: the worst at the latest that can be read, until somebody chooses."""
     left, right = st.columns(2)
     layers = list(found.worst(st.session_state[DUMPS_QUANTITY]))
-    drop_unless_offered(DUMPS_LAYER, layers)
+    choose_offered(DUMPS_LAYER, layers)
     layer = left.selectbox(_("Layer, worst first"), layers, key=DUMPS_LAYER, bind="query-params")
     epochs = {column(epoch): epoch for epoch, _ in found.history(layer)}
-    drop_unless_offered(DUMPS_EPOCH, list(epochs))
     readable = [i for i, (_, reading) in enumerate(found.history(layer)) if not isinstance(reading, Unread)]
     latest = readable[-1] if readable else len(epochs) - 1
+    choose_offered(DUMPS_EPOCH, list(epochs), list(epochs)[latest])
     default = 0 if DUMPS_EPOCH in st.session_state else latest  # a default beside a value is warned of
     chosen = right.selectbox(_("Epoch"), list(epochs), index=default, key=DUMPS_EPOCH, bind="query-params")
     return layer, epochs[chosen]
@@ -196,7 +196,7 @@ def _show_histogram(dump: OpenDump, layer: str, epoch: Epoch, batch: ActivationB
         if (name, at) != (layer, epoch) and not isinstance(one, BinnedReading)
     }
     ordered = sorted(cells, key=lambda label: cells[label][0] != layer)
-    drop_unless_offered("dumps_beside", [nothing, *ordered])
+    choose_offered("dumps_beside", [nothing, *ordered])
     beside = left.selectbox(_("Beside it"), [nothing, *ordered], key="dumps_beside", bind="query-params")
     log_density = middle.toggle(_("Logarithmic density"), key="dumps_log_density", bind="query-params")
     log_values = right.toggle(
