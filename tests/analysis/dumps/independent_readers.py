@@ -54,7 +54,9 @@ def stored(path: Path, location: tuple[str, ...], note: str = "") -> np.ndarray:
         case ".mat":
             if h5py.is_hdf5(path):
                 with h5py.File(path) as file:
-                    return np.asarray(file[location[0]][()]).T
+                    found = file[location[0]]
+                    by_matlab = "MATLAB_class" in found.attrs  # says that the axes are reversed; a mutation may take it
+                    return np.asarray(found[()]).T if by_matlab else np.asarray(found[()])
             return np.asarray(loadmat(path, variable_names=[location[0]])[location[0]])
         case ".parquet":
             if location:
