@@ -82,7 +82,8 @@ def _of_arrow(path: Path, key: str) -> np.ndarray:
         file.seek(0)
         table = (pa.ipc.open_file if is_file else pa.ipc.open_stream)(file).read_all()
     table.validate(full=True)
-    return np.array(table.column(key).to_pylist(), np.float64)
+    names = [name or f"column {number}" for number, name in enumerate(table.column_names, 1)]  # a mutation may take one
+    return np.array(table.column(names.index(key)).to_pylist(), np.float64)
 
 
 def _of_torch(path: Path, key: str) -> np.ndarray:
