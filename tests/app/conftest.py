@@ -13,7 +13,9 @@ import pytest
 import streamlit as st
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.scriptrunner.script_cache import ScriptCache
-from streamlit.testing.v1 import AppTest, app_test
+from streamlit.testing.v1 import AppTest, app_test, local_script_runner
+from streamlit.testing.v1.local_script_runner import LocalScriptRunner
+from streamlit.testing.v1.util import patch_config_options
 
 from analysis.__main__ import main
 from analysis.distances import cost
@@ -54,17 +56,27 @@ def open_page() -> OpenPage:
 
 @pytest.fixture(scope="session", autouse=True)
 def _known_once() -> Iterator[None]:
-    """Installed components are looked for once, and a script is compiled once, as in a server.
+    """Installed components are looked for once, a script is compiled once, and nothing is counted, as in our server.
 
     For every page that a test opens Streamlit would read what all installed packages say of themselves, which takes
-    longer than most pages.
+    longer than most pages; and it would look a thousand times a second, through all that was sent, whether the page is
+    complete.
     """
     with pytest.MonkeyPatch.context() as patch:
         scan = functools.cache(manifest_scanner.scan_component_manifests)
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
         compiled = ScriptCache()
-        patch.setattr(app_test, "ScriptCache", lambda: compiled)
-        yield
+        for module in (app_test, local_script_runner):
+            patch.setattr(module, "ScriptCache", lambda: compiled)
+        patch.setattr(local_script_runner, "require_widgets_deltas", _wait_for_the_end)
+        with patch_config_options({"browser.gatherUsageStats": False}):
+            yield
+
+
+def _wait_for_the_end(runner: LocalScriptRunner, seconds: float) -> None:
+    assert runner._script_thread is not None
+    runner._script_thread.join(seconds)
+    assert runner.script_stopped(), f"a page was not complete after {seconds:g} seconds"
 
 
 @pytest.fixture(scope="session", autouse=True)
