@@ -18,6 +18,7 @@ from analysis.training.layer_methods import compiled, penalties, penalty, put_in
 from analysis.training.models import FULL, NARROW, build_network
 from analysis.training.recurrent import LanguageModel
 from analysis.training.residual import SCALAR_RATE
+from analysis.training.sgd import SGD
 from per_core.errors import InvalidInputError
 from per_core.joint_per import JointPER
 from per_core.per import PER
@@ -83,10 +84,9 @@ class Learner:
         self._scaler = torch.amp.GradScaler(device.type, enabled=spec.mixed_precision == "float16")
 
     @cached_property
-    def _optimizer(self) -> torch.optim.SGD:
-        """Made when it is first needed: with the first one torch loads its compiler, which takes two seconds."""
+    def _optimizer(self) -> SGD:
         spec = self._spec
-        return torch.optim.SGD(
+        return SGD(
             [group for group in _groups(self.network) if group["params"]],
             lr=spec.learning_rate,
             momentum=spec.momentum,

@@ -30,7 +30,7 @@ def start(spec, out, *arguments, **options):
         "-m",
         "analysis",
         "train",
-        str(_write(spec, out)),
+        str(write(spec, out)),
         "--out",
         str(out),
         *map(str, arguments),
@@ -53,10 +53,10 @@ def work(spec, out, *arguments):
 
 def work_here(spec, out, *arguments):
     """The command in this process, which saves the seconds of starting one; the exit status."""
-    return main(["train", str(_write(spec, out)), "--out", str(out), *map(str, arguments)])
+    return main(["train", str(write(spec, out)), "--out", str(out), *map(str, arguments)])
 
 
-def _write(spec, out):
+def write(spec, out):
     file = out.with_suffix(".json")
     file.write_text(json.dumps(spec.as_dict()))
     return file
