@@ -33,6 +33,7 @@ TINY: dict[str, Any] = {
     "seeds": 2,
     "probe_size": 100,
 }
+SHARED = "tiny"
 OpenPage = Callable[..., AppTest]
 
 
@@ -103,6 +104,15 @@ def runs_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     del os.environ[services.RUNS_VARIABLE]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _leave_as_found(runs_folder: Path) -> Iterator[None]:
+    """What the tests of one file put into the folder goes with them, but for the run that all files share."""
+    yield
+    for path in runs_folder.iterdir():
+        if path.name != SHARED and not path.name.startswith("."):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def train(spec: dict[str, Any], folder: Path, name: str) -> Iterator[str]:
     """The id of a run in the folder, trained to its end by the command that the page uses; it goes afterwards."""
     file = folder / f".{name}.json"
@@ -116,4 +126,4 @@ def train(spec: dict[str, Any], folder: Path, name: str) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def finished_run(runs_folder: Path) -> Iterator[str]:
     """The id of a small comparison."""
-    yield from train(TINY, runs_folder, "tiny")
+    yield from train(TINY, runs_folder, SHARED)
