@@ -24,6 +24,7 @@ settings.load_profile("any machine")
 
 TESTS = Path(__file__).parent
 BROWSER = TESTS / "browser"
+APP = TESTS / "app"
 PACKAGE = TESTS / "test_package.py"
 FIRST_HALF, SECOND_HALF = "browser, a to l", "browser, m to z"
 FIRST = ["browser", "long"]  # so that at the end no worker has a long file left that the others wait for
@@ -58,10 +59,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 
 class _TwoBrowsers(LoadScopeScheduling):
-    """One worker runs all tests of one file, and half of those that drive the browser, which share it and a server.
+    """One worker runs all tests of one file, half of those that drive the browser, or all pages without one.
 
-    All of these in one worker would take longer than everything else in the others. The wheel, which takes seconds to
-    build and to install, is looked into where it is opened in the browser.
+    The tests of a browser share it and a server; all of them in one worker would take longer than everything else in
+    the others. Pages share what is computed for them. The wheel, which takes seconds to build and to install, is looked
+    into where it is opened in the browser.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -70,6 +72,8 @@ class _TwoBrowsers(LoadScopeScheduling):
             return FIRST_HALF
         if BROWSER in file.parents:
             return FIRST_HALF if file.name < "test_m" else SECOND_HALF
+        if APP in file.parents:
+            return str(APP)
         return str(file)
 
 
