@@ -27,7 +27,6 @@ BROWSER = TESTS / "browser"
 APP = TESTS / "app"
 PACKAGE = TESTS / "test_package.py"
 FIRST_HALF, SECOND_HALF = "browser, a to l", "browser, m to z"
-FIRST = ["browser", "long"]  # so that at the end no worker has a long file left that the others wait for
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +45,10 @@ def _settled_heap() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What drives the browser is marked, and begins first; then come the files that are marked as long."""
+    """What drives the browser is marked, and begins first; then come the pages without one, then long files.
+
+    So no worker has something long left at the end that the others wait for.
+    """
     for item in items:
         if BROWSER in item.path.parents:
             item.add_marker(pytest.mark.browser)
@@ -78,4 +80,8 @@ class _TwoBrowsers(LoadScopeScheduling):
 
 
 def _turn(item: pytest.Item) -> int:
-    return next((turn for turn, marker in enumerate(FIRST) if item.get_closest_marker(marker)), len(FIRST))
+    if BROWSER in item.path.parents:
+        return 0
+    if APP in item.path.parents:
+        return 1
+    return 2 if item.get_closest_marker("long") else 3
