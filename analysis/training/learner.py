@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -75,6 +74,12 @@ class Learner:
         gradients = put_in(network, method, layers=spec.layers, shape=data.shape, generator=self._generator)
         self.network = network.to(device).eval()
         self._spec = spec.of_method(method)
+        self._optimizer = SGD(
+            [group for group in _groups(self.network) if group["params"]],
+            lr=self._spec.learning_rate,
+            momentum=self._spec.momentum,
+            weight_decay=self._spec.weight_decay,
+        )
         self._data = data
         self._forward = compiled(network) if spec.compile else network
         together = [] if spec.compile else [layer for layer in gradients if isinstance(layer, PER) and not layer.slices]
@@ -82,16 +87,6 @@ class Learner:
         self._penalties = penalties(network)
         self._gradients = [(layer, layer.weight) for layer in gradients if layer not in together]
         self._scaler = torch.amp.GradScaler(device.type, enabled=spec.mixed_precision == "float16")
-
-    @cached_property
-    def _optimizer(self) -> SGD:
-        spec = self._spec
-        return SGD(
-            [group for group in _groups(self.network) if group["params"]],
-            lr=spec.learning_rate,
-            momentum=spec.momentum,
-            weight_decay=spec.weight_decay,
-        )
 
     @property
     def parameters(self) -> int:

@@ -20,7 +20,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from plotly.io import to_json
 
-from app.charts.palette import CLEAR, GRID, MUTED, TEXT, theme_colour
+from app.charts.palette import CLEAR, GRID, TEXT
 from app.session import caches
 from app.text.caption import show_caption
 from app.text.language import _, language, translated
@@ -139,7 +139,6 @@ def style(figure: Figure, height: int) -> dict[str, Any]:
         "font": {"color": TEXT, "size": 13},
         "margin": {"l": 56, "r": 16, "t": 32, "b": 48},
         "hoverlabel": {"font": {"size": 13}},
-        "modebar": {"bgcolor": theme_colour("background", 0.9), "color": MUTED},
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "uirevision": "keep",
         "uniformtext": {"mode": "hide", "minsize": 9},

@@ -113,17 +113,16 @@ def _leave_as_found(runs_folder: Path) -> Iterator[None]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def train(spec: dict[str, Any], folder: Path, name: str) -> Iterator[str]:
-    """The id of a run in the folder, trained to its end by the command that the page uses; it goes afterwards."""
+def train(spec: dict[str, Any], folder: Path, name: str) -> str:
+    """The id of a run in the folder, trained to its end by the command that the page uses."""
     file = folder / f".{name}.json"
     file.write_text(json.dumps(spec))
     assert main(["train", str(file), "--out", str(folder / name)]) == 0
-    yield name
-    shutil.rmtree(folder / name)
     file.unlink()
+    return name
 
 
 @pytest.fixture(scope="session")
-def finished_run(runs_folder: Path) -> Iterator[str]:
+def finished_run(runs_folder: Path) -> str:
     """The id of a small comparison."""
-    yield from train(TINY, runs_folder, SHARED)
+    return train(TINY, runs_folder, SHARED)

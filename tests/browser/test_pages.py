@@ -42,6 +42,8 @@ def test_every_page_fits_describes_its_charts_and_follows_light_and_dark(page: P
     assert_fits(page)
     for key in charts:
         assert len(chart(page, key).get_attribute("aria-label") or "") > 30
+    tools = chart(page, charts[0]).locator(".modebar-group").first
+    assert tools.evaluate("one => getComputedStyle(one).backgroundColor") == "rgba(0, 0, 0, 0)"
     page.set_viewport_size({"width": 1920, "height": 900})
     assert_fits(page)
     look_at_both_themes(page, opening)

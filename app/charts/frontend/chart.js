@@ -246,6 +246,8 @@ function csvCell(value) {
 }
 
 // A finger scrolls the page and does not zoom the chart. No chart is sent to anybody's server.
+// Of the tools: by itself plotly lays them on half of black, as what is behind them is clear.
+const TOOLS = { bgcolor: "rgba(0,0,0,0)", color: "var(--st-gray-color, 1)", activecolor: "var(--st-text-color, 1)" }
 const TOUCH = window.matchMedia("(hover: none)").matches
 const CONFIG = {
   displaylogo: false,
@@ -341,6 +343,7 @@ async function drawIn(chart, data, component, style) {
   await loadPlotly()
   const figure = resolveColours(data.figure, style)
   figure.layout.font.family = style.getPropertyValue("--st-font")
+  figure.layout.modebar = resolveColours(TOOLS, style)
   const larger = typeFor(chart.root)
   for (const { font } of [figure.layout, ...(figure.layout.annotations ?? [])]) if (font?.size) font.size *= larger
   if (TOUCH) figure.layout.dragmode = false

@@ -112,13 +112,6 @@ def test_every_colour_follows_the_theme() -> None:
     assert all(THEME.match(colour) or colour == palette.CLEAR for colour in used), used
 
 
-def test_the_tools_of_a_chart_have_the_colours_of_the_page() -> None:
-    """By itself plotly lays them on half of black, as what is behind them is clear."""
-    tools = style(go.Figure(), 300)["layout"]["modebar"]
-    assert tools["bgcolor"].startswith(palette.theme_colour("background").partition(",")[0])
-    assert all(THEME.match(colour) for colour in tools.values())
-
-
 def test_the_density_scale_is_ordered_and_ends_at_one() -> None:
     stops = [stop for stop, _ in palette.filled_contours()]
     assert stops[0] == 0

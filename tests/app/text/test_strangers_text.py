@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +38,7 @@ def record(folder: Path, title: str, layer: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def strange_runs(runs_folder: Path) -> Iterator[dict[str, str]]:
+def strange_runs(runs_folder: Path) -> dict[str, str]:
     """Runs with strange titles, names of folders and layers, and damaged ones; id by what is strange."""
     folders = {"title": "strange title", "bytes": NOT_UTF8, "marks": "x\u202ey%41 #?", "long": LONG, "layer": "layers"}
     for what, name in folders.items():
@@ -47,7 +46,7 @@ def strange_runs(runs_folder: Path) -> Iterator[dict[str, str]]:
     (runs_folder / os.fsdecode(b"dam\xffaged")).mkdir()
     (runs_folder / os.fsdecode(b"dam\xffaged") / "run.json").write_text("[" * 5000)
     listed = {entry.title: entry.id for entry in RunLibrary(runs_folder).list_runs()}
-    yield {
+    return {
         "title": "strange title",
         "bytes": "caf%E9",
         "marks": "x\u202ey%2541 #?",
@@ -56,8 +55,6 @@ def strange_runs(runs_folder: Path) -> Iterator[dict[str, str]]:
         "damaged": "dam%FFaged",
         "unlisted": ", ".join({"caf%E9", "x\u202ey%2541 #?", "dam%FFaged"} - set(listed.values())),
     }
-    for name in [*folders.values(), os.fsdecode(b"dam\xffaged")]:
-        shutil.rmtree(runs_folder / name, ignore_errors=True)
 
 
 def works(page: AppTest) -> None:

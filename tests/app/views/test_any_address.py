@@ -5,7 +5,6 @@ that show others, takes part by itself.
 """
 
 import random
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -59,7 +58,7 @@ FREE = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def dump(runs_folder: Path, finished_run: str) -> Iterator[Path]:
+def dump(runs_folder: Path, finished_run: str) -> Path:
     """A dump of two layers at two epochs, beside a run."""
     assert finished_run == "tiny"
     folder = runs_folder / "a dump"
@@ -67,8 +66,7 @@ def dump(runs_folder: Path, finished_run: str) -> Iterator[Path]:
     for epoch in (1, 2):
         rng = np.random.default_rng(epoch)
         np.savez(folder / f"epoch_{epoch}.npz", a=rng.standard_normal((40, 4)), b=rng.standard_normal((40, 4)))
-    yield folder
-    shutil.rmtree(folder)
+    return folder
 
 
 def bound_keys(page: AppTest) -> set[str]:

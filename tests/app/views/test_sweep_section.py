@@ -1,6 +1,5 @@
 """The section of Train that compares methods seed by seed: its chart, its tables, and what it refuses to choose."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,19 +41,19 @@ WITHOUT_VALIDATION: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def swept(runs_folder: Path) -> Iterator[str]:
-    yield from train(SWEPT, runs_folder, "swept")
+def swept(runs_folder: Path) -> str:
+    return train(SWEPT, runs_folder, "swept")
 
 
 @pytest.fixture(scope="module")
-def without_validation(runs_folder: Path) -> Iterator[str]:
-    yield from train(WITHOUT_VALIDATION, runs_folder, "without_validation")
+def without_validation(runs_folder: Path) -> str:
+    return train(WITHOUT_VALIDATION, runs_folder, "without_validation")
 
 
-@pytest.fixture
-def one_of_each(runs_folder: Path) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def one_of_each(runs_folder: Path) -> str:
     spec = {**WITHOUT_VALIDATION, "methods": ["vanilla", "per"], "learning_rate": 0.01, "title": "One of each"}
-    yield from train(spec, runs_folder, "one_of_each")
+    return train(spec, runs_folder, "one_of_each")
 
 
 def last(runs_folder: Path, name: str, label: str, scalar: str) -> list[float]:

@@ -1,7 +1,6 @@
 """A comparison of language models on Train: what it is scored by, and what a row of it is."""
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,9 @@ SPEC: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def text_run(runs_folder: Path) -> Iterator[str]:
+def text_run(runs_folder: Path) -> str:
     """The id of a comparison that has learnt a text."""
-    yield from train(SPEC, runs_folder, "text")
+    return train(SPEC, runs_folder, "text")
 
 
 def test_a_text_is_scored_by_perplexity(open_page: OpenPage, text_run: str, runs_folder: Path) -> None:
